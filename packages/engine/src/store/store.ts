@@ -1,0 +1,131 @@
+import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
+
+/**
+ * What an engine stands on. Every implementation (memory, SQLite, later PostgreSQL) passes the one
+ * conformance suite in `test/store/conformance.ts`.
+ *
+ * Guarantees:
+ * - S1. Order: whatever a resolved call wrote is durable no later than anything written after it.
+ * - S2. `commit` and `sync` resolve only when the data would survive a power cut.
+ * - S3. A batch is atomic. One refused batch never fails another that was grouped with it.
+ * - S4. A batch whose generation is not the actor's newest is refused and leaves no trace.
+ * - S5. At most one live actor (not destroyed) per namespace + name + key.
+ */
+export interface Store {
+	/** Inserts a live actor, or tells which live actor holds the key. Ordered (S1), not synced. */
+	insertActor(actor: NewActor): Promise<{ created: boolean; actor: ActorRecord }>;
+	/** The record, destroyed actors included while their tombstone is kept. */
+	actorById(actorId: string): Promise<ActorRecord | undefined>;
+	/** The live actor with this name and key. */
+	actorByKey(namespace: string, name: string, key: string): Promise<ActorRecord | undefined>;
+	/** Newest first; ties are ordered by id, so that pages neither lose nor repeat an actor. */
+	listActors(query: ListActors): Promise<ActorRecord[]>;
+	/** Names that have or had an actor in the namespace, sorted, strictly after `after`. */
+	listNames(namespace: string, limit: number, after?: string): Promise<string[]>;
+
+	/**
+	 * Takes the actor for a new incarnation: raises the generation (0 at first) and so fences off every
+	 * earlier one. Rejects with `StaleGenerationError` when the actor is destroyed or unknown.
+	 */
+	acquire(actorId: string): Promise<ActorRecord>;
+	/**
+	 * Removes an actor that was never initialised, with all it stored, as if it had not been created.
+	 * Does nothing when the generation is stale or the actor is initialised.
+	 */
+	discard(actorId: string, generation: number): Promise<void>;
+
+	/** Values in the order of `keys`; `null` where there is none. */
+	get(actorId: string, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
+	scan(actorId: string, range: StorageRange): Promise<[key: Uint8Array, value: Uint8Array][]>;
+
+	/** Applies one actor's batch. Rejects with {@link StaleGenerationError} or a {@link StoreError}. */
+	commit(batch: CommitBatch): Promise<void>;
+	/** Resolves when everything accepted so far is durable. */
+	sync(): Promise<void>;
+
+	/** Actors whose alarm is at or before `nowMs`, earliest first. */
+	dueAlarms(nowMs: number, limit: number): Promise<{ actorId: string; alarmTs: number }[]>;
+	/** The earliest alarm of all, or null. */
+	nextAlarmTs(): Promise<number | null>;
+
+	/** Commits what is accepted, syncs, releases the data directory. Idempotent. */
+	close(): Promise<void>;
+}
+
+export interface CommitBatch extends StorageBatch {
+	readonly actorId: string;
+	readonly generation: number;
+}
+
+export interface NewActor {
+	readonly actorId: string;
+	readonly namespace: string;
+	readonly name: string;
+	/** Serialized key (contract: protocol 4.7). */
+	readonly key: string;
+	readonly runnerNameSelector: string;
+	readonly crashPolicy: string;
+	readonly datacenter: string;
+	readonly input: Uint8Array | null;
+	readonly createTs: number;
+}
+
+export interface ActorRecord extends NewActor {
+	/** -1 until the first `acquire`. */
+	readonly generation: number;
+	readonly initialised: boolean;
+	readonly startTs: number | null;
+	readonly connectableTs: number | null;
+	readonly sleepTs: number | null;
+	readonly destroyTs: number | null;
+	readonly alarmTs: number | null;
+}
+
+export interface ListActors {
+	readonly namespace: string;
+	readonly name?: string;
+	readonly key?: string;
+	readonly includeDestroyed?: boolean;
+	/** Only actors strictly older than this position. */
+	readonly before?: { readonly createTs: number; readonly actorId?: string };
+	readonly limit: number;
+}
+
+/** The batch (or lease) belongs to an incarnation that is not the newest one any more. */
+export class StaleGenerationError extends Error {
+	override readonly name = "StaleGenerationError";
+	readonly actorId: string;
+	readonly generation: number;
+	constructor(actorId: string, generation: number) {
+		super(`Actor ${actorId}: generation ${generation} was superseded; nothing was written`);
+		this.actorId = actorId;
+		this.generation = generation;
+	}
+}
+
+export type StoreErrorCode =
+	/** Another process holds the data directory. */
+	| "locked"
+	/** No space left; the batches of this turn were rolled back, later ones may succeed. */
+	| "full"
+	/** The directory or file cannot be written. */
+	| "read_only"
+	/** The file is not a RivetKit store, or is corrupt. */
+	| "damaged"
+	/** Written by a newer version than this one can read. */
+	| "newer_format"
+	/** A sync failed: what is on disk is unknown, so nothing is accepted until a restart. */
+	| "failed"
+	| "closed";
+
+/** The store cannot do what was asked; the message names the path and what to do. */
+export class StoreError extends Error {
+	override readonly name = "StoreError";
+	readonly code: StoreErrorCode;
+	readonly path: string;
+	constructor(code: StoreErrorCode, path: string, message: string, options?: ErrorOptions) {
+		super(message, options);
+		this.code = code;
+		this.path = path;
+	}
+}

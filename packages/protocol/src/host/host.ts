@@ -1,0 +1,147 @@
+/**
+ * The boundary between an engine (gateway, placement) and whoever hosts actors, as shapes only. The
+ * embedded backend passes them by reference; a runner passes them through its tunnel.
+ *
+ * Invariants:
+ * - H1. `start` is called at most once per (actor, generation), and a new generation is started only
+ *   after the older one's `stopped` was reported or its lease was lost.
+ * - H2. `request` and `openSocket` are called only between a resolved `start` and `stopped`. A host
+ *   that is already stopping the actor answers with {@link ActorGone}, and the gateway waits
+ *   for the next incarnation.
+ * - H3. What a host answers it may release only when the writes made before it are durable.
+ */
+
+/** Case-insensitive request headers. */
+export interface HeadersView {
+	/** The value of one header (lower-case name); several values are joined with ", ". */
+	get(name: string): string | null;
+	/** All headers with lower-case names. */
+	entries(): Iterable<[name: string, value: string]>;
+}
+
+/** A request body that is read at most once, either whole or as a stream. */
+export interface RequestBody {
+	/**
+	 * The whole body. Rejects with `message.incoming_too_long` as soon as more than `limitBytes` have
+	 * arrived, and with the abort reason when the caller goes away first.
+	 */
+	bytes(limitBytes: number): Promise<Uint8Array>;
+	/** The body as it arrives, with backpressure; `null` when the request has none. */
+	stream(): ReadableStream<Uint8Array> | null;
+}
+
+/** One HTTP request on its way to an actor. */
+export interface ActorRequest {
+	readonly method: string;
+	/** Path and query behind the gateway prefix, untouched: `/action/add`, `/request/a%2Fb?x=1`. */
+	readonly path: string;
+	readonly headers: HeadersView;
+	readonly body: RequestBody;
+	/** Fires when the caller goes away before the response is complete. Made on first use. */
+	readonly signal: AbortSignal;
+}
+
+/** What an actor answers. */
+export interface ActorResponse {
+	readonly status: number;
+	readonly statusText?: string;
+	/** Lower-case names. Several values (`set-cookie`) as a list. */
+	readonly headers: Record<string, string | readonly string[]>;
+	readonly body: string | Uint8Array | ReadableStream<Uint8Array> | null;
+}
+
+/** The upgrade request of a WebSocket on its way to an actor. */
+export interface ActorUpgrade {
+	/** `/connect`, `/websocket/…`, `/inspector/connect`, with query. */
+	readonly path: string;
+	readonly headers: HeadersView;
+	/** Entries of `Sec-WebSocket-Protocol` as offered, trimmed, in order. */
+	readonly protocols: readonly string[];
+}
+
+/** A message framed once, to be written to many sockets. Made by {@link ActorSocket.prepare}. */
+export interface PreparedMessage {
+	readonly data: string | Uint8Array;
+}
+
+/**
+ * One accepted WebSocket as the host sees it. The gateway owns the real socket: it may outlive the
+ * instance. Calls after a close do nothing.
+ */
+export interface ActorSocket {
+	/** The sub-protocol the server selected, or "". */
+	readonly protocol: string;
+	/** Bytes accepted by `send` that have not left this process. */
+	readonly bufferedBytes: number;
+	/** Text goes out as a text frame, bytes as a binary frame. Messages of one turn leave in one write. */
+	send(message: string | Uint8Array): void;
+	/** Sends what {@link prepare} framed. */
+	sendPrepared(message: PreparedMessage): void;
+	/** Frames a message once for any number of sockets of the same gateway. */
+	prepare(message: string | Uint8Array): PreparedMessage;
+	/** Pings the peer; `onPong` of the handler tells of the answer. */
+	ping(): void;
+	/** Closes with a code and a reason, which is cut to 123 UTF-8 bytes on a character boundary. */
+	close(code: number, reason: string): void;
+	/** Sets who hears of messages; what arrived before is delivered first, in order. */
+	listen(handler: ActorSocketHandler): void;
+}
+
+/** What a host hears from a socket. Calls come one at a time and in order; `onClose` is the last. */
+export interface ActorSocketHandler {
+	/** Text frames come as strings, binary frames as bytes that the handler may keep. */
+	onMessage(message: string | Uint8Array): void;
+	onClose(code: number, reason: string, wasClean: boolean): void;
+	onPong?(): void;
+}
+
+/** Why a host could not take a call: the instance is stopping or gone. The call was not started. */
+export class ActorGone extends Error {
+	override readonly name = "ActorGone";
+	readonly actorId: string;
+	constructor(actorId: string) {
+		super(`Actor ${actorId} has no live instance on this host`);
+		this.actorId = actorId;
+	}
+}
+
+/** Everything a host needs to know to start an actor. */
+export interface ActorAssignment {
+	readonly actorId: string;
+	/** Fencing token: every commit of this incarnation carries it. */
+	readonly generation: number;
+	readonly name: string;
+	/** Key components, decoded. */
+	readonly key: readonly string[];
+	readonly namespace: string;
+	readonly region: string;
+	/** CBOR of the input given at creation, or null when none was given. */
+	readonly input: Uint8Array | null;
+	readonly createTs: number;
+}
+
+export type StopIntent = "sleep" | "destroy";
+
+/** Implemented by whoever hosts actors; called by placement and gateway. */
+export interface ActorHost {
+	/**
+	 * Creates or wakes an incarnation and resolves when it is ready. A rejection means that no instance
+	 * remains; its reason goes to the callers that wait for the actor.
+	 */
+	start(assignment: ActorAssignment): Promise<void>;
+	/** Runs the stop sequence; resolves when the incarnation is gone. Unknown actors resolve at once. */
+	stop(actorId: string, intent: StopIntent): Promise<void>;
+	/** One HTTP call. Never rejects but with {@link ActorGone}: errors are responses. */
+	request(actorId: string, request: ActorRequest): Promise<ActorResponse>;
+	/** One WebSocket, already accepted. Rejects only with {@link ActorGone}; refusals close the socket. */
+	openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void>;
+}
+
+/** What a host tells the engine; given to the host when it is attached. */
+export interface HostEvents {
+	/**
+	 * The incarnation is gone (asleep, destroyed, crashed or fenced off). After `destroy` its data is
+	 * already deleted. Waiting calls go to the next incarnation.
+	 */
+	stopped(actorId: string, generation: number, intent: StopIntent): void;
+}

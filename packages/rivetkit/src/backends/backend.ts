@@ -1,0 +1,39 @@
+import type { StorageBatch, StorageRange, StopIntent } from "@rivetkit/protocol";
+
+/** Names one incarnation of an actor: its id and the generation its commits carry. */
+export interface Incarnation {
+	readonly actorId: string;
+	readonly generation: number;
+}
+
+/**
+ * What live actors stand on. One per host. Embedded: function calls into a store in this process;
+ * runner: the runner protocol to an engine; Durable Object: the object's own storage.
+ * Every implementation passes `test/backends/conformance.ts`.
+ *
+ * - B1. `commit` resolves when the batch is durable, and rejects with {@link FencedOff} when a newer
+ *   incarnation exists (then nothing of it was written) or with another error when it could not be
+ *   written (then nothing of it was written either, and later commits may succeed).
+ * - B2. Commits of one incarnation apply in the order of the calls.
+ */
+export interface ActorBackend {
+	/** Whether `initialised` was ever committed for this actor. */
+	isInitialised(actor: Incarnation): Promise<boolean>;
+	get(actor: Incarnation, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
+	scan(actor: Incarnation, range: StorageRange): Promise<[key: Uint8Array, value: Uint8Array][]>;
+	commit(actor: Incarnation, batch: StorageBatch): Promise<void>;
+	/** Removes an actor whose creation failed, key included (only before it was initialised). */
+	discard(actor: Incarnation): Promise<void>;
+	/** Tells that the incarnation is gone; the host calls it last. */
+	stopped(actor: Incarnation, intent: StopIntent): void;
+}
+
+/** A newer incarnation of the actor exists: this one must stop without writing. */
+export class FencedOff extends Error {
+	override readonly name = "FencedOff";
+	readonly actorId: string;
+	constructor(actorId: string, options?: ErrorOptions) {
+		super(`Actor ${actorId} was taken over by a newer incarnation; nothing was written`, options);
+		this.actorId = actorId;
+	}
+}
