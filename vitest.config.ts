@@ -2,13 +2,55 @@ import { defineConfig } from "vitest/config";
 
 const source = ["@rivetkit/source", "module", "node", "development|production"];
 
+const common = {
+	pool: "forks",
+	testTimeout: 20_000,
+	hookTimeout: 20_000,
+} as const;
+
 export default defineConfig({
-	resolve: { conditions: source },
-	ssr: { resolve: { conditions: source } },
 	test: {
-		include: ["packages/*/test/**/*.test.ts", "tests/**/*.test.ts", "examples/*/test/**/*.test.ts"],
-		pool: "forks",
-		testTimeout: 20_000,
-		hookTimeout: 20_000,
+		projects: [
+			{
+				// Runs on the sources: no build needed.
+				resolve: { conditions: source },
+				ssr: { resolve: { conditions: source } },
+				test: {
+					...common,
+					name: "source",
+					include: [
+						"packages/*/test/**/*.test.ts",
+						"tests/**/*.test.ts",
+						"benchmarks/test/**/*.test.ts",
+					],
+					exclude: ["tests/built/**", "tests/browser/**", "**/node_modules/**"],
+				},
+			},
+			{
+				// Sees what users see: the built packages through their `exports`. Builds what is stale first.
+				test: {
+					...common,
+					name: "built",
+					include: ["tests/built/**/*.test.ts", "examples/*/test/**/*.test.ts"],
+					exclude: ["examples/*/test/browser/**", "**/node_modules/**"],
+					globalSetup: ["scripts/vitest-build.ts"],
+					server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
+					testTimeout: 60_000,
+					hookTimeout: 60_000,
+				},
+			},
+			{
+				// Needs a Chromium, which .ci/run installs: `npm run test:browser`, not part of `npm test`.
+				test: {
+					...common,
+					name: "browser",
+					include: ["tests/browser/**/*.test.ts", "examples/*/test/browser/**/*.test.ts"],
+					globalSetup: ["scripts/vitest-build.ts"],
+					server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
+					testTimeout: 60_000,
+					hookTimeout: 60_000,
+				},
+			},
+		],
 	},
 });
