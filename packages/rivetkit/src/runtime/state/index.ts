@@ -1,0 +1,9 @@
+export { cloneStorable } from "./clone-storable.ts";
+export {
+	assertStorable,
+	findUnstorable,
+	type TrackedState,
+	type TrackStateOptions,
+	trackState,
+} from "./track-state.ts";
+export { untracked } from "./untracked.ts";

@@ -1,0 +1,64 @@
+import {
+	type TrackedState,
+	type TrackStateOptions,
+	trackState,
+} from "../../src/runtime/state/index.ts";
+
+/** A tracked tree whose changes are counted. */
+export interface Counted<T> extends TrackedState {
+	/** What users see, typed. */
+	readonly state: T;
+	/** Detected changes so far. */
+	readonly changes: number;
+	/** Changes that `act` causes. */
+	changesOf(act: (state: T) => unknown): number;
+}
+
+export function track<T>(raw: T, options: Partial<TrackStateOptions> = {}): Counted<T> {
+	let changes = 0;
+	const tracked = trackState(raw, {
+		rootPath: "state",
+		...options,
+		onChange: () => {
+			changes++;
+			options.onChange?.();
+		},
+	});
+	return {
+		get value() {
+			return tracked.value;
+		},
+		get raw() {
+			return tracked.raw;
+		},
+		replace: (next) => tracked.replace(next),
+		reset: (next) => tracked.reset(next),
+		get state() {
+			return tracked.value as T;
+		},
+		get changes() {
+			return changes;
+		},
+		changesOf(act) {
+			const before = changes;
+			act(tracked.value as T);
+			return changes - before;
+		},
+	};
+}
+
+/** The path in the `state.invalid_type` that `act` throws; fails when it throws anything else. */
+export function invalidPathOf(act: () => unknown): string {
+	try {
+		act();
+	} catch (error) {
+		const { group, code, metadata } = error as {
+			group?: string;
+			code?: string;
+			metadata?: { path: string };
+		};
+		if (group !== "state" || code !== "invalid_type") throw error;
+		return metadata!.path;
+	}
+	throw new Error("nothing was thrown");
+}
