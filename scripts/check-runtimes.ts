@@ -1,0 +1,114 @@
+// Installs the packed packages into an empty project, as a user would, and loads them on every Node
+// version we speak of: the oldest we support, the current lines, and one that is too old.
+
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type Check, runChecks } from "./lib/checks.ts";
+import { packPackages } from "./lib/pack.ts";
+import { targetsOf, type Workspace } from "./lib/workspaces.ts";
+
+const run = promisify(execFile);
+
+const SUPPORTED = ["22.13.0", "24.21.0", "26.10.0"];
+/** Too old: user code must meet one clear sentence, not a stack trace. */
+const TOO_OLD = "20.20.2";
+const SENTENCE = /^[^\n]*Node(\.js)? (>=? ?)?22\.13[^\n]*$/;
+
+/** Import specifiers of a package: `rivetkit`, `rivetkit/client`, … Only entries that have code. */
+function specifiersOf({ manifest }: Workspace): string[] {
+	const { exports } = manifest;
+	if (exports === null || typeof exports !== "object") return [manifest.name];
+	return Object.entries(exports)
+		.filter(([, target]) => targetsOf(target).some((file) => file.endsWith(".js")))
+		.map(([subpath]) => manifest.name + subpath.slice(1));
+}
+
+/** Peers that an entry point needs and that the published manifests mark optional. */
+const OPTIONAL_PEERS = ["drizzle-orm"];
+
+async function npm(cwd: string, ...commandArguments: string[]): Promise<void> {
+	await run("npm", [...commandArguments, "--no-audit", "--no-fund", "--loglevel=error"], { cwd });
+}
+
+async function installNode(folder: string, version: string): Promise<string> {
+	const home = join(folder, `node-${version}`);
+	mkdirSync(home);
+	writeFileSync(
+		join(home, "package.json"),
+		JSON.stringify({
+			private: true,
+			dependencies: { node: version },
+			allowScripts: { node: true },
+		}),
+	);
+	await npm(home, "install");
+	const node = join(home, "node_modules", "node", "bin", "node");
+	const { stdout } = await run(node, ["--version"]);
+	if (stdout.trim() !== `v${version}`)
+		throw new Error(`asked for ${version}, got ${stdout.trim()}`);
+	return node;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "rivetkit-runtimes-"));
+try {
+	const packed = await packPackages(join(folder, "tarballs"));
+	const app = join(folder, "app");
+	mkdirSync(app);
+	writeFileSync(join(app, "package.json"), JSON.stringify({ private: true, type: "commonjs" }));
+	await npm(app, "install", ...packed.map(({ tarball }) => tarball), ...OPTIONAL_PEERS);
+	const specifiers = packed.flatMap(({ workspace }) => specifiersOf(workspace));
+
+	const checks: Check[] = [];
+	for (const version of SUPPORTED) {
+		let node = "";
+		checks.push({
+			title: `Node ${version} runs`,
+			run: async () => {
+				node = await installNode(folder, version);
+			},
+		});
+		for (const specifier of specifiers) {
+			checks.push({
+				title: `Node ${version}: require("${specifier}") and import give the same module`,
+				run: async () => {
+					const program = `import(${JSON.stringify(specifier)}).then((imported) => {
+						const required = require(${JSON.stringify(specifier)});
+						const names = Object.keys(imported);
+						if (names.some((name) => required[name] !== imported[name])) throw new Error("two copies");
+						process.stdout.write(String(names.length));
+					})`;
+					const { stdout } = await run(
+						node,
+						["--disable-warning=ExperimentalWarning", "-e", program],
+						{ cwd: app },
+					);
+					if (!(Number(stdout) >= 0) || stdout === "")
+						throw new Error(`printed ${JSON.stringify(stdout)}`);
+				},
+			});
+		}
+	}
+	checks.push({
+		title: `Node ${TOO_OLD} gets one clear sentence`,
+		run: async () => {
+			const node = await installNode(folder, TOO_OLD);
+			const program = `import { actor, setup } from "rivetkit";
+				const counter = actor({ state: { count: 0 }, actions: { add: (c) => (c.state.count += 1) } });
+				setup({ use: { counter } }).start();`;
+			const file = join(app, "too-old.mjs");
+			writeFileSync(file, program);
+			const outcome = await run(node, [file], { cwd: app, timeout: 10_000 }).then(
+				() => ({ code: 0, stderr: "" }),
+				(error: { code: number; stderr: string }) => error,
+			);
+			if (outcome.code === 0) throw new Error("the program ran");
+			if (!SENTENCE.test(outcome.stderr.trim())) throw new Error(`it printed:\n${outcome.stderr}`);
+		},
+	});
+	process.exitCode = await runChecks(checks);
+} finally {
+	rmSync(folder, { recursive: true, force: true });
+}

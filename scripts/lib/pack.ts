@@ -1,0 +1,48 @@
+import { execFile } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { buildPackages } from "../build.ts";
+import { publishedPackages, repoRoot, type Workspace } from "./workspaces.ts";
+
+const run = promisify(execFile);
+
+export interface PackedPackage {
+	readonly workspace: Workspace;
+	/** Absolute path of the tarball that `npm publish` would upload. */
+	readonly tarball: string;
+	/** Paths in the tarball, relative to the package. */
+	readonly files: readonly string[];
+}
+
+/** Builds what is stale and packs every published package into `destination`. */
+export async function packPackages(destination: string): Promise<PackedPackage[]> {
+	await buildPackages({ quiet: true });
+	mkdirSync(destination, { recursive: true });
+	const packages = publishedPackages();
+	if (packages.length === 0) return [];
+	const { stdout } = await run(
+		"npm",
+		[
+			...["pack", "--json", "--loglevel=error", "--pack-destination", destination],
+			...packages.flatMap(({ manifest }) => ["--workspace", manifest.name]),
+		],
+		{ cwd: repoRoot, maxBuffer: 64 * 1024 * 1024 },
+	);
+	const packed = JSON.parse(stdout) as {
+		name: string;
+		filename: string;
+		files: { path: string }[];
+	}[];
+	return packages.map((workspace) => {
+		const entry = packed.find(({ name }) => name === workspace.manifest.name);
+		if (entry === undefined) throw new Error(`npm pack did not pack ${workspace.manifest.name}`);
+		// npm before 11 printed the scope's slash here; the file on disk never has one.
+		const filename = entry.filename.replace("@", "").replace("/", "-");
+		return {
+			workspace,
+			tarball: join(destination, filename),
+			files: entry.files.map(({ path }) => path),
+		};
+	});
+}
