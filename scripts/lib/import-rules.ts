@@ -1,0 +1,241 @@
+/**
+ * Which way imports point. One row per room of the house; what a row does not list is forbidden.
+ * The most specific `at` decides which room a file belongs to. A new folder needs a row here.
+ */
+export interface Room {
+	readonly name: string;
+	/** Files or folders relative to the repository. */
+	readonly at: readonly string[];
+	/** Rooms whose code this room may import. */
+	readonly imports: readonly string[];
+	/** Rooms of which it may import types only (`import type`): nothing of them is loaded. */
+	readonly types?: readonly string[];
+	/**
+	 * Browsers load this room: no Node built-ins and no packages but these at run time, and only rooms
+	 * for which the same holds.
+	 */
+	readonly browser?: { readonly packages: readonly string[] };
+	/** May reach into a package by a relative path: it measures a part that no entry point exports. */
+	readonly internals?: true;
+}
+
+const PROTOCOL = "protocol";
+const ENGINE = "engine";
+
+export const rooms: readonly Room[] = [
+	{
+		name: PROTOCOL,
+		at: ["packages/protocol/src"],
+		imports: [],
+		browser: { packages: ["@bare-ts/lib"] },
+	},
+
+	// The way of a call through the engine: gateway → placement → directory → store.
+	{
+		name: "engine/settings",
+		at: ["packages/engine/src/gateway/limits.ts", "packages/engine/src/gateway/logger.ts"],
+		imports: [PROTOCOL],
+	},
+	{
+		name: "engine/store",
+		at: ["packages/engine/src/store"],
+		imports: [PROTOCOL, "engine/settings"],
+	},
+	{
+		name: "engine/directory",
+		at: ["packages/engine/src/directory"],
+		imports: [PROTOCOL, "engine/settings", "engine/store"],
+	},
+	{
+		name: "engine/placement",
+		at: ["packages/engine/src/placement"],
+		imports: [PROTOCOL, "engine/settings", "engine/store", "engine/directory"],
+	},
+	{
+		name: "engine/alarms",
+		at: ["packages/engine/src/alarms"],
+		imports: [PROTOCOL, "engine/settings", "engine/store", "engine/directory", "engine/placement"],
+	},
+	{
+		name: "engine/gateway",
+		at: ["packages/engine/src/gateway"],
+		imports: [PROTOCOL, "engine/settings", "engine/store", "engine/directory", "engine/placement"],
+		types: ["engine/api"],
+	},
+	{
+		name: "engine/api",
+		at: ["packages/engine/src/api"],
+		imports: [
+			PROTOCOL,
+			"engine/settings",
+			"engine/store",
+			"engine/directory",
+			"engine/placement",
+			"engine/gateway",
+		],
+	},
+	{
+		name: "engine/server",
+		at: ["packages/engine/src/server"],
+		imports: [
+			PROTOCOL,
+			"engine/settings",
+			"engine/store",
+			"engine/directory",
+			"engine/placement",
+			"engine/alarms",
+			"engine/gateway",
+			"engine/api",
+		],
+	},
+	{
+		name: ENGINE,
+		at: ["packages/engine/src"],
+		imports: [
+			PROTOCOL,
+			"engine/settings",
+			"engine/store",
+			"engine/directory",
+			"engine/placement",
+			"engine/alarms",
+			"engine/gateway",
+			"engine/api",
+			"engine/server",
+		],
+	},
+
+	// What users import. actor/ declares, runtime/ runs it, backends/ say what it stands on.
+	{
+		name: "rivetkit/utils",
+		at: ["packages/rivetkit/src/utils"],
+		imports: [PROTOCOL],
+		browser: { packages: [] },
+	},
+	{
+		name: "rivetkit/log",
+		at: ["packages/rivetkit/src/log"],
+		imports: [PROTOCOL, "rivetkit/utils"],
+	},
+	{
+		name: "rivetkit/actor",
+		at: ["packages/rivetkit/src/actor"],
+		imports: [PROTOCOL, "rivetkit/utils"],
+		types: ["rivetkit/log", "rivetkit/client", "rivetkit/db"],
+		browser: { packages: ["zod"] },
+	},
+	{
+		name: "rivetkit/client",
+		at: ["packages/rivetkit/src/client"],
+		imports: [PROTOCOL, "rivetkit/utils"],
+		types: ["rivetkit/actor", "rivetkit/registry"],
+		browser: { packages: [] },
+	},
+	{
+		name: "rivetkit/backend",
+		at: ["packages/rivetkit/src/backends/backend.ts"],
+		imports: [PROTOCOL],
+	},
+	{
+		name: "rivetkit/db",
+		at: ["packages/rivetkit/src/db"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/actor", "rivetkit/log"],
+	},
+	{
+		name: "rivetkit/runtime",
+		at: ["packages/rivetkit/src/runtime"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/log", "rivetkit/actor", "rivetkit/backend"],
+		types: ["rivetkit/client"],
+	},
+	{
+		name: "rivetkit/workflow",
+		at: ["packages/rivetkit/src/workflow"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/log", "rivetkit/actor"],
+		types: ["rivetkit/runtime"],
+	},
+	{
+		name: "rivetkit/inspector",
+		at: ["packages/rivetkit/src/inspector"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/log", "rivetkit/actor", "rivetkit/runtime"],
+	},
+	{
+		name: "rivetkit/backends",
+		at: ["packages/rivetkit/src/backends"],
+		imports: [
+			PROTOCOL,
+			ENGINE,
+			"rivetkit/utils",
+			"rivetkit/log",
+			"rivetkit/actor",
+			"rivetkit/backend",
+			"rivetkit/runtime",
+			"rivetkit/client",
+		],
+	},
+	{
+		name: "rivetkit/registry",
+		at: ["packages/rivetkit/src/registry"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/utils",
+			"rivetkit/log",
+			"rivetkit/actor",
+			"rivetkit/client",
+			"rivetkit/runtime",
+			"rivetkit/inspector",
+			"rivetkit/backend",
+			"rivetkit/backends",
+		],
+	},
+	{
+		name: "rivetkit/test",
+		at: ["packages/rivetkit/src/test"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/utils",
+			"rivetkit/log",
+			"rivetkit/actor",
+			"rivetkit/client",
+			"rivetkit/runtime",
+			"rivetkit/backend",
+			"rivetkit/backends",
+			"rivetkit/registry",
+		],
+	},
+	{
+		// The entry points: a short list of names each.
+		name: "rivetkit",
+		at: ["packages/rivetkit/src"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/utils",
+			"rivetkit/log",
+			"rivetkit/actor",
+			"rivetkit/client",
+			"rivetkit/db",
+			"rivetkit/workflow",
+			"rivetkit/runtime",
+			"rivetkit/inspector",
+			"rivetkit/backend",
+			"rivetkit/backends",
+			"rivetkit/registry",
+			"rivetkit/test",
+		],
+	},
+
+	// Run by CI like tests: they see what users see.
+	{ name: "examples", at: ["examples"], imports: ["rivetkit"] },
+	{
+		name: "benchmarks/parts",
+		at: ["benchmarks/state", "benchmarks/store"],
+		imports: [PROTOCOL, ENGINE, "engine/store", "rivetkit/runtime"],
+		internals: true,
+	},
+	{ name: "benchmarks", at: ["benchmarks"], imports: ["rivetkit", ENGINE, PROTOCOL] },
+];
+
+/** The room behind each of our package names; a subpath (`rivetkit/client`) is an entry of the package. */
+export const packageRooms: Readonly<Record<string, string>> = {
+	"@rivetkit/protocol": PROTOCOL,
+	"@rivetkit/engine": ENGINE,
+	rivetkit: "rivetkit",
+};
