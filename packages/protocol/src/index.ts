@@ -1,5 +1,92 @@
+export type {
+	ActorMetadata,
+	ActorNameMetadata,
+	ApiActor,
+	ApiCreateActorRequest,
+	ApiCreateActorResponse,
+	ApiGetOrCreateActorResponse,
+	ApiKvGetResponse,
+	ApiListActorNamesResponse,
+	ApiListActorsResponse,
+	ApiPagination,
+	HealthResponse,
+	RunnerKind,
+	ServerMetadata,
+} from "./api-types.ts";
+export { decodeBase64, encodeBase64 } from "./base64.ts";
+export { decodeCbor } from "./cbor/decode.ts";
+export { encodeCbor } from "./cbor/encode.ts";
+export {
+	decodeHttpActionRequest,
+	decodeHttpActionResponse,
+	decodeHttpQueueSendRequest,
+	decodeHttpQueueSendResponse,
+	decodeHttpResponseError,
+	encodeHttpActionRequest,
+	encodeHttpActionResponse,
+	encodeHttpQueueSendRequest,
+	encodeHttpQueueSendResponse,
+	encodeHttpResponseError,
+} from "./client/http.ts";
+export {
+	type ActorSpecifier,
+	CLIENT_PROTOCOL_VERSION,
+	type EmittedVersion,
+	type HttpActionRequest,
+	type HttpActionResponse,
+	type HttpQueueSendRequest,
+	type HttpQueueSendResponse,
+	type HttpResponseError,
+	type MessageId,
+	type ToClient,
+	type ToServer,
+} from "./client/messages.ts";
+export { peekActionId } from "./client/peek.ts";
+export { decodeToClient, encodeToClient } from "./client/to-client.ts";
+export { decodeToServer, encodeToServer } from "./client/to-server.ts";
+export { CLOSE_REASON_BYTES_MAX, parseCloseReason, truncateCloseReason } from "./close-reason.ts";
+export { CONN_PARAMS_BYTES_MAX, decodeConnParams, encodeConnParamsHeader } from "./conn-params.ts";
+export { EncodeError } from "./encode-error.ts";
+export { contentType, ENCODINGS, type Encoding, parseEncoding } from "./encoding.ts";
+export {
+	ConfigError,
+	type ConfigIssue,
+	type EndpointConfig,
+	type EndpointOptions,
+	joinUrl,
+	type ParsedEndpoint,
+	parseEndpoint,
+	resolveEndpointConfig,
+} from "./endpoint.ts";
 export { type Clock, systemClock, type Timer } from "./env/clock.ts";
 export { type Random, systemRandom } from "./env/random.ts";
+export {
+	CATALOGUE,
+	type CatalogueCode,
+	type CatalogueDetails,
+	type CatalogueRow,
+	catalogueError,
+} from "./errors/catalogue.ts";
+export {
+	INTERNAL_ERROR_CODE,
+	INTERNAL_ERROR_DESCRIPTION,
+	INTERNAL_ERROR_GROUP,
+	isActorError,
+	RivetError,
+	type RivetErrorOptions,
+	USER_ERROR_CODE,
+	USER_ERROR_GROUP,
+} from "./errors/rivet-error.ts";
+export { toWireError, type WireError } from "./errors/wire.ts";
+export { type GatewayPath, gatewayPath, parseGatewayPath } from "./gateway/path.ts";
+export {
+	buildQueryGateway,
+	type CrashPolicy,
+	parseQueryGateway,
+	QUERY_INPUT_BYTES_MAX,
+	type QueryGateway,
+	type QueryGatewayTarget,
+} from "./gateway/query.ts";
 export {
 	type ActorAssignment,
 	ActorGone,
@@ -16,3 +103,25 @@ export {
 	type StopIntent,
 } from "./host/host.ts";
 export type { StorageBatch, StorageOp, StorageRange } from "./host/storage.ts";
+export { type ActorIdParts, formatActorId, newActorId, parseActorId } from "./ids.ts";
+export { decodeJson } from "./json/decode.ts";
+export { encodeJson } from "./json/encode.ts";
+export {
+	ACTOR_NAME_CHARS_MAX,
+	checkActorName,
+	checkKey,
+	KEY_BYTES_MAX,
+	KEY_PART_BYTES_MAX,
+	normalizeKey,
+	parseKey,
+	serializeKey,
+} from "./keys.ts";
+export * from "./names.ts";
+export {
+	buildSubprotocols,
+	parseSubprotocols,
+	type SubprotocolOffer,
+	type Subprotocols,
+	selectSubprotocol,
+} from "./subprotocols.ts";
+export { utf8Exceeds, utf8Length } from "./utf8.ts";

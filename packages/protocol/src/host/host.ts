@@ -140,6 +140,12 @@ export interface ActorHost {
 /** What a host tells the engine; given to the host when it is attached. */
 export interface HostEvents {
 	/**
+	 * The incarnation began to stop by itself or was told to. From now on calls by id to an actor that is
+	 * being destroyed get `actor.stopping`, all others wait for what comes after it. A host that does not
+	 * tell loses nothing but speed: its {@link ActorGone} answers say the same.
+	 */
+	stopping(actorId: string, generation: number, intent: StopIntent): void;
+	/**
 	 * The incarnation is gone (asleep, destroyed, crashed or fenced off). After `destroy` its data is
 	 * already deleted. Waiting calls go to the next incarnation.
 	 */

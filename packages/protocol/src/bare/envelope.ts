@@ -1,0 +1,52 @@
+/** The frame around every top-level BARE message: a version, u16 little-endian (contract 1.2). */
+import { malformed } from "../errors/common.ts";
+import { RivetError } from "../errors/rivet-error.ts";
+import { ByteCursor } from "./runtime.ts";
+
+const VERSION_BYTES = 2;
+const START_BYTES = 1024;
+/** A buffer that grew beyond this for one large message is not kept. */
+const KEPT_BYTES_MAX = 1024 * 1024;
+
+export type Write<T> = (bc: ByteCursor, message: T) => void;
+export type Read<T> = (bc: ByteCursor) => T;
+/** How to read each version that is accepted. */
+export type Readers<T> = Readonly<Record<number, Read<T>>>;
+
+/** Writing calls no code of users, so one buffer serves all messages. */
+const scratch = /* @__PURE__ */ new ByteCursor(/* @__PURE__ */ new Uint8Array(START_BYTES));
+
+export function encodeEnvelope<T>(version: number, write: Write<T>, message: T): Uint8Array {
+	scratch.bytes[0] = version;
+	scratch.bytes[1] = version >> 8;
+	scratch.offset = VERSION_BYTES;
+	write(scratch, message);
+	const result = scratch.bytes.slice(0, scratch.offset);
+	if (scratch.bytes.length > KEPT_BYTES_MAX) scratch.bytes = new Uint8Array(START_BYTES);
+	return result;
+}
+
+/**
+ * Version and message. An unknown version, undecodable bytes, bytes behind the message and text
+ * throw `message.malformed`; so does what `convert` throws.
+ */
+export function decodeEnvelope<T, R>(
+	data: string | Uint8Array,
+	readers: Readers<T>,
+	convert: (message: T, version: number) => R,
+): R {
+	if (typeof data === "string") throw malformed("text where binary is expected");
+	const version =
+		data.length < VERSION_BYTES ? -1 : (data[0] as number) | ((data[1] as number) << 8);
+	const read = readers[version];
+	if (read === undefined) throw malformed("unknown protocol version");
+	try {
+		const bc = new ByteCursor(data, VERSION_BYTES);
+		const message = read(bc);
+		if (bc.offset !== data.length) throw malformed("trailing bytes");
+		return convert(message, version);
+	} catch (error) {
+		if (error instanceof RivetError) throw error;
+		throw malformed(error instanceof Error ? error.message : String(error), error);
+	}
+}

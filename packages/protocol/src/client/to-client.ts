@@ -1,0 +1,162 @@
+/** Frames from servers to clients (contract 1.4, 1.5, 1.6, 8.1). */
+import { decodeEnvelope, encodeEnvelope, type Readers } from "../bare/envelope.ts";
+import { decodeCbor } from "../cbor/decode.ts";
+import { encodeCborTransient } from "../cbor/encode.ts";
+import type { Encoding } from "../encoding.ts";
+import { malformed } from "../errors/common.ts";
+import * as v1 from "../generated/client-protocol-v1.ts";
+import * as v3 from "../generated/client-protocol-v3.ts";
+import * as v4 from "../generated/client-protocol-v4.ts";
+import {
+	actorSpecifier,
+	bareActor,
+	decodeObject,
+	decodeOptional,
+	encodeObject,
+	encodeOptional,
+	errorExtras,
+	type Fields,
+	fromBareActor,
+	id,
+	list,
+	type ObjectEncoding,
+	optional,
+	present,
+	record,
+	text,
+	wideId,
+} from "./fields.ts";
+import { CLIENT_PROTOCOL_VERSION, type EmittedVersion, type ToClient } from "./messages.ts";
+
+/**
+ * One frame. Version 4 is for BARE peers known to speak it; the `actor` of an error needs it, and is
+ * left out otherwise. Throws `EncodeError` for payloads that cannot be encoded.
+ */
+export function encodeToClient(
+	encoding: Encoding,
+	message: ToClient,
+	version: EmittedVersion = CLIENT_PROTOCOL_VERSION,
+): string | Uint8Array {
+	if (encoding !== "bare") {
+		return encodeObject(encoding, { body: toObject(encoding, message, version) });
+	}
+	return version === 4
+		? encodeEnvelope(version, v4.writeToClient, { body: toBare(message) })
+		: encodeEnvelope(version, v3.writeToClient, { body: toBare(message) });
+}
+
+/** Both layouts at once: the writer of version 3 does not look at `actor`. */
+function toBare(message: ToClient): v4.ToClientBody {
+	switch (message.tag) {
+		case "Init":
+			return { tag: "Init", val: message };
+		case "ActionResponse":
+			return {
+				tag: "ActionResponse",
+				val: { id: message.id, output: encodeCborTransient(message.output) },
+			};
+		case "Event":
+			return { tag: "Event", val: { name: message.name, args: encodeCborTransient(message.args) } };
+		case "Error": {
+			const { group, code, metadata, actionId, actor } = message;
+			return {
+				tag: "Error",
+				val: {
+					group,
+					code,
+					message: message.message,
+					metadata: encodeOptional(metadata),
+					actionId: actionId ?? undefined,
+					actor: actor && bareActor(actor),
+				},
+			};
+		}
+	}
+}
+
+function toObject(encoding: ObjectEncoding, message: ToClient, version: EmittedVersion): Fields {
+	switch (message.tag) {
+		case "Init": {
+			const { tag, actorId, connectionId } = message;
+			return { tag, val: { actorId, connectionId } };
+		}
+		case "ActionResponse":
+			return {
+				tag: message.tag,
+				val: { id: wideId(message.id), output: present(encoding, message.output) },
+			};
+		case "Event":
+			return { tag: message.tag, val: { name: message.name, args: message.args } };
+		case "Error": {
+			const { group, code, metadata, actionId, actor } = message;
+			const extras = errorExtras(metadata, version === 4 ? actor : undefined);
+			const id = actionId === null ? null : wideId(actionId);
+			return {
+				tag: "Error",
+				val: { group, code, message: message.message, ...extras, actionId: id },
+			};
+		}
+	}
+}
+
+const READERS: Readers<v1.ToClient | v3.ToClient | v4.ToClient> = {
+	1: v1.readToClient,
+	2: v3.readToClient,
+	3: v3.readToClient,
+	4: v4.readToClient,
+};
+
+/** Throws `message.malformed` and nothing else. An absent `output` is `undefined`. */
+export function decodeToClient(encoding: Encoding, data: string | Uint8Array): ToClient {
+	if (encoding === "bare") return decodeEnvelope(data, READERS, fromBare);
+	const body = record("body", decodeObject(encoding, data).body);
+	const val = record("val", body.val);
+	switch (body.tag) {
+		case "Init":
+			return {
+				tag: body.tag,
+				actorId: text(val, "actorId"),
+				connectionId: text(val, "connectionId"),
+			};
+		case "ActionResponse":
+			return { tag: body.tag, id: id(val, "id"), output: val.output };
+		case "Event":
+			return { tag: body.tag, name: text(val, "name"), args: list("args", val.args) };
+		case "Error":
+			return {
+				tag: body.tag,
+				group: text(val, "group"),
+				code: text(val, "code"),
+				message: text(val, "message"),
+				...errorExtras(val.metadata, optional(val, "actor", actorSpecifier)),
+				actionId: val.actionId === null ? null : id(val, "actionId"),
+			};
+		default:
+			throw malformed("unknown message");
+	}
+}
+
+function fromBare({ body }: v1.ToClient | v3.ToClient | v4.ToClient): ToClient {
+	switch (body.tag) {
+		case "Init":
+			return { tag: body.tag, actorId: body.val.actorId, connectionId: body.val.connectionId };
+		case "ActionResponse":
+			return { tag: body.tag, id: body.val.id, output: decodeCbor(body.val.output) };
+		case "Event":
+			return { tag: body.tag, name: body.val.name, args: list("args", decodeCbor(body.val.args)) };
+		case "Error": {
+			const { group, code, message, metadata, actionId } = body.val;
+			return {
+				tag: body.tag,
+				group,
+				code,
+				message,
+				...errorExtras(
+					decodeOptional(metadata),
+					"actor" in body.val ? fromBareActor(body.val.actor) : undefined,
+				),
+				actionId: actionId ?? null,
+			};
+		}
+	}
+}

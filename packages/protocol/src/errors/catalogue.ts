@@ -1,0 +1,423 @@
+/**
+ * Every error the system raises by name: group, code, whether callers see it, HTTP status, text
+ * (contract 6.2, api 13.2, engine 2 to 3, rulings). Group and code are the interface; texts are ours
+ * where no peer depends on them.
+ */
+import { INTERNAL_ERROR_DESCRIPTION, RivetError } from "./rivet-error.ts";
+
+/** One row. `D` are the details its text and metadata are made of. */
+export interface CatalogueRow<D extends object> {
+	readonly public: boolean;
+	readonly statusCode: number;
+	readonly message: (details: D) => string;
+	readonly metadata?: (details: D) => unknown;
+}
+
+/** What a row says beside its text: another status than 400 (public) or 500, and its metadata. */
+interface Extra<D> {
+	readonly status?: number;
+	readonly metadata?: (details: D) => unknown;
+}
+
+type NoDetails = Record<never, never>;
+type Text<D> = string | ((details: D) => string);
+interface Issues {
+	readonly name: string;
+	readonly issues: unknown;
+}
+interface Size {
+	readonly size: number;
+	readonly limit: number;
+}
+
+/** Callers see it. */
+function open<D extends object = NoDetails>(message: Text<D>, extra: Extra<D> = {}) {
+	return row(true, 400, message, extra);
+}
+
+/** Callers see a masked internal error, unless errors are exposed. */
+function closed<D extends object = NoDetails>(message: Text<D>, extra: Extra<D> = {}) {
+	return row(false, 500, message, extra);
+}
+
+function row<D extends object>(
+	isPublic: boolean,
+	status: number,
+	message: Text<D>,
+	extra: Extra<D>,
+): CatalogueRow<D> {
+	return {
+		public: isPublic,
+		statusCode: extra.status ?? status,
+		message: typeof message === "string" ? () => message : message,
+		...(extra.metadata === undefined ? {} : { metadata: extra.metadata }),
+	};
+}
+
+const sizeAndLimit = ({ size, limit }: Size) => ({ size, limit });
+const nameAndIssues = ({ name, issues }: Issues) => ({ name, issues });
+const all = <D>(details: D): D => details;
+/** "what: detail", or only what. */
+const withDetail = (what: string, detail: string | undefined) =>
+	detail === undefined ? what : `${what}: ${detail}`;
+const sized = (what: string, { size, limit }: Size, hint = "") =>
+	`${what} too large (${size} bytes). Limit is ${limit} bytes${hint}.`;
+/** Known when the message was measured; absent when it was cut off while it arrived. */
+const maybeSizeAndLimit = (details: Partial<Size>) =>
+	details.limit === undefined ? undefined : details;
+
+export const CATALOGUE = {
+	"rivetkit.internal_error": closed(INTERNAL_ERROR_DESCRIPTION, { metadata: () => ({}) }),
+
+	"actor.internal_error": closed((d: { message: string }) => d.message),
+	"actor.not_found": open(
+		(d: { identifier?: string }) => withDetail("Actor not found", d.identifier),
+		{ status: 404 },
+	),
+	"actor.duplicate_key": open(
+		(d: { name: string; key: readonly string[] }) =>
+			`Actor already exists with name '${d.name}' and key '${JSON.stringify(d.key)}'`,
+	),
+	"actor.stopping": open((d: { actorId?: string }) => withDetail("Actor stopping", d.actorId)),
+	"actor.aborted": open("Actor aborted."),
+	"actor.state_not_enabled": closed(
+		"State not enabled. Must implement `createState` or `state` to use state.",
+	),
+	"actor.conn_state_not_enabled": closed(
+		"Connection state not enabled. Must implement `createConnState` or `connState` to use connection state.",
+	),
+	"actor.vars_not_enabled": closed(
+		"Variables not enabled. Must implement `createVars` or `vars` to use vars.",
+	),
+	"actor.workflow_in_flight": open("The workflow is running. Wait until it sleeps or ends.", {
+		status: 409,
+	}),
+	"actor.no_runners_available": open(
+		(d: { namespace: string; runner_name: string }) =>
+			`No runner named '${d.runner_name}' is connected in namespace '${d.namespace}'.`,
+		{ metadata: all },
+	),
+	"actor.no_runner_config_configured": open(
+		(d: { namespace: string; pool_name: string }) =>
+			`No runner config for pool '${d.pool_name}' in namespace '${d.namespace}'.`,
+		{ metadata: all },
+	),
+	"actor.empty_key": open("The actor key is empty."),
+	"actor.key_too_large": open(
+		(d: { max_size: number; key_preview: string }) =>
+			`Actor key too large. Limit is ${d.max_size} bytes: ${d.key_preview}`,
+		{ metadata: all },
+	),
+	"actor.input_too_large": open(
+		(d: { max_size: number }) => `Actor input too large. Limit is ${d.max_size} bytes of base64.`,
+		{ metadata: all },
+	),
+	"actor.key_reserved_in_different_datacenter": open(
+		(d: { datacenter_label: number }) =>
+			`The actor key is reserved in datacenter ${d.datacenter_label}.`,
+		{ metadata: all },
+	),
+	"actor.destroyed_during_creation": open("Actor was destroyed during its creation."),
+	"actor.destroyed_while_waiting_for_ready": open(
+		"Actor was destroyed while a caller waited for it to be ready.",
+	),
+	"actor.kv_key_not_found": open("The actor has no such key."),
+
+	"action.not_found": open(
+		(d: { name: string }) =>
+			`Action '${d.name}' not found. Validate the action exists on your actor.`,
+	),
+	"action.timed_out": open(
+		"Action timed out. Its handler may still be running. The limit can be raised with: `actor({ options: { actionTimeout: ... } })`",
+	),
+	"action.invalid_request": open((d: { message: string; metadata?: unknown }) => d.message, {
+		metadata: (d) => d.metadata,
+	}),
+
+	"encoding.invalid": open((d: { value: string }) => `Invalid encoding \`${d.value}\`.`),
+	"params.invalid": open((d: { detail: string }) => `Invalid params JSON: ${d.detail}`),
+	"message.incoming_too_long": open(
+		(d: Partial<Size>) =>
+			`Incoming message too long${lengths(d)}. This can be configured with: \`setup({ maxIncomingMessageSize: ... })\``,
+		{ metadata: maybeSizeAndLimit },
+	),
+	"message.outgoing_too_long": open(
+		(d: Partial<Size>) =>
+			`Outgoing message too long${lengths(d)}. This can be configured with: \`setup({ maxOutgoingMessageSize: ... })\``,
+		{ metadata: maybeSizeAndLimit },
+	),
+	"message.malformed": open((d: { cause: string }) => `Malformed message: ${d.cause}`),
+
+	"request.invalid": open((d: { detail: string }) => `Invalid request: ${d.detail}`),
+	"request.invalid_query_json": open((d: { cause: string }) => `Invalid query JSON: ${d.cause}`),
+	"request.missing_actor_header": open("Missing x-rivet-actor header when x-rivet-target=actor"),
+	"request.timed_out": open(
+		(d: { timeoutMs: number }) =>
+			`The request handler did not answer within ${d.timeoutMs} ms. The limit can be raised with: \`actor({ options: { actionTimeout: ... } })\``,
+		{ status: 504 },
+	),
+	"route.not_found": open("Route not found", { status: 404 }),
+	"auth.forbidden": open("Forbidden", { status: 403 }),
+
+	"feature.restricted": open(
+		(d: { feature: string }) =>
+			`Run this actor locally or set the token in run config to use the ${d.feature}`,
+		{ status: 403 },
+	),
+	"feature.not_implemented": open((d: { feature: string }) => `${d.feature} is not implemented`, {
+		status: 501,
+	}),
+	"feature.unsupported": closed((d: { feature: string }) => `Unsupported feature: ${d.feature}`),
+
+	"handler.request_not_defined": open(
+		"Raw request handler not defined. Actor must implement `onRequest` to handle raw HTTP requests.",
+		{ status: 404 },
+	),
+	"handler.websocket_not_defined": open(
+		"Raw WebSocket handler not defined. Actor must implement `onWebSocket` to handle raw WebSocket connections.",
+		{ status: 404 },
+	),
+	"handler.invalid_request_handler_response": open(
+		"Actor's onRequest handler must return a Response object. Returning void/undefined is not allowed.",
+		{ status: 500 },
+	),
+	"handler.invalid_can_subscribe_response": closed(
+		"Event canSubscribe hook must return a boolean value.",
+	),
+	"handler.invalid_can_publish_response": closed(
+		"Queue canPublish hook must return a boolean value.",
+	),
+
+	"event.invalid_payload": open((d: Issues) => `Event payload failed validation for '${d.name}'.`, {
+		metadata: nameAndIssues,
+	}),
+
+	"queue.full": open((d: { limit: number }) => `Queue is full. Limit is ${d.limit} messages.`, {
+		metadata: all,
+	}),
+	"queue.message_too_large": open((d: Size) => sized("Queue message", d), {
+		metadata: sizeAndLimit,
+	}),
+	"queue.message_invalid": open(
+		(d: { path?: string }) =>
+			d.path === undefined
+				? "Queue message body contains unsupported type."
+				: `Queue message body contains unsupported type at ${d.path}.`,
+		{ metadata: (d) => (d.path === undefined ? undefined : { path: d.path }) },
+	),
+	"queue.already_completed": open("Queue message was already completed."),
+	"queue.previous_message_not_completed": open(
+		"Previous completable queue message is not completed. Call `message.complete(...)` before receiving the next message.",
+	),
+	"queue.invalid_payload": open((d: Issues) => `Queue payload failed validation for '${d.name}'.`, {
+		metadata: nameAndIssues,
+	}),
+	"queue.invalid_completion_payload": open(
+		(d: Issues) => `Queue completion payload failed validation for '${d.name}'.`,
+		{ metadata: nameAndIssues },
+	),
+	"queue.complete_not_configured": open(
+		(d: { name: string }) => `Queue '${d.name}' does not support completion responses.`,
+		{ metadata: all },
+	),
+
+	"state.invalid_type": closed((d: { path?: string; reason?: string }) => {
+		const at = d.path ? ` at path \`${d.path}\`` : "";
+		return `${withDetail(`Attempted to set invalid state${at}`, d.reason)}. State holds null, undefined, booleans, numbers, strings, bigints, dates, regular expressions, errors, bytes and typed arrays, and arrays, plain objects, maps and sets of these.`;
+	}),
+	"state.too_large": open(
+		(d: Size) => sized("Actor state", d, " (`actor({ options: { maxStateSize: ... } })`)"),
+		{ metadata: sizeAndLimit },
+	),
+	"input.too_large": open((d: Size) => sized("Actor input", d), { metadata: sizeAndLimit }),
+
+	"kv.key_too_large": open((d: Size) => sized("Key", d), { metadata: sizeAndLimit }),
+	"kv.value_too_large": open((d: Size) => sized("Value", d), { metadata: sizeAndLimit }),
+	"kv.too_many_keys": open(
+		(d: Size) => `Too many keys in one call (${d.size}). Limit is ${d.limit} keys.`,
+		{ metadata: sizeAndLimit },
+	),
+	"kv.batch_too_large": open((d: Size) => sized("Batch", d), { metadata: sizeAndLimit }),
+	"kv.storage_full": open((d: Size) => sized("Storage of this actor", d), {
+		metadata: sizeAndLimit,
+	}),
+
+	"schedule.full": open(
+		(d: { limit: number }) => `Schedule is full. Limit is ${d.limit} entries.`,
+		{
+			metadata: all,
+		},
+	),
+
+	"workflow.entry_too_large": open((d: Size) => sized("Workflow entry", d), {
+		metadata: sizeAndLimit,
+	}),
+	"workflow.too_many_entries": open(
+		(d: { limit: number }) => `Workflow has too many entries. Limit is ${d.limit}.`,
+		{ metadata: all },
+	),
+
+	"database.not_enabled": closed(
+		"Database not enabled. Must implement `database` to use database.",
+	),
+	"driver.websockets_not_enabled": open("WebSockets are not enabled for this driver"),
+	"proxy.error": open(
+		(d: { operation: string; cause: string }) =>
+			`Error proxying ${d.operation}, this is likely an internal error: ${d.cause}`,
+	),
+	"config.endpoint_mismatch": open(
+		(d: { expected: string; received: string }) =>
+			`Endpoint mismatch: expected "${d.expected}", received "${d.received}"`,
+		{ metadata: all },
+	),
+	"config.namespace_mismatch": open(
+		(d: { expected: string; received: string }) =>
+			`Namespace mismatch: expected "${d.expected}", received "${d.received}"`,
+		{ metadata: all },
+	),
+	"inspector.unauthorized": open("Unauthorized", { status: 401 }),
+
+	"api.bad_request": open((d: { reason: string }) => `Bad request: ${d.reason}`, { metadata: all }),
+	"api.unauthorized": open("Unauthorized", { status: 401 }),
+	"api.forbidden": open("Forbidden", { status: 403 }),
+	"api.not_found": open("Not found", { status: 404 }),
+	"core.internal_error": open(INTERNAL_ERROR_DESCRIPTION, { status: 500 }),
+	"namespace.not_found": open("Namespace not found."),
+	"namespace.name_not_unique": open("A namespace with this name exists."),
+	"namespace.failed_to_create": open(
+		(d: { reason: string }) => `Namespace cannot be created: ${d.reason}`,
+		{ metadata: all },
+	),
+	"datacenter.not_found": open("Datacenter not found."),
+	"validation.invalid_input": open((d: { message: string }) => d.message),
+	"validation.too_many_actor_ids": open(
+		(d: { count: number; max: number }) =>
+			`Too many actor IDs. Maximum is ${d.max}, got ${d.count}.`,
+		{ metadata: all },
+	),
+	"runner_config.invalid": open((d: { reason: string }) => `Invalid runner config: ${d.reason}`, {
+		metadata: all,
+	}),
+	"runner_config.not_found": open("Runner config not found."),
+
+	"guard.no_route": open("No route for this target.", { status: 404 }),
+	"guard.missing_header": open((d: { header: string }) => `Missing header ${d.header}`, {
+		metadata: all,
+	}),
+	"guard.invalid_header": open((d: { header: string }) => `Invalid header ${d.header}`, {
+		metadata: all,
+	}),
+	"guard.websocket_not_supported": open("WebSockets are not supported here."),
+	"guard.rate_limit": open("Too many requests.", { status: 429 }),
+	"guard.invalid_request_body": open(
+		(d: { limit: number }) => `Request body too large. Limit is ${d.limit} bytes.`,
+		{ status: 413, metadata: all },
+	),
+	"guard.request_body_too_large": open(
+		(d: { limit: number }) => `Request body too large. Limit is ${d.limit} bytes.`,
+		{ metadata: all },
+	),
+	"guard.invalid_response_body": open(
+		"The actor's host sent a response that cannot be passed on.",
+		{
+			status: 502,
+		},
+	),
+	"guard.upstream_error": open((d: { cause: string }) => `Upstream failed: ${d.cause}`, {
+		status: 502,
+	}),
+	"guard.retry_attempts_exceeded": open(
+		(d: { attempts: number }) => `The request failed in all ${d.attempts} attempts.`,
+		{ status: 502, metadata: all },
+	),
+	"guard.service_unavailable": open("Service unavailable.", { status: 503 }),
+	"guard.actor_ready_timeout": open(
+		(d: { actor_id: string }) => `Actor did not get ready in time: ${d.actor_id}`,
+		{ status: 503, metadata: all },
+	),
+	"guard.actor_runner_failed": open(
+		(d: { actor_id: string }) => `The actor's runner failed: ${d.actor_id}`,
+		{ status: 503, metadata: all },
+	),
+	"guard.actor_stopped_while_waiting": open("Actor stopped before it answered.", { status: 503 }),
+	"guard.actor_wake_retries_exceeded": open(
+		(d: { actor_id: string }) => `Actor stopped again each time it was woken: ${d.actor_id}`,
+		{ status: 503, metadata: all },
+	),
+	"guard.tunnel_request_aborted": open("The actor's host aborted the request.", { status: 503 }),
+	"guard.tunnel_response_closed": open("The actor's host went away before it answered.", {
+		status: 503,
+	}),
+	"guard.tunnel_message_timeout": open("The actor's host did not answer in time.", { status: 504 }),
+	"guard.request_timeout": open("The request took too long.", { status: 504 }),
+	"guard.gateway_response_start_timeout": open("The actor did not start to answer in time.", {
+		status: 504,
+	}),
+	"guard.websocket_tunnel_ping_timeout": open("The actor's host stopped answering pings."),
+	"guard.websocket_pending_limit_reached": open(
+		"Too much is waiting for a sleeping actor on this WebSocket.",
+	),
+	"guard.must_use_regional_host": open(
+		(d: { host: string; datacenter: string; valid_hosts: string }) =>
+			`Host ${d.host} is not one of datacenter ${d.datacenter}: ${d.valid_hosts}`,
+		{ metadata: all },
+	),
+	"guard.query_invalid_params": open(
+		(d: { detail: string }) => `Invalid query parameters: ${d.detail}`,
+		{ metadata: all },
+	),
+	"guard.query_duplicate_param": open(
+		(d: { name: string }) => `Parameter ${d.name} is given twice`,
+		{
+			metadata: all,
+		},
+	),
+	"guard.query_path_token_syntax": open("Query paths take the token in rvt-token, not behind @"),
+	"guard.query_empty_actor_name": open("The actor name is empty"),
+	"guard.query_invalid_percent_encoding": open(
+		(d: { name: string }) => `Invalid percent-encoding in ${d.name}`,
+		{ metadata: all },
+	),
+	"guard.query_get_disallowed_params": open(
+		(d: { parameters: string }) => `${d.parameters} cannot be used with method get`,
+	),
+	"guard.query_missing_pool": open("rvt-pool is required for method getOrCreate"),
+	"guard.query_invalid_base64_input": open("rvt-input is not base64url without padding"),
+	"guard.query_invalid_cbor_input": open(
+		(d: { reason: string }) => `rvt-input is not CBOR: ${d.reason}`,
+	),
+
+	"ws.connection_closed": open("The WebSocket was closed."),
+	"ws.eviction": open("The WebSocket was closed in favour of a newer one."),
+	"ws.downstream_closed": open("The client's WebSocket went away."),
+};
+
+function lengths({ size, limit }: Partial<Size>): string {
+	return size === undefined || limit === undefined ? "" : ` (${size} bytes, limit ${limit})`;
+}
+
+/** `group.code` of every row. */
+export type CatalogueCode = keyof typeof CATALOGUE;
+
+/** What the text and metadata of one row are made of. */
+export type CatalogueDetails<C extends CatalogueCode> =
+	(typeof CATALOGUE)[C] extends CatalogueRow<infer D> ? D : never;
+
+type DetailsArguments<D> = Record<never, never> extends D ? [details?: D] : [details: D];
+
+/** The error of one row: `catalogueError("queue.full", { limit: 1000 })`. */
+export function catalogueError<C extends CatalogueCode>(
+	name: C,
+	...[details, options]: [...DetailsArguments<CatalogueDetails<C>>, options?: { cause: unknown }]
+): RivetError {
+	const { message, metadata, ...row } = CATALOGUE[name] as CatalogueRow<object>;
+	const given = details ?? {};
+	const [group, code] = name.split(".") as [string, string];
+	const made = metadata?.(given);
+	return new RivetError(group, code, message(given), {
+		public: row.public,
+		statusCode: row.statusCode,
+		...(made === undefined ? {} : { metadata: made }),
+		...options,
+	});
+}

@@ -1,0 +1,93 @@
+/** Names and keys of actors and the one text form of a key (contract 4.7). */
+import { invalidRequest } from "./errors/common.ts";
+import { hasLoneSurrogate, utf8Length } from "./utf8.ts";
+
+/** Longest actor name, in characters (code points). */
+export const ACTOR_NAME_CHARS_MAX = 64;
+/** Longest component of a key, in UTF-8 bytes. */
+export const KEY_PART_BYTES_MAX = 128;
+/** Longest serialized key, in UTF-8 bytes. */
+export const KEY_BYTES_MAX = 1024;
+
+/** The text form of a key: `[]` is `/`, `["a","","x/y"]` is `a/\0/x\/y`. */
+export function serializeKey(key: readonly string[]): string {
+	if (key.length === 0) return "/";
+	return key
+		.map((part) => (part === "" ? "\\0" : part.replaceAll("\\", "\\\\").replaceAll("/", "\\/")))
+		.join("/");
+}
+
+/** Reads any text as a key; never fails. Absent, `""` and `/` are the empty key. */
+export function parseKey(text: string | null | undefined): string[] {
+	if (text === null || text === undefined || text === "" || text === "/") return [];
+	const key: string[] = [];
+	let part = "";
+	for (let i = 0; i < text.length; i++) {
+		const char = text[i] as string;
+		if (char === "/") {
+			key.push(part);
+			part = "";
+		} else if (char !== "\\" || i + 1 === text.length) {
+			part += char;
+		} else {
+			const escaped = text[++i] as string;
+			part = escaped === "0" ? "" : part + escaped;
+		}
+	}
+	key.push(part);
+	return key;
+}
+
+/**
+ * The key as a list of its own: a string is one component, nothing is the empty key. Throws
+ * `request.invalid` for anything but strings.
+ */
+export function normalizeKey(key: string | readonly string[] | undefined): string[] {
+	if (key === undefined) return [];
+	if (typeof key === "string") return [key];
+	if (!Array.isArray(key)) throw invalidRequest("an actor key is a string or a list of strings");
+	return key.map((part: unknown, index) => {
+		if (typeof part === "string") return part;
+		throw invalidRequest(`actor key component ${index} is not a string but ${describe(part)}`);
+	});
+}
+
+/** Throws `request.invalid` unless the name has 1 to 64 characters. */
+export function checkActorName(name: string): void {
+	if (typeof name !== "string") throw invalidRequest("the actor name is not a string");
+	const chars = name.length > ACTOR_NAME_CHARS_MAX ? [...name].length : name.length;
+	if (chars === 0 || chars > ACTOR_NAME_CHARS_MAX) {
+		throw invalidRequest(
+			`an actor name has 1 to ${ACTOR_NAME_CHARS_MAX} characters, this one has ${chars}`,
+		);
+	}
+	if (hasLoneSurrogate(name)) throw invalidRequest("the actor name is not well-formed Unicode");
+}
+
+/**
+ * Throws `request.invalid`, naming the limit, when a component has more than 128 bytes or the
+ * serialized key more than 1024, or when it has text that UTF-8 cannot tell apart.
+ */
+export function checkKey(key: readonly string[]): void {
+	for (const [index, part] of key.entries()) {
+		const bytes = utf8Length(part);
+		if (bytes > KEY_PART_BYTES_MAX) {
+			throw invalidRequest(
+				`actor key component ${index} has ${bytes} bytes, the limit is ${KEY_PART_BYTES_MAX}`,
+			);
+		}
+		if (hasLoneSurrogate(part)) {
+			throw invalidRequest(`actor key component ${index} is not well-formed Unicode`);
+		}
+	}
+	const bytes = utf8Length(serializeKey(key));
+	if (bytes > KEY_BYTES_MAX) {
+		throw invalidRequest(
+			`the serialized actor key has ${bytes} bytes, the limit is ${KEY_BYTES_MAX}`,
+		);
+	}
+}
+
+function describe(value: unknown): string {
+	return value === null ? "null" : typeof value;
+}

@@ -1,0 +1,93 @@
+/** Every name of the contract that crosses the wire: headers, sub-protocol entries, paths. */
+
+/** Selects the encoding of an actor request (contract 1.1). */
+export const HEADER_ENCODING = "x-rivet-encoding";
+/** Connection params as JSON text (2.1). */
+export const HEADER_CONN_PARAMS = "x-rivet-conn-params";
+/** The client's gateway token. */
+export const HEADER_TOKEN = "x-rivet-token";
+/** `actor` routes by header (4.3). */
+export const HEADER_TARGET = "x-rivet-target";
+/** The actor id of header routing (4.3). */
+export const HEADER_ACTOR = "x-rivet-actor";
+/** Generation and key of the answering actor, on responses (8.1). */
+export const HEADER_ACTOR_GENERATION = "x-rivet-actor-generation";
+export const HEADER_ACTOR_KEY = "x-rivet-actor-key";
+/** Reserved. */
+export const HEADER_NAMESPACE = "x-rivet-namespace";
+/** Reserved for an actor query as JSON. */
+export const HEADER_QUERY = "x-rivet-query";
+/** Id of one gateway request, on responses (6.5). */
+export const HEADER_RAY_ID = "x-rivet-ray-id";
+/** `group.code` of a gateway failure, on responses (engine 3.7). */
+export const HEADER_ERROR = "x-rivet-error";
+/** Send to the placed host even if the actor is not ready (engine 3.4). */
+export const HEADER_SKIP_READY_WAIT = "x-rivet-skip-ready-wait";
+/**
+ * Ours: one id per logical call, so that a call that is sent again is answered, not run twice. Sent
+ * only to servers that announce {@link CAPABILITY_CALL_IDS}.
+ */
+export const HEADER_CALL_ID = "x-rivet-call-id";
+/** Headers of the serverless start request (4.10). */
+export const HEADER_ENDPOINT = "x-rivet-endpoint";
+export const HEADER_TOTAL_SLOTS = "x-rivet-total-slots";
+export const HEADER_RUNNER_NAME = "x-rivet-runner-name";
+export const HEADER_NAMESPACE_NAME = "x-rivet-namespace-name";
+
+/** Value of the target header and sub-protocol entry that selects an actor. */
+export const TARGET_ACTOR = "actor";
+
+/** Sub-protocol entries (3.2). All but the first are prefixes. */
+export const SUBPROTOCOL_RIVET = "rivet";
+export const SUBPROTOCOL_ENCODING = "rivet_encoding.";
+export const SUBPROTOCOL_CONN_PARAMS = "rivet_conn_params.";
+export const SUBPROTOCOL_TOKEN = "rivet_token.";
+export const SUBPROTOCOL_TARGET = "rivet_target.";
+export const SUBPROTOCOL_ACTOR = "rivet_actor.";
+export const SUBPROTOCOL_INSPECTOR_TOKEN = "rivet_inspector_token.";
+/** Engine 3.4: an entry without a value. */
+export const SUBPROTOCOL_SKIP_READY_WAIT = "rivet_skip_ready_wait";
+/** Ours: id of a client session; a WebSocket action's call id is `<session>:<action id>`. */
+export const SUBPROTOCOL_SESSION = "rivet_session.";
+
+/** Ours, in the `capabilities` of `/metadata`: call ids are remembered. */
+export const CAPABILITY_CALL_IDS = "call-ids";
+/** Ours, in the `capabilities` of `/metadata`: one request can resolve and call (8.3). */
+export const CAPABILITY_QUERY_GATEWAY = "query-gateway";
+
+/** Port of the local server and of an engine's front door. */
+export const DEFAULT_PORT = 6420;
+/** Where servers outside browsers are looked for when nothing is configured. */
+export const DEFAULT_ENDPOINT = "http://127.0.0.1:6420";
+/** Path of the serverless handler, below the page's origin in browsers. */
+export const DEFAULT_BASE_PATH = "/api/rivet";
+export const DEFAULT_NAMESPACE = "default";
+export const DEFAULT_RUNNER_NAME = "default";
+/** `runtime` in `/metadata` and `/health`: the marker of compatibility. */
+export const RUNTIME = "rivetkit";
+
+/** Gateway and management routes (4.2, 4.6). */
+export const PATH_GATEWAY = "/gateway";
+export const PATH_ACTORS = "/actors";
+export const PATH_ACTOR_NAMES = "/actors/names";
+export const PATH_METADATA = "/metadata";
+export const PATH_HEALTH = "/health";
+
+/** Routes below one actor (2.2, 3.1). */
+export const PATH_ACTION = "/action/";
+export const PATH_QUEUE = "/queue";
+export const PATH_REQUEST = "/request";
+export const PATH_CONNECT = "/connect";
+export const PATH_WEBSOCKET = "/websocket";
+export const PATH_INSPECTOR = "/inspector/";
+export const PATH_INSPECTOR_CONNECT = "/inspector/connect";
+
+/** Longest action, queue or protocol frame towards an actor, in bytes (2.7). */
+export const INCOMING_MESSAGE_BYTES_MAX = 65_536;
+/** Longest action response or protocol frame from an actor, in bytes (2.7). */
+export const OUTGOING_MESSAGE_BYTES_MAX = 1_048_576;
+
+/** Why sockets close (3.7). */
+export const CLOSE_NORMAL = 1000;
+export const CLOSE_ERROR = 1011;
+export const CLOSE_REASON_DISPOSED = "Disposed";

@@ -1,0 +1,149 @@
+/** What a WebSocket upgrade says in `Sec-WebSocket-Protocol` (contract 3.2). */
+import { connParamsJson, decodeConnParams } from "./conn-params.ts";
+import { type Encoding, parseEncoding } from "./encoding.ts";
+import { invalidParams, invalidRequest } from "./errors/common.ts";
+import { RivetError } from "./errors/rivet-error.ts";
+import {
+	SUBPROTOCOL_ACTOR,
+	SUBPROTOCOL_CONN_PARAMS,
+	SUBPROTOCOL_ENCODING,
+	SUBPROTOCOL_INSPECTOR_TOKEN,
+	SUBPROTOCOL_RIVET,
+	SUBPROTOCOL_SESSION,
+	SUBPROTOCOL_TARGET,
+	SUBPROTOCOL_TOKEN,
+	TARGET_ACTOR,
+} from "./names.ts";
+
+/** The entries of one upgrade. What was not offered is `null`, absent params are `undefined`. */
+export interface Subprotocols {
+	/** Whether the marker `rivet` was offered. */
+	readonly rivet: boolean;
+	/** Default `json`. */
+	readonly encoding: Encoding;
+	readonly connParams: unknown;
+	readonly token: string | null;
+	readonly target: string | null;
+	readonly actorId: string | null;
+	readonly inspectorToken: string | null;
+	/** Id of the client session (ours). */
+	readonly session: string | null;
+	/** Every entry, trimmed, in order. */
+	readonly offered: readonly string[];
+	/**
+	 * What is wrong with the entries (`encoding.invalid`, `params.invalid`, `request.invalid`): to be
+	 * told by a close, since browsers cannot read a failed upgrade. `null` when all is well.
+	 */
+	readonly error: RivetError | null;
+}
+
+/** Reads the header's text or its entries. Of a repeated entry the last one counts. Never throws. */
+export function parseSubprotocols(
+	header: string | readonly string[] | null | undefined,
+): Subprotocols {
+	const texts = typeof header === "string" ? [header] : (header ?? []);
+	const offered = texts
+		.flatMap((text) => text.split(","))
+		.map((entry) => entry.trim())
+		.filter((entry) => entry !== "");
+	const last = (prefix: string): string | null => {
+		const entry = offered.findLast((candidate) => candidate.startsWith(prefix));
+		return entry === undefined ? null : entry.slice(prefix.length);
+	};
+
+	let error: RivetError | null = null;
+	const reading = <T>(read: () => T, otherwise: T): T => {
+		try {
+			return read();
+		} catch (thrown) {
+			if (!(thrown instanceof RivetError)) throw thrown;
+			error ??= thrown;
+			return otherwise;
+		}
+	};
+	return {
+		rivet: offered.includes(SUBPROTOCOL_RIVET),
+		encoding: reading(() => parseEncoding(last(SUBPROTOCOL_ENCODING)), "json"),
+		connParams: reading(() => readConnParams(last(SUBPROTOCOL_CONN_PARAMS)), undefined),
+		token: last(SUBPROTOCOL_TOKEN),
+		target: last(SUBPROTOCOL_TARGET),
+		actorId: reading(() => readActorId(last(SUBPROTOCOL_ACTOR)), null),
+		inspectorToken: last(SUBPROTOCOL_INSPECTOR_TOKEN),
+		session: last(SUBPROTOCOL_SESSION),
+		offered,
+		error,
+	};
+}
+
+function readConnParams(text: string | null): unknown {
+	if (text === null) return undefined;
+	const json = percentDecode(text);
+	if (json === null) throw invalidParams("invalid percent-encoding");
+	return decodeConnParams(json);
+}
+
+function readActorId(text: string | null): string | null {
+	if (text === null) return null;
+	const actorId = percentDecode(text);
+	if (actorId === null) throw invalidRequest("the actor id has invalid percent-encoding");
+	return actorId;
+}
+
+function percentDecode(text: string): string | null {
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		return null;
+	}
+}
+
+/** What to offer. Absent fields are left out; params are sent unless `undefined`. */
+export interface SubprotocolOffer {
+	readonly encoding?: Encoding;
+	readonly connParams?: unknown;
+	readonly token?: string;
+	/** Routes by sub-protocol instead of by path (4.4). */
+	readonly actorId?: string;
+	readonly inspectorToken?: string;
+	readonly session?: string;
+	/** The user's own entries, behind ours. */
+	readonly extra?: readonly string[];
+}
+
+/**
+ * The entries to open a socket with, `rivet` first. Throws `EncodeError` for params that are not JSON
+ * and `TypeError` for a token that is not legal in a sub-protocol.
+ */
+export function buildSubprotocols(offer: SubprotocolOffer): string[] {
+	const entries = [SUBPROTOCOL_RIVET];
+	if (offer.encoding !== undefined) entries.push(SUBPROTOCOL_ENCODING + offer.encoding);
+	if (offer.connParams !== undefined) {
+		entries.push(SUBPROTOCOL_CONN_PARAMS + percentEncode(connParamsJson(offer.connParams)));
+	}
+	if (offer.token !== undefined) entries.push(SUBPROTOCOL_TOKEN + legal("token", offer.token));
+	if (offer.actorId !== undefined) {
+		entries.push(SUBPROTOCOL_TARGET + TARGET_ACTOR);
+		entries.push(SUBPROTOCOL_ACTOR + percentEncode(offer.actorId));
+	}
+	if (offer.inspectorToken !== undefined) {
+		entries.push(SUBPROTOCOL_INSPECTOR_TOKEN + legal("inspector token", offer.inspectorToken));
+	}
+	if (offer.session !== undefined)
+		entries.push(SUBPROTOCOL_SESSION + legal("session", offer.session));
+	return entries.concat(offer.extra ?? []);
+}
+
+/** Parentheses are illegal in sub-protocols, yet the usual function leaves them alone. */
+function percentEncode(text: string): string {
+	return encodeURIComponent(text).replaceAll("(", "%28").replaceAll(")", "%29");
+}
+
+function legal(what: string, text: string): string {
+	if (/^[\w!#$%&'*+.^`|~-]+$/.test(text)) return text;
+	throw new TypeError(`The ${what} has characters that a WebSocket sub-protocol cannot carry`);
+}
+
+/** The entry a server answers with: `rivet` if offered, else the first one, else none (`null`). */
+export function selectSubprotocol(offered: readonly string[]): string | null {
+	return offered.includes(SUBPROTOCOL_RIVET) ? SUBPROTOCOL_RIVET : (offered[0] ?? null);
+}
