@@ -1,3 +1,4 @@
+export { createMemoryStore, type MemoryStoreOptions } from "./store/memory/memory-store.ts";
 export {
 	type ActorRecord,
 	type CommitBatch,
@@ -8,3 +9,4 @@ export {
 	StoreError,
 	type StoreErrorCode,
 } from "./store/store.ts";
+export { TOMBSTONE_LIMITS, type TombstoneLimits } from "./store/tombstones.ts";

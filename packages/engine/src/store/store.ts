@@ -10,6 +10,16 @@ import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
  * - S3. A batch is atomic. One refused batch never fails another that was grouped with it.
  * - S4. A batch whose generation is not the actor's newest is refused and leaves no trace.
  * - S5. At most one live actor (not destroyed) per namespace + name + key.
+ * - S6. Reads see everything accepted before them, and nothing that was refused.
+ *
+ * Bytes passed in belong to the store until the promise settles; bytes handed out belong to the
+ * caller. Times are whole milliseconds. A value no store could keep (not bytes, a time with a
+ * fraction, a lone surrogate in a text, an entry over `ENTRY_BYTES_MAX`) rejects with a `TypeError`
+ * or `RangeError` before anything is written.
+ *
+ * Batches of one actor apply in the order of their calls. A batch that fails for want of space does
+ * not stop the ones called after it: whoever has several in flight for one actor must expect a gap,
+ * so the runtime has one.
  */
 export interface Store {
 	/** Inserts a live actor, or tells which live actor holds the key. Ordered (S1), not synced. */
@@ -18,19 +28,23 @@ export interface Store {
 	actorById(actorId: string): Promise<ActorRecord | undefined>;
 	/** The live actor with this name and key. */
 	actorByKey(namespace: string, name: string, key: string): Promise<ActorRecord | undefined>;
-	/** Newest first; ties are ordered by id, so that pages neither lose nor repeat an actor. */
+	/**
+	 * Newest first; ties by id, highest first, so that pages neither lose nor repeat an actor. Cheap
+	 * (an index) when `name` is given; without, the namespace is read as a whole.
+	 */
 	listActors(query: ListActors): Promise<ActorRecord[]>;
 	/** Names that have or had an actor in the namespace, sorted, strictly after `after`. */
 	listNames(namespace: string, limit: number, after?: string): Promise<string[]>;
 
 	/**
 	 * Takes the actor for a new incarnation: raises the generation (0 at first) and so fences off every
-	 * earlier one. Rejects with `StaleGenerationError` when the actor is destroyed or unknown.
+	 * earlier one. Rejects with `StaleGenerationError` when the actor is destroyed or unknown. Ordered
+	 * (S1), not synced.
 	 */
 	acquire(actorId: string): Promise<ActorRecord>;
 	/**
 	 * Removes an actor that was never initialised, with all it stored, as if it had not been created.
-	 * Does nothing when the generation is stale or the actor is initialised.
+	 * Does nothing when the generation is stale or the actor is initialised. Ordered (S1), not synced.
 	 */
 	discard(actorId: string, generation: number): Promise<void>;
 
@@ -86,7 +100,10 @@ export interface ListActors {
 	readonly name?: string;
 	readonly key?: string;
 	readonly includeDestroyed?: boolean;
-	/** Only actors strictly older than this position. */
+	/**
+	 * Only actors strictly after this position. Without the id: only those created before `createTs`,
+	 * so the ones that share it are passed over.
+	 */
 	readonly before?: { readonly createTs: number; readonly actorId?: string };
 	readonly limit: number;
 }

@@ -1,0 +1,106 @@
+/** An ordered map on one sorted array: logarithmic look-ups, linear (but memmove-fast) inserts. */
+export class SortedMap<K, V> {
+	readonly #compare: (a: K, b: K) => number;
+	readonly #entries: { readonly key: K; value: V }[] = [];
+
+	constructor(compare: (a: K, b: K) => number) {
+		this.#compare = compare;
+	}
+
+	get size(): number {
+		return this.#entries.length;
+	}
+
+	get(key: K): V | undefined {
+		const entry = this.#entries[this.#indexOf(key)];
+		return entry !== undefined && this.#compare(entry.key, key) === 0 ? entry.value : undefined;
+	}
+
+	set(key: K, value: V): void {
+		const index = this.#indexOf(key);
+		const entry = this.#entries[index];
+		if (entry !== undefined && this.#compare(entry.key, key) === 0) {
+			entry.value = value;
+		} else {
+			this.#entries.splice(index, 0, { key, value });
+		}
+	}
+
+	delete(key: K): void {
+		const index = this.#indexOf(key);
+		const entry = this.#entries[index];
+		if (entry !== undefined && this.#compare(entry.key, key) === 0) {
+			this.#entries.splice(index, 1);
+		}
+	}
+
+	/** Removes `start <= key < end`; `null` means to the end. */
+	deleteRange(start: K, end: K | null): void {
+		const [from, to] = this.#bounds(start, end);
+		this.#entries.splice(from, to - from);
+	}
+
+	/** Entries with `start <= key < end`, in order or `reverse`d, at most `limit`. */
+	range(
+		start: K,
+		end: K | null,
+		options: { limit?: number | undefined; reverse?: boolean | undefined } = {},
+	): readonly { readonly key: K; readonly value: V }[] {
+		const [from, to] = this.#bounds(start, end);
+		const count = Math.max(0, Math.min(options.limit ?? Number.POSITIVE_INFINITY, to - from));
+		return options.reverse
+			? this.#entries.slice(to - count, to).reverse()
+			: this.#entries.slice(from, from + count);
+	}
+
+	first(): { readonly key: K; readonly value: V } | undefined {
+		return this.#entries[0];
+	}
+
+	#bounds(start: K, end: K | null): [from: number, to: number] {
+		const from = this.#indexOf(start);
+		const to = end === null ? this.#entries.length : this.#indexOf(end);
+		return [from, Math.max(from, to)];
+	}
+
+	/** Where `key` is or would be inserted. */
+	#indexOf(key: K): number {
+		let low = 0;
+		let high = this.#entries.length;
+		while (low < high) {
+			const middle = (low + high) >>> 1;
+			if (this.#compare(this.#entries[middle]!.key, key) < 0) {
+				low = middle + 1;
+			} else {
+				high = middle;
+			}
+		}
+		return low;
+	}
+}
+
+/** Byte order, shorter first when one is the beginning of the other. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+	const length = Math.min(a.byteLength, b.byteLength);
+	for (let index = 0; index < length; index++) {
+		const difference = a[index]! - b[index]!;
+		if (difference !== 0) {
+			return difference;
+		}
+	}
+	return a.byteLength - b.byteLength;
+}
+
+/** The order of the texts' UTF-8 bytes, which is that of their code points. */
+export function compareText(a: string, b: string): number {
+	if (a === b) {
+		return 0;
+	}
+	const length = Math.min(a.length, b.length);
+	for (let index = 0; index < length; index++) {
+		if (a.charCodeAt(index) !== b.charCodeAt(index)) {
+			return a.codePointAt(index)! - b.codePointAt(index)!;
+		}
+	}
+	return a.length - b.length;
+}
