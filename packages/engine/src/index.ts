@@ -1,3 +1,24 @@
+export { openApiDocument } from "./api/openapi.ts";
+export {
+	type AttachHostOptions,
+	createEngine,
+	type Engine,
+	type EngineOptions,
+	type ListenOptions,
+	type NodeListeners,
+} from "./engine.ts";
+export { DEFAULT_LIMITS, type EngineLimits } from "./gateway/limits.ts";
+export type { EngineLogger } from "./gateway/logger.ts";
+export type { ActorQuery, ResolvedActor } from "./gateway/resolver.ts";
+export {
+	createSocketPair,
+	type PairEvents,
+	type PairedWebSocket,
+	type SocketPairOptions,
+} from "./gateway/socket-pair.ts";
+export type { ListeningServer } from "./server/listen.ts";
+export { type Occupant, PortTakenError } from "./server/port-taken.ts";
+export { assertSupportedRuntime, unsupportedRuntime } from "./server/supported-runtime.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./store/memory/memory-store.ts";
 export {
 	type ActorRecord,

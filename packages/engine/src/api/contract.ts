@@ -1,0 +1,210 @@
+/**
+ * The management API as data (protocol 4.6): shapes that requests are checked with, and the descriptions
+ * the OpenAPI document is made from.
+ */
+import { z } from "zod";
+
+const timestamp = z.int().describe("Milliseconds since the epoch");
+
+export const actorSchema = z
+	.object({
+		actor_id: z.string(),
+		name: z.string().describe("Type of the actor"),
+		key: z.string().describe("Serialized key: components joined by `/`, escaped"),
+		namespace_id: z.string(),
+		runner_name_selector: z.string(),
+		create_ts: timestamp,
+		connectable_ts: timestamp.nullable(),
+		start_ts: timestamp.nullable(),
+		sleep_ts: timestamp.nullable(),
+		destroy_ts: timestamp.nullable(),
+	})
+	.meta({ id: "Actor" });
+
+export const paginationSchema = z
+	.object({
+		cursor: z
+			.string()
+			.nullable()
+			.describe("Pass as `cursor` to get the next page; null on the last one"),
+	})
+	.meta({ id: "Pagination" });
+
+export const errorSchema = z
+	.object({
+		group: z.string(),
+		code: z.string(),
+		message: z.string(),
+		metadata: z.unknown().optional(),
+	})
+	.meta({ id: "Error" });
+
+export const listErrorSchema = z.object({ error: z.string() }).meta({ id: "ListError" });
+
+export const ACTOR_IDS_MAX = 32;
+export const LIST_LIMIT_MAX = 10_000;
+export const NAMES_LIMIT_DEFAULT = 100;
+
+const limit = (fallback: number) =>
+	z.coerce.number().int().min(1).max(LIST_LIMIT_MAX).default(fallback);
+
+export const listQuerySchema = z.object({
+	name: z.string().optional(),
+	key: z.string().optional().describe("Serialized key"),
+	actor_ids: z.string().optional().describe(`Up to ${ACTOR_IDS_MAX} ids, separated by commas`),
+	include_destroyed: z.enum(["true", "false"]).optional(),
+	limit: limit(LIST_LIMIT_MAX),
+	cursor: z
+		.string()
+		.regex(/^\d+(?:\..+)?$/)
+		.optional()
+		.describe("From `pagination.cursor`, or a creation time: only older actors are listed"),
+});
+
+export const namesQuerySchema = z.object({
+	namespace: z.string(),
+	limit: limit(NAMES_LIMIT_DEFAULT),
+	cursor: z.string().optional(),
+});
+
+const createFields = {
+	name: z.string(),
+	runner_name_selector: z.string(),
+	crash_policy: z.string(),
+	datacenter: z.string().nullish(),
+	input: z.string().nullish().describe("Base64 of the CBOR-encoded input"),
+};
+
+export const getOrCreateBodySchema = z
+	.object({ ...createFields, key: z.string().describe("Serialized key") })
+	.meta({ id: "GetOrCreateActor" });
+
+export const createBodySchema = z
+	.object({
+		...createFields,
+		key: z.string().nullish().describe("Serialized key; without one, a random key is made"),
+	})
+	.meta({ id: "CreateActor" });
+
+const actorNameSchema = z.object({
+	metadata: z.object({ name: z.string().optional(), icon: z.string().optional() }),
+});
+
+export const metadataSchema = z
+	.looseObject({
+		runtime: z.literal("rivetkit"),
+		version: z.string(),
+		runner: z.looseObject({ kind: z.record(z.string(), z.unknown()) }).optional(),
+		actorNames: z.record(z.string(), actorNameSchema).optional(),
+		clientEndpoint: z.string().optional(),
+		clientNamespace: z.string().optional(),
+		clientToken: z.string().optional(),
+		capabilities: z.array(z.string()),
+	})
+	.meta({ id: "Metadata" });
+
+export interface ApiOperation {
+	readonly method: "GET" | "PUT" | "POST" | "DELETE";
+	/** With `{parameters}`. */
+	readonly path: string;
+	readonly summary: string;
+	readonly query?: z.ZodObject;
+	readonly body?: z.ZodType;
+	/** What a 200 holds; text when there is no schema. */
+	readonly answer?: z.ZodType;
+	/** Other answers, by status. */
+	readonly failures: Readonly<Record<number, { description: string; schema: z.ZodType }>>;
+}
+
+const notFound = { description: "`actor.not_found`", schema: errorSchema };
+const invalid = { description: "`request.invalid`", schema: errorSchema };
+
+/** All routes, by operation id. */
+export const OPERATIONS = {
+	listActors: {
+		method: "GET",
+		path: "/actors",
+		summary: "Actors by id, by name and key, or all of one name, newest first",
+		query: listQuerySchema,
+		answer: z.object({ actors: z.array(actorSchema), pagination: paginationSchema }),
+		failures: { 400: { description: "Impossible combination", schema: listErrorSchema } },
+	},
+	getOrCreateActor: {
+		method: "PUT",
+		path: "/actors",
+		summary: "The actor with this name and key, made and started if there is none",
+		body: getOrCreateBodySchema,
+		answer: z.object({ actor: actorSchema, created: z.boolean() }),
+		failures: { 400: invalid },
+	},
+	createActor: {
+		method: "POST",
+		path: "/actors",
+		summary: "A new actor",
+		body: createBodySchema,
+		answer: z.object({ actor: actorSchema }),
+		failures: {
+			400: { description: "`request.invalid`, `actor.duplicate_key`", schema: errorSchema },
+		},
+	},
+	listActorNames: {
+		method: "GET",
+		path: "/actors/names",
+		summary: "Names that have actors or can have them, sorted",
+		query: namesQuerySchema,
+		answer: z.object({
+			names: z.record(z.string(), actorNameSchema),
+			pagination: paginationSchema,
+		}),
+		failures: { 400: invalid },
+	},
+	destroyActor: {
+		method: "DELETE",
+		path: "/actors/{actor_id}",
+		summary: "Destroys the actor with all its data; answers when that is done",
+		answer: z.object({}),
+		failures: {
+			403: { description: "`auth.forbidden`", schema: errorSchema },
+			404: notFound,
+		},
+	},
+	readKv: {
+		method: "GET",
+		path: "/actors/{actor_id}/kv/keys/{key}",
+		summary: "One value of the actor's internal store; the key is base64 of its bytes",
+		answer: z.object({ value: z.string().nullable().describe("Base64") }),
+		failures: {
+			400: invalid,
+			403: { description: "`auth.forbidden`, `feature.restricted`", schema: errorSchema },
+			404: notFound,
+		},
+	},
+	metadata: {
+		method: "GET",
+		path: "/metadata",
+		summary: "What serves here, and where clients should talk to",
+		answer: metadataSchema,
+		failures: {},
+	},
+	health: {
+		method: "GET",
+		path: "/health",
+		summary: "Answers while the process is up",
+		answer: z.object({
+			status: z.literal("ok"),
+			runtime: z.literal("rivetkit"),
+			version: z.string(),
+		}),
+		failures: {},
+	},
+	openapi: {
+		method: "GET",
+		path: "/doc",
+		summary: "This document",
+		answer: z.looseObject({ openapi: z.string() }),
+		failures: {},
+	},
+	greeting: { method: "GET", path: "/", summary: "A greeting", failures: {} },
+} as const satisfies Record<string, ApiOperation>;
+
+export type OperationId = keyof typeof OPERATIONS;

@@ -1,0 +1,44 @@
+import { timingSafeEqual } from "node:crypto";
+import { catalogueError, HEADER_TOKEN, type HeadersView } from "@rivetkit/protocol";
+
+/** Who may read actors' stores and destroy actors over HTTP (protocol 4.6). */
+export class KvAccess {
+	readonly #token: string | undefined;
+	readonly #development: () => boolean;
+
+	constructor(token: string | undefined, development: () => boolean) {
+		this.#token = token;
+		this.#development = development;
+	}
+
+	/** In development open to all. Throws `feature.restricted` without a configured token, else `auth.forbidden`. */
+	checkRead(headers: HeadersView): void {
+		if (this.#development()) {
+			return;
+		}
+		if (this.#token === undefined) {
+			throw catalogueError("feature.restricted", { feature: "KV store access" });
+		}
+		this.#checkToken(headers);
+	}
+
+	/** Open unless a token is configured. Throws `auth.forbidden`. */
+	checkChange(headers: HeadersView): void {
+		if (this.#token !== undefined) {
+			this.#checkToken(headers);
+		}
+	}
+
+	#checkToken(headers: HeadersView): void {
+		const bearer = /^bearer +(.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+		const given = headers.get(HEADER_TOKEN) ?? bearer;
+		if (given === undefined || !equalInConstantTime(given, this.#token!)) {
+			throw catalogueError("auth.forbidden");
+		}
+	}
+}
+
+function equalInConstantTime(a: string, b: string): boolean {
+	const [left, right] = [Buffer.from(a), Buffer.from(b)];
+	return left.byteLength === right.byteLength && timingSafeEqual(left, right);
+}

@@ -1,0 +1,303 @@
+/**
+ * The management API (protocol 4.6): checks a request against its contract and answers from directory,
+ * placement and store. Plain JSON both ways.
+ */
+import {
+	type ActorNameMetadata,
+	type ActorResponse,
+	catalogueError,
+	decodeBase64,
+	decodeCbor,
+	encodeBase64,
+	parseKey,
+	type Random,
+	serializeKey,
+} from "@rivetkit/protocol";
+import type { z } from "zod";
+import type { Directory } from "../directory/directory.ts";
+import { type ErrorAnswers, notFound } from "../gateway/errors.ts";
+import type { InboundRequest } from "../gateway/inbound.ts";
+import type { EngineLimits } from "../gateway/limits.ts";
+import type { Resolver } from "../gateway/resolver.ts";
+import type { ActorRecord, Store } from "../store/store.ts";
+import {
+	ACTOR_IDS_MAX,
+	createBodySchema,
+	getOrCreateBodySchema,
+	listQuerySchema,
+	namesQuerySchema,
+	type OperationId,
+} from "./contract.ts";
+import type { KvAccess } from "./kv-access.ts";
+import { openApiDocument } from "./openapi.ts";
+import { matchOperation } from "./operation-table.ts";
+
+export interface ManagementApiOptions {
+	readonly store: Store;
+	readonly directory: Directory;
+	readonly resolver: Resolver;
+	/** Destroys an actor and resolves when all its data is gone. */
+	readonly destroy: (actorId: string) => Promise<void>;
+	readonly random: Random;
+	readonly limits: EngineLimits;
+	readonly errors: ErrorAnswers;
+	readonly access: KvAccess;
+	readonly version: string;
+	/** The fields of `/metadata`. `isLocal`: the caller is on this machine. */
+	readonly metadata: (isLocal: boolean) => Record<string, unknown>;
+}
+
+/** A request whose route is known. */
+interface Call {
+	readonly request: InboundRequest;
+	readonly parameters: Readonly<Record<string, string>>;
+	readonly query: URLSearchParams;
+}
+
+type Handler = (call: Call) => ActorResponse | Promise<ActorResponse>;
+
+export class ManagementApi {
+	readonly #options: ManagementApiOptions;
+	readonly #handlers: Record<OperationId, Handler>;
+	#document: string | undefined;
+
+	constructor(options: ManagementApiOptions) {
+		this.#options = options;
+		this.#handlers = {
+			listActors: (call) => this.#list(call),
+			getOrCreateActor: (call) => this.#getOrCreate(call),
+			createActor: (call) => this.#create(call),
+			listActorNames: (call) => this.#names(call),
+			destroyActor: (call) => this.#destroy(call),
+			readKv: (call) => this.#readKv(call),
+			metadata: ({ request }) => json(options.metadata(isLoopback(request.peerAddress))),
+			health: () => json({ status: "ok", runtime: "rivetkit", version: options.version }),
+			openapi: () => this.#openapi(),
+			greeting: () => text("This is a RivetKit server.\n\nLearn more at GET /doc\n"),
+		};
+	}
+
+	/** Answers a request that is not for an actor. Never rejects. */
+	async handle(request: InboundRequest): Promise<ActorResponse> {
+		try {
+			const mark = request.path.indexOf("?");
+			const path = mark < 0 ? request.path : request.path.slice(0, mark);
+			const matched = matchOperation(request.method === "HEAD" ? "GET" : request.method, path);
+			if (matched === undefined) {
+				return notFound();
+			}
+			const query = new URLSearchParams(mark < 0 ? "" : request.path.slice(mark));
+			return await this.#handlers[matched.operation]({
+				request,
+				parameters: matched.parameters,
+				query,
+			});
+		} catch (error) {
+			return this.#options.errors.response(error, request);
+		}
+	}
+
+	async #list({ query }: Call): Promise<ActorResponse> {
+		const { directory } = this.#options;
+		const given = parse(listQuerySchema, Object.fromEntries(query), "query");
+		const { name, key, actor_ids: ids } = given;
+		if (ids !== undefined && (name !== undefined || key !== undefined)) {
+			return listError(
+				"Cannot provide both actor_ids and (name + key). Use either actor_ids or (name + key).",
+			);
+		}
+		if (key !== undefined && !name) {
+			return listError("Name is required when key is provided.");
+		}
+		if (ids !== undefined) {
+			const wanted = ids
+				.split(",")
+				.map((id) => id.trim())
+				.filter((id) => id !== "");
+			if (wanted.length > ACTOR_IDS_MAX) {
+				return listError(`Too many actor IDs. Maximum is ${ACTOR_IDS_MAX}, got ${wanted.length}.`);
+			}
+			const found = await Promise.all([...new Set(wanted)].map((id) => directory.byId(id)));
+			return listed(found.filter((actor) => actor !== undefined));
+		}
+		if (!name) {
+			return listError("Name is required when not using actor_ids.");
+		}
+		const includeDestroyed = given.include_destroyed === "true";
+		const before = given.cursor === undefined ? undefined : readCursor(given.cursor);
+		const actors = await directory.list({
+			name,
+			...(key === undefined ? {} : { key: canonicalKey(key) }),
+			includeDestroyed,
+			...(before === undefined ? {} : { before }),
+			limit: given.limit,
+		});
+		return listed(actors, actors.length === given.limit ? writeCursor(actors.at(-1)!) : null);
+	}
+
+	async #getOrCreate({ request }: Call): Promise<ActorResponse> {
+		const body = await this.#body(request, getOrCreateBodySchema);
+		const { actor, created } = await this.#options.resolver.resolve({
+			kind: "getOrCreate",
+			name: body.name,
+			key: parseKey(body.key),
+			input: readInput(body.input),
+			crashPolicy: body.crash_policy,
+		});
+		return json({ actor: actorJson(await this.#started(actor)), created });
+	}
+
+	async #create({ request }: Call): Promise<ActorResponse> {
+		const body = await this.#body(request, createBodySchema);
+		const { actor } = await this.#options.resolver.resolve({
+			kind: "create",
+			name: body.name,
+			key: body.key ? parseKey(body.key) : [this.#options.random.uuid()],
+			input: readInput(body.input),
+			crashPolicy: body.crash_policy,
+		});
+		return json({ actor: actorJson(await this.#started(actor)) });
+	}
+
+	/** The record as it is after the start that answers a creation. */
+	async #started(actor: ActorRecord): Promise<ActorRecord> {
+		return actor.startTs === null
+			? ((await this.#options.directory.byId(actor.actorId)) ?? actor)
+			: actor;
+	}
+
+	async #names({ query }: Call): Promise<ActorResponse> {
+		const given = parse(namesQuerySchema, Object.fromEntries(query), "query");
+		const names = await this.#options.directory.names(given.limit, given.cursor);
+		const cursor = names.length === given.limit ? names.at(-1)![0] : null;
+		return json({ names: namesJson(names), pagination: { cursor } });
+	}
+
+	async #destroy({ request, parameters }: Call): Promise<ActorResponse> {
+		this.#options.access.checkChange(request.headers);
+		await this.#options.destroy(parameters.actor_id!);
+		return json({});
+	}
+
+	async #readKv({ request, parameters }: Call): Promise<ActorResponse> {
+		const { store, directory, access } = this.#options;
+		access.checkRead(request.headers);
+		const key = decodeBase64(parameters.key!);
+		if (key === null) {
+			throw catalogueError("request.invalid", { detail: "the key is not base64" });
+		}
+		const actorId = parameters.actor_id!;
+		if ((await directory.byId(actorId)) === undefined) {
+			throw catalogueError("actor.not_found", { identifier: actorId });
+		}
+		const [value] = await store.get(actorId, [key]);
+		return json({ value: value == null ? null : encodeBase64(value) });
+	}
+
+	#openapi(): ActorResponse {
+		this.#document ??= JSON.stringify(openApiDocument(this.#options.version));
+		return { status: 200, headers: JSON_HEADERS, body: this.#document };
+	}
+
+	async #body<T>(request: InboundRequest, schema: z.ZodType<T>): Promise<T> {
+		const type = request.headers.get("content-type") ?? "";
+		if (!/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) {
+			throw catalogueError("request.invalid", {
+				detail: "the content type must be application/json",
+			});
+		}
+		const bytes = await request.body.bytes(this.#options.limits.apiBodyBytesMax);
+		let value: unknown;
+		try {
+			value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+		} catch (error) {
+			throw catalogueError("request.invalid", { detail: "the body is not JSON" }, { cause: error });
+		}
+		return parse(schema, value, "body");
+	}
+}
+
+const JSON_HEADERS = { "content-type": "application/json" } as const;
+
+function json(value: unknown, status = 200): ActorResponse {
+	return { status, headers: JSON_HEADERS, body: JSON.stringify(value) };
+}
+
+function text(body: string): ActorResponse {
+	return { status: 200, headers: { "content-type": "text/plain; charset=UTF-8" }, body };
+}
+
+/** Failures of `GET /actors` have their own shape. */
+function listError(message: string): ActorResponse {
+	return json({ error: message }, 400);
+}
+
+function listed(actors: readonly ActorRecord[], cursor: string | null = null): ActorResponse {
+	return json({ actors: actors.map(actorJson), pagination: { cursor } });
+}
+
+export function actorJson(actor: ActorRecord) {
+	return {
+		actor_id: actor.actorId,
+		name: actor.name,
+		key: actor.key,
+		namespace_id: actor.namespace,
+		runner_name_selector: actor.runnerNameSelector,
+		create_ts: actor.createTs,
+		connectable_ts: actor.connectableTs,
+		start_ts: actor.startTs,
+		sleep_ts: actor.sleepTs,
+		destroy_ts: actor.destroyTs,
+	};
+}
+
+function namesJson(names: readonly [string, ActorNameMetadata][]) {
+	const entries = names.map(([name, metadata]) => [name, { metadata }] as const);
+	return Object.fromEntries(entries);
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+	const result = schema.safeParse(value);
+	if (result.success) {
+		return result.data;
+	}
+	const details = result.error.issues.map(({ path, message }) =>
+		path.length === 0 ? message : `${path.join(".")}: ${message}`,
+	);
+	throw catalogueError("request.invalid", { detail: `${what}: ${details.join("; ")}` });
+}
+
+/** Base64 of CBOR; both are checked here, because a start that cannot read its input fails for ever. */
+function readInput(encoded: string | null | undefined): Uint8Array | null {
+	if (encoded === null || encoded === undefined) {
+		return null;
+	}
+	const input = decodeBase64(encoded);
+	if (input === null) {
+		throw catalogueError("request.invalid", { detail: "the input is not base64" });
+	}
+	try {
+		decodeCbor(input);
+	} catch (error) {
+		throw catalogueError("request.invalid", { detail: "the input is not CBOR" }, { cause: error });
+	}
+	return input;
+}
+
+function canonicalKey(key: string): string {
+	return serializeKey(parseKey(key));
+}
+
+/** Creation time, and the id when several actors share it. */
+function writeCursor(actor: ActorRecord): string {
+	return `${actor.createTs}.${actor.actorId}`;
+}
+
+function readCursor(cursor: string): { createTs: number; actorId?: string } {
+	const [createTs, actorId] = cursor.split(".");
+	return { createTs: Number(createTs), ...(actorId === undefined ? {} : { actorId }) };
+}
+
+function isLoopback(address: string | undefined): boolean {
+	return address === "::1" || /^(?:::ffff:)?127\./.test(address ?? "");
+}

@@ -1,0 +1,123 @@
+import { z } from "zod";
+import { type ApiOperation, OPERATIONS } from "./contract.ts";
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type JsonObject = { [key: string]: Json };
+
+/** The OpenAPI 3.1 document of the management API, made from the schemas that check requests. */
+export function openApiDocument(version: string): JsonObject {
+	const components: JsonObject = {};
+	const paths: Record<string, JsonObject> = {};
+	for (const [operationId, operation] of Object.entries<ApiOperation>(OPERATIONS)) {
+		paths[operation.path] ??= {};
+		paths[operation.path]![operation.method.toLowerCase()] = describe(
+			operationId,
+			operation,
+			components,
+		);
+	}
+	return {
+		openapi: "3.1.0",
+		info: {
+			title: "RivetKit management API",
+			version,
+			license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+		},
+		servers: [{ url: "http://127.0.0.1:6420" }],
+		paths,
+		components: { schemas: components },
+	};
+}
+
+function describe(
+	operationId: string,
+	operation: ApiOperation,
+	components: JsonObject,
+): JsonObject {
+	const parameters: Json[] = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+		name: name!,
+		in: "path",
+		required: true,
+		schema: { type: "string" },
+	}));
+	if (operation.query !== undefined) {
+		const query = schemaOf(operation.query, components, "input");
+		const required = (query.required ?? []) as Json[];
+		for (const [name, schema] of Object.entries(query.properties as JsonObject)) {
+			parameters.push({ name, in: "query", required: required.includes(name), schema });
+		}
+	}
+	const responses: JsonObject = {
+		200: {
+			description: "Success",
+			content:
+				operation.answer === undefined
+					? { "text/plain": { schema: { type: "string" } } }
+					: json(schemaOf(operation.answer, components, "output")),
+		},
+	};
+	for (const [status, failure] of Object.entries(operation.failures)) {
+		responses[status] = {
+			description: failure.description,
+			content: json(schemaOf(failure.schema, components, "output")),
+		};
+	}
+	return {
+		operationId,
+		summary: operation.summary,
+		...(parameters.length === 0 ? {} : { parameters }),
+		...(operation.body === undefined
+			? {}
+			: {
+					requestBody: {
+						required: true,
+						content: json(schemaOf(operation.body, components, "input")),
+					},
+				}),
+		responses,
+	};
+}
+
+function json(schema: JsonObject): JsonObject {
+	return { "application/json": { schema } };
+}
+
+/** JSON Schema of one shape; named shapes inside it move to the document's components. */
+function schemaOf(schema: z.ZodType, components: JsonObject, io: "input" | "output"): JsonObject {
+	const {
+		$schema: _dialect,
+		$defs: definitions = {},
+		...rest
+	} = z.toJSONSchema(schema, { target: "draft-2020-12", io, reused: "inline" }) as JsonObject;
+	const renamed = rewriteReferences(rest) as JsonObject;
+	for (const [id, definition] of Object.entries(definitions as JsonObject)) {
+		components[id] ??= withoutId(rewriteReferences(definition) as JsonObject);
+	}
+	const id = renamed.id;
+	if (typeof id === "string") {
+		components[id] ??= withoutId(renamed);
+		return { $ref: `#/components/schemas/${id}` };
+	}
+	return renamed;
+}
+
+function withoutId({ id: _id, ...rest }: JsonObject): JsonObject {
+	return rest;
+}
+
+function rewriteReferences(value: Json): Json {
+	if (Array.isArray(value)) {
+		return value.map(rewriteReferences);
+	}
+	if (value === null || typeof value !== "object") {
+		return value;
+	}
+	return Object.fromEntries(
+		Object.entries(value).map(([key, inner]) => [
+			key,
+			key === "$ref" && typeof inner === "string"
+				? inner.replace("#/$defs/", "#/components/schemas/")
+				: rewriteReferences(inner),
+		]),
+	);
+}

@@ -1,0 +1,149 @@
+/**
+ * Which actors exist: name + key to id, exactly one live actor for each.
+ *
+ * - D1. A name or key that breaks a rule leaves nothing behind: checks come before the store.
+ * - D2. Ids are unique per creation, so a stale id never reaches a successor (protocol 4.8).
+ */
+import {
+	type ActorNameMetadata,
+	type Clock,
+	catalogueError,
+	checkActorName,
+	checkKey,
+	newActorId,
+	type Random,
+	serializeKey,
+} from "@rivetkit/protocol";
+import type { EngineLimits } from "../gateway/limits.ts";
+import type { ActorRecord, ListActors, NewActor, Store } from "../store/store.ts";
+
+/** What makes an actor. */
+export interface CreateActor {
+	readonly name: string;
+	readonly key: readonly string[];
+	/** CBOR of the input; `null` for none. */
+	readonly input: Uint8Array | null;
+	readonly crashPolicy?: string;
+}
+
+export interface DirectoryOptions {
+	readonly store: Store;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly limits: EngineLimits;
+	readonly namespace: string;
+	readonly region: string;
+	/** Names of the actors that can be created, with their display hints. */
+	readonly actorNames: () => Readonly<Record<string, ActorNameMetadata>>;
+	/** In development the error for an unknown name lists the names there are (ruling 6). */
+	readonly development: () => boolean;
+}
+
+/** The one pool of an embedded engine (protocol 4.6). */
+const RUNNER_NAME = "default";
+const CRASH_POLICY = "sleep";
+
+export class Directory {
+	readonly #options: DirectoryOptions;
+
+	constructor(options: DirectoryOptions) {
+		this.#options = options;
+	}
+
+	/** The live actor with this id. */
+	async byId(actorId: string): Promise<ActorRecord | undefined> {
+		const record = await this.#options.store.actorById(actorId);
+		return record?.destroyTs === null ? record : undefined;
+	}
+
+	/**
+	 * The live actor with this name and key. Throws `request.invalid` for a bad key, and when there is no
+	 * such actor and none could be made because the name is not registered.
+	 */
+	async byKey(name: string, key: readonly string[]): Promise<ActorRecord | undefined> {
+		checkKey(key);
+		const { store, namespace } = this.#options;
+		const record = await store.actorByKey(namespace, name, serializeKey(key));
+		if (record === undefined) {
+			this.#check(name, key);
+		}
+		return record;
+	}
+
+	/** The actor with this name and key, made if there is none. */
+	async getOrCreate(request: CreateActor): Promise<{ actor: ActorRecord; created: boolean }> {
+		const actor = this.#newActor(request);
+		const { store, namespace } = this.#options;
+		const existing = await store.actorByKey(namespace, actor.name, actor.key);
+		return existing === undefined ? store.insertActor(actor) : { actor: existing, created: false };
+	}
+
+	/** A new actor. Throws `actor.duplicate_key` when a live one holds the key. */
+	async create(request: CreateActor): Promise<ActorRecord> {
+		const { created, actor } = await this.#options.store.insertActor(this.#newActor(request));
+		if (!created) {
+			throw catalogueError("actor.duplicate_key", { name: request.name, key: request.key });
+		}
+		return actor;
+	}
+
+	/** Newest first. */
+	list(query: Omit<ListActors, "namespace">): Promise<ActorRecord[]> {
+		return this.#options.store.listActors({ ...query, namespace: this.#options.namespace });
+	}
+
+	/** Names with actors and names that can be created, sorted, strictly after `after`. */
+	async names(limit: number, after?: string): Promise<[string, ActorNameMetadata][]> {
+		const { store, namespace, actorNames } = this.#options;
+		const registered = actorNames();
+		const names = new Set(await store.listNames(namespace, limit, after));
+		for (const name of Object.keys(registered)) {
+			if (after === undefined || name > after) {
+				names.add(name);
+			}
+		}
+		return [...names]
+			.sort()
+			.slice(0, limit)
+			.map((name) => [name, Object.hasOwn(registered, name) ? registered[name]! : {}]);
+	}
+
+	#newActor(request: CreateActor): NewActor {
+		const { clock, random, limits, namespace, region } = this.#options;
+		this.#check(request.name, request.key);
+		const inputBytes = request.input?.byteLength ?? 0;
+		if (inputBytes > limits.inputBytesMax) {
+			throw catalogueError("input.too_large", {
+				size: inputBytes,
+				limit: limits.inputBytesMax,
+			});
+		}
+		return {
+			actorId: newActorId(random),
+			namespace,
+			name: request.name,
+			key: serializeKey(request.key),
+			runnerNameSelector: RUNNER_NAME,
+			crashPolicy: request.crashPolicy ?? CRASH_POLICY,
+			datacenter: region,
+			input: request.input,
+			createTs: clock.now(),
+		};
+	}
+
+	#check(name: string, key: readonly string[]): void {
+		const { actorNames, development } = this.#options;
+		checkActorName(name);
+		const registered = actorNames();
+		if (!Object.hasOwn(registered, name)) {
+			const names = Object.keys(registered).sort();
+			const hint = development()
+				? `; registered are: ${names.length === 0 ? "none" : names.join(", ")}`
+				: "";
+			throw catalogueError("request.invalid", {
+				detail: `actor '${name}' is not registered${hint}`,
+			});
+		}
+		checkKey(key);
+	}
+}

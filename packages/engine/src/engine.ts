@@ -1,0 +1,300 @@
+/**
+ * An embedded engine: directory, placement, gateway and management API over one store, in this process.
+ */
+import {
+	type ActorHost,
+	type ActorNameMetadata,
+	type ActorRequest,
+	type ActorResponse,
+	type ActorSocket,
+	type ActorUpgrade,
+	CAPABILITY_CALL_IDS,
+	CAPABILITY_QUERY_GATEWAY,
+	type Clock,
+	DEFAULT_NAMESPACE,
+	DEFAULT_PORT,
+	type HostEvents,
+	type Random,
+	RUNTIME,
+	type ServerMetadata,
+	systemClock,
+	systemRandom,
+} from "@rivetkit/protocol";
+import { KvAccess } from "./api/kv-access.ts";
+import { ManagementApi } from "./api/management-api.ts";
+import { Directory } from "./directory/directory.ts";
+import { ErrorAnswers } from "./gateway/errors.ts";
+import { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-request.ts";
+import { Front, normalizeBasePath } from "./gateway/front.ts";
+import { Gateway } from "./gateway/gateway.ts";
+import { type EngineLimits, engineLimits } from "./gateway/limits.ts";
+import { type EngineLogger, stderrLogger } from "./gateway/logger.ts";
+import { NodeFront } from "./gateway/node-front.ts";
+import { type ActorQuery, type ResolvedActor, Resolver } from "./gateway/resolver.ts";
+import { createSocketPair, type PairedWebSocket } from "./gateway/socket-pair.ts";
+import { Placement } from "./placement/placement.ts";
+import { dataDirectoryFingerprint, type ServerInstance } from "./server/instance-id.ts";
+import { type ListeningServer, listenOn } from "./server/listen.ts";
+import type { Store } from "./store/store.ts";
+
+export interface EngineOptions {
+	/** Stays the caller's: `close` does not close it. */
+	readonly store: Store;
+	/** Version that `/metadata` and `/health` report. */
+	readonly version: string;
+	readonly clock?: Clock;
+	readonly random?: Random;
+	readonly limits?: Partial<EngineLimits>;
+	readonly logger?: EngineLogger;
+	/** Default `default`. */
+	readonly namespace?: string;
+	/** Default `default`. */
+	readonly region?: string;
+	/** Protects the KV route and the destruction of actors over HTTP. */
+	readonly token?: string;
+	/** Where the store keeps its files: lets a second process recognise this one. */
+	readonly dataDirectory?: string;
+	/** More fields of `/metadata`, asked for each time: `runner`, `clientEndpoint` and so on. */
+	readonly metadata?: () => Partial<ServerMetadata>;
+	/** Whether this is a development server. Default: `NODE_ENV` is `development`. */
+	readonly development?: () => boolean;
+	/** Whether callers see private errors. Default: contract 6.1. */
+	readonly exposeErrors?: () => boolean;
+}
+
+export interface AttachHostOptions {
+	/** Actors that the host can run, with their display hints. */
+	readonly actorNames: Readonly<Record<string, ActorNameMetadata>>;
+}
+
+export interface ListenOptions {
+	/** Default 127.0.0.1. */
+	readonly host?: string;
+	/** Default 6420; 0 lets the system choose. */
+	readonly port?: number;
+	/** Default `/`. */
+	readonly basePath?: string;
+	/** How users set the port, for the message when it is taken. Default `port`. */
+	readonly portSetting?: string;
+}
+
+/** Listeners for a `node:http` server that belongs to somebody else. */
+export interface NodeListeners {
+	readonly onRequest: NodeFront["onRequest"];
+	readonly onUpgrade: NodeFront["onUpgrade"];
+}
+
+export interface Engine {
+	/** Attaches the one host. What is returned is for the host to report to. */
+	attachHost(host: ActorHost, options: AttachHostOptions): HostEvents;
+	/** The whole HTTP API, fetch style. Paths outside `basePath` (default `/`) are 404. */
+	fetch(request: Request, options?: { readonly basePath?: string }): Promise<Response>;
+	/** The whole API on an address of its own. Throws `PortTakenError`. */
+	listen(options?: ListenOptions): Promise<ListeningServer>;
+	/** The whole API for an existing `node:http` server. */
+	nodeListeners(options?: { readonly basePath?: string }): NodeListeners;
+
+	/** Finds or makes an actor, without a network. Throws as {@link Resolver.resolve} does. */
+	resolve(query: ActorQuery): Promise<ResolvedActor>;
+	/** One HTTP call without a network. Never rejects: errors are answers. */
+	request(actorId: string, request: ActorRequest): Promise<ActorResponse>;
+	/** Hands a socket to an actor without a network. Never rejects: refusals close the socket. */
+	openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void>;
+	/** Opens a WebSocket inside this process and returns the client's end. */
+	connect(actorId: string, upgrade: ActorUpgrade, protocol: string): PairedWebSocket;
+
+	/** Destroys the actor with all its data. Throws `actor.not_found`. */
+	destroy(actorId: string): Promise<void>;
+	/** How many incarnations there are now. */
+	readonly liveCount: number;
+	/** Stops listening, then stops every actor (they sleep), then closes what is left. Idempotent. */
+	close(): Promise<void>;
+}
+
+const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_REGION = "default";
+
+/** An engine over `store`. Nothing runs until a host is attached. */
+export function createEngine(options: EngineOptions): Engine {
+	return new EmbeddedEngine(options);
+}
+
+class EmbeddedEngine implements Engine {
+	readonly #clock: Clock;
+	readonly #limits: EngineLimits;
+	readonly #logger: EngineLogger;
+	readonly #placement: Placement;
+	readonly #resolver: Resolver;
+	readonly #gateway: Gateway;
+	readonly #front: Front;
+	readonly #errors: ErrorAnswers;
+	readonly #instance: ServerInstance;
+	readonly #fronts: NodeFront[] = [];
+	readonly #servers: ListeningServer[] = [];
+	#actorNames: Readonly<Record<string, ActorNameMetadata>> = {};
+	#closed: Promise<void> | undefined;
+
+	constructor(options: EngineOptions) {
+		const { store, version, token } = options;
+		const random = options.random ?? systemRandom();
+		const development = options.development ?? isDevelopment;
+		const namespace = options.namespace ?? DEFAULT_NAMESPACE;
+		const region = options.region ?? DEFAULT_REGION;
+		const clock = options.clock ?? systemClock();
+		const limits = engineLimits(options.limits);
+		const logger = options.logger ?? stderrLogger;
+		const errors = new ErrorAnswers(logger, options.exposeErrors ?? isExposed);
+		const placement = new Placement({ store, clock, limits, logger, region });
+		const directory = new Directory({
+			store,
+			clock,
+			random,
+			limits,
+			namespace,
+			region,
+			development,
+			actorNames: () => this.#actorNames,
+		});
+		const resolver = new Resolver(directory, placement, clock, limits);
+		const gateway = new Gateway({ placement, clock, limits, errors });
+		const api = new ManagementApi({
+			store,
+			directory,
+			resolver,
+			destroy: (actorId) => this.destroy(actorId),
+			random,
+			limits,
+			errors,
+			access: new KvAccess(token, development),
+			version,
+			metadata: (isLocal) => this.#metadata(options, isLocal),
+		});
+		this.#clock = clock;
+		this.#limits = limits;
+		this.#logger = logger;
+		this.#placement = placement;
+		this.#resolver = resolver;
+		this.#gateway = gateway;
+		this.#errors = errors;
+		this.#front = new Front({ gateway, api, resolver, errors });
+		this.#instance = {
+			pid: process.pid,
+			...(options.dataDirectory === undefined
+				? {}
+				: { data: dataDirectoryFingerprint(options.dataDirectory) }),
+		};
+	}
+
+	get liveCount(): number {
+		return this.#placement.liveCount;
+	}
+
+	attachHost(host: ActorHost, { actorNames }: AttachHostOptions): HostEvents {
+		this.#placement.attach({ host, hosts: (name) => Object.hasOwn(actorNames, name) });
+		this.#actorNames = actorNames;
+		return this.#placement;
+	}
+
+	async fetch(request: Request, options: { readonly basePath?: string } = {}): Promise<Response> {
+		if (request.method === "OPTIONS") {
+			return fetchPreflight(request);
+		}
+		const inbound = new FetchRequest(request, this.#limits.httpBodyBytesMax);
+		const basePath = normalizeBasePath(options.basePath ?? "/");
+		return fetchResponse(request, await this.#front.handle(inbound, basePath));
+	}
+
+	async listen(options: ListenOptions = {}): Promise<ListeningServer> {
+		const basePath = normalizeBasePath(options.basePath ?? "/");
+		const wanted = {
+			host: options.host ?? DEFAULT_HOST,
+			port: options.port ?? DEFAULT_PORT,
+			basePath,
+			portSetting: options.portSetting ?? "port",
+		};
+		const front = this.#nodeFront(basePath);
+		const server = await listenOn(front, wanted, this.#instance, this.#limits);
+		this.#servers.push(server);
+		return server;
+	}
+
+	nodeListeners(options: { readonly basePath?: string } = {}): NodeListeners {
+		const front = this.#nodeFront(normalizeBasePath(options.basePath ?? "/"));
+		this.#fronts.push(front);
+		return front;
+	}
+
+	resolve(query: ActorQuery): Promise<ResolvedActor> {
+		return this.#resolver.resolve(query);
+	}
+
+	request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
+		return this.#gateway.request(actorId, request);
+	}
+
+	openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {
+		return this.#gateway.openSocket(actorId, upgrade, socket);
+	}
+
+	connect(actorId: string, upgrade: ActorUpgrade, protocol: string): PairedWebSocket {
+		const url = `ws://actor${upgrade.path}`;
+		const { client, server } = createSocketPair({ url, protocol, logger: this.#logger });
+		void this.#gateway.openSocket(actorId, upgrade, server);
+		return client;
+	}
+
+	destroy(actorId: string): Promise<void> {
+		return this.#placement.destroy(actorId, this.#clock.now() + this.#limits.routeTimeoutMs);
+	}
+
+	close(): Promise<void> {
+		this.#closed ??= this.#close();
+		return this.#closed;
+	}
+
+	async #close(): Promise<void> {
+		const closing = this.#servers.map((server) => server.close());
+		try {
+			await this.#placement.close();
+		} finally {
+			const graceMs = this.#limits.closeGraceMs;
+			await Promise.all([...closing, ...this.#fronts.map((front) => front.closeSockets(graceMs))]);
+		}
+	}
+
+	#nodeFront(basePath: string): NodeFront {
+		return new NodeFront({
+			clock: this.#clock,
+			limits: this.#limits,
+			logger: this.#logger,
+			front: this.#front,
+			gateway: this.#gateway,
+			errors: this.#errors,
+			basePath,
+		});
+	}
+
+	#metadata(options: EngineOptions, isLocal: boolean): Record<string, unknown> {
+		const actorNames = Object.entries(this.#actorNames).map(([name, metadata]) => [
+			name,
+			{ metadata },
+		]);
+		return {
+			runtime: RUNTIME,
+			version: options.version,
+			runner: { kind: { normal: {} }, version: 1 },
+			actorNames: Object.fromEntries(actorNames),
+			...options.metadata?.(),
+			capabilities: [CAPABILITY_CALL_IDS, CAPABILITY_QUERY_GATEWAY],
+			...(isLocal ? { instance: this.#instance } : {}),
+		};
+	}
+}
+
+function isDevelopment(): boolean {
+	return process.env.NODE_ENV === "development";
+}
+
+function isExposed(): boolean {
+	return process.env.RIVET_EXPOSE_ERRORS === "1" || isDevelopment();
+}

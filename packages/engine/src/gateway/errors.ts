@@ -1,0 +1,83 @@
+import {
+	type ActorResponse,
+	type ActorSocket,
+	type ActorUpgrade,
+	CLOSE_ERROR,
+	contentType,
+	type Encoding,
+	encodeHttpResponseError,
+	encodeToClient,
+	HEADER_ENCODING,
+	type HeadersView,
+	isActorError,
+	PATH_CONNECT,
+	parseEncoding,
+	parseSubprotocols,
+	toWireError,
+} from "@rivetkit/protocol";
+import type { EngineLogger } from "./logger.ts";
+
+/** Whether a look-up or a start found that the actor is gone. */
+export function isActorNotFound(error: unknown): boolean {
+	return isActorError(error) && error.group === "actor" && error.code === "not_found";
+}
+
+/** The unstructured answer for a route that does not exist (protocol 2.2). */
+export function notFound(): ActorResponse {
+	return {
+		status: 404,
+		headers: { "content-type": "text/plain; charset=UTF-8" },
+		body: "Not Found",
+	};
+}
+
+/** Turns what was thrown into what callers see, masked and encoded as they asked (protocol 2.6, 6.1). */
+export class ErrorAnswers {
+	readonly #logger: EngineLogger;
+	readonly #expose: () => boolean;
+
+	/** @param expose - whether callers see private errors; asked for each error */
+	constructor(logger: EngineLogger, expose: () => boolean) {
+		this.#logger = logger;
+		this.#expose = expose;
+	}
+
+	/** An HTTP answer in the encoding the request asked for, or in JSON when it asked for none. */
+	response(error: unknown, request: { readonly headers: HeadersView }): ActorResponse {
+		const encoding = encodingOf(request.headers.get(HEADER_ENCODING));
+		const wire = this.#wire(error);
+		return {
+			status: wire.statusCode,
+			headers: { "content-type": contentType(encoding) },
+			body: encodeHttpResponseError(encoding, wire),
+		};
+	}
+
+	/** Closes with 1011 `group.code`; protocol sockets get the whole error in a frame first (3.3). */
+	closeSocket(socket: ActorSocket, error: unknown, upgrade: ActorUpgrade): void {
+		const wire = this.#wire(error);
+		if (upgrade.path.startsWith(PATH_CONNECT)) {
+			const { encoding, error: unreadable } = parseSubprotocols(upgrade.protocols);
+			if (unreadable === null) {
+				socket.send(encodeToClient(encoding, { tag: "Error", ...wire, actionId: null }));
+			}
+		}
+		socket.close(CLOSE_ERROR, `${wire.group}.${wire.code}`);
+	}
+
+	#wire(error: unknown) {
+		const wire = toWireError(error, { expose: this.#expose() });
+		if (wire.statusCode >= 500) {
+			this.#logger.error({ err: error }, "a call failed before it reached its actor");
+		}
+		return wire;
+	}
+}
+
+function encodingOf(text: string | null): Encoding {
+	try {
+		return parseEncoding(text);
+	} catch {
+		return "json";
+	}
+}

@@ -1,0 +1,155 @@
+/**
+ * Everything behind one address: decides whether a request is for an actor (by path, query or headers)
+ * or for the management API, in the order of protocol 4.2 to 4.6.
+ */
+import {
+	type ActorResponse,
+	type ActorUpgrade,
+	catalogueError,
+	parseGatewayPath,
+	parseQueryGateway,
+	parseSubprotocols,
+} from "@rivetkit/protocol";
+import type { ManagementApi } from "../api/management-api.ts";
+import { type ErrorAnswers, notFound } from "./errors.ts";
+import type { Gateway, Target } from "./gateway.ts";
+import { type InboundRequest, withoutHeaders } from "./inbound.ts";
+import { queryTarget } from "./query-target.ts";
+import type { Resolver } from "./resolver.ts";
+
+const ROUTING_HEADERS = ["x-rivet-target", "x-rivet-actor"];
+
+export interface FrontOptions {
+	readonly gateway: Gateway;
+	readonly api: ManagementApi;
+	readonly resolver: Resolver;
+	readonly errors: ErrorAnswers;
+}
+
+/** Where an upgrade goes, or the HTTP answer that refuses it. */
+export type UpgradeRoute =
+	| { readonly target: Target; readonly upgrade: ActorUpgrade }
+	| { readonly refused: ActorResponse };
+
+export class Front {
+	readonly #options: FrontOptions;
+
+	constructor(options: FrontOptions) {
+		this.#options = options;
+	}
+
+	/** @param basePath - as {@link normalizeBasePath} returns it. Never rejects. */
+	handle(request: InboundRequest, basePath: string): Promise<ActorResponse> {
+		const { gateway, api, errors } = this.#options;
+		try {
+			const path = withoutBasePath(request.path, basePath);
+			if (path === undefined) {
+				return Promise.resolve(notFound());
+			}
+			const target = this.#pathTarget(path, request) ?? this.#headerTarget(path, request);
+			if (target === undefined) {
+				request.path = path;
+				return api.handle(request);
+			}
+			if (request.method === "HEAD" && !isRawPath(request.path)) {
+				request.method = "GET";
+			}
+			return gateway.request(target, request);
+		} catch (error) {
+			return Promise.resolve(errors.response(error, request));
+		}
+	}
+
+	/** Which actor a WebSocket is for (protocol 4.2 to 4.5). */
+	routeUpgrade(
+		url: string,
+		headers: ActorUpgrade["headers"],
+		protocols: readonly string[],
+		basePath: string,
+	): UpgradeRoute {
+		const { errors } = this.#options;
+		try {
+			const path = withoutBasePath(url, basePath);
+			if (path === undefined) {
+				return { refused: notFound() };
+			}
+			const forward = { path, headers };
+			const byPath = this.#pathTarget(path, forward);
+			if (byPath !== undefined) {
+				return { target: byPath, upgrade: { path: forward.path, headers, protocols } };
+			}
+			const entries = parseSubprotocols(protocols);
+			if (entries.error?.group === "request") {
+				throw entries.error;
+			}
+			if (entries.target !== "actor") {
+				const detail =
+					entries.target === null
+						? "the WebSocket names no target"
+						: `unknown WebSocket target '${entries.target}'`;
+				throw catalogueError("request.invalid", { detail });
+			}
+			if (entries.actorId === null || entries.actorId === "") {
+				throw catalogueError("request.missing_actor_header");
+			}
+			return { target: entries.actorId, upgrade: { path, headers, protocols } };
+		} catch (error) {
+			return { refused: errors.response(error, { headers }) };
+		}
+	}
+
+	/** Reads the path form and the query form; leaves the actor's part in `request.path`. */
+	#pathTarget(path: string, request: { path: string }): Target | undefined {
+		if (!path.startsWith("/gateway/")) {
+			return undefined;
+		}
+		const query = parseQueryGateway(path);
+		if (query !== null) {
+			request.path = query.path;
+			return queryTarget(query, this.#options.resolver);
+		}
+		const parsed = parseGatewayPath(path);
+		if (parsed === null) {
+			return undefined;
+		}
+		request.path = parsed.path;
+		return parsed.actorId;
+	}
+
+	#headerTarget(path: string, request: InboundRequest): Target | undefined {
+		if (request.headers.get("x-rivet-target") !== "actor") {
+			return undefined;
+		}
+		const actorId = request.headers.get("x-rivet-actor");
+		if (actorId === null || actorId === "") {
+			throw catalogueError("request.missing_actor_header");
+		}
+		request.path = path;
+		request.headers = withoutHeaders(request.headers, ROUTING_HEADERS);
+		return actorId;
+	}
+}
+
+/** "" for the root, else with a leading and without a trailing slash. */
+export function normalizeBasePath(basePath: string): string {
+	const inner = basePath.replace(/^\/+|\/+$/g, "");
+	return inner === "" ? "" : `/${inner}`;
+}
+
+function withoutBasePath(url: string, basePath: string): string | undefined {
+	if (basePath === "") {
+		return url;
+	}
+	if (!url.startsWith(basePath)) {
+		return undefined;
+	}
+	const rest = url.slice(basePath.length);
+	if (rest === "" || rest.startsWith("?")) {
+		return `/${rest}`;
+	}
+	return rest.startsWith("/") ? rest : undefined;
+}
+
+function isRawPath(path: string): boolean {
+	return path.startsWith("/request") && /^\/request(?:[/?]|$)/.test(path);
+}

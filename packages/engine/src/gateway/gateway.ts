@@ -1,0 +1,149 @@
+/**
+ * Carries calls and sockets to live actors, whatever transport they came by.
+ *
+ * - G1. A call is given to an incarnation at most once; the next one gets it only when the host said
+ *   `ActorGone`, that is when nothing of it was run.
+ * - G2. Every wait is bounded, and no caller is left without an answer.
+ */
+import {
+	ActorGone,
+	type ActorRequest,
+	type ActorResponse,
+	type ActorSocket,
+	type ActorUpgrade,
+	type Clock,
+	catalogueError,
+} from "@rivetkit/protocol";
+import type { Incarnation, Placement } from "../placement/placement.ts";
+import { type ErrorAnswers, isActorNotFound } from "./errors.ts";
+import { callerGone } from "./inbound.ts";
+import type { EngineLimits } from "./limits.ts";
+
+/** An actor by id, or whatever a query resolves to at each attempt. */
+export type Target = string | (() => Promise<string>);
+
+export interface GatewayOptions {
+	readonly placement: Placement;
+	readonly clock: Clock;
+	readonly limits: EngineLimits;
+	readonly errors: ErrorAnswers;
+}
+
+export class Gateway {
+	readonly #options: GatewayOptions;
+
+	constructor(options: GatewayOptions) {
+		this.#options = options;
+	}
+
+	/** One HTTP call. Never rejects: errors are answers in the encoding the caller asked for. */
+	request(target: Target, request: ActorRequest): Promise<ActorResponse> {
+		if (typeof target === "string") {
+			const live = this.#options.placement.live(target);
+			if (live !== undefined) {
+				return live.host
+					.request(target, request)
+					.catch((error: unknown) => this.#afterFailure(target, live, request, error));
+			}
+		}
+		return this.#offer(target, request, 1);
+	}
+
+	/** One accepted WebSocket. Resolves when the actor has it or it was closed. Never rejects. */
+	async openSocket(target: Target, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {
+		const { clock, limits, errors } = this.#options;
+		if (!isSocketPath(upgrade.path)) {
+			errors.closeSocket(socket, catalogueError("route.not_found"), upgrade);
+			return;
+		}
+		const timer = clock.after(limits.webSocketOpenTimeoutMs, () =>
+			errors.closeSocket(socket, catalogueError("guard.request_timeout"), upgrade),
+		);
+		try {
+			await this.#attempts(target, (actorId, incarnation) =>
+				incarnation.host.openSocket(actorId, upgrade, socket),
+			);
+		} catch (error) {
+			errors.closeSocket(socket, error, upgrade);
+		} finally {
+			timer.stop();
+		}
+	}
+
+	async #afterFailure(
+		target: Target,
+		incarnation: Incarnation,
+		request: ActorRequest,
+		error: unknown,
+	): Promise<ActorResponse> {
+		if (error instanceof ActorGone) {
+			this.#options.placement.gone(incarnation);
+			return this.#offer(target, request, 2);
+		}
+		return this.#options.errors.response(error, request);
+	}
+
+	async #offer(
+		target: Target,
+		request: ActorRequest,
+		firstAttempt: number,
+	): Promise<ActorResponse> {
+		try {
+			return await this.#attempts(
+				target,
+				(actorId, incarnation) => {
+					if (request.signal.aborted) {
+						throw callerGone();
+					}
+					return incarnation.host.request(actorId, request);
+				},
+				firstAttempt,
+			);
+		} catch (error) {
+			return this.#options.errors.response(error, request);
+		}
+	}
+
+	async #attempts<T>(
+		target: Target,
+		call: (actorId: string, incarnation: Incarnation) => Promise<T>,
+		firstAttempt = 1,
+	): Promise<T> {
+		const { placement, clock, limits } = this.#options;
+		const deadlineTs = clock.now() + limits.routeTimeoutMs;
+		for (let attempt = firstAttempt; attempt <= limits.attemptsMax; attempt++) {
+			const actorId = typeof target === "string" ? target : await target();
+			try {
+				const through = typeof target === "string" ? "id" : "key";
+				const incarnation = await placement.ready(actorId, deadlineTs, through);
+				try {
+					return await call(actorId, incarnation);
+				} catch (error) {
+					if (!(error instanceof ActorGone)) {
+						throw error;
+					}
+					placement.gone(incarnation);
+				}
+			} catch (error) {
+				// A query that found an actor on its way out is asked again.
+				const again = typeof target !== "string" && isActorNotFound(error);
+				if (!again || attempt === limits.attemptsMax) {
+					throw error;
+				}
+			}
+		}
+		throw catalogueError("guard.retry_attempts_exceeded", { attempts: limits.attemptsMax });
+	}
+}
+
+const SOCKET_PATHS = ["/connect", "/inspector/connect", "/websocket"];
+
+/** Whether an actor takes WebSockets there (protocol 3.1). */
+function isSocketPath(pathAndQuery: string): boolean {
+	const end = pathAndQuery.indexOf("?");
+	const path = end < 0 ? pathAndQuery : pathAndQuery.slice(0, end);
+	if (path.startsWith("/websocket/")) {
+		return true;
+	}
+	return SOCKET_PATHS.includes(path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path);
+}

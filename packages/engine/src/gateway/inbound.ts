@@ -1,0 +1,32 @@
+import type { ActorRequest, HeadersView } from "@rivetkit/protocol";
+
+/**
+ * A request on its way through the front. Addressing takes off what is for the gateway (base path,
+ * routing headers) by setting `path`, `method` and `headers`; what is left goes to the actor as it is.
+ */
+export interface InboundRequest extends ActorRequest {
+	method: string;
+	path: string;
+	headers: HeadersView;
+	/** IP address of the sender; absent for callers in this process. */
+	readonly peerAddress: string | undefined;
+}
+
+/** Headers without some of them. */
+export function withoutHeaders(headers: HeadersView, names: readonly string[]): HeadersView {
+	return {
+		get: (name) => (names.includes(name) ? null : headers.get(name)),
+		*entries() {
+			for (const entry of headers.entries()) {
+				if (!names.includes(entry[0])) {
+					yield entry;
+				}
+			}
+		},
+	};
+}
+
+/** The reason of a signal whose caller went away. */
+export function callerGone(): DOMException {
+	return new DOMException("The caller went away before the answer was complete", "AbortError");
+}

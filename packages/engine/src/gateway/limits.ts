@@ -1,0 +1,74 @@
+/**
+ * Every limit of the engine's front, with its default and its source in the contract. Pass changed ones
+ * as `limits` of `createEngine`.
+ */
+export interface EngineLimits {
+	/** Bytes of one HTTP request body to an actor. Default 128 MiB (lifecycle 21). */
+	readonly httpBodyBytesMax: number;
+	/** Bytes of one JSON body to the management API. Default 8 MiB: 4 MiB of input as base64, and room. */
+	readonly apiBodyBytesMax: number;
+	/** Bytes of an actor's input, decoded. Default 4 MiB (lifecycle 21). */
+	readonly inputBytesMax: number;
+	/** Bytes of one WebSocket message from a client. Default 32 MiB (lifecycle 21). */
+	readonly webSocketMessageBytesMax: number;
+	/** How long an HTTP call may take until its answer begins. Default 5 min (protocol 2.7). */
+	readonly requestTimeoutMs: number;
+	/** How long the actor may take to take over an accepted WebSocket. Default 15 s (protocol 2.7). */
+	readonly webSocketOpenTimeoutMs: number;
+	/** How long the peer may take to answer a close frame. Default 10 s. */
+	readonly webSocketCloseTimeoutMs: number;
+	/** How long one wait for an actor to become ready may take. Default 30 s (engine 3.6). */
+	readonly readyTimeoutMs: number;
+	/** All waits of one call for its actor together. Default 60 s (engine 3.6). */
+	readonly routeTimeoutMs: number;
+	/** Incarnations that one call is offered to. Default 3 (protocol 2.3). */
+	readonly attemptsMax: number;
+	/** How long a client may take to send a request's head. Default 15 s. */
+	readonly headersTimeoutMs: number;
+	/** Bytes of a request's head. Default 32 KiB. */
+	readonly headerBytesMax: number;
+	/** How long an idle HTTP connection stays open. Default 65 s, above the usual proxies' 60 s. */
+	readonly keepAliveTimeoutMs: number;
+	/** How long closing waits for calls in flight and for close handshakes. Default 5 s. */
+	readonly closeGraceMs: number;
+	/** TCP connections at the same time; more are dropped at once. Default 0: what the system allows. */
+	readonly connectionsMax: number;
+	/**
+	 * Calls per minute from one address to one actor. Default 0 (off): a development machine is one
+	 * address with many legitimate callers. The contract's number for public servers is 1200.
+	 */
+	readonly requestsPerMinuteMax: number;
+	/** Calls in flight from one address to one actor. Default 0 (off); public servers: 32. */
+	readonly requestsInFlightMax: number;
+}
+
+export const DEFAULT_LIMITS: EngineLimits = {
+	httpBodyBytesMax: 128 * 1024 * 1024,
+	apiBodyBytesMax: 8 * 1024 * 1024,
+	inputBytesMax: 4 * 1024 * 1024,
+	webSocketMessageBytesMax: 32 * 1024 * 1024,
+	requestTimeoutMs: 300_000,
+	webSocketOpenTimeoutMs: 15_000,
+	webSocketCloseTimeoutMs: 10_000,
+	readyTimeoutMs: 30_000,
+	routeTimeoutMs: 60_000,
+	attemptsMax: 3,
+	headersTimeoutMs: 15_000,
+	headerBytesMax: 32 * 1024,
+	keepAliveTimeoutMs: 65_000,
+	closeGraceMs: 5_000,
+	connectionsMax: 0,
+	requestsPerMinuteMax: 0,
+	requestsInFlightMax: 0,
+};
+
+/** Defaults with what the caller changed. Throws a `RangeError` that names a limit that is no number >= 0. */
+export function engineLimits(changed: Partial<EngineLimits> = {}): EngineLimits {
+	const limits = { ...DEFAULT_LIMITS, ...changed };
+	for (const [name, value] of Object.entries(limits)) {
+		if (typeof value !== "number" || !(value >= 0)) {
+			throw new RangeError(`limits.${name} must be a number of at least 0, got ${String(value)}`);
+		}
+	}
+	return limits;
+}

@@ -1,0 +1,212 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import {
+	type ActorResponse,
+	catalogueError,
+	type HeadersView,
+	selectSubprotocol,
+	type Timer,
+} from "@rivetkit/protocol";
+import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import { preflightHeaders } from "./cors.ts";
+import type { ErrorAnswers } from "./errors.ts";
+import type { Front } from "./front.ts";
+import type { Gateway } from "./gateway.ts";
+import { type NodeContext, NodeRequest } from "./node-request.ts";
+import { discardBody, refuseUpgrade, writeResponse } from "./node-response.ts";
+import { NodeSocket } from "./node-socket.ts";
+import { WriteTurn } from "./write-turn.ts";
+
+/** How often overdue calls are looked for. */
+const SWEEP_MS = 1_000;
+const CLOSE_GOING_AWAY = 1001;
+
+export interface NodeFrontOptions extends NodeContext {
+	readonly front: Front;
+	readonly gateway: Gateway;
+	readonly errors: ErrorAnswers;
+	/** As `normalizeBasePath` returns it. */
+	readonly basePath: string;
+}
+
+/**
+ * The engine's HTTP and WebSocket API as listeners of a `node:http` server. Works on the raw message
+ * and response objects: no fetch objects, no framework between the socket and the actor.
+ */
+export class NodeFront {
+	readonly #options: NodeFrontOptions;
+	readonly #webSockets: WebSocketServer;
+	readonly #turn = new WriteTurn();
+	readonly #sockets = new Set<NodeSocket>();
+	/** Calls without an answer, oldest first. */
+	readonly #waiting = new Set<NodeRequest>();
+	#sweep: Timer | undefined;
+	#closing = false;
+	#idle: (() => void) | undefined;
+	#socketsGone: (() => void) | undefined;
+
+	constructor(options: NodeFrontOptions) {
+		this.#options = options;
+		const settings: ServerOptions & { closeTimeout: number } = {
+			noServer: true,
+			clientTracking: false,
+			perMessageDeflate: false,
+			maxPayload: options.limits.webSocketMessageBytesMax,
+			closeTimeout: options.limits.webSocketCloseTimeoutMs,
+		};
+		this.#webSockets = new WebSocketServer(settings);
+	}
+
+	/** For `server.on("request", …)`. */
+	readonly onRequest = (message: IncomingMessage, response: ServerResponse): void => {
+		if (this.#closing) {
+			response.shouldKeepAlive = false;
+		}
+		if (message.method === "OPTIONS") {
+			response.writeHead(204, preflightHeaders(headersView(message.headers))).end();
+			return;
+		}
+		const request = new NodeRequest(this.#options, message, response);
+		this.#waiting.add(request);
+		this.#sweep ??= this.#options.clock.after(SWEEP_MS, this.#endOverdue);
+		this.#options.front.handle(request, this.#options.basePath).then(
+			(answer) => this.#answer(request, answer),
+			(error: unknown) => this.#answer(request, this.#options.errors.response(error, request)),
+		);
+	};
+
+	/** For `server.on("upgrade", …)`. Accepts every WebSocket that names an actor (protocol Q12). */
+	readonly onUpgrade = (message: IncomingMessage, socket: Duplex, head: Buffer): void => {
+		const { front, gateway, basePath, logger } = this.#options;
+		const headers = headersView(message.headers);
+		const protocols = offeredProtocols(message.headers);
+		const route = front.routeUpgrade(message.url!, headers, protocols, basePath);
+		if ("refused" in route) {
+			refuseUpgrade(socket, route.refused, message.headers.origin);
+			return;
+		}
+		// `ws` is stricter about the list than the contract: it only gets to see what is selected.
+		const selected = selectSubprotocol(protocols);
+		if (selected === null) {
+			delete message.headers["sec-websocket-protocol"];
+		} else {
+			message.headers["sec-websocket-protocol"] = selected;
+		}
+		this.#webSockets.handleUpgrade(message, socket, head, (ws: WebSocket) => {
+			const nodeSocket = new NodeSocket(ws, socket as Socket, this.#turn, logger);
+			this.#sockets.add(nodeSocket);
+			ws.once("close", () => {
+				this.#sockets.delete(nodeSocket);
+				if (this.#sockets.size === 0) {
+					this.#socketsGone?.();
+				}
+			});
+			if (this.#closing) {
+				nodeSocket.close(CLOSE_GOING_AWAY, "guard.service_unavailable");
+				return;
+			}
+			void gateway.openSocket(route.target, route.upgrade, nodeSocket);
+		});
+	};
+
+	get socketCount(): number {
+		return this.#sockets.size;
+	}
+
+	/** Resolves when every call that came before has its answer, or `graceMs` are over. */
+	drained(graceMs: number): Promise<void> {
+		this.#closing = true;
+		return new Promise((resolve) => {
+			if (this.#waiting.size === 0) {
+				resolve();
+				return;
+			}
+			const timer = this.#options.clock.after(graceMs, resolve);
+			this.#idle = () => {
+				timer.stop();
+				resolve();
+			};
+		});
+	}
+
+	/** Closes every open WebSocket with 1001, and cuts those whose peer does not answer in time. */
+	async closeSockets(graceMs: number): Promise<void> {
+		this.#closing = true;
+		this.#sweep?.stop();
+		await new Promise<void>((resolve) => {
+			if (this.#sockets.size === 0) {
+				resolve();
+				return;
+			}
+			const timer = this.#options.clock.after(graceMs, () => {
+				for (const socket of this.#sockets) {
+					socket.terminate();
+				}
+			});
+			this.#socketsGone = () => {
+				timer.stop();
+				resolve();
+			};
+			for (const socket of this.#sockets) {
+				socket.close(CLOSE_GOING_AWAY, "");
+			}
+		});
+	}
+
+	#answer(request: NodeRequest, answer: ActorResponse): void {
+		if (!this.#waiting.delete(request)) {
+			discardBody(answer);
+			return;
+		}
+		writeResponse(request, answer, (error) =>
+			this.#options.logger.error(
+				{ err: error, method: request.method, path: request.path },
+				"an answer could not be sent",
+			),
+		);
+		if (this.#closing && this.#waiting.size === 0) {
+			this.#idle?.();
+		}
+	}
+
+	readonly #endOverdue = (): void => {
+		this.#sweep = undefined;
+		const { clock, limits, errors } = this.#options;
+		const overdueTs = clock.now() - limits.requestTimeoutMs;
+		for (const request of this.#waiting) {
+			if (request.startTs > overdueTs) {
+				break;
+			}
+			const error = catalogueError("guard.gateway_response_start_timeout");
+			request.abort(error);
+			this.#answer(request, errors.response(error, request));
+		}
+		if (this.#waiting.size > 0) {
+			this.#sweep = clock.after(SWEEP_MS, this.#endOverdue);
+		}
+	};
+}
+
+function offeredProtocols(headers: IncomingHttpHeaders): string[] {
+	return (headers["sec-websocket-protocol"] ?? "")
+		.split(",")
+		.map((entry) => entry.trim())
+		.filter((entry) => entry !== "");
+}
+
+function headersView(headers: IncomingHttpHeaders): HeadersView {
+	return {
+		get(name) {
+			const value: unknown = headers[name];
+			return typeof value === "string" ? value : Array.isArray(value) ? value.join(", ") : null;
+		},
+		*entries() {
+			for (const [name, value] of Object.entries(headers)) {
+				if (value !== undefined) {
+					yield [name, typeof value === "string" ? value : value.join(", ")];
+				}
+			}
+		},
+	};
+}

@@ -1,0 +1,188 @@
+import type { Socket } from "node:net";
+import {
+	type ActorSocket,
+	type ActorSocketHandler,
+	type PreparedMessage,
+	truncateCloseReason,
+} from "@rivetkit/protocol";
+import type { RawData, WebSocket } from "ws";
+import type { EngineLogger } from "./logger.ts";
+import { SharedMessage } from "./prepared-message.ts";
+import { frameMessage, isSendableCloseCode } from "./websocket-frame.ts";
+import type { WriteTurn } from "./write-turn.ts";
+
+const OPEN = 1;
+
+interface CloseEvent {
+	readonly code: number;
+	readonly reason: string;
+	readonly wasClean: boolean;
+}
+
+/**
+ * A client's WebSocket on Node. `ws` does the handshake, parses what comes in and speaks the closing
+ * handshake; messages going out are framed here, so that the frames of one turn leave in one write and a
+ * broadcast is framed once.
+ *
+ * Until a host listens, the TCP socket is paused: a client that sends early waits, and costs no memory.
+ */
+export class NodeSocket implements ActorSocket {
+	readonly #ws: WebSocket;
+	readonly #socket: Socket;
+	readonly #turn: WriteTurn;
+	readonly #logger: EngineLogger;
+	#handler: ActorSocketHandler | undefined;
+	/** Frames of this turn. */
+	#frames: Buffer[] = [];
+	#framesBytes = 0;
+	/** Messages that were in the same chunk as the handshake, before a host listened. */
+	#early: (string | Uint8Array)[] | undefined;
+	#closed: CloseEvent | undefined;
+
+	constructor(ws: WebSocket, socket: Socket, turn: WriteTurn, logger: EngineLogger) {
+		this.#ws = ws;
+		this.#socket = socket;
+		this.#turn = turn;
+		this.#logger = logger;
+		ws.pause();
+		ws.on("message", (data, isBinary) => this.#receive(data, isBinary));
+		ws.on("close", (code, reason) => this.#onClose(code, reason));
+		// `ws` closes the socket itself; "close" follows.
+		ws.on("error", (error) => logger.debug({ err: error }, "websocket failed"));
+	}
+
+	get protocol(): string {
+		return this.#ws.protocol;
+	}
+
+	get bufferedBytes(): number {
+		return this.#framesBytes + this.#socket.writableLength;
+	}
+
+	send(message: string | Uint8Array): void {
+		if (this.#ws.readyState === OPEN) {
+			this.#enqueue(frameMessage(message));
+		}
+	}
+
+	sendPrepared(message: PreparedMessage): void {
+		if (this.#ws.readyState === OPEN) {
+			this.#enqueue(message instanceof SharedMessage ? message.frame : frameMessage(message.data));
+		}
+	}
+
+	prepare(message: string | Uint8Array): PreparedMessage {
+		return new SharedMessage(message);
+	}
+
+	ping(): void {
+		if (this.#ws.readyState === OPEN) {
+			this.flush();
+			this.#ws.ping();
+		}
+	}
+
+	/** @throws RangeError for a code that no endpoint may send */
+	close(code: number, reason: string): void {
+		if (!isSendableCloseCode(code)) {
+			throw new RangeError(`${code} is not a close code that can be sent`);
+		}
+		if (this.#ws.readyState !== OPEN) {
+			return;
+		}
+		this.flush();
+		this.#ws.close(code, truncateCloseReason(reason));
+		// The peer's close frame has to be read, also when no host ever listened.
+		this.#ws.resume();
+	}
+
+	listen(handler: ActorSocketHandler): void {
+		this.#handler = handler;
+		const early = this.#early;
+		this.#early = undefined;
+		for (const message of early ?? []) {
+			this.#deliver(message);
+		}
+		if (handler.onPong !== undefined) {
+			this.#ws.on("pong", () => this.#handler?.onPong?.());
+		}
+		if (this.#closed === undefined) {
+			this.#ws.resume();
+		} else {
+			queueMicrotask(() => this.#tellClosed());
+		}
+	}
+
+	/** Cuts the connection without a closing handshake. */
+	terminate(): void {
+		this.#ws.terminate();
+	}
+
+	/** Writes the frames of this turn. */
+	flush(): void {
+		const frames = this.#frames;
+		if (frames.length === 0) {
+			return;
+		}
+		this.#frames = [];
+		this.#framesBytes = 0;
+		this.#turn.write(this.#socket, frames);
+	}
+
+	#enqueue(frame: Buffer): void {
+		if (this.#frames.length === 0) {
+			this.#turn.add(this);
+		}
+		this.#frames.push(frame);
+		this.#framesBytes += frame.byteLength;
+	}
+
+	#receive(data: RawData, isBinary: boolean): void {
+		const bytes = data as Buffer;
+		const message = isBinary
+			? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+			: bytes.toString("utf8");
+		if (this.#handler === undefined) {
+			this.#early ??= [];
+			this.#early.push(message);
+			return;
+		}
+		this.#deliver(message);
+	}
+
+	#deliver(message: string | Uint8Array): void {
+		// What arrives while our own close is under way is dropped, as browsers do.
+		if (this.#ws.readyState !== OPEN && this.#closed === undefined) {
+			return;
+		}
+		try {
+			this.#handler!.onMessage(message);
+		} catch (error) {
+			this.#logger.error({ err: error }, "a websocket message handler threw");
+			if (this.#closed === undefined) {
+				this.close(1011, "rivetkit.internal_error");
+			}
+		}
+	}
+
+	#onClose(code: number, reason: Buffer): void {
+		this.#closed = { code, reason: reason.toString("utf8"), wasClean: code !== 1006 };
+		this.#frames = [];
+		this.#framesBytes = 0;
+		this.#tellClosed();
+	}
+
+	#tellClosed(): void {
+		const handler = this.#handler;
+		if (handler === undefined) {
+			return;
+		}
+		this.#handler = undefined;
+		const { code, reason, wasClean } = this.#closed!;
+		try {
+			handler.onClose(code, reason, wasClean);
+		} catch (error) {
+			this.#logger.error({ err: error }, "a websocket close handler threw");
+		}
+	}
+}

@@ -1,0 +1,102 @@
+import { type Clock, catalogueError } from "@rivetkit/protocol";
+import type { CreateActor, Directory } from "../directory/directory.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { ActorRecord } from "../store/store.ts";
+import { isActorNotFound } from "./errors.ts";
+import type { EngineLimits } from "./limits.ts";
+
+/** Which actor a caller means (protocol 4.6, client resolution). */
+export type ActorQuery =
+	| { readonly kind: "id"; readonly actorId: string; readonly name?: string }
+	| { readonly kind: "get"; readonly name: string; readonly key: readonly string[] }
+	| ({ readonly kind: "getOrCreate" } & CreateActor)
+	| ({ readonly kind: "create" } & CreateActor);
+
+export interface ResolvedActor {
+	readonly actor: ActorRecord;
+	readonly created: boolean;
+}
+
+/** An actor that is destroyed between its look-up and its start is looked up again this often. */
+const LOOKUPS_MAX = 3;
+
+/** Turns what a caller means into an actor: directory first, and a start where the contract says so. */
+export class Resolver {
+	readonly #directory: Directory;
+	readonly #placement: Placement;
+	readonly #clock: Clock;
+	readonly #limits: EngineLimits;
+
+	constructor(directory: Directory, placement: Placement, clock: Clock, limits: EngineLimits) {
+		this.#directory = directory;
+		this.#placement = placement;
+		this.#clock = clock;
+		this.#limits = limits;
+	}
+
+	/**
+	 * `id` and `get` only look up; `create` and `getOrCreate` resolve when the actor is ready.
+	 *
+	 * @throws `actor.not_found`, `actor.duplicate_key`, `request.invalid`, `input.too_large`, and what a
+	 * start can fail with.
+	 */
+	async resolve(query: ActorQuery): Promise<ResolvedActor> {
+		switch (query.kind) {
+			case "id": {
+				const actor = await this.#directory.byId(query.actorId);
+				if (actor === undefined || (query.name !== undefined && query.name !== actor.name)) {
+					throw catalogueError("actor.not_found", { identifier: query.actorId });
+				}
+				return { actor, created: false };
+			}
+			case "get": {
+				const actor = await this.#directory.byKey(query.name, query.key);
+				if (actor === undefined) {
+					throw catalogueError("actor.not_found", {
+						identifier: `${query.name}:${JSON.stringify(query.key)}`,
+					});
+				}
+				return { actor, created: false };
+			}
+			case "getOrCreate":
+				return this.#getOrCreate(query);
+			case "create": {
+				const actor = await this.#create(query);
+				await this.#placement.ready(actor.actorId, this.#deadline(), "key");
+				return { actor, created: true };
+			}
+		}
+	}
+
+	async #getOrCreate(query: CreateActor): Promise<ResolvedActor> {
+		const deadlineTs = this.#deadline();
+		for (let lookup = 1; ; lookup++) {
+			const resolved = await this.#directory.getOrCreate(query);
+			const { actorId } = resolved.actor;
+			if (this.#placement.live(actorId) !== undefined) {
+				return resolved;
+			}
+			try {
+				await this.#placement.ready(actorId, deadlineTs, "key");
+				return resolved;
+			} catch (error) {
+				if (lookup === LOOKUPS_MAX || !isActorNotFound(error)) {
+					throw error;
+				}
+			}
+		}
+	}
+
+	/** A key whose holder is being destroyed is free as soon as that is done. */
+	async #create(query: CreateActor): Promise<ActorRecord> {
+		const holder = await this.#directory.byKey(query.name, query.key);
+		if (holder !== undefined) {
+			await this.#placement.destroyed(holder.actorId, this.#deadline());
+		}
+		return this.#directory.create(query);
+	}
+
+	#deadline(): number {
+		return this.#clock.now() + this.#limits.routeTimeoutMs;
+	}
+}

@@ -1,0 +1,365 @@
+/**
+ * Which actors are live, and how one becomes live.
+ *
+ * - P1. One start at a time: however many callers wait for an actor, `host.start` is called once.
+ * - P2. An actor costs memory here only while an incarnation of it exists.
+ * - P3. A generation is started only after the older one was reported stopped (H1).
+ */
+import {
+	type ActorHost,
+	type Clock,
+	catalogueError,
+	type HostEvents,
+	parseKey,
+	RivetError,
+	type StopIntent,
+} from "@rivetkit/protocol";
+import type { EngineLimits } from "../gateway/limits.ts";
+import type { EngineLogger } from "../gateway/logger.ts";
+import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
+import { Deferred } from "./deferred.ts";
+import { StartBackoff } from "./start-backoff.ts";
+
+/** Changes of phase that one caller waits for: an actor that falls asleep at once is not woken forever. */
+const WAKES_MAX = 16;
+
+/**
+ * | phase | leaves to | when |
+ * |---|---|---|
+ * | starting | live | `host.start` resolved |
+ * | starting | gone | `host.start` rejected, or `stopped` came first |
+ * | starting, live | stopping | `stopping` came, the host answered `ActorGone`, or {@link Placement.stop} |
+ * | live, stopping | gone | `stopped` came |
+ */
+export type Phase = "starting" | "live" | "stopping" | "gone";
+
+/** One incarnation. The gateway keeps it to tell which one answered. */
+export interface Incarnation {
+	readonly host: ActorHost;
+	readonly generation: number;
+	readonly phase: Phase;
+}
+
+interface Placed extends Incarnation {
+	generation: number;
+	phase: Phase;
+	/** Known as soon as the incarnation is stopping. */
+	intent: StopIntent | undefined;
+	/** Settles at the next change of phase that waiting callers care about. */
+	changed: Deferred<void> | undefined;
+}
+
+export interface PlacementOptions {
+	readonly store: Store;
+	readonly clock: Clock;
+	readonly limits: EngineLimits;
+	readonly logger: EngineLogger;
+	readonly region: string;
+	/** Called after an incarnation is gone. */
+	readonly onStopped?: (actorId: string, intent: StopIntent) => void;
+}
+
+interface AttachedHost {
+	readonly host: ActorHost;
+	readonly hosts: (actorName: string) => boolean;
+}
+
+export class Placement implements HostEvents {
+	readonly #options: PlacementOptions;
+	readonly #placed = new Map<string, Placed>();
+	readonly #backoff: StartBackoff;
+	#attached: AttachedHost | undefined;
+	#closed = false;
+
+	constructor(options: PlacementOptions) {
+		this.#options = options;
+		this.#backoff = new StartBackoff(options.clock);
+	}
+
+	/** The one host of an embedded engine. Throws when there is one already. */
+	attach(attached: AttachedHost): void {
+		if (this.#attached !== undefined) {
+			throw new Error("A host is attached to this engine already");
+		}
+		this.#attached = attached;
+	}
+
+	get liveCount(): number {
+		return this.#placed.size;
+	}
+
+	/** The live incarnation, if calls can be given to it now. */
+	live(actorId: string): Incarnation | undefined {
+		const placed = this.#placed.get(actorId);
+		return placed !== undefined && placed.phase === "live" ? placed : undefined;
+	}
+
+	/** When a start of this actor is worth another attempt (ms since the epoch), 0 for now. */
+	retryTs(actorId: string): number {
+		return this.#backoff.blocked(actorId)?.retryTs ?? 0;
+	}
+
+	/**
+	 * Resolves with a live incarnation, starting one if there is none.
+	 *
+	 * @param deadlineTs - when to give up, in ms since the epoch
+	 * @param through - `key`: the caller addresses the actor by key, so it waits for the end of one that is
+	 * being destroyed and gets `actor.not_found`; `id`: it gets `actor.stopping` at once (lifecycle 2).
+	 * @throws `actor.not_found`, `actor.stopping`, `guard.actor_ready_timeout`,
+	 * `guard.actor_wake_retries_exceeded`, `guard.service_unavailable` or what the start failed with.
+	 */
+	async ready(actorId: string, deadlineTs: number, through: "id" | "key"): Promise<Incarnation> {
+		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
+			const placed = this.#placed.get(actorId) ?? this.#start(actorId);
+			if (placed.phase === "live") {
+				return placed;
+			}
+			if (placed.phase === "stopping" && placed.intent === "destroy" && through === "id") {
+				throw catalogueError("actor.stopping", { actorId });
+			}
+			await this.#changed(actorId, placed, deadlineTs);
+		}
+		throw catalogueError("guard.actor_wake_retries_exceeded", { actor_id: actorId });
+	}
+
+	/** The host answered `ActorGone` for this incarnation. */
+	gone(incarnation: Incarnation): void {
+		const placed = incarnation as Placed;
+		if (placed.phase === "live") {
+			placed.phase = "stopping";
+		}
+	}
+
+	/** Resolves when the actor has no incarnation that is being destroyed. */
+	async destroyed(actorId: string, deadlineTs: number): Promise<void> {
+		for (;;) {
+			const placed = this.#placed.get(actorId);
+			if (placed === undefined || placed.phase !== "stopping" || placed.intent !== "destroy") {
+				return;
+			}
+			await this.#changed(actorId, placed, deadlineTs);
+		}
+	}
+
+	/** Stops the live incarnation and resolves when it is gone. Does nothing when there is none. */
+	async stop(actorId: string, intent: StopIntent): Promise<void> {
+		const placed = this.#placed.get(actorId);
+		if (placed === undefined) {
+			return;
+		}
+		if (placed.phase === "starting") {
+			await placed.changed!.promise.catch(() => {});
+			return this.stop(actorId, intent);
+		}
+		this.stopping(actorId, placed.generation, intent);
+		await placed.host.stop(actorId, intent);
+		this.stopped(actorId, placed.generation, intent);
+	}
+
+	/**
+	 * Destroys the actor: a sleeping one is woken for it, so that its hooks run; one that cannot start
+	 * loses its data without them. Resolves when that is durable.
+	 *
+	 * @throws `actor.not_found` when there never was such an actor
+	 */
+	async destroy(actorId: string, deadlineTs: number): Promise<void> {
+		for (;;) {
+			const record = await this.#options.store.actorById(actorId);
+			if (record === undefined) {
+				throw catalogueError("actor.not_found", { identifier: actorId });
+			}
+			if (record.destroyTs !== null) {
+				return;
+			}
+			if (this.#options.clock.now() >= deadlineTs) {
+				throw catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
+			}
+			try {
+				await this.ready(actorId, deadlineTs, "key");
+			} catch (error) {
+				this.#options.logger.warn(
+					{ actorId, name: record.name, key: record.key, err: error },
+					"actor is destroyed without its hooks, because it cannot be started",
+				);
+				await this.#bury(actorId);
+				continue;
+			}
+			await this.stop(actorId, "destroy");
+		}
+	}
+
+	stopping(actorId: string, generation: number, intent: StopIntent): void {
+		const placed = this.#placed.get(actorId);
+		if (placed === undefined || placed.generation !== generation) {
+			return;
+		}
+		placed.phase = "stopping";
+		if (placed.intent !== "destroy") {
+			placed.intent = intent;
+		}
+	}
+
+	stopped(actorId: string, generation: number, intent: StopIntent): void {
+		const placed = this.#placed.get(actorId);
+		if (placed === undefined || placed.generation !== generation) {
+			return;
+		}
+		this.#placed.delete(actorId);
+		placed.phase = "gone";
+		placed.changed?.resolve();
+		this.#options.onStopped?.(actorId, intent);
+	}
+
+	/** Starts nothing more, and stops every incarnation. Resolves when all are gone. */
+	async close(): Promise<void> {
+		this.#closed = true;
+		const failures: unknown[] = [];
+		while (this.#placed.size > 0) {
+			const before = [...this.#placed.keys()];
+			const outcomes = await Promise.allSettled(before.map((id) => this.stop(id, "sleep")));
+			for (const [index, outcome] of outcomes.entries()) {
+				if (outcome.status === "rejected") {
+					this.#placed.delete(before[index]!);
+					failures.push(outcome.reason);
+				}
+			}
+		}
+		if (failures.length > 0) {
+			throw new AggregateError(failures, `${failures.length} actors could not be stopped cleanly`);
+		}
+	}
+
+	#start(actorId: string): Placed {
+		if (this.#closed || this.#attached === undefined) {
+			throw catalogueError("guard.service_unavailable");
+		}
+		const blocked = this.#backoff.blocked(actorId);
+		if (blocked !== undefined) {
+			throw blocked.error;
+		}
+		const placed: Placed = {
+			host: this.#attached.host,
+			generation: -1,
+			phase: "starting",
+			intent: undefined,
+			changed: new Deferred<void>(),
+		};
+		// Callers that gave up waiting must not turn a failed start into an unhandled rejection.
+		placed.changed!.promise.catch(() => {});
+		this.#placed.set(actorId, placed);
+		void this.#run(actorId, placed, this.#attached);
+		return placed;
+	}
+
+	/** Deletes an actor that has no incarnation, and keeps others from starting one meanwhile. */
+	async #bury(actorId: string): Promise<void> {
+		const { store, clock } = this.#options;
+		if (this.#placed.has(actorId) || this.#attached === undefined) {
+			return;
+		}
+		const placed: Placed = {
+			host: this.#attached.host,
+			generation: -1,
+			phase: "stopping",
+			intent: "destroy",
+			changed: undefined,
+		};
+		this.#placed.set(actorId, placed);
+		try {
+			const { generation } = await store.acquire(actorId);
+			placed.generation = generation;
+			await store.commit({ actorId, generation, ops: [], destroyTs: clock.now() });
+			this.#backoff.clear(actorId);
+		} catch (error) {
+			if (!(error instanceof StaleGenerationError)) {
+				throw error;
+			}
+		} finally {
+			this.stopped(actorId, placed.generation, "destroy");
+		}
+	}
+
+	async #run(actorId: string, placed: Placed, attached: AttachedHost): Promise<void> {
+		const changed = placed.changed!;
+		let record: ActorRecord | undefined;
+		try {
+			record = await this.#acquire(actorId);
+			if (!attached.hosts(record.name)) {
+				throw catalogueError("request.invalid", {
+					detail: `actor '${record.name}' is not registered on this server`,
+				});
+			}
+			placed.generation = record.generation;
+			await attached.host.start({
+				actorId,
+				generation: record.generation,
+				name: record.name,
+				key: parseKey(record.key),
+				namespace: record.namespace,
+				region: this.#options.region,
+				input: record.input,
+				createTs: record.createTs,
+			});
+		} catch (error) {
+			const reason = await this.#startFailed(actorId, record, error);
+			placed.phase = "gone";
+			if (this.#placed.get(actorId) === placed) {
+				this.#placed.delete(actorId);
+			}
+			changed.reject(reason);
+			return;
+		}
+		this.#backoff.clear(actorId);
+		if (placed.phase === "starting") {
+			placed.phase = "live";
+			placed.changed = undefined;
+			changed.resolve();
+		}
+	}
+
+	async #acquire(actorId: string): Promise<ActorRecord> {
+		try {
+			return await this.#options.store.acquire(actorId);
+		} catch (error) {
+			if (error instanceof StaleGenerationError) {
+				throw catalogueError("actor.not_found", { identifier: actorId });
+			}
+			throw error;
+		}
+	}
+
+	/** What the callers of a failed start get, and whether the actor has to wait before the next one. */
+	async #startFailed(
+		actorId: string,
+		record: ActorRecord | undefined,
+		error: unknown,
+	): Promise<unknown> {
+		if (record === undefined) {
+			return error;
+		}
+		this.#options.logger.error(
+			{ actorId, name: record.name, key: record.key, generation: record.generation, err: error },
+			"actor failed to start",
+		);
+		const remains = await this.#options.store.actorById(actorId);
+		if (remains === undefined || remains.destroyTs !== null) {
+			this.#backoff.clear(actorId);
+			return error;
+		}
+		// A public error reaches callers only from a creation (lifecycle W-START-2).
+		const masked = record.initialised && error instanceof RivetError && error.public;
+		const reason = masked ? new Error(error.message, { cause: error }) : error;
+		this.#backoff.failed(actorId, reason);
+		return reason;
+	}
+
+	/** Waits for the next change of phase, for at most one ready limit and not beyond the deadline. */
+	#changed(actorId: string, placed: Placed, deadlineTs: number): Promise<void> {
+		const { clock, limits } = this.#options;
+		placed.changed ??= new Deferred<void>();
+		const waitMs = Math.min(limits.readyTimeoutMs, deadlineTs - clock.now());
+		return placed.changed.within(clock, waitMs, () =>
+			catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),
+		);
+	}
+}

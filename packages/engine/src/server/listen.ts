@@ -1,0 +1,93 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { EngineLimits } from "../gateway/limits.ts";
+import type { NodeFront } from "../gateway/node-front.ts";
+import type { ServerInstance } from "./instance-id.ts";
+import { identifyOccupant, originOf, PortTakenError, type WantedAddress } from "./port-taken.ts";
+
+/** How often Node looks for requests that take too long to arrive. */
+const CONNECTIONS_CHECK_MS = 5_000;
+
+/** A server that listens. */
+export interface ListeningServer {
+	readonly host: string;
+	/** The actual port, also when 0 was asked for. */
+	readonly port: number;
+	/** `http://host:port` with base path, as a client on this machine reaches it; no trailing slash. */
+	readonly url: string;
+	/** WebSockets that are open now. */
+	readonly socketCount: number;
+	/**
+	 * Stops accepting connections, waits for calls in flight, closes every WebSocket with 1001 and cuts
+	 * what is left after `limits.closeGraceMs`. Idempotent.
+	 */
+	close(): Promise<void>;
+}
+
+/** Binds the address. Throws {@link PortTakenError}; never picks another port by itself. */
+export async function listenOn(
+	front: NodeFront,
+	wanted: WantedAddress,
+	instance: ServerInstance,
+	limits: EngineLimits,
+): Promise<ListeningServer> {
+	const server = createServer({
+		headersTimeout: limits.headersTimeoutMs,
+		requestTimeout: Math.max(limits.requestTimeoutMs, limits.headersTimeoutMs),
+		keepAliveTimeout: limits.keepAliveTimeoutMs,
+		maxHeaderSize: limits.headerBytesMax,
+		connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+	});
+	if (limits.connectionsMax > 0) {
+		server.maxConnections = limits.connectionsMax;
+	}
+	server.on("request", front.onRequest);
+	server.on("upgrade", front.onUpgrade);
+	await bind(server, wanted, instance);
+	const { port } = server.address() as AddressInfo;
+	let closed: Promise<void> | undefined;
+	return {
+		host: wanted.host,
+		port,
+		url: originOf({ host: wanted.host, port }) + wanted.basePath,
+		get socketCount() {
+			return front.socketCount;
+		},
+		close() {
+			closed ??= closeServer(server, front, limits.closeGraceMs);
+			return closed;
+		},
+	};
+}
+
+async function bind(
+	server: Server,
+	wanted: WantedAddress,
+	instance: ServerInstance,
+): Promise<void> {
+	try {
+		await new Promise<void>((resolve, reject) => {
+			server.once("error", reject);
+			server.listen({ host: wanted.host, port: wanted.port }, () => {
+				server.off("error", reject);
+				resolve();
+			});
+		});
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") {
+			throw error;
+		}
+		throw new PortTakenError(wanted, await identifyOccupant(wanted, instance), { cause: error });
+	}
+}
+
+async function closeServer(server: Server, front: NodeFront, graceMs: number): Promise<void> {
+	const stopped = new Promise<void>((resolve) => {
+		server.close(() => resolve());
+	});
+	await front.drained(graceMs);
+	server.closeIdleConnections();
+	await front.closeSockets(graceMs);
+	server.closeAllConnections();
+	await stopped;
+}
