@@ -16,10 +16,20 @@ export type Readers<T> = Readonly<Record<number, Read<T>>>;
 /** Writing calls no code of users, so one buffer serves all messages. */
 const scratch = /* @__PURE__ */ new ByteCursor(/* @__PURE__ */ new Uint8Array(START_BYTES));
 
+/** Version prefix and message. */
 export function encodeEnvelope<T>(version: number, write: Write<T>, message: T): Uint8Array {
 	scratch.bytes[0] = version;
 	scratch.bytes[1] = version >> 8;
-	scratch.offset = VERSION_BYTES;
+	return encodeFrom(VERSION_BYTES, write, message);
+}
+
+/** The message alone. */
+export function encodeBare<T>(write: Write<T>, message: T): Uint8Array {
+	return encodeFrom(0, write, message);
+}
+
+function encodeFrom<T>(offset: number, write: Write<T>, message: T): Uint8Array {
+	scratch.offset = offset;
 	write(scratch, message);
 	const result = scratch.bytes.slice(0, scratch.offset);
 	if (scratch.bytes.length > KEPT_BYTES_MAX) scratch.bytes = new Uint8Array(START_BYTES);
@@ -27,7 +37,7 @@ export function encodeEnvelope<T>(version: number, write: Write<T>, message: T):
 }
 
 /**
- * Version and message. An unknown version, undecodable bytes, bytes behind the message and text
+ * Reads version and message. An unknown version, undecodable bytes, bytes behind the message and text
  * throw `message.malformed`; so does what `convert` throws.
  */
 export function decodeEnvelope<T, R>(
@@ -40,11 +50,25 @@ export function decodeEnvelope<T, R>(
 		data.length < VERSION_BYTES ? -1 : (data[0] as number) | ((data[1] as number) << 8);
 	const read = readers[version];
 	if (read === undefined) throw malformed("unknown protocol version");
+	return decodeFrom(data, VERSION_BYTES, read, (message) => convert(message, version));
+}
+
+/** Reads a message without a version prefix, with the errors of {@link decodeEnvelope}. */
+export function decodeBare<T>(data: Uint8Array, read: Read<T>): T {
+	return decodeFrom(data, 0, read, (message) => message);
+}
+
+function decodeFrom<T, R>(
+	data: Uint8Array,
+	offset: number,
+	read: Read<T>,
+	convert: (message: T) => R,
+): R {
 	try {
-		const bc = new ByteCursor(data, VERSION_BYTES);
+		const bc = new ByteCursor(data, offset);
 		const message = read(bc);
 		if (bc.offset !== data.length) throw malformed("trailing bytes");
-		return convert(message, version);
+		return convert(message);
 	} catch (error) {
 		if (error instanceof RivetError) throw error;
 		throw malformed(error instanceof Error ? error.message : String(error), error);

@@ -41,7 +41,10 @@ const ACTION_REQUEST: Readers<v3.HttpActionRequest> = {
 	4: v3.readHttpActionRequest,
 };
 
-export function encodeHttpActionRequest(encoding: Encoding, { args }: HttpActionRequest): Body {
+export function encodeHttpActionRequest(
+	encoding: Encoding,
+	{ args }: { readonly args: readonly unknown[] },
+): Body {
 	if (encoding !== "bare") return encodeObject(encoding, { args });
 	const request = { args: encodeCborTransient(args) };
 	return encodeEnvelope(CLIENT_PROTOCOL_VERSION, v3.writeHttpActionRequest, request);

@@ -25,7 +25,7 @@ export type ToClient =
 			readonly actor?: ActorSpecifier;
 	  }
 	| { readonly tag: "ActionResponse"; readonly id: MessageId; readonly output: unknown }
-	| { readonly tag: "Event"; readonly name: string; readonly args: readonly unknown[] };
+	| { readonly tag: "Event"; readonly name: string; readonly args: unknown[] };
 
 /** Client to server frames. */
 export type ToServer =
@@ -33,7 +33,7 @@ export type ToServer =
 			readonly tag: "ActionRequest";
 			readonly id: MessageId;
 			readonly name: string;
-			readonly args: readonly unknown[];
+			readonly args: unknown[];
 	  }
 	| {
 			readonly tag: "SubscriptionRequest";
@@ -42,7 +42,7 @@ export type ToServer =
 	  };
 
 export interface HttpActionRequest {
-	readonly args: readonly unknown[];
+	readonly args: unknown[];
 }
 
 export interface HttpActionResponse {

@@ -1,0 +1,32 @@
+/** The inspector's WebSocket protocol; apart from the main entry so that clients do not carry it. */
+export type { Uint } from "../bare/runtime.ts";
+export type {
+	Connection,
+	Fire,
+	FireError,
+	Init,
+	QueueMessageSummary,
+	QueueStatus,
+	Schedule,
+	TabConfig,
+} from "../generated/inspector-v6.ts";
+export type * as trace from "../generated/trace-range-v1.ts";
+export type * as workflow from "../generated/workflow-history.ts";
+export {
+	decodeInspectorToClient,
+	decodeInspectorToServer,
+	encodeInspectorToClient,
+	encodeInspectorToServer,
+	INSPECTOR_COMPATIBLE_VERSION,
+	INSPECTOR_VERSION,
+	type InspectorToClient,
+	type InspectorToServer,
+	type InspectorVersion,
+	type Versioned,
+} from "./messages.ts";
+export {
+	decodeTraceRange,
+	decodeWorkflowHistory,
+	encodeTraceRange,
+	encodeWorkflowHistory,
+} from "./payloads.ts";
