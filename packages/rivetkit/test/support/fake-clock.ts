@@ -1,0 +1,76 @@
+import type { Clock, Timer } from "@rivetkit/protocol";
+
+interface Waiting {
+	readonly dueMs: number;
+	readonly order: number;
+	readonly fn: () => void;
+}
+
+/** A clock that stands still until the test moves it. */
+export class FakeClock implements Clock {
+	#nowMs: number;
+	#order = 0;
+	readonly #waiting = new Set<Waiting>();
+
+	constructor(startMs = 1_700_000_000_000) {
+		this.#nowMs = startMs;
+	}
+
+	now(): number {
+		return this.#nowMs;
+	}
+
+	/** Timers that are armed. */
+	get armed(): number {
+		return this.#waiting.size;
+	}
+
+	after(delayMs: number, fn: () => void): Timer {
+		const waiting = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, fn };
+		this.#waiting.add(waiting);
+		return { stop: () => void this.#waiting.delete(waiting) };
+	}
+
+	/** Moves time forward, firing what falls due on the way, each at its own time and in order. */
+	advanceSync(ms: number): void {
+		const end = this.#nowMs + ms;
+		for (;;) {
+			const next = this.#next(end);
+			if (!next) break;
+			this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+			this.#waiting.delete(next);
+			next.fn();
+		}
+		this.#nowMs = end;
+	}
+
+	/** Like {@link advanceSync}, and lets promises and turns of the event loop settle after each step. */
+	async advance(ms: number): Promise<void> {
+		const end = this.#nowMs + ms;
+		await turns();
+		for (;;) {
+			const next = this.#next(end);
+			if (!next) break;
+			this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+			this.#waiting.delete(next);
+			next.fn();
+			await turns();
+		}
+		this.#nowMs = end;
+	}
+
+	#next(end: number): Waiting | undefined {
+		let next: Waiting | undefined;
+		for (const waiting of this.#waiting) {
+			if (waiting.dueMs > end) continue;
+			const earlier = !next || waiting.dueMs < next.dueMs;
+			if (earlier || (waiting.dueMs === next!.dueMs && waiting.order < next!.order)) next = waiting;
+		}
+		return next;
+	}
+}
+
+/** A few turns of the event loop: enough for promise chains and one commit to settle. */
+async function turns(): Promise<void> {
+	for (let round = 0; round < 4; round++) await new Promise((resolve) => setImmediate(resolve));
+}
