@@ -1,4 +1,4 @@
-import type { StorageBatch, StorageRange, StopIntent } from "@rivetkit/protocol";
+import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
 
 /** Names one incarnation of an actor: its id and the generation its commits carry. */
 export interface Incarnation {
@@ -24,8 +24,6 @@ export interface ActorBackend {
 	commit(actor: Incarnation, batch: StorageBatch): Promise<void>;
 	/** Removes an actor whose creation failed, key included (only before it was initialised). */
 	discard(actor: Incarnation): Promise<void>;
-	/** Tells that the incarnation is gone; the host calls it last. */
-	stopped(actor: Incarnation, intent: StopIntent): void;
 }
 
 /** A newer incarnation of the actor exists: this one must stop without writing. */

@@ -1,0 +1,37 @@
+import { type ActorRecord, StaleGenerationError, type Store } from "@rivetkit/engine";
+import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
+import { type ActorBackend, FencedOff, type Incarnation } from "../backend.ts";
+
+/** Actors that stand on a store in this process: function calls, no serialization. */
+export class EmbeddedBackend implements ActorBackend {
+	readonly #store: Store;
+
+	constructor(store: Store) {
+		this.#store = store;
+	}
+
+	async isInitialised({ actorId }: Incarnation): Promise<boolean> {
+		const record: ActorRecord | undefined = await this.#store.actorById(actorId);
+		return record?.initialised ?? false;
+	}
+
+	get({ actorId }: Incarnation, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
+		return this.#store.get(actorId, keys);
+	}
+
+	scan({ actorId }: Incarnation, range: StorageRange): Promise<[Uint8Array, Uint8Array][]> {
+		return this.#store.scan(actorId, range);
+	}
+
+	commit({ actorId, generation }: Incarnation, batch: StorageBatch): Promise<void> {
+		return this.#store.commit({ actorId, generation, ...batch }).catch((error: unknown) => {
+			throw error instanceof StaleGenerationError
+				? new FencedOff(actorId, { cause: error })
+				: error;
+		});
+	}
+
+	discard({ actorId, generation }: Incarnation): Promise<void> {
+		return this.#store.discard(actorId, generation);
+	}
+}

@@ -1,0 +1,114 @@
+import { createEngine, type Engine, type EngineLimits, type Store } from "@rivetkit/engine";
+import type { Clock, Random, ServerMetadata } from "@rivetkit/protocol";
+import type { ErasedActorConfig } from "../../actor/erased.ts";
+import { ClientRaw } from "../../client/client.ts";
+import { clientProxy } from "../../client/proxy.ts";
+import type { Logger } from "../../log/logger.ts";
+import { TurnScheduler } from "../../runtime/commit/turn-scheduler.ts";
+import { assertAllowed } from "../../runtime/context/permissions.ts";
+import { RuntimeHost } from "../../runtime/host/runtime-host.ts";
+import type { HostServices, MessageLimits } from "../../runtime/host/services.ts";
+import type { ActorInstance } from "../../runtime/instance/instance.ts";
+import { TimerWheel } from "../../runtime/timers/timer-wheel.ts";
+import { EmbeddedBackend } from "./embedded-backend.ts";
+import { type CallingActor, InProcessTransport } from "./in-process-transport.ts";
+
+/** How far apart the deadlines of one host may be moved to share a timer (ms). */
+const TIMER_RESOLUTION_MS = 10;
+
+export interface EmbeddedOptions {
+	readonly store: Store;
+	readonly definitions: ReadonlyMap<string, ErasedActorConfig>;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Logger;
+	readonly messageLimits: MessageLimits;
+	readonly engineLimits?: Partial<EngineLimits>;
+	readonly version: string;
+	readonly namespace: string;
+	readonly token?: string;
+	/** Named in messages, and lets a second process recognise this one. */
+	readonly dataDirectory?: string;
+	readonly metadata?: () => Partial<ServerMetadata>;
+	readonly exposeErrors: () => boolean;
+	/** Where clients outside this process reach the gateway. */
+	readonly publicUrl: () => string;
+}
+
+/** An engine and a host in one process, joined by function calls. */
+export interface Embedded {
+	readonly engine: Engine;
+	readonly host: RuntimeHost;
+	/** A client that is no actor, without a network. */
+	createClient(): ClientRaw;
+	/** Stops all actors, then closes the store. Idempotent. */
+	close(): Promise<void>;
+}
+
+export function startEmbedded(options: EmbeddedOptions): Embedded {
+	const { store, definitions, clock, random, log, version, namespace } = options;
+	const engine = createEngine({
+		store,
+		version,
+		clock,
+		random,
+		namespace,
+		logger: log as never,
+		exposeErrors: options.exposeErrors,
+		...(options.engineLimits ? { limits: options.engineLimits } : undefined),
+		...(options.token === undefined ? undefined : { token: options.token }),
+		...(options.dataDirectory === undefined ? undefined : { dataDirectory: options.dataDirectory }),
+		...(options.metadata ? { metadata: options.metadata } : undefined),
+	});
+	const client = (caller: CallingActor | null) =>
+		clientProxy(
+			new ClientRaw({
+				transport: new InProcessTransport(engine, caller, options.publicUrl),
+				clock,
+				random,
+				log,
+			}),
+		);
+	const services: HostServices = {
+		backend: new EmbeddedBackend(store),
+		clock,
+		random,
+		timers: new TimerWheel(clock, { resolutionMs: TIMER_RESOLUTION_MS }),
+		turns: new TurnScheduler(),
+		log,
+		limits: options.messageLimits,
+		exposeErrors: options.exposeErrors,
+		createClient: (owner) => client(callingActor(owner)),
+	};
+	const host = new RuntimeHost(services, definitions);
+	const actorNames = Object.fromEntries(
+		[...definitions].map(([name, { display }]) => [name, displayOf(display)]),
+	);
+	host.attach(engine.attachHost(host, { actorNames }));
+	let closing: Promise<void> | null = null;
+	return {
+		engine,
+		host,
+		createClient: () => client(null),
+		close() {
+			closing ??= engine.close().finally(() => store.close());
+			return closing;
+		},
+	};
+}
+
+function callingActor(owner: ActorInstance): CallingActor {
+	return {
+		actorId: owner.actorId,
+		name: owner.name,
+		key: owner.key,
+		admitSelfCall: () => assertAllowed("self-call", owner.phase, owner.actorId),
+	};
+}
+
+function displayOf(display: ErasedActorConfig["display"]): { name?: string; icon?: string } {
+	const shown: { name?: string; icon?: string } = {};
+	if (display.name !== undefined) shown.name = display.name;
+	if (display.icon !== undefined) shown.icon = display.icon;
+	return shown;
+}

@@ -1,0 +1,259 @@
+import type { Engine, ActorQuery as EngineQuery } from "@rivetkit/engine";
+import {
+	type ActorRequest,
+	type ActorResponse,
+	buildSubprotocols,
+	decodeHttpActionResponse,
+	decodeHttpQueueSendResponse,
+	decodeHttpResponseError,
+	encodeCbor,
+	encodeConnParamsHeader,
+	encodeHttpActionRequest,
+	encodeHttpQueueSendRequest,
+	gatewayPath,
+	HEADER_CONN_PARAMS,
+	HEADER_ENCODING,
+	type HeadersView,
+	SUBPROTOCOL_RIVET,
+} from "@rivetkit/protocol";
+import { ActorError } from "../../client/errors.ts";
+import type { QueueSendResult } from "../../client/queue-send.ts";
+import type {
+	ActionCall,
+	ActorQuery,
+	ClientTransport,
+	NewActor,
+	OpenedSocket,
+	QueueSendCall,
+	RawHttpCall,
+	SocketCall,
+} from "../../client/transport/transport.ts";
+
+const ENCODING = "bare";
+
+/** The actor that calls. */
+export interface CallingActor {
+	readonly actorId: string;
+	readonly name: string;
+	readonly key: readonly string[];
+	/** Throws when the actor may not call itself now: while it starts it would wait for its own start. */
+	admitSelfCall(): void;
+}
+
+/**
+ * Calls between actors of one process: the gateway's own functions instead of sockets. Values are still
+ * encoded, so that no two actors ever share an object.
+ */
+export class InProcessTransport implements ClientTransport {
+	readonly encoding = ENCODING;
+	readonly #engine: Engine;
+	readonly #caller: CallingActor | null;
+	readonly #publicUrl: () => string;
+
+	/** `caller` is null for the client of a registry or a test, which is no actor. */
+	constructor(engine: Engine, caller: CallingActor | null, publicUrl: () => string) {
+		this.#engine = engine;
+		this.#caller = caller;
+		this.#publicUrl = publicUrl;
+	}
+
+	async resolve(query: ActorQuery, signal: AbortSignal | undefined): Promise<string> {
+		signal?.throwIfAborted();
+		if (this.#isCaller(query)) this.#caller!.admitSelfCall();
+		if (query.kind === "found") return query.actorId;
+		const { actor } = await rethrown(this.#engine.resolve(engineQuery(query)));
+		signal?.throwIfAborted();
+		return actor.actorId;
+	}
+
+	async create(actor: NewActor, signal: AbortSignal | undefined): Promise<string> {
+		signal?.throwIfAborted();
+		const { actor: created } = await rethrown(
+			this.#engine.resolve({
+				kind: "create",
+				name: actor.name,
+				key: actor.key,
+				input: encodeInput(actor.input),
+			}),
+		);
+		return created.actorId;
+	}
+
+	async action(target: ActorQuery, call: ActionCall): Promise<unknown> {
+		const response = await this.#post(
+			target,
+			`/action/${encodeURIComponent(call.name)}`,
+			encodeHttpActionRequest(ENCODING, { args: [...call.args] }),
+			call,
+		);
+		return decodeHttpActionResponse(ENCODING, response).output;
+	}
+
+	async queueSend(target: ActorQuery, call: QueueSendCall): Promise<QueueSendResult> {
+		const response = await this.#post(
+			target,
+			`/queue/${encodeURIComponent(call.queue)}`,
+			encodeHttpQueueSendRequest(ENCODING, {
+				body: call.body,
+				...(call.wait ? { wait: true } : undefined),
+				...(call.timeoutMs === undefined ? undefined : { timeout: call.timeoutMs }),
+			}),
+			call,
+		);
+		return decodeHttpQueueSendResponse(ENCODING, response) as QueueSendResult;
+	}
+
+	async request(actorId: string, call: RawHttpCall): Promise<Response> {
+		const headers = new Headers(call.init.headers);
+		if (call.params !== undefined) {
+			headers.set(HEADER_CONN_PARAMS, encodeConnParamsHeader(call.params));
+		}
+		const url = `http://actor${gatewayPath(actorId, undefined, `/request${call.path}`)}`;
+		const init = { ...call.init, headers, ...(call.signal ? { signal: call.signal } : undefined) };
+		return this.#engine.fetch(new Request(url, init));
+	}
+
+	async openSocket(actorId: string, call: SocketCall): Promise<OpenedSocket> {
+		const protocols = buildSubprotocols({
+			encoding: ENCODING,
+			connParams: call.params,
+			...(call.session === undefined ? undefined : { session: call.session }),
+			extra: call.protocols,
+		});
+		const upgrade = { path: call.path, headers: new PlainHeaders({}), protocols };
+		const socket = this.#engine.connect(actorId, upgrade, SUBPROTOCOL_RIVET);
+		return { socket, recognisesRepeats: true };
+	}
+
+	async gatewayUrl(actorId: string): Promise<string> {
+		return this.#publicUrl() + gatewayPath(actorId);
+	}
+
+	async explain(error: ActorError): Promise<ActorError> {
+		return error;
+	}
+
+	dispose(): void {}
+
+	#isCaller(query: ActorQuery): boolean {
+		const caller = this.#caller;
+		if (!caller) return false;
+		if (query.kind === "found" || query.kind === "id") return query.actorId === caller.actorId;
+		const { key } = query;
+		return (
+			query.name === caller.name &&
+			key.length === caller.key.length &&
+			key.every((part, index) => part === caller.key[index])
+		);
+	}
+
+	async #post(
+		target: ActorQuery,
+		path: string,
+		body: string | Uint8Array,
+		call: { readonly params: unknown; readonly signal: AbortSignal | undefined },
+	): Promise<Uint8Array> {
+		const actorId = await this.resolve(target, call.signal);
+		const headers: Record<string, string> = { [HEADER_ENCODING]: ENCODING };
+		if (call.params !== undefined)
+			headers[HEADER_CONN_PARAMS] = encodeConnParamsHeader(call.params);
+		const request = new LocalRequest(path, headers, body as Uint8Array, call.signal);
+		const answered = this.#engine.request(actorId, request);
+		const response = await (call.signal ? raceAbort(answered, call.signal) : answered);
+		const bytes = bodyBytes(response);
+		if (response.status >= 200 && response.status < 300) return bytes;
+		const error = decodeHttpResponseError(ENCODING, bytes);
+		throw new ActorError(error.group, error.code, error.message, error.metadata);
+	}
+}
+
+/** A call that needs no network: its body is there, and it ends when its signal says so. */
+class LocalRequest implements ActorRequest {
+	readonly method = "POST";
+	readonly path: string;
+	readonly headers: HeadersView;
+	readonly body: ActorRequest["body"];
+	#signal: AbortSignal | undefined;
+
+	constructor(
+		path: string,
+		headers: Record<string, string>,
+		body: Uint8Array,
+		signal: AbortSignal | undefined,
+	) {
+		this.path = path;
+		this.headers = new PlainHeaders(headers);
+		this.body = { bytes: async () => body, stream: () => null };
+		this.#signal = signal;
+	}
+
+	get signal(): AbortSignal {
+		this.#signal ??= new AbortController().signal;
+		return this.#signal;
+	}
+}
+
+class PlainHeaders implements HeadersView {
+	readonly #headers: Readonly<Record<string, string>>;
+	constructor(headers: Readonly<Record<string, string>>) {
+		this.#headers = headers;
+	}
+	get(name: string): string | null {
+		return this.#headers[name] ?? null;
+	}
+	entries(): Iterable<[string, string]> {
+		return Object.entries(this.#headers);
+	}
+}
+
+function engineQuery(query: Exclude<ActorQuery, { kind: "found" }>): EngineQuery {
+	return query.kind === "getOrCreate"
+		? {
+				kind: "getOrCreate",
+				name: query.name,
+				key: query.key,
+				input: encodeInput(query.input),
+			}
+		: query;
+}
+
+function encodeInput(input: unknown): Uint8Array | null {
+	return input === undefined ? null : encodeCbor(input);
+}
+
+function bodyBytes(response: ActorResponse): Uint8Array {
+	if (response.body instanceof Uint8Array) return response.body;
+	return new TextEncoder().encode(typeof response.body === "string" ? response.body : "");
+}
+
+function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+	return new Promise((resolve, reject) => {
+		const abort = () => reject(signal.reason);
+		if (signal.aborted) {
+			abort();
+			return;
+		}
+		signal.addEventListener("abort", abort, { once: true });
+		promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+	});
+}
+
+/** The engine's structured errors, as the class that client code catches. */
+async function rethrown<T>(promise: Promise<T>): Promise<T> {
+	try {
+		return await promise;
+	} catch (error) {
+		if (isStructured(error)) {
+			throw new ActorError(error.group, error.code, error.message, error.metadata, {
+				cause: error,
+			});
+		}
+		throw error;
+	}
+}
+
+function isStructured(
+	error: unknown,
+): error is { group: string; code: string; message: string; metadata: unknown } {
+	return (error as { __type?: unknown } | null)?.__type === "ActorError";
+}

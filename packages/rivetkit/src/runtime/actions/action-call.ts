@@ -1,0 +1,168 @@
+import { catalogueError } from "@rivetkit/protocol";
+import { type ErasedAction, findAction } from "../../actor/erased.ts";
+import type { Settle } from "../calls/call-log.ts";
+import type { Connection } from "../connections/connection.ts";
+import { ActionContext } from "../context/action-context.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import { isPromiseLike } from "../lifecycle/with-timeout.ts";
+import type { WheelTimer } from "../timers/timer-wheel.ts";
+import { validateArguments } from "./validate-arguments.ts";
+
+/**
+ * One run of one action: lookup, argument validation, the handler with its time limit and abort signal,
+ * `onBeforeActionResponse`. Settles exactly once, synchronously when the handler does not wait.
+ */
+export class ActionCall {
+	readonly #instance: ActorInstance;
+	readonly #name: string;
+	readonly #args: readonly unknown[];
+	readonly #settle: Settle;
+	readonly #context: ActionContext;
+	#timer: WheelTimer | null = null;
+	#settled = false;
+
+	constructor(
+		instance: ActorInstance,
+		connection: Connection | null,
+		name: string,
+		args: readonly unknown[],
+		settle: Settle,
+	) {
+		this.#instance = instance;
+		this.#name = name;
+		this.#args = args;
+		this.#settle = settle;
+		this.#context = new ActionContext(instance, connection);
+	}
+
+	get settled(): boolean {
+		return this.#settled;
+	}
+
+	start(): void {
+		const instance = this.#instance;
+		instance.work.begin("action");
+		instance.runningCalls.add(this);
+		try {
+			const action = findAction(instance.config, this.#name);
+			if (!action) throw catalogueError("action.not_found", { name: this.#name });
+			if (action.inputSchema) this.#validateAndRun(action);
+			else this.#run(action, this.#args);
+		} catch (error) {
+			this.#fail(error);
+		}
+	}
+
+	/** The caller went away, or the actor stops: the handler's signal fires. */
+	abort(reason: unknown): void {
+		this.#context.abortCall(reason);
+	}
+
+	/** Answers the caller without waiting for the handler any longer. */
+	giveUp(error: unknown): void {
+		this.#context.abortCall(error);
+		this.#fail(error);
+	}
+
+	#validateAndRun(action: ErasedAction): void {
+		const validated = validateArguments(this.#name, action, this.#args);
+		if (!isPromiseLike(validated)) {
+			this.#run(action, validated);
+			return;
+		}
+		this.#armTimeout();
+		validated.then(
+			(args) => {
+				if (!this.#settled) this.#run(action, args);
+			},
+			(error) => this.#fail(error),
+		);
+	}
+
+	#run(action: ErasedAction, args: readonly unknown[]): void {
+		const instance = this.#instance;
+		let result: unknown;
+		instance.inCall = true;
+		try {
+			result = action.handler(this.#context, ...args);
+		} catch (error) {
+			instance.inCall = false;
+			this.#fail(error);
+			return;
+		}
+		instance.inCall = false;
+		if (!isPromiseLike(result)) {
+			this.#respond(result);
+			return;
+		}
+		instance.saveSoon();
+		this.#armTimeout();
+		result.then(
+			(output) => this.#respond(output),
+			(error) => this.#fail(error),
+		);
+	}
+
+	#armTimeout(): void {
+		if (this.#timer) return;
+		const limitMs = this.#instance.options.actionTimeout;
+		this.#timer = this.#instance.services.timers.schedule(limitMs, () => {
+			this.#instance.log.warn(
+				{ action: this.#name, limitMs },
+				"action timed out; its handler may still be running (options.actionTimeout)",
+			);
+			this.giveUp(catalogueError("action.timed_out", {}));
+		});
+	}
+
+	#respond(output: unknown): void {
+		if (this.#settled) return;
+		const { onBeforeActionResponse } = this.#instance.config;
+		if (!onBeforeActionResponse) {
+			this.#finish(() => this.#settle({ ok: true, output }));
+			return;
+		}
+		const keep = (error: unknown) => {
+			this.#instance.log.error(
+				{ err: error, action: this.#name },
+				"onBeforeActionResponse failed; the original output is sent",
+			);
+			this.#finish(() => this.#settle({ ok: true, output }));
+		};
+		try {
+			const replaced = onBeforeActionResponse(
+				this.#instance.contexts.actor,
+				this.#name,
+				this.#args,
+				output,
+			);
+			if (!isPromiseLike(replaced)) {
+				this.#finish(() => this.#settle({ ok: true, output: replaced }));
+				return;
+			}
+			replaced.then((value) => this.#finish(() => this.#settle({ ok: true, output: value })), keep);
+		} catch (error) {
+			keep(error);
+		}
+	}
+
+	#fail(error: unknown): void {
+		this.#finish(() =>
+			this.#settle({
+				ok: false,
+				error: this.#instance.describeError(error, { action: this.#name }),
+			}),
+		);
+	}
+
+	#finish(settle: () => void): void {
+		if (this.#settled) return;
+		this.#settled = true;
+		this.#timer?.cancel();
+		this.#instance.runningCalls.delete(this);
+		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.
+		settle();
+		this.#instance.work.end("action");
+		this.#instance.saveSoon();
+	}
+}

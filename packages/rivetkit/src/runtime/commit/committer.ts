@@ -1,0 +1,165 @@
+import type { StorageBatch } from "@rivetkit/protocol";
+import type { TurnJob, TurnScheduler } from "./turn-scheduler.ts";
+
+/**
+ * Turns what an actor wrote into atomic, durable commits, and holds back what may be seen outside until
+ * they are.
+ *
+ * Invariants:
+ * - C1. A batch is cut between macrotasks, never inside synchronous code (ruling 18).
+ * - C2. At most one commit of an actor is in flight; what is written meanwhile waits for the next, so a
+ *   failed commit can be rolled back without a later one having built upon it.
+ * - C3. Releases run in the order they were asked for, each after the commit that contains everything
+ *   written before it was asked for. With nothing written and nothing in flight they run at once.
+ * - C4. When a commit fails, everything waiting for it and everything written since fails with it, and
+ *   the source is told to go back to what was committed last.
+ */
+export class Committer implements TurnJob {
+	readonly #source: CommitSource;
+	readonly #turns: TurnScheduler;
+	#dirty = false;
+	#turnRequested = false;
+	#cutWanted = false;
+	#open: Release[] | null = null;
+	#inFlight: Release[] | null = null;
+	#ended: Error | null = null;
+
+	constructor(source: CommitSource, turns: TurnScheduler) {
+		this.#source = source;
+		this.#turns = turns;
+	}
+
+	/** Whether something is written that is not durable yet. */
+	get pending(): boolean {
+		return this.#dirty || this.#inFlight !== null;
+	}
+
+	get dirty(): boolean {
+		return this.#dirty;
+	}
+
+	/** Notes that there is something to commit. Does not ask for a commit yet. */
+	markDirty(): void {
+		this.#dirty = true;
+	}
+
+	/** Runs `release` as soon as everything written so far is durable (C3), or with the error (C4). */
+	whenDurable(release: Release): void {
+		if (this.#ended && this.#dirty) {
+			release(this.#ended);
+		} else if (this.#dirty) {
+			if (this.#open) this.#open.push(release);
+			else this.#open = [release];
+			this.cutSoon();
+		} else if (this.#inFlight) {
+			this.#inFlight.push(release);
+		} else {
+			release(undefined);
+		}
+	}
+
+	/** Resolves when everything written so far is durable. Rejects with the commit's error. */
+	flush(): Promise<void> {
+		return new Promise((resolve, reject) => {
+			this.whenDurable((error) => (error === undefined ? resolve() : reject(error)));
+		});
+	}
+
+	/** Like {@link flush}, but without bringing the commit forward. */
+	nextCommit(): Promise<void> {
+		if (!this.#dirty || this.#ended) return this.flush();
+		return new Promise((resolve, reject) => {
+			this.#open ??= [];
+			this.#open.push((error) => (error === undefined ? resolve() : reject(error)));
+		});
+	}
+
+	/** Asks for the batch to be cut at the end of this turn, or as soon as the one in flight is done. */
+	cutSoon(): void {
+		if (!this.#dirty) return;
+		if (this.#inFlight) {
+			this.#cutWanted = true;
+		} else if (!this.#turnRequested) {
+			this.#turnRequested = true;
+			this.#turns.request(this);
+		}
+	}
+
+	/** Refuses everything from now on: the incarnation may not write any more. */
+	end(error: Error): void {
+		this.#ended = error;
+		const open = this.#open;
+		this.#open = null;
+		if (open) runAll(open, error);
+	}
+
+	endOfTurn(): void {
+		this.#turnRequested = false;
+		if (!this.#dirty || this.#inFlight || this.#ended) return;
+		this.#dirty = false;
+		const releases = this.#open ?? [];
+		this.#open = null;
+		let batch: StorageBatch | null;
+		try {
+			batch = this.#source.takeBatch();
+		} catch (error) {
+			this.#source.rollBack(error);
+			runAll(releases, error);
+			return;
+		}
+		if (batch === null) {
+			runAll(releases, undefined);
+			return;
+		}
+		this.#inFlight = releases;
+		this.#source.commit(batch).then(this.#durable, this.#failed);
+	}
+
+	#durable = (): void => {
+		const releases = this.#inFlight!;
+		this.#inFlight = null;
+		this.#source.committed();
+		// What the releases write belongs to the next batch; what they ask for finds nothing in flight.
+		runAll(releases, undefined);
+		this.#cutAgain();
+	};
+
+	#failed = (error: unknown): void => {
+		const releases = this.#inFlight!;
+		this.#inFlight = null;
+		const open = this.#open;
+		this.#open = null;
+		this.#dirty = false;
+		this.#cutWanted = false;
+		this.#source.rollBack(error);
+		runAll(releases, error);
+		if (open) runAll(open, error);
+	};
+
+	#cutAgain(): void {
+		if (!this.#cutWanted) return;
+		this.#cutWanted = false;
+		this.cutSoon();
+	}
+}
+
+/** Called once: without an argument when durable, with the error when the commit failed. */
+export type Release = (error: unknown) => void;
+
+/** Where a committer gets its batches from: the actor instance. */
+export interface CommitSource {
+	/**
+	 * Everything written since the last call, or null when it comes to nothing (a value set back to what
+	 * it was). Throws when it cannot be encoded; the batch is then rolled back.
+	 */
+	takeBatch(): StorageBatch | null;
+	commit(batch: StorageBatch): Promise<void>;
+	/** The batch taken last is durable. */
+	committed(): void;
+	/** The batch taken last, and all written since, did not land: go back to what is committed. */
+	rollBack(error: unknown): void;
+}
+
+function runAll(releases: readonly Release[], error: unknown): void {
+	for (const release of releases) release(error);
+}

@@ -1,0 +1,223 @@
+import type { ActorInstance } from "../instance/instance.ts";
+import { withTimeout } from "../lifecycle/with-timeout.ts";
+import { CLOSE_FINAL, truncateCloseReason } from "./close-codes.ts";
+import type { Connection, ConnectionView } from "./connection.ts";
+
+/**
+ * The accepted connections of one actor, and the hooks around their opening and closing (contract:
+ * lifecycle 9.2, 9.3). `onDisconnect` runs exactly once per accepted connection, after it left the table.
+ */
+export class ConnectionTable {
+	readonly #instance: ActorInstance;
+	readonly #open = new Map<string, Connection>();
+	/** Who hears which event; kept beside the connections' own sets so that a broadcast is one lookup. */
+	readonly #subscribers = new Map<string, Set<Connection>>();
+	#views: ReadonlyMap<string, ConnectionView> | null = null;
+	/** `onDisconnect` hooks that still run. */
+	readonly #closing = new Set<Promise<void>>();
+
+	constructor(instance: ActorInstance) {
+		this.#instance = instance;
+	}
+
+	get size(): number {
+		return this.#open.size;
+	}
+
+	get disconnecting(): number {
+		return this.#closing.size;
+	}
+
+	all(): Iterable<Connection> {
+		return this.#open.values();
+	}
+
+	/** `c.conns`: a live, read-only map of what users may see. */
+	get views(): ReadonlyMap<string, ConnectionView> {
+		this.#views ??= new LiveViews(this.#open);
+		return this.#views;
+	}
+
+	/**
+	 * Runs the opening hooks. Throws what a hook threw; then the connection was never in the table, or
+	 * (onConnect) has left it again. Synchronous when the actor has no hook that waits.
+	 */
+	open(connection: Connection, request: Request | undefined): void | Promise<void> {
+		const { config } = this.#instance;
+		if (!config.onBeforeConnect && !config.createConnState && !config.onConnect) {
+			if (config.connState !== undefined) connection.initState(structuredClone(config.connState));
+			this.#accept(connection);
+			return;
+		}
+		return this.#openWithHooks(connection, request);
+	}
+
+	async #openWithHooks(connection: Connection, request: Request | undefined): Promise<void> {
+		const instance = this.#instance;
+		const { config, options } = instance;
+		try {
+			if (config.onBeforeConnect) {
+				const c = instance.contexts.beforeConnect(request);
+				await withTimeout(
+					instance,
+					"onBeforeConnect",
+					options.onBeforeConnectTimeout,
+					config.onBeforeConnect(c, connection.params),
+				);
+			}
+			if (config.createConnState) {
+				const c = instance.contexts.beforeConnect(request);
+				connection.initState(
+					await withTimeout(
+						instance,
+						"createConnState",
+						options.createConnStateTimeout,
+						config.createConnState(c, connection.params),
+					),
+				);
+			} else if (config.connState !== undefined) {
+				connection.initState(structuredClone(config.connState));
+			}
+		} catch (error) {
+			connection.phase = "rejected";
+			throw error;
+		}
+		this.#accept(connection);
+		if (!config.onConnect) return;
+		try {
+			const c = instance.contexts.connection(connection, request);
+			await withTimeout(
+				instance,
+				"onConnect",
+				options.onConnectTimeout,
+				config.onConnect(c, connection.view),
+			);
+		} catch (error) {
+			await this.close(connection);
+			throw error;
+		}
+	}
+
+	#accept(connection: Connection): void {
+		this.#instance.assertAcceptsWork();
+		connection.phase = "open";
+		this.#open.set(connection.id, connection);
+	}
+
+	subscribe(connection: Connection, event: string): void {
+		if (connection.phase !== "open") return;
+		connection.subscriptions.add(event);
+		let subscribers = this.#subscribers.get(event);
+		if (!subscribers) {
+			subscribers = new Set();
+			this.#subscribers.set(event, subscribers);
+		}
+		subscribers.add(connection);
+	}
+
+	unsubscribe(connection: Connection, event: string): void {
+		if (!connection.hasSubscriptions) return;
+		connection.subscriptions.delete(event);
+		this.#removeSubscriber(connection, event);
+	}
+
+	/** Connections subscribed to `event`; undefined when there is none. */
+	subscribers(event: string): ReadonlySet<Connection> | undefined {
+		return this.#subscribers.get(event);
+	}
+
+	/** Takes the connection out and runs `onDisconnect`. Does nothing when it is not open. */
+	close(connection: Connection): void | Promise<void> {
+		if (connection.phase !== "open") return;
+		connection.phase = "closed";
+		this.#open.delete(connection.id);
+		if (connection.hasSubscriptions) {
+			for (const event of connection.subscriptions) this.#removeSubscriber(connection, event);
+		}
+		const { onDisconnect } = this.#instance.config;
+		if (!onDisconnect || this.#instance.isFenced) return;
+		const done = this.#runOnDisconnect(connection, onDisconnect);
+		this.#closing.add(done);
+		void done.finally(() => this.#closing.delete(done));
+		return done;
+	}
+
+	async #runOnDisconnect(
+		connection: Connection,
+		onDisconnect: (c: unknown, conn: unknown) => unknown,
+	): Promise<void> {
+		const instance = this.#instance;
+		const work = instance.work.begin("onDisconnect");
+		try {
+			await onDisconnect(instance.contexts.actor, connection.view);
+		} catch (error) {
+			instance.log.error({ err: error, connId: connection.id }, "onDisconnect failed");
+		} finally {
+			instance.work.end(work);
+			instance.saveSoon();
+		}
+	}
+
+	/** `conn.disconnect()`: closes the transport and resolves when `onDisconnect` is done. */
+	async disconnect(connection: Connection, reason: string, final: boolean): Promise<void> {
+		if (connection.phase !== "open") return;
+		const { closeTransport } = connection;
+		const done = this.close(connection);
+		closeTransport?.(final ? CLOSE_FINAL : 1000, truncateCloseReason(reason));
+		await done;
+	}
+
+	/** Closes every transport with `code`; resolves when all `onDisconnect` hooks are done. */
+	async closeAll(code: number, reason: string): Promise<void> {
+		for (const connection of [...this.#open.values()]) {
+			const { closeTransport } = connection;
+			void this.close(connection);
+			closeTransport?.(code, reason);
+		}
+		await Promise.all(this.#closing);
+	}
+
+	#removeSubscriber(connection: Connection, event: string): void {
+		const subscribers = this.#subscribers.get(event);
+		if (!subscribers) return;
+		subscribers.delete(connection);
+		if (subscribers.size === 0) this.#subscribers.delete(event);
+	}
+}
+
+/** A `Map` of views over the map of connections, without keeping a second map in step. */
+class LiveViews implements ReadonlyMap<string, ConnectionView> {
+	readonly #open: ReadonlyMap<string, Connection>;
+	readonly [Symbol.toStringTag] = "Map";
+
+	constructor(open: ReadonlyMap<string, Connection>) {
+		this.#open = open;
+	}
+	get size(): number {
+		return this.#open.size;
+	}
+	get(id: string): ConnectionView | undefined {
+		return this.#open.get(id)?.view;
+	}
+	has(id: string): boolean {
+		return this.#open.has(id);
+	}
+	*entries(): MapIterator<[string, ConnectionView]> {
+		for (const [id, connection] of this.#open) yield [id, connection.view];
+	}
+	keys(): MapIterator<string> {
+		return this.#open.keys() as MapIterator<string>;
+	}
+	*values(): MapIterator<ConnectionView> {
+		for (const connection of this.#open.values()) yield connection.view;
+	}
+	[Symbol.iterator](): MapIterator<[string, ConnectionView]> {
+		return this.entries();
+	}
+	forEach(
+		fn: (value: ConnectionView, key: string, map: ReadonlyMap<string, ConnectionView>) => void,
+		thisArg?: unknown,
+	): void {
+		for (const [id, connection] of this.#open) fn.call(thisArg, connection.view, id, this);
+	}
+}

@@ -1,0 +1,157 @@
+import type { ActorSocket, Encoding, PreparedMessage } from "@rivetkit/protocol";
+import { catalogueError } from "@rivetkit/protocol";
+import type { ActorInstance } from "../instance/instance.ts";
+import { type TrackedState, trackState } from "../state/track-state.ts";
+
+export type ConnectionKind = "http" | "websocket" | "raw-request" | "raw-websocket";
+
+/** How events and answers reach the peer of an event connection. */
+export interface EventChannel {
+	readonly socket: ActorSocket;
+	readonly encoding: Encoding;
+}
+
+/**
+ * One client of one actor, for as long as the connection lasts. Users hold its {@link Connection.view}.
+ *
+ *     candidate ─▶ open ─▶ closed
+ *         └──────▶ rejected
+ */
+export class Connection {
+	readonly instance: ActorInstance;
+	readonly id: string;
+	readonly kind: ConnectionKind;
+	/** What the client passed; undefined when it passed nothing. */
+	readonly params: unknown;
+	/** Set for kind `websocket` only. */
+	readonly channel: EventChannel | null;
+	phase: "candidate" | "open" | "closed" | "rejected" = "candidate";
+	#subscriptions: Set<string> | null = null;
+	#state: TrackedState | null = null;
+	#view: ConnectionView | null = null;
+	/** Ends the transport when the actor asks for it; set by whoever owns it. */
+	closeTransport: ((code: number, reason: string) => void) | null = null;
+
+	constructor(
+		instance: ActorInstance,
+		kind: ConnectionKind,
+		params: unknown,
+		channel: EventChannel | null = null,
+	) {
+		this.instance = instance;
+		this.id = instance.services.random.uuid();
+		this.kind = kind;
+		this.params = params;
+		this.channel = channel;
+	}
+
+	get view(): ConnectionView {
+		this.#view ??= new ConnectionView(this);
+		return this.#view;
+	}
+
+	get subscriptions(): Set<string> {
+		this.#subscriptions ??= new Set();
+		return this.#subscriptions;
+	}
+
+	get hasSubscriptions(): boolean {
+		return this.#subscriptions !== null && this.#subscriptions.size > 0;
+	}
+
+	get state(): unknown {
+		return this.#enabledState().value;
+	}
+
+	set state(next: unknown) {
+		this.#enabledState().replace(next);
+	}
+
+	initState(raw: unknown): void {
+		this.#state = trackState(raw, {
+			rootPath: "conn.state",
+			onChange: noop,
+			beforeWrite: () => this.instance.assertWritable(),
+		});
+	}
+
+	#enabledState(): TrackedState {
+		if (!this.#state) throw catalogueError("actor.conn_state_not_enabled", {});
+		return this.#state;
+	}
+
+	/** Sends a frame that was made for this connection's encoding. Callers hold it back until durable. */
+	deliver(message: string | Uint8Array): void {
+		if (this.phase !== "open" || !this.channel) return;
+		this.channel.socket.send(message);
+		this.#limitBuffer(this.channel.socket);
+	}
+
+	deliverPrepared(message: PreparedMessage): void {
+		if (this.phase !== "open" || !this.channel) return;
+		this.channel.socket.sendPrepared(message);
+		this.#limitBuffer(this.channel.socket);
+	}
+
+	#limitBuffer(socket: ActorSocket): void {
+		const limit = this.instance.options.maxConnectionBufferSize;
+		if (socket.bufferedBytes <= limit) return;
+		this.instance.log.warn(
+			{ connId: this.id, bufferedBytes: socket.bufferedBytes, limit },
+			"connection closed: the client reads too slowly (options.maxConnectionBufferSize)",
+		);
+		socket.close(1011, "connection.buffer_full");
+	}
+}
+
+function noop(): void {}
+
+/** The `conn` that users see (contract: api 5.2). */
+export class ConnectionView {
+	readonly #connection: Connection;
+
+	constructor(connection: Connection) {
+		this.#connection = connection;
+	}
+
+	/** UUID. */
+	get id(): string {
+		return this.#connection.id;
+	}
+
+	get params(): unknown {
+		return this.#connection.params;
+	}
+
+	get state(): unknown {
+		return this.#connection.state;
+	}
+
+	set state(next: unknown) {
+		this.#connection.state = next;
+	}
+
+	get kind(): ConnectionKind {
+		return this.#connection.kind;
+	}
+
+	get isHibernatable(): boolean {
+		return false;
+	}
+
+	get subscriptions(): Set<string> {
+		return this.#connection.subscriptions;
+	}
+
+	send(event: string, ...args: unknown[]): void {
+		this.#connection.instance.events.sendTo(this.#connection, event, args);
+	}
+
+	disconnect(reason?: string, options?: { final?: boolean }): Promise<void> {
+		return this.#connection.instance.connections.disconnect(
+			this.#connection,
+			reason ?? "",
+			options?.final ?? false,
+		);
+	}
+}

@@ -1,0 +1,23 @@
+import { catalogueError } from "@rivetkit/protocol";
+
+/**
+ * Context members whose runtime is not part of this release. Any use throws `feature.not_implemented`,
+ * synchronously, so that a call nobody awaits cannot go unnoticed.
+ */
+function unavailable(feature: string): object {
+	return new Proxy(Object.freeze({}), {
+		get(_target, property) {
+			if (typeof property === "symbol") return undefined;
+			throw catalogueError("feature.not_implemented", { feature: `${feature}.${property}` });
+		},
+	});
+}
+
+export const LATER_FEATURES: Readonly<Record<"kv" | "db" | "queue" | "schedule" | "cron", object>> =
+	{
+		kv: unavailable("c.kv"),
+		db: unavailable("c.db"),
+		queue: unavailable("c.queue"),
+		schedule: unavailable("c.schedule"),
+		cron: unavailable("c.cron"),
+	};

@@ -1,0 +1,59 @@
+import { catalogueError } from "@rivetkit/protocol";
+import type { Phase } from "../lifecycle/lifecycle.ts";
+
+/**
+ * What works when (contract: lifecycle 4, required column). One row per operation, one set of phases.
+ * A refused call names the phase it was made in and the phases where it is allowed.
+ */
+export type Operation =
+	| "state"
+	| "vars"
+	| "kv"
+	| "db"
+	| "schedule"
+	| "queue.send"
+	| "queue.tryNext"
+	| "queue.next"
+	| "broadcast"
+	| "saveState"
+	| "waitUntil"
+	| "keepAwake"
+	| "self-call";
+
+const STOP: readonly Phase[] = ["draining", "stopHook", "disconnecting", "saving"];
+const FROM_ON_CREATE: readonly Phase[] = ["onCreate", "createVars", "onWake", "ready", ...STOP];
+const FROM_CREATE_STATE: readonly Phase[] = ["createState", ...FROM_ON_CREATE];
+
+const ALLOWED: Readonly<Record<Operation, ReadonlySet<Phase>>> = {
+	state: new Set(FROM_ON_CREATE),
+	vars: new Set(["onWake", "ready", ...STOP]),
+	kv: new Set(FROM_CREATE_STATE),
+	db: new Set(FROM_CREATE_STATE),
+	schedule: new Set(FROM_ON_CREATE),
+	"queue.send": new Set(FROM_ON_CREATE),
+	"queue.tryNext": new Set(["onWake", "ready"]),
+	"queue.next": new Set(["ready"]),
+	// Before ready there is nobody to hear it: a no-op, not an error.
+	broadcast: new Set(FROM_CREATE_STATE),
+	saveState: new Set(FROM_ON_CREATE),
+	waitUntil: new Set(FROM_ON_CREATE),
+	keepAwake: new Set(FROM_CREATE_STATE),
+	"self-call": new Set(["ready", "draining"]),
+};
+
+export const OPERATIONS: readonly Operation[] = Object.keys(ALLOWED) as Operation[];
+
+export function isAllowed(operation: Operation, phase: Phase): boolean {
+	return ALLOWED[operation].has(phase);
+}
+
+/** Throws an error that names the operation, the phase and where the operation works. */
+export function assertAllowed(operation: Operation, phase: Phase, actorId: string): void {
+	if (ALLOWED[operation].has(phase)) return;
+	if (phase === "stopped" || phase === "fenced" || phase === "failed") {
+		throw catalogueError("actor.stopping", { actorId });
+	}
+	throw catalogueError("actor.internal_error", {
+		message: `c.${operation} does not work in ${phase}; it works in ${[...ALLOWED[operation]].join(", ")}`,
+	});
+}

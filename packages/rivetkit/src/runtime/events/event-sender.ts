@@ -1,0 +1,100 @@
+import {
+	catalogueError,
+	type Encoding,
+	encodeToClient,
+	type PreparedMessage,
+	utf8Length,
+} from "@rivetkit/protocol";
+import { eventDeclaration } from "../../actor/erased.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import { validateEventPayload } from "./validate-event.ts";
+
+/**
+ * Events to connected clients (contract: lifecycle 10). An event is encoded once per encoding, checked
+ * against the size limit before the first send, and leaves after the commit of the turn that emitted it.
+ */
+export class EventSender {
+	readonly #instance: ActorInstance;
+	#undeclaredWarned: Set<string> | null = null;
+
+	constructor(instance: ActorInstance) {
+		this.#instance = instance;
+	}
+
+	/** To every connection subscribed now. Throws `event.invalid_payload`, `message.outgoing_too_long`. */
+	broadcast(name: string, args: readonly unknown[]): void {
+		const payload = this.#check(name, args);
+		const subscribers = this.#instance.connections.subscribers(name);
+		if (!subscribers) return;
+		const targets = [...subscribers];
+		const messages = this.#encodeFor(targets, name, payload);
+		this.#instance.afterDurable((error) => {
+			if (error !== undefined) return;
+			const prepared = new Map<Encoding, PreparedMessage>();
+			for (const connection of targets) {
+				if (connection.phase !== "open") continue;
+				const { encoding, socket } = connection.channel!;
+				let message = prepared.get(encoding);
+				if (!message) {
+					message = socket.prepare(messages.get(encoding)!);
+					prepared.set(encoding, message);
+				}
+				connection.deliverPrepared(message);
+			}
+		});
+	}
+
+	/** To one connection, subscribed or not. Connections without an event channel are left out, logged. */
+	sendTo(connection: Connection, name: string, args: readonly unknown[]): void {
+		const payload = this.#check(name, args);
+		if (connection.phase === "candidate") {
+			throw catalogueError("actor.internal_error", {
+				message: `conn.send("${name}") works once the connection is accepted (from onConnect on)`,
+			});
+		}
+		if (!connection.channel) {
+			this.#instance.log.warn(
+				{ connId: connection.id, kind: connection.kind, event: name },
+				"conn.send has no effect: this kind of connection carries no events",
+			);
+			return;
+		}
+		const { encoding } = connection.channel;
+		const message = this.#encodeFor([connection], name, payload).get(encoding)!;
+		this.#instance.afterDurable((error) => {
+			if (error === undefined) connection.deliver(message);
+		});
+	}
+
+	#check(name: string, args: readonly unknown[]): readonly unknown[] {
+		const { config } = this.#instance;
+		const declaration = eventDeclaration(config, name);
+		if (!declaration) {
+			if (config.events && !this.#undeclaredWarned?.has(name)) {
+				this.#undeclaredWarned ??= new Set();
+				this.#undeclaredWarned.add(name);
+				this.#instance.log.warn({ event: name }, "event is not declared under `events`");
+			}
+			return args;
+		}
+		return declaration.schema ? validateEventPayload(name, declaration.schema, args) : args;
+	}
+
+	#encodeFor(
+		targets: readonly Connection[],
+		name: string,
+		args: readonly unknown[],
+	): Map<Encoding, string | Uint8Array> {
+		const messages = new Map<Encoding, string | Uint8Array>();
+		const limit = this.#instance.services.limits.maxOutgoingMessageSize;
+		for (const { channel } of targets) {
+			if (!channel || messages.has(channel.encoding)) continue;
+			const message = encodeToClient(channel.encoding, { tag: "Event", name, args: [...args] });
+			const size = typeof message === "string" ? utf8Length(message) : message.byteLength;
+			if (size > limit) throw catalogueError("message.outgoing_too_long", { size, limit });
+			messages.set(channel.encoding, message);
+		}
+		return messages;
+	}
+}

@@ -1,0 +1,33 @@
+import type { Clock, Random } from "@rivetkit/protocol";
+import type { ActorBackend } from "../../backends/backend.ts";
+import type { Logger } from "../../log/logger.ts";
+import type { TurnScheduler } from "../commit/turn-scheduler.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import type { TimerWheel } from "../timers/timer-wheel.ts";
+
+/** What all actors of one host share. Passed in, so that tests can drive time, chance and storage. */
+export interface HostServices {
+	readonly backend: ActorBackend;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly timers: TimerWheel;
+	readonly turns: TurnScheduler;
+	readonly log: Logger;
+	readonly limits: MessageLimits;
+	/** Whether callers see the text of internal errors (contract: protocol 6.1). Asked per error. */
+	exposeErrors(): boolean;
+	/** The in-process client an actor gets from `c.client()`. */
+	createClient(owner: ActorInstance): InProcessClient;
+}
+
+export interface MessageLimits {
+	/** Bytes of one action, queue or WebSocket message in. Default 65,536 (api 14.1). */
+	readonly maxIncomingMessageSize: number;
+	/** Bytes of one response or event out. Default 1,048,576 (api 14.1). */
+	readonly maxOutgoingMessageSize: number;
+}
+
+/** Whatever `c.client()` returns; typed for users by the definition types. */
+export interface InProcessClient {
+	dispose(): Promise<void>;
+}

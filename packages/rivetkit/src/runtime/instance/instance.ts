@@ -1,0 +1,338 @@
+import type { WireError } from "@rivetkit/protocol";
+import {
+	type ActorAssignment,
+	ActorGone,
+	catalogueError,
+	type StopIntent,
+	type StorageBatch,
+} from "@rivetkit/protocol";
+import type { ErasedActorConfig } from "../../actor/erased.ts";
+import type { ActorOptions } from "../../actor/options.ts";
+import { FencedOff } from "../../backends/backend.ts";
+import type { Logger } from "../../log/logger.ts";
+import type { ActionCall } from "../actions/action-call.ts";
+import { CallLog } from "../calls/call-log.ts";
+import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
+import { ConnectionTable } from "../connections/connection-table.ts";
+import { ContextFactory } from "../context/context-factory.ts";
+import { assertAllowed, type Operation } from "../context/permissions.ts";
+import { EventSender } from "../events/event-sender.ts";
+import type { HostServices, InProcessClient } from "../host/services.ts";
+import { hasEnded, isStarting, isStopping, type Phase, step } from "../lifecycle/lifecycle.ts";
+import type { WheelTimer } from "../timers/timer-wheel.ts";
+import { describeError } from "./describe-error.ts";
+import { StateKeeper } from "./state-keeper.ts";
+import { WorkLedger } from "./work-ledger.ts";
+
+/**
+ * One incarnation of one actor: the parts that make it up, and the few facts they share. What happens
+ * when is decided elsewhere: `lifecycle/start.ts`, `lifecycle/stop.ts`, `commit/committer.ts`.
+ */
+export class ActorInstance implements CommitSource {
+	readonly services: HostServices;
+	readonly config: ErasedActorConfig;
+	readonly assignment: ActorAssignment;
+	readonly committer: Committer;
+	readonly state: StateKeeper;
+	readonly work = new WorkLedger();
+	readonly runningCalls = new Set<ActionCall>();
+	/** Promises that stopping waits for. */
+	readonly background = new Set<Promise<unknown>>();
+	vars: unknown = undefined;
+	/** Whether the synchronous part of a call is on the stack; it asks for its commit when it ends. */
+	inCall = false;
+	/** `run` while it is active. */
+	running: Promise<void> | null = null;
+	/** Asks the host to stop this instance; the first wish counts, `destroy` outranks `sleep`. */
+	onStopRequested: ((intent: StopIntent) => void) | null = null;
+
+	#phase: Phase = "loading";
+	#stopIntent: StopIntent | null = null;
+	#abort: AbortController | null = null;
+	#aborted = false;
+	#contexts: ContextFactory | null = null;
+	#connections: ConnectionTable | null = null;
+	#events: EventSender | null = null;
+	#calls: CallLog | null = null;
+	#client: InProcessClient | null = null;
+	#log: Logger | null = null;
+	#saveTimer: WheelTimer | null = null;
+
+	constructor(services: HostServices, config: ErasedActorConfig, assignment: ActorAssignment) {
+		this.services = services;
+		this.config = config;
+		this.assignment = assignment;
+		this.committer = new Committer(this, services.turns);
+		this.state = new StateKeeper(this);
+	}
+
+	get actorId(): string {
+		return this.assignment.actorId;
+	}
+
+	get name(): string {
+		return this.assignment.name;
+	}
+
+	get key(): readonly string[] {
+		return this.assignment.key;
+	}
+
+	get options(): ActorOptions {
+		return this.config.options;
+	}
+
+	get contexts(): ContextFactory {
+		this.#contexts ??= new ContextFactory(this);
+		return this.#contexts;
+	}
+
+	get connections(): ConnectionTable {
+		this.#connections ??= new ConnectionTable(this);
+		return this.#connections;
+	}
+
+	get events(): EventSender {
+		this.#events ??= new EventSender(this);
+		return this.#events;
+	}
+
+	get calls(): CallLog {
+		this.#calls ??= new CallLog();
+		return this.#calls;
+	}
+
+	get log(): Logger {
+		this.#log ??= this.services.log.child({
+			actor: this.name,
+			key: this.key.join("/"),
+			actorId: this.actorId,
+		});
+		return this.#log;
+	}
+
+	readonly now = (): number => this.services.clock.now();
+
+	// Lifecycle
+
+	get phase(): Phase {
+		return this.#phase;
+	}
+
+	get isReady(): boolean {
+		return this.#phase === "ready";
+	}
+
+	get isFenced(): boolean {
+		return this.#phase === "fenced";
+	}
+
+	get stopIntent(): StopIntent | null {
+		return this.#stopIntent;
+	}
+
+	enter(phase: Phase): void {
+		this.#phase = step(this.#phase, phase);
+	}
+
+	assertAllowed(operation: Operation): void {
+		assertAllowed(operation, this.#phase, this.actorId);
+	}
+
+	/** Throws when no new work may begin: the call belongs to the next incarnation. */
+	assertAcceptsWork(): void {
+		if (this.#phase !== "ready") throw new ActorGone(this.actorId);
+	}
+
+	/** Throws `actor.stopping` once the incarnation has lost its right to write (W-STOP-5). */
+	assertWritable(): void {
+		if (hasEnded(this.#phase)) throw catalogueError("actor.stopping", { actorId: this.actorId });
+	}
+
+	/** `c.sleep()` and `c.destroy()`: a wish. Destroying fires the abort signal at once (lifecycle 5.4). */
+	requestStop(intent: StopIntent): void {
+		const known = this.#stopIntent;
+		if (hasEnded(this.#phase) || known === "destroy" || known === intent) {
+			this.log.debug({ intent, already: known }, "stop request ignored: the actor already stops");
+			return;
+		}
+		this.#stopIntent = intent;
+		if (intent === "destroy" && !isStarting(this.#phase)) this.abort();
+		this.onStopRequested?.(intent);
+	}
+
+	/** Marks the stop as begun and refuses new work; returns what it has to become. */
+	beginStop(intent: StopIntent): StopIntent {
+		if (this.#stopIntent !== "destroy") this.#stopIntent = intent;
+		this.enter("draining");
+		this.abort();
+		return this.#stopIntent!;
+	}
+
+	get isAborted(): boolean {
+		return this.#aborted;
+	}
+
+	get abortSignal(): AbortSignal {
+		if (!this.#abort) {
+			this.#abort = new AbortController();
+			if (this.#aborted) this.#abort.abort(catalogueError("actor.aborted", {}));
+		}
+		return this.#abort.signal;
+	}
+
+	abort(): void {
+		if (this.#aborted) return;
+		this.#aborted = true;
+		const reason = catalogueError("actor.aborted", {});
+		this.#abort?.abort(reason);
+		for (const call of this.runningCalls) call.abort(reason);
+	}
+
+	/** The incarnation may not write any more: everything that waits is refused. */
+	end(phase: "stopped" | "failed" | "fenced"): void {
+		this.enter(phase);
+		this.abort();
+		this.#saveTimer?.cancel();
+		const gone = catalogueError("actor.stopping", { actorId: this.actorId });
+		for (const call of [...this.runningCalls]) call.giveUp(gone);
+		this.committer.end(gone);
+		if (this.#client) {
+			this.#client.dispose().catch((error) => {
+				this.log.error({ err: error }, "closing the actor's client failed");
+			});
+			this.#client = null;
+		}
+	}
+
+	// State and variables
+
+	userState(): unknown {
+		if (!this.config.hasState) throw catalogueError("actor.state_not_enabled", {});
+		if (!hasEnded(this.#phase)) this.assertAllowed("state");
+		return this.state.value;
+	}
+
+	replaceState(next: unknown): void {
+		if (!this.config.hasState) throw catalogueError("actor.state_not_enabled", {});
+		this.assertAllowed("state");
+		this.state.replace(next);
+	}
+
+	userVars(): unknown {
+		if (!this.config.hasVars) throw catalogueError("actor.vars_not_enabled", {});
+		if (!hasEnded(this.#phase)) this.assertAllowed("vars");
+		return this.vars;
+	}
+
+	// Writing
+
+	/** Releases an answer or an event: after the commit of what was written before it, or at once. */
+	afterDurable(release: Release): void {
+		if (this.options.confirmWrites) {
+			this.committer.whenDurable(release);
+		} else {
+			release(undefined);
+			this.saveSoon();
+		}
+	}
+
+	/** Makes sure that what is written now is committed within `stateSaveInterval` (ruling 17). */
+	saveSoon(maxWaitMs = this.options.stateSaveInterval): void {
+		if (!this.committer.dirty || hasEnded(this.#phase)) return;
+		const due = this.now() + maxWaitMs;
+		if (this.#saveTimer) {
+			if (this.#saveDueMs <= due) return;
+			this.#saveTimer.cancel();
+		}
+		this.#saveDueMs = due;
+		this.#saveTimer = this.services.timers.schedule(maxWaitMs, () => {
+			this.#saveTimer = null;
+			this.committer.cutSoon();
+		});
+	}
+	#saveDueMs = 0;
+
+	saveState({ immediate, maxWait }: { immediate?: boolean; maxWait?: number }): Promise<void> {
+		if (immediate) return this.committer.flush();
+		if (!this.committer.pending) return Promise.resolve();
+		this.saveSoon(maxWait ?? this.options.stateSaveInterval);
+		return this.committer.nextCommit();
+	}
+
+	takeBatch(): StorageBatch | null {
+		this.#saveTimer?.cancel();
+		this.#saveTimer = null;
+		const ops = this.state.takeOps();
+		const replies = this.#calls?.window?.takeOps();
+		if (replies) ops.push(...replies);
+		const record = this.#record;
+		this.#record = null;
+		if (ops.length === 0 && !record) return null;
+		return record ? { ops, record } : { ops };
+	}
+
+	commit(batch: StorageBatch): Promise<void> {
+		return this.services.backend.commit(this.assignment, batch);
+	}
+
+	committed(): void {
+		this.state.committed();
+		this.#calls?.window?.committed();
+	}
+
+	rollBack(error: unknown): void {
+		if (error instanceof FencedOff) {
+			this.onFenced?.();
+			return;
+		}
+		this.log.error({ err: error }, "commit failed; the actor is back at its last committed state");
+		this.state.rollBack();
+		this.#calls?.window?.rollBack();
+	}
+	/** Tells the host that a newer incarnation exists. */
+	onFenced: (() => void) | null = null;
+
+	/** Adds changes of the actor's record to the next batch. */
+	writeRecord(record: NonNullable<StorageBatch["record"]>): void {
+		this.#record = { ...this.#record, ...record };
+		this.committer.markDirty();
+	}
+	#record: NonNullable<StorageBatch["record"]> | null = null;
+
+	// Background work
+
+	waitUntil(promise: Promise<unknown>): void {
+		const settled = promise.then(
+			() => undefined,
+			(error) => this.log.error({ err: error }, "a promise given to waitUntil was rejected"),
+		);
+		this.background.add(settled);
+		void settled.finally(() => {
+			this.background.delete(settled);
+			this.saveSoon();
+		});
+	}
+
+	keepAwake<T>(promise: Promise<T>): Promise<T> {
+		this.work.begin("keepAwake");
+		return promise.finally(() => {
+			this.work.end("keepAwake");
+			this.saveSoon();
+		});
+	}
+
+	client(): InProcessClient {
+		this.#client ??= this.services.createClient(this);
+		return this.#client;
+	}
+
+	/** An error as a caller may see it; what it hides is logged here (contract: api 13.1). */
+	describeError(error: unknown, operation: Readonly<Record<string, unknown>>): WireError {
+		return describeError(this, error, operation);
+	}
+
+	get isStopping(): boolean {
+		return isStopping(this.#phase);
+	}
+}

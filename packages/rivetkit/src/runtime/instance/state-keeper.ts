@@ -1,0 +1,128 @@
+import { catalogueError, decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
+import { STATE_SIZE_WARNING_BYTES } from "../../actor/options.ts";
+import { stateOps } from "../commit/storage-layout.ts";
+import { assertStorable, type TrackedState, trackState } from "../state/track-state.ts";
+import type { ActorInstance } from "./instance.ts";
+
+/**
+ * An actor's state between memory and disk: a flag while user code runs, one encoding per commit, and
+ * the bytes committed last, to skip commits that change nothing and to go back to when one fails.
+ */
+export class StateKeeper {
+	readonly #instance: ActorInstance;
+	#tracked: TrackedState | null = null;
+	#changed = false;
+	#committed: Uint8Array | null = null;
+	#committedChunked = false;
+	/** Of the batch being committed. */
+	#taken: { readonly bytes: Uint8Array; readonly chunked: boolean } | null = null;
+	#inStateChange = false;
+	#sizeWarned = false;
+
+	constructor(instance: ActorInstance) {
+		this.#instance = instance;
+	}
+
+	get value(): unknown {
+		return this.#tracked?.value;
+	}
+
+	get raw(): unknown {
+		return this.#tracked?.raw;
+	}
+
+	/** The first state of a new actor; part of the first commit. Throws `state.invalid_type`. */
+	create(raw: unknown): void {
+		assertStorable(raw, "state");
+		this.#adopt(raw);
+		this.#changed = true;
+		this.#instance.committer.markDirty();
+	}
+
+	/** What a wake found on disk; null when nothing was ever stored. */
+	load(encoded: Uint8Array | null, chunked: boolean): void {
+		this.#committed = encoded;
+		this.#committedChunked = chunked;
+		this.#adopt(encoded === null ? undefined : decodeCbor(encoded));
+	}
+
+	replace(next: unknown): void {
+		this.#tracked?.replace(next);
+	}
+
+	takeOps(): StorageOp[] {
+		if (!this.#changed) return [];
+		this.#changed = false;
+		const bytes = this.#encode();
+		if (this.#committed && equalBytes(bytes, this.#committed)) return [];
+		const { ops, chunked } = stateOps(bytes, this.#committedChunked);
+		this.#taken = { bytes, chunked };
+		return ops;
+	}
+
+	committed(): void {
+		if (!this.#taken) return;
+		this.#committed = this.#taken.bytes;
+		this.#committedChunked = this.#taken.chunked;
+		this.#taken = null;
+	}
+
+	rollBack(): void {
+		this.#taken = null;
+		this.#changed = false;
+		if (this.#committed) this.#tracked?.reset(decodeCbor(this.#committed));
+	}
+
+	#adopt(raw: unknown): void {
+		this.#tracked = trackState(raw, {
+			rootPath: "state",
+			onChange: this.#onChange,
+			beforeWrite: this.#beforeWrite,
+		});
+	}
+
+	#beforeWrite = (): void => this.#instance.assertWritable();
+
+	#onChange = (): void => {
+		const instance = this.#instance;
+		this.#changed = true;
+		instance.committer.markDirty();
+		// A call asks for the commit when it ends; everybody else needs the timer (W-STATE-2).
+		if (!instance.inCall) instance.saveSoon();
+		if (instance.config.onStateChange && instance.isReady && !this.#inStateChange) {
+			this.#callOnStateChange(instance.config.onStateChange);
+		}
+	};
+
+	#callOnStateChange(onStateChange: (c: unknown, newState: unknown) => unknown): void {
+		this.#inStateChange = true;
+		try {
+			onStateChange(this.#instance.contexts.actor, this.#tracked!.raw);
+		} catch (error) {
+			this.#instance.log.error({ err: error }, "onStateChange failed; the change is kept");
+		} finally {
+			this.#inStateChange = false;
+		}
+	}
+
+	#encode(): Uint8Array {
+		const bytes = encodeCbor(this.#tracked!.raw);
+		const limit = this.#instance.options.maxStateSize;
+		const size = bytes.byteLength;
+		if (size > limit) throw catalogueError("state.too_large", { size, limit });
+		if (size > STATE_SIZE_WARNING_BYTES && !this.#sizeWarned) {
+			this.#sizeWarned = true;
+			this.#instance.log.warn(
+				{ size, limit },
+				"state is large and is written whole at every commit; keep growing data in c.kv or c.db",
+			);
+		}
+		return bytes;
+	}
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+	if (a.byteLength !== b.byteLength) return false;
+	for (let i = 0; i < a.byteLength; i++) if (a[i] !== b[i]) return false;
+	return true;
+}

@@ -1,0 +1,120 @@
+import type { RivetError } from "@rivetkit/protocol";
+import { decodeCbor } from "@rivetkit/protocol";
+import { RUNTIME_END, readRuntimeData, STATE_KEY } from "../commit/storage-layout.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import { startRun } from "./run.ts";
+import { isPromiseLike, withTimeout } from "./with-timeout.ts";
+
+/** A start that failed, and whether the actor was being created or woken. */
+export interface StartFailure {
+	readonly error: unknown;
+	/** A public error thrown while creating: the half-created actor is removed (W-START-2). */
+	readonly removeActor: boolean;
+}
+
+/**
+ * Brings an instance from `loading` to `ready` (contract: lifecycle 3). Creation is one commit after
+ * `onCreate`; a crash before it runs `createState` and `onCreate` again.
+ */
+export async function startInstance(instance: ActorInstance): Promise<StartFailure | null> {
+	const limitMs = instance.options.startTimeout;
+	let creating = false;
+	try {
+		await withOverallLimit(instance, limitMs, async () => {
+			const { backend } = instance.services;
+			creating = !(await backend.isInitialised(instance.assignment));
+			if (creating) await create(instance);
+			else await load(instance);
+			await wake(instance);
+		});
+	} catch (error) {
+		const removeActor = creating && isPublicError(error);
+		instance.log[removeActor ? "info" : "error"](
+			{ err: error, phase: instance.phase },
+			"start failed",
+		);
+		instance.end(instance.isFenced ? "fenced" : "failed");
+		return { error, removeActor };
+	}
+	startRun(instance);
+	return null;
+}
+
+async function create(instance: ActorInstance): Promise<void> {
+	const { config, assignment } = instance;
+	const input = assignment.input === null ? undefined : decodeCbor(assignment.input);
+	instance.enter("createState");
+	if (config.createState) {
+		instance.state.create(await settled(config.createState(instance.contexts.actor, input)));
+	} else if (config.hasState) {
+		instance.state.create(structuredClone(config.state));
+	}
+	instance.enter("onCreate");
+	if (config.onCreate) await settled(config.onCreate(instance.contexts.actor, input));
+	const now = instance.now();
+	instance.writeRecord({ initialised: true, startTs: now, connectableTs: now, sleepTs: null });
+	await instance.committer.flush();
+}
+
+async function load(instance: ActorInstance): Promise<void> {
+	const stored = readRuntimeData(
+		await instance.services.backend.scan(instance.assignment, {
+			start: STATE_KEY,
+			end: RUNTIME_END,
+		}),
+	);
+	if (instance.config.hasState) instance.state.load(stored.state, stored.stateChunked);
+	if (stored.replies.length > 0) instance.calls.load(stored.replies, instance.now());
+}
+
+async function wake(instance: ActorInstance): Promise<void> {
+	const { config, options } = instance;
+	instance.enter("createVars");
+	if (config.createVars) {
+		instance.vars = await withTimeout(
+			instance,
+			"createVars",
+			options.createVarsTimeout,
+			config.createVars(instance.contexts.actor, {}),
+		);
+	} else if (config.hasVars) {
+		instance.vars = structuredClone(config.vars);
+	}
+	instance.enter("onWake");
+	if (config.onWake) await settled(config.onWake(instance.contexts.actor));
+	instance.enter("ready");
+	instance.saveSoon();
+}
+
+/** Waits only for what is a promise, so that a start without asynchronous hooks takes few turns. */
+function settled<T>(result: T): T | Promise<Awaited<T>> {
+	return isPromiseLike(result) ? (Promise.resolve(result) as Promise<Awaited<T>>) : result;
+}
+
+/** W-START-5: one limit for the whole start; its error names the hook that was running. */
+async function withOverallLimit(
+	instance: ActorInstance,
+	limitMs: number,
+	start: () => Promise<void>,
+): Promise<void> {
+	let expire!: (error: Error) => void;
+	const expired = new Promise<never>((_resolve, reject) => {
+		expire = reject;
+	});
+	const timer = instance.services.timers.schedule(limitMs, () =>
+		expire(
+			new Error(
+				`Actor ${instance.actorId} did not start within ${limitMs} ms (options.startTimeout); it was in ${instance.phase}`,
+			),
+		),
+	);
+	try {
+		await Promise.race([start(), expired]);
+	} finally {
+		timer.cancel();
+	}
+}
+
+function isPublicError(error: unknown): error is RivetError {
+	return typeof error === "object" && error !== null && (error as RivetError).public === true;
+}

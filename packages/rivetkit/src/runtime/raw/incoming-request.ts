@@ -1,0 +1,32 @@
+import type { ActorRequest, ActorUpgrade, HeadersView } from "@rivetkit/protocol";
+
+/** The origin that requests have inside an actor; only path and query mean something there. */
+const ORIGIN = "http://actor";
+
+/** The `Request` a user's `onRequest` gets: streamed body, the caller's abort signal. */
+export function incomingRequest(request: ActorRequest, path: string): Request {
+	const hasBody = request.method !== "GET" && request.method !== "HEAD";
+	const body = hasBody ? request.body.stream() : null;
+	return new Request(ORIGIN + path, {
+		method: request.method,
+		headers: toHeaders(request.headers),
+		signal: request.signal,
+		...(body ? { body, duplex: "half" } : undefined),
+	} as RequestInit);
+}
+
+/** The synthetic request of an action (`http://actor/action/<name>`), made only when a hook asks. */
+export function metadataRequest(headers: HeadersView, path: string): Request {
+	return new Request(ORIGIN + path, { headers: toHeaders(headers) });
+}
+
+/** The upgrade request as `c.request` shows it. */
+export function upgradeRequest(upgrade: ActorUpgrade): Request {
+	return metadataRequest(upgrade.headers, upgrade.path);
+}
+
+function toHeaders(view: HeadersView): Headers {
+	const headers = new Headers();
+	for (const [name, value] of view.entries()) headers.append(name, value);
+	return headers;
+}

@@ -1,0 +1,155 @@
+import type { ActorSocket } from "@rivetkit/protocol";
+import { isPromiseLike } from "../lifecycle/with-timeout.ts";
+
+type SocketEventType = "open" | "message" | "close" | "error";
+type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown };
+
+/** What the owner of a {@link ServerSocket} does for it. */
+export interface ServerSocketOwner {
+	/** Runs `send` when what was written so far is durable. */
+	release(send: () => void): void;
+	/** The actor closes the socket. */
+	closed(code: number, reason: string): void;
+	/** A listener threw or rejected. */
+	failed(error: unknown): void;
+	/** A listener returned a promise: the actor is busy until it settles. */
+	track(promise: PromiseLike<unknown>): void;
+}
+
+/**
+ * The standard-like WebSocket that `onWebSocket` gets (contract: api 5, lifecycle 11): text arrives as
+ * strings, binary as `ArrayBuffer`.
+ */
+export class ServerSocket {
+	static readonly CONNECTING = 0;
+	static readonly OPEN = 1;
+	static readonly CLOSING = 2;
+	static readonly CLOSED = 3;
+	readonly CONNECTING = 0;
+	readonly OPEN = 1;
+	readonly CLOSING = 2;
+	readonly CLOSED = 3;
+
+	readonly url: string;
+	readonly extensions = "";
+	binaryType: "arraybuffer" | "blob" = "arraybuffer";
+	onopen: ((event: Event) => unknown) | null = null;
+	onmessage: ((event: MessageEvent) => unknown) | null = null;
+	onclose: ((event: CloseEvent) => unknown) | null = null;
+	onerror: ((event: Event) => unknown) | null = null;
+
+	readonly #socket: ActorSocket;
+	readonly #owner: ServerSocketOwner;
+	readonly #listeners = new Map<SocketEventType, { listener: Listener; once: boolean }[]>();
+	#readyState: 0 | 1 | 2 | 3 = ServerSocket.OPEN;
+
+	constructor(socket: ActorSocket, url: string, owner: ServerSocketOwner) {
+		this.#socket = socket;
+		this.url = url;
+		this.#owner = owner;
+	}
+
+	get readyState(): number {
+		return this.#readyState;
+	}
+
+	get protocol(): string {
+		return this.#socket.protocol;
+	}
+
+	get bufferedAmount(): number {
+		return this.#socket.bufferedBytes;
+	}
+
+	/** Does nothing once the socket is closed, as the standard says. */
+	send(data: string | ArrayBuffer | ArrayBufferView): void {
+		if (this.#readyState !== ServerSocket.OPEN) return;
+		const message = typeof data === "string" ? data : copyBytes(data);
+		this.#owner.release(() => this.#socket.send(message));
+	}
+
+	/** Codes 1000 and 3000 to 4999; the reason is cut to 123 bytes. */
+	close(code = 1000, reason = ""): void {
+		if (code !== 1000 && (code < 3000 || code > 4999)) {
+			throw new RangeError(`Close code ${code} is not allowed: use 1000 or 3000 to 4999`);
+		}
+		if (this.#readyState >= ServerSocket.CLOSING) return;
+		this.#readyState = ServerSocket.CLOSING;
+		this.#owner.release(() => this.#owner.closed(code, reason));
+	}
+
+	addEventListener(
+		type: SocketEventType,
+		listener: Listener | null,
+		options?: boolean | { once?: boolean },
+	): void {
+		if (!listener) return;
+		const known = this.#listeners.get(type) ?? [];
+		if (known.some((entry) => entry.listener === listener)) return;
+		known.push({ listener, once: typeof options === "object" && options.once === true });
+		this.#listeners.set(type, known);
+	}
+
+	removeEventListener(type: SocketEventType, listener: Listener | null): void {
+		const known = this.#listeners.get(type);
+		if (!known) return;
+		this.#listeners.set(
+			type,
+			known.filter((entry) => entry.listener !== listener),
+		);
+	}
+
+	dispatchEvent(event: Event): boolean {
+		const type = event.type as SocketEventType;
+		const handler = this[`on${type}`] as ((event: Event) => unknown) | null;
+		if (handler) this.#call(() => handler.call(this, event));
+		for (const entry of [...(this.#listeners.get(type) ?? [])]) {
+			if (entry.once) this.removeEventListener(type, entry.listener);
+			const { listener } = entry;
+			this.#call(() =>
+				typeof listener === "function" ? listener.call(this, event) : listener.handleEvent(event),
+			);
+		}
+		return true;
+	}
+
+	/** The peer sent something. */
+	receive(message: string | Uint8Array): void {
+		if (this.#readyState !== ServerSocket.OPEN) return;
+		const data = typeof message === "string" ? message : this.#binary(message);
+		this.dispatchEvent(new MessageEvent("message", { data }));
+	}
+
+	/** The socket is gone. */
+	end(code: number, reason: string, wasClean: boolean): void {
+		if (this.#readyState === ServerSocket.CLOSED) return;
+		this.#readyState = ServerSocket.CLOSED;
+		const event = new Event("close");
+		Object.defineProperties(event, {
+			code: { value: code, enumerable: true },
+			reason: { value: reason, enumerable: true },
+			wasClean: { value: wasClean, enumerable: true },
+		});
+		this.dispatchEvent(event);
+	}
+
+	#binary(bytes: Uint8Array): ArrayBuffer | Blob {
+		const buffer = bytes.slice().buffer;
+		return this.binaryType === "blob" ? new Blob([buffer]) : buffer;
+	}
+
+	#call(listener: () => unknown): void {
+		try {
+			const result = listener();
+			if (isPromiseLike(result)) this.#owner.track(result);
+		} catch (error) {
+			this.#owner.failed(error);
+		}
+	}
+}
+
+function copyBytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
+	return ArrayBuffer.isView(data)
+		? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
+		: new Uint8Array(data).slice();
+}

@@ -1,0 +1,116 @@
+import {
+	type ActorRequest,
+	type ActorResponse,
+	catalogueError,
+	contentType,
+	decodeConnParams,
+	decodeHttpQueueSendRequest,
+	type Encoding,
+	encodeHttpQueueSendResponse,
+	HEADER_CONN_PARAMS,
+	HEADER_ENCODING,
+	parseEncoding,
+} from "@rivetkit/protocol";
+import { queueDeclaration } from "../../actor/erased.ts";
+import { VERSION } from "../../utils/version.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import { handleRawRequest } from "../raw/raw-http.ts";
+import { errorResponse, NOT_FOUND } from "./error-response.ts";
+import { handleAction } from "./http-action.ts";
+
+/** The HTTP routes of one actor (contract: protocol 2.2). Rejects only when the actor is gone. */
+export async function routeRequest(
+	instance: ActorInstance,
+	request: ActorRequest,
+): Promise<ActorResponse> {
+	let encoding: Encoding = "json";
+	try {
+		encoding = parseEncoding(request.headers.get(HEADER_ENCODING));
+		return await dispatch(instance, request, encoding);
+	} catch (error) {
+		if (error instanceof Error && error.name === "ActorGone") throw error;
+		return errorResponse(encoding, instance.describeError(error, { path: request.path }));
+	}
+}
+
+function dispatch(
+	instance: ActorInstance,
+	request: ActorRequest,
+	encoding: Encoding,
+): ActorResponse | Promise<ActorResponse> {
+	const { method, path } = request;
+	const queryStart = path.indexOf("?");
+	const pathname = queryStart < 0 ? path : path.slice(0, queryStart);
+
+	if (pathname.startsWith("/action/")) {
+		const name = segment(pathname.slice("/action/".length));
+		if (method !== "POST" || name === null) return NOT_FOUND;
+		return handleAction(instance, name, request, encoding, connParams(request));
+	}
+	if (pathname === "/request" || pathname.startsWith("/request/")) {
+		const rest = path.slice("/request".length);
+		const forwarded = rest.startsWith("/") ? rest : `/${rest}`;
+		return handleRawRequest(instance, request, forwarded, connParams(request));
+	}
+	if (pathname === "/queue" || pathname.startsWith("/queue/")) {
+		const name = segment(pathname.slice("/queue/".length));
+		if (method !== "POST") return NOT_FOUND;
+		return handleQueueSend(instance, name, request, encoding);
+	}
+	if (method !== "GET" && method !== "HEAD") return NOT_FOUND;
+	switch (pathname.endsWith("/") && pathname !== "/" ? pathname.slice(0, -1) : pathname) {
+		case "/":
+			return text("This is a RivetKit actor.");
+		case "/health":
+			return text("ok");
+		case "/metadata":
+			return {
+				status: 200,
+				headers: { "content-type": "application/json" },
+				body: JSON.stringify({ runtime: "rivetkit", version: VERSION }),
+			};
+		default:
+			return NOT_FOUND;
+	}
+}
+
+/** One decoded path segment; a trailing slash is insignificant. Null when there is none, or more. */
+function segment(rest: string): string | null {
+	const raw = rest.endsWith("/") ? rest.slice(0, -1) : rest;
+	if (raw === "" || raw.includes("/")) return null;
+	try {
+		return decodeURIComponent(raw);
+	} catch {
+		throw catalogueError("request.invalid", { detail: `bad percent-encoding in path: ${raw}` });
+	}
+}
+
+function connParams(request: ActorRequest): unknown {
+	const text = request.headers.get(HEADER_CONN_PARAMS);
+	return text === null ? undefined : decodeConnParams(text);
+}
+
+function text(body: string): ActorResponse {
+	return { status: 200, headers: { "content-type": "text/plain; charset=UTF-8" }, body };
+}
+
+/** Sends to undeclared queues are ignored, as in the contract; declared ones need the queue feature. */
+async function handleQueueSend(
+	instance: ActorInstance,
+	pathName: string | null,
+	request: ActorRequest,
+	encoding: Encoding,
+): Promise<ActorResponse> {
+	const body = await request.body.bytes(instance.services.limits.maxIncomingMessageSize);
+	const name = pathName ?? decodeHttpQueueSendRequest(encoding, body).name;
+	if (name === undefined) throw catalogueError("request.invalid", { detail: "missing queue name" });
+	if (queueDeclaration(instance.config, name)) {
+		throw catalogueError("feature.not_implemented", { feature: "sending to a queue" });
+	}
+	instance.log.warn({ queue: name }, "message to a queue that is not declared was ignored");
+	return {
+		status: 200,
+		headers: { "content-type": contentType(encoding) },
+		body: encodeHttpQueueSendResponse(encoding, { status: "completed" }),
+	};
+}

@@ -1,0 +1,126 @@
+import {
+	type ActorRequest,
+	type ActorResponse,
+	catalogueError,
+	contentType,
+	decodeHttpActionRequest,
+	type Encoding,
+	encodeHttpActionResponse,
+	HEADER_CALL_ID,
+	utf8Length,
+} from "@rivetkit/protocol";
+import { ActionCall } from "../actions/action-call.ts";
+import type { Outcome, Settle } from "../calls/call-log.ts";
+import { Connection } from "../connections/connection.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import { isPromiseLike } from "../lifecycle/with-timeout.ts";
+import { metadataRequest } from "../raw/incoming-request.ts";
+import { errorResponse } from "./error-response.ts";
+
+/**
+ * `POST /action/{name}` (contract: protocol 2.3). The call is a short-lived connection; the answer leaves
+ * when what the call wrote is durable.
+ */
+export async function handleAction(
+	instance: ActorInstance,
+	name: string,
+	request: ActorRequest,
+	encoding: Encoding,
+	params: unknown,
+): Promise<ActorResponse> {
+	const { limits } = instance.services;
+	const body = await request.body.bytes(limits.maxIncomingMessageSize);
+	const { args } = decodeHttpActionRequest(encoding, body);
+	instance.assertAcceptsWork();
+	return new Promise((resolve, reject) => {
+		const run = (settle: Settle) => {
+			runOnConnection(instance, name, args, request, params, settle, reject);
+		};
+		const answer = (outcome: Outcome) => {
+			const response = actionResponse(instance, name, encoding, outcome);
+			instance.afterDurable((error) => {
+				resolve(
+					error === undefined
+						? response
+						: errorResponse(encoding, instance.describeError(error, { action: name })),
+				);
+			});
+		};
+		const callId = request.headers.get(HEADER_CALL_ID);
+		if (callId === null) run(answer);
+		else instance.calls.once(callId, instance.now, run, answer);
+	});
+}
+
+function runOnConnection(
+	instance: ActorInstance,
+	name: string,
+	args: unknown[],
+	request: ActorRequest,
+	params: unknown,
+	settle: Settle,
+	refuse: (error: unknown) => void,
+): void {
+	const connection = new Connection(instance, "http", params);
+	const call = () => {
+		const action = new ActionCall(instance, connection, name, args, (outcome) => {
+			settle(outcome);
+			void instance.connections.close(connection);
+		});
+		action.start();
+		if (action.settled) return;
+		const { signal } = request;
+		if (signal.aborted) action.abort(signal.reason);
+		else signal.addEventListener("abort", () => action.abort(signal.reason), { once: true });
+	};
+	const fail = (error: unknown) => {
+		if (error instanceof Error && error.name === "ActorGone") refuse(error);
+		settle({ ok: false, error: instance.describeError(error, { action: name }) });
+	};
+	instance.work.begin("request");
+	try {
+		const hooks = instance.config;
+		const needsRequest = hooks.onBeforeConnect || hooks.createConnState || hooks.onConnect;
+		const opened = instance.connections.open(
+			connection,
+			needsRequest
+				? metadataRequest(request.headers, `/action/${encodeURIComponent(name)}`)
+				: undefined,
+		);
+		if (isPromiseLike(opened)) {
+			opened
+				.then(call)
+				.catch(fail)
+				.finally(() => instance.work.end("request"));
+			return;
+		}
+		call();
+	} catch (error) {
+		fail(error);
+	}
+	instance.work.end("request");
+}
+
+function actionResponse(
+	instance: ActorInstance,
+	name: string,
+	encoding: Encoding,
+	outcome: Outcome,
+): ActorResponse {
+	if (!outcome.ok) return errorResponse(encoding, outcome.error);
+	try {
+		const body = encodeHttpActionResponse(encoding, { output: outcome.output });
+		const size = typeof body === "string" ? utf8Length(body) : body.byteLength;
+		const limit = instance.services.limits.maxOutgoingMessageSize;
+		if (size > limit) throw catalogueError("message.outgoing_too_long", { size, limit });
+		return { status: 200, headers: HEADERS[encoding], body };
+	} catch (error) {
+		return errorResponse(encoding, instance.describeError(error, { action: name }));
+	}
+}
+
+const HEADERS: Readonly<Record<Encoding, ActorResponse["headers"]>> = {
+	bare: { "content-type": contentType("bare") },
+	cbor: { "content-type": contentType("cbor") },
+	json: { "content-type": contentType("json") },
+};

@@ -1,0 +1,42 @@
+import {
+	type ActorSocket,
+	type ActorUpgrade,
+	catalogueError,
+	parseSubprotocols,
+} from "@rivetkit/protocol";
+import { CLOSE_REFUSED, truncateCloseReason } from "../connections/close-codes.ts";
+import { EventConnection } from "../connections/event-connection.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import { upgradeRequest } from "../raw/incoming-request.ts";
+import { RawSocketConnection } from "../raw/raw-socket-connection.ts";
+
+/** The WebSocket paths of one actor (contract: protocol 3.1). Refusals close the accepted socket. */
+export async function routeSocket(
+	instance: ActorInstance,
+	upgrade: ActorUpgrade,
+	socket: ActorSocket,
+): Promise<void> {
+	const queryStart = upgrade.path.indexOf("?");
+	const pathname = queryStart < 0 ? upgrade.path : upgrade.path.slice(0, queryStart);
+	try {
+		const protocols = parseSubprotocols(upgrade.protocols);
+		if (pathname === "/connect" || pathname === "/connect/") {
+			if (protocols.error) throw protocols.error;
+			await new EventConnection(instance, socket, {
+				encoding: protocols.encoding,
+				params: protocols.connParams,
+				session: protocols.session,
+			}).open(upgradeRequest(upgrade));
+			return;
+		}
+		if (pathname === "/websocket" || pathname.startsWith("/websocket/")) {
+			if (protocols.error) throw protocols.error;
+			await new RawSocketConnection(instance, upgrade, socket, protocols.connParams).open();
+			return;
+		}
+		throw catalogueError("route.not_found", {});
+	} catch (error) {
+		const wire = instance.describeError(error, { path: upgrade.path });
+		socket.close(CLOSE_REFUSED, truncateCloseReason(`${wire.group}.${wire.code}`));
+	}
+}

@@ -1,0 +1,137 @@
+import { encodeCbor, type StorageOp } from "@rivetkit/protocol";
+import { describe, expect, it } from "vitest";
+import { CallLog, type Outcome } from "../../src/runtime/calls/call-log.ts";
+import {
+	REPLIES_MAX,
+	REPLY_AGE_MS,
+	type Reply,
+	ReplyWindow,
+} from "../../src/runtime/calls/reply-window.ts";
+import { replySequence } from "../../src/runtime/commit/storage-layout.ts";
+
+const ok = (value: unknown): Reply => ({ ok: true, output: encodeCbor(value) });
+
+/** What a store would hold after the operations. */
+function store(entries: Map<number, Uint8Array>, ops: readonly StorageOp[]): void {
+	for (const op of ops) {
+		if (op.op === "put") entries.set(replySequence(op.key), op.value);
+		else if (op.op === "delete") entries.delete(replySequence(op.key));
+	}
+}
+
+describe("reply window", () => {
+	it("remembers answers across an incarnation, once they were committed", () => {
+		const stored = new Map<number, Uint8Array>();
+		const window = new ReplyWindow();
+		window.add("a", ok(1), 0);
+		window.add("b", ok({ two: 2n }), 0);
+		store(stored, window.takeOps());
+		window.committed();
+		const next = new ReplyWindow();
+		next.load([...stored], 10);
+		expect(next.get("a")).toEqual(ok(1));
+		expect(next.get("b")).toEqual(ok({ two: 2n }));
+		expect(next.get("c")).toBeUndefined();
+	});
+
+	it("forgets the answers of a commit that failed, and those given since", () => {
+		const window = new ReplyWindow();
+		window.add("committed", ok(0), 0);
+		window.takeOps();
+		window.committed();
+		window.add("failed", ok(1), 0);
+		window.takeOps();
+		window.add("later", ok(2), 0);
+		window.rollBack();
+		expect(window.get("committed")).toBeDefined();
+		expect(window.get("failed")).toBeUndefined();
+		expect(window.get("later")).toBeUndefined();
+		expect(window.takeOps().filter(({ op }) => op === "put")).toEqual([]);
+	});
+
+	it("deletes an entry nobody needs although the first commit of the deletion failed", () => {
+		const stored = new Map<number, Uint8Array>();
+		const window = new ReplyWindow();
+		window.add("old", ok(1), 0);
+		store(stored, window.takeOps());
+		window.committed();
+		window.add("new", ok(2), REPLY_AGE_MS + 1);
+		window.takeOps();
+		window.rollBack();
+		store(stored, window.takeOps());
+		expect(stored.size).toBe(0);
+	});
+
+	it("holds at most its number of answers, and deletes stored entries nobody needs", () => {
+		const stored = new Map<number, Uint8Array>();
+		const window = new ReplyWindow();
+		for (let call = 0; call < REPLIES_MAX + 500; call++) {
+			window.add(`call ${call}`, ok(call), 0);
+			store(stored, window.takeOps());
+			window.committed();
+		}
+		store(stored, window.takeOps());
+		expect(window.size).toBe(REPLIES_MAX);
+		expect(stored.size).toBe(REPLIES_MAX);
+		expect(window.get("call 0")).toBeUndefined();
+		expect(window.get(`call ${REPLIES_MAX + 499}`)).toBeDefined();
+	});
+
+	it("drops what is older than its age, also on load", () => {
+		const stored = new Map<number, Uint8Array>();
+		const window = new ReplyWindow();
+		window.add("old", ok(1), 0);
+		store(stored, window.takeOps());
+		window.committed();
+		window.add("new", ok(2), REPLY_AGE_MS + 1);
+		expect(window.get("old")).toBeUndefined();
+		const next = new ReplyWindow();
+		next.load([...stored], REPLY_AGE_MS + 1);
+		expect(next.size).toBe(0);
+		store(stored, next.takeOps());
+		expect(stored.size).toBe(0);
+	});
+});
+
+describe("call log", () => {
+	const outcome = (output: unknown): Outcome => ({ ok: true, output });
+
+	it("runs an identified call once, and gives every caller the same answer", () => {
+		const calls = new CallLog();
+		const settles: ((outcome: Outcome) => void)[] = [];
+		const answers: Outcome[] = [];
+		const call = () =>
+			calls.once(
+				"id",
+				() => 0,
+				(settle) => settles.push(settle),
+				(answer) => answers.push(answer),
+			);
+		call();
+		call();
+		expect(settles).toHaveLength(1);
+		expect(answers).toEqual([]);
+		settles[0]!(outcome([1, "x"]));
+		call();
+		expect(settles).toHaveLength(1);
+		expect(answers).toEqual([outcome([1, "x"]), outcome([1, "x"]), outcome([1, "x"])]);
+	});
+
+	it("remembers errors as they were told", () => {
+		const calls = new CallLog();
+		const error = { group: "user", code: "no", message: "no", metadata: 0, statusCode: 400 };
+		const answers: Outcome[] = [];
+		for (let round = 0; round < 2; round++) {
+			calls.once(
+				"id",
+				() => 0,
+				(settle) => settle({ ok: false, error }),
+				(answer) => answers.push(answer),
+			);
+		}
+		expect(answers).toEqual([
+			{ ok: false, error },
+			{ ok: false, error },
+		]);
+	});
+});

@@ -1,0 +1,125 @@
+import { createMemoryStore, type ListeningServer, type Store } from "@rivetkit/engine";
+import { type Clock, systemClock, systemRandom } from "@rivetkit/protocol";
+import { erasedConfig } from "../../src/actor/erased.ts";
+import { type Embedded, startEmbedded } from "../../src/backends/embedded/embedded.ts";
+import { createClient } from "../../src/client/index.ts";
+import type { Logger } from "../../src/log/logger.ts";
+
+export interface LogLine {
+	readonly level: string;
+	readonly message: string;
+	readonly fields: Record<string, unknown>;
+}
+
+/** A logger that keeps its lines. */
+export function recordingLogger(lines: LogLine[], bindings: object = {}): Logger {
+	const at =
+		(level: string) =>
+		(first: object | string, second?: string): void => {
+			const fields = typeof first === "string" ? bindings : { ...bindings, ...first };
+			const message = typeof first === "string" ? first : (second ?? "");
+			lines.push({ level, message, fields: fields as Record<string, unknown> });
+		};
+	return {
+		trace: at("trace"),
+		debug: at("debug"),
+		info: at("info"),
+		warn: at("warn"),
+		error: at("error"),
+		fatal: at("fatal"),
+		level: "trace",
+		isLevelEnabled: () => true,
+		child: (more) => recordingLogger(lines, { ...bindings, ...more }),
+	};
+}
+
+export interface TestRuntimeOptions {
+	readonly store?: Store;
+	readonly clock?: Clock;
+	readonly exposeErrors?: boolean;
+	readonly maxIncomingMessageSize?: number;
+	readonly maxOutgoingMessageSize?: number;
+}
+
+/** Actors on an embedded engine with a server on a free port. Close it with `await using`. */
+export class TestRuntime {
+	readonly embedded: Embedded;
+	readonly server: ListeningServer;
+	readonly log: readonly LogLine[];
+	readonly store: Store;
+
+	constructor(embedded: Embedded, server: ListeningServer, log: readonly LogLine[], store: Store) {
+		this.embedded = embedded;
+		this.server = server;
+		this.log = log;
+		this.store = store;
+	}
+
+	static async start(
+		use: Readonly<Record<string, { readonly config: object }>>,
+		options: TestRuntimeOptions = {},
+	): Promise<TestRuntime> {
+		const log: LogLine[] = [];
+		const store = options.store ?? createMemoryStore();
+		let url = "";
+		const embedded = startEmbedded({
+			store,
+			definitions: new Map(
+				Object.entries(use).map(([name, definition]) => [name, erasedConfig(definition)]),
+			),
+			clock: options.clock ?? systemClock(),
+			random: systemRandom(),
+			log: recordingLogger(log),
+			messageLimits: {
+				maxIncomingMessageSize: options.maxIncomingMessageSize ?? 65_536,
+				maxOutgoingMessageSize: options.maxOutgoingMessageSize ?? 1_048_576,
+			},
+			version: "0.0.0-test",
+			namespace: "default",
+			exposeErrors: () => options.exposeErrors ?? false,
+			publicUrl: () => url,
+		});
+		const server = await embedded.engine.listen({ port: 0 });
+		url = server.url;
+		return new TestRuntime(embedded, server, log, store);
+	}
+
+	get url(): string {
+		return this.server.url;
+	}
+
+	/** A client over HTTP and WebSockets. Dispose it, or it is left to the end of the process. */
+	client(encoding: "bare" | "cbor" | "json" = "bare") {
+		return createClient({ endpoint: this.url, encoding });
+	}
+
+	/** The id of an actor that is created if need be, over the management API. */
+	async actorId(name: string, key = "/", input?: string): Promise<string> {
+		const response = await fetch(`${this.url}/actors`, {
+			method: "PUT",
+			headers: { "content-type": "application/json" },
+			body: JSON.stringify({
+				name,
+				key,
+				runner_name_selector: "default",
+				crash_policy: "sleep",
+				...(input === undefined ? undefined : { input }),
+			}),
+		});
+		const body = (await response.json()) as { actor?: { actor_id: string } };
+		if (!body.actor) throw new Error(`PUT /actors: ${response.status} ${JSON.stringify(body)}`);
+		return body.actor.actor_id;
+	}
+
+	/** A plain JSON action, as with curl. */
+	action(actorId: string, name: string, ...args: unknown[]): Promise<Response> {
+		return fetch(`${this.url}/gateway/${actorId}/action/${encodeURIComponent(name)}`, {
+			method: "POST",
+			body: JSON.stringify({ args }),
+		});
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.embedded.close();
+	}
+}
