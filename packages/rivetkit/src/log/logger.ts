@@ -1,10 +1,10 @@
-/** What one level of a logger accepts: a message, or fields and a message. */
+/** What one level of a logger accepts: a message, or fields and a message; `%s`, `%d`, `%o` fill in. */
 export interface LogFunction {
-	(message: string): void;
-	(fields: object, message?: string): void;
+	(message: string, ...values: unknown[]): void;
+	(fields: object, message?: string, ...values: unknown[]): void;
 }
 
-/** The part of a pino logger that is used here; every pino logger has it. */
+/** A pino-style logger: what `c.log` is, and what any pino logger can stand in for. */
 export interface Logger {
 	readonly trace: LogFunction;
 	readonly debug: LogFunction;

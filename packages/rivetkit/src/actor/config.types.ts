@@ -1,0 +1,274 @@
+import type { ActionMap } from "./actions.types.ts";
+import type { Conn } from "./connection.types.ts";
+import type { DatabaseProvider } from "./database.types.ts";
+import type { Undeclared } from "./declarations.types.ts";
+import type {
+	ActionContext,
+	BeforeActionResponseContext,
+	BeforeConnectContext,
+	ConnectContext,
+	CreateConnStateContext,
+	CreateContext,
+	CreateVarsContext,
+	DestroyContext,
+	DisconnectContext,
+	MigrateContext,
+	RequestContext,
+	RunContext,
+	SleepContext,
+	StateChangeContext,
+	WakeContext,
+	WebSocketContext,
+} from "./hook-contexts.types.ts";
+import type { ActorOptions, ActorOptionsInput } from "./options.ts";
+import type { UniversalWebSocket } from "./web-socket.types.ts";
+
+/**
+ * The result of a hook that produces nothing. Not `void | Promise<void>`: a result that is compared is
+ * a result that must be inferred first, and then a helper typed by the actor itself would be a cycle.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: the one type whose comparison does not look at the hook's body
+type HookResult = any;
+
+/** What the host tells `createVars`: nothing locally, `state` on Durable Objects. */
+export interface ActorDriverContext {
+	readonly state?: unknown;
+}
+
+export type InspectorUnsubscribe = () => void;
+
+/** How an inspector reads the history of a workflow. */
+export interface WorkflowInspectorConfig<History = unknown> {
+	getHistory(): History | null;
+	onHistoryUpdated?(listener: (history: History) => void): InspectorUnsubscribe;
+}
+
+export interface RunInspectorConfig<History = unknown> {
+	workflow?: WorkflowInspectorConfig<History> | undefined;
+}
+
+/** `run` with a name, an icon, or an inspector adapter of its own. */
+export interface RunConfig<Context = RunContext> {
+	/** Display name, unless `options.name` is set. */
+	name?: string | undefined;
+	/** Emoji or FontAwesome name, unless `options.icon` is set. */
+	icon?: string | undefined;
+	run: (c: Context) => HookResult;
+	inspector?: RunInspectorConfig | undefined;
+}
+
+/** Types only; what is written here is ignored at run time. */
+export interface ActorTypes<State, ConnParams, ConnState, Vars, Input, Database> {
+	state?: State | undefined;
+	connParams?: ConnParams | undefined;
+	connState?: ConnState | undefined;
+	vars?: Vars | undefined;
+	input?: Input | undefined;
+	database?: Database | undefined;
+}
+
+/**
+ * What `actor()` takes (api 3.1, 3.4). Everything is optional.
+ *
+ * Types are inferred from top to bottom: write `createState`, `createVars` and `createConnState` before
+ * the hooks and actions that use what they produce. Their own `c` does not know what they produce.
+ */
+export interface ActorConfigInput<
+	State,
+	ConnParams,
+	ConnState,
+	Vars,
+	Input,
+	Database,
+	Events = Undeclared,
+	Queues = Undeclared,
+	Actions = Undeclared,
+	Inputs = unknown,
+> {
+	types?: ActorTypes<State, ConnParams, ConnState, Vars, Input, Database> | undefined;
+	/** Limits, timeouts, display. */
+	options?: ActorOptionsInput | undefined;
+
+	/** Initial state, copied per actor. With `createState` it only helps typing. */
+	state?: State | undefined;
+	/** Initial connection state, copied per connection. With `createConnState` it only helps typing. */
+	connState?: ConnState | undefined;
+	/** In-memory data, copied on every start. With `createVars` it only helps typing. */
+	vars?: Vars | undefined;
+	/** Gives `c.db`. */
+	db?: DatabaseProvider<Database> | undefined;
+	events?: Events | undefined;
+	queues?: Queues | undefined;
+
+	/** Computes the initial state, once per actor. */
+	createState?:
+		| ((
+				c: CreateContext<never, never, never, never, unknown, Database, Events, Queues>,
+				input: Input,
+		  ) => State | Promise<State>)
+		| undefined;
+	/** Computes `c.vars` on every start; any value is allowed. Timed. */
+	createVars?:
+		| ((
+				c: CreateVarsContext<State, never, never, never, Input, Database, Events, Queues>,
+				driverContext: ActorDriverContext,
+		  ) => Vars | Promise<Vars>)
+		| undefined;
+	/** Computes the state of an accepted connection; a throw rejects it. Timed. */
+	createConnState?:
+		| ((
+				c: CreateConnStateContext<State, never, never, Vars, Input, Database, Events, Queues>,
+				params: ConnParams,
+		  ) => ConnState | Promise<ConnState>)
+		| undefined;
+
+	/** On every start, before any other hook; the place for schema changes. Timed. */
+	onMigrate?:
+		| ((
+				c: MigrateContext<never, never, never, never, unknown, Database, Events, Queues>,
+				isNew: boolean,
+		  ) => HookResult)
+		| undefined;
+	/** Once per actor, after `createState`. */
+	onCreate?:
+		| ((
+				c: CreateContext<State, ConnParams, ConnState, never, Input, Database, Events, Queues>,
+				input: Input,
+		  ) => HookResult)
+		| undefined;
+	/** On every start, the first included. */
+	onWake?:
+		| ((
+				c: WakeContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+		  ) => HookResult)
+		| undefined;
+	/** Background work, started on every start. */
+	run?:
+		| ((
+				c: RunContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+		  ) => HookResult)
+		| RunConfig<RunContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>>
+		| undefined;
+	/** Before every sleep. Timed. */
+	onSleep?:
+		| ((
+				c: SleepContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+		  ) => HookResult)
+		| undefined;
+	/** Before the actor's data is deleted. Timed. */
+	onDestroy?:
+		| ((
+				c: DestroyContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+		  ) => HookResult)
+		| undefined;
+	/** After every change of `c.state`. Must not be async. Changes made in it do not trigger it again. */
+	onStateChange?:
+		| ((
+				c: StateChangeContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+				newState: State,
+		  ) => HookResult)
+		| undefined;
+	/** Per connection attempt; a throw rejects it. Timed. */
+	onBeforeConnect?:
+		| ((
+				c: BeforeConnectContext<
+					State,
+					ConnParams,
+					ConnState,
+					Vars,
+					Input,
+					Database,
+					Events,
+					Queues
+				>,
+				params: ConnParams,
+		  ) => HookResult)
+		| undefined;
+	/** Per accepted connection, before anything else of it is handled. Timed. */
+	onConnect?:
+		| ((
+				c: ConnectContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+				conn: Conn<ConnParams, ConnState, Events>,
+		  ) => HookResult)
+		| undefined;
+	/** Once per accepted connection, after it has left `c.conns`. */
+	onDisconnect?:
+		| ((
+				c: DisconnectContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+				conn: Conn<ConnParams, ConnState, Events>,
+		  ) => HookResult)
+		| undefined;
+	/** Answers raw HTTP requests below `/request`. Timed like an action. */
+	onRequest?:
+		| ((
+				c: RequestContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+				request: Request,
+		  ) => Response | Promise<Response>)
+		| undefined;
+	/** Takes raw WebSockets below `/websocket`. Messages wait until it has attached its listeners. */
+	onWebSocket?:
+		| ((
+				c: WebSocketContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+				socket: UniversalWebSocket,
+		  ) => HookResult)
+		| undefined;
+	/** May replace the result of a successful action. */
+	onBeforeActionResponse?:
+		| (<Out>(
+				c: BeforeActionResponseContext<
+					State,
+					ConnParams,
+					ConnState,
+					Vars,
+					Input,
+					Database,
+					Events,
+					Queues
+				>,
+				name: string,
+				args: unknown[],
+				output: Out,
+		  ) => Out | Promise<Out>)
+		| undefined;
+
+	/** Callable from clients and schedules. */
+	actions?:
+		| (Actions &
+				ActionMap<
+					ActionContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
+					Inputs
+				>)
+		| undefined;
+}
+
+/** A definition's config as `actor()` leaves it: checked, with defaults, read-only. */
+export type ActorConfig<
+	State,
+	ConnParams,
+	ConnState,
+	Vars,
+	Input,
+	Database,
+	Events = Undeclared,
+	Queues = Undeclared,
+	Actions = Undeclared,
+> = Readonly<
+	Omit<
+		ActorConfigInput<
+			State,
+			ConnParams,
+			ConnState,
+			Vars,
+			Input,
+			Database,
+			Events,
+			Queues,
+			Actions,
+			unknown
+		>,
+		"options" | "actions" | "types"
+	>
+> & {
+	readonly options: ActorOptions;
+	readonly actions: Actions;
+};

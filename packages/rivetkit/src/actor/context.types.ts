@@ -1,0 +1,118 @@
+import type { Client, UntypedRegistry } from "../client/types/client.types.ts";
+import type { Logger } from "../log/logger.ts";
+import type { Conn } from "./connection.types.ts";
+import type { EventArgs, EventName, Undeclared } from "./declarations.types.ts";
+import type { ActorKv } from "./kv.types.ts";
+import type { ActorQueue } from "./queue.types.ts";
+import type { ActorCron, ActorSchedule } from "./schedule.types.ts";
+
+export interface SaveStateOptions {
+	/** Resolve after the write itself. Default false: after the next throttled save. */
+	immediate?: boolean | undefined;
+	/** Bring the next throttled save forward to at most this many milliseconds from now. */
+	maxWait?: number | undefined;
+}
+
+export interface AtomicOptions {
+	/** Longest time the batch stays open (ms). Default 10,000. */
+	timeout?: number | undefined;
+}
+
+/**
+ * What every `c` offers (api 5.1); a helper that takes it can be called from every hook with full
+ * access. Which calls work in which hook: lifecycle 4; a call that does not says where it does.
+ *
+ * Contexts are objects with accessors: read members when they are needed, do not spread them.
+ */
+export interface ActorContext<
+	State = unknown,
+	ConnParams = unknown,
+	ConnState = unknown,
+	Vars = unknown,
+	_Input = unknown,
+	Database = unknown,
+	Events = Undeclared,
+	Queues = Undeclared,
+> {
+	readonly actorId: string;
+	readonly name: string;
+	readonly key: string[];
+	/** `"unknown"` where the backend has no regions. */
+	readonly region: string;
+	/** Bound to the actor's name, key and id. */
+	readonly log: Logger;
+	/**
+	 * Live and tracked; assigning replaces the whole. Throws `actor.state_not_enabled` when the actor
+	 * defines none.
+	 */
+	state: State;
+	/** In-memory data of this start. Throws `actor.vars_not_enabled` when the actor defines none. */
+	readonly vars: Vars;
+	readonly kv: ActorKv;
+	/** Throws `database.not_enabled` when the actor defines none. */
+	readonly db: Database;
+	readonly queue: ActorQueue<Queues>;
+	readonly schedule: ActorSchedule;
+	readonly cron: ActorCron;
+	/** Accepted connections by id. A live view: it changes with the connections, not by hand. */
+	readonly conns: Map<string, Conn<ConnParams, ConnState, Events>>;
+	/**
+	 * Sends an event to every connection subscribed to it, after the writes made before it are durable.
+	 * Throws `event.invalid_payload` when the event's schema refuses the payload.
+	 */
+	broadcast<K extends EventName<Events>>(name: K, ...args: EventArgs<Events, K>): void;
+	/** A client in this process (api 16), typed by the registry. */
+	client<R = UntypedRegistry>(): Client<R>;
+	/** Waits for a save: the next throttled one, or with `immediate` one made now. */
+	saveState(options?: SaveStateOptions): Promise<void>;
+	/**
+	 * Keeps everything written inside `work` in one commit, also across waits. A throw drops what it
+	 * wrote to kv, queues, schedules and SQL and restores the parts of state it changed.
+	 */
+	atomic<T>(work: () => T | PromiseLike<T>, options?: AtomicOptions): Promise<T>;
+	/** Lets the actor's stop wait for a promise. Its rejection is logged. Does not keep it awake. */
+	waitUntil(promise: PromiseLike<unknown>): void;
+	/** Keeps the actor from sleeping until the promise is settled; passes its outcome through. */
+	keepAwake<T>(promise: PromiseLike<T>): Promise<T>;
+	/**
+	 * Fires when the actor stops; in an action also when it times out or its caller goes away, in
+	 * `onRequest` when the caller goes away.
+	 */
+	readonly abortSignal: AbortSignal;
+	/** `abortSignal.aborted`. */
+	readonly aborted: boolean;
+	/** Asks to sleep now (experimental). Returns at once. */
+	sleep(): void;
+	/** Asks to be destroyed, with all data. Returns at once. */
+	destroy(): void;
+}
+
+/** A context of work done for one connection. */
+export interface ConnContext<
+	State = unknown,
+	ConnParams = unknown,
+	ConnState = unknown,
+	Vars = unknown,
+	Input = unknown,
+	Database = unknown,
+	Events = Undeclared,
+	Queues = Undeclared,
+> extends ActorContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues> {
+	/** The calling connection; at run time undefined in scheduled actions. */
+	readonly conn: Conn<ConnParams, ConnState, Events>;
+}
+
+/** A context of work done before a connection is accepted. */
+export interface ConnInitContext<
+	State = unknown,
+	ConnParams = unknown,
+	ConnState = unknown,
+	Vars = unknown,
+	Input = unknown,
+	Database = unknown,
+	Events = Undeclared,
+	Queues = Undeclared,
+> extends ActorContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues> {
+	/** The request that opens the connection; undefined when it was opened in this process. */
+	readonly request: Request | undefined;
+}

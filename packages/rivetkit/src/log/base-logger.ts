@@ -1,0 +1,67 @@
+import { pino } from "pino";
+import { BoundLogger } from "./bound-logger.ts";
+import {
+	getIncludeTarget,
+	getIncludeTimestamp,
+	getPinoLevel,
+	type LogLevel,
+	setConfiguredLevel,
+} from "./levels.ts";
+import { formatLogfmt, type LogRecord } from "./logfmt.ts";
+import type { Logger } from "./logger.ts";
+
+let base: Logger | null = null;
+const named = new Map<string, Logger>();
+
+/** The logger all others come from: the configured one, or one that writes logfmt to stdout. */
+export function getBaseLogger(): Logger {
+	base ??= createDefaultLogger();
+	return base;
+}
+
+/**
+ * The logger of one part of the system, with its name as `target` when `RIVET_LOG_TARGET=1`. It follows
+ * the base logger, so it may be made before that is configured.
+ */
+export function getLogger(name = "rivetkit"): Logger {
+	let logger = named.get(name);
+	if (!logger) {
+		logger = new BoundLogger(getBaseLogger, getIncludeTarget() ? { target: name } : {});
+		named.set(name, logger);
+	}
+	return logger;
+}
+
+/** Uses a logger of the application, such as a pino instance, from now on. */
+export function configureBaseLogger(logger: Logger): void {
+	base = logger;
+}
+
+/** Goes back to logfmt on stdout, at a level that comes before the environment's. */
+export function configureDefaultLogger(level?: LogLevel): void {
+	setConfiguredLevel(level);
+	base = null;
+}
+
+function createDefaultLogger(): Logger {
+	const withTarget = getIncludeTarget();
+	return pino(
+		{
+			level: getPinoLevel(),
+			base: null,
+			timestamp: getIncludeTimestamp() && pino.stdTimeFunctions.epochTime,
+			serializers: { error: pino.stdSerializers.err },
+			browser: {
+				asObject: true,
+				write: (record) => console.log(formatLogfmt(record as LogRecord, withTarget)),
+			},
+		},
+		{ write: (line) => writeLine(formatLogfmt(JSON.parse(line) as LogRecord, withTarget)) },
+	);
+}
+
+function writeLine(line: string): void {
+	const stdout = globalThis.process?.stdout;
+	if (stdout) stdout.write(`${line}\n`);
+	else console.log(line);
+}
