@@ -20,9 +20,11 @@ import {
 	systemClock,
 	systemRandom,
 } from "@rivetkit/protocol";
+import { AlarmClock } from "./alarms/alarm-clock.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import { ManagementApi } from "./api/management-api.ts";
 import { Directory } from "./directory/directory.ts";
+import { CallLimiter } from "./gateway/call-limiter.ts";
 import { ErrorAnswers } from "./gateway/errors.ts";
 import { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-request.ts";
 import { Front, normalizeBasePath } from "./gateway/front.ts";
@@ -105,6 +107,8 @@ export interface Engine {
 
 	/** Destroys the actor with all its data. Throws `actor.not_found`. */
 	destroy(actorId: string): Promise<void>;
+	/** To be called after a commit that set or cleared (`null`) an actor's alarm. */
+	alarmCommitted(alarmTs: number | null): void;
 	/** How many incarnations there are now. */
 	readonly liveCount: number;
 	/** Stops listening, then stops every actor (they sleep), then closes what is left. Idempotent. */
@@ -128,6 +132,7 @@ class EmbeddedEngine implements Engine {
 	readonly #gateway: Gateway;
 	readonly #front: Front;
 	readonly #errors: ErrorAnswers;
+	readonly #alarms: AlarmClock;
 	readonly #instance: ServerInstance;
 	readonly #fronts: NodeFront[] = [];
 	readonly #servers: ListeningServer[] = [];
@@ -144,7 +149,14 @@ class EmbeddedEngine implements Engine {
 		const limits = engineLimits(options.limits);
 		const logger = options.logger ?? stderrLogger;
 		const errors = new ErrorAnswers(logger, options.exposeErrors ?? isExposed);
-		const placement = new Placement({ store, clock, limits, logger, region });
+		const placement = new Placement({
+			store,
+			clock,
+			limits,
+			logger,
+			region,
+			onStopped: (actorId) => this.#alarms.stopped(actorId),
+		});
 		const directory = new Directory({
 			store,
 			clock,
@@ -176,7 +188,9 @@ class EmbeddedEngine implements Engine {
 		this.#resolver = resolver;
 		this.#gateway = gateway;
 		this.#errors = errors;
-		this.#front = new Front({ gateway, api, resolver, errors });
+		const limiter = CallLimiter.for(clock, limits);
+		this.#front = new Front({ gateway, api, resolver, errors, limiter });
+		this.#alarms = new AlarmClock({ store, placement, clock, limits, logger });
 		this.#instance = {
 			pid: process.pid,
 			...(options.dataDirectory === undefined
@@ -192,6 +206,7 @@ class EmbeddedEngine implements Engine {
 	attachHost(host: ActorHost, { actorNames }: AttachHostOptions): HostEvents {
 		this.#placement.attach({ host, hosts: (name) => Object.hasOwn(actorNames, name) });
 		this.#actorNames = actorNames;
+		this.#alarms.start();
 		return this.#placement;
 	}
 
@@ -247,18 +262,28 @@ class EmbeddedEngine implements Engine {
 		return this.#placement.destroy(actorId, this.#clock.now() + this.#limits.routeTimeoutMs);
 	}
 
+	alarmCommitted(alarmTs: number | null): void {
+		this.#alarms.committed(alarmTs);
+	}
+
 	close(): Promise<void> {
 		this.#closed ??= this.#close();
 		return this.#closed;
 	}
 
 	async #close(): Promise<void> {
-		const closing = this.#servers.map((server) => server.close());
+		this.#alarms.stop();
+		for (const server of this.#servers) {
+			server.stopAccepting();
+		}
 		try {
 			await this.#placement.close();
 		} finally {
 			const graceMs = this.#limits.closeGraceMs;
-			await Promise.all([...closing, ...this.#fronts.map((front) => front.closeSockets(graceMs))]);
+			await Promise.all([
+				...this.#servers.map((server) => server.close()),
+				...this.#fronts.map((front) => front.closeSockets(graceMs)),
+			]);
 		}
 	}
 

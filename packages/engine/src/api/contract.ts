@@ -67,10 +67,12 @@ export const namesQuerySchema = z.object({
 	cursor: z.string().optional(),
 });
 
+const wellFormed = z.string().refine((text) => !/\p{Surrogate}/u.test(text), "not well-formed Unicode");
+
 const createFields = {
 	name: z.string(),
 	runner_name_selector: z.string(),
-	crash_policy: z.string(),
+	crash_policy: wellFormed.max(64),
 	datacenter: z.string().nullish(),
 	input: z.string().nullish().describe("Base64 of the CBOR-encoded input"),
 };

@@ -123,6 +123,10 @@ export class ManagementApi {
 		if (!name) {
 			return listError("Name is required when not using actor_ids.");
 		}
+		if (key !== undefined && given.include_destroyed !== "true") {
+			const actor = await directory.byKey(name, parseKey(key));
+			return listed(actor === undefined ? [] : [actor]);
+		}
 		const includeDestroyed = given.include_destroyed === "true";
 		const before = given.cursor === undefined ? undefined : readCursor(given.cursor);
 		const actors = await directory.list({

@@ -56,18 +56,12 @@ export class Directory {
 		return record?.destroyTs === null ? record : undefined;
 	}
 
-	/**
-	 * The live actor with this name and key. Throws `request.invalid` for a bad key, and when there is no
-	 * such actor and none could be made because the name is not registered.
-	 */
+	/** The live actor with this name and key. Throws `request.invalid` for a bad name or key. */
 	async byKey(name: string, key: readonly string[]): Promise<ActorRecord | undefined> {
+		checkActorName(name);
 		checkKey(key);
 		const { store, namespace } = this.#options;
-		const record = await store.actorByKey(namespace, name, serializeKey(key));
-		if (record === undefined) {
-			this.#check(name, key);
-		}
-		return record;
+		return store.actorByKey(namespace, name, serializeKey(key));
 	}
 
 	/** The actor with this name and key, made if there is none. */
@@ -110,7 +104,9 @@ export class Directory {
 
 	#newActor(request: CreateActor): NewActor {
 		const { clock, random, limits, namespace, region } = this.#options;
-		this.#check(request.name, request.key);
+		checkActorName(request.name);
+		checkKey(request.key);
+		this.checkRegistered(request.name);
 		const inputBytes = request.input?.byteLength ?? 0;
 		if (inputBytes > limits.inputBytesMax) {
 			throw catalogueError("input.too_large", {
@@ -131,9 +127,9 @@ export class Directory {
 		};
 	}
 
-	#check(name: string, key: readonly string[]): void {
+	/** Throws `request.invalid` for a name that no actor of is registered (ruling 6). */
+	checkRegistered(name: string): void {
 		const { actorNames, development } = this.#options;
-		checkActorName(name);
 		const registered = actorNames();
 		if (!Object.hasOwn(registered, name)) {
 			const names = Object.keys(registered).sort();
@@ -144,6 +140,5 @@ export class Directory {
 				detail: `actor '${name}' is not registered${hint}`,
 			});
 		}
-		checkKey(key);
 	}
 }

@@ -11,6 +11,7 @@ import {
 	parseSubprotocols,
 } from "@rivetkit/protocol";
 import type { ManagementApi } from "../api/management-api.ts";
+import type { CallLimiter } from "./call-limiter.ts";
 import { type ErrorAnswers, notFound } from "./errors.ts";
 import type { Gateway, Target } from "./gateway.ts";
 import { type InboundRequest, withoutHeaders } from "./inbound.ts";
@@ -24,6 +25,7 @@ export interface FrontOptions {
 	readonly api: ManagementApi;
 	readonly resolver: Resolver;
 	readonly errors: ErrorAnswers;
+	readonly limiter: CallLimiter | undefined;
 }
 
 /** Where an upgrade goes, or the HTTP answer that refuses it. */
@@ -40,7 +42,7 @@ export class Front {
 
 	/** @param basePath - as {@link normalizeBasePath} returns it. Never rejects. */
 	handle(request: InboundRequest, basePath: string): Promise<ActorResponse> {
-		const { gateway, api, errors } = this.#options;
+		const { gateway, api, errors, limiter } = this.#options;
 		try {
 			const path = withoutBasePath(request.path, basePath);
 			if (path === undefined) {
@@ -54,7 +56,11 @@ export class Front {
 			if (request.method === "HEAD" && !isRawPath(request.path)) {
 				request.method = "GET";
 			}
-			return gateway.request(target, request);
+			if (limiter === undefined) {
+				return gateway.request(target, request);
+			}
+			const leave = limiter.enter(request.peerAddress, limitedAs(target, path));
+			return gateway.request(target, request).finally(leave);
 		} catch (error) {
 			return Promise.resolve(errors.response(error, request));
 		}
@@ -148,6 +154,11 @@ function withoutBasePath(url: string, basePath: string): string | undefined {
 		return `/${rest}`;
 	}
 	return rest.startsWith("/") ? rest : undefined;
+}
+
+/** What calls are counted by: the actor, or the name a query asks for. */
+function limitedAs(target: Target, path: string): string {
+	return typeof target === "string" ? target : (path.split("/", 3)[2] ?? "");
 }
 
 function isRawPath(path: string): boolean {

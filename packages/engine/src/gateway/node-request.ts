@@ -6,6 +6,7 @@ import type { EngineLogger } from "./logger.ts";
 
 /** Bytes of a streamed request body that may wait for a slow reader. */
 const STREAM_BUFFER_BYTES = 64 * 1024;
+const EMPTY = new Uint8Array(0);
 
 /** What the objects of one Node server share. */
 export interface NodeContext {
@@ -101,13 +102,15 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 			let first: Buffer | undefined;
 			let more: Buffer[] | undefined;
 			let size = 0;
+			let settled = false;
 			message.on("data", (chunk: Buffer) => {
 				size += chunk.byteLength;
 				if (size > limit) {
-					reject(this.#tooLong(limitBytes));
-					return;
-				}
-				if (first === undefined) {
+					if (!settled) {
+						settled = true;
+						reject(this.#tooLong(limitBytes));
+					}
+				} else if (first === undefined) {
 					first = chunk;
 				} else if (more === undefined) {
 					more = [first, chunk];
@@ -115,12 +118,16 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 					more.push(chunk);
 				}
 			});
-			message.once("end", () =>
-				resolve(more === undefined ? (first ?? new Uint8Array(0)) : Buffer.concat(more, size)),
-			);
-			// Comes after "end" too; then the promise is settled already.
-			message.once("close", () => reject(callerGone()));
-			message.once("error", reject);
+			message.on("end", () => {
+				settled = true;
+				resolve(more === undefined ? (first ?? EMPTY) : Buffer.concat(more, size));
+			});
+			// Comes last, whether the message is complete or not.
+			message.on("close", () => {
+				if (!settled) {
+					reject(callerGone());
+				}
+			});
 		});
 	}
 
@@ -171,8 +178,11 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 							controller.close();
 						}
 					});
-					message.once("close", () => fail(callerGone()));
-					message.once("error", fail);
+					message.on("close", () => {
+						if (!ended) {
+							fail(callerGone());
+						}
+					});
 				},
 				pull: () => {
 					message.resume();

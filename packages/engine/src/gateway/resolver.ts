@@ -52,6 +52,7 @@ export class Resolver {
 			case "get": {
 				const actor = await this.#directory.byKey(query.name, query.key);
 				if (actor === undefined) {
+					this.#directory.checkRegistered(query.name);
 					throw catalogueError("actor.not_found", {
 						identifier: `${query.name}:${JSON.stringify(query.key)}`,
 					});

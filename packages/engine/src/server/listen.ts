@@ -17,6 +17,8 @@ export interface ListeningServer {
 	readonly url: string;
 	/** WebSockets that are open now. */
 	readonly socketCount: number;
+	/** Takes no new connections; what is open stays open. Idempotent. */
+	stopAccepting(): void;
 	/**
 	 * Stops accepting connections, waits for calls in flight, closes every WebSocket with 1001 and cuts
 	 * what is left after `limits.closeGraceMs`. Idempotent.
@@ -45,6 +47,13 @@ export async function listenOn(
 	server.on("upgrade", front.onUpgrade);
 	await bind(server, wanted, instance);
 	const { port } = server.address() as AddressInfo;
+	let stopped: Promise<void> | undefined;
+	const stopAccepting = () => {
+		stopped ??= new Promise<void>((resolve) => {
+			server.close(() => resolve());
+		});
+		return stopped;
+	};
 	let closed: Promise<void> | undefined;
 	return {
 		host: wanted.host,
@@ -53,8 +62,11 @@ export async function listenOn(
 		get socketCount() {
 			return front.socketCount;
 		},
+		stopAccepting() {
+			void stopAccepting();
+		},
 		close() {
-			closed ??= closeServer(server, front, limits.closeGraceMs);
+			closed ??= closeServer(server, front, stopAccepting(), limits.closeGraceMs);
 			return closed;
 		},
 	};
@@ -81,10 +93,12 @@ async function bind(
 	}
 }
 
-async function closeServer(server: Server, front: NodeFront, graceMs: number): Promise<void> {
-	const stopped = new Promise<void>((resolve) => {
-		server.close(() => resolve());
-	});
+async function closeServer(
+	server: Server,
+	front: NodeFront,
+	stopped: Promise<void>,
+	graceMs: number,
+): Promise<void> {
 	await front.drained(graceMs);
 	server.closeIdleConnections();
 	await front.closeSockets(graceMs);

@@ -1,12 +1,13 @@
 import { createEngine, type Engine, type EngineOptions } from "../../src/engine.ts";
 import type { ListeningServer } from "../../src/server/listen.ts";
+import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { FakeHost } from "./fake-host.ts";
-import { FakeStore } from "./fake-store.ts";
 
 export interface TestEngine extends AsyncDisposable {
 	readonly engine: Engine;
 	readonly host: FakeHost;
-	readonly store: FakeStore;
+	readonly store: Store;
 	readonly log: { level: string; fields: Record<string, unknown>; message: string }[];
 	/** A new actor; its id. */
 	create(key?: readonly string[], name?: string): Promise<string>;
@@ -15,7 +16,7 @@ export interface TestEngine extends AsyncDisposable {
 
 /** An engine with a fake host for actors `counter` and `chat`. */
 export function testEngine(options: Partial<EngineOptions> = {}): TestEngine {
-	const store = new FakeStore();
+	const store = createMemoryStore();
 	const host = new FakeHost(store);
 	const log: TestEngine["log"] = [];
 	const logAt = (level: string) => (fields: Record<string, unknown>, message: string) => {

@@ -1,0 +1,246 @@
+import { ActorGone, catalogueError, isActorError } from "@rivetkit/protocol";
+import { describe, expect, test } from "vitest";
+import { createEngine } from "../../src/engine.ts";
+import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import { testEngine } from "../helpers/engine.ts";
+import { Gate } from "../helpers/gate.ts";
+import { plainRequest } from "../helpers/plain-request.ts";
+import { TestClock } from "../helpers/test-clock.ts";
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+const call = async (t: ReturnType<typeof testEngine>, actorId: string) => {
+	const answer = await t.engine.request(actorId, plainRequest("GET", "/x"));
+	return `${answer.status} ${answer.body}`;
+};
+
+describe("starting", () => {
+	test("50 concurrent calls to a sleeping actor cause one start and all get their answer", async () => {
+		await using t = testEngine();
+		const actorId = await t.create();
+		await t.host.stop(actorId, "sleep");
+		const gate = new Gate();
+		t.host.onStart = () => gate.opened;
+		const calls = Array.from({ length: 50 }, () => call(t, actorId));
+		gate.open();
+		expect(await Promise.all(calls)).toEqual(Array(50).fill("200 GET /x"));
+		expect(t.host.starts.map(({ generation }) => generation)).toEqual([0, 1]);
+	});
+
+	test("an unknown id is 404 actor.not_found", async () => {
+		await using t = testEngine();
+		const answer = await t.engine.request("nobody", plainRequest("GET", "/x"));
+		expect(answer.status).toBe(404);
+		expect(JSON.parse(String(answer.body))).toMatchObject({ group: "actor", code: "not_found" });
+	});
+
+	test("a call gives up after the ready limit, and the start goes on", async () => {
+		const clock = new TestClock();
+		await using t = testEngine({ clock });
+		const actorId = await t.create();
+		await t.host.stop(actorId, "sleep");
+		const gate = new Gate();
+		t.host.onStart = () => gate.opened;
+		const late = call(t, actorId);
+		await clock.armed(30_000);
+		clock.advance(30_000);
+		expect(await late).toContain("actor_ready_timeout");
+		const second = call(t, actorId);
+		gate.open();
+		expect(await second).toBe("200 GET /x");
+		expect(t.host.starts).toHaveLength(2);
+	});
+
+	test("an actor that falls asleep whenever it is woken is given up", async () => {
+		await using t = testEngine();
+		const actorId = await t.create();
+		await t.host.stop(actorId, "sleep");
+		t.host.onStart = ({ generation }) => {
+			t.host.events.stopped(actorId, generation, "sleep");
+		};
+		const answer = await t.engine.request(actorId, plainRequest("GET", "/x"));
+		expect(answer.status).toBe(503);
+		expect(String(answer.body)).toContain("actor_wake_retries_exceeded");
+	});
+
+	test("is refused with 503 before a host is attached", async () => {
+		const engine = createEngine({ store: createMemoryStore(), version: "0", logger: silent });
+		expect((await engine.request("a", plainRequest("GET", "/x"))).status).toBe(503);
+	});
+
+	test("is refused with 503 after close", async () => {
+		const t = testEngine();
+		const actorId = await t.create();
+		await t.engine.close();
+		expect((await t.engine.request(actorId, plainRequest("GET", "/x"))).status).toBe(503);
+	});
+});
+
+describe("a start that fails", () => {
+	const failing = (error: unknown) => {
+		const t = testEngine({ exposeErrors: () => false });
+		t.host.onStart = async ({ actorId, generation }) => {
+			await t.store.discard(actorId, generation);
+			throw error;
+		};
+		return t;
+	};
+
+	test("while creating passes a public error on, frees the key and has no back-off", async () => {
+		await using t = failing(catalogueError("queue.full", { limit: 1 }));
+		for (let attempt = 0; attempt < 3; attempt++) {
+			const error = await t.create(["a"]).catch((e: unknown) => e);
+			expect(isActorError(error) && error.code).toBe("full");
+		}
+		expect(t.host.starts).toHaveLength(3);
+		expect(await t.store.actorByKey("default", "counter", "a")).toBeUndefined();
+	});
+
+	test("while waking masks even a public error", async () => {
+		await using t = testEngine({ exposeErrors: () => false });
+		const actorId = await t.create();
+		await t.host.stop(actorId, "sleep");
+		t.host.onStart = () => {
+			throw catalogueError("queue.full", { limit: 1 });
+		};
+		expect(await call(t, actorId)).toMatch(/^500 .*"code":"internal_error"/);
+		expect(t.log.find(({ level }) => level === "error")?.fields).toMatchObject({
+			actorId,
+			name: "counter",
+		});
+	});
+
+	test("is tried again at once, then after 100, 200, 400 ms; meanwhile callers get the last error", async () => {
+		const clock = new TestClock();
+		await using t = testEngine({ clock, exposeErrors: () => true });
+		const actorId = await t.create();
+		await t.host.stop(actorId, "sleep");
+		let failures = 0;
+		t.host.onStart = () => {
+			throw new Error(`failure ${++failures}`);
+		};
+		const starts = () => t.host.starts.length - 1;
+		expect(await call(t, actorId)).toContain("failure 1");
+		expect(await call(t, actorId)).toContain("failure 2");
+		expect(await call(t, actorId)).toContain("failure 2");
+		clock.advance(99);
+		expect(await call(t, actorId)).toContain("failure 2");
+		expect(starts()).toBe(2);
+		clock.advance(1);
+		expect(await call(t, actorId)).toContain("failure 3");
+		clock.advance(199);
+		expect(await call(t, actorId)).toContain("failure 3");
+		clock.advance(1);
+		expect(await call(t, actorId)).toContain("failure 4");
+		t.host.onStart = () => {};
+		clock.advance(400);
+		expect(await call(t, actorId)).toBe("200 GET /x");
+	});
+
+	test("fails all who wait for it, once", async () => {
+		await using t = testEngine({ exposeErrors: () => true });
+		const actorId = await t.create();
+		await t.host.stop(actorId, "sleep");
+		const gate = new Gate();
+		t.host.onStart = () => gate.opened;
+		const calls = [call(t, actorId), call(t, actorId), call(t, actorId)];
+		gate.fail(new Error("broken"));
+		for (const answer of await Promise.all(calls)) {
+			expect(answer).toMatch(/^500 .*broken/);
+		}
+		expect(t.host.starts).toHaveLength(2);
+	});
+});
+
+describe("stopping", () => {
+	test("a call to an actor that falls asleep waits and is answered by the next incarnation", async () => {
+		await using t = testEngine();
+		const actorId = await t.create();
+		const gate = new Gate();
+		t.host.onStop = () => gate.opened;
+		t.host.onRequest = (_request, { generation }) => ({
+			status: 200,
+			headers: {},
+			body: `generation ${generation}`,
+		});
+		const stopped = t.host.stop(actorId, "sleep");
+		const answer = call(t, actorId);
+		gate.open();
+		await stopped;
+		expect(await answer).toBe("200 generation 1");
+	});
+
+	test("a call that meets ActorGone goes to the next incarnation, body unread", async () => {
+		await using t = testEngine();
+		const actorId = await t.create();
+		const assignment = t.host.live.get(actorId)!;
+		// Gone without a word: the placement only learns of it by the answer.
+		t.host.live.delete(actorId);
+		t.host.onRequest = async (request, { generation }) => ({
+			status: 200,
+			headers: {},
+			body: `${generation} ${new TextDecoder().decode(await request.body.bytes(100))}`,
+		});
+		const answer = t.engine.request(actorId, plainRequest("POST", "/x", "payload"));
+		await Promise.resolve();
+		t.host.events.stopped(actorId, assignment.generation, "sleep");
+		expect((await answer).body).toBe("1 payload");
+	});
+
+	test("an id that is being destroyed is actor.stopping, then actor.not_found", async () => {
+		await using t = testEngine();
+		const actorId = await t.create();
+		const gate = new Gate();
+		t.host.onStop = () => gate.opened;
+		const destroyed = t.engine.destroy(actorId);
+		await expect.poll(() => t.host.stops.length).toBe(1);
+		expect(await call(t, actorId)).toMatch(/^400 .*"code":"stopping"/);
+		gate.open();
+		await destroyed;
+		expect(await call(t, actorId)).toMatch(/^404 .*"code":"not_found"/);
+	});
+
+	test("a report about an older incarnation changes nothing", async () => {
+		await using t = testEngine();
+		const actorId = await t.create();
+		await t.host.stop(actorId, "sleep");
+		await call(t, actorId);
+		t.host.events.stopped(actorId, 0, "sleep");
+		t.host.events.stopping(actorId, 0, "destroy");
+		expect(await call(t, actorId)).toBe("200 GET /x");
+		expect(t.host.starts).toHaveLength(2);
+	});
+
+	test("gives up after three incarnations that all say they are gone", async () => {
+		await using t = testEngine();
+		const actorId = await t.create();
+		t.host.onRequest = (_request, { generation }) => {
+			setImmediate(() => t.host.events.stopped(actorId, generation, "sleep"));
+			throw new ActorGone(actorId);
+		};
+		const answer = await t.engine.request(actorId, plainRequest("GET", "/x"));
+		expect(answer.status).toBe(502);
+		expect(JSON.parse(String(answer.body))).toMatchObject({
+			group: "guard",
+			code: "retry_attempts_exceeded",
+			metadata: { attempts: 3 },
+		});
+		expect(t.host.starts).toHaveLength(3);
+	});
+
+	test("close stops every actor with sleep and starts no more", async () => {
+		const t = testEngine();
+		const ids = await Promise.all([t.create(), t.create(), t.create()]);
+		await t.engine.close();
+		expect(t.host.stops.sort()).toEqual(ids.map((id) => [id, "sleep"]).sort());
+		expect(t.engine.liveCount).toBe(0);
+	});
+
+	test("costs nothing once the actor sleeps", async () => {
+		await using t = testEngine();
+		const actorId = await t.create();
+		expect(t.engine.liveCount).toBe(1);
+		await t.host.stop(actorId, "sleep");
+		expect(t.engine.liveCount).toBe(0);
+	});
+});
