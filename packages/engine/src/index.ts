@@ -20,6 +20,7 @@ export type { ListeningServer } from "./server/listen.ts";
 export { type Occupant, PortTakenError } from "./server/port-taken.ts";
 export { assertSupportedRuntime, unsupportedRuntime } from "./server/supported-runtime.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./store/memory/memory-store.ts";
+export { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite/open-sqlite-store.ts";
 export {
 	type ActorRecord,
 	type CommitBatch,

@@ -133,6 +133,8 @@ export type StoreErrorCode =
 	| "newer_format"
 	/** A sync failed: what is on disk is unknown, so nothing is accepted until a restart. */
 	| "failed"
+	/** This runtime has no SQLite engine. */
+	| "unsupported"
 	| "closed";
 
 /** The store cannot do what was asked; the message names the path and what to do. */

@@ -1,5 +1,6 @@
 import { type Clock, type StorageRange, systemClock } from "@rivetkit/protocol";
 import { checkBatch, checkNewActor } from "../checks.ts";
+import { compareBytes, compareText } from "../order.ts";
 import {
 	type ActorRecord,
 	type CommitBatch,
@@ -10,7 +11,7 @@ import {
 	StoreError,
 } from "../store.ts";
 import { TOMBSTONE_LIMITS, type TombstoneLimits } from "../tombstones.ts";
-import { compareBytes, compareText, SortedMap } from "./sorted-map.ts";
+import { SortedMap } from "./sorted-map.ts";
 
 export interface MemoryStoreOptions {
 	/** Ages tombstones. Default: the process's own clock. */

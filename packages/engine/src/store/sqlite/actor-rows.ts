@@ -1,0 +1,281 @@
+import { compareText } from "../order.ts";
+import {
+	type ActorRecord,
+	type CommitBatch,
+	type ListActors,
+	type NewActor,
+	StaleGenerationError,
+} from "../store.ts";
+import { ActorCache, type LiveActor } from "./actor-cache.ts";
+import type { SqliteConnection, SqliteRow, SqliteStatement, SqliteValue } from "./engine.ts";
+import { fromStoredText, toStoredBytes, toStoredText } from "./stored-values.ts";
+
+const CACHED_ACTORS_MAX = 65_536;
+
+const COLUMNS = `id, namespace, name, key, runner_name_selector, crash_policy, datacenter, generation,
+	initialised, create_ts, start_ts, connectable_ts, sleep_ts, destroy_ts, alarm_ts`;
+const INPUT = "(SELECT input FROM inputs WHERE actor = row_id) AS input";
+
+/** The `actors` and `inputs` tables. Everything here runs inside the caller's transaction. */
+export class ActorRows {
+	readonly #connection: SqliteConnection;
+	readonly #cache = new ActorCache(CACHED_ACTORS_MAX);
+	readonly #insert: SqliteStatement;
+	readonly #insertInput: SqliteStatement;
+	readonly #deleteInput: SqliteStatement;
+	readonly #live: SqliteStatement;
+	readonly #byId: SqliteStatement;
+	readonly #byKey: SqliteStatement;
+	readonly #raiseGeneration: SqliteStatement;
+	readonly #delete: SqliteStatement;
+	readonly #dueAlarms: SqliteStatement;
+	readonly #nextAlarm: SqliteStatement;
+	readonly #updates = new Map<string, SqliteStatement>();
+	readonly #lists = new Map<string, SqliteStatement>();
+	#nextRowId: number;
+
+	constructor(connection: SqliteConnection) {
+		this.#connection = connection;
+		this.#insert = connection.prepare(
+			`INSERT INTO actors (row_id, id, namespace, name, key, runner_name_selector, crash_policy,
+			datacenter, create_ts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO NOTHING RETURNING row_id`,
+		);
+		this.#insertInput = connection.prepare("INSERT INTO inputs VALUES (?, ?)");
+		this.#deleteInput = connection.prepare("DELETE FROM inputs WHERE actor = ?");
+		this.#live = connection.prepare(
+			"SELECT row_id, generation FROM actors WHERE id = ? AND destroy_ts IS NULL",
+		);
+		this.#byId = connection.prepare(`SELECT ${COLUMNS}, ${INPUT} FROM actors WHERE id = ?`);
+		this.#byKey = connection.prepare(
+			`SELECT ${COLUMNS}, ${INPUT} FROM actors
+			WHERE namespace = ? AND name = ? AND key = ? AND destroy_ts IS NULL`,
+		);
+		this.#raiseGeneration = connection.prepare(
+			`UPDATE actors SET generation = generation + 1 WHERE id = ? AND destroy_ts IS NULL
+			RETURNING row_id, ${COLUMNS}, ${INPUT}`,
+		);
+		this.#delete = connection.prepare("DELETE FROM actors WHERE row_id = ?");
+		this.#dueAlarms = connection.prepare(
+			`SELECT id, alarm_ts FROM actors WHERE alarm_ts IS NOT NULL AND alarm_ts <= ?
+			ORDER BY alarm_ts, id LIMIT ?`,
+		);
+		this.#nextAlarm = connection.prepare(
+			"SELECT alarm_ts FROM actors WHERE alarm_ts IS NOT NULL ORDER BY alarm_ts, id LIMIT 1",
+		);
+		// Numbers of rows whose data is still being removed must not be used again.
+		this.#nextRowId = connection
+			.prepare(
+				`SELECT 1 + max((SELECT ifnull(max(row_id), 0) FROM actors),
+				(SELECT ifnull(max(actor), 0) FROM removals)) AS next`,
+			)
+			.get()!.next as number;
+	}
+
+	/** Call after a transaction was rolled back: what is remembered of it never happened. */
+	forget(): void {
+		this.#cache.clear();
+	}
+
+	/** The new actor's record, or undefined when its key or its id is taken. */
+	insert(actor: NewActor): ActorRecord | undefined {
+		const rowId = this.#nextRowId;
+		const inserted = this.#insert.get(
+			rowId,
+			toStoredText(actor.actorId),
+			toStoredText(actor.namespace),
+			toStoredText(actor.name),
+			toStoredText(actor.key),
+			toStoredText(actor.runnerNameSelector),
+			toStoredText(actor.crashPolicy),
+			toStoredText(actor.datacenter),
+			actor.createTs,
+		);
+		if (!inserted) {
+			return undefined;
+		}
+		this.#nextRowId += 1;
+		if (actor.input !== null) {
+			this.#insertInput.get(rowId, toStoredBytes(actor.input));
+		}
+		this.#cache.set(actor.actorId, { rowId, generation: -1 });
+		return {
+			actorId: actor.actorId,
+			namespace: actor.namespace,
+			name: actor.name,
+			key: actor.key,
+			runnerNameSelector: actor.runnerNameSelector,
+			crashPolicy: actor.crashPolicy,
+			datacenter: actor.datacenter,
+			input: actor.input === null ? null : new Uint8Array(actor.input),
+			createTs: actor.createTs,
+			generation: -1,
+			initialised: false,
+			startTs: null,
+			connectableTs: null,
+			sleepTs: null,
+			destroyTs: null,
+			alarmTs: null,
+		};
+	}
+
+	live(actorId: string): LiveActor | undefined {
+		const cached = this.#cache.get(actorId);
+		if (cached !== undefined) {
+			return cached;
+		}
+		const row = this.#live.get(toStoredText(actorId));
+		return row
+			? this.#cache.set(actorId, {
+					rowId: row.row_id as number,
+					generation: row.generation as number,
+				})
+			: undefined;
+	}
+
+	byId(actorId: string): ActorRecord | undefined {
+		const row = this.#byId.get(toStoredText(actorId));
+		return row ? toRecord(row) : undefined;
+	}
+
+	byKey(namespace: string, name: string, key: string): ActorRecord | undefined {
+		const row = this.#byKey.get(toStoredText(namespace), toStoredText(name), toStoredText(key));
+		return row ? toRecord(row) : undefined;
+	}
+
+	/** Throws `StaleGenerationError` when there is no live actor with this id. */
+	raiseGeneration(actorId: string): ActorRecord {
+		const row = this.#raiseGeneration.get(toStoredText(actorId));
+		if (!row) {
+			throw new StaleGenerationError(actorId, -1);
+		}
+		const record = toRecord(row);
+		this.#cache.set(actorId, {
+			rowId: row.row_id as number,
+			generation: record.generation,
+		});
+		return record;
+	}
+
+	/** Writes what the batch says about the record, the alarm and the destruction. */
+	update(actorId: string, rowId: number, batch: CommitBatch): void {
+		const values: Record<string, SqliteValue> = {};
+		const { record, alarmTs, destroyTs } = batch;
+		if (record?.initialised !== undefined) {
+			values.initialised = 1;
+		}
+		if (record?.startTs !== undefined) {
+			values.start_ts = record.startTs;
+		}
+		if (record?.connectableTs !== undefined) {
+			values.connectable_ts = record.connectableTs;
+		}
+		if (record?.sleepTs !== undefined) {
+			values.sleep_ts = record.sleepTs;
+		}
+		if (alarmTs !== undefined) {
+			values.alarm_ts = alarmTs;
+		}
+		if (destroyTs !== undefined) {
+			values.alarm_ts = null;
+			values.destroy_ts = destroyTs;
+			this.#deleteInput.get(rowId);
+			this.#cache.delete(actorId);
+		}
+		const columns = Object.keys(values);
+		if (columns.length > 0) {
+			this.#updateOf(columns).get(...Object.values(values), rowId);
+		}
+	}
+
+	remove(actorId: string, rowId: number): void {
+		this.#delete.get(rowId);
+		this.#deleteInput.get(rowId);
+		this.#cache.delete(actorId);
+	}
+
+	list(query: ListActors): ActorRecord[] {
+		if (query.includeDestroyed !== true) {
+			return this.#listWhere(query, "IS NULL");
+		}
+		if (query.name === undefined || query.key === undefined) {
+			return this.#listWhere(query, undefined);
+		}
+		// Live and destroyed holders of a key have an index each.
+		return [...this.#listWhere(query, "IS NULL"), ...this.#listWhere(query, "IS NOT NULL")]
+			.sort((a, b) => b.createTs - a.createTs || compareText(b.actorId, a.actorId))
+			.slice(0, Math.max(0, query.limit));
+	}
+
+	dueAlarms(nowMs: number, limit: number): { actorId: string; alarmTs: number }[] {
+		return this.#dueAlarms.all(nowMs, Math.max(0, limit)).map((row) => ({
+			actorId: fromStoredText(row.id as string),
+			alarmTs: row.alarm_ts as number,
+		}));
+	}
+
+	nextAlarmTs(): number | null {
+		return (this.#nextAlarm.get()?.alarm_ts ?? null) as number | null;
+	}
+
+	#listWhere(query: ListActors, destroyed: string | undefined): ActorRecord[] {
+		const conditions = ["namespace = ?"];
+		const values: SqliteValue[] = [toStoredText(query.namespace)];
+		if (query.name !== undefined) {
+			conditions.push("name = ?");
+			values.push(toStoredText(query.name));
+		}
+		if (query.key !== undefined) {
+			conditions.push("key = ?");
+			values.push(toStoredText(query.key));
+		}
+		if (destroyed !== undefined) {
+			conditions.push(`destroy_ts ${destroyed}`);
+		}
+		if (query.before !== undefined) {
+			conditions.push("(create_ts, id) < (?, ?)");
+			values.push(query.before.createTs, toStoredText(query.before.actorId ?? ""));
+		}
+		const where = conditions.join(" AND ");
+		let statement = this.#lists.get(where);
+		if (statement === undefined) {
+			statement = this.#connection.prepare(
+				`SELECT ${COLUMNS}, ${INPUT} FROM actors WHERE ${where}
+				ORDER BY create_ts DESC, id DESC LIMIT ?`,
+			);
+			this.#lists.set(where, statement);
+		}
+		return statement.all(...values, Math.max(0, query.limit)).map(toRecord);
+	}
+
+	#updateOf(columns: readonly string[]): SqliteStatement {
+		const assignments = columns.map((column) => `${column} = ?`).join(", ");
+		let statement = this.#updates.get(assignments);
+		if (statement === undefined) {
+			statement = this.#connection.prepare(`UPDATE actors SET ${assignments} WHERE row_id = ?`);
+			this.#updates.set(assignments, statement);
+		}
+		return statement;
+	}
+}
+
+function toRecord(row: SqliteRow): ActorRecord {
+	return {
+		actorId: fromStoredText(row.id as string),
+		namespace: fromStoredText(row.namespace as string),
+		name: fromStoredText(row.name as string),
+		key: fromStoredText(row.key as string),
+		runnerNameSelector: fromStoredText(row.runner_name_selector as string),
+		crashPolicy: fromStoredText(row.crash_policy as string),
+		datacenter: fromStoredText(row.datacenter as string),
+		input: row.input as Uint8Array | null,
+		createTs: row.create_ts as number,
+		generation: row.generation as number,
+		initialised: row.initialised === 1,
+		startTs: row.start_ts as number | null,
+		connectableTs: row.connectable_ts as number | null,
+		sleepTs: row.sleep_ts as number | null,
+		destroyTs: row.destroy_ts as number | null,
+		alarmTs: row.alarm_ts as number | null,
+	};
+}

@@ -1,0 +1,79 @@
+import { StoreError } from "../store.ts";
+
+/** The little of SQLite that the store uses; every supported runtime has an engine of its own. */
+export interface SqliteConnection {
+	/** Runs statements without results. */
+	exec(sql: string): void;
+	/**
+	 * Compiles one statement, which lives as long as the connection. Only `?` parameters: Node 22.13
+	 * takes `?1` for a named one.
+	 */
+	prepare(sql: string): SqliteStatement;
+	close(): void;
+}
+
+export interface SqliteStatement {
+	/**
+	 * Runs the statement and gives its first row; without one `undefined` (Node, Deno) or `null` (Bun).
+	 * Writes use it too: it is the cheapest call.
+	 */
+	get(...values: SqliteValue[]): SqliteRow | null | undefined;
+	all(...values: SqliteValue[]): SqliteRow[];
+}
+
+export type SqliteValue = string | number | null | Uint8Array;
+export type SqliteRow = Record<string, SqliteValue>;
+
+export interface SqliteEngine {
+	readonly module: SqliteModule;
+	/** Opens a database file for reading and writing; creates it when there is none. */
+	open(path: string): SqliteConnection;
+}
+
+export type SqliteModule = "node:sqlite" | "bun:sqlite";
+
+/**
+ * The SQLite engine built into this runtime: `node:sqlite` on Node and Deno, `bun:sqlite` on Bun.
+ * Loaded here and not by an import statement, because a missing built-in module would make the whole
+ * package fail to load. Throws a `StoreError` (`unsupported`) when there is none; `path` is for its
+ * message.
+ */
+export async function loadSqliteEngine(path: string): Promise<SqliteEngine> {
+	const module: SqliteModule = "Bun" in globalThis ? "bun:sqlite" : "node:sqlite";
+	const Database = await loadDatabaseClass(module, path);
+	return { module, open: (file) => new Database(file) };
+}
+
+/** Both engines' database classes have this shape, so they are used as they are. */
+type DatabaseClass = new (path: string) => SqliteConnection;
+
+async function loadDatabaseClass(module: SqliteModule, path: string): Promise<DatabaseClass> {
+	let cause: unknown;
+	try {
+		// Before Bun 1.2 and Node 22.3 there was no getBuiltinModule; import() does there.
+		const builtin = process.getBuiltinModule?.(module) ?? (await import(/* @vite-ignore */ module));
+		const Database = (module === "bun:sqlite" ? builtin?.Database : builtin?.DatabaseSync) as
+			| DatabaseClass
+			| undefined;
+		if (Database !== undefined) {
+			return Database;
+		}
+	} catch (error) {
+		cause = error;
+	}
+	throw new StoreError(
+		"unsupported",
+		path,
+		`Cannot open the store ${path}: this runtime (${runtimeName()}) has no built-in SQLite. ` +
+			"Use Node.js 22.13 or newer, Bun 1.2 or newer, or Deno 2.2 or newer.",
+		{ cause },
+	);
+}
+
+function runtimeName(): string {
+	const { versions } = process;
+	if (versions.bun !== undefined) {
+		return `Bun ${versions.bun}`;
+	}
+	return versions.deno === undefined ? `Node.js ${versions.node}` : `Deno ${versions.deno}`;
+}

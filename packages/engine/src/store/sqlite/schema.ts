@@ -1,0 +1,155 @@
+import fs from "node:fs";
+import { StoreError } from "../store.ts";
+import type { SqliteConnection } from "./engine.ts";
+
+/** "RVKT": marks an SQLite file as a RivetKit store (`PRAGMA application_id`). */
+export const APPLICATION_ID = 0x52564b54;
+
+/** Version of the tables below (`PRAGMA user_version`). */
+export const FORMAT_VERSION = 1;
+
+/**
+ * - `actors`: one row per actor, destroyed ones included while their tombstone is kept. `row_id` is
+ *   the actor's short name in the other tables and is never used twice.
+ * - `inputs`: apart from `actors`, so that a change of a record does not copy a large input.
+ * - `kv`: what actors store, in key order.
+ * - `removals`: actors that are gone but whose `kv` rows are still being removed.
+ * - `names`: every name that has or had an actor; `kept` when the last trace in `actors` may be gone.
+ * - `meta`: `checkpoints` counts restarts of the write-ahead log.
+ */
+const TABLES = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+INSERT INTO meta VALUES ('checkpoints', 0);
+
+CREATE TABLE actors (
+	row_id INTEGER PRIMARY KEY,
+	id TEXT NOT NULL UNIQUE,
+	namespace TEXT NOT NULL,
+	name TEXT NOT NULL,
+	key TEXT NOT NULL,
+	runner_name_selector TEXT NOT NULL,
+	crash_policy TEXT NOT NULL,
+	datacenter TEXT NOT NULL,
+	generation INTEGER NOT NULL DEFAULT -1,
+	initialised INTEGER NOT NULL DEFAULT 0,
+	create_ts INTEGER NOT NULL,
+	start_ts INTEGER,
+	connectable_ts INTEGER,
+	sleep_ts INTEGER,
+	destroy_ts INTEGER,
+	alarm_ts INTEGER
+) STRICT;
+CREATE UNIQUE INDEX actors_live ON actors (namespace, name, key) WHERE destroy_ts IS NULL;
+CREATE INDEX actors_newest ON actors (namespace, name, create_ts, id);
+CREATE INDEX actors_alarm ON actors (alarm_ts, id) WHERE alarm_ts IS NOT NULL;
+CREATE INDEX actors_destroyed ON actors (destroy_ts, id) WHERE destroy_ts IS NOT NULL;
+CREATE INDEX actors_destroyed_key ON actors (namespace, name, key) WHERE destroy_ts IS NOT NULL;
+
+CREATE TABLE inputs (actor INTEGER PRIMARY KEY, input BLOB NOT NULL) STRICT;
+
+CREATE TABLE kv (
+	actor INTEGER NOT NULL,
+	key BLOB NOT NULL,
+	value BLOB NOT NULL,
+	PRIMARY KEY (actor, key)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE removals (actor INTEGER PRIMARY KEY) STRICT;
+
+CREATE TABLE names (
+	namespace TEXT NOT NULL,
+	name TEXT NOT NULL,
+	kept INTEGER NOT NULL DEFAULT 0,
+	PRIMARY KEY (namespace, name)
+) WITHOUT ROWID, STRICT;
+`;
+
+const NEWER = (file: string, version: number) =>
+	new StoreError(
+		"newer_format",
+		file,
+		`The store ${file} has format ${version}, written by a newer version of RivetKit; this one reads ` +
+			`up to format ${FORMAT_VERSION}. Nothing was changed: use the newer version, or another ` +
+			"directory (RIVETKIT_STORAGE_PATH).",
+	);
+
+const DAMAGED = (file: string, what: string, options?: ErrorOptions) =>
+	new StoreError(
+		"damaged",
+		file,
+		`The store ${file} cannot be used: ${what}. Nothing was overwritten: restore the whole directory ` +
+			"from a backup, or move it away to start empty.",
+		options,
+	);
+
+/**
+ * Looks at the file before SQLite does, because SQLite would recover, and so change, whatever it can
+ * make sense of. Throws a `StoreError` (`damaged`, `newer_format`).
+ */
+export function inspectFile(file: string): void {
+	const bytes = sizeOf(file);
+	const walBytes = sizeOf(`${file}-wal`);
+	if (bytes === 0) {
+		if (walBytes > 0) {
+			throw DAMAGED(file, "it is missing or empty, but its write-ahead log is there");
+		}
+		return;
+	}
+	if (sizeOf(`${file}-journal`) > 0) {
+		// Its creation was cut short; SQLite rolls that back, then `prepareTables` looks.
+		return;
+	}
+	const header = Buffer.alloc(100);
+	const descriptor = fs.openSync(file, "r");
+	try {
+		fs.readSync(descriptor, header, 0, header.byteLength, 0);
+	} finally {
+		fs.closeSync(descriptor);
+	}
+	if (bytes < header.byteLength || header.toString("latin1", 0, 16) !== "SQLite format 3\0") {
+		throw DAMAGED(file, "it is not an SQLite database");
+	}
+	checkIdentity(file, header.readUInt32BE(68), header.readUInt32BE(60));
+	// The page count is only kept up when these two counters agree; a log may hold the missing pages.
+	const pageCountIsValid = header.readUInt32BE(24) === header.readUInt32BE(92);
+	const pageBytes = header.readUInt16BE(16) === 1 ? 65536 : header.readUInt16BE(16);
+	const expectedBytes = header.readUInt32BE(28) * pageBytes;
+	if (walBytes === 0 && pageCountIsValid && bytes < expectedBytes) {
+		throw DAMAGED(file, `it is cut off at ${bytes} of ${expectedBytes} bytes`);
+	}
+}
+
+/** Makes the tables in an empty file, or checks that they are the ones this version knows. */
+export function prepareTables(connection: SqliteConnection, file: string): void {
+	const { objects } = connection.prepare("SELECT count(*) AS objects FROM sqlite_schema").get()!;
+	if (objects === 0 && pragma(connection, "application_id") === 0) {
+		// In a rollback-journal transaction with syncs: a power cut leaves the whole schema or nothing.
+		connection.exec(
+			"PRAGMA synchronous = FULL; BEGIN IMMEDIATE;" +
+				`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT_VERSION};` +
+				`${TABLES} COMMIT;`,
+		);
+		return;
+	}
+	checkIdentity(file, pragma(connection, "application_id"), pragma(connection, "user_version"));
+}
+
+function checkIdentity(file: string, applicationId: number, version: number): void {
+	if (applicationId !== APPLICATION_ID) {
+		throw DAMAGED(file, "it is an SQLite database, but not one of RivetKit's");
+	}
+	if (version > FORMAT_VERSION) {
+		throw NEWER(file, version);
+	}
+	if (version < FORMAT_VERSION) {
+		throw DAMAGED(file, `its format ${version} was never released`);
+	}
+}
+
+function pragma(connection: SqliteConnection, name: string): number {
+	return connection.prepare(`PRAGMA ${name}`).get()![name] as number;
+}
+
+function sizeOf(file: string): number {
+	return fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}

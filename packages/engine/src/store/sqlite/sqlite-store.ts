@@ -1,0 +1,268 @@
+import type { Clock, StorageRange } from "@rivetkit/protocol";
+import { checkBatch, checkNewActor } from "../checks.ts";
+import {
+	type ActorRecord,
+	type CommitBatch,
+	type ListActors,
+	type NewActor,
+	StaleGenerationError,
+	type Store,
+	StoreError,
+} from "../store.ts";
+import type { TombstoneLimits } from "../tombstones.ts";
+import { ActorRows } from "./actor-rows.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { CommitQueue } from "./commit-queue.ts";
+import type { DirectoryLock } from "./directory-lock.ts";
+import type { SqliteConnection, SqliteEngine } from "./engine.ts";
+import { HistoryRows } from "./history-rows.ts";
+import { KvRows } from "./kv-rows.ts";
+import type { WalFile } from "./wal-file.ts";
+
+/** Pages that an insert touches: the row, its indexes, the name. For the checkpointer's estimate. */
+const PAGES_PER_ACTOR = 6;
+const PAGE_BYTES = 4096;
+
+export interface SqliteStoreParts {
+	readonly engine: SqliteEngine;
+	readonly connection: SqliteConnection;
+	readonly wal: WalFile;
+	readonly lock: DirectoryLock;
+	/** The database file. */
+	readonly file: string;
+	readonly clock: Clock;
+	readonly checkpointBytes: number;
+	readonly tombstones: TombstoneLimits;
+}
+
+/** The {@link Store} in one SQLite file; see docs/adr/0001-embedded-store.md. */
+export class SqliteStore implements Store {
+	readonly #parts: SqliteStoreParts;
+	readonly #actors: ActorRows;
+	readonly #kv: KvRows;
+	readonly #history: HistoryRows;
+	readonly #queue: CommitQueue;
+	readonly #checkpointer: Checkpointer;
+	#cleaning: Promise<void> | undefined;
+	#closing: Promise<void> | undefined;
+
+	/** Prepares the statements, so it throws when the tables are not as expected. */
+	constructor(parts: SqliteStoreParts) {
+		const { connection, wal, file, clock } = parts;
+		this.#parts = parts;
+		this.#actors = new ActorRows(connection);
+		this.#kv = new KvRows(connection);
+		this.#history = new HistoryRows(connection, parts.tombstones);
+		this.#queue = new CommitQueue({
+			connection,
+			file,
+			clock,
+			sync: () => wal.sync(),
+			onRollback: () => {
+				this.#actors.forget();
+				this.#history.forget();
+			},
+			onSynced: () => this.#checkpointer.check(),
+		});
+		this.#checkpointer = new Checkpointer({
+			engine: parts.engine,
+			file,
+			wal,
+			queue: this.#queue,
+			checkpointBytes: parts.checkpointBytes,
+			onFailure: (error) => this.#queue.stop(error),
+		});
+	}
+
+	/** Makes durable what an earlier process left, and goes on with the removals it had begun. */
+	async start(): Promise<void> {
+		await this.#queue.sync();
+		this.#clean();
+	}
+
+	async insertActor(actor: NewActor): Promise<{ created: boolean; actor: ActorRecord }> {
+		checkNewActor(actor);
+		const result = await this.#queue.ordered(() => {
+			const created = this.#actors.insert(actor);
+			if (created === undefined) {
+				const holder = this.#actors.byKey(actor.namespace, actor.name, actor.key);
+				return holder && { created: false, actor: holder };
+			}
+			this.#history.actorInserted(actor.namespace, actor.name);
+			this.#checkpointer.wrote(
+				PAGES_PER_ACTOR + (actor.input === null ? 0 : 1 + actor.input.byteLength / PAGE_BYTES),
+			);
+			return { created: true, actor: created };
+		});
+		if (result === undefined) {
+			throw new Error(`The actor id ${actor.actorId} is taken by an actor with another key`);
+		}
+		return result;
+	}
+
+	actorById(actorId: string): Promise<ActorRecord | undefined> {
+		return this.#queue.read(() => this.#actors.byId(actorId));
+	}
+
+	actorByKey(namespace: string, name: string, key: string): Promise<ActorRecord | undefined> {
+		return this.#queue.read(() => this.#actors.byKey(namespace, name, key));
+	}
+
+	listActors(query: ListActors): Promise<ActorRecord[]> {
+		return this.#queue.read(() => this.#actors.list(query));
+	}
+
+	listNames(namespace: string, limit: number, after?: string): Promise<string[]> {
+		return this.#queue.read(() => this.#history.names(namespace, limit, after));
+	}
+
+	acquire(actorId: string): Promise<ActorRecord> {
+		return this.#queue.ordered(() => {
+			const record = this.#actors.raiseGeneration(actorId);
+			this.#checkpointer.wrote(1);
+			return record;
+		});
+	}
+
+	discard(actorId: string, generation: number): Promise<void> {
+		return this.#queue.ordered(() => {
+			const record = this.#actors.byId(actorId);
+			const live = this.#actors.live(actorId);
+			if (
+				record === undefined ||
+				record.initialised ||
+				live === undefined ||
+				live.generation !== generation
+			) {
+				return;
+			}
+			this.#removeData(live.rowId);
+			this.#actors.remove(actorId, live.rowId);
+			this.#history.actorDiscarded(record.namespace, record.name);
+		});
+	}
+
+	get(actorId: string, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
+		return this.#queue.read(() => {
+			const actor = this.#actors.live(actorId);
+			return keys.map((key) => (actor === undefined ? null : this.#kv.get(actor.rowId, key)));
+		});
+	}
+
+	scan(actorId: string, range: StorageRange): Promise<[key: Uint8Array, value: Uint8Array][]> {
+		return this.#queue.read(() => {
+			const actor = this.#actors.live(actorId);
+			return actor === undefined ? [] : this.#kv.scan(actor.rowId, range);
+		});
+	}
+
+	commit(batch: CommitBatch): Promise<void> {
+		try {
+			checkBatch(batch);
+		} catch (error) {
+			return Promise.reject(error);
+		}
+		return this.#queue.durable(() => this.#apply(batch));
+	}
+
+	sync(): Promise<void> {
+		return this.#queue.sync();
+	}
+
+	dueAlarms(nowMs: number, limit: number): Promise<{ actorId: string; alarmTs: number }[]> {
+		return this.#queue.read(() => this.#actors.dueAlarms(nowMs, limit));
+	}
+
+	nextAlarmTs(): Promise<number | null> {
+		return this.#queue.read(() => this.#actors.nextAlarmTs());
+	}
+
+	close(): Promise<void> {
+		this.#closing ??= this.#close();
+		return this.#closing;
+	}
+
+	#apply(batch: CommitBatch): void {
+		const { actorId, generation, ops } = batch;
+		const actor = this.#actors.live(actorId);
+		if (actor === undefined || actor.generation !== generation) {
+			throw new StaleGenerationError(actorId, generation);
+		}
+		const { rowId } = actor;
+		if (batch.destroyTs === undefined) {
+			this.#checkpointer.wrote(this.#kv.apply(rowId, ops));
+		}
+		if (
+			batch.record !== undefined ||
+			batch.alarmTs !== undefined ||
+			batch.destroyTs !== undefined
+		) {
+			this.#actors.update(actorId, rowId, batch);
+			this.#checkpointer.wrote(1);
+		}
+		if (batch.destroyTs !== undefined) {
+			this.#removeData(rowId);
+			this.#history.actorDestroyed(this.#parts.clock.now());
+		}
+	}
+
+	#removeData(rowId: number): void {
+		this.#checkpointer.wrote(PAGES_PER_ACTOR);
+		if (!this.#kv.removeAll(rowId)) {
+			// After the transaction in whose middle we are.
+			queueMicrotask(() => this.#clean());
+		}
+	}
+
+	/** Removes, a little per turn, what destroyed actors left. */
+	#clean(): void {
+		if (this.#cleaning !== undefined || this.#closing !== undefined) {
+			return;
+		}
+		this.#cleaning = this.#cleanAll().finally(() => {
+			this.#cleaning = undefined;
+		});
+	}
+
+	async #cleanAll(): Promise<void> {
+		const { clock, file } = this.#parts;
+		try {
+			for (let more = true; more && this.#closing === undefined; ) {
+				more = await this.#queue.ordered(() => {
+					const moreData = this.#kv.removeSome();
+					const moreTombstones = this.#history.dropTombstones(clock.now());
+					return moreData || moreTombstones;
+				});
+				this.#checkpointer.wrote(more ? PAGES_PER_ACTOR : 0);
+				this.#checkpointer.check();
+			}
+		} catch (error) {
+			// What is left is noted in the store: the next removal or start goes on with it. Why it
+			// failed (a full disk, a store that stopped) is told to every caller that writes.
+			if (!(error instanceof StoreError)) {
+				this.#queue.stop(
+					new StoreError(
+						"failed",
+						file,
+						`Cannot remove the data of destroyed actors from ${file}: ${error}. Restart the process.`,
+						{ cause: error },
+					),
+				);
+			}
+		}
+	}
+
+	async #close(): Promise<void> {
+		const { connection, wal, lock, file } = this.#parts;
+		try {
+			await this.#queue.finish(new StoreError("closed", file, `The store ${file} is closed`));
+		} finally {
+			await this.#checkpointer.close();
+			// The last connection copies the log into the database as it closes.
+			connection.exec("PRAGMA synchronous = FULL");
+			connection.close();
+			wal.close();
+			lock.release();
+		}
+	}
+}
