@@ -5,7 +5,7 @@ const ENCODER = /* @__PURE__ */ new TextEncoder();
 const STRICT_DECODER = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Below this many bytes a loop beats the call into the runtime's decoder (measured on V8). */
-const DECODE_LOOP_BYTES_MAX = 24;
+const DECODE_LOOP_BYTES_MAX = 28;
 /** Below this many code units a loop beats the runtime's encoder. */
 const ENCODE_LOOP_UNITS_MAX = 48;
 
@@ -49,16 +49,21 @@ export function readUtf8(bytes: Uint8Array, start: number, end: number): string 
 	return STRICT_DECODER.decode(bytes.subarray(start, end));
 }
 
+/** Several units per call: each call makes a string, and so does each concatenation. */
 function readAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
 	let text = "";
 	let i = start;
-	for (; i + 4 <= end; i += 4) {
+	for (; i + 8 <= end; i += 8) {
 		const a = bytes[i] as number;
 		const b = bytes[i + 1] as number;
 		const c = bytes[i + 2] as number;
 		const d = bytes[i + 3] as number;
-		if ((a | b | c | d) > 0x7f) return undefined;
-		text += String.fromCharCode(a, b, c, d);
+		const e = bytes[i + 4] as number;
+		const f = bytes[i + 5] as number;
+		const g = bytes[i + 6] as number;
+		const h = bytes[i + 7] as number;
+		if ((a | b | c | d | e | f | g | h) > 0x7f) return undefined;
+		text += String.fromCharCode(a, b, c, d, e, f, g, h);
 	}
 	for (; i < end; i++) {
 		const a = bytes[i] as number;

@@ -1,6 +1,7 @@
 /** The frame around every top-level BARE message: a version, u16 little-endian (contract 1.2). */
 import { malformed } from "../errors/common.ts";
 import { RivetError } from "../errors/rivet-error.ts";
+import { copyToSend } from "../slab.ts";
 import { ByteCursor } from "./runtime.ts";
 
 const VERSION_BYTES = 2;
@@ -31,7 +32,7 @@ export function encodeBare<T>(write: Write<T>, message: T): Uint8Array {
 function encodeFrom<T>(offset: number, write: Write<T>, message: T): Uint8Array {
 	scratch.offset = offset;
 	write(scratch, message);
-	const result = scratch.bytes.slice(0, scratch.offset);
+	const result = copyToSend(scratch.bytes, scratch.offset);
 	if (scratch.bytes.length > KEPT_BYTES_MAX) scratch.bytes = new Uint8Array(START_BYTES);
 	return result;
 }

@@ -13,11 +13,14 @@ const INDEFINITE = 31;
 const BREAK = 0xff;
 const NAME_CACHE_SLOTS = 512;
 
-let bytes: Uint8Array = /* @__PURE__ */ new Uint8Array(0);
+const NOTHING = /* @__PURE__ */ new Uint8Array(0);
+
+let bytes: Uint8Array = NOTHING;
+/** View of `bytes`, made when the first float is met. */
+let view: DataView | undefined;
 let position = 0;
 let end = 0;
 
-const float = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 /** Property names seen lately: short, ASCII, one per slot. Spares making the same strings again. */
 const names = /* @__PURE__ */ new Array<string | undefined>(NAME_CACHE_SLOTS);
 
@@ -33,7 +36,9 @@ export function decodeCbor(input: Uint8Array): unknown {
 	} catch (error) {
 		throw error instanceof RivetError ? error : bad("undecodable CBOR", error);
 	} finally {
-		bytes = new Uint8Array(0);
+		// What was decoded last is not kept alive.
+		bytes = NOTHING;
+		view = undefined;
 	}
 }
 
@@ -82,6 +87,7 @@ function readU64(): bigint {
 
 function readItem(depth: number): unknown {
 	const head = readByte();
+	if (head < 24) return head;
 	const info = head & 0x1f;
 	switch (head >> 5) {
 		case 0:
@@ -209,18 +215,17 @@ function readSimple(info: number): unknown {
 		case 25:
 			return readFloat16();
 		case 26:
-			return copyToFloat(4).getFloat32(0);
+			return floats().getFloat32(take(4));
 		case 27:
-			return copyToFloat(8).getFloat64(0);
+			return floats().getFloat64(take(8));
 		default:
 			throw bad("unknown simple value");
 	}
 }
 
-function copyToFloat(length: number): DataView {
-	const start = take(length);
-	for (let i = 0; i < length; i++) float.setUint8(i, bytes[start + i] as number);
-	return float;
+function floats(): DataView {
+	view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	return view;
 }
 
 function readFloat16(): number {
@@ -309,13 +314,25 @@ function readConstructed(value: unknown): RegExp | Error {
 	return name === "RegExp" ? new RegExp(text, flags) : readError(name, text);
 }
 
+const NATIVE_ERRORS = [
+	"EvalError",
+	"RangeError",
+	"ReferenceError",
+	"SyntaxError",
+	"TypeError",
+	"URIError",
+];
+
 /** An error with the sender's name and message and no stack: ours would only tell of the decoder. */
 function readError(name: string, message: string): Error {
 	const limit = Reflect.get(Error, "stackTraceLimit");
 	Reflect.set(Error, "stackTraceLimit", 0);
 	try {
-		const error = new Error(message);
-		if (name !== "Error")
+		const native = NATIVE_ERRORS.includes(name)
+			? (Reflect.get(globalThis, name) as ErrorConstructor)
+			: Error;
+		const error = new native(message);
+		if (error.name !== name)
 			Object.defineProperty(error, "name", { value: name, ...OWN, enumerable: false });
 		return error;
 	} finally {

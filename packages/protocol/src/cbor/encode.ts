@@ -41,12 +41,10 @@ export const TYPED_ARRAY_TAGS: Readonly<Record<string, number>> = {
 const UNENCODABLE = /* @__PURE__ */ Symbol("unencodable");
 
 let buffer = /* @__PURE__ */ new Uint8Array(START_BYTES);
+let view = /* @__PURE__ */ new DataView(buffer.buffer);
 let position = 0;
 /** Set while encoding: a getter of the value may encode something else meanwhile. */
 let busy = false;
-
-const float = /* @__PURE__ */ new Float64Array(1);
-const floatBytes = /* @__PURE__ */ new Uint8Array(/* @__PURE__ */ float.buffer);
 
 /**
  * CBOR of a value. Functions, symbols, cycles and nesting over 1024 levels throw {@link EncodeError}
@@ -64,7 +62,7 @@ export function encodeCborTransient(value: unknown): Uint8Array {
 	try {
 		writeValue(value, 0);
 		const result = buffer.subarray(0, position);
-		if (buffer.length > KEPT_BYTES_MAX) buffer = new Uint8Array(START_BYTES);
+		if (buffer.length > KEPT_BYTES_MAX) useBuffer(new Uint8Array(START_BYTES));
 		return result;
 	} catch (error) {
 		throw error === UNENCODABLE ? locateUnencodable(value) : error;
@@ -75,12 +73,13 @@ export function encodeCborTransient(value: unknown): Uint8Array {
 
 function encodeNested(value: unknown): Uint8Array {
 	const outer = { buffer, position };
-	buffer = new Uint8Array(START_BYTES);
+	useBuffer(new Uint8Array(START_BYTES));
 	busy = false;
 	try {
 		return encodeCborTransient(value);
 	} finally {
-		({ buffer, position } = outer);
+		useBuffer(outer.buffer);
+		position = outer.position;
 		busy = true;
 	}
 }
@@ -90,7 +89,12 @@ function reserve(length: number): void {
 	if (needed <= buffer.length) return;
 	const grown = new Uint8Array(Math.max(needed, buffer.length * 2));
 	grown.set(buffer.subarray(0, position));
-	buffer = grown;
+	useBuffer(grown);
+}
+
+function useBuffer(next: Uint8Array<ArrayBuffer>): void {
+	buffer = next;
+	view = new DataView(next.buffer);
 }
 
 function writeValue(value: unknown, depth: number): void {
@@ -161,10 +165,10 @@ function writeNumber(value: number): void {
 }
 
 function writeFloat(value: number): void {
-	float[0] = value;
 	reserve(9);
-	buffer[position++] = 0xfb;
-	for (let i = 7; i >= 0; i--) buffer[position++] = floatBytes[i] as number;
+	buffer[position] = 0xfb;
+	view.setFloat64(position + 1, value);
+	position += 9;
 }
 
 function writeBigint(value: bigint): void {

@@ -1,10 +1,11 @@
 /** Checks of decoded CBOR and JSON messages, and the reading and writing of their common parts. */
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCbor, encodeCborTransient } from "../cbor/encode.ts";
+import { encodeCborTransient } from "../cbor/encode.ts";
 import { EncodeError } from "../encode-error.ts";
 import { malformed } from "../errors/common.ts";
 import { decodeJson } from "../json/decode.ts";
 import { encodeJson } from "../json/encode.ts";
+import { copyToSend } from "../slab.ts";
 import type { ActorSpecifier, MessageId } from "./messages.ts";
 
 /** The encodings that carry plain objects. */
@@ -15,7 +16,9 @@ const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
 export function encodeObject(encoding: ObjectEncoding, fields: Fields): string | Uint8Array {
 	try {
-		return encoding === "json" ? encodeJson(fields) : encodeCbor(fields);
+		if (encoding === "json") return encodeJson(fields);
+		const bytes = encodeCborTransient(fields);
+		return copyToSend(bytes, bytes.length);
 	} catch (error) {
 		if (!(error instanceof EncodeError)) throw error;
 		// Paths start at the payload, as they do in BARE.
