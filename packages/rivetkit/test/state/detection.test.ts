@@ -1,5 +1,5 @@
+import { encodeCbor } from "@rivetkit/protocol";
 import { describe, expect, it } from "vitest";
-import { cloneStorable } from "../../src/runtime/state/index.ts";
 import { track } from "./track.ts";
 
 function sample() {
@@ -249,8 +249,8 @@ describe("the change is visible when it is reported", () => {
 		act(expected);
 		const seen: unknown[] = [];
 		const raw = sample();
-		act(track(raw, { onChange: () => seen.push(cloneStorable(raw)) }).state);
-		expect(seen).toEqual([cloneStorable(expected)]);
+		act(track(raw, { onChange: () => seen.push(encodeCbor(raw)) }).state);
+		expect(seen).toEqual([encodeCbor(expected)]);
 	});
 });
 

@@ -1,3 +1,4 @@
+import { RivetError } from "@rivetkit/protocol";
 import {
 	type TrackedState,
 	type TrackStateOptions,
@@ -52,13 +53,10 @@ export function invalidPathOf(act: () => unknown): string {
 	try {
 		act();
 	} catch (error) {
-		const { group, code, metadata } = error as {
-			group?: string;
-			code?: string;
-			metadata?: { path: string };
-		};
-		if (group !== "state" || code !== "invalid_type") throw error;
-		return metadata!.path;
+		if (!(error instanceof RivetError) || `${error.group}.${error.code}` !== "state.invalid_type") {
+			throw error;
+		}
+		return /at path `(.*)`/.exec(error.message)![1]!;
 	}
 	throw new Error("nothing was thrown");
 }

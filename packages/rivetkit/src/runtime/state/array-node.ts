@@ -1,22 +1,41 @@
+import { arrayIndex } from "./array-index.ts";
+import { ARRAY_MUTATORS, type ArrayMutator, isSameArray, REORDER } from "./array-mutators.ts";
+import { ARRAY_READERS } from "./array-readers.ts";
+import { ARRAY_LENGTH_MAX, TOO_LONG } from "./inspect-value.ts";
 import { type NativeMethod, standIn } from "./native-methods.ts";
-import { nodeOf } from "./node-of.ts";
 import { ObjectNode } from "./object-node.ts";
 import type { Segment, TrackedNode } from "./tracked-node.ts";
+
+/** A hint that never fits, so that the index is looked up when it matters. */
+const UNKNOWN_INDEX = -1;
 
 /** An array. One call of a method that mutates is one change; methods that read see proxies. */
 export class ArrayNode extends ObjectNode<unknown[]> {
 	override get(_target: unknown[], key: PropertyKey, _receiver: unknown): unknown {
-		const value: unknown = (this.raw as unknown as Record<PropertyKey, unknown>)[key];
+		const index = arrayIndex(key);
+		if (index >= 0) return this.wrap(this.raw[index], index);
+		const value: unknown = Reflect.get(this.raw, key);
 		switch (typeof value) {
-			case "object":
-				return value === null ? null : this.readObject(key, value);
 			case "function":
 				return METHODS.get(key) ?? value;
+			case "object":
+				return value === null ? null : this.readObject(key, value);
 			case "undefined":
-				return this.identify(key);
+				return this.answer(key);
 			default:
 				return value;
 		}
+	}
+
+	override set(target: unknown[], key: PropertyKey, value: unknown, receiver: unknown): boolean {
+		const index = arrayIndex(key);
+		return super.set(target, index >= 0 ? index : key, value, receiver);
+	}
+
+	protected override reasonAgainst(key: PropertyKey, value: unknown): string | undefined {
+		if (typeof key === "symbol") return super.reasonAgainst(key, value);
+		const length = key === "length" ? Number(value) : Number(key) + 1;
+		return length > ARRAY_LENGTH_MAX ? TOO_LONG : undefined;
 	}
 
 	override holds(child: TrackedNode): boolean {
@@ -29,33 +48,50 @@ export class ArrayNode extends ObjectNode<unknown[]> {
 	}
 
 	override segment(at: unknown): Segment {
-		const text = String(at);
-		return typeof at === "number" || /^(0|[1-9]\d*)$/.test(text) ? `[${text}]` : super.segment(at);
+		return typeof at === "number" || /^\d+$/.test(String(at)) ? `[${at}]` : super.segment(at);
+	}
+
+	/** A member as users see it. */
+	member(value: unknown, index: number): unknown {
+		return this.wrap(value, index);
 	}
 
 	/** Runs a native mutator on the raw array, as one change. */
-	mutate(method: NativeMethod, args: readonly unknown[], mutator: Mutator): unknown {
+	mutate(method: NativeMethod, args: readonly unknown[], mutator: ArrayMutator): unknown {
 		const attached = this.beginWrite();
 		const raw = this.raw;
-		const admitted = args.map((argument, position) => {
-			const index = mutator.indexOfArgument(position, raw.length, args);
-			return index === undefined ? argument : this.admit(argument, index, attached);
-		});
-		const hasChanged = mutator.observe(raw, admitted);
+		const length = raw.length;
+		const admitted: unknown[] = [];
+		for (let position = 0; position < args.length; position++) {
+			const index = mutator.indexOfArgument(position, length, args);
+			const argument = args[position];
+			admitted.push(index === undefined ? argument : this.admit(argument, index, attached));
+		}
+		const before = mutator.changes === "content" ? raw.slice() : undefined;
 		const result = method.apply(raw, admitted);
 		this.renewStandIn();
-		if (hasChanged(result)) this.changed(attached);
+		if (this.#isChanged(mutator, length, before ?? admitted.slice(2), result)) {
+			this.changed(attached);
+		}
 		if (result === raw) return this.proxy;
-		if (Array.isArray(result)) return result.map((member) => this.wrapRemoved(member));
-		return this.wrapRemoved(result);
+		if (mutator.changes !== "exchange") return this.wrapRemoved(result);
+		return (result as unknown[]).map((member) => this.wrapRemoved(member));
 	}
 
-	/** `indexOf` and its like find a member by its proxy as well as by its raw object. */
-	search(method: NativeMethod, [wanted, ...rest]: readonly unknown[]): unknown {
-		const node = nodeOf(wanted);
-		if (node === undefined) return method.call(this.raw, wanted, ...rest);
-		const found = method.call(this.raw, node.raw, ...rest);
-		return found === -1 || found === false ? method.call(this.raw, wanted, ...rest) : found;
+	#isChanged(
+		mutator: ArrayMutator,
+		length: number,
+		compared: readonly unknown[],
+		result: unknown,
+	): boolean {
+		switch (mutator.changes) {
+			case "length":
+				return this.raw.length !== length;
+			case "content":
+				return !isSameArray(compared, this.raw);
+			case "exchange":
+				return !isSameArray(compared, result as unknown[]);
+		}
 	}
 
 	sort(method: NativeMethod, [compare]: readonly unknown[]): unknown {
@@ -66,75 +102,26 @@ export class ArrayNode extends ObjectNode<unknown[]> {
 	}
 }
 
-/** A hint that never fits, so that the index is looked up when it matters. */
-const UNKNOWN_INDEX = -1;
+const METHODS: ReadonlyMap<PropertyKey, NativeMethod> = arrayMethods();
 
-interface Mutator {
-	/** The index at which an argument will sit; undefined for arguments that are not stored. */
-	indexOfArgument(position: number, length: number, args: readonly unknown[]): number | undefined;
-	/** Called before the method runs; the answer tells, from its result, whether it changed anything. */
-	observe(raw: readonly unknown[], admitted: readonly unknown[]): (result: unknown) => boolean;
-}
-
-const nothingStored = (): undefined => undefined;
-
-const compareContent: Mutator["observe"] = (raw) => {
-	const before = raw.slice();
-	return () => !isSameArray(before, raw);
-};
-
-const compareLength: Mutator["observe"] = (raw) => {
-	const before = raw.length;
-	return () => raw.length !== before;
-};
-
-const REORDER: Mutator = { indexOfArgument: nothingStored, observe: compareContent };
-const TAKE: Mutator = { indexOfArgument: nothingStored, observe: compareLength };
-
-const MUTATORS: Record<string, Mutator> = {
-	push: { indexOfArgument: (position, length) => length + position, observe: compareLength },
-	pop: TAKE,
-	shift: TAKE,
-	unshift: { indexOfArgument: (position) => position, observe: compareLength },
-	splice: {
-		indexOfArgument: (position, length, args) =>
-			position < 2 ? undefined : relativeIndex(args[0], length) + position - 2,
-		observe: (_raw, admitted) => (removed) => !isSameArray(removed as unknown[], admitted.slice(2)),
-	},
-	reverse: REORDER,
-	fill: {
-		indexOfArgument: (position, length, args) =>
-			position === 0 ? relativeIndex(args[1], length) : undefined,
-		observe: compareContent,
-	},
-	copyWithin: REORDER,
-};
-
-const METHODS: ReadonlyMap<PropertyKey, NativeMethod> = new Map([
-	...Object.entries(MUTATORS).map(([name, mutator]) =>
-		tracked(name, (node, method, args) => node.mutate(method, args, mutator)),
-	),
-	tracked("sort", (node, method, args) => node.sort(method, args)),
-	...["includes", "indexOf", "lastIndexOf"].map((name) =>
-		tracked(name, (node, method, args) => node.search(method, args)),
-	),
-]);
-
-function tracked(
-	name: string,
-	run: (node: ArrayNode, method: NativeMethod, args: unknown[]) => unknown,
-): [string, NativeMethod] {
-	const native = Reflect.get(Array.prototype, name) as NativeMethod;
-	return [name, standIn(native, ArrayNode, (node, args) => run(node, native, args))];
-}
-
-/** An index argument as the array methods read it: negative ones count from the end. */
-function relativeIndex(argument: unknown, length: number): number {
-	const index = Math.trunc(Number(argument)) || 0;
-	return index < 0 ? Math.max(0, length + index) : Math.min(index, length);
-}
-
-function isSameArray(before: readonly unknown[], after: readonly unknown[]): boolean {
-	if (before.length !== after.length) return false;
-	return before.every((member, index) => Object.is(member, after[index]));
+function arrayMethods(): Map<PropertyKey, NativeMethod> {
+	const methods = new Map<PropertyKey, NativeMethod>();
+	const add = (
+		name: string,
+		run: (node: ArrayNode, native: NativeMethod, args: unknown[]) => unknown,
+	): void => {
+		const native = Reflect.get(Array.prototype, name) as NativeMethod;
+		methods.set(
+			name,
+			standIn(native, ArrayNode, (node, args) => run(node, native, args)),
+		);
+	};
+	for (const [name, mutator] of Object.entries(ARRAY_MUTATORS)) {
+		add(name, (node, native, args) => node.mutate(native, args, mutator));
+	}
+	add("sort", (node, native, args) => node.sort(native, args));
+	for (const [name, reader] of Object.entries(ARRAY_READERS)) add(name, reader);
+	// One function under two names, as on Array.prototype.
+	methods.set(Symbol.iterator, methods.get("values")!);
+	return methods;
 }

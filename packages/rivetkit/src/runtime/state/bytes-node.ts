@@ -1,3 +1,4 @@
+import { arrayIndex } from "./array-index.ts";
 import { LeafNode } from "./leaf-node.ts";
 import type { NativeMethod } from "./native-methods.ts";
 import { nodeOf, rawOf } from "./node-of.ts";
@@ -23,6 +24,8 @@ export class BytesNode extends LeafNode<Bytes> {
 	}
 
 	get(_target: Bytes, key: PropertyKey): unknown {
+		const index = arrayIndex(key);
+		if (index >= 0) return this.raw[index];
 		const value: unknown = Reflect.get(this.raw, key);
 		if (typeof value === "function" && key !== "constructor") {
 			return methodFor(value as NativeMethod);
@@ -33,9 +36,12 @@ export class BytesNode extends LeafNode<Bytes> {
 	set(_target: Bytes, key: PropertyKey, value: unknown, receiver: unknown): boolean {
 		if (receiver !== this.proxy) return Reflect.set(this.raw, key, value, receiver);
 		const attached = this.beginWrite();
-		const before: unknown = Reflect.get(this.raw, key);
-		if (!Reflect.set(this.raw, key, value)) return false;
-		if (!Object.is(before, Reflect.get(this.raw, key))) this.changed(attached);
+		const index = arrayIndex(key);
+		const raw = this.raw as unknown as Record<PropertyKey, unknown>;
+		const element = index >= 0 ? index : key;
+		const before = raw[element];
+		raw[element] = value;
+		if (!Object.is(before, raw[element])) this.changed(attached);
 		return true;
 	}
 

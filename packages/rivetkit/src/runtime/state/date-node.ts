@@ -1,3 +1,4 @@
+import { INVALID_DATE } from "./inspect-value.ts";
 import { invalidType } from "./invalid-type.ts";
 import { LeafNode } from "./leaf-node.ts";
 import { type NativeMethod, standIns } from "./native-methods.ts";
@@ -15,7 +16,7 @@ export class DateNode extends LeafNode<Date> {
 		const changed = new Date(before);
 		const result = Reflect.apply(setter, changed, args);
 		const after = changed.getTime();
-		if (attached && Number.isNaN(after)) throw invalidType(this.path());
+		if (attached && Number.isNaN(after)) throw invalidType(this.path(), INVALID_DATE);
 		this.raw.setTime(after);
 		if (!Object.is(before, after)) this.changed(attached);
 		return result;

@@ -1,4 +1,4 @@
-export { cloneStorable } from "./clone-storable.ts";
+export type { Fault } from "./invalid-type.ts";
 export {
 	assertStorable,
 	findUnstorable,

@@ -1,10 +1,33 @@
-import { cloneStorable } from "./clone-storable.ts";
+import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
+import type { Fault } from "./invalid-type.ts";
 import { nodeOf } from "./node-of.ts";
 import type { StateTree } from "./state-tree.ts";
+import type { TrackedNode } from "./tracked-node.ts";
 import { valueKind } from "./value-kind.ts";
 
 /** Objects seen before the inspection starts to remember the ones it has finished. */
 const OBJECTS_WITHOUT_MEMORY = 32;
+
+/**
+ * Nesting of containers in one state, the root included. Below the codec's 1024 levels, because
+ * values such as dates and the records around a state take some of them.
+ */
+const LEVELS_MAX = 1_000;
+
+/**
+ * Members of one array, holes included: each takes at least a byte when the state is encoded, also
+ * those of a list that is all hole because a client named the index 4,000,000,000.
+ */
+export const ARRAY_LENGTH_MAX = 2 ** 26;
+
+export const TOO_LONG = `arrays longer than ${ARRAY_LENGTH_MAX} cannot be stored`;
+/**
+ * A frozen object cannot be freed of its proxies. Those of containers may stay, the codec looks
+ * through them; it cannot look through bytes.
+ */
+export const FROZEN = "a frozen object cannot hold bytes of the state, or parts of another state";
+export const ACCESSOR = "getters and setters cannot be stored";
+export const INVALID_DATE = "the date is invalid";
 
 export interface InspectionContext {
 	/** Objects that must not occur inside the value: those that will contain it. */
@@ -14,147 +37,178 @@ export interface InspectionContext {
 }
 
 export interface Inspection {
-	/** Path below the value of the first thing that cannot be stored; undefined when all can. */
-	readonly fault: string | undefined;
+	/** The first thing that cannot be stored; undefined when all can. */
+	readonly fault: Fault | undefined;
 	/** Takes the proxies out of the value, in place, and returns its raw form. */
-	adopt(): object;
+	adopt(): unknown;
+}
+
+/** Why a value that is no object cannot be stored; undefined when it can. */
+export function reasonAgainstPrimitive(value: unknown): string | undefined {
+	switch (typeof value) {
+		case "number":
+			return Number.isFinite(value) ? undefined : `${value} cannot be stored`;
+		case "function":
+		case "symbol":
+			return `${typeof value}s cannot be stored`;
+		default:
+			return undefined;
+	}
 }
 
 /**
  * Walks a value once, without changing it: can all of it be stored, is it free of cycles, and which
- * proxies does it contain? Shared parts are walked once. Getters are refused, not called: what they
- * compute would be frozen into a plain value by a restart.
+ * proxies does it contain? Shared parts are walked once. Getters are refused, not called: a restart
+ * would turn them into the value they had.
  */
-export function inspectValue(value: object, context: InspectionContext = {}): Inspection {
-	const walk = new Walk(context);
-	walk.fault = walk.visit(value);
-	walk.root = value;
+export function inspectValue(value: unknown, context: InspectionContext = {}): Inspection {
+	const walk = new Walk(value, context);
+	if (!walk.visit(value)) walk.fault = { path: walk.path, reason: walk.reason };
 	return walk;
 }
 
-class Walk implements Inspection {
-	fault: string | undefined = undefined;
-	root: object = this;
+class Walk {
+	readonly root: unknown;
+	fault: Fault | undefined = undefined;
+	/** Of the fault; the path grows from its end while the recursion unwinds. */
+	path = "";
+	reason = "";
 	readonly #tree: StateTree | undefined;
 	/** The objects being walked, outermost first: meeting one of them again is a cycle. */
 	readonly #open: object[];
+	#levels = 0;
 	#objectCount = 0;
 	#done: Set<object> | undefined = undefined;
 	/** Containers that hold proxies directly. */
 	#holders: object[] | undefined = undefined;
 
-	constructor(context: InspectionContext) {
-		this.#tree = context.tree;
-		this.#open = context.ancestors === undefined ? [] : [...context.ancestors];
+	constructor(root: unknown, { ancestors, tree }: InspectionContext) {
+		this.root = root;
+		this.#tree = tree;
+		this.#open = ancestors === undefined ? [] : [...ancestors];
+		for (const ancestor of this.#open) this.#levels += levelsOf(ancestor);
 	}
 
-	visit(value: unknown): string | undefined {
-		switch (typeof value) {
-			case "string":
-			case "boolean":
-			case "bigint":
-			case "undefined":
-				return undefined;
-			case "number":
-				return Number.isFinite(value) ? undefined : "";
-			case "object":
-				return value === null ? undefined : this.#visitObject(value);
-			default:
-				return "";
-		}
+	/** False: a fault was found. */
+	visit(value: unknown): boolean {
+		if (typeof value === "object") return value === null || this.#visitObject(value);
+		const reason = reasonAgainstPrimitive(value);
+		return reason === undefined || this.#refuse(reason);
 	}
 
-	#visitObject(value: object): string | undefined {
+	#refuse(reason: string): false {
+		this.reason = reason;
+		return false;
+	}
+
+	#visitObject(value: object): boolean {
 		const raw = nodeOf(value)?.raw ?? value;
-		if (this.#open.includes(raw)) return "";
-		if (this.#done?.has(raw)) return undefined;
+		if (this.#open.includes(raw)) return this.#refuse("it contains itself");
+		if (this.#done?.has(raw)) return true;
 		const kind = valueKind(raw);
-		let fault: string | undefined;
 		switch (kind) {
 			case "regexp":
 			case "error":
 			case "bytes":
-				return undefined;
+				return true;
 			case "date":
-				return Number.isNaN((raw as Date).getTime()) ? "" : undefined;
+				return !Number.isNaN((raw as Date).getTime()) || this.#refuse(INVALID_DATE);
 			case "unstorable":
-				return "";
+				return this.#refuse(
+					`${Object.prototype.toString.call(raw).slice(8, -1)}s cannot be stored`,
+				);
 		}
+		this.#levels += levelsOf(raw);
+		if (this.#levels > LEVELS_MAX) return this.#refuse(`nested deeper than ${LEVELS_MAX} levels`);
 		this.#open.push(raw);
-		switch (kind) {
-			case "array":
-				fault = this.#visitArray(raw as unknown[]);
-				break;
-			case "map":
-				fault = this.#visitMap(raw as Map<unknown, unknown>);
-				break;
-			case "set":
-				fault = this.#visitSet(raw as Set<unknown>);
-				break;
-			case "object":
-			case "instance":
-				fault = this.#visitProperties(raw);
-				break;
-			default:
-				kind satisfies never;
-		}
+		if (!this.#visitMembers(raw, kind)) return false;
 		this.#open.pop();
+		this.#levels -= levelsOf(raw);
 		if (++this.#objectCount > OBJECTS_WITHOUT_MEMORY) {
 			this.#done ??= new Set();
 			this.#done.add(raw);
 		}
-		return fault;
+		return true;
 	}
 
-	#visitArray(array: unknown[]): string | undefined {
+	#visitMembers(raw: object, kind: "array" | "object" | "instance" | "map" | "set"): boolean {
+		switch (kind) {
+			case "array":
+				return this.#visitArray(raw as unknown[]);
+			case "map":
+				return this.#visitMap(raw as Map<unknown, unknown>);
+			case "set":
+				return this.#visitSet(raw as Set<unknown>);
+			case "object":
+			case "instance":
+				return this.#visitProperties(raw);
+			default:
+				return kind satisfies never;
+		}
+	}
+
+	#visitArray(array: unknown[]): boolean {
 		let holdsProxies = false;
+		if (array.length > ARRAY_LENGTH_MAX) return this.#refuse(TOO_LONG);
 		for (let index = 0; index < array.length; index++) {
 			const member = array[index];
-			const fault = this.visit(member);
-			if (fault !== undefined) return `[${index}]${fault}`;
+			if (!this.visit(member)) return this.#locate(`[${index}]`);
 			holdsProxies ||= nodeOf(member) !== undefined;
 		}
+		if (holdsProxies && Object.isFrozen(array)) return this.#visitProperties(array);
 		if (holdsProxies) this.#hold(array);
-		return undefined;
+		return true;
 	}
 
-	#visitProperties(object: object): string | undefined {
+	#visitProperties(object: object): boolean {
 		let holdsProxies = false;
 		for (const key of Object.keys(object)) {
 			const property = Object.getOwnPropertyDescriptor(object, key)!;
-			if (property.get !== undefined || property.set !== undefined) return `.${key}`;
-			const fault = this.visit(property.value);
-			if (fault !== undefined) return `.${key}${fault}`;
+			if (!this.#visitProperty(property)) {
+				return this.#locate(Array.isArray(object) ? `[${key}]` : `.${key}`);
+			}
 			holdsProxies ||= nodeOf(property.value) !== undefined;
 		}
 		if (holdsProxies) this.#hold(object);
-		return undefined;
+		return true;
 	}
 
-	#visitMap(map: Map<unknown, unknown>): string | undefined {
+	#visitProperty(property: PropertyDescriptor): boolean {
+		if (property.get !== undefined || property.set !== undefined) return this.#refuse(ACCESSOR);
+		if (!this.visit(property.value)) return false;
+		if (property.configurable || property.writable) return true;
+		const node = nodeOf(property.value);
+		if (node === undefined) return true;
+		const isOpaque = this.#isForeign(node) || ArrayBuffer.isView(node.raw);
+		return !isOpaque || this.#refuse(FROZEN);
+	}
+
+	#visitMap(map: Map<unknown, unknown>): boolean {
 		let holdsProxies = false;
 		for (const [key, value] of map) {
-			const keyFault = this.visit(key);
-			if (keyFault !== undefined) return `.key(${keyLabel(key)})${keyFault}`;
-			const valueFault = this.visit(value);
-			if (valueFault !== undefined) return `.value(${keyLabel(key)})${valueFault}`;
+			if (!this.visit(key)) return this.#locate(`.key(${keyLabel(key)})`);
+			if (!this.visit(value)) return this.#locate(`.value(${keyLabel(key)})`);
 			holdsProxies ||= nodeOf(key) !== undefined || nodeOf(value) !== undefined;
 		}
 		if (holdsProxies) this.#hold(map);
-		return undefined;
+		return true;
 	}
 
-	#visitSet(set: Set<unknown>): string | undefined {
+	#visitSet(set: Set<unknown>): boolean {
 		let holdsProxies = false;
 		let index = 0;
 		for (const member of set) {
-			const fault = this.visit(member);
-			if (fault !== undefined) return `.set[${index}]${fault}`;
+			if (!this.visit(member)) return this.#locate(`.set[${index}]`);
 			holdsProxies ||= nodeOf(member) !== undefined;
 			index++;
 		}
 		if (holdsProxies) this.#hold(set);
-		return undefined;
+		return true;
+	}
+
+	#locate(segment: string): false {
+		this.path = segment + this.path;
+		return false;
 	}
 
 	#hold(container: object): void {
@@ -162,21 +216,34 @@ class Walk implements Inspection {
 		this.#holders.push(container);
 	}
 
-	adopt(): object {
+	adopt(): unknown {
 		if (this.#holders !== undefined) {
 			for (const holder of this.#holders) replaceProxies(holder, (value) => this.#adoptOne(value));
 		}
-		return this.#adoptOne(this.root) as object;
+		return this.#adoptOne(this.root);
+	}
+
+	#isForeign(node: TrackedNode): boolean {
+		return this.#tree !== undefined && node.tree !== this.#tree;
 	}
 
 	/** Ours: the raw object. Another tree's: a copy, so that no object belongs to two trees. */
 	#adoptOne(value: unknown): unknown {
 		const node = nodeOf(value);
 		if (node === undefined) return value;
-		return this.#tree === undefined || node.tree === this.#tree
-			? node.raw
-			: cloneStorable(node.raw);
+		if (this.#isForeign(node)) return copyAsStored(node.raw);
+		this.#tree?.register(node);
+		return node.raw;
 	}
+}
+
+function copyAsStored(raw: object): unknown {
+	return decodeCbor(encodeCbor(raw));
+}
+
+/** Levels of the codec's nesting that a container takes: a set is a tag around an array. */
+function levelsOf(container: object): number {
+	return container instanceof Set ? 2 : 1;
 }
 
 /** Replaces the direct members of a container; keeps the order of maps and sets. */
@@ -193,7 +260,7 @@ function replaceProxies(holder: object, adopt: (value: unknown) => unknown): voi
 		for (const key of Object.keys(holder)) {
 			const value: unknown = Reflect.get(holder, key);
 			const adopted = adopt(value);
-			// A read-only property keeps its proxy, which the tree looks through (see ObjectNode).
+			// A frozen property keeps its proxy; see FROZEN.
 			if (adopted !== value) Reflect.defineProperty(holder, key, { value: adopted });
 		}
 	}

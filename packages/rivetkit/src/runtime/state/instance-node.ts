@@ -8,7 +8,7 @@ export class InstanceNode extends ObjectNode {
 	override get(_target: object, key: PropertyKey, receiver: unknown): unknown {
 		const value: unknown = Reflect.get(this.raw, key, receiver);
 		if (typeof value !== "object" || value === null) {
-			return value === undefined ? this.identify(key) : value;
+			return value === undefined ? this.answer(key) : value;
 		}
 		return this.readObject(key, value);
 	}

@@ -1,7 +1,13 @@
-import { invalidType } from "./invalid-type.ts";
+import { ACCESSOR, FROZEN } from "./inspect-value.ts";
 import { rawOf } from "./node-of.ts";
 import type { StateTree } from "./state-tree.ts";
 import { type Segment, TrackedNode } from "./tracked-node.ts";
+
+/** Why a property under a symbol is refused. */
+export const SYMBOL_KEY = "properties under symbols cannot be stored";
+
+const READ_ONLY =
+	"an object cannot be put into state as a read-only, non-configurable property; assign it, then make it read-only";
 
 /**
  * A plain object.
@@ -24,16 +30,24 @@ export class ObjectNode<T extends object = object> extends TrackedNode<T> {
 	get(_target: T, key: PropertyKey, _receiver: unknown): unknown {
 		const value: unknown = (this.raw as Record<PropertyKey, unknown>)[key];
 		if (typeof value !== "object" || value === null) {
-			return value === undefined ? this.identify(key) : value;
+			return value === undefined ? this.answer(key) : value;
 		}
 		return this.readObject(key, value);
 	}
 
 	/** An own property's object as its proxy; inherited objects are no part of the tree. */
 	protected readObject(key: PropertyKey, value: object): unknown {
+		const known = this.tree.knownProxy(value, this, key);
+		if (known !== undefined) return known;
 		if (Object.hasOwn(this.raw, key)) return this.tree.wrap(value, this, key);
 		// Never hand out a prototype by this name: `c.state.players[name].x = 1` must not change it.
 		return key === "__proto__" ? undefined : value;
+	}
+
+	/** What a property answers that is not there. */
+	protected answer(key: PropertyKey): unknown {
+		// JSON.stringify reads the raw object: through the proxy it would take twenty times as long.
+		return key === "toJSON" ? toJson : this.identify(key);
 	}
 
 	set(_target: T, key: PropertyKey, value: unknown, receiver: unknown): boolean {
@@ -42,10 +56,16 @@ export class ObjectNode<T extends object = object> extends TrackedNode<T> {
 		return true;
 	}
 
+	/** Why nothing may be stored under a key, whatever it is; undefined when it may. */
+	protected reasonAgainst(key: PropertyKey, _value: unknown): string | undefined {
+		return typeof key === "symbol" ? SYMBOL_KEY : undefined;
+	}
+
 	/** Assigns an own property; throws like an assignment in strict mode. */
 	protected write(key: PropertyKey, value: unknown): void {
 		const attached = this.beginWrite();
-		if (attached && typeof key === "symbol") throw invalidType(this.path() + this.segment(key));
+		const reason = attached ? this.reasonAgainst(key, value) : undefined;
+		if (reason !== undefined) throw this.refusal(key, reason);
 		const next = this.admit(value, key, attached);
 		const raw = this.raw as Record<PropertyKey, unknown>;
 		if (Object.is(raw[key], next) && Object.hasOwn(raw, key)) return;
@@ -70,21 +90,32 @@ export class ObjectNode<T extends object = object> extends TrackedNode<T> {
 	defineProperty(target: T, key: PropertyKey, property: PropertyDescriptor): boolean {
 		const attached = this.beginWrite();
 		const isAccessor = property.get !== undefined || property.set !== undefined;
-		if (attached && (isAccessor || typeof key === "symbol")) {
-			throw invalidType(this.path() + this.segment(key));
+		if (attached) {
+			const reason = isAccessor ? ACCESSOR : this.reasonAgainst(key, property.value);
+			if (reason !== undefined) throw this.refusal(key, reason);
 		}
+		const before = Object.getOwnPropertyDescriptor(this.raw, key);
 		const next: PropertyDescriptor = { ...property };
 		if (Object.hasOwn(property, "value")) next.value = this.admit(property.value, key, attached);
-		const before = Object.getOwnPropertyDescriptor(this.raw, key);
+		if (before === undefined) next.configurable ??= true;
 		if (target !== this.raw && !Reflect.defineProperty(this.raw, key, next)) return false;
-		if (!isAccessor && !(property.configurable ?? before?.configurable ?? false)) {
-			next.value = this.wrap(Object.hasOwn(next, "value") ? next.value : before?.value, key);
-		}
+		const isPinned = property.configurable === false && !isAccessor;
+		if (isPinned) next.value = this.#pinned(key, next, before);
 		if (!Reflect.defineProperty(target, key, next)) return false;
 		if (!isSameStored(before, Object.getOwnPropertyDescriptor(this.raw, key))) {
 			this.changed(attached);
 		}
 		return true;
+	}
+
+	/** What a property holds that is made non-configurable: a proxy in place of an object. */
+	#pinned(key: PropertyKey, next: PropertyDescriptor, before?: PropertyDescriptor): unknown {
+		const hasValue = Object.hasOwn(next, "value");
+		const value: unknown = hasValue ? next.value : before?.value;
+		if (typeof value !== "object" || value === null) return value;
+		if (hasValue && !(next.writable ?? before?.writable ?? false)) throw new TypeError(READ_ONLY);
+		if (ArrayBuffer.isView(value)) throw new TypeError(FROZEN);
+		return this.wrap(value, key);
 	}
 
 	getOwnPropertyDescriptor(target: T, key: PropertyKey): PropertyDescriptor | undefined {
@@ -94,11 +125,12 @@ export class ObjectNode<T extends object = object> extends TrackedNode<T> {
 	}
 
 	preventExtensions(target: T): boolean {
-		for (const key of Reflect.ownKeys(target)) {
-			const held: unknown = Object.getOwnPropertyDescriptor(target, key)?.value;
-			if (typeof held === "object") {
-				Reflect.defineProperty(target, key, { value: this.wrap(held, key) });
-			}
+		const held = Object.entries(Object.getOwnPropertyDescriptors(target)).filter(
+			([, property]) => typeof property.value === "object",
+		);
+		if (held.some(([, { value }]) => ArrayBuffer.isView(value))) throw new TypeError(FROZEN);
+		for (const [key, property] of held) {
+			Reflect.defineProperty(target, key, { value: this.#pinned(key, {}, property) });
 		}
 		return Reflect.preventExtensions(target);
 	}
@@ -116,6 +148,10 @@ export class ObjectNode<T extends object = object> extends TrackedNode<T> {
 	protected renewStandIn(): void {
 		if (this.#standIn !== undefined) copyProperties(this.raw, this.#standIn);
 	}
+}
+
+function toJson(this: unknown): unknown {
+	return rawOf(this);
 }
 
 /** Defined, not assigned, so that no setter of a prototype runs. */

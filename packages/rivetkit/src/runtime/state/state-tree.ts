@@ -32,16 +32,12 @@ export class StateTree implements TrackedState {
 
 	replace(next: unknown): void {
 		this.options.beforeWrite?.();
-		let raw = next;
-		if (typeof next === "object" && next !== null) {
-			const inspection = inspectValue(next, { tree: this });
-			if (inspection.fault !== undefined) {
-				throw invalidType(this.options.rootPath + inspection.fault);
-			}
-			raw = inspection.adopt();
-		} else if (inspectPrimitive(next)) {
-			throw invalidType(this.options.rootPath);
+		const inspection = inspectValue(next, { tree: this });
+		if (inspection.fault !== undefined) {
+			const { path, reason } = inspection.fault;
+			throw invalidType(this.options.rootPath + path, reason);
 		}
+		const raw = inspection.adopt();
 		if (Object.is(raw, this.raw)) return;
 		this.#adoptRoot(raw);
 		this.options.onChange();
@@ -55,23 +51,25 @@ export class StateTree implements TrackedState {
 		const oldRoot = this.#rootNode;
 		if (oldRoot !== undefined && oldRoot.raw !== raw) {
 			// The old root may sit inside the new one; its proxy stays the same there.
-			this.#nodes ??= new WeakMap();
-			this.#nodes.set(oldRoot.raw, oldRoot);
+			this.register(oldRoot);
 			this.#rootNode = undefined;
 		}
 		this.raw = raw;
 		this.insertions++;
 	}
 
+	/** The proxy of an object that was just read at `at` of `parent`, if it has been read before. */
+	knownProxy(raw: object, parent: TrackedNode | undefined, at: unknown): object | undefined {
+		const node = this.#nodes?.get(raw);
+		if (node === undefined) return undefined;
+		node.parent = parent;
+		node.at = at;
+		return node.proxy;
+	}
+
 	/** The proxy of an object that was just read at `at` of `parent`. */
 	wrap(raw: object, parent: TrackedNode | undefined, at: unknown): object {
-		const known = this.#nodes?.get(raw);
-		if (known !== undefined) {
-			known.parent = parent;
-			known.at = at;
-			return known.proxy;
-		}
-		return this.#wrapNew(raw, parent, at);
+		return this.knownProxy(raw, parent, at) ?? this.#wrapNew(raw, parent, at);
 	}
 
 	#wrapNew(raw: object, parent: TrackedNode | undefined, at: unknown): object {
@@ -82,9 +80,23 @@ export class StateTree implements TrackedState {
 		if (node === undefined) return raw;
 		node.parent = parent;
 		node.at = at;
-		this.#nodes ??= new WeakMap();
-		this.#nodes.set(raw, node);
+		this.register(node);
 		return node.proxy;
+	}
+
+	/**
+	 * The proxy of an object that was just taken out. A new one is registered only when it is put in
+	 * again ({@link register}): most never are, and weak map entries cost the garbage collector most.
+	 */
+	wrapRemoved(raw: object): object {
+		const known = this.knownProxy(raw, undefined, undefined);
+		return known ?? createNode(this, raw)?.proxy ?? raw;
+	}
+
+	/** Makes `node` the one node of its object, unless there is one. */
+	register(node: TrackedNode): void {
+		this.#nodes ??= new WeakMap();
+		if (!this.#nodes.has(node.raw)) this.#nodes.set(node.raw, node);
 	}
 
 	/**
@@ -99,7 +111,10 @@ export class StateTree implements TrackedState {
 			node.detachedAt = this.insertions;
 			return false;
 		}
-		if (place !== "unknown") this.#nodeAt(place);
+		if (place !== "unknown" && place.parent !== undefined) {
+			node.parent = this.#nodeAt(place.parent);
+			node.at = place.at;
+		}
 		return true;
 	}
 
@@ -108,12 +123,4 @@ export class StateTree implements TrackedState {
 		if (place.parent === undefined) return nodeOf(this.value);
 		return nodeOf(this.wrap(place.raw, this.#nodeAt(place.parent), place.at));
 	}
-}
-
-function inspectPrimitive(value: unknown): boolean {
-	return (
-		typeof value === "function" ||
-		typeof value === "symbol" ||
-		(typeof value === "number" && !Number.isFinite(value))
-	);
 }

@@ -1,5 +1,5 @@
 import { inspectValue } from "./inspect-value.ts";
-import { invalidType } from "./invalid-type.ts";
+import { type Fault, invalidType } from "./invalid-type.ts";
 import { StateTree } from "./state-tree.ts";
 
 /** One tracked value tree. */
@@ -44,13 +44,10 @@ export function trackState(raw: unknown, options: TrackStateOptions): TrackedSta
 /** Throws `state.invalid_type` with the path of the first part of `value` that cannot be stored. */
 export function assertStorable(value: unknown, path: string): void {
 	const fault = findUnstorable(value);
-	if (fault !== undefined) throw invalidType(path + fault);
+	if (fault !== undefined) throw invalidType(path + fault.path, fault.reason);
 }
 
-/**
- * The path below `value` of its first part that cannot be stored (`""` is the value itself), for
- * example `.a.b[1].c`; undefined when all of it can.
- */
-export function findUnstorable(value: unknown): string | undefined {
-	return inspectValue({ value }).fault?.slice(".value".length);
+/** The first part of `value` that cannot be stored; undefined when all of it can. */
+export function findUnstorable(value: unknown): Fault | undefined {
+	return inspectValue(value).fault;
 }

@@ -1,4 +1,4 @@
-import { inspectValue } from "./inspect-value.ts";
+import { inspectValue, reasonAgainstPrimitive } from "./inspect-value.ts";
 import { invalidType } from "./invalid-type.ts";
 import { NODE, rawOf } from "./node-of.ts";
 import type { StateTree } from "./state-tree.ts";
@@ -83,25 +83,16 @@ export abstract class TrackedNode<T extends object = object> implements ProxyHan
 	 * `state.invalid_type` before anything is changed.
 	 */
 	protected admit(value: unknown, at: unknown, attached: boolean): unknown {
-		switch (typeof value) {
-			case "string":
-			case "boolean":
-			case "bigint":
-			case "undefined":
-				return value;
-			case "number":
-				if (Number.isFinite(value) || !attached) return value;
-				break;
-			case "object":
-				if (value === null) return value;
-				if (!attached) return rawOf(value);
-				return this.admitObject(value, at);
+		if (typeof value !== "object") {
+			const reason = attached ? reasonAgainstPrimitive(value) : undefined;
+			if (reason !== undefined) throw this.refusal(at, reason);
+			return value;
 		}
-		if (!attached) return value;
-		throw invalidType(this.path() + this.segment(at));
+		if (value === null) return null;
+		return attached ? this.#admitObject(value, at) : rawOf(value);
 	}
 
-	private admitObject(value: object, at: unknown): object {
+	#admitObject(value: object, at: unknown): unknown {
 		const ancestors: object[] = [];
 		for (let node: TrackedNode | undefined = this; node !== undefined; node = node.parent) {
 			ancestors.push(node.raw);
@@ -109,10 +100,15 @@ export abstract class TrackedNode<T extends object = object> implements ProxyHan
 		}
 		const inspection = inspectValue(value, { ancestors, tree: this.tree });
 		if (inspection.fault !== undefined) {
-			throw invalidType(this.path() + this.segment(at) + inspection.fault);
+			throw this.refusal(at, inspection.fault.reason, inspection.fault.path);
 		}
 		this.tree.insertions++;
 		return inspection.adopt();
+	}
+
+	/** The error for what was to be put at `at`, or at `below` inside of that. */
+	protected refusal(at: unknown, reason: string, below = ""): Error {
+		return invalidType(this.path() + this.segment(at) + below, reason);
 	}
 
 	/** A child as users see it: proxies for what can be changed, everything else as it is. */
@@ -124,7 +120,7 @@ export abstract class TrackedNode<T extends object = object> implements ProxyHan
 	/** What was just taken out of this node's object, as users see it. */
 	protected wrapRemoved(value: unknown): unknown {
 		if (typeof value !== "object" || value === null) return value;
-		return this.tree.wrap(value, undefined, undefined);
+		return this.tree.wrapRemoved(value);
 	}
 
 	/** Reports one change, after it is visible. */

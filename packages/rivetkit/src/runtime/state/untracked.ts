@@ -1,4 +1,8 @@
 import { nodeOf } from "./node-of.ts";
+import { valueKind } from "./value-kind.ts";
+
+/** More than any codec takes. */
+const LEVELS_MAX = 1_024;
 
 /**
  * `value` without proxies, for code that reads a lot (encoders): a proxy becomes its raw object, plain
@@ -13,8 +17,8 @@ function strip(value: unknown, open: Set<object>): unknown {
 	if (typeof value !== "object" || value === null) return value;
 	const node = nodeOf(value);
 	if (node !== undefined) return node.raw;
-	// A cycle is the encoder's to report.
-	if (open.has(value)) return value;
+	// Cycles and bottomless values are the encoder's to report.
+	if (open.has(value) || open.size > LEVELS_MAX) return value;
 	open.add(value);
 	const stripped = stripMembers(value, open);
 	open.delete(value);
@@ -45,8 +49,8 @@ function stripMembers(value: object, open: Set<object>): object {
 		const original = [...value];
 		return members.every((member, index) => member === original[index]) ? value : new Set(members);
 	}
-	const prototype: unknown = Object.getPrototypeOf(value);
-	if (prototype !== Object.prototype && prototype !== null) return value;
+	const kind = valueKind(value);
+	if (kind !== "object" && kind !== "instance") return value;
 	let copy: object | undefined;
 	for (const key of Object.keys(value)) {
 		const member: unknown = Reflect.get(value, key);

@@ -8,7 +8,8 @@
  * - `unstorable`: everything else, above all what keeps its content in internal slots, where no
  *   codec can reach it: promises, weak collections, iterators, boxed primitives, `URL`, `Request`.
  *   `ArrayBuffer` and `DataView` too: they would come back as `Uint8Array` after a restart, so code
- *   that works before it would fail after it.
+ *   that works before it would fail after it. And built-ins of another realm (`node:vm`), which the
+ *   codec would not recognise.
  */
 export type ValueKind =
 	| "object"
@@ -50,12 +51,13 @@ const STORED_TYPED_ARRAYS: ReadonlySet<unknown> = new Set([
 	"Float64Array",
 ]);
 
-// Built-in accessors read internal slots, so they tell real instances from look-alikes.
+// These read internal slots, which look-alikes do not have.
 const typedArrayPrototype: object = Object.getPrototypeOf(Uint8Array.prototype);
 const typedArrayName = getterOf(typedArrayPrototype, Symbol.toStringTag);
 const mapSize = getterOf(Map.prototype, "size");
 const setSize = getterOf(Set.prototype, "size");
-const regexpFlags = getterOf(RegExp.prototype, "source");
+const dateTime = Date.prototype.getTime as (this: unknown) => number;
+const regexpSource = getterOf(RegExp.prototype, "source");
 
 function getterOf(prototype: object, key: PropertyKey): (this: unknown) => unknown {
 	return Object.getOwnPropertyDescriptor(prototype, key)!.get!;
@@ -70,11 +72,11 @@ export function valueKind(value: object): ValueKind {
 	if (ArrayBuffer.isView(value)) {
 		return STORED_TYPED_ARRAYS.has(typedArrayName.call(value)) ? "bytes" : "unstorable";
 	}
-	if (isBranded(value, Map, "Map", mapSize)) return "map";
-	if (isBranded(value, Set, "Set", setSize)) return "set";
-	if (isBranded(value, Date, "Date", Date.prototype.getTime)) return "date";
-	if (isBranded(value, RegExp, "RegExp", regexpFlags)) return "regexp";
-	if (value instanceof Error || tagOf(value) === "Error") return "error";
+	if (value instanceof Map) return hasSlot(value, mapSize) ? "map" : "unstorable";
+	if (value instanceof Set) return hasSlot(value, setSize) ? "set" : "unstorable";
+	if (value instanceof Date) return hasSlot(value, dateTime) ? "date" : "unstorable";
+	if (value instanceof RegExp) return hasSlot(value, regexpSource) ? "regexp" : "unstorable";
+	if (value instanceof Error) return "error";
 	return tagOf(value) === "Object" || isTaggedByUser(value) ? "instance" : "unstorable";
 }
 
@@ -82,16 +84,10 @@ function tagOf(value: object): string {
 	return Object.prototype.toString.call(value).slice(8, -1);
 }
 
-/** True for real instances, also those of another realm; false for look-alikes by prototype. */
-function isBranded(
-	value: object,
-	builtIn: abstract new (...args: never) => object,
-	tag: string,
-	readSlot: (this: never) => unknown,
-): boolean {
-	if (!(value instanceof builtIn) && tagOf(value) !== tag) return false;
+/** Tells real instances from objects that only have the prototype. */
+function hasSlot(value: object, readSlot: (this: unknown) => unknown): boolean {
 	try {
-		(readSlot as (this: unknown) => unknown).call(value);
+		readSlot.call(value);
 		return true;
 	} catch {
 		return false;
