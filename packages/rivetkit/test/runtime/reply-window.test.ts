@@ -8,7 +8,9 @@ import {
 	ReplyWindow,
 } from "../../src/runtime/calls/reply-window.ts";
 import { replySequence } from "../../src/runtime/commit/storage-layout.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 
+const CLOCK = new FakeClock(0);
 const ok = (value: unknown): Reply => ({ ok: true, output: encodeCbor(value) });
 
 /** What a store would hold after the operations. */
@@ -103,7 +105,7 @@ describe("call log", () => {
 		const call = () =>
 			calls.once(
 				"id",
-				() => 0,
+				CLOCK,
 				(settle) => settles.push(settle),
 				(answer) => answers.push(answer),
 			);
@@ -124,7 +126,7 @@ describe("call log", () => {
 		for (let round = 0; round < 2; round++) {
 			calls.once(
 				"id",
-				() => 0,
+				CLOCK,
 				(settle) => settle({ ok: false, error }),
 				(answer) => answers.push(answer),
 			);

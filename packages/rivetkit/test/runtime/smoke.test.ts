@@ -27,7 +27,7 @@ it("counts over HTTP, over a connection and in process, and tells subscribers", 
 	expect(await response.json()).toEqual({ output: 2 });
 	for (const encoding of ["bare", "cbor", "json"] as const) {
 		await using client = runtime.client(encoding);
-		const handle = client.counter.getOrCreate(["a"]);
+		const handle = client.counter!.getOrCreate(["a"]);
 		const before = await handle.increment(0);
 		expect(await handle.increment(1)).toBe(before + 1);
 		const connection = handle.connect();
@@ -36,7 +36,7 @@ it("counts over HTTP, over a connection and in process, and tells subscribers", 
 		expect(await connection.increment(5)).toBe(before + 7);
 		expect(await told).toBe(before + 7);
 	}
-	const local = runtime.embedded.createClient() as never as ReturnType<typeof runtime.client>;
-	expect(await local.counter.getOrCreate(["a"]).increment(0)).toBe(2 + 3 * 7);
+	const local = runtime.localClient();
+	expect(await local.counter!.getOrCreate(["a"]).increment(0)).toBe(2 + 3 * 7);
 	await local.dispose();
 });

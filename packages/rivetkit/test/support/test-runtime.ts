@@ -1,7 +1,7 @@
 import { createMemoryStore, type ListeningServer, type Store } from "@rivetkit/engine";
 import { type Clock, systemClock, systemRandom } from "@rivetkit/protocol";
 import { erasedConfig } from "../../src/actor/erased.ts";
-import { type Embedded, startEmbedded } from "../../src/backends/embedded/embedded.ts";
+import { type Embedded, inProcessClient, startEmbedded } from "../../src/backends/embedded/embedded.ts";
 import { createClient } from "../../src/client/index.ts";
 import type { Logger } from "../../src/log/logger.ts";
 
@@ -15,9 +15,9 @@ export interface LogLine {
 export function recordingLogger(lines: LogLine[], bindings: object = {}): Logger {
 	const at =
 		(level: string) =>
-		(first: object | string, second?: string): void => {
+		(first: object | string, second?: unknown): void => {
 			const fields = typeof first === "string" ? bindings : { ...bindings, ...first };
-			const message = typeof first === "string" ? first : (second ?? "");
+			const message = typeof first === "string" ? first : String(second ?? "");
 			lines.push({ level, message, fields: fields as Record<string, unknown> });
 		};
 	return {
@@ -91,6 +91,18 @@ export class TestRuntime {
 	/** A client over HTTP and WebSockets. Dispose it, or it is left to the end of the process. */
 	client(encoding: "bare" | "cbor" | "json" = "bare") {
 		return createClient({ endpoint: this.url, encoding });
+	}
+
+	/** A client in this process, without a network. */
+	localClient() {
+		const { engine } = this.embedded;
+		const log = recordingLogger([]);
+		return inProcessClient(engine, null, {
+			clock: systemClock(),
+			random: systemRandom(),
+			log,
+			publicUrl: () => this.url,
+		});
 	}
 
 	/** The id of an actor that is created if need be, over the management API. */

@@ -1,8 +1,8 @@
 import { createEngine, type Engine, type EngineLimits, type Store } from "@rivetkit/engine";
 import type { Clock, Random, ServerMetadata } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
-import { ClientRaw } from "../../client/client.ts";
-import { clientProxy } from "../../client/proxy.ts";
+import { createClientOver } from "../../client/create-client.ts";
+import type { Client, UntypedRegistry } from "../../client/types/client.types.ts";
 import type { Logger } from "../../log/logger.ts";
 import { TurnScheduler } from "../../runtime/commit/turn-scheduler.ts";
 import { assertAllowed } from "../../runtime/context/permissions.ts";
@@ -39,8 +39,6 @@ export interface EmbeddedOptions {
 export interface Embedded {
 	readonly engine: Engine;
 	readonly host: RuntimeHost;
-	/** A client that is no actor, without a network. */
-	createClient(): ClientRaw;
 	/** Stops all actors, then closes the store. Idempotent. */
 	close(): Promise<void>;
 }
@@ -60,15 +58,6 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		...(options.dataDirectory === undefined ? undefined : { dataDirectory: options.dataDirectory }),
 		...(options.metadata ? { metadata: options.metadata } : undefined),
 	});
-	const client = (caller: CallingActor | null) =>
-		clientProxy(
-			new ClientRaw({
-				transport: new InProcessTransport(engine, caller, options.publicUrl),
-				clock,
-				random,
-				log,
-			}),
-		);
 	const services: HostServices = {
 		backend: new EmbeddedBackend(store),
 		clock,
@@ -78,7 +67,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		log,
 		limits: options.messageLimits,
 		exposeErrors: options.exposeErrors,
-		createClient: (owner) => client(callingActor(owner)),
+		createClient: (owner) => inProcessClient(engine, callingActor(owner), options),
 	};
 	const host = new RuntimeHost(services, definitions);
 	const actorNames = Object.fromEntries(
@@ -89,12 +78,21 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 	return {
 		engine,
 		host,
-		createClient: () => client(null),
 		close() {
 			closing ??= engine.close().finally(() => store.close());
 			return closing;
 		},
 	};
+}
+
+/** A client without a network. `caller` is null for one that is no actor. */
+export function inProcessClient<Registry = UntypedRegistry>(
+	engine: Engine | Promise<Engine>,
+	caller: CallingActor | null,
+	{ clock, random, log, publicUrl }: Pick<EmbeddedOptions, "clock" | "random" | "log" | "publicUrl">,
+): Client<Registry> {
+	const transport = new InProcessTransport(engine, caller, publicUrl);
+	return createClientOver<Registry>({ transport, clock, random, log });
 }
 
 function callingActor(owner: ActorInstance): CallingActor {

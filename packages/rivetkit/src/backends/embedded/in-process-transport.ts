@@ -46,12 +46,19 @@ export interface CallingActor {
  */
 export class InProcessTransport implements ClientTransport {
 	readonly encoding = ENCODING;
-	readonly #engine: Engine;
+	readonly #engine: Engine | Promise<Engine>;
 	readonly #caller: CallingActor | null;
 	readonly #publicUrl: () => string;
 
-	/** `caller` is null for the client of a registry or a test, which is no actor. */
-	constructor(engine: Engine, caller: CallingActor | null, publicUrl: () => string) {
+	/**
+	 * `caller` is null for the client of a registry or a test, which is no actor. An engine that is still
+	 * starting makes calls wait; when it fails to start they fail with its error.
+	 */
+	constructor(
+		engine: Engine | Promise<Engine>,
+		caller: CallingActor | null,
+		publicUrl: () => string,
+	) {
 		this.#engine = engine;
 		this.#caller = caller;
 		this.#publicUrl = publicUrl;
@@ -61,7 +68,7 @@ export class InProcessTransport implements ClientTransport {
 		signal?.throwIfAborted();
 		if (this.#isCaller(query)) this.#caller!.admitSelfCall();
 		if (query.kind === "found") return query.actorId;
-		const { actor } = await rethrown(this.#engine.resolve(engineQuery(query)));
+		const { actor } = await rethrown((await this.#engine).resolve(engineQuery(query)));
 		signal?.throwIfAborted();
 		return actor.actorId;
 	}
@@ -69,7 +76,7 @@ export class InProcessTransport implements ClientTransport {
 	async create(actor: NewActor, signal: AbortSignal | undefined): Promise<string> {
 		signal?.throwIfAborted();
 		const { actor: created } = await rethrown(
-			this.#engine.resolve({
+			(await this.#engine).resolve({
 				kind: "create",
 				name: actor.name,
 				key: actor.key,
@@ -110,7 +117,7 @@ export class InProcessTransport implements ClientTransport {
 		}
 		const url = `http://actor${gatewayPath(actorId, undefined, `/request${call.path}`)}`;
 		const init = { ...call.init, headers, ...(call.signal ? { signal: call.signal } : undefined) };
-		return this.#engine.fetch(new Request(url, init));
+		return (await this.#engine).fetch(new Request(url, init));
 	}
 
 	async openSocket(actorId: string, call: SocketCall): Promise<OpenedSocket> {
@@ -121,7 +128,7 @@ export class InProcessTransport implements ClientTransport {
 			extra: call.protocols,
 		});
 		const upgrade = { path: call.path, headers: new PlainHeaders({}), protocols };
-		const socket = this.#engine.connect(actorId, upgrade, SUBPROTOCOL_RIVET);
+		const socket = (await this.#engine).connect(actorId, upgrade, SUBPROTOCOL_RIVET);
 		return { socket, recognisesRepeats: true };
 	}
 
@@ -158,7 +165,7 @@ export class InProcessTransport implements ClientTransport {
 		if (call.params !== undefined)
 			headers[HEADER_CONN_PARAMS] = encodeConnParamsHeader(call.params);
 		const request = new LocalRequest(path, headers, body as Uint8Array, call.signal);
-		const answered = this.#engine.request(actorId, request);
+		const answered = (await this.#engine).request(actorId, request);
 		const response = await (call.signal ? raceAbort(answered, call.signal) : answered);
 		const bytes = bodyBytes(response);
 		if (response.status >= 200 && response.status < 300) return bytes;

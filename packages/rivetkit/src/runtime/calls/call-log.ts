@@ -1,4 +1,4 @@
-import { decodeCbor, encodeCbor, type WireError } from "@rivetkit/protocol";
+import { type Clock, decodeCbor, encodeCbor, type WireError } from "@rivetkit/protocol";
 import { type Reply, ReplyWindow } from "./reply-window.ts";
 
 /** How a call ended. Errors are in the form that goes over the wire, masked where they must be. */
@@ -28,7 +28,7 @@ export class CallLog {
 	}
 
 	/** `run` is called at most once per id and must settle once; `answer` is called once per caller. */
-	once(callId: string, nowMs: () => number, run: (settle: Settle) => void, answer: Settle): void {
+	once(callId: string, clock: Clock, run: (settle: Settle) => void, answer: Settle): void {
 		const known = this.#window?.get(callId);
 		if (known) {
 			answer(outcomeOf(known));
@@ -45,7 +45,7 @@ export class CallLog {
 			this.#running.delete(callId);
 			const [reply, told] = remember(outcome);
 			this.#window ??= new ReplyWindow();
-			this.#window.add(callId, reply, nowMs());
+			this.#window.add(callId, reply, clock.now());
 			for (const caller of waiting) caller(told);
 		});
 	}

@@ -112,19 +112,22 @@ export class Committer implements TurnJob {
 			return;
 		}
 		this.#inFlight = releases;
-		this.#source.commit(batch).then(this.#durable, this.#failed);
+		this.#source.commit(batch).then(
+			() => this.#durable(),
+			(error) => this.#failed(error),
+		);
 	}
 
-	#durable = (): void => {
+	#durable(): void {
 		const releases = this.#inFlight!;
 		this.#inFlight = null;
 		this.#source.committed();
 		// What the releases write belongs to the next batch; what they ask for finds nothing in flight.
 		runAll(releases, undefined);
 		this.#cutAgain();
-	};
+	}
 
-	#failed = (error: unknown): void => {
+	#failed(error: unknown): void {
 		const releases = this.#inFlight!;
 		this.#inFlight = null;
 		const open = this.#open;
@@ -134,7 +137,7 @@ export class Committer implements TurnJob {
 		this.#source.rollBack(error);
 		runAll(releases, error);
 		if (open) runAll(open, error);
-	};
+	}
 
 	#cutAgain(): void {
 		if (!this.#cutWanted) return;

@@ -1,4 +1,5 @@
 import type { ActorInstance } from "../instance/instance.ts";
+import { SparseSet } from "../instance/sparse-set.ts";
 import { withTimeout } from "../lifecycle/with-timeout.ts";
 import { CLOSE_FINAL, truncateCloseReason } from "./close-codes.ts";
 import type { Connection, ConnectionView } from "./connection.ts";
@@ -9,19 +10,19 @@ import type { Connection, ConnectionView } from "./connection.ts";
  */
 export class ConnectionTable {
 	readonly #instance: ActorInstance;
-	readonly #open = new Map<string, Connection>();
+	#open: Map<string, Connection> | null = null;
 	/** Who hears which event; kept beside the connections' own sets so that a broadcast is one lookup. */
-	readonly #subscribers = new Map<string, Set<Connection>>();
+	#subscribers: Map<string, Set<Connection>> | null = null;
 	#views: ReadonlyMap<string, ConnectionView> | null = null;
 	/** `onDisconnect` hooks that still run. */
-	readonly #closing = new Set<Promise<void>>();
+	readonly #closing = new SparseSet<Promise<void>>();
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
 	}
 
 	get size(): number {
-		return this.#open.size;
+		return this.#open?.size ?? 0;
 	}
 
 	get disconnecting(): number {
@@ -29,12 +30,12 @@ export class ConnectionTable {
 	}
 
 	all(): Iterable<Connection> {
-		return this.#open.values();
+		return this.#open?.values() ?? [];
 	}
 
 	/** `c.conns`: a live, read-only map of what users may see. */
 	get views(): ReadonlyMap<string, ConnectionView> {
-		this.#views ??= new LiveViews(this.#open);
+		this.#views ??= new LiveViews(() => this.#open ?? NONE);
 		return this.#views;
 	}
 
@@ -101,12 +102,14 @@ export class ConnectionTable {
 	#accept(connection: Connection): void {
 		this.#instance.assertAcceptsWork();
 		connection.phase = "open";
+		this.#open ??= new Map();
 		this.#open.set(connection.id, connection);
 	}
 
 	subscribe(connection: Connection, event: string): void {
 		if (connection.phase !== "open") return;
 		connection.subscriptions.add(event);
+		this.#subscribers ??= new Map();
 		let subscribers = this.#subscribers.get(event);
 		if (!subscribers) {
 			subscribers = new Set();
@@ -123,14 +126,15 @@ export class ConnectionTable {
 
 	/** Connections subscribed to `event`; undefined when there is none. */
 	subscribers(event: string): ReadonlySet<Connection> | undefined {
-		return this.#subscribers.get(event);
+		return this.#subscribers?.get(event);
 	}
 
 	/** Takes the connection out and runs `onDisconnect`. Does nothing when it is not open. */
 	close(connection: Connection): void | Promise<void> {
 		if (connection.phase !== "open") return;
 		connection.phase = "closed";
-		this.#open.delete(connection.id);
+		this.#open?.delete(connection.id);
+		if (this.#open?.size === 0) this.#open = null;
 		if (connection.hasSubscriptions) {
 			for (const event of connection.subscriptions) this.#removeSubscriber(connection, event);
 		}
@@ -169,7 +173,7 @@ export class ConnectionTable {
 
 	/** Closes every transport with `code`; resolves when all `onDisconnect` hooks are done. */
 	async closeAll(code: number, reason: string): Promise<void> {
-		for (const connection of [...this.#open.values()]) {
+		for (const connection of [...this.all()]) {
 			const { closeTransport } = connection;
 			void this.close(connection);
 			closeTransport?.(code, reason);
@@ -178,38 +182,40 @@ export class ConnectionTable {
 	}
 
 	#removeSubscriber(connection: Connection, event: string): void {
-		const subscribers = this.#subscribers.get(event);
+		const subscribers = this.#subscribers?.get(event);
 		if (!subscribers) return;
 		subscribers.delete(connection);
-		if (subscribers.size === 0) this.#subscribers.delete(event);
+		if (subscribers.size === 0) this.#subscribers?.delete(event);
 	}
 }
 
+const NONE: ReadonlyMap<string, Connection> = new Map();
+
 /** A `Map` of views over the map of connections, without keeping a second map in step. */
 class LiveViews implements ReadonlyMap<string, ConnectionView> {
-	readonly #open: ReadonlyMap<string, Connection>;
+	readonly #open: () => ReadonlyMap<string, Connection>;
 	readonly [Symbol.toStringTag] = "Map";
 
-	constructor(open: ReadonlyMap<string, Connection>) {
+	constructor(open: () => ReadonlyMap<string, Connection>) {
 		this.#open = open;
 	}
 	get size(): number {
-		return this.#open.size;
+		return this.#open().size;
 	}
 	get(id: string): ConnectionView | undefined {
-		return this.#open.get(id)?.view;
+		return this.#open().get(id)?.view;
 	}
 	has(id: string): boolean {
-		return this.#open.has(id);
+		return this.#open().has(id);
 	}
 	*entries(): MapIterator<[string, ConnectionView]> {
-		for (const [id, connection] of this.#open) yield [id, connection.view];
+		for (const [id, connection] of this.#open()) yield [id, connection.view];
 	}
 	keys(): MapIterator<string> {
-		return this.#open.keys() as MapIterator<string>;
+		return this.#open().keys() as MapIterator<string>;
 	}
 	*values(): MapIterator<ConnectionView> {
-		for (const connection of this.#open.values()) yield connection.view;
+		for (const connection of this.#open().values()) yield connection.view;
 	}
 	[Symbol.iterator](): MapIterator<[string, ConnectionView]> {
 		return this.entries();
@@ -218,6 +224,6 @@ class LiveViews implements ReadonlyMap<string, ConnectionView> {
 		fn: (value: ConnectionView, key: string, map: ReadonlyMap<string, ConnectionView>) => void,
 		thisArg?: unknown,
 	): void {
-		for (const [id, connection] of this.#open) fn.call(thisArg, connection.view, id, this);
+		for (const [id, connection] of this.#open()) fn.call(thisArg, connection.view, id, this);
 	}
 }

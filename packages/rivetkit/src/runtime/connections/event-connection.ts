@@ -176,7 +176,7 @@ export class EventConnection implements ActorSocketHandler {
 			this.#answer(id, outcome, name);
 		};
 		if (this.#session === null) run(answer);
-		else instance.calls.once(`${this.#session}:${id}`, instance.now, run, answer);
+		else instance.calls.once(`${this.#session}:${id}`, instance.services.clock, run, answer);
 		inline = false;
 	}
 

@@ -21,6 +21,7 @@ import type { HostServices, InProcessClient } from "../host/services.ts";
 import { hasEnded, isStarting, isStopping, type Phase, step } from "../lifecycle/lifecycle.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { describeError } from "./describe-error.ts";
+import { SparseSet } from "./sparse-set.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { WorkLedger } from "./work-ledger.ts";
 
@@ -35,9 +36,9 @@ export class ActorInstance implements CommitSource {
 	readonly committer: Committer;
 	readonly state: StateKeeper;
 	readonly work = new WorkLedger();
-	readonly runningCalls = new Set<ActionCall>();
+	readonly runningCalls = new SparseSet<ActionCall>();
 	/** Promises that stopping waits for. */
-	readonly background = new Set<Promise<unknown>>();
+	readonly background = new SparseSet<Promise<unknown>>();
 	vars: unknown = undefined;
 	/** Whether the synchronous part of a call is on the stack; it asks for its commit when it ends. */
 	inCall = false;
@@ -111,7 +112,9 @@ export class ActorInstance implements CommitSource {
 		return this.#log;
 	}
 
-	readonly now = (): number => this.services.clock.now();
+	now(): number {
+		return this.services.clock.now();
+	}
 
 	// Lifecycle
 

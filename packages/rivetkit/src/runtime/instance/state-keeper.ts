@@ -8,7 +8,7 @@ import type { ActorInstance } from "./instance.ts";
  * An actor's state between memory and disk: a flag while user code runs, one encoding per commit, and
  * the bytes committed last, to skip commits that change nothing and to go back to when one fails.
  */
-export class StateKeeper {
+export class StateKeeper implements TrackStateOptions {
 	readonly #instance: ActorInstance;
 	#tracked: TrackedState | null = null;
 	#changed = false;
@@ -21,6 +21,11 @@ export class StateKeeper {
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
+	}
+
+	/** How paths in errors begin. */
+	get rootPath(): string {
+		return "state";
 	}
 
 	get value(): unknown {
@@ -74,16 +79,16 @@ export class StateKeeper {
 	}
 
 	#adopt(raw: unknown): void {
-		this.#tracked = trackState(raw, {
-			rootPath: "state",
-			onChange: this.#onChange,
-			beforeWrite: this.#beforeWrite,
-		});
+		this.#tracked = trackState(raw, this);
 	}
 
-	#beforeWrite = (): void => this.#instance.assertWritable();
+	/** For the tracked tree only. */
+	beforeWrite(): void {
+		this.#instance.assertWritable();
+	}
 
-	#onChange = (): void => {
+	/** For the tracked tree only. */
+	onChange(): void {
 		const instance = this.#instance;
 		this.#changed = true;
 		instance.committer.markDirty();
@@ -92,7 +97,7 @@ export class StateKeeper {
 		if (instance.config.onStateChange && instance.isReady && !this.#inStateChange) {
 			this.#callOnStateChange(instance.config.onStateChange);
 		}
-	};
+	}
 
 	#callOnStateChange(onStateChange: (c: unknown, newState: unknown) => unknown): void {
 		this.#inStateChange = true;

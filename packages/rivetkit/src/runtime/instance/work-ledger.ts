@@ -1,45 +1,45 @@
+const KINDS = [
+	"action",
+	"request",
+	"guard",
+	"onDisconnect",
+	"socketListener",
+	"keepAwake",
+] as const;
+
+export type WorkKind = (typeof KINDS)[number];
+
 /**
  * What an instance is busy with. One ledger answers both "may it stop now?" and, later, "why is it
  * awake?".
  */
-export type WorkKind =
-	| "action"
-	| "request"
-	| "guard"
-	| "onDisconnect"
-	| "socketListener"
-	| "keepAwake";
-
 export class WorkLedger {
-	readonly #counts: Record<WorkKind, number> = {
-		action: 0,
-		request: 0,
-		guard: 0,
-		onDisconnect: 0,
-		socketListener: 0,
-		keepAwake: 0,
-	};
-	#total = 0;
+	// Plain counters: an idle actor has to be small, and a busy one must not allocate here.
+	action = 0;
+	request = 0;
+	guard = 0;
+	onDisconnect = 0;
+	socketListener = 0;
+	keepAwake = 0;
+	total = 0;
 	#whenIdle: (() => void)[] | null = null;
-
-	get total(): number {
-		return this.#total;
-	}
 
 	/** What is in progress, for the log and the inspector. */
 	summary(): Partial<Record<WorkKind, number>> {
-		return Object.fromEntries(Object.entries(this.#counts).filter(([, count]) => count > 0));
+		return Object.fromEntries(
+			KINDS.map((kind) => [kind, this[kind]] as const).filter(([, count]) => count > 0),
+		);
 	}
 
 	begin(kind: WorkKind): WorkKind {
-		this.#counts[kind]++;
-		this.#total++;
+		this[kind]++;
+		this.total++;
 		return kind;
 	}
 
 	end(kind: WorkKind): void {
-		this.#counts[kind]--;
-		if (--this.#total > 0) return;
+		this[kind]--;
+		if (--this.total > 0) return;
 		const waiting = this.#whenIdle;
 		this.#whenIdle = null;
 		if (waiting) for (const resolve of waiting) resolve();
@@ -47,7 +47,7 @@ export class WorkLedger {
 
 	/** Resolves when nothing is in progress. */
 	idle(): Promise<void> {
-		if (this.#total === 0) return Promise.resolve();
+		if (this.total === 0) return Promise.resolve();
 		return new Promise((resolve) => {
 			this.#whenIdle ??= [];
 			this.#whenIdle.push(resolve);

@@ -48,7 +48,7 @@ export async function handleAction(
 		};
 		const callId = request.headers.get(HEADER_CALL_ID);
 		if (callId === null) run(answer);
-		else instance.calls.once(callId, instance.now, run, answer);
+		else instance.calls.once(callId, instance.services.clock, run, answer);
 	});
 }
 

@@ -1,0 +1,135 @@
+import type { ListeningServer } from "@rivetkit/engine";
+import { systemClock, systemRandom } from "@rivetkit/protocol";
+import { type Embedded, inProcessClient, startEmbedded } from "../backends/embedded/embedded.ts";
+import { openStoreFor } from "../backends/embedded/open-store.ts";
+import type { Client } from "../client/types/client.types.ts";
+import type { Logger } from "../log/logger.ts";
+import type { RuntimeHost } from "../runtime/host/runtime-host.ts";
+import { VERSION } from "../utils/version.ts";
+import { printBanner } from "./banner.ts";
+import type { RegistryConfig } from "./config/registry-config.ts";
+import { definitionsOf } from "./definitions.ts";
+import { type Guarded, guardProcess } from "./process-guard.ts";
+import { serverMetadata } from "./server-metadata.ts";
+
+/**
+ * The actors of one registry in this process, on the embedded engine: opens the store, starts engine and
+ * host, and (when asked to) listens on an address of its own.
+ */
+export class LocalRuntime implements Guarded {
+	readonly config: RegistryConfig;
+	readonly #log: Logger;
+	readonly #embedded: Promise<Embedded>;
+	#host: RuntimeHost | null = null;
+	#dataDirectory: string | null = null;
+	#server: ListeningServer | null = null;
+	#listening: Promise<ListeningServer> | null = null;
+	#unguard: (() => void) | null = null;
+	#closed: Promise<void> | null = null;
+
+	constructor(config: RegistryConfig, log: Logger) {
+		this.config = config;
+		this.#log = log;
+		this.#embedded = this.#start();
+		// Whoever uses the runtime gets the error; nobody using it must not end the process.
+		this.#embedded.catch(() => {});
+		if (config.handleSignals) this.#unguard = guardProcess(this);
+	}
+
+	async #start(): Promise<Embedded> {
+		const config = this.config;
+		const { store, dataDirectory } = await openStoreFor(config);
+		this.#dataDirectory = dataDirectory;
+		const embedded = startEmbedded({
+			store,
+			definitions: definitionsOf(config.use),
+			clock: systemClock(),
+			random: systemRandom(),
+			log: this.#log,
+			messageLimits: config,
+			version: VERSION,
+			namespace: config.namespace,
+			...(config.token === undefined ? undefined : { token: config.token }),
+			...(dataDirectory === null ? undefined : { dataDirectory }),
+			metadata: () => serverMetadata(config, this.localUrl),
+			exposeErrors,
+			publicUrl: () => this.localUrl ?? this.#plannedUrl(),
+		});
+		this.#host = embedded.host;
+		return embedded;
+	}
+
+	/** Where this process listens, with base path; null while it does not. */
+	get localUrl(): string | null {
+		return this.#server?.url ?? null;
+	}
+
+	/** Listens on the configured address. Idempotent. Rejects with a `PortTakenError`. */
+	listen(): Promise<ListeningServer> {
+		this.#listening ??= this.#listen();
+		return this.#listening;
+	}
+
+	async #listen(): Promise<ListeningServer> {
+		const { engine } = await this.#embedded;
+		const { managerHost, managerPort, managerBasePath } = this.config;
+		this.#server = await engine.listen({
+			...(managerHost === undefined ? undefined : { host: managerHost }),
+			port: managerPort,
+			basePath: managerBasePath,
+			portSetting: "setup({ managerPort })",
+		});
+		if (!this.config.noWelcome) printBanner(this.config, this.#server.url, this.#dataDirectory);
+		return this.#server;
+	}
+
+	async fetch(request: Request, basePath: string): Promise<Response> {
+		const { engine } = await this.#embedded;
+		return engine.fetch(request, { basePath });
+	}
+
+	/** A client without a network; its first calls wait for the start. */
+	client<R>(): Client<R> {
+		const engine = this.#embedded.then((embedded) => embedded.engine);
+		// Calls report a failed start; a client that is never used does not.
+		engine.catch(() => {});
+		return inProcessClient<R>(engine, null, {
+			clock: systemClock(),
+			random: systemRandom(),
+			log: this.#log,
+			publicUrl: () => this.localUrl ?? this.#plannedUrl(),
+		});
+	}
+
+	async flush(): Promise<void> {
+		const { host } = await this.#embedded;
+		await host.flush();
+	}
+
+	unsaved(): string[] {
+		return this.#host?.unsaved ?? [];
+	}
+
+	shutdown(): Promise<void> {
+		this.#closed ??= this.#embedded
+			.then(
+				(embedded) => embedded.close(),
+				// It never started: there is nothing to stop, and its error has been reported.
+				() => {},
+			)
+			.finally(() => this.#unguard?.());
+		return this.#closed;
+	}
+
+	#plannedUrl(): string {
+		const { managerPort, managerBasePath } = this.config;
+		const base = managerBasePath === "/" ? "" : managerBasePath;
+		return `http://127.0.0.1:${managerPort}${base}`;
+	}
+}
+
+/** Contract: protocol 6.1; asked per error. */
+export function exposeErrors(): boolean {
+	const { NODE_ENV, RIVET_EXPOSE_ERRORS } = process.env;
+	return NODE_ENV === "development" || RIVET_EXPOSE_ERRORS === "1";
+}

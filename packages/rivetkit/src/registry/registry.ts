@@ -1,0 +1,141 @@
+import { catalogueError } from "@rivetkit/protocol";
+import type { Client } from "../client/types/client.types.ts";
+import { getLogger } from "../log/base-logger.ts";
+import {
+	parseRegistryConfig,
+	type RegistryActors,
+	type RegistryConfig,
+	type RegistryConfigInput,
+} from "./config/registry-config.ts";
+import { LocalRuntime } from "./local-runtime.ts";
+
+/** What {@link Registry.serve} returns: the fetch-style default export of Bun, Deno and workers. */
+export interface ServerlessHandler {
+	fetch(request: Request): Promise<Response>;
+}
+
+/** How long {@link Registry.shutdown} waits by default (ms; contract: lifecycle W-SHUT-1). */
+export const SHUTDOWN_TIMEOUT_MS = 30_000;
+
+/**
+ * The actors of an application, and the ways to run them. Made by `setup()`. On the tick after, unless
+ * `NODE_ENV` is `test`, it starts by itself and (in development) listens on `managerPort`.
+ */
+export class Registry<A extends RegistryActors = RegistryActors> {
+	/** The input of `setup()`. Changes before the start count and are checked again then. */
+	readonly config: RegistryConfigInput<A>;
+	#runtime: LocalRuntime | null = null;
+	#shutDown = false;
+
+	/** Throws a `ZodError` with `issues` when the configuration is invalid (contract: api 14.2). */
+	constructor(config: RegistryConfigInput<A>) {
+		this.config = config;
+		this.parseConfig();
+		if (process.env.NODE_ENV !== "test") setImmediate(() => this.#autoStart());
+	}
+
+	/** The validated configuration: defaults and environment applied. */
+	parseConfig(): RegistryConfig {
+		return parseRegistryConfig(this.config, process.env);
+	}
+
+	/** A fetch-style server below `serverless.basePath`: the default export of Bun and Deno. */
+	serve(): ServerlessHandler {
+		this.#start();
+		return { fetch: (request) => this.handler(request) };
+	}
+
+	/**
+	 * Answers one request below `serverless.basePath`: the whole local HTTP API (ruling 7). WebSockets go
+	 * to the address that `/metadata` names.
+	 */
+	handler(request: Request): Promise<Response> {
+		const runtime = this.#start();
+		return runtime.fetch(request, runtime.config.serverless.basePath);
+	}
+
+	/** Runs the actors in this process and listens on `managerPort`. Idempotent. */
+	startRunner(): void {
+		this.#listen(this.#start());
+	}
+
+	/**
+	 * Runs the actors in this process, listens, and returns a client without a network and the handler.
+	 * Idempotent.
+	 */
+	start(): { client: Client<Registry<A>>; fetch: (request: Request) => Promise<Response> } {
+		const runtime = this.#start();
+		this.#listen(runtime);
+		return { client: runtime.client<Registry<A>>(), fetch: (request) => this.handler(request) };
+	}
+
+	/**
+	 * Listens on the configured address and resolves with its URL. Rejects, with the ways out, when the
+	 * port is taken or the data directory cannot be used.
+	 */
+	async listen(): Promise<{ readonly url: string; readonly port: number }> {
+		return this.#start().listen();
+	}
+
+	/**
+	 * Stops listening, lets every actor finish and sleep, and closes the store. Idempotent. Rejects when
+	 * it takes longer than `timeout` ms (default 30,000).
+	 */
+	async shutdown(options: { timeout?: number } = {}): Promise<void> {
+		this.#shutDown = true;
+		const runtime = this.#runtime;
+		if (!runtime) return;
+		const limitMs = options.timeout ?? SHUTDOWN_TIMEOUT_MS;
+		let timer: ReturnType<typeof setTimeout> | undefined;
+		const expired = new Promise<never>((_resolve, reject) => {
+			const message = `Shutdown did not finish within ${limitMs} ms; not saved: ${runtime.unsaved().join(", ") || "nothing"}`;
+			timer = setTimeout(() => reject(new Error(message)), limitMs);
+		});
+		try {
+			await Promise.race([runtime.shutdown(), expired]);
+		} finally {
+			clearTimeout(timer);
+		}
+	}
+
+	#start(): LocalRuntime {
+		if (this.#shutDown)
+			throw catalogueError("actor.internal_error", { message: "The registry was shut down" });
+		if (!this.#runtime) {
+			const config = this.parseConfig();
+			if (config.endpoint !== undefined) {
+				throw catalogueError("feature.not_implemented", {
+					feature: `Running actors behind a remote engine (endpoint ${config.endpoint})`,
+				});
+			}
+			this.#runtime = new LocalRuntime(config, getLogger("registry"));
+		}
+		return this.#runtime;
+	}
+
+	#autoStart(): void {
+		if (this.#shutDown) return;
+		const config = this.parseConfig();
+		// Nothing is served in production unless asked for (contract: api 14.1, serveManager).
+		if (config.endpoint !== undefined || !config.serveManager) return;
+		this.#listen(this.#start());
+	}
+
+	/** Nobody waits for this promise: what goes wrong is told in words, and in the exit code. */
+	#listen(runtime: LocalRuntime): void {
+		runtime.listen().catch((error: unknown) => {
+			process.exitCode = 1;
+			console.error(error instanceof Error ? `${error.name}: ${error.message}` : error);
+		});
+	}
+}
+
+/**
+ * Puts actors together under their names. Throws a `ZodError` for an invalid configuration.
+ *
+ * @example
+ * export const registry = setup({ use: { counter } });
+ */
+export function setup<A extends RegistryActors>(config: RegistryConfigInput<A>): Registry<A> {
+	return new Registry(config);
+}

@@ -1,0 +1,23 @@
+import type { ServerMetadata } from "@rivetkit/protocol";
+import type { RegistryConfig } from "./config/registry-config.ts";
+
+/**
+ * What `/metadata` says beside the engine's own part (contract: protocol 5.1). The public endpoint wins;
+ * without one, clients are pointed at the address this process listens on, base path included (Q23).
+ */
+export function serverMetadata(
+	config: RegistryConfig,
+	localUrl: string | null,
+): Partial<ServerMetadata> {
+	const { publicEndpoint, publicNamespace, publicToken } = config.serverless;
+	const runner = { kind: { normal: {} }, version: config.runner.version } as const;
+	if (publicEndpoint !== undefined) {
+		return {
+			runner,
+			clientEndpoint: publicEndpoint,
+			...(publicNamespace === undefined ? undefined : { clientNamespace: publicNamespace }),
+			...(publicToken === undefined ? undefined : { clientToken: publicToken }),
+		};
+	}
+	return localUrl === null ? { runner } : { runner, clientEndpoint: localUrl };
+}

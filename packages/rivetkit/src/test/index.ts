@@ -1,0 +1,1 @@
+export { type SetupTestResult, setupTest, type TestContext } from "./setup-test.ts";

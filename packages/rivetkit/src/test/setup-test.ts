@@ -1,0 +1,60 @@
+import { createMemoryStore } from "@rivetkit/engine";
+import { systemClock, systemRandom } from "@rivetkit/protocol";
+import { startEmbedded } from "../backends/embedded/embedded.ts";
+import { createClient } from "../client/create-client.ts";
+import type { Client } from "../client/types/client.types.ts";
+import { getLogger } from "../log/base-logger.ts";
+import { definitionsOf } from "../registry/definitions.ts";
+import type { Registry } from "../registry/registry.ts";
+import { VERSION } from "../utils/version.ts";
+
+/** The inspector token of a test server (contract: api 18). */
+export const TEST_INSPECTOR_TOKEN = "token";
+
+/** What `setupTest` needs of a test framework: Vitest's test context has it. */
+export interface TestContext {
+	onTestFinished(cleanUp: () => Promise<void> | void): void;
+}
+
+export interface SetupTestResult<R> {
+	/** A typed client over HTTP and WebSockets. */
+	readonly client: Client<R>;
+	/** `http://127.0.0.1:<port>` of this test's own server. */
+	readonly endpoint: string;
+}
+
+/**
+ * Runs the registry's actors for one test: a server on a free loopback port with an empty store in
+ * memory. Tests do not see each other's actors, and the registry is left as it is. When the test is
+ * finished the client is disposed, every actor stopped, and the server closed.
+ *
+ * Time is the process's: with `vi.useFakeTimers({ toFake: ["setTimeout", "Date"] })` the actors' clock
+ * moves with `vi.advanceTimersByTimeAsync`.
+ */
+export async function setupTest<R extends Registry>(
+	context: TestContext,
+	registry: R,
+): Promise<SetupTestResult<R>> {
+	const config = registry.parseConfig();
+	let endpoint = "";
+	const embedded = startEmbedded({
+		store: createMemoryStore(),
+		definitions: definitionsOf(config.use),
+		clock: systemClock(),
+		random: systemRandom(),
+		log: getLogger("test"),
+		messageLimits: config,
+		version: VERSION,
+		namespace: config.namespace,
+		exposeErrors: () => process.env.RIVET_EXPOSE_ERRORS === "1",
+		publicUrl: () => endpoint,
+	});
+	const server = await embedded.engine.listen({ port: 0 });
+	endpoint = server.url;
+	const client = createClient<R>({ endpoint });
+	context.onTestFinished(async () => {
+		await client.dispose();
+		await embedded.close();
+	});
+	return { client, endpoint };
+}
