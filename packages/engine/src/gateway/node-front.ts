@@ -159,12 +159,13 @@ export class NodeFront {
 			discardBody(answer);
 			return;
 		}
-		writeResponse(request, answer, (error) =>
+		writeResponse(request, answer, (error) => {
 			this.#options.logger.error(
 				{ err: error, method: request.method, path: request.path },
 				"an answer could not be sent",
-			),
-		);
+			);
+			return this.#options.errors.response(error, request);
+		});
 		if (this.#closing && this.#waiting.size === 0) {
 			this.#idle?.();
 		}

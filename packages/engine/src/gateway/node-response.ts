@@ -14,13 +14,13 @@ function isBodiless(status: number): boolean {
 }
 
 /**
- * Sends an actor's answer. Never throws: an answer that cannot be sent (an invalid header, a broken
- * stream) cuts the connection after it was reported to `onFailure`.
+ * Sends an actor's answer. Never throws: one that cannot be sent (an invalid header) is replaced by what
+ * `onFailure` makes of the error, and one that breaks off (a failing stream) cuts the connection.
  */
 export function writeResponse(
 	request: NodeRequest,
 	answer: ActorResponse,
-	onFailure: (error: unknown) => void,
+	onFailure: (error: unknown) => ActorResponse,
 ): void {
 	const { response } = request;
 	if (response.destroyed) {
@@ -63,9 +63,13 @@ export function writeResponse(
 			response.end(body);
 		}
 	} catch (error) {
-		onFailure(error);
 		discardBody(answer);
-		response.destroy();
+		const instead = onFailure(error);
+		if (response.headersSent || instead === answer) {
+			response.destroy();
+		} else {
+			writeResponse(request, instead, () => instead);
+		}
 	}
 }
 
@@ -115,6 +119,8 @@ async function pump(request: NodeRequest, body: ReadableStream<Uint8Array>): Pro
 			}
 		});
 	});
+	// The copying below fails with the same error first; this is only awaited when it did not.
+	cancelled.catch(() => {});
 	response.on("drain", () => wake?.());
 	while (!gone) {
 		const next = await reader.read();
