@@ -1,0 +1,21 @@
+/** What an aborted operation rejects with: the signal's reason (contract: api 15.6). */
+export function abortReason(signal: AbortSignal): unknown {
+	return signal.reason ?? new DOMException("This operation was aborted", "AbortError");
+}
+
+/** One signal for several, or `undefined` when there is none. */
+export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
+	const given = signals.filter((signal) => signal !== undefined);
+	return given.length > 1 ? AbortSignal.any(given) : given[0];
+}
+
+/** Rejects with the signal's reason as soon as it fires; the work itself goes on unobserved. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+	if (!signal) return work;
+	return new Promise<T>((resolve, reject) => {
+		const onAbort = () => reject(abortReason(signal));
+		if (signal.aborted) onAbort();
+		else signal.addEventListener("abort", onAbort, { once: true });
+		work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+	});
+}

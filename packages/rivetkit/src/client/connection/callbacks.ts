@@ -1,0 +1,32 @@
+/** Callbacks of one kind. One that throws is reported and does not keep the others from running. */
+export class Callbacks<Args extends readonly unknown[]> {
+	readonly #registered = new Set<{ readonly callback: (...args: Args) => void }>();
+	readonly #failed: (error: unknown) => void;
+
+	constructor(failed: (error: unknown) => void) {
+		this.#failed = failed;
+	}
+
+	get size(): number {
+		return this.#registered.size;
+	}
+
+	/** The same function added twice is called twice. Returns how to take it out again. */
+	add(callback: (...args: Args) => void): () => void {
+		const registration = { callback };
+		this.#registered.add(registration);
+		return () => {
+			this.#registered.delete(registration);
+		};
+	}
+
+	call(...args: Args): void {
+		for (const { callback } of [...this.#registered]) {
+			try {
+				callback(...args);
+			} catch (error) {
+				this.#failed(error);
+			}
+		}
+	}
+}

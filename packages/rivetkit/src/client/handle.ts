@@ -1,0 +1,161 @@
+import { abortReason, anySignal, untilAborted } from "./abort.ts";
+import { ActorConnRaw } from "./connection/connection.ts";
+import type { ClientEnvironment } from "./environment.ts";
+import { asActorError, asClientError } from "./errors.ts";
+import { connectionParams, type ParamsSource } from "./params.ts";
+import { connectionProxy } from "./proxy.ts";
+import type { QueueSendOptions, QueueSendResult } from "./queue-send.ts";
+import { rawHttpCall, rawSocketPath } from "./raw-request.ts";
+import type { ActorQuery } from "./transport/transport.ts";
+
+/** What all handles of a client share. */
+export interface HandleOwner {
+	readonly environment: ClientEnvironment;
+	/** Connections to close when the client is disposed. */
+	readonly connections: Set<ActorConnRaw>;
+}
+
+/** What a handle was made with besides its query. */
+export interface HandleOptions extends ParamsSource {
+	/** Aborts look-ups, actions, and connections of the handle. */
+	readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A reference to an actor (contract: api 15.3). Making one does nothing; each use looks the actor up,
+ * so a handle with a key follows an actor that is destroyed and created again. Used through a proxy
+ * that takes unknown members as actions.
+ */
+export class ActorHandleRaw {
+	readonly #owner: HandleOwner;
+	readonly #options: HandleOptions;
+	#query: ActorQuery;
+
+	constructor(owner: HandleOwner, query: ActorQuery, options: HandleOptions) {
+		this.#owner = owner;
+		this.#query = query;
+		this.#options = options;
+	}
+
+	/**
+	 * Runs an action and returns its result. Rejects with an `ActorError`, whatever went wrong, or after
+	 * an abort with the signal's reason.
+	 */
+	async action(call: {
+		name: string;
+		args: readonly unknown[];
+		signal?: AbortSignal;
+	}): Promise<unknown> {
+		const signal = anySignal(this.#options.signal, call.signal);
+		try {
+			const params = await this.#params(signal);
+			return await this.#transport.action(this.#query, {
+				name: call.name,
+				args: call.args,
+				params,
+				signal,
+			});
+		} catch (error) {
+			if (signal?.aborted) throw abortReason(signal);
+			throw asActorError(error);
+		}
+	}
+
+	/** Opens a connection in the background and returns it at once. Dispose it when done. */
+	connect(): ActorConnRaw {
+		const { environment, connections } = this.#owner;
+		const connection = new ActorConnRaw({
+			...environment,
+			query: () => this.#query,
+			params: () => connectionParams(this.#options),
+			signal: this.#options.signal,
+			queueSend: (queue, body, options) => this.send(queue, body, options),
+			ended: (ended) => connections.delete(ended),
+		});
+		connections.add(connection);
+		connection.connect();
+		return connectionProxy(connection);
+	}
+
+	/**
+	 * Sends a request to the actor's `onRequest`. Only path and query of `input` count; a leading slash is
+	 * optional. Returns the response whatever its status; throws when the actor cannot be found.
+	 */
+	async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+		const call = await rawHttpCall(input, init);
+		const signal = anySignal(this.#options.signal, call.signal);
+		const params = await this.#params(signal);
+		const actorId = await this.#transport.resolve(this.#query, signal);
+		return this.#transport.request(actorId, { ...call, params, signal });
+	}
+
+	/**
+	 * Opens a WebSocket to the actor's `onWebSocket`, below `path` and with its query. Resolves with the
+	 * socket before it is open. `protocols` are offered behind RivetKit's own entries.
+	 */
+	async webSocket(path?: string, protocols?: string | readonly string[]): Promise<WebSocket> {
+		const { signal } = this.#options;
+		const params = await this.#params(signal);
+		const actorId = await this.#transport.resolve(this.#query, signal);
+		const { socket } = await this.#transport.openSocket(actorId, {
+			path: rawSocketPath(path),
+			protocols: protocols === undefined ? [] : [protocols].flat(),
+			params,
+			session: undefined,
+			signal,
+		});
+		return socket as unknown as WebSocket;
+	}
+
+	/** Finds (or creates) the actor, and pins the handle to the id it returns. */
+	async resolve(): Promise<string> {
+		const actorId = await this.#transport.resolve(this.#query, this.#options.signal);
+		this.#query = { kind: "found", name: this.#query.name, actorId };
+		return actorId;
+	}
+
+	/** Public URL of the actor; append `/request/…` or `/websocket/…`. Looks the actor up. */
+	async getGatewayUrl(): Promise<string> {
+		const actorId = await this.#transport.resolve(this.#query, this.#options.signal);
+		return this.#transport.gatewayUrl(actorId);
+	}
+
+	/**
+	 * Puts a message into a queue of the actor. Without `wait` it resolves, with nothing, when the message
+	 * is stored; with `wait` it resolves with what became of it.
+	 */
+	async send(
+		queue: string,
+		body: unknown,
+		options: QueueSendOptions = {},
+	): Promise<QueueSendResult | undefined> {
+		const signal = anySignal(this.#options.signal, options.signal);
+		const params = await this.#params(signal);
+		const wait = options.wait === true;
+		try {
+			const result = await this.#transport.queueSend(this.#query, {
+				queue,
+				body,
+				wait,
+				timeoutMs: wait ? options.timeout : undefined,
+				params,
+				signal,
+			});
+			return wait ? result : undefined;
+		} catch (error) {
+			if (signal?.aborted) throw abortReason(signal);
+			throw asClientError(error);
+		}
+	}
+
+	get #transport() {
+		return this.#owner.environment.transport;
+	}
+
+	async #params(signal: AbortSignal | undefined): Promise<unknown> {
+		if (signal?.aborted) throw abortReason(signal);
+		return this.#options.getParams
+			? untilAborted(connectionParams(this.#options), signal)
+			: this.#options.params;
+	}
+}

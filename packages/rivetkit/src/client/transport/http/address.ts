@@ -1,0 +1,53 @@
+import {
+	CAPABILITY_CALL_IDS,
+	CAPABILITY_QUERY_GATEWAY,
+	parseEndpoint,
+	type ServerMetadata,
+} from "@rivetkit/protocol";
+
+/** Where calls go, as whom, and what the peer there can do. */
+export interface Address {
+	readonly endpoint: string;
+	readonly namespace: string;
+	readonly token: string | undefined;
+	/** The peer answers a repeated call without running it again. */
+	readonly remembersCalls: boolean;
+	/** The peer resolves and calls in one request. */
+	readonly resolvesQueries: boolean;
+}
+
+/** The address as configured. Nothing is known about the peer, so nothing beyond the contract. */
+export function configuredAddress(config: {
+	readonly endpoint: string;
+	readonly namespace: string;
+	readonly token?: string;
+}): Address {
+	return {
+		endpoint: config.endpoint,
+		namespace: config.namespace,
+		token: config.token,
+		remembersCalls: false,
+		resolvesQueries: false,
+	};
+}
+
+/**
+ * The address after the look-up: a server may send clients elsewhere, and as somebody else
+ * (contract: protocol 5.2). The capabilities it names are those of the place it sends them to.
+ */
+export function announcedAddress(configured: Address, metadata: ServerMetadata): Address {
+	const { clientEndpoint, clientNamespace, clientToken, capabilities } = metadata;
+	const can = (capability: string) =>
+		Array.isArray(capabilities) && capabilities.includes(capability);
+	return {
+		...(clientEndpoint
+			? {
+					endpoint: parseEndpoint(clientEndpoint, ["clientEndpoint"]).endpoint,
+					namespace: clientNamespace ?? configured.namespace,
+					token: clientToken ?? configured.token,
+				}
+			: configured),
+		remembersCalls: can(CAPABILITY_CALL_IDS),
+		resolvesQueries: can(CAPABILITY_QUERY_GATEWAY),
+	};
+}

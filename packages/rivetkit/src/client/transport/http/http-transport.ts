@@ -1,0 +1,287 @@
+import {
+	buildQueryGateway,
+	buildSubprotocols,
+	contentType,
+	decodeHttpActionResponse,
+	decodeHttpQueueSendResponse,
+	type Encoding,
+	encodeConnParamsHeader,
+	encodeHttpActionRequest,
+	encodeHttpQueueSendRequest,
+	gatewayPath,
+	HEADER_CALL_ID,
+	HEADER_CONN_PARAMS,
+	HEADER_ENCODING,
+	HEADER_TOKEN,
+	joinUrl,
+	PATH_ACTION,
+	PATH_METADATA,
+	PATH_QUEUE,
+	PATH_REQUEST,
+} from "@rivetkit/protocol";
+import { ActorError, ActorSchedulingError } from "../../errors.ts";
+import type { QueueSendResult } from "../../queue-send.ts";
+import type {
+	ActionCall,
+	ActorQuery,
+	ClientTransport,
+	NewActor,
+	OpenedSocket,
+	QueueSendCall,
+	RawHttpCall,
+	SocketCall,
+} from "../transport.ts";
+import { type Address, announcedAddress, configuredAddress } from "./address.ts";
+import { parsed, readBody, send } from "./exchange.ts";
+import {
+	createActor,
+	encodeInput,
+	findActor,
+	type ManagementCall,
+	resolveActor,
+} from "./management.ts";
+import type { MetadataLookup } from "./metadata-lookup.ts";
+import type { Platform } from "./platform.ts";
+import { untilAnswered } from "./repeat.ts";
+
+/** Where and as whom to talk, after defaults were filled in. */
+export interface HttpTransportConfig {
+	readonly endpoint: string;
+	readonly namespace: string;
+	readonly token?: string;
+	readonly runnerName: string;
+	readonly encoding: Encoding;
+	/** Added to HTTP requests, not to WebSockets. */
+	readonly headers: Readonly<Record<string, string>>;
+	readonly lookUpMetadata: boolean;
+}
+
+/** Calls over HTTP and WebSockets (contract: protocol 2 to 5). */
+export class HttpTransport implements ClientTransport {
+	readonly encoding: Encoding;
+	readonly #config: HttpTransportConfig;
+	readonly #platform: Platform;
+	readonly #configured: Address;
+	readonly #headers: Headers;
+	#lookup: MetadataLookup | null = null;
+	#address: Address | null = null;
+	/** Queries by id whose name was checked; an id never changes its name. */
+	readonly #checked = new WeakSet<ActorQuery>();
+
+	constructor(config: HttpTransportConfig, platform: Platform) {
+		this.encoding = config.encoding;
+		this.#config = config;
+		this.#platform = platform;
+		this.#configured = configuredAddress(config);
+		this.#headers = new Headers(config.headers);
+		if (platform.userAgent !== undefined && !this.#headers.has("user-agent")) {
+			this.#headers.set("user-agent", platform.userAgent);
+		}
+		if (config.lookUpMetadata) this.#lookup = this.#startLookup();
+		else this.#address = this.#configured;
+	}
+
+	async resolve(query: ActorQuery, signal: AbortSignal | undefined): Promise<string> {
+		return resolveActor(await this.#managementCall(signal), query);
+	}
+
+	async create(actor: NewActor, signal: AbortSignal | undefined): Promise<string> {
+		return createActor(await this.#managementCall(signal), actor);
+	}
+
+	async action(target: ActorQuery, call: ActionCall): Promise<unknown> {
+		const body = await this.#post(
+			target,
+			`${PATH_ACTION}${encodeURIComponent(call.name)}`,
+			call,
+			() => encodeHttpActionRequest(this.encoding, { args: call.args as unknown[] }),
+		);
+		return parsed(() => decodeHttpActionResponse(this.encoding, body).output);
+	}
+
+	async queueSend(target: ActorQuery, call: QueueSendCall): Promise<QueueSendResult> {
+		const body = await this.#post(
+			target,
+			`${PATH_QUEUE}/${encodeURIComponent(call.queue)}`,
+			call,
+			() =>
+				encodeHttpQueueSendRequest(this.encoding, {
+					body: call.body,
+					name: call.queue,
+					wait: call.wait,
+					timeout: call.timeoutMs,
+				}),
+		);
+		return parsed(() => decodeHttpQueueSendResponse(this.encoding, body) as QueueSendResult);
+	}
+
+	async request(actorId: string, call: RawHttpCall): Promise<Response> {
+		const address = await this.#reachable(call.signal);
+		const { headers: own, ...init } = call.init;
+		const headers = new Headers(this.#headers);
+		for (const [name, value] of own) headers.set(name, value);
+		this.#identify(headers, address, call.params);
+		const { signal } = call;
+		return this.#platform.fetch(
+			joinUrl(address.endpoint, gatewayPath(actorId, address.token, PATH_REQUEST + call.path)),
+			{ credentials: "include", ...init, headers, ...(signal && { signal }) },
+		);
+	}
+
+	async openSocket(actorId: string, call: SocketCall): Promise<OpenedSocket> {
+		const address = await this.#reachable(call.signal);
+		const url = joinUrl(address.endpoint, gatewayPath(actorId, address.token, call.path));
+		const recognisesRepeats = address.remembersCalls && call.session !== undefined;
+		const protocols = buildSubprotocols({
+			encoding: this.encoding,
+			connParams: call.params,
+			...(recognisesRepeats && { session: call.session }),
+			extra: call.protocols,
+		});
+		const WebSocket = this.#platform.webSocket();
+		return { socket: new WebSocket(url.replace(/^http/, "ws"), protocols), recognisesRepeats };
+	}
+
+	async gatewayUrl(actorId: string): Promise<string> {
+		const { endpoint, token } = await this.#reachable(undefined);
+		return joinUrl(endpoint, gatewayPath(actorId, token));
+	}
+
+	async explain(error: ActorError, actorId: string): Promise<ActorError> {
+		const { group, code } = error;
+		const mayBeScheduling =
+			group === "guard" && (code === "actor_ready_timeout" || code === "actor_runner_failed");
+		if (!mayBeScheduling) return error;
+		try {
+			const actor = await findActor(await this.#managementCall(undefined), actorId);
+			if (actor?.error === undefined || actor.error === null) return error;
+			return new ActorSchedulingError(group, code, actorId, actor.error);
+		} catch {
+			// The first error says more than that its explanation could not be had.
+			return error;
+		}
+	}
+
+	dispose(): void {
+		this.#lookup?.release();
+		this.#lookup = null;
+	}
+
+	/** One call to an actor with a body: resolved and called in one request where the peer can do so. */
+	async #post(
+		target: ActorQuery,
+		path: string,
+		call: { readonly params: unknown; readonly signal: AbortSignal | undefined },
+		encode: () => string | Uint8Array,
+	): Promise<Uint8Array> {
+		const { signal } = call;
+		const address = await this.#reachable(signal);
+		const headers = new Headers(this.#headers);
+		this.#identify(headers, address, call.params);
+		headers.set(HEADER_ENCODING, this.encoding);
+		headers.set("content-type", contentType(this.encoding));
+		const { fetch, random } = this.#platform;
+		const init = {
+			method: "POST",
+			headers,
+			body: encode() as BodyInit,
+			...(signal && { signal }),
+		};
+		const tryOnce = async () => {
+			const direct = this.#queryUrl(address, target, path);
+			if (direct) return readBody(await send(fetch, direct, init), this.encoding, signal);
+			const actorId = await this.#actorId(address, target, signal);
+			const url = joinUrl(address.endpoint, gatewayPath(actorId, address.token, path));
+			try {
+				return await readBody(await send(fetch, url, init), this.encoding, signal);
+			} catch (error) {
+				throw error instanceof ActorError ? await this.explain(error, actorId) : error;
+			}
+		};
+		if (!address.remembersCalls) return tryOnce();
+		headers.set(HEADER_CALL_ID, random.uuid());
+		return untilAnswered(tryOnce, this.#platform, signal);
+	}
+
+	/** The URL that resolves and calls; `null` when the peer or the form cannot do it. */
+	#queryUrl(address: Address, target: ActorQuery, path: string): string | null {
+		if (!address.resolvesQueries || !("key" in target)) return null;
+		const { namespace, token, endpoint } = address;
+		const creation =
+			target.kind === "getOrCreate"
+				? {
+						pool: this.#config.runnerName,
+						...optional("input", encodeInput(target.input)),
+						...optional("region", target.region),
+					}
+				: {};
+		const query = buildQueryGateway({
+			method: target.kind,
+			name: target.name,
+			namespace,
+			key: target.key,
+			...creation,
+			...optional("token", token),
+			path,
+		});
+		return query === null ? null : joinUrl(endpoint, query);
+	}
+
+	/**
+	 * The id to call. For a peer whose gateway reports missing actors by itself, the name behind an id is
+	 * checked once; for others each call looks the actor up (contract: protocol 4.6).
+	 */
+	async #actorId(
+		address: Address,
+		target: ActorQuery,
+		signal: AbortSignal | undefined,
+	): Promise<string> {
+		if (target.kind === "id" && this.#checked.has(target)) return target.actorId;
+		const actorId = await resolveActor(this.#managementCallTo(address, signal), target);
+		if (address.resolvesQueries) this.#checked.add(target);
+		return actorId;
+	}
+
+	#identify(headers: Headers, address: Address, params: unknown): void {
+		if (address.token !== undefined) headers.set(HEADER_TOKEN, address.token);
+		if (params !== undefined) headers.set(HEADER_CONN_PARAMS, encodeConnParamsHeader(params));
+	}
+
+	async #managementCall(signal: AbortSignal | undefined): Promise<ManagementCall> {
+		return this.#managementCallTo(await this.#reachable(signal), signal);
+	}
+
+	#managementCallTo(address: Address, signal: AbortSignal | undefined): ManagementCall {
+		const { runnerName } = this.#config;
+		const { fetch } = this.#platform;
+		return { fetch, address, headers: this.#headers, runnerName, signal };
+	}
+
+	/** Waits for the look-up, within its bounds. */
+	async #reachable(signal: AbortSignal | undefined): Promise<Address> {
+		if (this.#address) return this.#address;
+		// A call after `dispose` may still be the first; it looks for itself.
+		this.#lookup ??= this.#startLookup();
+		const metadata = await this.#lookup.wait(this.#platform.clock, signal);
+		this.#address = announcedAddress(this.#configured, metadata);
+		return this.#address;
+	}
+
+	#startLookup(): MetadataLookup {
+		const { endpoint, namespace } = this.#config;
+		const { metadata, fetch, backgroundClock, log } = this.#platform;
+		const lookup = metadata.lookup(endpoint, () => ({
+			url: joinUrl(endpoint, PATH_METADATA, { namespace }),
+			headers: this.#headers,
+			fetch,
+			backgroundClock,
+			log,
+		}));
+		lookup.retain();
+		return lookup;
+	}
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+	return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+}

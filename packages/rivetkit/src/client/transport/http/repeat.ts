@@ -1,0 +1,62 @@
+import type { Clock, Random, Timer } from "@rivetkit/protocol";
+import { abortReason } from "../../abort.ts";
+import { ActorError } from "../../errors.ts";
+import { ConnectionBroken, GatewayUnavailable } from "./exchange.ts";
+
+/** How often one call is tried at the most. With the delays below, for about nine seconds. */
+export const TRIES_MAX = 10;
+const DELAY_FIRST_MS = 50;
+const DELAY_MAX_MS = 2_000;
+
+/** Failures of engines and hosts on their way up or down (contract: protocol 8.5). */
+const TRANSIENT_CODES = new Set([
+	"actor.restarting",
+	"guard.service_unavailable",
+	"guard.actor_wake_retries_exceeded",
+	"guard.actor_stopped_while_waiting",
+	"guard.tunnel_request_aborted",
+	"guard.tunnel_message_timeout",
+	"guard.tunnel_response_closed",
+	"guard.gateway_response_start_timeout",
+]);
+
+/**
+ * Tries a call until it has an answer, for peers that recognise the repetition of a call (T2). Waits
+ * 50 ms doubling to 2 s in between, each shortened by up to half so that clients spread out. Rejects
+ * with the last failure, or with the signal's reason after an abort.
+ */
+export async function untilAnswered<T>(
+	tryOnce: () => Promise<T>,
+	environment: { readonly clock: Clock; readonly random: Random },
+	signal: AbortSignal | undefined,
+): Promise<T> {
+	for (let tryCount = 1; ; tryCount++) {
+		try {
+			return await tryOnce();
+		} catch (error) {
+			if (tryCount >= TRIES_MAX || !isTransient(error)) throw error;
+		}
+		const delayMs = Math.min(DELAY_MAX_MS, DELAY_FIRST_MS * 2 ** (tryCount - 1));
+		await pause(environment.clock, delayMs * (1 - environment.random.fraction() / 2), signal);
+	}
+}
+
+function isTransient(error: unknown): boolean {
+	if (error instanceof ActorError) return TRANSIENT_CODES.has(`${error.group}.${error.code}`);
+	return error instanceof ConnectionBroken || error instanceof GatewayUnavailable;
+}
+
+function pause(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const onAbort = () => {
+			timer.stop();
+			if (signal) reject(abortReason(signal));
+		};
+		const timer: Timer = clock.after(delayMs, () => {
+			signal?.removeEventListener("abort", onAbort);
+			resolve();
+		});
+		if (signal?.aborted) onAbort();
+		else signal?.addEventListener("abort", onAbort, { once: true });
+	});
+}
