@@ -1,0 +1,39 @@
+import type { ConfigIssue } from "../../config/config-error.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The first of several variables that is set to something. */
+export function envText(env: Environment, ...names: readonly string[]): string | undefined {
+	for (const name of names) {
+		if (env[name]) return env[name];
+	}
+	return undefined;
+}
+
+export function envFlag(env: Environment, name: string): boolean {
+	return env[name] === "1";
+}
+
+/** A number; anything else is an issue at `path` that names the variable. */
+export function envNumber(
+	env: Environment,
+	name: string,
+	path: readonly string[],
+	issues: ConfigIssue[],
+): number | undefined {
+	const text = envText(env, name);
+	if (text === undefined) return undefined;
+	const value = Number(text);
+	if (Number.isFinite(value) && value >= 0) return value;
+	issues.push({
+		path,
+		code: "invalid_type",
+		message: `expected a number in ${name}, found "${text}"`,
+	});
+	return undefined;
+}
+
+/** "dev" of the contract (api 14.1). */
+export function isDevelopment(env: Environment): boolean {
+	return env.NODE_ENV !== "production";
+}

@@ -1,0 +1,182 @@
+import { z } from "zod";
+import { type ConfigIssue, configError } from "../../config/config-error.ts";
+import { getLogger } from "../../log/base-logger.ts";
+import { VERSION } from "../../utils/version.ts";
+import { backendEndpoint, publicEndpoint } from "./endpoints.ts";
+import { type Environment, envFlag, envNumber, envText, isDevelopment } from "./environment.ts";
+import type {
+	RegistryConfig,
+	RegistryConfigInput,
+	RunnerPoolConfig,
+	RunnerPoolConfigInput,
+} from "./registry-config.types.ts";
+import { DocRegistryConfigSchema } from "./schemas.ts";
+import { nameWarnings, unknownKeyWarnings } from "./warnings.ts";
+
+export type {
+	RegistryActors,
+	RegistryConfig,
+	RegistryConfigInput,
+	RunnerPoolConfig,
+	RunnerPoolConfigInput,
+} from "./registry-config.types.ts";
+
+/** Port of the local API (api 14.1). */
+export const DEFAULT_MANAGER_PORT = 6420;
+
+const reported = new WeakSet<object>();
+
+/**
+ * Checks what was given to `setup()` and applies defaults and environment. Throws a `ZodError` with all
+ * problems and their paths (api 14.2). What is legal but probably not meant is logged, once per input.
+ */
+export function parseRegistryConfig(input: unknown, env: Environment): RegistryConfig {
+	const result = readRegistryConfig(input, env);
+	if (result.issues.length > 0) throw configError("Invalid registry config", result.issues);
+	const { config } = result;
+	if (!reported.has(input as object)) {
+		reported.add(input as object);
+		const log = config.logging.baseLogger ?? getLogger("registry");
+		for (const warning of config.warnings) log.warn(warning);
+	}
+	return config;
+}
+
+/** The same as a schema, reading the process's environment. */
+export const RegistryConfigSchema: z.ZodType<RegistryConfig> = z
+	.unknown()
+	.transform((input, context) => {
+		const { config, issues } = readRegistryConfig(input, globalThis.process?.env ?? {});
+		for (const { path, message } of issues) {
+			context.addIssue({ code: "custom", path: [...path], message });
+		}
+		return issues.length > 0 ? z.NEVER : config;
+	});
+
+interface Read {
+	readonly config: RegistryConfig;
+	/** When there are any, `config` is not to be used. */
+	readonly issues: readonly ConfigIssue[];
+}
+
+function readRegistryConfig(input: unknown, env: Environment): Read {
+	const checked = DocRegistryConfigSchema.safeParse(input);
+	if (!checked.success) {
+		const issues = checked.error.issues.map(({ path, message }) => ({
+			path: path as (string | number)[],
+			message,
+		}));
+		return { config: undefined as never, issues };
+	}
+	// The input itself, not the schema's copy: definitions and loggers keep their identity.
+	return resolve(input as RegistryConfigInput, env);
+}
+
+function resolve(input: RegistryConfigInput, env: Environment): Read {
+	const issues: ConfigIssue[] = [];
+	const serverless = input.serverless ?? {};
+	const runner = input.runner ?? {};
+	const inspector = input.inspector ?? {};
+	const backend = backendEndpoint(input, env, issues);
+	const spawnEngine = serverless.spawnEngine ?? envFlag(env, "RIVET_RUN_ENGINE");
+	const pool = serverless.configureRunnerPool;
+	const config: RegistryConfig = {
+		use: input.use,
+		driver: input.driver,
+		storagePath: input.storagePath ?? envText(env, "RIVETKIT_STORAGE_PATH"),
+		maxIncomingMessageSize: input.maxIncomingMessageSize ?? 65_536,
+		maxOutgoingMessageSize: input.maxOutgoingMessageSize ?? 1_048_576,
+		noWelcome: input.noWelcome ?? false,
+		logging: { level: input.logging?.level, baseLogger: input.logging?.baseLogger },
+		...backend,
+		headers: input.headers ?? {},
+		serveManager:
+			input.serveManager ?? (isDevelopment(env) && backend.endpoint === undefined && !spawnEngine),
+		managerBasePath: withoutEndSlash(input.managerBasePath ?? "/"),
+		managerPort: input.managerPort ?? DEFAULT_MANAGER_PORT,
+		managerHost: input.managerHost,
+		inspector: {
+			enabled: inspector.enabled ?? !envFlag(env, "RIVET_INSPECTOR_DISABLE"),
+			token: inspector.token ?? (() => env.RIVET_INSPECTOR_TOKEN ?? ""),
+			defaultEndpoint: inspector.defaultEndpoint,
+		},
+		serverless: {
+			spawnEngine,
+			engineVersion:
+				serverless.engineVersion ?? envText(env, "RIVET_RUN_ENGINE_VERSION") ?? VERSION,
+			configureRunnerPool: pool && runnerPool(pool),
+			basePath: withoutEndSlash(serverless.basePath ?? "/api/rivet"),
+			...publicEndpoint(serverless, backend.namespace, env, issues),
+		},
+		runner: {
+			totalSlots:
+				runner.totalSlots ??
+				envNumber(env, "RIVET_TOTAL_SLOTS", ["runner", "totalSlots"], issues) ??
+				100_000,
+			runnerName: runner.runnerName ?? envText(env, "RIVET_RUNNER", "RIVET_POOL") ?? "default",
+			runnerKey: runner.runnerKey ?? envText(env, "RIVET_RUNNER_KEY"),
+			version:
+				runner.version ??
+				envNumber(env, "RIVET_RUNNER_VERSION", ["runner", "version"], issues) ??
+				1,
+		},
+		handleSignals: input.handleSignals ?? true,
+		shutdownTimeout: input.shutdownTimeout ?? 15_000,
+		test: { enabled: input.test?.enabled ?? false },
+		warnings: [...unknownKeyWarnings(input), ...nameWarnings(input.use)],
+	};
+	issues.push(...contradictions(config, input));
+	return { config, issues };
+}
+
+/** Settings that exclude each other (api 14.1, 14.2). */
+function* contradictions(
+	config: RegistryConfig,
+	input: RegistryConfigInput,
+): Generator<ConfigIssue> {
+	const { endpoint, driver, serverless } = config;
+	const hasEndpoint = endpoint !== undefined;
+	const remote = `endpoint ${endpoint} (option, RIVET_ENGINE or RIVET_ENDPOINT)`;
+	if (hasEndpoint && driver) {
+		yield { path: ["driver"], message: `cannot be used together with ${remote}; remove one` };
+	}
+	if (hasEndpoint && input.serveManager) {
+		yield {
+			path: [],
+			message: `serveManager runs a local server and cannot be used together with ${remote}; remove one`,
+		};
+	}
+	if (hasEndpoint && serverless.spawnEngine) {
+		yield {
+			path: [],
+			message: `serverless.spawnEngine (or RIVET_RUN_ENGINE) starts an engine and cannot be used together with ${remote}; remove one`,
+		};
+	}
+	if (serverless.configureRunnerPool && !hasEndpoint && !serverless.spawnEngine) {
+		yield {
+			path: [],
+			message:
+				"serverless.configureRunnerPool needs an engine; set endpoint or serverless.spawnEngine",
+		};
+	}
+}
+
+function runnerPool(input: RunnerPoolConfigInput): RunnerPoolConfig {
+	return {
+		url: input.url,
+		name: input.name ?? "default",
+		headers: input.headers ?? {},
+		maxRunners: input.maxRunners ?? 1_000,
+		minRunners: input.minRunners ?? 0,
+		requestLifespan: input.requestLifespan ?? 900,
+		runnersMargin: input.runnersMargin ?? 0,
+		slotsPerRunner: input.slotsPerRunner ?? 1,
+		metadata: input.metadata,
+		metadataPollInterval: input.metadataPollInterval ?? 1_000,
+		drainOnVersionUpgrade: input.drainOnVersionUpgrade ?? true,
+	};
+}
+
+function withoutEndSlash(path: string): string {
+	return path.length > 1 ? path.replace(/\/+$/, "") || "/" : path;
+}

@@ -1,0 +1,175 @@
+import type { AnyActorDefinition } from "../../actor/definition.ts";
+import type { DriverConfig } from "../../backends/driver.ts";
+import type { LogLevel } from "../../log/levels.ts";
+import type { Logger } from "../../log/logger.ts";
+
+/** Actor definitions by name; a name has at most 64 characters. */
+export type RegistryActors = Record<string, AnyActorDefinition>;
+
+/** How an engine starts serverless runs of this application (api 14.1). */
+export interface RunnerPoolConfigInput {
+	/** Where the engine reaches the application. */
+	url: string;
+	/** Default `"default"`. */
+	name?: string | undefined;
+	headers?: Record<string, string> | undefined;
+	/** Default 1000. */
+	maxRunners?: number | undefined;
+	/** Default 0. */
+	minRunners?: number | undefined;
+	/** Seconds. Default 900. */
+	requestLifespan?: number | undefined;
+	/** Default 0. */
+	runnersMargin?: number | undefined;
+	/** Default 1. */
+	slotsPerRunner?: number | undefined;
+	metadata?: Record<string, unknown> | undefined;
+	/** Milliseconds. Default 1000. */
+	metadataPollInterval?: number | undefined;
+	/** Default true. */
+	drainOnVersionUpgrade?: boolean | undefined;
+}
+
+/** What `setup()` takes. Explicit values win over the environment's (api 14.1). */
+export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> {
+	/** The actors. */
+	use: A;
+	/** An explicit backend; an error together with `endpoint`. */
+	driver?: DriverConfig | undefined;
+	/** Local storage directory. Env `RIVETKIT_STORAGE_PATH`; default `.rivetkit`. */
+	storagePath?: string | undefined;
+	/** Bytes of one action, queue or WebSocket message in. Default 65,536. */
+	maxIncomingMessageSize?: number | undefined;
+	/** Bytes of one response or event out. Default 1,048,576. */
+	maxOutgoingMessageSize?: number | undefined;
+	/** Prints no banner. Default false. */
+	noWelcome?: boolean | undefined;
+	logging?:
+		| {
+				/** Env `RIVET_LOG_LEVEL`, `LOG_LEVEL`; default `"warn"`. */
+				level?: LogLevel | undefined;
+				/** A logger of the application, such as a pino instance. */
+				baseLogger?: Logger | undefined;
+		  }
+		| undefined;
+	/** Engine URL, may carry `namespace:token@`. Env `RIVET_ENGINE`, `RIVET_ENDPOINT`. */
+	endpoint?: string | undefined;
+	/** Env `RIVET_TOKEN`. */
+	token?: string | undefined;
+	/** Env `RIVET_NAMESPACE`; default `"default"`. */
+	namespace?: string | undefined;
+	/** Sent to the engine. */
+	headers?: Record<string, string> | undefined;
+	/** Runs the local HTTP API in this process. Default: outside production, without an endpoint. */
+	serveManager?: boolean | undefined;
+	/** Default `"/"`. */
+	managerBasePath?: string | undefined;
+	/** 0 takes a free port. Default 6420. */
+	managerPort?: number | undefined;
+	/** Default: the loopback addresses of the embedded engine. */
+	managerHost?: string | undefined;
+	inspector?:
+		| {
+				/** Default true, unless `RIVET_INSPECTOR_DISABLE=1`. */
+				enabled?: boolean | undefined;
+				/** Default: `RIVET_INSPECTOR_TOKEN`, read at each call. */
+				token?: (() => string) | undefined;
+				/** Only for the printed URL. */
+				defaultEndpoint?: string | undefined;
+		  }
+		| undefined;
+	serverless?:
+		| {
+				/** Env `RIVET_RUN_ENGINE=1`; default false. */
+				spawnEngine?: boolean | undefined;
+				/** Env `RIVET_RUN_ENGINE_VERSION`; default: the version of this package. */
+				engineVersion?: string | undefined;
+				configureRunnerPool?: RunnerPoolConfigInput | undefined;
+				/** Default `"/api/rivet"`. */
+				basePath?: string | undefined;
+				/** Where browsers connect, may carry `namespace:token@`. Env `RIVET_PUBLIC_ENDPOINT`. */
+				publicEndpoint?: string | undefined;
+				/** Env `RIVET_PUBLIC_TOKEN`. */
+				publicToken?: string | undefined;
+		  }
+		| undefined;
+	runner?:
+		| {
+				/** Actors this process may run at once. Env `RIVET_TOTAL_SLOTS`; default 100,000. */
+				totalSlots?: number | undefined;
+				/** Env `RIVET_RUNNER`, `RIVET_POOL`; default `"default"`. */
+				runnerName?: string | undefined;
+				/** Env `RIVET_RUNNER_KEY`; default random. */
+				runnerKey?: string | undefined;
+				/** Actors move to higher versions. Env `RIVET_RUNNER_VERSION`; default 1. */
+				version?: number | undefined;
+		  }
+		| undefined;
+	/** Lets all actors sleep on SIGTERM and SIGINT (lifecycle W-SHUT-1). Default true. */
+	handleSignals?: boolean | undefined;
+	/** How long a shutdown may take (ms; lifecycle W-SHUT-1). Default 15,000. */
+	shutdownTimeout?: number | undefined;
+	/** Set by `setupTest`. */
+	test?: { enabled?: boolean | undefined } | undefined;
+}
+
+/** The configuration as the system reads it: checked, defaults and environment applied. */
+export interface RegistryConfig {
+	readonly use: RegistryActors;
+	readonly driver: DriverConfig | undefined;
+	readonly storagePath: string | undefined;
+	readonly maxIncomingMessageSize: number;
+	readonly maxOutgoingMessageSize: number;
+	readonly noWelcome: boolean;
+	readonly logging: {
+		readonly level: LogLevel | undefined;
+		readonly baseLogger: Logger | undefined;
+	};
+	/** Without credentials; undefined when no engine is configured. */
+	readonly endpoint: string | undefined;
+	readonly token: string | undefined;
+	readonly namespace: string;
+	readonly headers: Readonly<Record<string, string>>;
+	readonly serveManager: boolean;
+	/** Starts with a slash and ends with none, but for `"/"`. */
+	readonly managerBasePath: string;
+	readonly managerPort: number;
+	readonly managerHost: string | undefined;
+	readonly inspector: {
+		readonly enabled: boolean;
+		token(): string;
+		readonly defaultEndpoint: string | undefined;
+	};
+	readonly serverless: {
+		readonly spawnEngine: boolean;
+		readonly engineVersion: string;
+		readonly configureRunnerPool: RunnerPoolConfig | undefined;
+		/** Starts with a slash and ends with none, but for `"/"`. */
+		readonly basePath: string;
+		/** Without credentials; undefined when clients use the local API. */
+		readonly publicEndpoint: string | undefined;
+		/** Set when `publicEndpoint` is. */
+		readonly publicNamespace: string | undefined;
+		readonly publicToken: string | undefined;
+	};
+	readonly runner: {
+		readonly totalSlots: number;
+		readonly runnerName: string;
+		/** Undefined: whoever connects makes one. */
+		readonly runnerKey: string | undefined;
+		readonly version: number;
+	};
+	readonly handleSignals: boolean;
+	readonly shutdownTimeout: number;
+	readonly test: { readonly enabled: boolean };
+	/** What is legal but probably not meant, one sentence each. */
+	readonly warnings: readonly string[];
+}
+
+export type RunnerPoolConfig = {
+	readonly [K in keyof RunnerPoolConfigInput]-?: K extends "headers"
+		? Readonly<Record<string, string>>
+		: K extends "metadata"
+			? Readonly<Record<string, unknown>> | undefined
+			: Exclude<RunnerPoolConfigInput[K], undefined>;
+};
