@@ -39,6 +39,7 @@ export async function listenOn(
 		keepAliveTimeout: limits.keepAliveTimeoutMs,
 		maxHeaderSize: limits.headerBytesMax,
 		connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+		shouldUpgradeCallback: (message) => message.headers.upgrade?.toLowerCase() === "websocket",
 	});
 	if (limits.connectionsMax > 0) {
 		server.maxConnections = limits.connectionsMax;
