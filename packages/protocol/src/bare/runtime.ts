@@ -169,17 +169,20 @@ export function readString(bc: ByteCursor): string {
 export function writeString(bc: ByteCursor, x: string): void {
 	const units = x.length;
 	reserve(bc, units * 3 + 10);
-	// The length comes first but is known last: text that grew in UTF-8 is moved behind its length.
-	const start = bc.offset;
-	writeUint(bc, units);
-	const body = bc.offset;
+	// The length comes first but is known last: room is kept for the length in code units, and text
+	// whose length in bytes takes more room is moved before that is written.
+	const body = bc.offset + lengthOfUint(units);
 	const length = writeUtf8(x, bc.bytes, body) - body;
-	if (length !== units) {
-		bc.offset = start;
-		writeUint(bc, length);
-		if (bc.offset !== body) bc.bytes.copyWithin(bc.offset, body, body + length);
-	}
+	const moved = bc.offset + lengthOfUint(length);
+	if (moved !== body) bc.bytes.copyWithin(moved, body, body + length);
+	writeUint(bc, length);
 	bc.offset += length;
+}
+
+function lengthOfUint(value: number): number {
+	let bytes = 1;
+	for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes++;
+	return bytes;
 }
 
 /** A view into the bytes that are being read. */

@@ -201,17 +201,20 @@ function writeU32(value: number): void {
 function writeText(text: string): void {
 	const units = text.length;
 	reserve(5 + units * 3);
-	// The length comes first but is known last: text that grew in UTF-8 is moved behind its length.
-	const start = position;
-	writeHead(TEXT, units);
-	const body = position;
+	// The length comes first but is known last: room is kept for the length in code units, and text
+	// whose length in bytes needs a longer head is moved before that is written.
+	const body = position + headLength(units);
 	const length = writeUtf8(text, buffer, body) - body;
-	if (length !== units) {
-		position = start;
-		writeHead(TEXT, length);
-		if (position !== body) buffer.copyWithin(position, body, body + length);
-	}
+	const moved = position + headLength(length);
+	if (moved !== body) buffer.copyWithin(moved, body, body + length);
+	writeHead(TEXT, length);
 	position += length;
+}
+
+function headLength(value: number): number {
+	if (value < 24) return 1;
+	if (value < 0x100) return 2;
+	return value < 0x10000 ? 3 : 5;
 }
 
 function writeBytes(bytes: Uint8Array): void {
