@@ -1,1 +1,25 @@
-export {};
+/** `rivetkit`: define actors, put them into a registry, run it. */
+import { assertSupportedRuntime } from "@rivetkit/engine";
+
+// First of all: on a runtime that is too old this prints one sentence and ends the process.
+assertSupportedRuntime();
+
+export type { Encoding } from "@rivetkit/protocol";
+export type * from "./actor/index.ts";
+export { ActorDefinition, actor, event, queue } from "./actor/index.ts";
+export {
+	createFileSystemDriver,
+	createMemoryDriver,
+	type DriverConfig,
+} from "./backends/driver.ts";
+export type { Client } from "./client/types/client.types.ts";
+export { UserError, type UserErrorOptions } from "./errors/user-error.ts";
+export {
+	type RegistryActors,
+	type RegistryConfig,
+	type RegistryConfigInput,
+	RegistryConfigSchema,
+} from "./registry/config/registry-config.ts";
+export { ActorsSchema, DriverConfigSchema, TestConfigSchema } from "./registry/config/schemas.ts";
+export { Registry, type ServerlessHandler, setup } from "./registry/registry.ts";
+export { toUint8Array } from "./utils/bytes.ts";

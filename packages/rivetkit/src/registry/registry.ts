@@ -1,6 +1,6 @@
 import { catalogueError } from "@rivetkit/protocol";
 import type { Client } from "../client/types/client.types.ts";
-import { getLogger } from "../log/base-logger.ts";
+import { configureBaseLogger, configureDefaultLogger, getLogger } from "../log/base-logger.ts";
 import {
 	parseRegistryConfig,
 	type RegistryActors,
@@ -13,9 +13,6 @@ import { LocalRuntime } from "./local-runtime.ts";
 export interface ServerlessHandler {
 	fetch(request: Request): Promise<Response>;
 }
-
-/** How long {@link Registry.shutdown} waits by default (ms; contract: lifecycle W-SHUT-1). */
-export const SHUTDOWN_TIMEOUT_MS = 30_000;
 
 /**
  * The actors of an application, and the ways to run them. Made by `setup()`. On the tick after, unless
@@ -79,13 +76,13 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 
 	/**
 	 * Stops listening, lets every actor finish and sleep, and closes the store. Idempotent. Rejects when
-	 * it takes longer than `timeout` ms (default 30,000).
+	 * it takes longer than `timeout` ms (default: `shutdownTimeout` of `setup()`).
 	 */
 	async shutdown(options: { timeout?: number } = {}): Promise<void> {
 		this.#shutDown = true;
 		const runtime = this.#runtime;
 		if (!runtime) return;
-		const limitMs = options.timeout ?? SHUTDOWN_TIMEOUT_MS;
+		const limitMs = options.timeout ?? runtime.config.shutdownTimeout;
 		let timer: ReturnType<typeof setTimeout> | undefined;
 		const expired = new Promise<never>((_resolve, reject) => {
 			const message = `Shutdown did not finish within ${limitMs} ms; not saved: ${runtime.unsaved().join(", ") || "nothing"}`;
@@ -108,7 +105,10 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 					feature: `Running actors behind a remote engine (endpoint ${config.endpoint})`,
 				});
 			}
-			this.#runtime = new LocalRuntime(config, getLogger("registry"));
+			const { baseLogger, level } = config.logging;
+			if (baseLogger) configureBaseLogger(baseLogger);
+			else if (level) configureDefaultLogger(level);
+			this.#runtime = new LocalRuntime(config, getLogger());
 		}
 		return this.#runtime;
 	}

@@ -89,7 +89,12 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 export function inProcessClient<Registry = UntypedRegistry>(
 	engine: Engine | Promise<Engine>,
 	caller: CallingActor | null,
-	{ clock, random, log, publicUrl }: Pick<EmbeddedOptions, "clock" | "random" | "log" | "publicUrl">,
+	{
+		clock,
+		random,
+		log,
+		publicUrl,
+	}: Pick<EmbeddedOptions, "clock" | "random" | "log" | "publicUrl">,
 ): Client<Registry> {
 	const transport = new InProcessTransport(engine, caller, publicUrl);
 	return createClientOver<Registry>({ transport, clock, random, log });

@@ -110,6 +110,10 @@ export class ActorContext {
 		return this.instance.keepAwake(promise);
 	}
 
+	atomic(): never {
+		throw catalogueError("feature.not_implemented", { feature: "c.atomic" });
+	}
+
 	sleep(): void {
 		this.instance.requestStop("sleep");
 	}

@@ -23,22 +23,24 @@ export type Operation =
 const STOP: readonly Phase[] = ["draining", "stopHook", "disconnecting", "saving"];
 const FROM_ON_CREATE: readonly Phase[] = ["onCreate", "createVars", "onWake", "ready", ...STOP];
 const FROM_CREATE_STATE: readonly Phase[] = ["createState", ...FROM_ON_CREATE];
+const EVERYWHERE: readonly Phase[] = ["onMigrate", ...FROM_CREATE_STATE];
 
 const ALLOWED: Readonly<Record<Operation, ReadonlySet<Phase>>> = {
 	state: new Set(FROM_ON_CREATE),
 	vars: new Set(["onWake", "ready", ...STOP]),
-	kv: new Set(FROM_CREATE_STATE),
-	db: new Set(FROM_CREATE_STATE),
+	kv: new Set(EVERYWHERE),
+	db: new Set(EVERYWHERE),
 	schedule: new Set(FROM_ON_CREATE),
 	"queue.send": new Set(FROM_ON_CREATE),
 	"queue.tryNext": new Set(["onWake", "ready"]),
 	"queue.next": new Set(["ready"]),
 	// Before ready there is nobody to hear it: a no-op, not an error.
-	broadcast: new Set(FROM_CREATE_STATE),
+	broadcast: new Set(EVERYWHERE),
 	saveState: new Set(FROM_ON_CREATE),
 	waitUntil: new Set(FROM_ON_CREATE),
-	keepAwake: new Set(FROM_CREATE_STATE),
-	"self-call": new Set(["ready", "draining"]),
+	keepAwake: new Set(EVERYWHERE),
+	// While stopping, too, it would wait for the next incarnation, which waits for this one.
+	"self-call": new Set(["ready"]),
 };
 
 export const OPERATIONS: readonly Operation[] = Object.keys(ALLOWED) as Operation[];
@@ -53,7 +55,8 @@ export function assertAllowed(operation: Operation, phase: Phase, actorId: strin
 	if (phase === "stopped" || phase === "fenced" || phase === "failed") {
 		throw catalogueError("actor.stopping", { actorId });
 	}
+	const what = operation === "self-call" ? "a call of the actor to itself" : `c.${operation}`;
 	throw catalogueError("actor.internal_error", {
-		message: `c.${operation} does not work in ${phase}; it works in ${[...ALLOWED[operation]].join(", ")}`,
+		message: `${what} does not work in ${phase}; it works in ${[...ALLOWED[operation]].join(", ")}`,
 	});
 }

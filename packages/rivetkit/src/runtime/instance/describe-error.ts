@@ -1,4 +1,11 @@
-import { ActorGone, catalogueError, toWireError, type WireError } from "@rivetkit/protocol";
+import {
+	ActorGone,
+	catalogueError,
+	encodeCbor,
+	encodeJson,
+	toWireError,
+	type WireError,
+} from "@rivetkit/protocol";
 import { FencedOff } from "../../backends/backend.ts";
 import type { ActorInstance } from "./instance.ts";
 
@@ -16,10 +23,36 @@ export function describeError(
 			? catalogueError("actor.stopping", { actorId: instance.actorId })
 			: thrown;
 	const wire = toWireError(error, { expose: instance.services.exposeErrors() });
+	const obstacle = obstacleTo(wire.metadata);
+	if (obstacle !== null) {
+		instance.log.error(
+			{ ...operation, err: error, obstacle },
+			"an error's metadata cannot be encoded; the caller gets the error without it",
+		);
+		return { ...wire, metadata: undefined };
+	}
 	if (wire.statusCode < 500) {
 		instance.log.debug({ ...operation, code: `${wire.group}.${wire.code}` }, wire.message);
 	} else {
 		instance.log.error({ ...operation, err: error }, "internal error");
 	}
 	return wire;
+}
+
+/** Why metadata cannot travel in every encoding; null when it can. */
+function obstacleTo(metadata: unknown): unknown {
+	if (
+		typeof metadata !== "object" &&
+		typeof metadata !== "function" &&
+		typeof metadata !== "symbol"
+	) {
+		return null;
+	}
+	try {
+		encodeCbor(metadata);
+		encodeJson(metadata);
+		return null;
+	} catch (obstacle) {
+		return obstacle;
+	}
 }

@@ -1,7 +1,6 @@
 import type { WireError } from "@rivetkit/protocol";
 import {
 	type ActorAssignment,
-	ActorGone,
 	catalogueError,
 	type StopIntent,
 	type StorageBatch,
@@ -142,9 +141,10 @@ export class ActorInstance implements CommitSource {
 		assertAllowed(operation, this.#phase, this.actorId);
 	}
 
-	/** Throws when no new work may begin: the call belongs to the next incarnation. */
+	/** Throws `actor.stopping` when the grace period of calls that came before the stop is over. */
 	assertAcceptsWork(): void {
-		if (this.#phase !== "ready") throw new ActorGone(this.actorId);
+		if (this.#phase === "ready" || this.#phase === "draining") return;
+		throw catalogueError("actor.stopping", { actorId: this.actorId });
 	}
 
 	/** Throws `actor.stopping` once the incarnation has lost its right to write (W-STOP-5). */

@@ -1,7 +1,12 @@
 import { catalogueError, decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
 import { STATE_SIZE_WARNING_BYTES } from "../../actor/options.ts";
 import { stateOps } from "../commit/storage-layout.ts";
-import { assertStorable, type TrackedState, trackState } from "../state/track-state.ts";
+import {
+	assertStorable,
+	type TrackedState,
+	type TrackStateOptions,
+	trackState,
+} from "../state/track-state.ts";
 import type { ActorInstance } from "./instance.ts";
 
 /**

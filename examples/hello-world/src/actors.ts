@@ -1,0 +1,22 @@
+import { actor, event, setup } from "rivetkit";
+
+const counter = actor({
+	options: { name: "Counter", icon: "🧮" },
+	state: { count: 0 },
+	events: {
+		count: event<number>(),
+	},
+	actions: {
+		increment: (c, amount: number) => {
+			c.state.count += amount;
+			c.broadcast("count", c.state.count);
+			return c.state.count;
+		},
+		getCount: (c) => c.state.count,
+	},
+});
+
+export const registry = setup({
+	use: { counter },
+	managerPort: Number(process.env.PORT ?? 6420),
+});
