@@ -20,6 +20,21 @@ export {
 	type RegistryConfigInput,
 	RegistryConfigSchema,
 } from "./registry/config/registry-config.ts";
-export { ActorsSchema, DriverConfigSchema, TestConfigSchema } from "./registry/config/schemas.ts";
+export {
+	ActorsSchema,
+	DocConfigureRunnerPoolSchema,
+	DocInspectorConfigSchema,
+	DocRegistryConfigSchema,
+	DocRunnerConfigSchema,
+	DocServerlessConfigSchema,
+	DriverConfigSchema,
+	TestConfigSchema,
+} from "./registry/config/schemas.ts";
 export { Registry, type ServerlessHandler, setup } from "./registry/registry.ts";
 export { toUint8Array } from "./utils/bytes.ts";
+export type {
+	WorkflowBranchContextOf,
+	WorkflowContextOf,
+	WorkflowLoopContextOf,
+	WorkflowStepContextOf,
+} from "./workflow/context-of.types.ts";

@@ -1,4 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Undeclared } from "./declarations.types.ts";
+import type { ActionContext } from "./hook-contexts.types.ts";
 
 /** An action written as a plain function. */
 // biome-ignore lint/suspicious/noExplicitAny: parameters without annotation stay usable, and an unread result lets helpers refer to their own actor
@@ -43,3 +45,18 @@ type ActionEntry<Context, Inputs> =
 	| ActionFunction<Context>
 	| ValidatedAction<Context, Inputs>
 	| (ActionMap<Context, Inputs> & { readonly input?: undefined; readonly handler?: undefined });
+
+/** A map of actions of an actor with these types, for annotating one that is written elsewhere. */
+export type Actions<
+	State = unknown,
+	ConnParams = unknown,
+	ConnState = unknown,
+	Vars = unknown,
+	Input = unknown,
+	Database = unknown,
+	Events = Undeclared,
+	Queues = Undeclared,
+> = Record<
+	string,
+	ActionFunction<ActionContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>>
+>;

@@ -3,6 +3,7 @@ export type {
 	ActionFunction,
 	ActionInput,
 	ActionMap,
+	Actions,
 	ValidatedAction,
 } from "./actions.types.ts";
 export type {
@@ -53,6 +54,7 @@ export type {
 	QueueCompletion,
 	QueueDeclaration,
 	QueuesConfig,
+	Undeclared,
 } from "./declarations.types.ts";
 export { ActorDefinition, type AnyActorDefinition, actor } from "./definition.ts";
 export type {
@@ -73,6 +75,7 @@ export type {
 	WakeContext,
 	WebSocketContext,
 } from "./hook-contexts.types.ts";
+export type { ActorKey, AuthIntent } from "./identity.types.ts";
 export type * from "./kv.types.ts";
 export type { ActorOptions, ActorOptionsInput } from "./options.ts";
 export type {

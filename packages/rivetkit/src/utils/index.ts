@@ -1,0 +1,10 @@
+export { arrayBuffersEqual, bufferToArrayBuffer, toUint8Array } from "./bytes.ts";
+export { getEnvUniversal } from "./environment.ts";
+export { assertUnreachable, dbg, EXTRA_ERROR_LOG, stringifyError } from "./errors.ts";
+export { type PromiseWithResolvers, promiseWithResolvers, SinglePromiseQueue } from "./promises.ts";
+export { detectRuntime, httpUserAgent, type Runtime } from "./runtime.ts";
+export { joinSignals } from "./signals.ts";
+export { interval, type LongTimeoutHandle, setLongTimeout, sleep } from "./time.ts";
+export type { DeepMutable, DeepReadonly, GetUpgradeWebSocket, UpgradeWebSocket } from "./types.ts";
+export { combineUrlPath } from "./urls.ts";
+export { VERSION } from "./version.ts";

@@ -1,0 +1,40 @@
+import { catalogueError } from "@rivetkit/protocol";
+import type { Undeclared } from "../actor/declarations.types.ts";
+import { RUN_FUNCTION_CONFIG } from "../actor/erased.ts";
+import type { RunContext } from "../actor/hook-contexts.types.ts";
+import type { ActorWorkflowContext, StrictWorkflowContext } from "./context.types.ts";
+import type { WorkflowOptions } from "./options.types.ts";
+
+/** What `run` takes from `workflow()`. */
+export type WorkflowRun<S, CP, CS, V, I, DB, E, Q> = (
+	c: RunContext<S, CP, CS, V, I, DB, E, Q>,
+) => Promise<void>;
+
+interface WorkflowFactory {
+	/**
+	 * Makes a durable `run` of an async function: its entries run once, and after a crash or a sleep it
+	 * goes on where it was. Types come from the actor around it.
+	 */
+	<S, CP, CS, V, I, DB, E = Undeclared, Q = Undeclared>(
+		// biome-ignore lint/suspicious/noExplicitAny: a result that is not compared, so that helpers may refer to the actor this is part of (workflows 12.2)
+		fn: (ctx: ActorWorkflowContext<S, CP, CS, V, I, DB, E, Q>) => any,
+		options?: WorkflowOptions<RunContext<S, CP, CS, V, I, DB, E, Q>>,
+	): WorkflowRun<S, CP, CS, V, I, DB, E, Q>;
+	/** The same with contexts that offer the actor's data inside steps only. */
+	strict<S, CP, CS, V, I, DB, E = Undeclared, Q = Undeclared>(
+		// biome-ignore lint/suspicious/noExplicitAny: as above
+		fn: (ctx: StrictWorkflowContext<S, V, DB, E, Q>) => any,
+		options?: WorkflowOptions<RunContext<S, CP, CS, V, I, DB, E, Q>>,
+	): WorkflowRun<S, CP, CS, V, I, DB, E, Q>;
+}
+
+const ICON = "diagram-project";
+
+function createRun(): () => Promise<void> {
+	const run = async (): Promise<void> => {
+		throw catalogueError("feature.not_implemented", { feature: "Running workflows" });
+	};
+	return Object.assign(run, { [RUN_FUNCTION_CONFIG]: { icon: ICON } });
+}
+
+export const workflow: WorkflowFactory = Object.assign(createRun, { strict: createRun });
