@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+
+/** A server in a process of its own, which can be killed and started again on the same data and port. */
+export class ServerProcess {
+	readonly #file: string;
+	readonly #args: readonly string[];
+	#child: ChildProcess | null = null;
+
+	constructor(file: string, args: readonly string[]) {
+		this.#file = fileURLToPath(new URL(file, import.meta.url));
+		this.#args = args;
+	}
+
+	/** Resolves when the server listens. Rejects with its output when it ends before. */
+	async start(): Promise<void> {
+		const child = spawn(
+			process.execPath,
+			[
+				"--conditions=@rivetkit/source",
+				"--disable-warning=ExperimentalWarning",
+				this.#file,
+				...this.#args,
+			],
+			{ stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NODE_ENV: "production" } },
+		);
+		this.#child = child;
+		let output = "";
+		await new Promise<void>((resolve, reject) => {
+			const hear = (chunk: Buffer) => {
+				output += chunk.toString();
+				if (/^listening /m.test(output)) resolve();
+			};
+			child.stdout.on("data", hear);
+			child.stderr.on("data", hear);
+			child.once("exit", (code, signal) =>
+				reject(new Error(`ended (${code ?? signal}):\n${output}`)),
+			);
+		});
+	}
+
+	/** Ends the process; resolves with its exit code (null after SIGKILL) when it is gone. */
+	async end(signal: NodeJS.Signals): Promise<number | null> {
+		const child = this.#child;
+		if (!child || child.exitCode !== null || child.signalCode !== null)
+			return child?.exitCode ?? null;
+		const gone = new Promise<number | null>((resolve) => child.once("exit", resolve));
+		child.kill(signal);
+		return gone;
+	}
+}
+
+export async function freePort(): Promise<number> {
+	const server = createServer();
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	const { port } = server.address() as { port: number };
+	await new Promise((resolve) => server.close(resolve));
+	return port;
+}
