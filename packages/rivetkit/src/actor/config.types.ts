@@ -68,6 +68,164 @@ export interface ActorTypes<State, ConnParams, ConnState, Vars, Input, Database>
 }
 
 /**
+ * A function whose parameters are compared both ways, so that one may be annotated with more than is
+ * known here, and may come after a hook that left it open.
+ */
+type Bivariant<Args extends readonly unknown[], Result> = {
+	method(...args: Args): Result;
+}["method"];
+
+/**
+ * What an actor has when it may be written as a value, as a function, or as both: the type comes from
+ * the value, and only without one from the function (api 4.1).
+ */
+export type Produced<Static, Created> = 0 extends 1 & Static
+	? Static
+	: unknown extends Static
+		? Created
+		: Static;
+
+/** Everything of a config that uses state, connection state and vars but does not produce them. */
+interface ActorHooks<
+	State,
+	ConnParams,
+	ConnState,
+	Vars,
+	Input,
+	Database,
+	Events,
+	Queues,
+	Actions,
+	Inputs,
+> {
+	/** On every start, before any other hook; the place for schema changes. Timed. */
+	onMigrate?:
+		| ((
+				c: MigrateContext<never, never, never, never, unknown, Database, Events, Queues>,
+				isNew: boolean,
+		  ) => HookResult)
+		| undefined;
+	/** Once per actor, after `createState`. */
+	onCreate?:
+		| ((
+				c: CreateContext<State, never, never, never, unknown, Database, Events, Queues>,
+				input: Input,
+		  ) => HookResult)
+		| undefined;
+	/** On every start, the first included. */
+	onWake?:
+		| ((
+				c: WakeContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+		  ) => HookResult)
+		| undefined;
+	/** Background work, started on every start. */
+	run?:
+		| ((
+				c: RunContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+		  ) => HookResult)
+		| RunConfig<RunContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>>
+		| undefined;
+	/** Before every sleep. Timed. */
+	onSleep?:
+		| ((
+				c: SleepContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+		  ) => HookResult)
+		| undefined;
+	/** Before the actor's data is deleted. Timed. */
+	onDestroy?:
+		| ((
+				c: DestroyContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+		  ) => HookResult)
+		| undefined;
+	/** After every change of `c.state`. Must not be async. Changes made in it do not trigger it again. */
+	onStateChange?:
+		| ((
+				c: StateChangeContext<
+					State,
+					ConnParams,
+					ConnState,
+					Vars,
+					unknown,
+					Database,
+					Events,
+					Queues
+				>,
+				newState: State,
+		  ) => HookResult)
+		| undefined;
+	/** Per connection attempt; a throw rejects it. Timed. */
+	onBeforeConnect?:
+		| ((
+				c: BeforeConnectContext<
+					State,
+					ConnParams,
+					ConnState,
+					Vars,
+					unknown,
+					Database,
+					Events,
+					Queues
+				>,
+				params: ConnParams,
+		  ) => HookResult)
+		| undefined;
+	/** Per accepted connection, before anything else of it is handled. Timed. */
+	onConnect?:
+		| ((
+				c: ConnectContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+				conn: Conn<ConnParams, ConnState, Events>,
+		  ) => HookResult)
+		| undefined;
+	/** Once per accepted connection, after it has left `c.conns`. */
+	onDisconnect?:
+		| ((
+				c: DisconnectContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+				conn: Conn<ConnParams, ConnState, Events>,
+		  ) => HookResult)
+		| undefined;
+	/** Answers raw HTTP requests below `/request`. Timed like an action. */
+	onRequest?:
+		| ((
+				c: RequestContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+				request: Request,
+		  ) => Response | Promise<Response>)
+		| undefined;
+	/** Takes raw WebSockets below `/websocket`. Messages wait until it has attached its listeners. */
+	onWebSocket?:
+		| ((
+				c: WebSocketContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+				socket: UniversalWebSocket,
+		  ) => HookResult)
+		| undefined;
+	/** May replace the result of a successful action. */
+	onBeforeActionResponse?:
+		| (<Out>(
+				c: BeforeActionResponseContext<
+					State,
+					ConnParams,
+					ConnState,
+					Vars,
+					unknown,
+					Database,
+					Events,
+					Queues
+				>,
+				name: string,
+				args: unknown[],
+				output: Out,
+		  ) => Out | Promise<Out>)
+		| undefined;
+	/** Callable from clients and schedules. */
+	actions?:
+		| (Actions &
+				ActionMap<
+					ActionContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+					Inputs
+				>)
+		| undefined;
+}
+
+/**
  * What `actor()` takes (api 3.1, 3.4). Everything is optional.
  *
  * Types are inferred from top to bottom: write `createState`, `createVars` and `createConnState` before
@@ -84,7 +242,21 @@ export interface ActorConfigInput<
 	Queues = Undeclared,
 	Actions = Undeclared,
 	Inputs = unknown,
-> {
+	CreatedState extends State = State,
+	CreatedConnState extends ConnState = ConnState,
+	CreatedVars extends Vars = Vars,
+> extends ActorHooks<
+		Produced<State, CreatedState>,
+		ConnParams,
+		Produced<ConnState, CreatedConnState>,
+		Produced<Vars, CreatedVars>,
+		Input,
+		Database,
+		Events,
+		Queues,
+		Actions,
+		Inputs
+	> {
 	types?: ActorTypes<State, ConnParams, ConnState, Vars, Input, Database> | undefined;
 	/** Limits, timeouts, display. */
 	options?: ActorOptionsInput | undefined;
@@ -105,139 +277,45 @@ export interface ActorConfigInput<
 		| ((
 				c: CreateContext<never, never, never, never, unknown, Database, Events, Queues>,
 				input: Input,
-		  ) => State | Promise<State>)
+		  ) => CreatedState | Promise<CreatedState>)
 		| undefined;
 	/** Computes `c.vars` on every start; any value is allowed. Timed. */
 	createVars?:
-		| ((
-				c: CreateVarsContext<State, never, never, never, Input, Database, Events, Queues>,
-				driverContext: ActorDriverContext,
-		  ) => Vars | Promise<Vars>)
+		| Bivariant<
+				[
+					c: CreateVarsContext<
+						Produced<State, CreatedState>,
+						never,
+						never,
+						never,
+						unknown,
+						Database,
+						Events,
+						Queues
+					>,
+					driverContext: ActorDriverContext,
+				],
+				CreatedVars | Promise<CreatedVars>
+		  >
 		| undefined;
 	/** Computes the state of an accepted connection; a throw rejects it. Timed. */
 	createConnState?:
-		| ((
-				c: CreateConnStateContext<State, never, never, Vars, Input, Database, Events, Queues>,
-				params: ConnParams,
-		  ) => ConnState | Promise<ConnState>)
-		| undefined;
-
-	/** On every start, before any other hook; the place for schema changes. Timed. */
-	onMigrate?:
-		| ((
-				c: MigrateContext<never, never, never, never, unknown, Database, Events, Queues>,
-				isNew: boolean,
-		  ) => HookResult)
-		| undefined;
-	/** Once per actor, after `createState`. */
-	onCreate?:
-		| ((
-				c: CreateContext<State, ConnParams, ConnState, never, Input, Database, Events, Queues>,
-				input: Input,
-		  ) => HookResult)
-		| undefined;
-	/** On every start, the first included. */
-	onWake?:
-		| ((
-				c: WakeContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-		  ) => HookResult)
-		| undefined;
-	/** Background work, started on every start. */
-	run?:
-		| ((
-				c: RunContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-		  ) => HookResult)
-		| RunConfig<RunContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>>
-		| undefined;
-	/** Before every sleep. Timed. */
-	onSleep?:
-		| ((
-				c: SleepContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-		  ) => HookResult)
-		| undefined;
-	/** Before the actor's data is deleted. Timed. */
-	onDestroy?:
-		| ((
-				c: DestroyContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-		  ) => HookResult)
-		| undefined;
-	/** After every change of `c.state`. Must not be async. Changes made in it do not trigger it again. */
-	onStateChange?:
-		| ((
-				c: StateChangeContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-				newState: State,
-		  ) => HookResult)
-		| undefined;
-	/** Per connection attempt; a throw rejects it. Timed. */
-	onBeforeConnect?:
-		| ((
-				c: BeforeConnectContext<
-					State,
-					ConnParams,
-					ConnState,
-					Vars,
-					Input,
-					Database,
-					Events,
-					Queues
-				>,
-				params: ConnParams,
-		  ) => HookResult)
-		| undefined;
-	/** Per accepted connection, before anything else of it is handled. Timed. */
-	onConnect?:
-		| ((
-				c: ConnectContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-				conn: Conn<ConnParams, ConnState, Events>,
-		  ) => HookResult)
-		| undefined;
-	/** Once per accepted connection, after it has left `c.conns`. */
-	onDisconnect?:
-		| ((
-				c: DisconnectContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-				conn: Conn<ConnParams, ConnState, Events>,
-		  ) => HookResult)
-		| undefined;
-	/** Answers raw HTTP requests below `/request`. Timed like an action. */
-	onRequest?:
-		| ((
-				c: RequestContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-				request: Request,
-		  ) => Response | Promise<Response>)
-		| undefined;
-	/** Takes raw WebSockets below `/websocket`. Messages wait until it has attached its listeners. */
-	onWebSocket?:
-		| ((
-				c: WebSocketContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-				socket: UniversalWebSocket,
-		  ) => HookResult)
-		| undefined;
-	/** May replace the result of a successful action. */
-	onBeforeActionResponse?:
-		| (<Out>(
-				c: BeforeActionResponseContext<
-					State,
-					ConnParams,
-					ConnState,
-					Vars,
-					Input,
-					Database,
-					Events,
-					Queues
-				>,
-				name: string,
-				args: unknown[],
-				output: Out,
-		  ) => Out | Promise<Out>)
-		| undefined;
-
-	/** Callable from clients and schedules. */
-	actions?:
-		| (Actions &
-				ActionMap<
-					ActionContext<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues>,
-					Inputs
-				>)
+		| Bivariant<
+				[
+					c: CreateConnStateContext<
+						Produced<State, CreatedState>,
+						never,
+						never,
+						Produced<Vars, CreatedVars>,
+						unknown,
+						Database,
+						Events,
+						Queues
+					>,
+					params: ConnParams,
+				],
+				CreatedConnState | Promise<CreatedConnState>
+		  >
 		| undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { ActorConfig, ActorConfigInput } from "./config.types.ts";
+import type { ActorConfig, ActorConfigInput, Produced } from "./config.types.ts";
 import type { EventsConfig, QueuesConfig, Undeclared } from "./declarations.types.ts";
 import { type ActorOptionsInput, resolveOptions } from "./options.ts";
 import { validateActorConfig } from "./validate-config.ts";
@@ -85,6 +85,9 @@ export function actor<
 	Queues extends QueuesConfig = Undeclared,
 	Actions = Undeclared,
 	Inputs = Undeclared,
+	CreatedState extends State = State,
+	CreatedConnState extends ConnState = ConnState,
+	CreatedVars extends Vars = Vars,
 >(
 	config: ActorConfigInput<
 		State,
@@ -96,16 +99,29 @@ export function actor<
 		Events,
 		Queues,
 		Actions,
-		Inputs
+		Inputs,
+		CreatedState,
+		CreatedConnState,
+		CreatedVars
 	>,
-): ActorDefinition<State, ConnParams, ConnState, Vars, Input, Database, Events, Queues, Actions> {
+): ActorDefinition<
+	Produced<State, CreatedState>,
+	ConnParams,
+	Produced<ConnState, CreatedConnState>,
+	Produced<Vars, CreatedVars>,
+	Input,
+	Database,
+	Events,
+	Queues,
+	Actions
+> {
 	validateActorConfig(config);
 	const { types: _, options, actions, ...rest } = config;
-	return new ActorDefinition(
-		Object.freeze({
-			...rest,
-			options: resolveOptions((options ?? {}) as ActorOptionsInput),
-			actions: (actions ?? {}) as Actions,
-		}),
-	);
+	const defined: object = Object.freeze({
+		...rest,
+		options: resolveOptions((options ?? {}) as ActorOptionsInput),
+		actions: actions ?? {},
+	});
+	// Cast: only inference knows which of the two forms of state, connection state and vars there is.
+	return new ActorDefinition(defined as never);
 }
