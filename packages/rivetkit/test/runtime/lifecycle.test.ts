@@ -10,8 +10,9 @@ import {
 } from "../../src/runtime/lifecycle/lifecycle.ts";
 
 const LEGAL: readonly string[] = [
-	"loading createState",
-	"loading createVars",
+	"loading onMigrate",
+	"onMigrate createState",
+	"onMigrate createVars",
 	"createState onCreate",
 	"onCreate createVars",
 	"createVars onWake",

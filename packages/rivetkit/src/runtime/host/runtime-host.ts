@@ -11,7 +11,9 @@ import {
 	type StopIntent,
 } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
+import { CLOSE_NORMAL } from "../connections/close-codes.ts";
 import { ActorInstance } from "../instance/instance.ts";
+import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { startInstance } from "../lifecycle/start.ts";
 import { stopInstance } from "../lifecycle/stop.ts";
 import { routeRequest } from "../router/actor-router.ts";
@@ -71,7 +73,7 @@ export class RuntimeHost implements ActorHost {
 			if (instance.stopIntent) this.#stopLater(instance, instance.stopIntent);
 			return;
 		}
-		this.#live.delete(actorId);
+		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
 		if (failure.removeActor) await this.#services.backend.discard(assignment);
 		throw failure.error;
 	}
@@ -95,12 +97,23 @@ export class RuntimeHost implements ActorHost {
 
 	async request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
 		const instance = this.#ready(actorId);
-		return routeRequest(instance, request);
+		// From here on the call is this incarnation's: a stop waits for it, its body included.
+		instance.work.begin("request");
+		try {
+			return await routeRequest(instance, request);
+		} finally {
+			instance.work.end("request");
+		}
 	}
 
 	async openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {
 		const instance = this.#ready(actorId);
-		await routeSocket(instance, upgrade, socket);
+		instance.work.begin("request");
+		try {
+			await routeSocket(instance, upgrade, socket);
+		} finally {
+			instance.work.end("request");
+		}
 	}
 
 	#ready(actorId: string): ActorInstance {
@@ -111,10 +124,14 @@ export class RuntimeHost implements ActorHost {
 
 	/** A stop the actor asked for itself begins on a later tick, so that the current call is answered. */
 	#stopLater(instance: ActorInstance, intent: StopIntent): void {
+		if (instance.isStopping) {
+			this.#events?.stopping(instance.actorId, instance.assignment.generation, intent);
+			return;
+		}
 		if (!instance.isReady) return;
 		this.#services.turns.request({
 			endOfTurn: () => {
-				if (instance.isReady) void this.stop(instance.actorId, intent);
+				if (instance.isReady) void this.stop(instance.actorId, instance.stopIntent ?? intent);
 			},
 		});
 	}
@@ -128,22 +145,26 @@ export class RuntimeHost implements ActorHost {
 			final = await stopInstance(instance, intent);
 		} catch (error) {
 			instance.log.error({ err: error }, "stopping failed; the actor is as it was last committed");
-			if (!instance.isFenced) instance.end("fenced");
+			if (!hasEnded(instance.phase)) instance.end("fenced");
 			final = "sleep";
 		}
 		this.#forget(instance, final);
 	}
 
 	#fenced(instance: ActorInstance): void {
-		if (instance.isFenced) return;
+		if (hasEnded(instance.phase)) return;
 		instance.log.warn(
 			{ generation: instance.assignment.generation },
 			"a newer incarnation of the actor exists; this one stops without writing",
 		);
-		const stopping = this.#stopping.has(instance.actorId);
+		// A start or a stop in progress reports the end itself.
+		const unattended = instance.isReady;
 		instance.end("fenced");
-		void instance.connections.closeAll(1000, "");
-		if (!stopping) this.#forget(instance, "sleep");
+		// Callers over connections get their answers first.
+		this.#services.turns.request({
+			endOfTurn: () => void instance.connections.closeAll(CLOSE_NORMAL, ""),
+		});
+		if (unattended) this.#forget(instance, "sleep");
 	}
 
 	#forget(instance: ActorInstance, intent: StopIntent): void {

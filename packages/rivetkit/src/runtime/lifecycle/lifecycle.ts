@@ -2,14 +2,17 @@
  * The life of one incarnation as a table. Every legal step is listed; anything else is a defect and
  * throws. The phase also decides what the context allows (`context/permissions.ts`).
  *
- *     loading ─▶ createState ─▶ onCreate ─┐
- *        └────────────────────────────────┴▶ createVars ─▶ onWake ─▶ ready ─▶ draining ─▶ stopHook
- *                                                                                │            │
- *     failed ◀─ (any start phase)                              stopped ◀─ saving ◀─ disconnecting
+ *     loading ─▶ onMigrate ─▶ createState ─▶ onCreate ─┐
+ *                    └─────────────────────────────────┴▶ createVars ─▶ onWake ─▶ ready
+ *                                                                                   │
+ *     stopped ◀─ saving ◀─ disconnecting ◀─ stopHook ◀─ draining ◀──────────────────┘
+ *
+ *     failed ◀─ (any start phase)
  *     fenced ◀─ (any phase but the ends)
  */
 export type Phase =
 	| "loading"
+	| "onMigrate"
 	| "createState"
 	| "onCreate"
 	| "createVars"
@@ -24,7 +27,8 @@ export type Phase =
 	| "fenced";
 
 const NEXT: Readonly<Record<Phase, readonly Phase[]>> = {
-	loading: ["createState", "createVars", "failed", "fenced"],
+	loading: ["onMigrate", "failed", "fenced"],
+	onMigrate: ["createState", "createVars", "failed", "fenced"],
 	createState: ["onCreate", "failed", "fenced"],
 	onCreate: ["createVars", "failed", "fenced"],
 	createVars: ["onWake", "failed", "fenced"],
@@ -41,6 +45,7 @@ const NEXT: Readonly<Record<Phase, readonly Phase[]>> = {
 
 const STARTING: ReadonlySet<Phase> = new Set([
 	"loading",
+	"onMigrate",
 	"createState",
 	"onCreate",
 	"createVars",

@@ -1,7 +1,7 @@
-import type { RivetError } from "@rivetkit/protocol";
-import { decodeCbor } from "@rivetkit/protocol";
+import { decodeCbor, INTERNAL_ERROR_CODE, toWireError } from "@rivetkit/protocol";
 import { RUNTIME_END, readRuntimeData, STATE_KEY } from "../commit/storage-layout.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import { hasEnded } from "./lifecycle.ts";
 import { startRun } from "./run.ts";
 import { isPromiseLike, withTimeout } from "./with-timeout.ts";
 
@@ -23,8 +23,11 @@ export async function startInstance(instance: ActorInstance): Promise<StartFailu
 		await withOverallLimit(instance, limitMs, async () => {
 			const { backend } = instance.services;
 			creating = !(await backend.isInitialised(instance.assignment));
+			await migrate(instance, creating);
 			if (creating) await create(instance);
 			else await load(instance);
+			// From here on the actor exists, whatever the hooks of its first wake do.
+			creating = false;
 			await wake(instance);
 		});
 	} catch (error) {
@@ -33,11 +36,19 @@ export async function startInstance(instance: ActorInstance): Promise<StartFailu
 			{ err: error, phase: instance.phase },
 			"start failed",
 		);
-		instance.end(instance.isFenced ? "fenced" : "failed");
-		return { error, removeActor };
+		if (!hasEnded(instance.phase)) instance.end("failed");
+		return { error: removeActor ? error : internal(error), removeActor };
 	}
 	startRun(instance);
 	return null;
+}
+
+async function migrate(instance: ActorInstance, isNew: boolean): Promise<void> {
+	const { config, options } = instance;
+	instance.enter("onMigrate");
+	if (!config.onMigrate) return;
+	const migrated = config.onMigrate(instance.contexts.actor, isNew);
+	await withTimeout(instance, "onMigrate", options.onMigrateTimeout, migrated);
 }
 
 async function create(instance: ActorInstance): Promise<void> {
@@ -115,6 +126,13 @@ async function withOverallLimit(
 	}
 }
 
-function isPublicError(error: unknown): error is RivetError {
-	return typeof error === "object" && error !== null && (error as RivetError).public === true;
+function isPublicError(error: unknown): boolean {
+	return toWireError(error, { expose: false }).code !== INTERNAL_ERROR_CODE;
+}
+
+/** Callers of an actor that exists see no errors of its start, public or not (W-START-2). */
+function internal(error: unknown): unknown {
+	if (!isPublicError(error)) return error;
+	const { message } = error as Error;
+	return new Error(message, { cause: error });
 }

@@ -10,66 +10,82 @@ const DISCONNECT_LIMIT_MS = 1_500;
  * Takes a ready instance through its stop sequence (contract: lifecycle 5.3, 5.4). Steps share one grace
  * period; one that runs over is logged, never fatal. The final save has its own time. Work that is still
  * running afterwards is answered with `actor.stopping` and can no longer write.
+ *
+ * A wish to destroy counts whenever it comes; `onDestroy` runs exactly when the data will be deleted.
  */
 export async function stopInstance(instance: ActorInstance, wish: StopIntent): Promise<StopIntent> {
-	const intent = instance.beginStop(wish);
+	instance.beginStop(wish);
 	const budget = new StopBudget(instance);
+	const hooks = new StopHooks(instance, budget);
+	const { options } = instance;
 
-	await budget.spend("calls in progress", Number.POSITIVE_INFINITY, instance.work.idle());
-	if (instance.running)
-		await budget.spend("run", instance.options.runStopTimeout, instance.running);
+	await Promise.all([
+		budget.spend("calls in progress", "sleepGracePeriod", options.sleepGracePeriod, () =>
+			instance.work.idle(),
+		),
+		budget.spend("run", "runStopTimeout", options.runStopTimeout, () => instance.running),
+	]);
 
 	advance(instance, "stopHook");
-	await runStopHook(instance, instance.stopIntent ?? intent, budget);
+	await hooks.run();
 
 	advance(instance, "disconnecting");
-	await budget.spend(
-		"onDisconnect",
-		DISCONNECT_LIMIT_MS,
+	await budget.spend("onDisconnect", "sleepGracePeriod", DISCONNECT_LIMIT_MS, () =>
 		instance.connections.closeAll(CLOSE_NORMAL, ""),
 	);
-	if (instance.background.size > 0) {
-		const background = Promise.all(instance.background);
-		await budget.spend("waitUntil", instance.options.waitUntilTimeout, background);
-	}
+	await budget.spend("waitUntil", "waitUntilTimeout", options.waitUntilTimeout, () =>
+		backgroundDone(instance),
+	);
 
 	advance(instance, "saving");
-	const final = instance.stopIntent ?? intent;
-	if (!instance.isFenced) {
-		await (final === "destroy" ? erase(instance) : save(instance));
+	if (instance.stopIntent === "sleep") await save(instance);
+	if (instance.stopIntent === "destroy") {
+		await hooks.run();
+		await erase(instance);
 	}
-	if (!instance.isFenced) instance.end("stopped");
-	return final;
+	if (instance.isFenced) return "sleep";
+	instance.end("stopped");
+	return instance.stopIntent ?? wish;
 }
 
 function advance(instance: ActorInstance, phase: "stopHook" | "disconnecting" | "saving"): void {
 	if (!instance.isFenced) instance.enter(phase);
 }
 
-async function runStopHook(
-	instance: ActorInstance,
-	intent: StopIntent,
-	budget: StopBudget,
-): Promise<void> {
-	if (instance.isFenced) return;
-	const { config, options } = instance;
-	const [name, hook, limitMs] =
-		intent === "destroy"
-			? (["onDestroy", config.onDestroy, options.onDestroyTimeout] as const)
-			: (["onSleep", config.onSleep, options.onSleepTimeout] as const);
-	if (hook)
-		await budget.spend(
-			name,
-			limitMs,
-			invoke(() => hook(instance.contexts.actor)),
-		);
+/** `onSleep` or `onDestroy`; both, when the wish to destroy comes after `onSleep` has begun. */
+class StopHooks {
+	readonly #instance: ActorInstance;
+	readonly #budget: StopBudget;
+	#ran: StopIntent | null = null;
+
+	constructor(instance: ActorInstance, budget: StopBudget) {
+		this.#instance = instance;
+		this.#budget = budget;
+	}
+
+	/** Runs the hook of what the stop has become, unless it has run. */
+	async run(): Promise<void> {
+		const { config, options, contexts } = this.#instance;
+		while (this.#ran !== this.#instance.stopIntent) {
+			this.#ran = this.#instance.stopIntent;
+			const destroys = this.#ran === "destroy";
+			const hook = destroys ? config.onDestroy : config.onSleep;
+			if (!hook) continue;
+			const name = destroys ? "onDestroy" : "onSleep";
+			await this.#budget.spend(name, `${name}Timeout`, options[`${name}Timeout`], () =>
+				hook(contexts.actor),
+			);
+		}
+	}
 }
 
-async function invoke(hook: () => unknown): Promise<void> {
-	await hook();
+/** Waits also for what is given to `waitUntil` meanwhile. */
+async function backgroundDone(instance: ActorInstance): Promise<void> {
+	while (instance.background.size > 0) await Promise.all(instance.background);
 }
 
 async function save(instance: ActorInstance): Promise<void> {
+	if (instance.isFenced) return;
 	instance.writeRecord({ sleepTs: instance.now(), connectableTs: null });
 	await flush(instance);
 }
@@ -87,6 +103,7 @@ async function flush(instance: ActorInstance): Promise<void> {
 
 /** Deletes the actor in one tombstone commit (W-STOP-10): afterwards it is gone, before it is intact. */
 async function erase(instance: ActorInstance): Promise<void> {
+	if (instance.isFenced) return;
 	// Answers that wait for a commit get theirs first.
 	await flush(instance);
 	if (instance.isFenced) return;
@@ -107,15 +124,17 @@ class StopBudget {
 		this.#endMs = instance.now() + instance.options.sleepGracePeriod;
 	}
 
-	async spend(what: string, limitMs: number, work: Promise<unknown>): Promise<void> {
+	/** Runs one step for as long as its option and the budget allow. Never rejects. */
+	async spend(what: string, option: string, limitMs: number, work: () => unknown): Promise<void> {
 		const instance = this.#instance;
-		const leftMs = Math.max(0, Math.min(limitMs, this.#endMs - instance.now()));
+		if (instance.isFenced) return;
+		const leftMs = Math.max(0, this.#endMs - instance.now());
+		const [allowedMs, name] = limitMs <= leftMs ? [limitMs, option] : [leftMs, "sleepGracePeriod"];
 		try {
-			await withTimeout(instance, what, leftMs, work, "sleepGracePeriod");
+			await withTimeout(instance, what, allowedMs, work(), name);
 		} catch (error) {
-			const awake = instance.work.summary();
 			instance.log.error(
-				{ err: error, step: what, inProgress: awake },
+				{ err: error, step: what, inProgress: instance.work.summary() },
 				"stopping goes on without it",
 			);
 		}
