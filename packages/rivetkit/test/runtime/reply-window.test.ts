@@ -11,6 +11,8 @@ import { replySequence } from "../../src/runtime/commit/storage-layout.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 const CLOCK = new FakeClock(0);
+/** Of an actor that writes nothing. */
+const COMMITS = { batchCount: 0, markDirty() {} };
 const ok = (value: unknown): Reply => ({ ok: true, output: encodeCbor(value) });
 
 /** What a store would hold after the operations. */
@@ -99,7 +101,7 @@ describe("call log", () => {
 	const outcome = (output: unknown): Outcome => ({ ok: true, output });
 
 	it("runs an identified call once, and gives every caller the same answer", () => {
-		const calls = new CallLog();
+		const calls = new CallLog(COMMITS);
 		const settles: ((outcome: Outcome) => void)[] = [];
 		const answers: Outcome[] = [];
 		const call = () =>
@@ -120,7 +122,7 @@ describe("call log", () => {
 	});
 
 	it("remembers errors as they were told", () => {
-		const calls = new CallLog();
+		const calls = new CallLog(COMMITS);
 		const error = { group: "user", code: "no", message: "no", metadata: 0, statusCode: 400 };
 		const answers: Outcome[] = [];
 		for (let round = 0; round < 2; round++) {
@@ -135,5 +137,45 @@ describe("call log", () => {
 			{ ok: false, error },
 			{ ok: false, error },
 		]);
+	});
+
+	it("runs a call again that was refused before anything of it was run", () => {
+		const calls = new CallLog(COMMITS);
+		const error = { group: "actor", code: "stopping", message: "", metadata: 0, statusCode: 400 };
+		const answers: Outcome[] = [];
+		calls.once(
+			"id",
+			CLOCK,
+			(_settle, refuse) => refuse({ ok: false, error }),
+			(answer) => answers.push(answer),
+		);
+		calls.once(
+			"id",
+			CLOCK,
+			(settle) => settle(outcome("ran")),
+			(answer) => answers.push(answer),
+		);
+		expect(answers).toEqual([{ ok: false, error }, outcome("ran")]);
+	});
+
+	it("asks for a commit of an answer whose effects may be stored already", () => {
+		let asked = 0;
+		const commits = { batchCount: 0, markDirty: () => void asked++ };
+		const calls = new CallLog(commits);
+		const settles: ((outcome: Outcome) => void)[] = [];
+		const call = (id: string) =>
+			calls.once(
+				id,
+				CLOCK,
+				(settle) => settles.push(settle),
+				() => {},
+			);
+		call("no batch meanwhile");
+		settles[0]!(outcome(1));
+		expect(asked).toBe(0);
+		call("a batch meanwhile");
+		commits.batchCount++;
+		settles[1]!(outcome(2));
+		expect(asked).toBe(1);
 	});
 });

@@ -20,6 +20,7 @@ export class ActionCall {
 	readonly #context: ActionContext;
 	#timer: WheelTimer | null = null;
 	#settled = false;
+	readonly #rollBacksBefore: number;
 
 	constructor(
 		instance: ActorInstance,
@@ -33,6 +34,7 @@ export class ActionCall {
 		this.#args = args;
 		this.#settle = settle;
 		this.#context = new ActionContext(instance, connection);
+		this.#rollBacksBefore = instance.rollBackCount;
 	}
 
 	get settled(): boolean {
@@ -117,6 +119,11 @@ export class ActionCall {
 
 	#respond(output: unknown): void {
 		if (this.#settled) return;
+		const rolledBack = this.#instance.rolledBackSince(this.#rollBacksBefore);
+		if (rolledBack) {
+			this.#fail(rolledBack.error);
+			return;
+		}
 		const { onBeforeActionResponse } = this.#instance.config;
 		if (!onBeforeActionResponse) {
 			this.#finish(() => this.#settle({ ok: true, output }));
@@ -140,6 +147,7 @@ export class ActionCall {
 				this.#finish(() => this.#settle({ ok: true, output: replaced }));
 				return;
 			}
+			this.#armTimeout();
 			replaced.then((value) => this.#finish(() => this.#settle({ ok: true, output: value })), keep);
 		} catch (error) {
 			keep(error);

@@ -1,6 +1,7 @@
 import { catalogueError } from "@rivetkit/protocol";
 import type { ErasedAction } from "../../actor/erased.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
+import { plainIssues } from "./plain-issues.ts";
 
 /**
  * Runs the Standard Schema of an action over its arguments: over the one argument, or over the list when
@@ -21,17 +22,12 @@ export function validateArguments(
 
 interface ValidationResult {
 	readonly value?: unknown;
-	readonly issues?: readonly { readonly message: string; readonly path?: readonly unknown[] }[];
+	readonly issues?: readonly unknown[];
 }
 
 function accept(name: string, action: ErasedAction, result: ValidationResult): readonly unknown[] {
 	if (result.issues) {
-		const issues = result.issues.map(({ message, path }) => ({
-			message,
-			path: (path ?? []).map((part) =>
-				typeof part === "object" && part !== null && "key" in part ? part.key : part,
-			),
-		}));
+		const issues = plainIssues(result.issues);
 		throw catalogueError("action.invalid_request", {
 			message: `Arguments of action '${name}' are invalid: ${issues.map((issue) => `${issue.path.join(".") || "(root)"}: ${issue.message}`).join("; ")}`,
 			metadata: { action: name, issues },

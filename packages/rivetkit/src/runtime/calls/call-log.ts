@@ -1,4 +1,5 @@
 import { type Clock, decodeCbor, encodeCbor, type WireError } from "@rivetkit/protocol";
+import type { Committer } from "../commit/committer.ts";
 import { type Reply, ReplyWindow } from "./reply-window.ts";
 
 /** How a call ended. Errors are in the form that goes over the wire, masked where they must be. */
@@ -8,13 +9,23 @@ export type Outcome =
 
 export type Settle = (outcome: Outcome) => void;
 
+/** Works on a call and calls one of the two once: `refuse` when nothing of the call was run. */
+export type Run = (settle: Settle, refuse: Settle) => void;
+
+type Commits = Pick<Committer, "batchCount" | "markDirty">;
+
 /**
  * Runs each identified call once: a repeated call gets the answer that was given, or waits for the one
  * that is being worked on. Calls without an id always run.
  */
 export class CallLog {
+	readonly #committer: Commits;
 	#window: ReplyWindow | null = null;
 	readonly #running = new Map<string, Settle[]>();
+
+	constructor(committer: Commits) {
+		this.#committer = committer;
+	}
 
 	/** The answered calls; null until there is one. */
 	get window(): ReplyWindow | null {
@@ -27,8 +38,8 @@ export class CallLog {
 		this.#window.load(entries, nowMs);
 	}
 
-	/** `run` is called at most once per id and must settle once; `answer` is called once per caller. */
-	once(callId: string, clock: Clock, run: (settle: Settle) => void, answer: Settle): void {
+	/** `run` is called at most once per id, unless it refuses; `answer` is called once per caller. */
+	once(callId: string, clock: Clock, run: Run, answer: Settle): void {
 		const known = this.#window?.get(callId);
 		if (known) {
 			answer(outcomeOf(known));
@@ -41,13 +52,19 @@ export class CallLog {
 		}
 		const waiting = [answer];
 		this.#running.set(callId, waiting);
-		run((outcome) => {
+		const committer = this.#committer;
+		const batchesBefore = committer.batchCount;
+		const tell = (outcome: Outcome) => {
 			this.#running.delete(callId);
-			const [reply, told] = remember(outcome);
+			for (const caller of waiting) caller(outcome);
+		};
+		run((outcome) => {
 			this.#window ??= new ReplyWindow();
-			this.#window.add(callId, reply, clock.now());
-			for (const caller of waiting) caller(told);
-		});
+			this.#window.add(callId, replyOf(outcome), clock.now());
+			// What the call wrote may be stored already, in a batch without this answer.
+			if (committer.batchCount !== batchesBefore) committer.markDirty();
+			tell(outcome);
+		}, tell);
 	}
 }
 
@@ -56,12 +73,12 @@ function outcomeOf(reply: Reply): Outcome {
 }
 
 /** An output that cannot be encoded is left to the answer itself, which reports it as an error. */
-function remember(outcome: Outcome): [Reply, Outcome] {
-	if (!outcome.ok) return [outcome, outcome];
+function replyOf(outcome: Outcome): Reply {
+	if (!outcome.ok) return outcome;
 	try {
-		return [{ ok: true, output: encodeCbor(outcome.output) }, outcome];
+		return { ok: true, output: encodeCbor(outcome.output) };
 	} catch {
-		return [UNENCODABLE, outcome];
+		return UNENCODABLE;
 	}
 }
 

@@ -20,6 +20,7 @@ export class Committer implements TurnJob {
 	#dirty = false;
 	#turnRequested = false;
 	#cutWanted = false;
+	#batchCount = 0;
 	#open: Release[] | null = null;
 	#inFlight: Release[] | null = null;
 	#ended: Error | null = null;
@@ -36,6 +37,11 @@ export class Committer implements TurnJob {
 
 	get dirty(): boolean {
 		return this.#dirty;
+	}
+
+	/** Batches taken so far: unchanged means that nothing written meanwhile can be durable. */
+	get batchCount(): number {
+		return this.#batchCount;
 	}
 
 	/** Notes that there is something to commit. Does not ask for a commit yet. */
@@ -111,6 +117,7 @@ export class Committer implements TurnJob {
 			runAll(releases, undefined);
 			return;
 		}
+		this.#batchCount++;
 		this.#inFlight = releases;
 		this.#source.commit(batch).then(
 			() => this.#durable(),

@@ -6,6 +6,7 @@ import { ActorContext } from "./actor-context.ts";
 export class ActionContext extends ActorContext {
 	readonly #connection: Connection | null;
 	#controller: AbortController | null = null;
+	#signal: AbortSignal | null = null;
 	#aborted: { readonly reason: unknown } | null = null;
 
 	constructor(instance: ActorInstance, connection: Connection | null) {
@@ -20,12 +21,13 @@ export class ActionContext extends ActorContext {
 
 	/** Fires when the actor stops, the call times out, or its caller goes away. */
 	override get abortSignal(): AbortSignal {
-		if (!this.#controller) {
+		if (!this.#signal) {
 			this.#controller = new AbortController();
 			if (this.#aborted) this.#controller.abort(this.#aborted.reason);
-			else if (this.instance.isAborted) this.#controller.abort(this.instance.abortSignal.reason);
+			// The call may be over while work it left behind goes on: that, too, ends with the actor.
+			this.#signal = AbortSignal.any([this.#controller.signal, this.instance.abortSignal]);
 		}
-		return this.#controller.signal;
+		return this.#signal;
 	}
 
 	override get aborted(): boolean {

@@ -100,12 +100,12 @@ export class ActorContext {
 		return this.instance.saveState(options);
 	}
 
-	waitUntil(promise: Promise<unknown>): void {
+	waitUntil(promise: PromiseLike<unknown>): void {
 		this.instance.assertAllowed("waitUntil");
 		this.instance.waitUntil(promise);
 	}
 
-	keepAwake<T>(promise: Promise<T>): Promise<T> {
+	keepAwake<T>(promise: PromiseLike<T>): Promise<T> {
 		this.instance.assertAllowed("keepAwake");
 		return this.instance.keepAwake(promise);
 	}

@@ -12,7 +12,7 @@ export class BeforeConnectContext extends ActorContext {
 	}
 }
 
-/** The `c` of `onConnect`, `onRequest`, `onWebSocket` and the guards. */
+/** The `c` of `onConnect`, `onWebSocket` and the guards. */
 export class ConnectionContext extends ActorContext {
 	readonly request: Request | undefined;
 	readonly conn: ConnectionView;
@@ -21,5 +21,31 @@ export class ConnectionContext extends ActorContext {
 		super(instance);
 		this.conn = connection.view;
 		this.request = request;
+	}
+}
+
+/** The `c` of `onRequest`: its abort signal also fires when the call is over for its caller. */
+export class RequestContext extends ConnectionContext {
+	readonly #caller: AbortSignal;
+	#signal: AbortSignal | null = null;
+
+	/** `caller` fires when the caller goes away or has been given an answer in the handler's stead. */
+	constructor(
+		instance: ActorInstance,
+		connection: Connection,
+		request: Request,
+		caller: AbortSignal,
+	) {
+		super(instance, connection, request);
+		this.#caller = caller;
+	}
+
+	override get abortSignal(): AbortSignal {
+		this.#signal ??= AbortSignal.any([this.#caller, this.instance.abortSignal]);
+		return this.#signal;
+	}
+
+	override get aborted(): boolean {
+		return this.#caller.aborted || this.instance.isAborted;
 	}
 }

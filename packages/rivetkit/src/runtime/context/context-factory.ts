@@ -1,7 +1,7 @@
 import type { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { ActorContext } from "./actor-context.ts";
-import { BeforeConnectContext, ConnectionContext } from "./connection-context.ts";
+import { BeforeConnectContext, ConnectionContext, RequestContext } from "./connection-context.ts";
 
 /** Makes the contexts of one instance; the one that hooks share is made on first use. */
 export class ContextFactory {
@@ -20,6 +20,10 @@ export class ContextFactory {
 
 	beforeConnect(request: Request | undefined): BeforeConnectContext {
 		return new BeforeConnectContext(this.#instance, request);
+	}
+
+	request(connection: Connection, request: Request, caller: AbortSignal): RequestContext {
+		return new RequestContext(this.#instance, connection, request, caller);
 	}
 
 	connection(connection: Connection, request: Request | undefined): ConnectionContext {

@@ -1,5 +1,6 @@
 import { catalogueError } from "@rivetkit/protocol";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { plainIssues } from "../actions/plain-issues.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 
 /**
@@ -17,7 +18,8 @@ export function validateEventPayload(
 		throw catalogueError("feature.unsupported", { feature: "async event schema" });
 	}
 	const settled = result as { value?: unknown; issues?: readonly unknown[] };
-	if (settled.issues)
-		throw catalogueError("event.invalid_payload", { name, issues: settled.issues });
+	if (settled.issues) {
+		throw catalogueError("event.invalid_payload", { name, issues: plainIssues(settled.issues) });
+	}
 	return single ? [settled.value] : (settled.value as readonly unknown[]);
 }

@@ -9,7 +9,6 @@ import type { ErasedActorConfig } from "../../actor/erased.ts";
 import type { ActorOptions } from "../../actor/options.ts";
 import { FencedOff } from "../../backends/backend.ts";
 import type { Logger } from "../../log/logger.ts";
-import type { ActionCall } from "../actions/action-call.ts";
 import { CallLog } from "../calls/call-log.ts";
 import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
 import { ConnectionTable } from "../connections/connection-table.ts";
@@ -24,6 +23,14 @@ import { SparseSet } from "./sparse-set.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { WorkLedger } from "./work-ledger.ts";
 
+/** A call that a caller waits for. */
+export interface RunningCall {
+	/** Fires the call's abort signal. */
+	abort(reason: unknown): void;
+	/** Answers the caller with an error now; whatever the handler still does, nobody hears of it. */
+	giveUp(error: unknown): void;
+}
+
 /**
  * One incarnation of one actor: the parts that make it up, and the few facts they share. What happens
  * when is decided elsewhere: `lifecycle/start.ts`, `lifecycle/stop.ts`, `commit/committer.ts`.
@@ -35,7 +42,7 @@ export class ActorInstance implements CommitSource {
 	readonly committer: Committer;
 	readonly state: StateKeeper;
 	readonly work = new WorkLedger();
-	readonly runningCalls = new SparseSet<ActionCall>();
+	readonly runningCalls = new SparseSet<RunningCall>();
 	/** Promises that stopping waits for. */
 	readonly background = new SparseSet<Promise<unknown>>();
 	vars: unknown = undefined;
@@ -98,7 +105,7 @@ export class ActorInstance implements CommitSource {
 	}
 
 	get calls(): CallLog {
-		this.#calls ??= new CallLog();
+		this.#calls ??= new CallLog(this.committer);
 		return this.#calls;
 	}
 
@@ -257,9 +264,18 @@ export class ActorInstance implements CommitSource {
 	#saveDueMs = 0;
 
 	saveState({ immediate, maxWait }: { immediate?: boolean; maxWait?: number }): Promise<void> {
-		if (immediate) return this.committer.flush();
+		const saved = immediate ? this.committer.flush() : this.#savedSoon(maxWait);
+		// A failed commit is logged; a caller that does not wait must not end the process.
+		saved.catch(() => {});
+		return saved;
+	}
+
+	#savedSoon(maxWait = this.options.stateSaveInterval): Promise<void> {
+		if (!(maxWait >= 0)) {
+			throw new RangeError(`maxWait must be a number of milliseconds >= 0, got ${maxWait}`);
+		}
 		if (!this.committer.pending) return Promise.resolve();
-		this.saveSoon(maxWait ?? this.options.stateSaveInterval);
+		this.saveSoon(Math.min(maxWait, this.options.stateSaveInterval));
 		return this.committer.nextCommit();
 	}
 
@@ -284,11 +300,26 @@ export class ActorInstance implements CommitSource {
 		this.#calls?.window?.committed();
 	}
 
+	/** How often writes were lost to a failed commit. */
+	rollBackCount = 0;
+	#rollBackError: unknown = null;
+
+	/**
+	 * Why a call that began at `count` must not report success: some of what it wrote may be rolled back,
+	 * though its last writes are not (L26).
+	 */
+	rolledBackSince(count: number): { readonly error: unknown } | null {
+		if (count === this.rollBackCount || !this.options.confirmWrites) return null;
+		return { error: this.#rollBackError };
+	}
+
 	rollBack(error: unknown): void {
 		if (error instanceof FencedOff) {
 			this.onFenced?.();
 			return;
 		}
+		this.rollBackCount++;
+		this.#rollBackError = error;
 		this.log.error({ err: error }, "commit failed; the actor is back at its last committed state");
 		this.state.rollBack();
 		this.#calls?.window?.rollBack();
@@ -305,27 +336,33 @@ export class ActorInstance implements CommitSource {
 
 	// Background work
 
-	waitUntil(promise: Promise<unknown>): void {
-		const settled = promise.then(
-			() => undefined,
-			(error) => this.log.error({ err: error }, "a promise given to waitUntil was rejected"),
-		);
+	waitUntil(promise: PromiseLike<unknown>): void {
+		const settled = Promise.resolve(promise)
+			.then(undefined, (error) =>
+				this.log.error({ err: error }, "a promise given to waitUntil was rejected"),
+			)
+			.finally(() => {
+				this.background.delete(settled);
+				this.saveSoon();
+			});
 		this.background.add(settled);
-		void settled.finally(() => {
-			this.background.delete(settled);
-			this.saveSoon();
-		});
 	}
 
-	keepAwake<T>(promise: Promise<T>): Promise<T> {
+	keepAwake<T>(promise: PromiseLike<T>): Promise<T> {
 		this.work.begin("keepAwake");
-		return promise.finally(() => {
+		const passed = Promise.resolve(promise).finally(() => {
 			this.work.end("keepAwake");
 			this.saveSoon();
 		});
+		// Nobody has to look at what this returns, so a rejection must not end the process.
+		passed.catch((error) => {
+			this.log.error({ err: error }, "a promise given to keepAwake was rejected");
+		});
+		return passed;
 	}
 
 	client(): InProcessClient {
+		this.assertWritable();
 		this.#client ??= this.services.createClient(this);
 		return this.#client;
 	}

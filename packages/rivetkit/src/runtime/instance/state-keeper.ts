@@ -1,6 +1,13 @@
-import { catalogueError, decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
+import {
+	catalogueError,
+	decodeCbor,
+	EncodeError,
+	encodeCbor,
+	type StorageOp,
+} from "@rivetkit/protocol";
 import { STATE_SIZE_WARNING_BYTES } from "../../actor/options.ts";
 import { stateOps } from "../commit/storage-layout.ts";
+import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import {
 	assertStorable,
 	type TrackedState,
@@ -105,18 +112,22 @@ export class StateKeeper implements TrackStateOptions {
 	}
 
 	#callOnStateChange(onStateChange: (c: unknown, newState: unknown) => unknown): void {
+		const failed = (error: unknown) => {
+			this.#instance.log.error({ err: error }, "onStateChange failed; the change is kept");
+		};
 		this.#inStateChange = true;
 		try {
-			onStateChange(this.#instance.contexts.actor, this.#tracked!.raw);
+			const result = onStateChange(this.#instance.contexts.actor, this.#tracked!.raw);
+			if (isPromiseLike(result)) result.then(undefined, failed);
 		} catch (error) {
-			this.#instance.log.error({ err: error }, "onStateChange failed; the change is kept");
+			failed(error);
 		} finally {
 			this.#inStateChange = false;
 		}
 	}
 
 	#encode(): Uint8Array {
-		const bytes = encodeCbor(this.#tracked!.raw);
+		const bytes = encodeState(this.#tracked!.raw);
 		const limit = this.#instance.options.maxStateSize;
 		const size = bytes.byteLength;
 		if (size > limit) throw catalogueError("state.too_large", { size, limit });
@@ -128,6 +139,19 @@ export class StateKeeper implements TrackStateOptions {
 			);
 		}
 		return bytes;
+	}
+}
+
+/** Throws `state.invalid_type` with the path of what slipped past the check at its assignment (W-STATE-7). */
+function encodeState(raw: unknown): Uint8Array {
+	try {
+		return encodeCbor(raw);
+	} catch (error) {
+		if (!(error instanceof EncodeError)) throw error;
+		throw catalogueError("state.invalid_type", {
+			path: `state${error.path}`,
+			reason: error.reason,
+		});
 	}
 }
 

@@ -3,14 +3,14 @@ import type { ActorRequest, ActorUpgrade, HeadersView } from "@rivetkit/protocol
 /** The origin that requests have inside an actor; only path and query mean something there. */
 const ORIGIN = "http://actor";
 
-/** The `Request` a user's `onRequest` gets: streamed body, the caller's abort signal. */
-export function incomingRequest(request: ActorRequest, path: string): Request {
+/** The `Request` a user's `onRequest` gets: streamed body, the call's abort signal. */
+export function incomingRequest(request: ActorRequest, path: string, signal: AbortSignal): Request {
 	const hasBody = request.method !== "GET" && request.method !== "HEAD";
 	const body = hasBody ? request.body.stream() : null;
 	return new Request(ORIGIN + path, {
 		method: request.method,
 		headers: toHeaders(request.headers),
-		signal: request.signal,
+		signal,
 		...(body ? { body, duplex: "half" } : undefined),
 	} as RequestInit);
 }

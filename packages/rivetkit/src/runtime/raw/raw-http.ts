@@ -1,6 +1,6 @@
 import { type ActorRequest, type ActorResponse, catalogueError } from "@rivetkit/protocol";
 import { Connection } from "../connections/connection.ts";
-import type { ActorInstance } from "../instance/instance.ts";
+import type { ActorInstance, RunningCall } from "../instance/instance.ts";
 import { HookTimeout, withTimeout } from "../lifecycle/with-timeout.ts";
 import { incomingRequest } from "./incoming-request.ts";
 
@@ -17,116 +17,143 @@ export async function handleRawRequest(
 ): Promise<ActorResponse> {
 	const { onRequest } = instance.config;
 	if (!onRequest) throw catalogueError("handler.request_not_defined", {});
-	const incoming = incomingRequest(request, path);
-	const connection = new Connection(instance, "raw-request", params);
-	instance.work.begin("request");
-	const finish = once(() => {
-		void instance.connections.close(connection);
-		instance.work.end("request");
-		instance.saveSoon();
-	});
+	const call = new RawCall(instance, request, path, params);
 	try {
-		await instance.connections.open(connection, incoming);
-		const response = await respond(instance, connection, incoming, onRequest);
-		await durable(instance);
-		return deliver(instance, response, finish);
+		return await call.run(onRequest);
 	} catch (error) {
-		finish();
+		call.finish();
 		throw error;
 	}
 }
 
-async function respond(
-	instance: ActorInstance,
-	connection: Connection,
-	incoming: Request,
-	onRequest: (c: unknown, request: Request) => unknown,
-): Promise<Response> {
-	const limitMs = instance.options.actionTimeout;
-	let response: unknown;
-	try {
-		const c = instance.contexts.connection(connection, incoming);
-		response = await withTimeout(
-			instance,
-			"onRequest",
-			limitMs,
-			onRequest(c, incoming),
-			"actionTimeout",
-		);
-	} catch (error) {
-		if (error instanceof HookTimeout)
-			throw catalogueError("request.timed_out", { timeoutMs: limitMs });
-		throw error;
+class RawCall implements RunningCall {
+	readonly #instance: ActorInstance;
+	readonly #connection: Connection;
+	readonly #controller = new AbortController();
+	readonly #request: Request;
+	readonly #rollBacksBefore: number;
+	/** Rejects when the call is given up. */
+	readonly #over: Promise<never>;
+	#refuse!: (error: unknown) => void;
+	#body: ReadableStreamDefaultReader<Uint8Array> | null = null;
+	#gaveUp: { readonly error: unknown } | null = null;
+	#finished = false;
+
+	constructor(instance: ActorInstance, request: ActorRequest, path: string, params: unknown) {
+		this.#instance = instance;
+		this.#connection = new Connection(instance, "raw-request", params);
+		this.#rollBacksBefore = instance.rollBackCount;
+		const signal = AbortSignal.any([request.signal, this.#controller.signal]);
+		this.#request = incomingRequest(request, path, signal);
+		this.#over = new Promise((_resolve, reject) => {
+			this.#refuse = reject;
+		});
+		this.#over.catch(() => {});
+		instance.work.begin("request");
+		instance.runningCalls.add(this);
 	}
-	// Structural: the Response of another realm or polyfill is one too.
-	if (!isResponse(response)) throw catalogueError("handler.invalid_request_handler_response", {});
-	return response;
+
+	async run(onRequest: (c: unknown, request: Request) => unknown): Promise<ActorResponse> {
+		await this.#instance.connections.open(this.#connection, this.#request);
+		const response = await Promise.race([this.#respond(onRequest), this.#over]);
+		await this.#durable();
+		return this.#deliver(response);
+	}
+
+	/** The stop of the actor is told by `c.abortSignal`; the request's own signal is about its caller. */
+	abort(): void {}
+
+	giveUp(error: unknown): void {
+		this.#gaveUp = { error };
+		this.#controller.abort(error);
+		this.#refuse(error);
+		void this.#body?.cancel(error).catch(() => {});
+	}
+
+	finish(): void {
+		if (this.#finished) return;
+		this.#finished = true;
+		const instance = this.#instance;
+		instance.runningCalls.delete(this);
+		void instance.connections.close(this.#connection);
+		instance.work.end("request");
+		instance.saveSoon();
+	}
+
+	async #respond(onRequest: (c: unknown, request: Request) => unknown): Promise<Response> {
+		const instance = this.#instance;
+		const limitMs = instance.options.actionTimeout;
+		const { signal } = this.#request;
+		const c = instance.contexts.request(this.#connection, this.#request, signal);
+		let response: unknown;
+		try {
+			const answered = onRequest(c, this.#request);
+			response = await withTimeout(instance, "onRequest", limitMs, answered, "actionTimeout");
+		} catch (error) {
+			if (!(error instanceof HookTimeout)) throw error;
+			const timedOut = catalogueError("request.timed_out", { timeoutMs: limitMs });
+			this.#controller.abort(timedOut);
+			throw timedOut;
+		}
+		// Structural: the Response of another realm or polyfill is one too.
+		if (!isResponse(response)) throw catalogueError("handler.invalid_request_handler_response", {});
+		return response;
+	}
+
+	#deliver(response: Response): ActorResponse {
+		const headers: Record<string, string | readonly string[]> = {};
+		for (const [name, value] of response.headers) {
+			if (name !== "set-cookie") headers[name] = value;
+		}
+		const cookies = response.headers.getSetCookie();
+		if (cookies.length > 0) headers["set-cookie"] = cookies;
+		const { status, statusText } = response;
+		const body = response.body ? this.#tracked(response.body) : null;
+		if (body === null) this.finish();
+		return { status, statusText, headers, body };
+	}
+
+	/** Passes a body on chunk by chunk, each after what was written before it is durable. */
+	#tracked(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+		const reader = body.getReader();
+		this.#body = reader;
+		return new ReadableStream<Uint8Array>({
+			pull: async (controller) => {
+				try {
+					const { done, value } = await reader.read();
+					await this.#durable();
+					if (this.#gaveUp) throw this.#gaveUp.error;
+					if (done) {
+						this.finish();
+						controller.close();
+					} else {
+						controller.enqueue(value);
+					}
+				} catch (error) {
+					this.#instance.log.warn({ err: error }, "a streamed response of onRequest broke off");
+					this.finish();
+					controller.error(error);
+				}
+			},
+			cancel: async (reason) => {
+				this.finish();
+				await reader.cancel(reason);
+			},
+		});
+	}
+
+	/** Waits for the commit of what was written so far; throws when something written was lost. */
+	async #durable(): Promise<void> {
+		const { committer, options } = this.#instance;
+		if (!options.confirmWrites) return;
+		if (committer.pending) await committer.flush();
+		const rolledBack = this.#instance.rolledBackSince(this.#rollBacksBefore);
+		if (rolledBack) throw rolledBack.error;
+	}
 }
 
 function isResponse(value: unknown): value is Response {
-	return (
-		value instanceof Response ||
-		(typeof value === "object" && value !== null && "status" in value && "arrayBuffer" in value)
-	);
-}
-
-function deliver(instance: ActorInstance, response: Response, finish: () => void): ActorResponse {
-	const headers: Record<string, string | readonly string[]> = {};
-	for (const [name, value] of response.headers) {
-		if (name !== "set-cookie") headers[name] = value;
-	}
-	const cookies = response.headers.getSetCookie();
-	if (cookies.length > 0) headers["set-cookie"] = cookies;
-	const { status, statusText } = response;
-	if (!response.body) {
-		finish();
-		return { status, statusText, headers, body: null };
-	}
-	return { status, statusText, headers, body: tracked(instance, response.body, finish) };
-}
-
-/** Passes a body on chunk by chunk, each after what was written before it is durable. */
-function tracked(
-	instance: ActorInstance,
-	body: ReadableStream<Uint8Array>,
-	finish: () => void,
-): ReadableStream<Uint8Array> {
-	const reader = body.getReader();
-	return new ReadableStream<Uint8Array>({
-		async pull(controller) {
-			try {
-				const { done, value } = await reader.read();
-				await durable(instance);
-				if (done) {
-					finish();
-					controller.close();
-				} else {
-					controller.enqueue(value);
-				}
-			} catch (error) {
-				instance.log.warn({ err: error }, "a streamed response of onRequest broke off");
-				finish();
-				controller.error(error);
-			}
-		},
-		async cancel(reason) {
-			finish();
-			await reader.cancel(reason);
-		},
-	});
-}
-
-function durable(instance: ActorInstance): Promise<void> | undefined {
-	return instance.options.confirmWrites && instance.committer.pending
-		? instance.committer.flush()
-		: undefined;
-}
-
-function once(fn: () => void): () => void {
-	let called = false;
-	return () => {
-		if (called) return;
-		called = true;
-		fn();
-	};
+	if (typeof value !== "object" || value === null) return false;
+	const { status, arrayBuffer } = value as Partial<Response>;
+	return typeof arrayBuffer === "function" && Number(status) >= 200 && Number(status) <= 599;
 }

@@ -18,7 +18,7 @@ import { handleRawRequest } from "../raw/raw-http.ts";
 import { errorResponse, NOT_FOUND } from "./error-response.ts";
 import { handleAction } from "./http-action.ts";
 
-/** The HTTP routes of one actor (contract: protocol 2.2). Rejects only when the actor is gone. */
+/** The HTTP routes of one actor (contract: protocol 2.2). Never rejects: errors are responses. */
 export async function routeRequest(
 	instance: ActorInstance,
 	request: ActorRequest,
@@ -28,7 +28,6 @@ export async function routeRequest(
 		encoding = parseEncoding(request.headers.get(HEADER_ENCODING));
 		return await dispatch(instance, request, encoding);
 	} catch (error) {
-		if (error instanceof Error && error.name === "ActorGone") throw error;
 		return errorResponse(encoding, instance.describeError(error, { path: request.path }));
 	}
 }
@@ -53,8 +52,10 @@ function dispatch(
 		return handleRawRequest(instance, request, forwarded, connParams(request));
 	}
 	if (pathname === "/queue" || pathname.startsWith("/queue/")) {
-		const name = segment(pathname.slice("/queue/".length));
-		if (method !== "POST") return NOT_FOUND;
+		const rest = pathname.slice("/queue/".length);
+		const name = segment(rest);
+		if (method !== "POST" || (name === null && rest !== "")) return NOT_FOUND;
+		connParams(request);
 		return handleQueueSend(instance, name, request, encoding);
 	}
 	if (method !== "GET" && method !== "HEAD") return NOT_FOUND;
@@ -102,7 +103,8 @@ async function handleQueueSend(
 	encoding: Encoding,
 ): Promise<ActorResponse> {
 	const body = await request.body.bytes(instance.services.limits.maxIncomingMessageSize);
-	const name = pathName ?? decodeHttpQueueSendRequest(encoding, body).name;
+	const message = decodeHttpQueueSendRequest(encoding, body);
+	const name = pathName ?? message.name;
 	if (name === undefined) throw catalogueError("request.invalid", { detail: "missing queue name" });
 	if (queueDeclaration(instance.config, name)) {
 		throw catalogueError("feature.not_implemented", { feature: "sending to a queue" });

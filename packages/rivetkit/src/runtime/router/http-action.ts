@@ -10,7 +10,7 @@ import {
 	utf8Length,
 } from "@rivetkit/protocol";
 import { ActionCall } from "../actions/action-call.ts";
-import type { Outcome, Settle } from "../calls/call-log.ts";
+import type { Outcome, Run, Settle } from "../calls/call-log.ts";
 import { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
@@ -32,9 +32,9 @@ export async function handleAction(
 	const body = await request.body.bytes(limits.maxIncomingMessageSize);
 	const { args } = decodeHttpActionRequest(encoding, body);
 	instance.assertAcceptsWork();
-	return new Promise((resolve, reject) => {
-		const run = (settle: Settle) => {
-			runOnConnection(instance, name, args, request, params, settle, reject);
+	return new Promise((resolve) => {
+		const run: Run = (settle, refuse) => {
+			runOnConnection(instance, name, args, request, params, settle, refuse);
 		};
 		const answer = (outcome: Outcome) => {
 			const response = actionResponse(instance, name, encoding, outcome);
@@ -47,7 +47,7 @@ export async function handleAction(
 			});
 		};
 		const callId = request.headers.get(HEADER_CALL_ID);
-		if (callId === null) run(answer);
+		if (callId === null) run(answer, answer);
 		else instance.calls.once(callId, instance.services.clock, run, answer);
 	});
 }
@@ -59,25 +59,26 @@ function runOnConnection(
 	request: ActorRequest,
 	params: unknown,
 	settle: Settle,
-	refuse: (error: unknown) => void,
+	refuse: Settle,
 ): void {
 	const connection = new Connection(instance, "http", params);
 	const call = () => {
+		let signal: AbortSignal | null = null;
+		const abort = () => action.abort(signal?.reason);
 		const action = new ActionCall(instance, connection, name, args, (outcome) => {
+			signal?.removeEventListener("abort", abort);
 			settle(outcome);
 			void instance.connections.close(connection);
 		});
 		action.start();
 		if (action.settled) return;
-		const { signal } = request;
-		if (signal.aborted) action.abort(signal.reason);
-		else signal.addEventListener("abort", () => action.abort(signal.reason), { once: true });
+		signal = request.signal;
+		if (signal.aborted) abort();
+		else signal.addEventListener("abort", abort, { once: true });
 	};
 	const fail = (error: unknown) => {
-		if (error instanceof Error && error.name === "ActorGone") refuse(error);
-		settle({ ok: false, error: instance.describeError(error, { action: name }) });
+		refuse({ ok: false, error: instance.describeError(error, { action: name }) });
 	};
-	instance.work.begin("request");
 	try {
 		const hooks = instance.config;
 		const needsRequest = hooks.onBeforeConnect || hooks.createConnState || hooks.onConnect;
@@ -88,17 +89,13 @@ function runOnConnection(
 				: undefined,
 		);
 		if (isPromiseLike(opened)) {
-			opened
-				.then(call)
-				.catch(fail)
-				.finally(() => instance.work.end("request"));
+			opened.then(call).catch(fail);
 			return;
 		}
 		call();
 	} catch (error) {
 		fail(error);
 	}
-	instance.work.end("request");
 }
 
 function actionResponse(
