@@ -1,7 +1,8 @@
 import type { ActorInstance } from "../instance/instance.ts";
 import { SparseSet } from "../instance/sparse-set.ts";
 import { withTimeout } from "../lifecycle/with-timeout.ts";
-import { CLOSE_FINAL, truncateCloseReason } from "./close-codes.ts";
+import { assertStorable } from "../state/track-state.ts";
+import { CLOSE_FINAL, CLOSE_NORMAL, truncateCloseReason } from "./close-codes.ts";
 import type { Connection, ConnectionView } from "./connection.ts";
 
 /**
@@ -68,14 +69,14 @@ export class ConnectionTable {
 			}
 			if (config.createConnState) {
 				const c = instance.contexts.beforeConnect(request);
-				connection.initState(
-					await withTimeout(
-						instance,
-						"createConnState",
-						options.createConnStateTimeout,
-						config.createConnState(c, connection.params),
-					),
+				const state = await withTimeout(
+					instance,
+					"createConnState",
+					options.createConnStateTimeout,
+					config.createConnState(c, connection.params),
 				);
+				assertStorable(state, "conn.state");
+				connection.initState(state);
 			} else if (config.connState !== undefined) {
 				connection.initState(structuredClone(config.connState));
 			}
@@ -165,20 +166,25 @@ export class ConnectionTable {
 	/** `conn.disconnect()`: closes the transport and resolves when `onDisconnect` is done. */
 	async disconnect(connection: Connection, reason: string, final: boolean): Promise<void> {
 		if (connection.phase !== "open") return;
-		const { closeTransport } = connection;
 		const done = this.close(connection);
-		closeTransport?.(final ? CLOSE_FINAL : 1000, truncateCloseReason(reason));
+		this.#closeTransport(connection, final ? CLOSE_FINAL : CLOSE_NORMAL, reason);
 		await done;
 	}
 
 	/** Closes every transport with `code`; resolves when all `onDisconnect` hooks are done. */
 	async closeAll(code: number, reason: string): Promise<void> {
 		for (const connection of [...this.all()]) {
-			const { closeTransport } = connection;
 			void this.close(connection);
-			closeTransport?.(code, reason);
+			this.#closeTransport(connection, code, reason);
 		}
 		await Promise.all(this.#closing);
+	}
+
+	/** Answers and events that were sent before leave before. */
+	#closeTransport({ closeTransport }: Connection, code: number, reason: string): void {
+		if (!closeTransport) return;
+		const cut = truncateCloseReason(reason);
+		this.#instance.afterDurable(() => closeTransport(code, cut));
 	}
 
 	#removeSubscriber(connection: Connection, event: string): void {

@@ -2,6 +2,7 @@ import type { ActorSocket, Encoding, PreparedMessage } from "@rivetkit/protocol"
 import { catalogueError } from "@rivetkit/protocol";
 import type { ActorInstance } from "../instance/instance.ts";
 import { type TrackedState, trackState } from "../state/track-state.ts";
+import { CLOSE_REFUSED } from "./close-codes.ts";
 
 export type ConnectionKind = "http" | "websocket" | "raw-request" | "raw-websocket";
 
@@ -29,6 +30,9 @@ export class Connection {
 	#subscriptions: Set<string> | null = null;
 	#state: TrackedState | null = null;
 	#view: ConnectionView | null = null;
+	/** Whether Init, the first frame of a socket, is out; what was released before it waits. */
+	#hasBegun = false;
+	#early: (string | Uint8Array)[] | null = null;
 	/** Ends the transport when the actor asks for it; set by whoever owns it. */
 	closeTransport: ((code: number, reason: string) => void) | null = null;
 
@@ -80,15 +84,35 @@ export class Connection {
 		return this.#state;
 	}
 
-	/** Sends a frame that was made for this connection's encoding. Callers hold it back until durable. */
+	/** Sends Init, then what was released before it. */
+	begin(init: string | Uint8Array): void {
+		this.#hasBegun = true;
+		this.deliver(init);
+		for (const message of this.#early ?? []) this.deliver(message);
+		this.#early = null;
+	}
+
+	/**
+	 * Sends a frame that was made for this connection's encoding. Callers hold it back until durable, in
+	 * order with the closing of the socket, so what was sent before a `disconnect` arrives.
+	 */
 	deliver(message: string | Uint8Array): void {
-		if (this.phase !== "open" || !this.channel) return;
+		if (!this.channel) return;
+		if (!this.#hasBegun) {
+			this.#early ??= [];
+			this.#early.push(message);
+			return;
+		}
 		this.channel.socket.send(message);
 		this.#limitBuffer(this.channel.socket);
 	}
 
 	deliverPrepared(message: PreparedMessage): void {
-		if (this.phase !== "open" || !this.channel) return;
+		if (!this.channel) return;
+		if (!this.#hasBegun) {
+			this.deliver(message.data);
+			return;
+		}
 		this.channel.socket.sendPrepared(message);
 		this.#limitBuffer(this.channel.socket);
 	}
@@ -100,7 +124,7 @@ export class Connection {
 			{ connId: this.id, bufferedBytes: socket.bufferedBytes, limit },
 			"connection closed: the client reads too slowly (options.maxConnectionBufferSize)",
 		);
-		socket.close(1011, "connection.buffer_full");
+		this.closeTransport?.(CLOSE_REFUSED, "connection.buffer_full");
 	}
 }
 
@@ -139,8 +163,9 @@ export class ConnectionView {
 		return false;
 	}
 
+	/** A copy: subscribing is the client's business. */
 	get subscriptions(): Set<string> {
-		return this.#connection.subscriptions;
+		return new Set(this.#connection.hasSubscriptions ? this.#connection.subscriptions : []);
 	}
 
 	send(event: string, ...args: unknown[]): void {

@@ -7,13 +7,12 @@ import {
 	encodeToClient,
 	peekActionId,
 	RivetError,
-	type ToClient,
 	type ToServer,
 	utf8Length,
 } from "@rivetkit/protocol";
 import { eventDeclaration } from "../../actor/erased.ts";
 import { ActionCall } from "../actions/action-call.ts";
-import type { Outcome } from "../calls/call-log.ts";
+import type { Outcome, Settle } from "../calls/call-log.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { CLOSE_NORMAL, CLOSE_REFUSED, truncateCloseReason } from "./close-codes.ts";
@@ -22,6 +21,8 @@ import { Liveness } from "./liveness.ts";
 
 /** Bytes a client may send ahead of what the actor has worked off, per connection. */
 export const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
+/** What a waiting message takes besides its content. */
+const MESSAGE_OVERHEAD_BYTES = 64;
 
 /**
  * One `/connect` socket: frames in, frames out (contract: protocol 3). Frames start strictly in the order
@@ -42,6 +43,8 @@ export class EventConnection implements ActorSocketHandler {
 	#backlog: (string | Uint8Array)[] = [];
 	#backlogBytes = 0;
 	#busy = 0;
+	/** A subscription is being decided; what comes after it may rely on the outcome. */
+	#isGuarding = false;
 
 	constructor(
 		instance: ActorInstance,
@@ -75,10 +78,14 @@ export class EventConnection implements ActorSocketHandler {
 			return;
 		}
 		this.#phase = "open";
-		this.#send({
+		const init = encodeToClient(this.#encoding, {
 			tag: "Init",
 			actorId: instance.actorId,
 			connectionId: this.#connection.id,
+		});
+		instance.afterDurable((error) => {
+			if (error === undefined) this.#connection.begin(init);
+			else this.#refuse(error);
 		});
 		this.#liveness.start();
 		this.#workOff();
@@ -90,7 +97,7 @@ export class EventConnection implements ActorSocketHandler {
 			this.#handle(message);
 			return;
 		}
-		this.#backlogBytes += message.length;
+		this.#backlogBytes += message.length + MESSAGE_OVERHEAD_BYTES;
 		if (this.#backlogBytes > BACKLOG_BYTES_MAX) {
 			this.#closeSocket(CLOSE_REFUSED, "connection.backlog_full");
 			return;
@@ -114,13 +121,14 @@ export class EventConnection implements ActorSocketHandler {
 	/** A stopping actor begins nothing new: what it leaves in the backlog goes to the next incarnation. */
 	get #mayHandle(): boolean {
 		const { options, isReady } = this.#instance;
-		return this.#phase === "open" && isReady && this.#busy < options.connectionConcurrency;
+		if (!isReady || this.#phase !== "open" || this.#connection.phase !== "open") return false;
+		return !this.#isGuarding && this.#busy < options.connectionConcurrency;
 	}
 
 	#workOff(): void {
 		while (this.#backlog.length > 0 && this.#mayHandle) {
 			const message = this.#backlog.shift()!;
-			this.#backlogBytes -= message.length;
+			this.#backlogBytes -= message.length + MESSAGE_OVERHEAD_BYTES;
 			this.#handle(message);
 		}
 	}
@@ -156,24 +164,15 @@ export class EventConnection implements ActorSocketHandler {
 
 	#act(id: number | bigint, name: string, args: unknown[]): void {
 		const instance = this.#instance;
-		let finished = false;
 		this.#busy++;
-		const done = () => {
-			if (finished) return;
-			finished = true;
-			this.#busy--;
-		};
 		let inline = true;
-		const run = (settle: (outcome: Outcome) => void) => {
-			new ActionCall(instance, this.#connection, name, args, (outcome) => {
-				done();
-				settle(outcome);
-				if (!inline) this.#workOff();
-			}).start();
+		const run = (settle: Settle) => {
+			new ActionCall(instance, this.#connection, name, args, settle).start();
 		};
 		const answer = (outcome: Outcome) => {
-			done();
+			this.#busy--;
 			this.#answer(id, outcome, name);
+			if (!inline) this.#workOff();
 		};
 		if (this.#session === null) run(answer);
 		else instance.calls.once(`${this.#session}:${id}`, instance.services.clock, run, answer);
@@ -220,10 +219,10 @@ export class EventConnection implements ActorSocketHandler {
 			instance.connections.subscribe(this.#connection, event);
 			return;
 		}
-		this.#busy++;
+		this.#isGuarding = true;
 		instance.work.begin("guard");
 		const settle = (verdict: unknown, thrown?: { error: unknown }) => {
-			this.#busy--;
+			this.#isGuarding = false;
 			instance.work.end("guard");
 			if (verdict === true) instance.connections.subscribe(this.#connection, event);
 			else this.#denySubscription(thrown ? thrown.error : verdictError(verdict));
@@ -271,14 +270,6 @@ export class EventConnection implements ActorSocketHandler {
 		const wire = this.#instance.describeError(error, {});
 		this.#socket.send(encodeToClient(this.#encoding, { tag: "Error", ...wire, actionId: null }));
 		this.#closeSocket(CLOSE_REFUSED, `${wire.group}.${wire.code}`);
-	}
-
-	#send(message: ToClient): void {
-		const frame = encodeToClient(this.#encoding, message);
-		this.#instance.afterDurable((error) => {
-			if (error === undefined) this.#connection.deliver(frame);
-			else this.#refuse(error);
-		});
 	}
 
 	#closeSocket(code: number, reason: string): void {

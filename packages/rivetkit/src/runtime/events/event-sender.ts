@@ -33,7 +33,6 @@ export class EventSender {
 			if (error !== undefined) return;
 			const prepared = new Map<Encoding, PreparedMessage>();
 			for (const connection of targets) {
-				if (connection.phase !== "open") continue;
 				const { encoding, socket } = connection.channel!;
 				let message = prepared.get(encoding);
 				if (!message) {
@@ -47,6 +46,7 @@ export class EventSender {
 
 	/** To one connection, subscribed or not. Connections without an event channel are left out, logged. */
 	sendTo(connection: Connection, name: string, args: readonly unknown[]): void {
+		this.#instance.assertAllowed("broadcast");
 		const payload = this.#check(name, args);
 		if (connection.phase === "candidate") {
 			throw catalogueError("actor.internal_error", {

@@ -15,8 +15,8 @@ import { ServerSocket } from "./server-socket.ts";
 const EARLY_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
- * One raw WebSocket (contract: lifecycle 11, protocol 3.10). Messages that arrive before the handler's
- * promise settles are kept and delivered then, in order.
+ * One raw WebSocket (contract: lifecycle 11, protocol 3.10). Messages wait, in order, until the handler
+ * has attached a listener for them, or its promise has settled.
  *
  *     opening ─▶ open ─▶ closed
  */
@@ -50,9 +50,11 @@ export class RawSocketConnection implements ActorSocketHandler {
 			closed: (code, reason) => this.#close(code, reason),
 			failed: (error) => this.#fail(error),
 			track: (promise) => this.#track(promise),
+			listening: () => queueMicrotask(() => this.#deliverEarly()),
 		});
 	}
 
+	/** Resolves when the hooks are done and the handler is called; it may go on for as long as it likes. */
 	async open(): Promise<void> {
 		const instance = this.#instance;
 		this.#socket.listen(this);
@@ -67,11 +69,21 @@ export class RawSocketConnection implements ActorSocketHandler {
 			const c = instance.contexts.connection(this.#connection, this.#request);
 			const pending = onWebSocket(c, this.#userSocket);
 			instance.saveSoon();
-			if (isPromiseLike(pending)) await pending;
+			if (isPromiseLike(pending)) {
+				pending.then(
+					() => this.#deliverEarly(),
+					(error) => this.#fail(error),
+				);
+			} else {
+				this.#deliverEarly();
+			}
 		} catch (error) {
 			this.#fail(error);
-			return;
 		}
+	}
+
+	#deliverEarly(): void {
+		this.#instance.saveSoon();
 		if (this.#phase !== "opening") return;
 		this.#phase = "open";
 		const early = this.#early;
@@ -99,6 +111,8 @@ export class RawSocketConnection implements ActorSocketHandler {
 	}
 
 	#deliver(message: string | Uint8Array): void {
+		// The actor has asked for the close, which follows when its last writes are durable.
+		if (this.#connection.phase !== "open") return;
 		this.#userSocket.receive(message);
 		this.#instance.saveSoon();
 	}

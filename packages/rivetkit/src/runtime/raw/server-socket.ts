@@ -14,6 +14,8 @@ export interface ServerSocketOwner {
 	failed(error: unknown): void;
 	/** A listener returned a promise: the actor is busy until it settles. */
 	track(promise: PromiseLike<unknown>): void;
+	/** A listener for messages was attached. */
+	listening(): void;
 }
 
 /**
@@ -34,7 +36,6 @@ export class ServerSocket {
 	readonly extensions = "";
 	binaryType: "arraybuffer" | "blob" = "arraybuffer";
 	onopen: ((event: Event) => unknown) | null = null;
-	onmessage: ((event: MessageEvent) => unknown) | null = null;
 	onclose: ((event: CloseEvent) => unknown) | null = null;
 	onerror: ((event: Event) => unknown) | null = null;
 
@@ -42,6 +43,9 @@ export class ServerSocket {
 	readonly #owner: ServerSocketOwner;
 	readonly #listeners = new Map<SocketEventType, { listener: Listener; once: boolean }[]>();
 	#readyState: 0 | 1 | 2 | 3 = ServerSocket.OPEN;
+	#onmessage: ((event: MessageEvent) => unknown) | null = null;
+	/** A blob is being read; what is sent after it waits. */
+	#reading: Promise<void> | null = null;
 
 	constructor(socket: ActorSocket, url: string, owner: ServerSocketOwner) {
 		this.#socket = socket;
@@ -61,21 +65,53 @@ export class ServerSocket {
 		return this.#socket.bufferedBytes;
 	}
 
+	get onmessage(): ((event: MessageEvent) => unknown) | null {
+		return this.#onmessage;
+	}
+
+	set onmessage(handler: ((event: MessageEvent) => unknown) | null) {
+		this.#onmessage = handler;
+		if (handler) this.#owner.listening();
+	}
+
 	/** Does nothing once the socket is closed, as the standard says. */
-	send(data: string | ArrayBuffer | ArrayBufferView): void {
+	send(data: string | ArrayBufferLike | ArrayBufferView | Blob): void {
 		if (this.#readyState !== ServerSocket.OPEN) return;
+		if (data instanceof Blob) {
+			this.#inOrder(async () => this.#release(new Uint8Array(await data.arrayBuffer())));
+			return;
+		}
 		const message = typeof data === "string" ? data : copyBytes(data);
+		if (this.#reading) this.#inOrder(async () => this.#release(message));
+		else this.#release(message);
+	}
+
+	#release(message: string | Uint8Array): void {
 		this.#owner.release(() => this.#socket.send(message));
 	}
 
-	/** Codes 1000 and 3000 to 4999; the reason is cut to 123 bytes. */
+	#inOrder(step: () => Promise<void>): void {
+		const reading = (this.#reading ?? Promise.resolve())
+			.then(step)
+			.catch((error) => this.#owner.failed(error))
+			.finally(() => {
+				if (this.#reading === reading) this.#reading = null;
+			});
+		this.#reading = reading;
+	}
+
+	/** Any code a server may send: 1000 to 1014 but 1004 to 1006, 3000 to 4999. Reason: 123 bytes. */
 	close(code = 1000, reason = ""): void {
-		if (code !== 1000 && (code < 3000 || code > 4999)) {
-			throw new RangeError(`Close code ${code} is not allowed: use 1000 or 3000 to 4999`);
+		if (!isSendable(code)) {
+			throw new RangeError(
+				`Close code ${code} cannot be sent: use 1000 (1004 to 1006 are reserved, as is what is over 1014) or 3000 to 4999`,
+			);
 		}
 		if (this.#readyState >= ServerSocket.CLOSING) return;
 		this.#readyState = ServerSocket.CLOSING;
-		this.#owner.release(() => this.#owner.closed(code, reason));
+		const close = () => this.#owner.release(() => this.#owner.closed(code, reason));
+		if (this.#reading) this.#inOrder(async () => close());
+		else close();
 	}
 
 	addEventListener(
@@ -88,6 +124,7 @@ export class ServerSocket {
 		if (known.some((entry) => entry.listener === listener)) return;
 		known.push({ listener, once: typeof options === "object" && options.once === true });
 		this.#listeners.set(type, known);
+		if (type === "message") this.#owner.listening();
 	}
 
 	removeEventListener(type: SocketEventType, listener: Listener | null): void {
@@ -148,7 +185,12 @@ export class ServerSocket {
 	}
 }
 
-function copyBytes(data: ArrayBuffer | ArrayBufferView): Uint8Array {
+function isSendable(code: number): boolean {
+	if (!Number.isInteger(code) || (code >= 1004 && code <= 1006)) return false;
+	return (code >= 1000 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+function copyBytes(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
 	return ArrayBuffer.isView(data)
 		? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
 		: new Uint8Array(data).slice();
