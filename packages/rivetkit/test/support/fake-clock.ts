@@ -9,6 +9,8 @@ interface Waiting {
 /** A clock that stands still until the test moves it. */
 export class FakeClock implements Clock {
 	#nowMs: number;
+	/** How far the wall clock was set back; timers wait for time that passes and do not notice. */
+	#setBackMs = 0;
 	#order = 0;
 	readonly #waiting = new Set<Waiting>();
 
@@ -17,7 +19,17 @@ export class FakeClock implements Clock {
 	}
 
 	now(): number {
-		return this.#nowMs;
+		return this.#nowMs - this.#setBackMs;
+	}
+
+	/** Sets the wall clock back, as an administrator or a time server may. */
+	setBack(ms: number): void {
+		this.#setBackMs += ms;
+	}
+
+	/** Timers that were armed so far. */
+	get armedEver(): number {
+		return this.#order;
 	}
 
 	/** Timers that are armed. */

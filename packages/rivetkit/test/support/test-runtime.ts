@@ -1,7 +1,11 @@
 import { createMemoryStore, type ListeningServer, type Store } from "@rivetkit/engine";
 import { type Clock, systemClock, systemRandom } from "@rivetkit/protocol";
 import { erasedConfig } from "../../src/actor/erased.ts";
-import { type Embedded, inProcessClient, startEmbedded } from "../../src/backends/embedded/embedded.ts";
+import {
+	type Embedded,
+	inProcessClient,
+	startEmbedded,
+} from "../../src/backends/embedded/embedded.ts";
 import { createClient } from "../../src/client/index.ts";
 import type { Logger } from "../../src/log/logger.ts";
 

@@ -1,0 +1,51 @@
+import type { CommitBatch, Store } from "@rivetkit/engine";
+import { createMemoryStore } from "@rivetkit/engine";
+import { Gate } from "./gate.ts";
+
+/** A store whose commits a test can see, fail and hold back. Closing it does nothing: it can be reused. */
+export class WrappedStore {
+	readonly commits: CommitBatch[] = [];
+	/** Asked before each commit; an error it returns is what the commit fails with. */
+	fail: ((batch: CommitBatch) => Error | undefined) | null = null;
+	readonly store: Store;
+	readonly inner: Store;
+	#held: Gate | null = null;
+
+	constructor(inner: Store = createMemoryStore()) {
+		this.inner = inner;
+		this.store = new Proxy(inner, {
+			get: (target, property) => {
+				if (property === "commit") return (batch: CommitBatch) => this.#commit(batch);
+				if (property === "close") return async () => {};
+				const member: unknown = Reflect.get(target, property);
+				return typeof member === "function" ? member.bind(target) : member;
+			},
+		});
+	}
+
+	/** Commits wait from now on; returns what lets them go on. */
+	hold(): () => void {
+		const gate = new Gate();
+		this.#held = gate;
+		return () => {
+			this.#held = null;
+			gate.open();
+		};
+	}
+
+	/** The next commit (of those that write something, when asked) fails with `error`. */
+	failNext(error: Error = new Error("disk full")): void {
+		this.fail = () => {
+			this.fail = null;
+			return error;
+		};
+	}
+
+	async #commit(batch: CommitBatch): Promise<void> {
+		this.commits.push(batch);
+		const error = this.fail?.(batch);
+		await this.#held?.passed;
+		if (error) throw error;
+		await this.inner.commit(batch);
+	}
+}
