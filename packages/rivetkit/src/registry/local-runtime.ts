@@ -98,6 +98,7 @@ export class LocalRuntime implements Guarded {
 			random: systemRandom(),
 			log: this.#log,
 			publicUrl: () => this.localUrl ?? this.#plannedUrl(),
+			exposeErrors,
 		});
 	}
 

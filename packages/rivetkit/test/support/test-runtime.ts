@@ -51,12 +51,20 @@ export class TestRuntime {
 	readonly server: ListeningServer;
 	readonly log: readonly LogLine[];
 	readonly store: Store;
+	readonly #options: TestRuntimeOptions;
 
-	constructor(embedded: Embedded, server: ListeningServer, log: readonly LogLine[], store: Store) {
+	constructor(
+		embedded: Embedded,
+		server: ListeningServer,
+		log: readonly LogLine[],
+		store: Store,
+		options: TestRuntimeOptions,
+	) {
 		this.embedded = embedded;
 		this.server = server;
 		this.log = log;
 		this.store = store;
+		this.#options = options;
 	}
 
 	static async start(
@@ -85,7 +93,7 @@ export class TestRuntime {
 		});
 		const server = await embedded.engine.listen({ port: 0 });
 		url = server.url;
-		return new TestRuntime(embedded, server, log, store);
+		return new TestRuntime(embedded, server, log, store, options);
 	}
 
 	get url(): string {
@@ -106,6 +114,7 @@ export class TestRuntime {
 			random: systemRandom(),
 			log,
 			publicUrl: () => this.url,
+			exposeErrors: () => this.#options.exposeErrors ?? false,
 		});
 	}
 

@@ -85,18 +85,18 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 	};
 }
 
+export type InProcessClientOptions = Pick<
+	EmbeddedOptions,
+	"clock" | "random" | "log" | "publicUrl" | "exposeErrors"
+>;
+
 /** A client without a network. `caller` is null for one that is no actor. */
 export function inProcessClient<Registry = UntypedRegistry>(
 	engine: Engine | Promise<Engine>,
 	caller: CallingActor | null,
-	{
-		clock,
-		random,
-		log,
-		publicUrl,
-	}: Pick<EmbeddedOptions, "clock" | "random" | "log" | "publicUrl">,
+	{ clock, random, log, publicUrl, exposeErrors }: InProcessClientOptions,
 ): Client<Registry> {
-	const transport = new InProcessTransport(engine, caller, publicUrl);
+	const transport = new InProcessTransport(engine, caller, publicUrl, exposeErrors);
 	return createClientOver<Registry>({ transport, clock, random, log });
 }
 

@@ -15,6 +15,7 @@ import {
 	HEADER_ENCODING,
 	type HeadersView,
 	SUBPROTOCOL_RIVET,
+	toWireError,
 } from "@rivetkit/protocol";
 import { ActorError } from "../../client/errors.ts";
 import type { QueueSendResult } from "../../client/queue-send.ts";
@@ -49,6 +50,7 @@ export class InProcessTransport implements ClientTransport {
 	readonly #engine: Engine | Promise<Engine>;
 	readonly #caller: CallingActor | null;
 	readonly #publicUrl: () => string;
+	readonly #exposeErrors: () => boolean;
 
 	/**
 	 * `caller` is null for the client of a registry or a test, which is no actor. An engine that is still
@@ -58,24 +60,26 @@ export class InProcessTransport implements ClientTransport {
 		engine: Engine | Promise<Engine>,
 		caller: CallingActor | null,
 		publicUrl: () => string,
+		exposeErrors: () => boolean,
 	) {
 		this.#engine = engine;
 		this.#caller = caller;
 		this.#publicUrl = publicUrl;
+		this.#exposeErrors = exposeErrors;
 	}
 
 	async resolve(query: ActorQuery, signal: AbortSignal | undefined): Promise<string> {
 		signal?.throwIfAborted();
 		if (this.#isCaller(query)) this.#caller!.admitSelfCall();
 		if (query.kind === "found") return query.actorId;
-		const { actor } = await rethrown((await this.#engine).resolve(engineQuery(query)));
+		const { actor } = await this.#told((await this.#engine).resolve(engineQuery(query)));
 		signal?.throwIfAborted();
 		return actor.actorId;
 	}
 
 	async create(actor: NewActor, signal: AbortSignal | undefined): Promise<string> {
 		signal?.throwIfAborted();
-		const { actor: created } = await rethrown(
+		const { actor: created } = await this.#told(
 			(await this.#engine).resolve({
 				kind: "create",
 				name: actor.name,
@@ -141,6 +145,16 @@ export class InProcessTransport implements ClientTransport {
 	}
 
 	dispose(): void {}
+
+	/** The engine's errors as every caller gets them: internal ones masked, in the class of clients. */
+	async #told<T>(promise: Promise<T>): Promise<T> {
+		try {
+			return await promise;
+		} catch (error) {
+			const wire = toWireError(error, { expose: this.#exposeErrors() });
+			throw new ActorError(wire.group, wire.code, wire.message, wire.metadata, { cause: error });
+		}
+	}
 
 	#isCaller(query: ActorQuery): boolean {
 		const caller = this.#caller;
@@ -243,24 +257,4 @@ function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 		signal.addEventListener("abort", abort, { once: true });
 		promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
 	});
-}
-
-/** The engine's structured errors, as the class that client code catches. */
-async function rethrown<T>(promise: Promise<T>): Promise<T> {
-	try {
-		return await promise;
-	} catch (error) {
-		if (isStructured(error)) {
-			throw new ActorError(error.group, error.code, error.message, error.metadata, {
-				cause: error,
-			});
-		}
-		throw error;
-	}
-}
-
-function isStructured(
-	error: unknown,
-): error is { group: string; code: string; message: string; metadata: unknown } {
-	return (error as { __type?: unknown } | null)?.__type === "ActorError";
 }

@@ -1,4 +1,5 @@
-import { decodeCbor, INTERNAL_ERROR_CODE, toWireError } from "@rivetkit/protocol";
+import { catalogueError, decodeCbor, INTERNAL_ERROR_CODE, toWireError } from "@rivetkit/protocol";
+import { FencedOff } from "../../backends/backend.ts";
 import { RUNTIME_END, readRuntimeData, STATE_KEY } from "../commit/storage-layout.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { hasEnded } from "./lifecycle.ts";
@@ -31,6 +32,10 @@ export async function startInstance(instance: ActorInstance): Promise<StartFailu
 			await wake(instance);
 		});
 	} catch (error) {
+		if (error instanceof FencedOff) {
+			const { actorId } = instance;
+			return { error: catalogueError("actor.stopping", { actorId }), removeActor: false };
+		}
 		const removeActor = creating && isPublicError(error);
 		instance.log[removeActor ? "info" : "error"](
 			{ err: error, phase: instance.phase },
