@@ -1,0 +1,519 @@
+import { request as httpRequest } from "node:http";
+import { describe, expect, it } from "vitest";
+import { actor } from "../../src/actor/definition.ts";
+import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { Gate, soon } from "../support/gate.ts";
+import { WrappedStore } from "../support/store-wrapper.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { codeOf, wireAction } from "../support/wire-http.ts";
+import { WireSocket } from "../support/wire-socket.ts";
+
+const gone = (runtime: TestRuntime, actorId: string) =>
+	eventually(() => expect(runtime.embedded.host.liveActorIds).not.toContain(actorId));
+
+const logged = (runtime: TestRuntime, message: string) =>
+	runtime.log.filter((line) => line.message.includes(message));
+
+describe("L8 asking to sleep", () => {
+	it("answers the call, stops the actor and wakes it with its data on the next call", async () => {
+		const subject = actor({
+			state: { n: 0 },
+			options: { noSleep: true },
+			actions: {
+				nap: (c) => {
+					c.sleep();
+					c.state.n++;
+					return "answered";
+				},
+				n: (c) => c.state.n,
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		expect((await wireAction(runtime, id, "nap")).output).toBe("answered");
+		await gone(runtime, id);
+		expect((await wireAction(runtime, id, "n")).output).toBe(1);
+	});
+
+	it("ignores and logs a second sleep, and a sleep after destroy", async () => {
+		let sleeps = 0;
+		let destroys = 0;
+		const subject = actor({
+			onSleep: () => void sleeps++,
+			onDestroy: () => void destroys++,
+			actions: {
+				twice: (c) => {
+					c.sleep();
+					c.sleep();
+				},
+				destroyFirst: (c) => {
+					c.destroy();
+					c.sleep();
+					c.destroy();
+				},
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await wireAction(runtime, id, "twice");
+		await gone(runtime, id);
+		expect([sleeps, destroys]).toEqual([1, 0]);
+		expect(logged(runtime, "stop request ignored")).toHaveLength(1);
+		await wireAction(runtime, id, "destroyFirst");
+		await gone(runtime, id);
+		expect([sleeps, destroys]).toEqual([1, 1]);
+		expect(logged(runtime, "stop request ignored")).toHaveLength(3);
+	});
+
+	it("stops as soon as it is ready when a start hook asks for it", async () => {
+		let naps = 1;
+		const subject = actor({
+			onWake: (c) => {
+				if (naps-- > 0) c.sleep();
+			},
+			actions: { ping: () => 1 },
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await gone(runtime, id);
+		expect((await wireAction(runtime, id, "ping")).output).toBe(1);
+	});
+});
+
+describe("L9 stop sequence", () => {
+	it("is abort, run ends, onSleep, onDisconnect, waitUntil, save", async () => {
+		const seen: string[] = [];
+		const wrapped = new WrappedStore();
+		wrapped.fail = (batch) => {
+			if (batch.record?.sleepTs) seen.push("save");
+			return undefined;
+		};
+		const background = new Gate();
+		const subject = actor({
+			state: {},
+			run: async (c) => {
+				await new Promise<void>((resolve) => {
+					c.abortSignal.addEventListener("abort", () => {
+						seen.push("abort");
+						setImmediate(resolve);
+					});
+				});
+				seen.push("run ended");
+			},
+			onSleep: async (c) => {
+				await new Promise((resolve) => setImmediate(resolve));
+				seen.push(`onSleep with ${c.conns.size} connection`);
+			},
+			onDisconnect: async (c) => {
+				await new Promise((resolve) => setImmediate(resolve));
+				seen.push(`onDisconnect with ${c.conns.size} connections`);
+				background.open();
+			},
+			actions: {
+				nap: (c) => {
+					c.waitUntil(background.passed.then(() => void seen.push("waitUntil")));
+					c.sleep();
+				},
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject }, { store: wrapped.store });
+		const id = await runtime.actorId("subject");
+		const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		socket.act(0, "nap");
+		expect(await soon(socket.closed)).toEqual({ code: 1000, reason: "" });
+		await gone(runtime, id);
+		expect(seen).toEqual([
+			"abort",
+			"run ended",
+			"onSleep with 1 connection",
+			"onDisconnect with 0 connections",
+			"waitUntil",
+			"save",
+		]);
+	});
+
+	it("delivers the answer of the call that asked for it before the socket closes", async () => {
+		const subject = actor({
+			state: { n: 0 },
+			actions: {
+				nap: (c) => {
+					c.sleep();
+					return ++c.state.n;
+				},
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		expect(await soon(socket.call(0, "nap"))).toMatchObject({ tag: "ActionResponse", output: 1 });
+		expect(await soon(socket.closed)).toEqual({ code: 1000, reason: "" });
+	});
+
+	it("saves what the stop hooks changed", async () => {
+		const subject = actor({
+			state: { seen: [] as string[] },
+			onSleep: (c) => void c.state.seen.push("onSleep"),
+			onDisconnect: (c) => void c.state.seen.push("onDisconnect"),
+			actions: { nap: (c) => c.sleep(), seen: (c) => c.state.seen },
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		socket.act(0, "nap");
+		await soon(socket.closed);
+		const seen = (await wireAction(runtime, id, "seen")).output;
+		expect(seen).toEqual(["onSleep", "onDisconnect"]);
+	});
+
+	it("goes on when onSleep throws, and logs it", async () => {
+		const subject = actor({
+			state: { n: 0 },
+			onSleep: (c) => {
+				c.state.n = 5;
+				throw new Error("in onSleep");
+			},
+			actions: { nap: (c) => c.sleep(), n: (c) => c.state.n },
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await wireAction(runtime, id, "nap");
+		expect((await wireAction(runtime, id, "n")).output).toBe(5);
+		const [line] = logged(runtime, "stopping goes on without it");
+		expect(line?.fields).toMatchObject({ step: "onSleep", err: new Error("in onSleep") });
+		expect(line?.fields).toMatchObject({ actor: "subject", actorId: id });
+	});
+});
+
+describe("L10 stop timeouts", () => {
+	it.each([
+		["run", "runStopTimeout", 300],
+		["onSleep", "onSleepTimeout", 200],
+		["onDisconnect", "sleepGracePeriod", 1_500],
+		["waitUntil", "waitUntilTimeout", 400],
+	] as const)(
+		"%s may hang for options.%s, then stopping goes on and saves",
+		async (what, option, ms) => {
+			const clock = new FakeClock();
+			let hangs = true;
+			const forever = () => (hangs ? new Promise<void>(() => {}) : undefined);
+			const options = { runStopTimeout: 300, onSleepTimeout: 200, waitUntilTimeout: 400 };
+			const subject = actor({
+				state: { n: 0 },
+				options,
+				run: () => (what === "run" ? forever() : undefined),
+				onSleep: (c) => {
+					c.state.n++;
+					return what === "onSleep" ? forever() : undefined;
+				},
+				onDisconnect: () => (what === "onDisconnect" ? forever() : undefined),
+				actions: {
+					nap: (c) => {
+						if (what === "waitUntil") c.waitUntil(Promise.resolve(forever()));
+						c.sleep();
+					},
+					n: (c) => c.state.n,
+				},
+			});
+			await using runtime = await TestRuntime.start({ subject }, { clock });
+			const id = await runtime.actorId("subject");
+			const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+			await soon(socket.call(0, "nap"));
+			const began = clock.now();
+			await clock.advance(ms - 20);
+			expect(runtime.embedded.host.liveActorIds).toContain(id);
+			await clock.advance(40);
+			await gone(runtime, id);
+			expect(clock.now() - began).toBeLessThanOrEqual(ms + 20);
+			hangs = false;
+			const [line] = logged(runtime, "stopping goes on without it");
+			expect(line?.fields.step).toBe(what);
+			expect(String(line?.fields.err)).toContain(`options.${option}`);
+			expect((await wireAction(runtime, id, "n")).output).toBe(1);
+		},
+	);
+});
+
+describe("L11 calls in flight", () => {
+	it("finish, over HTTP and over a connection, and their later changes are there after the wake", async () => {
+		const gate = new Gate();
+		let aborted = 0;
+		const subject = actor({
+			state: { n: 0 },
+			actions: {
+				slow: async (c) => {
+					c.abortSignal.addEventListener("abort", () => void aborted++);
+					await gate.passed;
+					return ++c.state.n;
+				},
+				nap: (c) => c.sleep(),
+				n: (c) => c.state.n,
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		const overHttp = wireAction(runtime, id, "slow");
+		const overSocket = socket.call(0, "slow");
+		await wireAction(runtime, id, "nap");
+		const afterwards = wireAction(runtime, id, "n");
+		await eventually(() => expect(aborted).toBe(2));
+		gate.open();
+		const outputs = [(await soon(overHttp)).output, await soon(overSocket)];
+		expect(outputs[0]).toBeOneOf([1, 2]);
+		expect(outputs[1]).toMatchObject({ tag: "ActionResponse" });
+		expect((await soon(afterwards)).output).toBe(2);
+	});
+
+	it("are answered with actor.stopping when the grace period ends, and write nothing after that", async () => {
+		const clock = new FakeClock();
+		const late = new Gate();
+		const refused = new Gate<unknown>();
+		const subject = actor({
+			state: { before: 0, after: 0 },
+			options: { sleepGracePeriod: 1_000 },
+			actions: {
+				hang: async (c) => {
+					c.state.before++;
+					await late.passed;
+					try {
+						c.state.after++;
+						refused.open("not refused");
+					} catch (error) {
+						refused.open(error);
+					}
+				},
+				nap: (c) => c.sleep(),
+				state: (c) => ({ ...c.state }),
+			},
+			onRequest: async () => {
+				await late.passed;
+				return new Response("too late");
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject }, { clock });
+		const id = await runtime.actorId("subject");
+		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		const overHttp = wireAction(runtime, id, "hang");
+		const raw = fetch(`${runtime.url}/gateway/${id}/request/x`);
+		await soon(socket.call(0, "state"));
+		socket.act(1, "hang");
+		await eventually(async () => {
+			expect((await wireAction(runtime, id, "state")).output).toMatchObject({ before: 2 });
+		});
+		await wireAction(runtime, id, "nap");
+		await clock.advance(1_100);
+		expect(codeOf(await soon(overHttp))).toBe("actor.stopping");
+		expect(await (await soon(raw)).json()).toMatchObject({ group: "actor", code: "stopping" });
+		await soon(socket.closed);
+		late.open();
+		expect(codeOf(await refused.passed)).toBe("actor.stopping");
+		expect((await wireAction(runtime, id, "state")).output).toEqual({ before: 2, after: 0 });
+	});
+
+	it("waits for the body of a request that came before the stop, and runs it", async () => {
+		const subject = actor({
+			state: { n: 0 },
+			actions: { add: (c, by: number) => (c.state.n += by), nap: (c) => c.sleep() },
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		const url = new URL(`${runtime.url}/gateway/${id}/action/add`);
+		const answer = new Gate<string>();
+		const half = httpRequest(url, { method: "POST" }, async (response) => {
+			let text = "";
+			for await (const chunk of response) text += chunk;
+			answer.open(text);
+		});
+		half.write('{"args":');
+		// A call that came after it was answered: the head of the slow one is there.
+		await wireAction(runtime, id, "add", [1]);
+		await wireAction(runtime, id, "nap");
+		half.end("[4]}");
+		expect(JSON.parse(await soon(answer.passed))).toEqual({ output: 5 });
+	});
+
+	it("new calls wait for the stop and are served by the next incarnation", async () => {
+		const inSleep = new Gate();
+		const letSleep = new Gate();
+		let starts = 0;
+		const subject = actor({
+			state: { n: 0 },
+			onWake: () => void starts++,
+			onSleep: async () => {
+				inSleep.open();
+				await letSleep.passed;
+			},
+			actions: { add: (c) => ++c.state.n, nap: (c) => c.sleep() },
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await wireAction(runtime, id, "nap");
+		await inSleep.passed;
+		const calls = [1, 2, 3].map(() => wireAction(runtime, id, "add"));
+		const connecting = WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		letSleep.open();
+		const outputs = (await soon(Promise.all(calls))).map(({ output }) => output);
+		expect(outputs.sort()).toEqual([1, 2, 3]);
+		await using socket = await soon(connecting);
+		expect(await soon(socket.call(0, "add"))).toMatchObject({ output: 4 });
+		expect(starts).toBe(2);
+	});
+});
+
+describe("L12 one budget", () => {
+	it("is never exceeded, though every step hangs", async () => {
+		const clock = new FakeClock();
+		const forever = () => new Promise<void>(() => {});
+		const subject = actor({
+			options: { sleepGracePeriod: 2_000 },
+			run: forever,
+			onSleep: forever,
+			onDisconnect: forever,
+			actions: {
+				hang: forever,
+				nap: (c) => {
+					c.waitUntil(forever());
+					c.sleep();
+				},
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject }, { clock });
+		const id = await runtime.actorId("subject");
+		const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		const hanging = wireAction(runtime, id, "hang");
+		await soon(socket.call(0, "nap"));
+		await clock.advance(1_900);
+		expect(runtime.embedded.host.liveActorIds).toContain(id);
+		await clock.advance(160);
+		await gone(runtime, id);
+		expect(codeOf(await soon(hanging))).toBe("actor.stopping");
+	});
+
+	it("is 15 s by default, or the sum of the step limits that are set", () => {
+		expect(actor({}).config.options.sleepGracePeriod).toBe(15_000);
+		const long = actor({ options: { runStopTimeout: 20_000, onSleepTimeout: 7_000 } });
+		expect(long.config.options.sleepGracePeriod).toBe(27_000);
+	});
+
+	it("lets calls and run wind down side by side", async () => {
+		const clock = new FakeClock();
+		const order: string[] = [];
+		const subject = actor({
+			options: { sleepGracePeriod: 1_000 },
+			run: async (c) => {
+				await new Promise((resolve) => c.abortSignal.addEventListener("abort", resolve));
+				order.push("run ended");
+			},
+			onSleep: () => void order.push("onSleep"),
+			actions: { hang: () => new Promise(() => {}), nap: (c) => c.sleep() },
+		});
+		await using runtime = await TestRuntime.start({ subject }, { clock });
+		const id = await runtime.actorId("subject");
+		const hanging = wireAction(runtime, id, "hang");
+		await wireAction(runtime, id, "nap");
+		await eventually(() => expect(order).toEqual(["run ended"]));
+		await clock.advance(1_050);
+		await soon(hanging);
+		expect(order).toEqual(["run ended", "onSleep"]);
+	});
+});
+
+describe("L13 leftovers", () => {
+	it("a c kept after the stop reads what it knew, and refuses every write and send", async () => {
+		type Kept = Record<string, (...args: unknown[]) => unknown> & { state: { n: number } };
+		let kept!: Kept;
+		let conn!: { send(name: string): void; state: { n: number } };
+		const subject = actor({
+			state: { n: 1 },
+			connState: { n: 1 },
+			onConnect: (_c, connection) => {
+				conn = connection as never;
+			},
+			actions: {
+				nap: (c) => {
+					kept = c as never;
+					c.sleep();
+				},
+				n: (c) => c.state.n,
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		await soon(socket.call(0, "nap"));
+		await soon(socket.closed);
+		await gone(runtime, id);
+
+		expect(kept.state.n).toBe(1);
+		const { state } = kept;
+		const attempts: Record<string, () => unknown> = {
+			"state.n": () => {
+				state.n = 2;
+			},
+			state: () => {
+				kept.state = { n: 3 };
+			},
+			"conn.state": () => {
+				conn.state.n = 2;
+			},
+			"conn.send": () => conn.send("event"),
+			broadcast: () => kept.broadcast!("event"),
+			saveState: () => kept.saveState!(),
+			waitUntil: () => kept.waitUntil!(Promise.resolve()),
+			keepAwake: () => kept.keepAwake!(Promise.resolve()),
+			client: () => kept.client!(),
+		};
+		for (const [name, attempt] of Object.entries(attempts)) {
+			expect(attempt, name).toThrow("Actor stopping");
+		}
+		kept.sleep!();
+		kept.destroy!();
+		expect((await wireAction(runtime, id, "n")).output).toBe(1);
+	});
+
+	it("work left behind by a finished call hears of the stop", async () => {
+		const heard = new Gate();
+		const subject = actor({
+			actions: {
+				leave: (c) => {
+					const { abortSignal } = c;
+					const left = new Promise((resolve) => abortSignal.addEventListener("abort", resolve));
+					c.waitUntil(left.then(() => heard.open()));
+				},
+				nap: (c) => c.sleep(),
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await wireAction(runtime, id, "leave");
+		await wireAction(runtime, id, "nap");
+		await soon(heard.passed);
+		await gone(runtime, id);
+		expect(logged(runtime, "stopping goes on without it")).toEqual([]);
+	});
+
+	it("a stop waits for keepAwake promises and for what waitUntil is given meanwhile", async () => {
+		const seen: string[] = [];
+		const gate = new Gate();
+		const subject = actor({
+			actions: {
+				nap: (c) => {
+					const tick = () => new Promise((resolve) => setImmediate(resolve));
+					void c.keepAwake(gate.passed.then(() => void seen.push("keepAwake")));
+					c.waitUntil(tick().then(() => c.waitUntil(tick().then(() => void seen.push("nested")))));
+					c.sleep();
+				},
+			},
+			onSleep: () => void seen.push("onSleep"),
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await wireAction(runtime, id, "nap");
+		expect(seen).not.toContain("onSleep");
+		gate.open();
+		await gone(runtime, id);
+		expect(seen.indexOf("keepAwake")).toBeLessThan(seen.indexOf("onSleep"));
+		expect(seen).toContain("nested");
+	});
+});
