@@ -67,7 +67,9 @@ export const namesQuerySchema = z.object({
 	cursor: z.string().optional(),
 });
 
-const wellFormed = z.string().refine((text) => !/\p{Surrogate}/u.test(text), "not well-formed Unicode");
+const wellFormed = z
+	.string()
+	.refine((text) => !/\p{Surrogate}/u.test(text), "not well-formed Unicode");
 
 const createFields = {
 	name: z.string(),

@@ -112,12 +112,14 @@ function rewriteReferences(value: Json): Json {
 	if (value === null || typeof value !== "object") {
 		return value;
 	}
-	return Object.fromEntries(
-		Object.entries(value).map(([key, inner]) => [
+	const entries = Object.entries(value)
+		// Clients ignore fields they do not know, so objects are open.
+		.filter(([key, inner]) => !(key === "additionalProperties" && inner === false))
+		.map(([key, inner]) => [
 			key,
 			key === "$ref" && typeof inner === "string"
 				? inner.replace("#/$defs/", "#/components/schemas/")
 				: rewriteReferences(inner),
-		]),
-	);
+		]);
+	return Object.fromEntries(entries);
 }
