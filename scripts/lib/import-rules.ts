@@ -27,7 +27,7 @@ export const rooms: readonly Room[] = [
 		name: PROTOCOL,
 		at: ["packages/protocol/src"],
 		imports: [],
-		browser: { packages: ["@bare-ts/lib"] },
+		browser: { packages: [] },
 	},
 
 	// The way of a call through the engine: gateway → placement → directory → store.

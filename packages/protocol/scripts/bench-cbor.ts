@@ -6,7 +6,8 @@
  */
 import { Encoder } from "cbor-x";
 import { decodeCbor } from "../src/cbor/decode.ts";
-import { encodeCbor } from "../src/cbor/encode.ts";
+import { encodeCbor, encodeCborTransient } from "../src/cbor/encode.ts";
+import { copyToSend } from "../src/slab.ts";
 
 const MEASURE_MS = 300;
 const ROUNDS = 5;
@@ -52,8 +53,16 @@ function perSecond(run: () => unknown): number {
 for (const [name, value] of Object.entries(samples)) {
 	const ours = encodeCbor(value);
 	const theirs = reference.encode(value);
+	const send = () => {
+		const bytes = encodeCborTransient(value);
+		return copyToSend(bytes, bytes.length);
+	};
 	const rows = {
-		encode: [perSecond(() => encodeCbor(value)), perSecond(() => reference.encode(value))],
+		"encode to send": [perSecond(send), perSecond(() => reference.encode(value))],
+		"encode to keep": [
+			perSecond(() => encodeCbor(value)),
+			perSecond(() => reference.encode(value)),
+		],
 		decode: [perSecond(() => decodeCbor(ours)), perSecond(() => reference.decode(theirs))],
 	};
 	for (const [operation, [own = 0, other = 0]] of Object.entries(rows)) {

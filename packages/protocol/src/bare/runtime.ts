@@ -93,7 +93,9 @@ export function readU64(bc: ByteCursor): Uint {
 }
 
 export function writeU64(bc: ByteCursor, x: Uint): void {
-	const value = checkU64(bc, x);
+	if (typeof x === "number" && !Number.isSafeInteger(x)) throw outOfRange(bc, "u64", x);
+	const value = BigInt(x);
+	if (value < 0n || value > U64_MAX) throw outOfRange(bc, "u64", x);
 	writeU32(bc, Number(value & 0xffff_ffffn));
 	writeU32(bc, Number(value >> 32n));
 }
@@ -127,16 +129,20 @@ function canonical<T extends Uint>(start: number, index: number, last: number, v
 }
 
 export function writeUint(bc: ByteCursor, x: Uint): void {
-	if (typeof x === "number" && x >= 0 && x < 0x80 && Number.isInteger(x)) {
-		writeU8(bc, x);
-		return;
-	}
-	let rest = checkU64(bc, x);
-	while (rest > 0x7fn) {
-		writeU8(bc, Number(rest & 0x7fn) | 0x80);
-		rest >>= 7n;
+	let rest = typeof x === "number" ? x : smallest(bc, x);
+	if (typeof rest === "number") {
+		if (!Number.isSafeInteger(rest) || rest < 0) throw outOfRange(bc, "uint", x);
+		for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) writeU8(bc, (rest % 0x80) | 0x80);
+	} else {
+		for (; rest > 0x7fn; rest >>= 7n) writeU8(bc, Number(rest & 0x7fn) | 0x80);
 	}
 	writeU8(bc, Number(rest));
+}
+
+/** A number where it is safe: arithmetic on those is faster. */
+function smallest(bc: ByteCursor, x: bigint): Uint {
+	if (x < 0n || x > U64_MAX) throw outOfRange(bc, "uint", x);
+	return x <= Number.MAX_SAFE_INTEGER ? Number(x) : x;
 }
 
 /** The count of a list or map. */
@@ -197,13 +203,6 @@ export function writeData(bc: ByteCursor, x: Uint8Array): void {
 	reserve(bc, x.length);
 	bc.bytes.set(x, bc.offset);
 	bc.offset += x.length;
-}
-
-function checkU64(bc: ByteCursor, x: Uint): bigint {
-	if (typeof x === "number" && !Number.isInteger(x)) throw outOfRange(bc, "u64", x);
-	const value = BigInt(x);
-	if (value < 0n || value > U64_MAX) throw outOfRange(bc, "u64", x);
-	return value;
 }
 
 function outOfRange(bc: ByteCursor, type: string, x: Uint): BareError {

@@ -9,6 +9,7 @@ import { MAX_DEPTH } from "../unencodable.ts";
 import { readUtf8 } from "../utf8.ts";
 import { TYPED_ARRAY_TAGS } from "./encode.ts";
 
+const FLOAT64 = 0xfb;
 const INDEFINITE = 31;
 const BREAK = 0xff;
 const NAME_CACHE_SLOTS = 512;
@@ -88,6 +89,7 @@ function readU64(): bigint {
 function readItem(depth: number): unknown {
 	const head = readByte();
 	if (head < 24) return head;
+	if (head === FLOAT64) return readFloat64();
 	const info = head & 0x1f;
 	switch (head >> 5) {
 		case 0:
@@ -216,8 +218,6 @@ function readSimple(info: number): unknown {
 			return readFloat16();
 		case 26:
 			return floats().getFloat32(take(4));
-		case 27:
-			return floats().getFloat64(take(8));
 		default:
 			throw bad("unknown simple value");
 	}
@@ -226,6 +226,13 @@ function readSimple(info: number): unknown {
 function floats(): DataView {
 	view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	return view;
+}
+
+function readFloat64(): number {
+	if (end - position < 8) throw bad("missing bytes");
+	view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	position += 8;
+	return view.getFloat64(position - 8);
 }
 
 function readFloat16(): number {
