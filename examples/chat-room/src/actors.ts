@@ -1,4 +1,4 @@
-import { actor, event, setup, UserError } from "rivetkit";
+import { type ActorContextOf, actor, event, setup, UserError } from "rivetkit";
 
 export interface Message {
 	readonly author: string;
@@ -41,9 +41,7 @@ const chatRoom = actor({
 });
 
 /** Who is in the room. HTTP calls are short connections too; only WebSockets are people. */
-function authors(c: {
-	conns: ReadonlyMap<string, { kind: string; state: { author: string } }>;
-}): string[] {
+function authors(c: ActorContextOf<typeof chatRoom>): string[] {
 	const people = [...c.conns.values()].filter((conn) => conn.kind === "websocket");
 	return [...new Set(people.map((conn) => conn.state.author))].sort();
 }

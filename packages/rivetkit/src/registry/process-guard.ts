@@ -16,9 +16,14 @@ export interface Guarded {
 /** How long an uncaught exception may wait for commits (W-SHUT-4). */
 const FLUSH_LIMIT_MS = 2_000;
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+/**
+ * A signal this soon after the first is the same one: Ctrl-C reaches a program from the terminal and
+ * again from the `npm` that started it.
+ */
+const SAME_SIGNAL_MS = 1_000;
 
 const guarded = new Set<Guarded>();
-let stopping = false;
+let stoppingSince: number | null = null;
 
 /** Adds to what is taken care of; the returned function removes it again. */
 export function guardProcess(target: Guarded): () => void {
@@ -43,16 +48,16 @@ function unlisten(): void {
 
 function onSignal(signal: NodeJS.Signals): void {
 	const hostDecides = process.listenerCount(signal) > 1;
-	if (stopping) {
-		if (hostDecides) return;
+	if (stoppingSince !== null) {
+		if (hostDecides || performance.now() - stoppingSince < SAME_SIGNAL_MS) return;
 		const unsaved = [...guarded].flatMap((target) => target.unsaved());
 		const list = unsaved.length > 0 ? `; not saved: ${unsaved.join(", ")}` : "";
 		console.error(`Second ${signal}: exiting at once${list}`);
 		process.exit(1);
 	}
-	stopping = true;
+	stoppingSince = performance.now();
 	void Promise.allSettled([...guarded].map((target) => target.shutdown())).then((outcomes) => {
-		stopping = false;
+		stoppingSince = null;
 		const failures = outcomes.filter((outcome) => outcome.status === "rejected");
 		for (const failure of failures) console.error(failure.reason);
 		if (!hostDecides) process.exit(failures.length > 0 ? 1 : 0);

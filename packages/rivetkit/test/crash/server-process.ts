@@ -5,12 +5,14 @@ import { fileURLToPath } from "node:url";
 /** A server in a process of its own, which can be killed and started again on the same data and port. */
 export class ServerProcess {
 	readonly #file: string;
-	readonly #args: readonly string[];
+	readonly args: readonly string[];
+	/** Everything the process of the last start has printed. */
+	output = "";
 	#child: ChildProcess | null = null;
 
 	constructor(file: string, args: readonly string[]) {
 		this.#file = fileURLToPath(new URL(file, import.meta.url));
-		this.#args = args;
+		this.args = args;
 	}
 
 	/** Resolves when the server listens. Rejects with its output when it ends before. */
@@ -21,23 +23,36 @@ export class ServerProcess {
 				"--conditions=@rivetkit/source",
 				"--disable-warning=ExperimentalWarning",
 				this.#file,
-				...this.#args,
+				...this.args,
 			],
 			{ stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NODE_ENV: "production" } },
 		);
 		this.#child = child;
-		let output = "";
+		this.output = "";
 		await new Promise<void>((resolve, reject) => {
 			const hear = (chunk: Buffer) => {
-				output += chunk.toString();
-				if (/^listening /m.test(output)) resolve();
+				this.output += chunk.toString();
+				if (/^listening /m.test(this.output)) resolve();
 			};
 			child.stdout.on("data", hear);
 			child.stderr.on("data", hear);
 			child.once("exit", (code, signal) =>
-				reject(new Error(`ended (${code ?? signal}):\n${output}`)),
+				reject(new Error(`ended (${code ?? signal}):\n${this.output}`)),
 			);
 		});
+	}
+
+	get pid(): number | undefined {
+		return this.#child?.pid;
+	}
+
+	signal(signal: NodeJS.Signals): void {
+		this.#child?.kill(signal);
+	}
+
+	/** Resolves with the exit code when the process ends by itself. */
+	exited(): Promise<number | null> {
+		return new Promise((resolve) => this.#child!.once("exit", resolve));
 	}
 
 	/** Ends the process; resolves with its exit code (null after SIGKILL) when it is gone. */

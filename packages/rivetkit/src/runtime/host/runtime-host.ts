@@ -49,9 +49,11 @@ export class RuntimeHost implements ActorHost {
 		await Promise.allSettled(pending.map(({ committer }) => committer.flush()));
 	}
 
-	/** `name/key` of the actors whose last writes are not durable yet. */
+	/** `name/key` of the actors that still stop, or whose last writes are not durable yet. */
 	get unsaved(): string[] {
-		const instances = [...this.#live.values()].filter(({ committer }) => committer.pending);
+		const instances = [...this.#live.values()].filter(
+			({ committer, isStopping }) => isStopping || committer.pending,
+		);
 		return instances.map(({ name, key }) => [name, ...key].join("/"));
 	}
 

@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { createClient } from "../../src/client/index.ts";
+import { freePort, ServerProcess } from "../crash/server-process.ts";
+import { eventually } from "../support/eventually.ts";
+
+/** What a process does on its way out (lifecycle L55, L56). */
+
+const cleanUps: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+	for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+async function setUp(mode = "") {
+	const data = await mkdtemp(join(tmpdir(), "shutdown-"));
+	const port = await freePort();
+	const server = new ServerProcess("../registry/stoppable-server.ts", [data, `${port}`, mode]);
+	const client = createClient(`http://127.0.0.1:${port}`);
+	const keeper = client.keeper!.getOrCreate(["one"]);
+	cleanUps.push(
+		() => rm(data, { recursive: true, force: true }),
+		() => server.end("SIGKILL"),
+		() => client.dispose(),
+	);
+	await server.start();
+	return { server, keeper };
+}
+
+describe("shutdown", () => {
+	it("lets all actors sleep on SIGTERM, saves them, and exits with 0", async () => {
+		const { server, keeper } = await setUp();
+		expect(await keeper.add(3)).toBe(3);
+		expect(await server.end("SIGTERM")).toBe(0);
+		await server.start();
+		expect(await keeper.read()).toEqual({ count: 3, slept: 1 });
+	});
+
+	it("does the same on SIGINT", async () => {
+		const { server, keeper } = await setUp();
+		await keeper.add(1);
+		expect(await server.end("SIGINT")).toBe(0);
+		await server.start();
+		expect(await keeper.read()).toEqual({ count: 1, slept: 1 });
+	});
+
+	it("exits at once on a second signal, and names the actors that are not saved", async () => {
+		const { server, keeper } = await setUp("stuck");
+		await keeper.add(1);
+		const ended = server.end("SIGTERM");
+		await eventually(() => expect(server.output).toContain("sleeping"));
+		// A repetition within the first second counts as the same signal.
+		await eventually(() => {
+			server.signal("SIGTERM");
+			expect(server.output).toContain("Second SIGTERM");
+		}, 10_000);
+		expect(await ended).toBe(1);
+		expect(server.output).toContain("not saved: keeper/one");
+	});
+
+	it("leaves the exit to the host program when that has handlers of its own", async () => {
+		const { server, keeper } = await setUp("host-decides");
+		await keeper.add(5);
+		expect(await server.end("SIGTERM")).toBe(7);
+		expect(server.output).toContain("host handles SIGTERM");
+		await server.start();
+		expect(await keeper.read()).toEqual({ count: 5, slept: 1 });
+	});
+
+	it("saves what is written before an uncaught exception ends the process with its error", async () => {
+		const { server, keeper } = await setUp();
+		await keeper.add(1);
+		const gone = server.exited();
+		await keeper.addLater(10);
+		expect(await gone).toBe(1);
+		expect(server.output).toContain("a bug in a timer");
+		await server.start();
+		expect(await keeper.read()).toMatchObject({ count: 11 });
+	});
+
+	it("refuses a data directory that another process uses, naming both", async () => {
+		const { server, keeper } = await setUp();
+		await keeper.add(1);
+		const second = new ServerProcess("../registry/stoppable-server.ts", [
+			server.args[0]!,
+			`${await freePort()}`,
+			"",
+		]);
+		const refused = await second.start().catch((error: Error) => error.message);
+		expect(refused).toContain(server.args[0]);
+		expect(refused).toContain(`${server.pid}`);
+		expect(await keeper.add(1)).toBe(2);
+	});
+});

@@ -1,0 +1,41 @@
+// A server process for the shutdown tests: told on its standard input what to do, tells on its output.
+import { actor, setup } from "../../src/index.ts";
+
+const [, , data, port, mode] = process.argv;
+
+const keeper = actor({
+	state: { count: 0, slept: 0 },
+	options: { sleepGracePeriod: mode === "stuck" ? 20_000 : 2_000, onSleepTimeout: 20_000 },
+	onSleep: async (c) => {
+		c.state.slept++;
+		console.log("sleeping");
+		if (mode === "stuck") await new Promise(() => {});
+	},
+	actions: {
+		add: (c, amount: number) => (c.state.count += amount),
+		// Outside any call: only the save interval or the way out saves it.
+		addLater: (c, amount: number) => {
+			setTimeout(() => {
+				c.state.count += amount;
+				throw new Error("a bug in a timer");
+			}, 1);
+		},
+		read: (c) => ({ ...c.state }),
+	},
+});
+
+if (mode === "host-decides") {
+	process.on("SIGTERM", () => {
+		console.log("host handles SIGTERM");
+		setTimeout(() => process.exit(7), 500);
+	});
+}
+const registry = setup({
+	use: { keeper },
+	storagePath: data!,
+	managerPort: Number(port),
+	noWelcome: true,
+	shutdownTimeout: 30_000,
+});
+const { url } = await registry.listen();
+console.log(`listening ${url}`);
