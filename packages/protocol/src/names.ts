@@ -72,6 +72,12 @@ export const PATH_ACTORS = "/actors";
 export const PATH_ACTOR_NAMES = "/actors/names";
 export const PATH_METADATA = "/metadata";
 export const PATH_HEALTH = "/health";
+/** Of one key of an actor, behind `/actors/{id}`; the key follows in base64. */
+export const PATH_KV_KEYS = "/kv/keys/";
+/** The engine's wake-up call to a serverless handler (4.10). */
+export const PATH_START = "/start";
+/** The inspector's web page (7.2). */
+export const PATH_UI = "/ui/";
 
 /** Routes below one actor (2.2, 3.1). */
 export const PATH_ACTION = "/action/";
@@ -79,8 +85,25 @@ export const PATH_QUEUE = "/queue";
 export const PATH_REQUEST = "/request";
 export const PATH_CONNECT = "/connect";
 export const PATH_WEBSOCKET = "/websocket";
+
+/** Inspector routes below one actor (7.2, 8.7). The name of an action follows its path. */
 export const PATH_INSPECTOR = "/inspector/";
+export const PATH_INSPECTOR_STATE = "/inspector/state";
+export const PATH_INSPECTOR_CONNECTIONS = "/inspector/connections";
+export const PATH_INSPECTOR_RPCS = "/inspector/rpcs";
+export const PATH_INSPECTOR_ACTION = "/inspector/action/";
+export const PATH_INSPECTOR_QUEUE = "/inspector/queue";
+export const PATH_INSPECTOR_TRACES = "/inspector/traces";
+export const PATH_INSPECTOR_WORKFLOW_HISTORY = "/inspector/workflow-history";
+export const PATH_INSPECTOR_WORKFLOW_REPLAY = "/inspector/workflow/replay";
+export const PATH_INSPECTOR_SUMMARY = "/inspector/summary";
+export const PATH_INSPECTOR_DATABASE_SCHEMA = "/inspector/database/schema";
+export const PATH_INSPECTOR_DATABASE_ROWS = "/inspector/database/rows";
+export const PATH_INSPECTOR_DATABASE_EXECUTE = "/inspector/database/execute";
 export const PATH_INSPECTOR_CONNECT = "/inspector/connect";
+
+/** Where an actor keeps its inspector token: the key byte 03 in base64 (4.6, 7.1). */
+export const KV_KEY_INSPECTOR_TOKEN = "Aw==";
 
 /** Longest action, queue or protocol frame towards an actor, in bytes (2.7). */
 export const INCOMING_MESSAGE_BYTES_MAX = 65_536;

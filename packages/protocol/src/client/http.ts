@@ -1,4 +1,8 @@
-/** HTTP bodies of actor calls (contract 1.4, 1.6, 2.3 to 2.6). */
+/**
+ * HTTP bodies of actor calls (contract 1.4, 1.6, 2.3 to 2.6). Encoders throw `EncodeError` for payloads
+ * that cannot be encoded; their bytes may share memory with other messages: send or copy them, never
+ * transfer their buffer. Decoders throw `message.malformed` and nothing else.
+ */
 import { decodeEnvelope, encodeEnvelope, type Readers } from "../bare/envelope.ts";
 import { decodeCbor } from "../cbor/decode.ts";
 import { encodeCborTransient } from "../cbor/encode.ts";
@@ -50,7 +54,6 @@ export function encodeHttpActionRequest(
 	return encodeEnvelope(CLIENT_PROTOCOL_VERSION, v3.writeHttpActionRequest, request);
 }
 
-/** Throws `message.malformed` and nothing else, as all decoders here. */
 export function decodeHttpActionRequest(encoding: Encoding, data: Body): HttpActionRequest {
 	if (encoding !== "bare") return { args: list("args", decodeObject(encoding, data).args) };
 	return decodeEnvelope(data, ACTION_REQUEST, ({ args }) => ({

@@ -30,7 +30,8 @@ import { CLIENT_PROTOCOL_VERSION, type EmittedVersion, type ToClient } from "./m
 
 /**
  * One frame. Version 4 is for BARE peers known to speak it; the `actor` of an error needs it, and is
- * left out otherwise. Throws `EncodeError` for payloads that cannot be encoded.
+ * left out otherwise. Throws `EncodeError` for payloads that cannot be encoded. The bytes may share
+ * memory with other messages: send or copy them, never transfer their buffer.
  */
 export function encodeToClient(
 	encoding: Encoding,

@@ -20,7 +20,10 @@ import {
 } from "./fields.ts";
 import { CLIENT_PROTOCOL_VERSION, type ToServer } from "./messages.ts";
 
-/** One frame. Throws `EncodeError` for arguments that cannot be encoded. */
+/**
+ * One frame. Throws `EncodeError` for arguments that cannot be encoded. The bytes may share memory with
+ * other messages: send or copy them, never transfer their buffer.
+ */
 export function encodeToServer(encoding: Encoding, message: ToServer): string | Uint8Array {
 	if (encoding === "bare") {
 		return encodeEnvelope(CLIENT_PROTOCOL_VERSION, writeBody, toBare(message));

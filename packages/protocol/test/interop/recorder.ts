@@ -9,7 +9,7 @@ export interface RecordedRequest {
 	readonly body: Buffer;
 }
 
-export interface RecordedSocket {
+interface RecordedSocket {
 	readonly path: string;
 	/** The `Sec-WebSocket-Protocol` header. */
 	readonly protocols: string;

@@ -12,7 +12,7 @@ export function returnsOrIsMalformed(decode: () => unknown): "decoded" | "malfor
 	}
 }
 
-export function expectMalformed(error: unknown): void {
+function expectMalformed(error: unknown): void {
 	expect(error).toBeInstanceOf(RivetError);
 	expect(error).toMatchObject({
 		group: "message",
