@@ -29,6 +29,7 @@ import type {
 	RawHttpCall,
 	SocketCall,
 } from "../../client/transport/transport.ts";
+import { untracked } from "../../runtime/state/index.ts";
 
 const ENCODING = "bare";
 
@@ -43,7 +44,7 @@ export interface CallingActor {
 
 /**
  * Calls between actors of one process: the gateway's own functions instead of sockets. Values are still
- * encoded, so that no two actors ever share an object.
+ * encoded, so that no two actors ever share an object; parts of a caller's state go as what they are.
  */
 export class InProcessTransport implements ClientTransport {
 	readonly encoding = ENCODING;
@@ -94,7 +95,7 @@ export class InProcessTransport implements ClientTransport {
 		const response = await this.#post(
 			target,
 			`/action/${encodeURIComponent(call.name)}`,
-			encodeHttpActionRequest(ENCODING, { args: [...call.args] }),
+			encodeHttpActionRequest(ENCODING, { args: untracked([...call.args]) as unknown[] }),
 			call,
 		);
 		return decodeHttpActionResponse(ENCODING, response).output;
@@ -105,7 +106,7 @@ export class InProcessTransport implements ClientTransport {
 			target,
 			`/queue/${encodeURIComponent(call.queue)}`,
 			encodeHttpQueueSendRequest(ENCODING, {
-				body: call.body,
+				body: untracked(call.body),
 				...(call.wait ? { wait: true } : undefined),
 				...(call.timeoutMs === undefined ? undefined : { timeout: call.timeoutMs }),
 			}),
@@ -239,7 +240,7 @@ function engineQuery(query: Exclude<ActorQuery, { kind: "found" }>): EngineQuery
 }
 
 function encodeInput(input: unknown): Uint8Array | null {
-	return input === undefined ? null : encodeCbor(input);
+	return input === undefined ? null : encodeCbor(untracked(input));
 }
 
 function bodyBytes(response: ActorResponse): Uint8Array {

@@ -5,6 +5,7 @@ import type { Connection } from "../connections/connection.ts";
 import { ActionContext } from "../context/action-context.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
+import { untracked } from "../state/index.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { validateArguments } from "./validate-arguments.ts";
 
@@ -126,7 +127,7 @@ export class ActionCall {
 		}
 		const { onBeforeActionResponse } = this.#instance.config;
 		if (!onBeforeActionResponse) {
-			this.#finish(() => this.#settle({ ok: true, output }));
+			this.#succeed(output);
 			return;
 		}
 		const keep = (error: unknown) => {
@@ -134,7 +135,7 @@ export class ActionCall {
 				{ err: error, action: this.#name },
 				"onBeforeActionResponse failed; the original output is sent",
 			);
-			this.#finish(() => this.#settle({ ok: true, output }));
+			this.#succeed(output);
 		};
 		try {
 			const replaced = onBeforeActionResponse(
@@ -144,14 +145,26 @@ export class ActionCall {
 				output,
 			);
 			if (!isPromiseLike(replaced)) {
-				this.#finish(() => this.#settle({ ok: true, output: replaced }));
+				this.#succeed(replaced);
 				return;
 			}
 			this.#armTimeout();
-			replaced.then((value) => this.#finish(() => this.#settle({ ok: true, output: value })), keep);
+			replaced.then((value) => this.#succeed(value), keep);
 		} catch (error) {
 			keep(error);
 		}
+	}
+
+	#succeed(output: unknown): void {
+		let plain: unknown;
+		try {
+			// Encoders do not see bytes of the state through their proxies.
+			plain = untracked(output);
+		} catch (error) {
+			this.#fail(error);
+			return;
+		}
+		this.#finish(() => this.#settle({ ok: true, output: plain }));
 	}
 
 	#fail(error: unknown): void {

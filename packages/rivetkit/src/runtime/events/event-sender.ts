@@ -8,6 +8,7 @@ import {
 import { eventDeclaration } from "../../actor/erased.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import { untracked } from "../state/index.ts";
 import { validateEventPayload } from "./validate-event.ts";
 
 /**
@@ -84,13 +85,15 @@ export class EventSender {
 	#encodeFor(
 		targets: readonly Connection[],
 		name: string,
-		args: readonly unknown[],
+		payload: readonly unknown[],
 	): Map<Encoding, string | Uint8Array> {
+		// Encoders do not see bytes of the state through their proxies.
+		const args = untracked([...payload]) as unknown[];
 		const messages = new Map<Encoding, string | Uint8Array>();
 		const limit = this.#instance.services.limits.maxOutgoingMessageSize;
 		for (const { channel } of targets) {
 			if (!channel || messages.has(channel.encoding)) continue;
-			const message = encodeToClient(channel.encoding, { tag: "Event", name, args: [...args] });
+			const message = encodeToClient(channel.encoding, { tag: "Event", name, args });
 			const size = typeof message === "string" ? utf8Length(message) : message.byteLength;
 			if (size > limit) throw catalogueError("message.outgoing_too_long", { size, limit });
 			messages.set(channel.encoding, message);

@@ -7,11 +7,12 @@ import {
 	type WireError,
 } from "@rivetkit/protocol";
 import { FencedOff } from "../../backends/backend.ts";
+import { untracked } from "../state/index.ts";
 import type { ActorInstance } from "./instance.ts";
 
 /**
  * What a caller may know of an error. Public errors go out as they are; of all others the caller sees a
- * fixed text (unless errors are exposed), and the log gets everything.
+ * fixed text (unless errors are exposed), and the log gets everything. What is returned can be encoded.
  */
 export function describeError(
 	instance: ActorInstance,
@@ -23,36 +24,27 @@ export function describeError(
 			? catalogueError("actor.stopping", { actorId: instance.actorId })
 			: thrown;
 	const wire = toWireError(error, { expose: instance.services.exposeErrors() });
-	const obstacle = obstacleTo(wire.metadata);
-	if (obstacle !== null) {
+	if (wire.statusCode < 500) {
+		instance.log.debug({ ...operation, code: `${wire.group}.${wire.code}` }, wire.message);
+	} else {
+		instance.log.error({ ...operation, err: error }, "internal error");
+	}
+	try {
+		return { ...wire, metadata: encodable(wire.metadata) };
+	} catch (obstacle) {
 		instance.log.error(
 			{ ...operation, err: error, obstacle },
 			"an error's metadata cannot be encoded; the caller gets the error without it",
 		);
 		return { ...wire, metadata: undefined };
 	}
-	if (wire.statusCode < 500) {
-		instance.log.debug({ ...operation, code: `${wire.group}.${wire.code}` }, wire.message);
-	} else {
-		instance.log.error({ ...operation, err: error }, "internal error");
-	}
-	return wire;
 }
 
-/** Why metadata cannot travel in every encoding; null when it can. */
-function obstacleTo(metadata: unknown): unknown {
-	if (
-		typeof metadata !== "object" &&
-		typeof metadata !== "function" &&
-		typeof metadata !== "symbol"
-	) {
-		return null;
-	}
-	try {
-		encodeCbor(metadata);
-		encodeJson(metadata);
-		return null;
-	} catch (obstacle) {
-		return obstacle;
-	}
+/** The value itself, or what it stands for in the state. Throws when an encoding cannot carry it. */
+function encodable(metadata: unknown): unknown {
+	if (metadata === undefined) return undefined;
+	const plain = untracked(metadata);
+	encodeCbor(plain);
+	encodeJson(plain);
+	return plain;
 }
