@@ -44,7 +44,8 @@ export type ActionMap<Context, Inputs> = {
 type ActionEntry<Context, Inputs> =
 	| ActionFunction<Context>
 	| ValidatedAction<Context, Inputs>
-	| (ActionMap<Context, Inputs> & { readonly input?: undefined; readonly handler?: undefined });
+	| (ActionMap<Context, Inputs> &
+			object & { readonly input?: undefined; readonly handler?: undefined });
 
 /** A map of actions of an actor with these types, for annotating one that is written elsewhere. */
 export type Actions<

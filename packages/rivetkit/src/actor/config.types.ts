@@ -1,7 +1,7 @@
 import type { ActionMap } from "./actions.types.ts";
 import type { Conn } from "./connection.types.ts";
 import type { DatabaseProvider } from "./database.types.ts";
-import type { Undeclared } from "./declarations.types.ts";
+import type { EventsConfig, QueuesConfig, Undeclared } from "./declarations.types.ts";
 import type {
 	ActionContext,
 	BeforeActionResponseContext,
@@ -67,6 +67,9 @@ export interface ActorTypes<State, ConnParams, ConnState, Vars, Input, Database>
 	database?: Database | undefined;
 }
 
+/** A hook that produces nothing. */
+type Hook<Args extends readonly unknown[]> = (...args: Args) => HookResult;
+
 /**
  * A function whose parameters are compared both ways, so that one may be annotated with more than is
  * known here, and may come after a hook that left it open.
@@ -77,13 +80,16 @@ type Bivariant<Args extends readonly unknown[], Result> = {
 
 /**
  * What an actor has when it may be written as a value, as a function, or as both: the type comes from
- * the value, and only without one from the function (api 4.1).
+ * the value, and only without one from the function (api 4.1). Without a value the compiler has
+ * `unknown`, or `never` while it still infers.
  */
-export type Produced<Static, Created> = 0 extends 1 & Static
-	? Static
-	: unknown extends Static
-		? Created
-		: Static;
+export type Produced<Static, Created> = [Static] extends [never]
+	? Created
+	: 0 extends 1 & Static
+		? Static
+		: unknown extends Static
+			? Created
+			: Static;
 
 /** Everything of a config that uses state, connection state and vars but does not produce them. */
 interface ActorHooks<
@@ -100,88 +106,103 @@ interface ActorHooks<
 > {
 	/** On every start, before any other hook; the place for schema changes. Timed. */
 	onMigrate?:
-		| ((
-				c: MigrateContext<never, never, never, never, unknown, Database, Events, Queues>,
-				isNew: boolean,
-		  ) => HookResult)
+		| Hook<
+				[
+					c: MigrateContext<never, never, never, never, unknown, Database, Events, Queues>,
+					isNew: boolean,
+				]
+		  >
 		| undefined;
 	/** Once per actor, after `createState`. */
 	onCreate?:
-		| ((
-				c: CreateContext<State, never, never, never, unknown, Database, Events, Queues>,
-				input: Input,
-		  ) => HookResult)
+		| Hook<
+				[
+					c: CreateContext<State, never, never, never, unknown, Database, Events, Queues>,
+					input: Input,
+				]
+		  >
 		| undefined;
 	/** On every start, the first included. */
 	onWake?:
-		| ((
-				c: WakeContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
-		  ) => HookResult)
+		| Hook<[c: WakeContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>]>
 		| undefined;
 	/** Background work, started on every start. */
 	run?:
-		| ((
-				c: RunContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
-		  ) => HookResult)
+		| Hook<[c: RunContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>]>
 		| RunConfig<RunContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>>
 		| undefined;
 	/** Before every sleep. Timed. */
 	onSleep?:
-		| ((
-				c: SleepContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
-		  ) => HookResult)
+		| Hook<[c: SleepContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>]>
 		| undefined;
 	/** Before the actor's data is deleted. Timed. */
 	onDestroy?:
-		| ((
-				c: DestroyContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
-		  ) => HookResult)
+		| Hook<
+				[c: DestroyContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>]
+		  >
 		| undefined;
 	/** After every change of `c.state`. Must not be async. Changes made in it do not trigger it again. */
 	onStateChange?:
-		| ((
-				c: StateChangeContext<
-					State,
-					ConnParams,
-					ConnState,
-					Vars,
-					unknown,
-					Database,
-					Events,
-					Queues
-				>,
-				newState: State,
-		  ) => HookResult)
+		| Hook<
+				[
+					c: StateChangeContext<
+						State,
+						ConnParams,
+						ConnState,
+						Vars,
+						unknown,
+						Database,
+						Events,
+						Queues
+					>,
+					newState: State,
+				]
+		  >
 		| undefined;
 	/** Per connection attempt; a throw rejects it. Timed. */
 	onBeforeConnect?:
-		| ((
-				c: BeforeConnectContext<
-					State,
-					ConnParams,
-					ConnState,
-					Vars,
-					unknown,
-					Database,
-					Events,
-					Queues
-				>,
-				params: ConnParams,
-		  ) => HookResult)
+		| Hook<
+				[
+					c: BeforeConnectContext<
+						State,
+						ConnParams,
+						ConnState,
+						Vars,
+						unknown,
+						Database,
+						Events,
+						Queues
+					>,
+					params: ConnParams,
+				]
+		  >
 		| undefined;
 	/** Per accepted connection, before anything else of it is handled. Timed. */
 	onConnect?:
-		| ((
-				c: ConnectContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
-				conn: Conn<ConnParams, ConnState, Events>,
-		  ) => HookResult)
+		| Hook<
+				[
+					c: ConnectContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
+					conn: Conn<ConnParams, ConnState, Events>,
+				]
+		  >
 		| undefined;
 	/** Once per accepted connection, after it has left `c.conns`. */
 	onDisconnect?:
-		| ((
-				c: DisconnectContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
-				conn: Conn<ConnParams, ConnState, Events>,
-		  ) => HookResult)
+		| Hook<
+				[
+					c: DisconnectContext<
+						State,
+						ConnParams,
+						ConnState,
+						Vars,
+						unknown,
+						Database,
+						Events,
+						Queues
+					>,
+					conn: Conn<ConnParams, ConnState, Events>,
+				]
+		  >
 		| undefined;
 	/** Answers raw HTTP requests below `/request`. Timed like an action. */
 	onRequest?:
@@ -192,10 +213,21 @@ interface ActorHooks<
 		| undefined;
 	/** Takes raw WebSockets below `/websocket`. Messages wait until it has attached its listeners. */
 	onWebSocket?:
-		| ((
-				c: WebSocketContext<State, ConnParams, ConnState, Vars, unknown, Database, Events, Queues>,
-				socket: UniversalWebSocket,
-		  ) => HookResult)
+		| Hook<
+				[
+					c: WebSocketContext<
+						State,
+						ConnParams,
+						ConnState,
+						Vars,
+						unknown,
+						Database,
+						Events,
+						Queues
+					>,
+					socket: UniversalWebSocket,
+				]
+		  >
 		| undefined;
 	/** May replace the result of a successful action. */
 	onBeforeActionResponse?:
@@ -242,9 +274,9 @@ export interface ActorConfigInput<
 	Queues = Undeclared,
 	Actions = Undeclared,
 	Inputs = unknown,
-	CreatedState extends State = State,
-	CreatedConnState extends ConnState = ConnState,
-	CreatedVars extends Vars = Vars,
+	CreatedState = State,
+	CreatedConnState = ConnState,
+	CreatedVars = Vars,
 > extends ActorHooks<
 		Produced<State, CreatedState>,
 		ConnParams,
@@ -269,8 +301,10 @@ export interface ActorConfigInput<
 	vars?: Vars | undefined;
 	/** Gives `c.db`. */
 	db?: DatabaseProvider<Database> | undefined;
-	events?: Events | undefined;
-	queues?: Queues | undefined;
+	/** See `event()`. */
+	events?: (Events & EventsConfig) | undefined;
+	/** See `queue()`. */
+	queues?: (Queues & QueuesConfig) | undefined;
 
 	/** Computes the initial state, once per actor. */
 	createState?:
@@ -318,6 +352,21 @@ export interface ActorConfigInput<
 		  >
 		| undefined;
 }
+
+/** Holds a function that creates something against the static value that stands beside it. */
+type Fitting<Property extends string, Static, Created> = [Created] extends [Static]
+	? unknown
+	: {
+			readonly [P in Property]?:
+				| ((...args: never[]) => NoInfer<Static> | Promise<NoInfer<Static>>)
+				| undefined;
+		};
+
+/** With both forms, what the function creates must fit the type of the static value (api 4.1). */
+export type FittingForms<State, CreatedState, ConnState, CreatedConnState, Vars, CreatedVars> =
+	Fitting<"createState", State, CreatedState> &
+		Fitting<"createConnState", ConnState, CreatedConnState> &
+		Fitting<"createVars", Vars, CreatedVars>;
 
 /** A definition's config as `actor()` leaves it: checked, with defaults, read-only. */
 export type ActorConfig<

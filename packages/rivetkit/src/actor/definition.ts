@@ -1,4 +1,4 @@
-import type { ActorConfig, ActorConfigInput, Produced } from "./config.types.ts";
+import type { ActorConfig, ActorConfigInput, FittingForms, Produced } from "./config.types.ts";
 import type { EventsConfig, QueuesConfig, Undeclared } from "./declarations.types.ts";
 import { type ActorOptionsInput, resolveOptions } from "./options.ts";
 import { validateActorConfig } from "./validate-config.ts";
@@ -85,9 +85,9 @@ export function actor<
 	Queues extends QueuesConfig = Undeclared,
 	Actions = Undeclared,
 	Inputs = Undeclared,
-	CreatedState extends State = State,
-	CreatedConnState extends ConnState = ConnState,
-	CreatedVars extends Vars = Vars,
+	CreatedState = State,
+	CreatedConnState = ConnState,
+	CreatedVars = Vars,
 >(
 	config: ActorConfigInput<
 		State,
@@ -103,7 +103,8 @@ export function actor<
 		CreatedState,
 		CreatedConnState,
 		CreatedVars
-	>,
+	> &
+		FittingForms<State, CreatedState, ConnState, CreatedConnState, Vars, CreatedVars>,
 ): ActorDefinition<
 	Produced<State, CreatedState>,
 	ConnParams,

@@ -232,3 +232,30 @@ actor({
 		},
 	},
 });
+
+// Order: an open parameter before an annotated one compiles, and stays open.
+actor({
+	onBeforeConnect: (_c, params) => {
+		expectTypeOf(params).toEqualTypeOf<unknown>();
+	},
+	createConnState: (_c, params: { user: string }) => ({ user: params.user }),
+});
+
+// Functions win over values at run time, values over functions in types; both may be asynchronous.
+actor({
+	connState: { user: "", admin: false } as { user: string; admin?: boolean },
+	createConnState: async (_c, params: { user: string }) => ({ user: params.user }),
+	vars: { started: 0 as number | null },
+	createVars: () => ({ started: Date.now() }),
+	onConnect: (c, conn) => {
+		expectTypeOf(conn.state).toEqualTypeOf<{ user: string; admin?: boolean }>();
+		expectTypeOf(c.vars).toEqualTypeOf<{ started: number | null }>();
+	},
+});
+
+// `any` stays any.
+actor({
+	// biome-ignore lint/suspicious/noExplicitAny: users write it
+	state: {} as any,
+	actions: { deep: (c) => c.state.a.b.c },
+});
