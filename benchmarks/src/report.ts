@@ -1,0 +1,118 @@
+import { cpus } from "node:os";
+import type { Outcome } from "./run.ts";
+import type { Target } from "./scenarios/scenario.ts";
+import { median } from "./statistics.ts";
+import { type Subject, subjects } from "./subjects.ts";
+
+type Name = Subject["name"];
+
+/** Whether every target was met, undefined when there is nothing to compare. */
+export interface Verdict {
+	readonly text: string;
+	readonly isMet: boolean | undefined;
+}
+
+export function medianOf(outcome: Outcome, name: Name): number | undefined {
+	const samples = outcome.samples.get(name);
+	return samples && samples.length > 0 ? median(samples.map(({ value }) => value)) : undefined;
+}
+
+/** The median over the rounds of ours divided by theirs in the same round. */
+export function ratioOf(outcome: Outcome, against: Name): number | undefined {
+	const ours = outcome.samples.get("ours");
+	const theirs = outcome.samples.get(against);
+	if (!ours?.length || !theirs?.length) return undefined;
+	const ratios = ours.flatMap(({ value }, round) => {
+		const other = theirs[round];
+		return other === undefined ? [] : [value / other.value];
+	});
+	return median(ratios);
+}
+
+export function judge(outcome: Outcome): Verdict[] {
+	return outcome.scenario.targets.map((target) => judgeTarget(outcome, target));
+}
+
+function judgeTarget(outcome: Outcome, target: Target): Verdict {
+	if ("valueMax" in target) {
+		const value = medianOf(outcome, "ours");
+		const text = `at most ${number(target.valueMax)} ${outcome.scenario.unit}`;
+		return { text, isMet: value === undefined ? undefined : value <= target.valueMax };
+	}
+	const ratio = ratioOf(outcome, target.against);
+	const text = `at least ${target.ratioMin}x ${target.against}`;
+	return { text, isMet: ratio === undefined ? undefined : ratio >= target.ratioMin };
+}
+
+/** Markdown: the values, the ratios, what was to be reached, and what stands behind the values. */
+export function report(outcomes: readonly Outcome[], settings: string): string {
+	const rows = outcomes.map((outcome) => [
+		outcome.scenario.title,
+		...subjects.map(({ name }) => cell(medianOf(outcome, name))),
+		outcome.scenario.unit,
+		...(["bare", "grouped", "published"] as const).map((name) => {
+			const ratio = ratioOf(outcome, name);
+			return ratio === undefined ? "–" : `${ratio.toFixed(2)}x`;
+		}),
+		judge(outcome)
+			.map(({ text, isMet }) => `${text}: ${isMet === undefined ? "?" : isMet ? "yes" : "**no**"}`)
+			.join("; "),
+	]);
+	const details = outcomes.flatMap((outcome) =>
+		[...outcome.samples].map(([name, samples]) => [
+			outcome.scenario.name,
+			name,
+			samples.map(({ value }) => number(value)).join(", "),
+			Object.keys(samples[0]?.details ?? {})
+				.map(
+					(key) =>
+						`${key} ${number(median(samples.map((sample) => sample.details[key] as number)))}`,
+				)
+				.join(", "),
+		]),
+	);
+	const failures = outcomes.flatMap((outcome) =>
+		[...outcome.failures].map(
+			([name, message]) => `- ${outcome.scenario.name}, ${name}: ${message}`,
+		),
+	);
+	return [
+		`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}, ${settings}`,
+		subjects.map(({ name, title }) => `- \`${name}\`: ${title}`).join("\n"),
+		table(
+			[
+				"scenario",
+				...subjects.map(({ name }) => name),
+				"unit",
+				"ours/bare",
+				"ours/grouped",
+				"ours/published",
+				"to reach",
+			],
+			rows,
+		),
+		"Every round, and medians of what stands behind it: latency, server processor time per operation in µs.",
+		table(["scenario", "server", "rounds", "details"], details),
+		...(failures.length > 0 ? ["Failed:", failures.join("\n")] : []),
+	].join("\n\n");
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+	const widths = head.map((title, column) =>
+		Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+	);
+	const line = (cells: readonly string[]): string =>
+		`| ${cells.map((text, column) => text.padEnd(widths[column] ?? 0)).join(" | ")} |`;
+	return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
+
+function cell(value: number | undefined): string {
+	return value === undefined ? "–" : number(value);
+}
+
+/** Whole numbers from a thousand on, three significant digits below. */
+export function number(value: number): string {
+	if (!Number.isFinite(value)) return "–";
+	const rounded = Math.abs(value) >= 1_000 ? Math.round(value) : Number(value.toPrecision(3));
+	return rounded.toLocaleString("en-US", { maximumFractionDigits: 6 });
+}

@@ -1,0 +1,19 @@
+import { broadcast } from "./broadcast.ts";
+import { creation } from "./creation.ts";
+import { httpActions } from "./http-actions.ts";
+import { idleMemory } from "./idle-memory.ts";
+import type { Scenario } from "./scenario.ts";
+import { websocketActions } from "./websocket-actions.ts";
+
+export const scenarios: readonly Scenario[] = [
+	httpActions(1),
+	httpActions(100),
+	websocketActions(1, 64),
+	websocketActions(64, 1),
+	broadcast(200, 1),
+	broadcast(1_000, 1),
+	broadcast(200, 10),
+	broadcast(1_000, 10),
+	creation,
+	idleMemory,
+];

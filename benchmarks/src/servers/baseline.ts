@@ -1,0 +1,134 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type WebSocket, WebSocketServer } from "ws";
+import { type Scalar, type Wire, wires } from "../wire.ts";
+
+/** One counter. What an actor is in the other servers. */
+export interface Counter {
+	readonly id: string;
+	count: number;
+}
+
+/** Calls back when the counter may be spoken of: at once, or when it is on disk. */
+export type Settle = (counter: Counter, release: () => void) => void;
+
+interface Subscriber {
+	readonly socket: WebSocket;
+	readonly wire: Wire;
+	readonly topics: Set<string>;
+}
+
+/**
+ * The benchmark's application on nothing but `node:http` and `ws`: the same routes and the same bodies
+ * as an actor server, with a map of counters behind them.
+ */
+export function startBaseline(settle: Settle): Promise<number> {
+	const counters = new Map<string, Counter>();
+	const byKey = new Map<string, Counter>();
+	const subscribers = new Map<string, Set<Subscriber>>();
+
+	const create = (name: string, key: string): Counter => {
+		const existing = byKey.get(`${name}/${key}`);
+		if (existing !== undefined) return existing;
+		const counter = { id: randomUUID(), count: 0 };
+		counters.set(counter.id, counter);
+		byKey.set(`${name}/${key}`, counter);
+		return counter;
+	};
+
+	const act = (
+		counter: Counter,
+		name: string,
+		args: readonly Scalar[],
+		reply: (output: Scalar) => void,
+	): void => {
+		switch (name) {
+			case "increment": {
+				counter.count += args[0] as number;
+				const { count } = counter;
+				settle(counter, () => reply(count));
+				return;
+			}
+			case "announce": {
+				const [times, text] = args as [number, string];
+				for (let index = 0; index < times; index += 1) broadcast(counter, "news", [text]);
+				reply(times);
+				return;
+			}
+			default:
+				throw new Error(`there is no action ${name}`);
+		}
+	};
+
+	const broadcast = (counter: Counter, event: string, args: readonly Scalar[]): void => {
+		const messages = new Map<Wire, string | Buffer>();
+		for (const { socket, wire, topics } of subscribers.get(counter.id) ?? []) {
+			if (!topics.has(event)) continue;
+			let message = messages.get(wire);
+			if (message === undefined) {
+				message = payload(wire, wire.event(event, args));
+				messages.set(wire, message);
+			}
+			socket.send(message);
+		}
+	};
+
+	const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+		const chunks: Buffer[] = [];
+		request.on("data", (chunk: Buffer) => chunks.push(chunk));
+		request.on("end", () => {
+			const body = JSON.parse(Buffer.concat(chunks).toString());
+			const [, first, id, , action] = (request.url ?? "").split("/");
+			const answer = (value: unknown): void => {
+				const text = JSON.stringify(value);
+				response.writeHead(200, {
+					"content-type": "application/json",
+					"content-length": Buffer.byteLength(text),
+				});
+				response.end(text);
+			};
+			if (first === "gateway") {
+				const counter = counters.get(id as string) as Counter;
+				act(counter, action as string, body.args, (output) => answer({ output }));
+			} else {
+				const counter = create(body.name, body.key);
+				settle(counter, () => answer({ actor: { actor_id: counter.id }, created: true }));
+			}
+		});
+	};
+
+	const server = createServer(onRequest);
+	const sockets = new WebSocketServer({ server, handleProtocols: () => "rivet" });
+	sockets.on("connection", (socket, request) => {
+		const id = (request.url ?? "").split("/")[2] as string;
+		const counter = counters.get(id) as Counter;
+		const offered = request.headers["sec-websocket-protocol"] ?? "";
+		const wire = wires[offered.includes("rivet_encoding.bare") ? "bare" : "json"];
+		const send = (bytes: Buffer): void => socket.send(payload(wire, bytes));
+		const subscriber: Subscriber = { socket, wire, topics: new Set() };
+		let group = subscribers.get(id);
+		if (group === undefined) {
+			group = new Set();
+			subscribers.set(id, group);
+		}
+		group.add(subscriber);
+		socket.on("close", () => subscribers.get(id)?.delete(subscriber));
+		socket.on("message", (message: Buffer) => {
+			const asked = wire.readRequest(message);
+			if (asked.tag === "subscribe") subscriber.topics.add(asked.event);
+			else act(counter, asked.name, asked.args, (output) => send(wire.response(asked.id, output)));
+		});
+		send(wire.init(id, randomUUID()));
+	});
+
+	return new Promise((resolve, reject) => {
+		server.on("error", reject);
+		server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+	});
+}
+
+/** What `ws` sends as a text frame for JSON and as a binary frame otherwise. */
+function payload(wire: Wire, bytes: Buffer): string | Buffer {
+	return wire.binary ? bytes : bytes.toString();
+}

@@ -1,0 +1,64 @@
+// Baseline (b): the same as (a), and nothing is answered before it is on disk. All counters of one turn
+// go to SQLite in one transaction that does not sync; one fdatasync of the write-ahead log at a time
+// runs on the thread pool and releases every answer whose transaction ended before it began.
+
+import { fdatasync, openSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { type Counter, startBaseline } from "./baseline.ts";
+import { announce } from "./child.ts";
+
+/** Pages of write-ahead log after which SQLite checkpoints, with its own syncs. */
+const CHECKPOINT_PAGES = 16_384;
+
+const folder = process.env.BENCH_STORAGE;
+if (folder === undefined) throw new Error("BENCH_STORAGE is not set");
+const path = join(folder, "counters.sqlite");
+const database = new DatabaseSync(path);
+database.exec(`
+	PRAGMA journal_mode = WAL;
+	PRAGMA synchronous = NORMAL;
+	PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+	CREATE TABLE counters (id TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+`);
+const upsert = database.prepare(
+	"INSERT INTO counters VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET count = excluded.count",
+);
+const log = openSync(`${path}-wal`, "r+");
+
+let dirty = new Set<Counter>();
+let unwritten: (() => void)[] = [];
+let unsynced: (() => void)[] = [];
+let isSyncing = false;
+
+function settle(counter: Counter, release: () => void): void {
+	if (unwritten.length === 0) setImmediate(writeTurn);
+	dirty.add(counter);
+	unwritten.push(release);
+}
+
+function writeTurn(): void {
+	const counters = dirty;
+	unsynced.push(...unwritten);
+	dirty = new Set();
+	unwritten = [];
+	database.exec("BEGIN");
+	for (const { id, count } of counters) upsert.run(id, count);
+	database.exec("COMMIT");
+	if (!isSyncing) sync();
+}
+
+function sync(): void {
+	const releases = unsynced;
+	unsynced = [];
+	isSyncing = true;
+	fdatasync(log, (error) => {
+		// What is on disk is unknown: nothing more may be acknowledged.
+		if (error) throw error;
+		isSyncing = false;
+		for (const release of releases) release();
+		if (unsynced.length > 0) sync();
+	});
+}
+
+announce(await startBaseline(settle));
