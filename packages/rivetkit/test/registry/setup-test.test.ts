@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { actor, event, setup } from "../../src/index.ts";
+import { setupTest } from "../../src/test/index.ts";
+
+/** `setupTest` (api 18, A47). */
+
+const clock = actor({
+	state: { ticks: 0, sleeps: 0 },
+	events: { tick: event<number>() },
+	onSleep: (c) => {
+		slept.push(c.key.join("/"));
+	},
+	run: async (c) => {
+		while (!c.aborted) {
+			await new Promise((resolve) => setTimeout(resolve, 60_000));
+			c.state.ticks++;
+			c.broadcast("tick", c.state.ticks);
+		}
+	},
+	options: { runStopTimeout: 1 },
+	actions: {
+		ticks: (c) => c.state.ticks,
+		now: () => Date.now(),
+		never: () => new Promise(() => {}),
+	},
+});
+const slept: string[] = [];
+const registry = setup({ use: { clock } });
+
+afterEach(() => {
+	vi.useRealTimers();
+});
+
+describe("setupTest", () => {
+	it("gives each call an empty store of its own", async (test) => {
+		const first = await setupTest(test, registry);
+		const second = await setupTest(test, registry);
+		expect(first.endpoint).not.toBe(second.endpoint);
+		await first.client.clock.create(["a"]);
+		await expect(second.client.clock.get(["a"]).ticks()).rejects.toMatchObject({
+			code: "not_found",
+		});
+	});
+
+	it("moves the actors' clock with the test's fake timers", async (test) => {
+		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: 1_000_000 });
+		const { client } = await setupTest(test, registry);
+		const handle = client.clock.getOrCreate(["fake"]);
+		expect(await handle.now()).toBe(1_000_000);
+		await vi.advanceTimersByTimeAsync(180_000);
+		expect(await handle.now()).toBe(1_180_000);
+		expect(await handle.ticks()).toBe(3);
+	});
+
+	it("times actions out on the fake clock", async (test) => {
+		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+		const { client } = await setupTest(test, registry);
+		const connection = client.clock.getOrCreate(["slow"]).connect();
+		await connection.ticks();
+		const hanging = connection.never().catch((error: unknown) => error);
+		// The call has to be at the actor before its time can run out.
+		await client.clock.getOrCreate(["slow"]).ticks();
+		await vi.advanceTimersByTimeAsync(60_010);
+		expect(await hanging).toMatchObject({ group: "action", code: "timed_out" });
+	});
+
+	it("stops the actors when the test is finished, and leaves the registry as it was", async () => {
+		const before = registry.parseConfig();
+		const finished: (() => Promise<void> | void)[] = [];
+		const { client, endpoint } = await setupTest(
+			{ onTestFinished: (cleanUp) => finished.push(cleanUp) },
+			registry,
+		);
+		await client.clock.getOrCreate(["stopped"]).ticks();
+		for (const cleanUp of finished) await cleanUp();
+		expect(slept).toContain("stopped");
+		await expect(fetch(`${endpoint}/health`)).rejects.toThrow();
+		expect(registry.parseConfig().driver).toBe(before.driver);
+	});
+});
