@@ -4,6 +4,7 @@ import type { Settle } from "../calls/call-log.ts";
 import type { Connection } from "../connections/connection.ts";
 import { ActionContext } from "../context/action-context.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import type { JournalEntry } from "../instance/state-journal.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { untracked } from "../state/index.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
@@ -21,6 +22,8 @@ export class ActionCall {
 	readonly #context: ActionContext;
 	#timer: WheelTimer | null = null;
 	#settled = false;
+	/** Set when the call's changes are taken back if it fails. */
+	#entry: JournalEntry | null = null;
 	readonly #rollBacksBefore: number;
 
 	constructor(
@@ -85,9 +88,12 @@ export class ActionCall {
 	#run(action: ErasedAction, args: readonly unknown[]): void {
 		const instance = this.#instance;
 		let result: unknown;
+		this.#entry = instance.state.beginEntry();
 		instance.inCall = true;
 		try {
-			result = action.handler(this.#context, ...args);
+			result = this.#entry
+				? this.#entry.run(() => action.handler(this.#context, ...args))
+				: action.handler(this.#context, ...args);
 		} catch (error) {
 			instance.inCall = false;
 			this.#fail(error);
@@ -164,16 +170,30 @@ export class ActionCall {
 			this.#fail(error);
 			return;
 		}
+		this.#entry?.end();
 		this.#finish(() => this.#settle({ ok: true, output: plain }));
 	}
 
 	#fail(error: unknown): void {
+		if (this.#settled) return;
+		this.#takeBack();
 		this.#finish(() =>
 			this.#settle({
 				ok: false,
 				error: this.#instance.describeError(error, { action: this.#name }),
 			}),
 		);
+	}
+
+	#takeBack(): void {
+		try {
+			this.#entry?.undo();
+		} catch (error) {
+			this.#instance.log.error(
+				{ err: error, action: this.#name },
+				"the state changes of a failed action could not be taken back",
+			);
+		}
 	}
 
 	#finish(settle: () => void): void {

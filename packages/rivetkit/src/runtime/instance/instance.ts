@@ -199,14 +199,19 @@ export class ActorInstance implements CommitSource {
 		for (const call of this.runningCalls) call.abort(reason);
 	}
 
+	/** Answers every call in progress with `actor.stopping`. */
+	giveUpCalls(): void {
+		const gone = catalogueError("actor.stopping", { actorId: this.actorId });
+		for (const call of [...this.runningCalls]) call.giveUp(gone);
+	}
+
 	/** The incarnation may not write any more: everything that waits is refused. */
 	end(phase: "stopped" | "failed" | "fenced"): void {
 		this.enter(phase);
 		this.abort();
 		this.#saveTimer?.cancel();
-		const gone = catalogueError("actor.stopping", { actorId: this.actorId });
-		for (const call of [...this.runningCalls]) call.giveUp(gone);
-		this.committer.end(gone);
+		this.giveUpCalls();
+		this.committer.end(catalogueError("actor.stopping", { actorId: this.actorId }));
 		if (this.#client) {
 			this.#client.dispose().catch((error) => {
 				this.log.error({ err: error }, "closing the actor's client failed");

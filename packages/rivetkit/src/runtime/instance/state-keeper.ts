@@ -15,6 +15,7 @@ import {
 	trackState,
 } from "../state/track-state.ts";
 import type { ActorInstance } from "./instance.ts";
+import { type JournalEntry, StateJournal } from "./state-journal.ts";
 
 /**
  * An actor's state between memory and disk: a flag while user code runs, one encoding per commit, and
@@ -28,6 +29,7 @@ export class StateKeeper implements TrackStateOptions {
 	#committedChunked = false;
 	/** Of the batch being committed. */
 	#taken: { readonly bytes: Uint8Array; readonly chunked: boolean } | null = null;
+	#journal: StateJournal | null = null;
 	#inStateChange = false;
 	#sizeWarned = false;
 
@@ -67,6 +69,14 @@ export class StateKeeper implements TrackStateOptions {
 		this.#tracked?.replace(next);
 	}
 
+	/** For actions that take back what they changed when they fail; null when they do not. */
+	beginEntry(): JournalEntry | null {
+		const { config, options } = this.#instance;
+		if (!options.rollbackOnError || !config.hasState) return null;
+		this.#journal ??= new StateJournal(this);
+		return this.#journal.begin();
+	}
+
 	takeOps(): StorageOp[] {
 		if (!this.#changed) return [];
 		this.#changed = false;
@@ -97,6 +107,7 @@ export class StateKeeper implements TrackStateOptions {
 	/** For the tracked tree only. */
 	beforeWrite(): void {
 		this.#instance.assertWritable();
+		this.#journal?.beforeWrite();
 	}
 
 	/** For the tracked tree only. */

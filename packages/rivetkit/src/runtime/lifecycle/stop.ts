@@ -38,6 +38,7 @@ export async function stopInstance(instance: ActorInstance, wish: StopIntent): P
 	);
 
 	advance(instance, "saving");
+	instance.giveUpCalls();
 	if (instance.stopIntent === "sleep") await save(instance);
 	if (instance.stopIntent === "destroy") {
 		await hooks.run();

@@ -63,7 +63,24 @@ export class BytesNode extends LeafNode<Bytes> {
 	}
 
 	private call(method: NativeMethod, args: unknown[]): unknown {
-		return Reflect.apply(method, this.raw, args.map(rawOf));
+		// Buffer's copy writes to its argument, so it must not get past the proxy: it refuses proxies.
+		if (method.name === "copy") return Reflect.apply(method, this.raw, args);
+		return Reflect.apply(
+			method,
+			this.raw,
+			args.map((argument) =>
+				typeof argument === "function" ? this.callback(argument) : rawOf(argument),
+			),
+		);
+	}
+
+	/** A callback that gets the proxy where the native method hands out the array. */
+	private callback(visit: unknown): NativeMethod {
+		const { raw, proxy } = this;
+		return function (this: unknown, ...args: unknown[]): unknown {
+			const seen = args.map((argument) => (argument === raw ? proxy : argument));
+			return Reflect.apply(visit as NativeMethod, this, seen);
+		};
 	}
 
 	/** Itself and views of its memory come out tracked. */
@@ -74,9 +91,8 @@ export class BytesNode extends LeafNode<Bytes> {
 	}
 }
 
-/** `set`, `fill`, `copyWithin`, `sort`, `reverse`, and what `Buffer` adds: `write…`, `swap…`. */
-const MUTATOR_NAME =
-	/^(set|fill|copyWithin|sort|reverse|write.*|swap.*|utf8Write|latin1Write|.*Write)$/;
+/** `set…`, `fill`, `copyWithin`, `sort`, `reverse`, and of `Buffer`: `write…`, `swap…`, `utf8Write`. */
+const MUTATOR_NAME = /^(set|fill|copyWithin|sort|reverse|write|swap)|Write$/;
 
 const methods = new WeakMap<NativeMethod, NativeMethod>();
 
