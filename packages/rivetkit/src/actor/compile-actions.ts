@@ -23,14 +23,15 @@ export function* walkActions(
 	path: readonly string[] = [],
 	ancestors: readonly object[] = [],
 ): Generator<ActionEntry> {
+	const maps = [...ancestors, actions];
 	for (const [key, value] of Object.entries(actions) as [string, unknown][]) {
 		const here = [...path, key];
 		if (typeof value === "function") {
 			yield { kind: "function", path: here, handler: value };
 		} else if (isValidated(value)) {
 			yield { kind: "validated", path: here, handler: value.handler, input: value.input };
-		} else if (isPlainObject(value) && !ancestors.includes(value)) {
-			yield* walkActions(value, here, [...ancestors, actions]);
+		} else if (isPlainObject(value) && !maps.includes(value)) {
+			yield* walkActions(value, here, maps);
 		} else {
 			yield { kind: "invalid", path: here, value };
 		}

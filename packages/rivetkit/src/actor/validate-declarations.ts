@@ -1,45 +1,121 @@
 import { type ConfigIssue, describeValue } from "../config/config-error.ts";
 import { compileEvent, compileQueue } from "./compile-declarations.ts";
+import { isStandardSchema } from "./standard-schema.ts";
 import { eventOptionsOf, queueOptionsOf } from "./tokens.ts";
 
+type Fields = Readonly<Record<string, unknown>>;
+
 export function* validateEvents(events: unknown): Generator<ConfigIssue> {
-	yield* validateDeclarations("events", events, "event<string>()", (declaration) => {
-		if (queueOptionsOf(declaration)) return "found queue(); queues are declared under `queues`";
-		if (!compileEvent(declaration)) return `found ${describeValue(declaration)}`;
-		return undefined;
-	});
+	for (const [path, declaration] of yield* entries("events", events)) {
+		if (queueOptionsOf(declaration)) {
+			yield misplaced(path, "event<string>()", "queue(); queues are declared under `queues`");
+			continue;
+		}
+		const fields = fieldsOf(declaration, eventOptionsOf(declaration));
+		if (!compileEvent(declaration) || !fields) {
+			yield misplaced(path, "event<string>()", describeValue(declaration));
+			continue;
+		}
+		const schema = eventOptionsOf(fields.schema) ? undefined : fields.schema;
+		yield* expectSchema([...path, "schema"], schema);
+		yield* expectFunction([...path, "canSubscribe"], fields.canSubscribe);
+	}
 }
 
 export function* validateQueues(queues: unknown): Generator<ConfigIssue> {
-	yield* validateDeclarations("queues", queues, "queue<string>()", (declaration) => {
-		if (eventOptionsOf(declaration)) return "found event(); events are declared under `events`";
-		if (!compileQueue(declaration)) return `found ${describeValue(declaration)}`;
-		return undefined;
-	});
+	const declarations = yield* entries("queues", queues);
+	const names = declarations.map(([path]) => path[1]);
+	for (const [path, declaration] of declarations) {
+		if (eventOptionsOf(declaration)) {
+			yield misplaced(path, "queue<string>()", "event(); events are declared under `events`");
+			continue;
+		}
+		const fields = fieldsOf(declaration, queueOptionsOf(declaration));
+		if (!compileQueue(declaration) || !fields) {
+			yield misplaced(path, "queue<string>()", describeValue(declaration));
+			continue;
+		}
+		yield* expectSchema([...path, "message"], fields.message);
+		yield* expectSchema([...path, "complete"], fields.complete);
+		yield* expectFunction([...path, "canPublish"], fields.canPublish);
+		yield* expectNumber([...path, "maxSize"], fields.maxSize);
+		yield* expectNumber([...path, "maxAttempts"], fields.maxAttempts);
+		yield* expectDelay([...path, "retryDelay"], fields.retryDelay);
+		const { deadLetter } = fields;
+		if (deadLetter !== undefined && !names.includes(deadLetter as string)) {
+			const message = `there is no queue ${JSON.stringify(deadLetter)}; known ones are ${names.join(", ")}`;
+			yield { path: [...path, "deadLetter"], message };
+		}
+	}
 }
 
-function* validateDeclarations(
+/** What a declaration says, whatever its form; undefined when it is none. */
+function fieldsOf(declaration: unknown, token: object | undefined): Fields | undefined {
+	if (token) return token as Fields;
+	if (isStandardSchema(declaration)) return {};
+	return typeof declaration === "object" && declaration !== null
+		? (declaration as Fields)
+		: undefined;
+}
+
+type Entry = readonly [path: readonly [property: string, name: string], declaration: unknown];
+
+function* entries(
 	property: "events" | "queues",
 	declarations: unknown,
-	example: string,
-	problemOf: (declaration: unknown) => string | undefined,
-): Generator<ConfigIssue> {
-	if (declarations === undefined) return;
-	if (typeof declarations !== "object" || declarations === null || Array.isArray(declarations)) {
-		yield {
-			path: [property],
-			code: "invalid_type",
-			message: `expected an object of declarations, found ${describeValue(declarations)}, for example ${property}: { news: ${example} }`,
-		};
-		return;
+): Generator<ConfigIssue, readonly Entry[]> {
+	if (declarations === undefined) return [];
+	if (typeof declarations === "object" && declarations !== null && !Array.isArray(declarations)) {
+		return Object.entries(declarations).map(([name, value]) => [[property, name], value]);
 	}
-	for (const [name, declaration] of Object.entries(declarations) as [string, unknown][]) {
-		const problem = problemOf(declaration);
-		if (problem === undefined) continue;
-		yield {
-			path: [property, name],
-			code: "invalid_type",
-			message: `expected ${example} or a schema, ${problem}`,
-		};
+	const example = property === "events" ? "{ news: event<string>() }" : "{ jobs: queue<string>() }";
+	yield {
+		path: [property],
+		code: "invalid_type",
+		message: `expected an object of declarations, found ${describeValue(declarations)}, for example ${property}: ${example}`,
+	};
+	return [];
+}
+
+function misplaced(path: readonly string[], example: string, found: string): ConfigIssue {
+	return {
+		path,
+		code: "invalid_type",
+		message: `expected ${example} or a schema, found ${found}`,
+	};
+}
+
+function* expectSchema(path: readonly string[], value: unknown): Generator<ConfigIssue> {
+	if (value !== undefined && !isStandardSchema(value)) yield expected(path, "a schema", value);
+}
+
+function* expectFunction(path: readonly string[], value: unknown): Generator<ConfigIssue> {
+	if (value !== undefined && typeof value !== "function") yield expected(path, "a function", value);
+}
+
+function* expectNumber(path: readonly string[], value: unknown): Generator<ConfigIssue> {
+	if (value !== undefined && !isPositive(value)) {
+		yield expected(path, "a number that is finite and greater than 0", value);
 	}
+}
+
+function* expectDelay(path: readonly string[], value: unknown): Generator<ConfigIssue> {
+	if (value === undefined || value === 0 || isPositive(value)) return;
+	if (typeof value === "object" && value !== null) {
+		const { initial, max } = value as Fields;
+		if (isPositive(initial) && isPositive(max) && initial <= max) return;
+	}
+	yield expected(path, "milliseconds or { initial, max } with initial <= max", value);
+}
+
+function isPositive(value: unknown): value is number {
+	return typeof value === "number" && Number.isFinite(value) && value > 0;
+}
+
+function expected(path: readonly string[], what: string, value: unknown): ConfigIssue {
+	return {
+		path,
+		code: "invalid_type",
+		message: `expected ${what}, found ${describeValue(value)}`,
+	};
 }
