@@ -379,6 +379,12 @@ describe("dates, bytes, errors and regular expressions behave like plain ones", 
 		expect(target).toEqual(new Uint8Array(3));
 	});
 
+	it("bytes refuse to be copied into behind the proxy's back", () => {
+		const tracked = track({ a: Buffer.from([1, 2]), b: Buffer.alloc(2) });
+		expect(() => tracked.state.a.copy(tracked.state.b)).toThrow(TypeError);
+		expect(tracked.state.a.copy(Buffer.alloc(2))).toBe(2);
+	});
+
 	it("bytes given to bytes", () => {
 		const tracked = track({ a: new Uint8Array([1, 2]), b: new Uint8Array(2) });
 		tracked.state.b.set(tracked.state.a);

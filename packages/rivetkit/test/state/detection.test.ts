@@ -151,6 +151,13 @@ const oneChange: Case[] = [
 	["typed array reverse", (s) => s.bytes.reverse()],
 	["typed array through a subarray", (s) => (s.bytes.subarray(1, 3)[0] = 9)],
 	["typed array through a subarray of one", (s) => s.bytes.subarray(1).subarray(1).fill(9)],
+	[
+		"typed array through forEach's third argument",
+		(s) =>
+			s.bytes.forEach((byte, index, all) => {
+				if (index === 0) all[index] = byte + 1;
+			}),
+	],
 	["float array index", (s) => (s.floats[1] = Number.NaN)],
 	["bigint array index", (s) => (s.bigs[0] = 2n)],
 	["Buffer write", (s) => s.buffer.write("z", 1)],
@@ -198,6 +205,8 @@ const noChange: Case[] = [
 	["typed array out of range", (s) => (s.bytes[99] = 1)],
 	["typed array set of the same", (s) => s.bytes.set([2, 3], 1)],
 	["typed array sort of the sorted", (s) => s.bytes.sort()],
+	["typed array map", (s) => s.bytes.map((byte) => byte + 1)],
+	["Buffer reads", (s) => [s.buffer.toString(), s.buffer.equals(s.buffer), s.buffer.readUInt8(0)]],
 	["Buffer write of the same", (s) => s.buffer.writeUInt8(1, 0)],
 	["same error message", (s) => (s.error.message = "first")],
 	["JSON.stringify", (s) => JSON.stringify({ ...s, big: 0, bigs: 0, error: 0 })],
