@@ -1,7 +1,7 @@
 import { builtinModules } from "node:module";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { type OutputChunk, rolldown } from "rolldown";
+import { Rolldown } from "tsdown";
 import { describe, expect, test } from "vitest";
 
 /** Contract (issue 2, section 4): what a browser loads for `rivetkit/client`. */
@@ -9,8 +9,8 @@ const GZIP_BYTES_MAX = 20_000;
 
 const packages = fileURLToPath(new URL("../../..", import.meta.url));
 
-async function bundleForBrowsers(): Promise<OutputChunk> {
-	const bundle = await rolldown({
+async function bundleForBrowsers(): Promise<Rolldown.OutputChunk> {
+	const bundle = await Rolldown.rolldown({
 		input: `${packages}/rivetkit/src/client/index.ts`,
 		platform: "browser",
 		resolve: { conditionNames: ["@rivetkit/source", "browser", "import", "default"] },

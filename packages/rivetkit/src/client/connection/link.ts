@@ -12,7 +12,7 @@ const CLOSE_TIMEOUT_MS = 5_000;
 const CLOSE_PROTOCOL_BROKEN = 3000;
 
 /** What a link tells its connection, in the order of the wire. `ended` comes exactly once, last. */
-export interface LinkEvents {
+interface LinkEvents {
 	opened(actorId: string, connectionId: string): void;
 	answered(callId: number, output: unknown): void;
 	failed(callId: number, error: ActorError): void;

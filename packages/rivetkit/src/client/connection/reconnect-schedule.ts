@@ -1,6 +1,6 @@
 /** Delay before the first retry (contract: protocol 3.9). Doubles up to {@link RETRY_MAX_MS}. */
-export const RETRY_FIRST_MS = 250;
-export const RETRY_MAX_MS = 30_000;
+const RETRY_FIRST_MS = 250;
+const RETRY_MAX_MS = 30_000;
 /** A connection that lived this long was healthy: the schedule starts over (contract: api 15.5). */
 export const HEALTHY_AFTER_MS = 5_000;
 

@@ -13,7 +13,7 @@ export type ActorActionFunction<
  * The actions of an actor whose type is not known. `any` rather than a function type, so that they can
  * be called under `noUncheckedIndexedAccess` too.
  */
-export interface UntypedActions {
+interface UntypedActions {
 	// biome-ignore lint/suspicious/noExplicitAny: as above
 	readonly [name: string]: any;
 }

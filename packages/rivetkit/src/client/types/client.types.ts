@@ -10,7 +10,7 @@ import type {
 } from "./options.types.ts";
 
 /** What a client needs of a registry's type. */
-export interface ActorsHolder<Actors = unknown> {
+interface ActorsHolder<Actors = unknown> {
 	readonly config: { readonly use: Actors };
 }
 
@@ -43,7 +43,7 @@ type Params<Definition> = DefinitionParts<Definition>["params"];
 type Input<Definition> = DefinitionParts<Definition>["input"];
 
 /** The members every client has. Names of the registry are typed, others accept anything. */
-export interface ClientMembers<Actors> {
+interface ClientMembers<Actors> {
 	/** A handle to the actor of this name and key, which must exist when it is used. */
 	get<Name extends keyof Actors & string>(
 		name: Name,

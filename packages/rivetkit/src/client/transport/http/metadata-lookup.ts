@@ -10,7 +10,7 @@ const RETRY_DELAYS_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 /** How long one request may take. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How long an operation waits for the look-up before it fails (contract: api 15.1). */
-export const METADATA_WAIT_MS = 15_000;
+const METADATA_WAIT_MS = 15_000;
 
 export interface LookupOptions {
 	readonly url: string;
