@@ -148,7 +148,7 @@ export class Placement implements HostEvents {
 			return;
 		}
 		if (placed.phase === "starting") {
-			await placed.changed!.promise.catch(() => {});
+			await this.#startEnded(actorId, placed);
 			return this.stop(actorId, intent);
 		}
 		this.stopping(actorId, placed.generation, intent);
@@ -351,6 +351,17 @@ export class Placement implements HostEvents {
 		const reason = masked ? new Error(error.message, { cause: error }) : error;
 		this.#backoff.failed(actorId, reason);
 		return reason;
+	}
+
+	/** Waits for a start to end, however it ends. Throws when it does not within the ready limit. */
+	async #startEnded(actorId: string, placed: Placed): Promise<void> {
+		try {
+			await this.#changed(actorId, placed, Number.POSITIVE_INFINITY);
+		} catch (error) {
+			if (placed.phase === "starting") {
+				throw error;
+			}
+		}
 	}
 
 	/** Waits for the next change of phase, for at most one ready limit and not beyond the deadline. */

@@ -38,7 +38,7 @@ export async function listenOn(
 		requestTimeout: Math.max(limits.requestTimeoutMs, limits.headersTimeoutMs),
 		keepAliveTimeout: limits.keepAliveTimeoutMs,
 		maxHeaderSize: limits.headerBytesMax,
-		connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+		connectionsCheckingInterval: Math.min(CONNECTIONS_CHECK_MS, limits.headersTimeoutMs),
 		shouldUpgradeCallback: (message) => message.headers.upgrade?.toLowerCase() === "websocket",
 	});
 	if (limits.connectionsMax > 0) {

@@ -236,6 +236,19 @@ describe("stopping", () => {
 		expect(t.engine.liveCount).toBe(0);
 	});
 
+	test("close gives up on a start that never ends, and says so", async () => {
+		const clock = new TestClock();
+		const t = testEngine({ clock });
+		t.host.onStart = () => new Promise(() => {});
+		const made = t.create().catch(() => {});
+		await expect.poll(() => t.host.starts.length).toBe(1);
+		const closed = t.engine.close();
+		await clock.armed(30_000);
+		clock.advance(30_000);
+		await expect(closed).rejects.toThrow("1 actors could not be stopped cleanly");
+		await made;
+	});
+
 	test("costs nothing once the actor sleeps", async () => {
 		await using t = testEngine();
 		const actorId = await t.create();
