@@ -54,7 +54,9 @@ function errorPairs(name: string, value: unknown): string[] {
 	return [
 		pair(name, `${type}: ${message}`),
 		...Object.entries(rest)
-			.filter(([, detail]) => detail !== undefined)
+			.filter(
+				([detail, content]) => content !== undefined && !(detail === "name" && content === type),
+			)
 			.map(([detail, content]) => pair(`${name}.${detail}`, content)),
 	];
 }
