@@ -19,7 +19,7 @@ export interface ClientConfigInput {
 	readonly token?: string | undefined;
 	/** Default `RIVET_NAMESPACE`, then `default`. An error when the endpoint has one as well. */
 	readonly namespace?: string | undefined;
-	/** Pool of the actors this client creates. Default `RIVET_RUNNER`, then `default`. */
+	/** Pool of the actors this client creates. Default `RIVET_RUNNER`, `RIVET_POOL`, then `default`. */
 	readonly runnerName?: string | undefined;
 	/** Same as `runnerName`. */
 	readonly poolName?: string | undefined;
@@ -50,7 +50,7 @@ export function resolveClientConfig(
 		endpoint: given.endpoint,
 		token: given.token,
 		namespace: given.namespace,
-		runnerName: given.runnerName ?? given.poolName,
+		runnerName: given.runnerName ?? given.poolName ?? (env.RIVET_RUNNER || env.RIVET_POOL),
 		env,
 		origin,
 	});

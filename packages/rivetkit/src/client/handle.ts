@@ -1,3 +1,4 @@
+import { HEADER_SKIP_READY_WAIT, SUBPROTOCOL_SKIP_READY_WAIT } from "@rivetkit/protocol";
 import { abortReason, anySignal, untilAborted } from "./abort.ts";
 import { ActorConnRaw } from "./connection/connection.ts";
 import type { ClientEnvironment } from "./environment.ts";
@@ -19,6 +20,12 @@ export interface HandleOwner {
 export interface HandleOptions extends ParamsSource {
 	/** Aborts look-ups, actions, and connections of the handle. */
 	readonly signal?: AbortSignal | undefined;
+}
+
+/** For raw requests and sockets, which an actor may want to see while it still starts. */
+export interface ReadyWait {
+	/** Reach the actor even if it is not ready (contract: api 21). Default false. */
+	readonly skipReadyWait?: boolean | undefined;
 }
 
 /**
@@ -81,8 +88,12 @@ export class ActorHandleRaw {
 	 * Sends a request to the actor's `onRequest`. Only path and query of `input` count; a leading slash is
 	 * optional. Returns the response whatever its status; throws when the actor cannot be found.
 	 */
-	async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+	async fetch(
+		input: string | URL | Request,
+		{ skipReadyWait, ...init }: RequestInit & ReadyWait = {},
+	): Promise<Response> {
 		const call = await rawHttpCall(input, init);
+		if (skipReadyWait) call.init.headers.set(HEADER_SKIP_READY_WAIT, "true");
 		const signal = anySignal(this.#options.signal, call.signal);
 		const params = await this.#params(signal);
 		const actorId = await this.#transport.resolve(this.#query, signal);
@@ -93,13 +104,17 @@ export class ActorHandleRaw {
 	 * Opens a WebSocket to the actor's `onWebSocket`, below `path` and with its query. Resolves with the
 	 * socket before it is open. `protocols` are offered behind RivetKit's own entries.
 	 */
-	async webSocket(path?: string, protocols?: string | readonly string[]): Promise<WebSocket> {
+	async webSocket(
+		path?: string,
+		protocols: string | readonly string[] = [],
+		{ skipReadyWait }: ReadyWait = {},
+	): Promise<WebSocket> {
 		const { signal } = this.#options;
 		const params = await this.#params(signal);
 		const actorId = await this.#transport.resolve(this.#query, signal);
 		const { socket } = await this.#transport.openSocket(actorId, {
 			path: rawSocketPath(path),
-			protocols: protocols === undefined ? [] : [protocols].flat(),
+			protocols: [skipReadyWait ? SUBPROTOCOL_SKIP_READY_WAIT : [], protocols].flat(2),
 			params,
 			session: undefined,
 			signal,

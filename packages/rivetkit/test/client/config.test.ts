@@ -58,6 +58,12 @@ describe("client configuration", () => {
 		});
 	});
 
+	test("the pool has an older and a newer name", () => {
+		expect(resolve({ poolName: "p" }).runnerName).toBe("p");
+		expect(resolve({}, { RIVET_POOL: "p" }).runnerName).toBe("p");
+		expect(resolve({}, { RIVET_POOL: "p", RIVET_RUNNER: "r" }).runnerName).toBe("r");
+	});
+
 	test.each([
 		["https://acme:k1@h.example/p", "https://h.example/p", "acme", "k1"],
 		["https://acme@h.example", "https://h.example/", "acme", undefined],

@@ -281,4 +281,21 @@ describe("raw WebSockets of a handle", () => {
 		expect((await message).data).toBe("hi");
 		socket.close();
 	});
+
+	test("skipReadyWait is told to gateways, by header and by sub-protocol", async () => {
+		await using scene = await setUp(({ path }) =>
+			path.includes("/request/") ? { body: "here" } : undefined,
+		);
+		const handle = scene.room.get("k");
+		await handle.fetch("/", { skipReadyWait: true });
+		await handle.fetch("/");
+		const headers = scene.server
+			.requestsTo("/request/")
+			.map(({ headers }) => headers["x-rivet-skip-ready-wait"]);
+		expect(headers).toEqual(["true", undefined]);
+		const socket = await handle.webSocket("/", "chat", { skipReadyWait: true });
+		const { protocols } = await scene.server.sockets.next();
+		expect(protocols.slice(-2)).toEqual(["rivet_skip_ready_wait", "chat"]);
+		socket.close();
+	});
 });
