@@ -1,5 +1,6 @@
 // Installs the packed packages into an empty project, as a user would, and loads them on every Node
-// version we speak of: the oldest we support, the current lines, and one that is too old.
+// version we speak of: the oldest we support, the current lines, and one that is too old. Runs actors on
+// each of them, on Bun and on Deno.
 
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -52,6 +53,67 @@ async function installNode(folder: string, version: string): Promise<string> {
 	return node;
 }
 
+/** Runs actors and calls them over HTTP, a WebSocket and in process; then again on the same data. */
+const PROGRAM = `
+import { actor, event, setup } from "rivetkit";
+import { createClient } from "rivetkit/client";
+
+const counter = actor({
+	state: { count: 0 },
+	events: { count: event() },
+	actions: {
+		add: (c, amount) => {
+			c.state.count += amount;
+			c.broadcast("count", c.state.count);
+			return c.state.count;
+		},
+	},
+});
+const [, , storagePath] = process.argv;
+const registry = setup({ use: { counter }, storagePath, managerPort: 0, noWelcome: true });
+const { url } = await registry.listen();
+const client = createClient(url);
+const remote = client.counter.getOrCreate(["runs"]);
+const before = await remote.add(1);
+const connection = remote.connect();
+const told = new Promise((resolve) => connection.once("count", resolve));
+const answered = await connection.add(1);
+const local = await registry.start().client.counter.getOrCreate(["runs"]).add(1);
+const handled = await registry.handler(new Request("http://app/api/rivet/health"));
+const seen = [before, await told, answered, local, handled.status].join(" ");
+await client.dispose();
+await registry.shutdown();
+console.log(seen);
+process.exit(0);
+`;
+
+/** Other runtimes, whose binaries come in packages of their own. */
+const OTHERS = [
+	{
+		title: "Bun 1.4.5",
+		dependency: "@oven/bun-linux-x64@1.4.5",
+		command: ["@oven/bun-linux-x64/bin/bun"],
+	},
+	{
+		title: "Deno 2.9.6",
+		dependency: "@deno/linux-x64-glibc@2.9.6",
+		command: ["@deno/linux-x64-glibc/deno", "run", "--allow-all"],
+	},
+];
+
+/** Runs {@link PROGRAM} twice on the same data. */
+async function countsTwice(app: string, command: string, options: string[]): Promise<void> {
+	const data = mkdtempSync(join(app, "data-"));
+	for (const expected of ["1 2 2 3 200", "4 5 5 6 200"]) {
+		const { stdout } = await run(command, [...options, join(app, "counts.mjs"), data], {
+			cwd: app,
+			timeout: 60_000,
+			env: { ...process.env, NODE_ENV: "production" },
+		});
+		if (stdout.trim() !== expected) throw new Error(`expected ${expected}, got ${stdout}`);
+	}
+}
+
 const folder = mkdtempSync(join(tmpdir(), "rivetkit-runtimes-"));
 try {
 	const packed = await packPackages(join(folder, "tarballs"));
@@ -59,6 +121,7 @@ try {
 	mkdirSync(app);
 	writeFileSync(join(app, "package.json"), JSON.stringify({ private: true, type: "commonjs" }));
 	await npm(app, "install", ...packed.map(({ tarball }) => tarball), ...OPTIONAL_PEERS);
+	writeFileSync(join(app, "counts.mjs"), PROGRAM);
 	const specifiers = packed.flatMap(({ workspace }) => specifiersOf(workspace));
 
 	const checks: Check[] = [];
@@ -69,6 +132,10 @@ try {
 			run: async () => {
 				node = await installNode(folder, version);
 			},
+		});
+		checks.push({
+			title: `Node ${version}: actors run, and go on after a restart`,
+			run: () => countsTwice(app, node, []),
 		});
 		for (const specifier of specifiers) {
 			checks.push({
@@ -90,6 +157,19 @@ try {
 				},
 			});
 		}
+	}
+	for (const { title, dependency, command } of OTHERS) {
+		checks.push({
+			title: `${title}: actors run, and go on after a restart`,
+			run: async () => {
+				const home = join(folder, title.replace(" ", "-"));
+				mkdirSync(home);
+				writeFileSync(join(home, "package.json"), JSON.stringify({ private: true }));
+				await npm(home, "install", dependency);
+				const [binary, ...options] = command;
+				await countsTwice(app, join(home, "node_modules", binary!), options);
+			},
+		});
 	}
 	checks.push({
 		title: `Node ${TOO_OLD} gets one clear sentence`,

@@ -32,34 +32,39 @@ export const rooms: readonly Room[] = [
 
 	// The way of a call through the engine: gateway → placement → directory → store.
 	{
-		name: "engine/settings",
-		at: ["packages/engine/src/gateway/limits.ts", "packages/engine/src/gateway/logger.ts"],
+		// What every room of the engine is given or answers with.
+		name: "engine/common",
+		at: [
+			"packages/engine/src/gateway/limits.ts",
+			"packages/engine/src/gateway/logger.ts",
+			"packages/engine/src/gateway/errors.ts",
+		],
 		imports: [PROTOCOL],
 	},
 	{
 		name: "engine/store",
 		at: ["packages/engine/src/store"],
-		imports: [PROTOCOL, "engine/settings"],
+		imports: [PROTOCOL, "engine/common"],
 	},
 	{
 		name: "engine/directory",
 		at: ["packages/engine/src/directory"],
-		imports: [PROTOCOL, "engine/settings", "engine/store"],
+		imports: [PROTOCOL, "engine/common", "engine/store"],
 	},
 	{
 		name: "engine/placement",
 		at: ["packages/engine/src/placement"],
-		imports: [PROTOCOL, "engine/settings", "engine/store", "engine/directory"],
+		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory"],
 	},
 	{
 		name: "engine/alarms",
 		at: ["packages/engine/src/alarms"],
-		imports: [PROTOCOL, "engine/settings", "engine/store", "engine/directory", "engine/placement"],
+		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory", "engine/placement"],
 	},
 	{
 		name: "engine/gateway",
 		at: ["packages/engine/src/gateway"],
-		imports: [PROTOCOL, "engine/settings", "engine/store", "engine/directory", "engine/placement"],
+		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory", "engine/placement"],
 		types: ["engine/api"],
 	},
 	{
@@ -67,7 +72,7 @@ export const rooms: readonly Room[] = [
 		at: ["packages/engine/src/api"],
 		imports: [
 			PROTOCOL,
-			"engine/settings",
+			"engine/common",
 			"engine/store",
 			"engine/directory",
 			"engine/placement",
@@ -79,7 +84,7 @@ export const rooms: readonly Room[] = [
 		at: ["packages/engine/src/server"],
 		imports: [
 			PROTOCOL,
-			"engine/settings",
+			"engine/common",
 			"engine/store",
 			"engine/directory",
 			"engine/placement",
@@ -93,7 +98,7 @@ export const rooms: readonly Room[] = [
 		at: ["packages/engine/src"],
 		imports: [
 			PROTOCOL,
-			"engine/settings",
+			"engine/common",
 			"engine/store",
 			"engine/directory",
 			"engine/placement",
@@ -112,21 +117,33 @@ export const rooms: readonly Room[] = [
 		browser: { packages: [] },
 	},
 	{
+		name: "rivetkit/errors",
+		at: ["packages/rivetkit/src/errors"],
+		imports: [PROTOCOL, "rivetkit/utils"],
+		browser: { packages: [] },
+	},
+	{
+		name: "rivetkit/config",
+		at: ["packages/rivetkit/src/config"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors"],
+		browser: { packages: ["zod"] },
+	},
+	{
 		name: "rivetkit/log",
 		at: ["packages/rivetkit/src/log"],
-		imports: [PROTOCOL, "rivetkit/utils"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors"],
 	},
 	{
 		name: "rivetkit/actor",
 		at: ["packages/rivetkit/src/actor"],
-		imports: [PROTOCOL, "rivetkit/utils"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors", "rivetkit/config"],
 		types: ["rivetkit/log", "rivetkit/client", "rivetkit/db"],
 		browser: { packages: ["zod"] },
 	},
 	{
 		name: "rivetkit/client",
 		at: ["packages/rivetkit/src/client"],
-		imports: [PROTOCOL, "rivetkit/utils"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors"],
 		types: ["rivetkit/actor", "rivetkit/registry"],
 		browser: { packages: [] },
 	},
@@ -138,24 +155,38 @@ export const rooms: readonly Room[] = [
 	{
 		name: "rivetkit/db",
 		at: ["packages/rivetkit/src/db"],
-		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/actor", "rivetkit/log"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors", "rivetkit/actor", "rivetkit/log"],
 	},
 	{
 		name: "rivetkit/runtime",
 		at: ["packages/rivetkit/src/runtime"],
-		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/log", "rivetkit/actor", "rivetkit/backend"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/utils",
+			"rivetkit/errors",
+			"rivetkit/log",
+			"rivetkit/actor",
+			"rivetkit/backend",
+		],
 		types: ["rivetkit/client"],
 	},
 	{
 		name: "rivetkit/workflow",
 		at: ["packages/rivetkit/src/workflow"],
-		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/log", "rivetkit/actor"],
-		types: ["rivetkit/runtime"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors", "rivetkit/log", "rivetkit/actor"],
+		types: ["rivetkit/client", "rivetkit/runtime"],
 	},
 	{
 		name: "rivetkit/inspector",
 		at: ["packages/rivetkit/src/inspector"],
-		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/log", "rivetkit/actor", "rivetkit/runtime"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/utils",
+			"rivetkit/errors",
+			"rivetkit/log",
+			"rivetkit/actor",
+			"rivetkit/runtime",
+		],
 	},
 	{
 		name: "rivetkit/backends",
@@ -164,6 +195,8 @@ export const rooms: readonly Room[] = [
 			PROTOCOL,
 			ENGINE,
 			"rivetkit/utils",
+			"rivetkit/errors",
+			"rivetkit/config",
 			"rivetkit/log",
 			"rivetkit/actor",
 			"rivetkit/backend",
@@ -177,6 +210,8 @@ export const rooms: readonly Room[] = [
 		imports: [
 			PROTOCOL,
 			"rivetkit/utils",
+			"rivetkit/errors",
+			"rivetkit/config",
 			"rivetkit/log",
 			"rivetkit/actor",
 			"rivetkit/client",
@@ -192,6 +227,8 @@ export const rooms: readonly Room[] = [
 		imports: [
 			PROTOCOL,
 			"rivetkit/utils",
+			"rivetkit/errors",
+			"rivetkit/config",
 			"rivetkit/log",
 			"rivetkit/actor",
 			"rivetkit/client",
@@ -204,10 +241,12 @@ export const rooms: readonly Room[] = [
 	{
 		// The entry points: a short list of names each.
 		name: "rivetkit",
-		at: ["packages/rivetkit/src"],
+		at: ["packages/rivetkit/src", "packages/rivetkit/src/errors/index.ts"],
 		imports: [
 			PROTOCOL,
 			"rivetkit/utils",
+			"rivetkit/errors",
+			"rivetkit/config",
 			"rivetkit/log",
 			"rivetkit/actor",
 			"rivetkit/client",

@@ -137,7 +137,8 @@ test("every decision record is listed, and every listed one is there", () => {
 
 test("links in our pages lead to files that are there", () => {
 	const broken = files
-		.filter((file) => file.endsWith(".md"))
+		// The skill page is kept as it was given; its links are those of the site it is from.
+		.filter((file) => file.endsWith(".md") && file !== "docs/SKILL.md")
 		.flatMap((file) =>
 			[
 				...readFileSync(join(repoRoot, file), "utf8").matchAll(

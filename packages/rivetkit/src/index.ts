@@ -1,5 +1,5 @@
 /** `rivetkit`: define actors, put them into a registry, run it. */
-import { assertSupportedRuntime } from "@rivetkit/engine";
+import { assertSupportedRuntime } from "./backends/embedded/engine.ts";
 
 // First of all: on a runtime that is too old this prints one sentence and ends the process.
 assertSupportedRuntime();

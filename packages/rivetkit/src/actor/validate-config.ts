@@ -1,5 +1,5 @@
 import { type ConfigIssue, configError, describeValue } from "../config/config-error.ts";
-import { nearestName } from "../config/nearest-name.ts";
+import { unknownKey } from "../config/unknown-key.ts";
 import { validateActions } from "./validate-actions.ts";
 import { validateEvents, validateQueues } from "./validate-declarations.ts";
 import { validateOptions } from "./validate-options.ts";
@@ -134,21 +134,6 @@ function* validateDatabase(db: unknown): Generator<ConfigIssue> {
 			message: `expected a database provider with createClient, found ${describeValue(db)}, for example db: db() of "rivetkit/db"`,
 		};
 	}
-}
-
-/** The issue of a key nobody knows, with the nearest one that somebody does. */
-export function unknownKey(
-	path: readonly string[],
-	key: string,
-	known: readonly string[],
-	aliases: Readonly<Record<string, string>> = {},
-): ConfigIssue {
-	const nearest = Object.hasOwn(aliases, key) ? aliases[key] : nearestName(key, known);
-	return {
-		path,
-		code: "unrecognized_keys",
-		message: `unknown property "${key}"; ${nearest ? `did you mean "${nearest}"?` : `known ones are ${known.join(", ")}`}`,
-	};
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

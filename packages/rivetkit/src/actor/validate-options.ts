@@ -1,6 +1,6 @@
 import { type ConfigIssue, describeValue } from "../config/config-error.ts";
+import { unknownKey } from "../config/unknown-key.ts";
 import { OPTION_NAMES, OPTION_TABLE, type OptionKind } from "./options.ts";
-import { unknownKey } from "./validate-config.ts";
 
 const EXPECTED: Readonly<Record<OptionKind, string>> = {
 	duration: "a number of milliseconds that is finite and greater than 0",

@@ -1,6 +1,6 @@
-import type { ListeningServer } from "@rivetkit/engine";
 import { systemClock, systemRandom } from "@rivetkit/protocol";
 import { type Embedded, inProcessClient, startEmbedded } from "../backends/embedded/embedded.ts";
+import type { ListeningServer } from "../backends/embedded/engine.ts";
 import { openStoreFor } from "../backends/embedded/open-store.ts";
 import type { Client } from "../client/types/client.types.ts";
 import type { Logger } from "../log/logger.ts";

@@ -1,6 +1,6 @@
-import { createMemoryStore } from "@rivetkit/engine";
 import { systemClock, systemRandom } from "@rivetkit/protocol";
 import { startEmbedded } from "../backends/embedded/embedded.ts";
+import { createMemoryStore } from "../backends/embedded/engine.ts";
 import { createClient } from "../client/create-client.ts";
 import type { Client } from "../client/types/client.types.ts";
 import { getLogger } from "../log/base-logger.ts";
