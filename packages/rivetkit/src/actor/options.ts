@@ -107,7 +107,7 @@ export type OptionKind = "duration" | "count" | "bytes" | "flag" | "text" | "fla
 export const OPTION_TABLE: {
 	readonly [K in keyof Required<ActorOptionsInput>]: {
 		readonly kind: OptionKind;
-		readonly fallback: Required<ActorOptionsInput>[K];
+		readonly fallback: ActorOptionsInput[K];
 	};
 } = {
 	name: { kind: "text", fallback: undefined },

@@ -166,10 +166,11 @@ export interface RegistryConfig {
 	readonly warnings: readonly string[];
 }
 
-export type RunnerPoolConfig = {
-	readonly [K in keyof RunnerPoolConfigInput]-?: K extends "headers"
-		? Readonly<Record<string, string>>
-		: K extends "metadata"
-			? Readonly<Record<string, unknown>> | undefined
-			: Exclude<RunnerPoolConfigInput[K], undefined>;
-};
+type Filled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
+
+/** A runner pool with its defaults. */
+export interface RunnerPoolConfig
+	extends Filled<Omit<RunnerPoolConfigInput, "headers" | "metadata">> {
+	readonly headers: Readonly<Record<string, string>>;
+	readonly metadata: Readonly<Record<string, unknown>> | undefined;
+}
