@@ -66,10 +66,10 @@ export class Directory {
 
 	/** The actor with this name and key, made if there is none. */
 	async getOrCreate(request: CreateActor): Promise<{ actor: ActorRecord; created: boolean }> {
-		const actor = this.#newActor(request);
-		const { store, namespace } = this.#options;
-		const existing = await store.actorByKey(namespace, actor.name, actor.key);
-		return existing === undefined ? store.insertActor(actor) : { actor: existing, created: false };
+		const existing = await this.byKey(request.name, request.key);
+		return existing === undefined
+			? this.#options.store.insertActor(this.#newActor(request))
+			: { actor: existing, created: false };
 	}
 
 	/** A new actor. Throws `actor.duplicate_key` when a live one holds the key. */
@@ -127,7 +127,7 @@ export class Directory {
 		};
 	}
 
-	/** Throws `request.invalid` for a name that no actor of is registered (ruling 6). */
+	/** Throws `request.invalid` for a name that is not registered (ruling 6). */
 	checkRegistered(name: string): void {
 		const { actorNames, development } = this.#options;
 		const registered = actorNames();

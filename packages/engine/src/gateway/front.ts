@@ -18,6 +18,16 @@ import { type InboundRequest, withoutHeaders } from "./inbound.ts";
 import { queryTarget } from "./query-target.ts";
 import type { Resolver } from "./resolver.ts";
 
+/** Query paths whose reading is kept, and how long they may be: at most about a megabyte. */
+const QUERIES_CACHED_MAX = 1_000;
+const QUERY_CACHED_CHARS_MAX = 512;
+
+interface ReadQuery {
+	/** What the actor sees. */
+	readonly path: string;
+	readonly target: Target;
+}
+
 const ROUTING_HEADERS = ["x-rivet-target", "x-rivet-actor"];
 
 export interface FrontOptions {
@@ -35,6 +45,7 @@ export type UpgradeRoute =
 
 export class Front {
 	readonly #options: FrontOptions;
+	readonly #queries = new Map<string, ReadQuery>();
 
 	constructor(options: FrontOptions) {
 		this.#options = options;
@@ -109,10 +120,10 @@ export class Front {
 		if (!path.startsWith("/gateway/")) {
 			return undefined;
 		}
-		const query = parseQueryGateway(path);
-		if (query !== null) {
+		const query = this.#queries.get(path) ?? this.#readQuery(path);
+		if (query !== undefined) {
 			request.path = query.path;
-			return queryTarget(query, this.#options.resolver);
+			return query.target;
 		}
 		const parsed = parseGatewayPath(path);
 		if (parsed === null) {
@@ -120,6 +131,22 @@ export class Front {
 		}
 		request.path = parsed.path;
 		return parsed.actorId;
+	}
+
+	/** Clients repeat themselves, so what was read is kept, up to a bound. */
+	#readQuery(path: string): ReadQuery | undefined {
+		const parsed = path.includes("?") ? parseQueryGateway(path) : null;
+		if (parsed === null) {
+			return undefined;
+		}
+		const query = { path: parsed.path, target: queryTarget(parsed, this.#options.resolver) };
+		if (path.length <= QUERY_CACHED_CHARS_MAX) {
+			if (this.#queries.size >= QUERIES_CACHED_MAX) {
+				this.#queries.clear();
+			}
+			this.#queries.set(path, query);
+		}
+		return query;
 	}
 
 	#headerTarget(path: string, request: InboundRequest): Target | undefined {

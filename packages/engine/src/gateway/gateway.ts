@@ -20,7 +20,14 @@ import { callerGone } from "./inbound.ts";
 import type { EngineLimits } from "./limits.ts";
 
 /** An actor by id, or whatever a query resolves to at each attempt. */
-export type Target = string | (() => Promise<string>);
+export type Target = string | QueryTarget;
+
+export interface QueryTarget {
+	/** Id of the actor if it is live now. */
+	live(): string | undefined;
+	/** Id of the actor, looked up and made if the query says so. */
+	resolve(): Promise<string>;
+}
 
 export interface GatewayOptions {
 	readonly placement: Placement;
@@ -38,13 +45,12 @@ export class Gateway {
 
 	/** One HTTP call. Never rejects: errors are answers in the encoding the caller asked for. */
 	request(target: Target, request: ActorRequest): Promise<ActorResponse> {
-		if (typeof target === "string") {
-			const live = this.#options.placement.live(target);
-			if (live !== undefined) {
-				return live.host
-					.request(target, request)
-					.catch((error: unknown) => this.#afterFailure(target, live, request, error));
-			}
+		const actorId = typeof target === "string" ? target : target.live();
+		const live = actorId === undefined ? undefined : this.#options.placement.live(actorId);
+		if (live !== undefined) {
+			return live.host
+				.request(actorId!, request)
+				.catch((error: unknown) => this.#afterFailure(target, live, request, error));
 		}
 		return this.#offer(target, request, 1);
 	}
@@ -91,8 +97,8 @@ export class Gateway {
 		try {
 			return await this.#attempts(
 				target,
-				(actorId, incarnation) => {
-					if (request.signal.aborted) {
+				(actorId, incarnation, waited) => {
+					if (waited && request.signal.aborted) {
 						throw callerGone();
 					}
 					return incarnation.host.request(actorId, request);
@@ -106,18 +112,19 @@ export class Gateway {
 
 	async #attempts<T>(
 		target: Target,
-		call: (actorId: string, incarnation: Incarnation) => Promise<T>,
+		call: (actorId: string, incarnation: Incarnation, waited: boolean) => Promise<T>,
 		firstAttempt = 1,
 	): Promise<T> {
 		const { placement, clock, limits } = this.#options;
 		const deadlineTs = clock.now() + limits.routeTimeoutMs;
 		for (let attempt = firstAttempt; attempt <= limits.attemptsMax; attempt++) {
-			const actorId = typeof target === "string" ? target : await target();
+			const actorId = typeof target === "string" ? target : await target.resolve();
 			try {
 				const through = typeof target === "string" ? "id" : "key";
-				const incarnation = await placement.ready(actorId, deadlineTs, through);
+				const live = placement.live(actorId);
+				const incarnation = live ?? (await placement.ready(actorId, deadlineTs, through));
 				try {
-					return await call(actorId, incarnation);
+					return await call(actorId, incarnation, live === undefined);
 				} catch (error) {
 					if (!(error instanceof ActorGone)) {
 						throw error;

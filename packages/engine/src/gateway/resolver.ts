@@ -1,4 +1,4 @@
-import { type Clock, catalogueError } from "@rivetkit/protocol";
+import { type Clock, catalogueError, serializeKey } from "@rivetkit/protocol";
 import type { CreateActor, Directory } from "../directory/directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { ActorRecord } from "../store/store.ts";
@@ -32,6 +32,22 @@ export class Resolver {
 		this.#placement = placement;
 		this.#clock = clock;
 		this.#limits = limits;
+	}
+
+	/** Id of the actor with this name and serialized key if it is live; asks no store. */
+	liveId(name: string, serializedKey: string): string | undefined {
+		return this.#placement.liveId(name, serializedKey);
+	}
+
+	/** As {@link resolve}, for callers that need no more than the id: cheaper when the actor is live. */
+	async resolveId(query: ActorQuery): Promise<string> {
+		if (query.kind === "get" || query.kind === "getOrCreate") {
+			const actorId = this.liveId(query.name, serializeKey(query.key));
+			if (actorId !== undefined) {
+				return actorId;
+			}
+		}
+		return (await this.resolve(query)).actor.actorId;
 	}
 
 	/**

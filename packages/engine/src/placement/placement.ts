@@ -45,6 +45,8 @@ interface Placed extends Incarnation {
 	phase: Phase;
 	/** Known as soon as the incarnation is stopping. */
 	intent: StopIntent | undefined;
+	/** Under what the live incarnation is found by key; empty before it is live. */
+	liveKey: string;
 	/** Settles at the next change of phase that waiting callers care about. */
 	changed: Deferred<void> | undefined;
 }
@@ -67,6 +69,7 @@ interface AttachedHost {
 export class Placement implements HostEvents {
 	readonly #options: PlacementOptions;
 	readonly #placed = new Map<string, Placed>();
+	readonly #liveIds = new Map<string, string>();
 	readonly #backoff: StartBackoff;
 	#attached: AttachedHost | undefined;
 	#closed = false;
@@ -92,6 +95,11 @@ export class Placement implements HostEvents {
 	live(actorId: string): Incarnation | undefined {
 		const placed = this.#placed.get(actorId);
 		return placed !== undefined && placed.phase === "live" ? placed : undefined;
+	}
+
+	/** Id of the live incarnation with this name and serialized key; no store is asked. */
+	liveId(name: string, key: string): string | undefined {
+		return this.#liveIds.get(liveKeyOf(name, key));
 	}
 
 	/** When a start of this actor is worth another attempt (ms since the epoch), 0 for now. */
@@ -126,7 +134,7 @@ export class Placement implements HostEvents {
 	gone(incarnation: Incarnation): void {
 		const placed = incarnation as Placed;
 		if (placed.phase === "live") {
-			placed.phase = "stopping";
+			this.#leaveLive(placed, "stopping");
 		}
 	}
 
@@ -193,7 +201,7 @@ export class Placement implements HostEvents {
 		if (placed === undefined || placed.generation !== generation) {
 			return;
 		}
-		placed.phase = "stopping";
+		this.#leaveLive(placed, "stopping");
 		if (placed.intent !== "destroy") {
 			placed.intent = intent;
 		}
@@ -205,7 +213,7 @@ export class Placement implements HostEvents {
 			return;
 		}
 		this.#placed.delete(actorId);
-		placed.phase = "gone";
+		this.#leaveLive(placed, "gone");
 		placed.changed?.resolve();
 		this.#options.onStopped?.(actorId, intent);
 	}
@@ -219,7 +227,12 @@ export class Placement implements HostEvents {
 			const outcomes = await Promise.allSettled(before.map((id) => this.stop(id, "sleep")));
 			for (const [index, outcome] of outcomes.entries()) {
 				if (outcome.status === "rejected") {
-					this.#placed.delete(before[index]!);
+					const actorId = before[index]!;
+					const placed = this.#placed.get(actorId);
+					if (placed !== undefined) {
+						this.#placed.delete(actorId);
+						this.#leaveLive(placed, "gone");
+					}
 					failures.push(outcome.reason);
 				}
 			}
@@ -242,6 +255,7 @@ export class Placement implements HostEvents {
 			generation: -1,
 			phase: "starting",
 			intent: undefined,
+			liveKey: "",
 			changed: new Deferred<void>(),
 		};
 		// Callers that gave up waiting must not turn a failed start into an unhandled rejection.
@@ -262,6 +276,7 @@ export class Placement implements HostEvents {
 			generation: -1,
 			phase: "stopping",
 			intent: "destroy",
+			liveKey: "",
 			changed: undefined,
 		};
 		this.#placed.set(actorId, placed);
@@ -313,7 +328,17 @@ export class Placement implements HostEvents {
 		if (placed.phase === "starting") {
 			placed.phase = "live";
 			placed.changed = undefined;
+			placed.liveKey = liveKeyOf(record.name, record.key);
+			this.#liveIds.set(placed.liveKey, actorId);
 			changed.resolve();
+		}
+	}
+
+	#leaveLive(placed: Placed, phase: "stopping" | "gone"): void {
+		placed.phase = phase;
+		if (placed.liveKey !== "") {
+			this.#liveIds.delete(placed.liveKey);
+			placed.liveKey = "";
 		}
 	}
 
@@ -373,4 +398,9 @@ export class Placement implements HostEvents {
 			catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),
 		);
 	}
+}
+
+/** Unambiguous for any name and key. */
+function liveKeyOf(name: string, key: string): string {
+	return `${name.length}:${name}${key}`;
 }
