@@ -8,9 +8,6 @@ import { definitionsOf } from "../registry/definitions.ts";
 import type { Registry } from "../registry/registry.ts";
 import { VERSION } from "../utils/version.ts";
 
-/** The inspector token of a test server (contract: api 18). */
-export const TEST_INSPECTOR_TOKEN = "token";
-
 /** What `setupTest` needs of a test framework: Vitest's test context has it. */
 export interface TestContext {
 	onTestFinished(cleanUp: () => Promise<void> | void): void;

@@ -43,12 +43,6 @@ const ALLOWED: Readonly<Record<Operation, ReadonlySet<Phase>>> = {
 	"self-call": new Set(["ready"]),
 };
 
-export const OPERATIONS: readonly Operation[] = Object.keys(ALLOWED) as Operation[];
-
-export function isAllowed(operation: Operation, phase: Phase): boolean {
-	return ALLOWED[operation].has(phase);
-}
-
 /** Throws an error that names the operation, the phase and where the operation works. */
 export function assertAllowed(operation: Operation, phase: Phase, actorId: string): void {
 	if (ALLOWED[operation].has(phase)) return;
