@@ -11,6 +11,9 @@ import type { ActorInstance } from "../instance/instance.ts";
 import { untracked } from "../state/index.ts";
 import { validateEventPayload } from "./validate-event.ts";
 
+/** Names of undeclared events that are warned of, per incarnation: names may come from callers. */
+const WARNINGS_MAX = 100;
+
 /**
  * Events to connected clients (contract: lifecycle 10). An event is encoded once per encoding, checked
  * against the size limit before the first send, and leaves after the commit of the turn that emitted it.
@@ -72,8 +75,8 @@ export class EventSender {
 		const { config } = this.#instance;
 		const declaration = eventDeclaration(config, name);
 		if (!declaration) {
-			if (config.events && !this.#undeclaredWarned?.has(name)) {
-				this.#undeclaredWarned ??= new Set();
+			this.#undeclaredWarned ??= new Set();
+			if (!this.#undeclaredWarned.has(name) && this.#undeclaredWarned.size < WARNINGS_MAX) {
 				this.#undeclaredWarned.add(name);
 				this.#instance.log.warn({ event: name }, "event is not declared under `events`");
 			}
