@@ -53,6 +53,13 @@ describe("reply window", () => {
 		expect(window.takeOps().filter(({ op }) => op === "put")).toEqual([]);
 	});
 
+	it("holds on to no answer it has forgotten, however long nothing is committed", () => {
+		const window = new ReplyWindow();
+		for (let call = 0; call < 3 * REPLIES_MAX; call++) window.add(`read ${call}`, ok(call), 0);
+		expect(window.size).toBe(REPLIES_MAX);
+		expect(window.unstoredCount).toBe(REPLIES_MAX);
+	});
+
 	it("deletes an entry nobody needs although the first commit of the deletion failed", () => {
 		const stored = new Map<number, Uint8Array>();
 		const window = new ReplyWindow();

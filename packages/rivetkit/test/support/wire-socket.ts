@@ -113,6 +113,13 @@ export class WireSocket {
 		}
 	}
 
+	/** Resolves when everything the server has sent so far is here. */
+	async roundTrip(): Promise<void> {
+		const pong = new Promise((resolve) => this.ws.once("pong", resolve));
+		this.ws.ping();
+		await pong;
+	}
+
 	/** Frames that came and were not read, decoded. */
 	get unread(): ToClient[] {
 		return this.#frames.map((frame) => decodeToClient(this.encoding, frame));
