@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type ConfigIssue, configError } from "../../config/config-error.ts";
 import { getLogger } from "../../log/base-logger.ts";
+import { LOG_LEVELS } from "../../log/levels.ts";
 import { VERSION } from "../../utils/version.ts";
 import { backendEndpoint, publicEndpoint } from "./endpoints.ts";
 import { type Environment, envFlag, envNumber, envText, isDevelopment } from "./environment.ts";
@@ -36,10 +37,17 @@ export function parseRegistryConfig(input: unknown, env: Environment): RegistryC
 	const { config } = result;
 	if (!reported.has(input as object)) {
 		reported.add(input as object);
-		const log = config.logging.baseLogger ?? getLogger("registry");
-		for (const warning of config.warnings) log.warn(warning);
+		report(config);
 	}
 	return config;
+}
+
+/** The configured level counts, although it is applied later, when the registry starts. */
+function report({ warnings, logging }: RegistryConfig): void {
+	const { baseLogger, level } = logging;
+	if (!baseLogger && level && LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf("warn")) return;
+	const log = baseLogger ?? getLogger("registry");
+	for (const warning of warnings) log.warn(warning);
 }
 
 /** The same as a schema, reading the process's environment. */

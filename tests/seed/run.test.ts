@@ -1,0 +1,92 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compileExamples, programOf } from "./support/compile-examples.ts";
+import { type ExamplesFolder, readExamples, writeExamples } from "./support/examples-folder.ts";
+import { NOT_TYPECHECKED } from "./support/exceptions.ts";
+import type { Example } from "./support/extract-examples.ts";
+
+// Every example of the guide is executed, compiled as it stands: definitions are accepted, and what is a
+// program runs in a process of its own, against a server of its own (contract: api A1).
+const all = (await readExamples()).filter(({ heading }) => !(heading in NOT_TYPECHECKED));
+const isProgram = ({ blocks }: Example) =>
+	blocks.some(({ code }) => /rivetkit\/client"|from "\.\//.test(code));
+const definitions = all.filter((example) => !isProgram(example));
+const programs = [...all.filter(isProgram), errorsExample()];
+
+/** What programs print. */
+const PRINTED: Readonly<Record<string, string>> = {
+	"No Framework": "metadata 200 rivetkit\n",
+	Hono: "metadata 200 rivetkit\n",
+	Errors: "username_too_short\n{ minLength: 3, actual: 2 }\n",
+};
+
+let folder: ExamplesFolder;
+
+beforeAll(async () => {
+	folder = await writeExamples([...definitions, ...programs]);
+	await compileExamples(folder);
+}, 60_000);
+
+afterAll(async () => {
+	await folder[Symbol.asyncDispose]();
+});
+
+describe("the guide's definitions", () => {
+	let outcomes: Record<string, string | null>;
+	const moduleOf = (example: Example) => join(folder.path, example.id, programOf(example).main);
+
+	beforeAll(async () => {
+		const { code, stdout, stderr } = await run("load-examples.ts", ...definitions.map(moduleOf));
+		expect(code, stderr).toBe(0);
+		outcomes = JSON.parse(stdout.trimEnd().split("\n").at(-1)!) as typeof outcomes;
+	}, 60_000);
+
+	it.each(definitions)("$title is accepted", (example) => {
+		expect(outcomes[moduleOf(example)]).toBeNull();
+	});
+});
+
+describe("the guide's programs", () => {
+	it.each(programs)("$title runs", async (example) => {
+		const { server, main } = programOf(example);
+		const path = join(folder.path, example.id);
+		const { code, stdout, stderr } = await run("run-example.ts", path, server ?? "-", main);
+		expect(code, stderr).toBe(0);
+		expect(stderr).toBe("");
+		// The guide has an action named `send`, which handles hide.
+		const printed = stdout.replace(/^level=WARN .*"Action .*send.* is hidden by .*\n/gm, "");
+		expect(printed).toBe(PRINTED[example.heading] ?? "");
+	});
+});
+
+/** "Client" of the chapter on errors, against "Actor" of the same chapter: it shows what that throws. */
+function errorsExample(): Example {
+	const [client] = all.find(({ heading }) => heading === "Client")!.blocks;
+	const [actor] = all.find(({ heading }) => heading === "Actor")!.blocks;
+	const code = `import { setup } from "rivetkit";\n${actor!.code}\nexport const registry = setup({ use: { user } });\n`;
+	return {
+		heading: "Errors",
+		title: "Errors (client and actor)",
+		id: "errors",
+		blocks: [client!],
+		borrowed: [{ ...actor!, file: "server.ts", code }],
+	};
+}
+
+function run(
+	script: string,
+	...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+	const path = fileURLToPath(new URL(`./support/${script}`, import.meta.url));
+	const flags = ["--conditions=@rivetkit/source", path, ...args];
+	const env = { ...process.env, NODE_ENV: "test", NODE_NO_WARNINGS: "1" };
+	return new Promise((resolve, reject) => {
+		execFile(process.execPath, flags, { env, timeout: 30_000 }, (error, stdout, stderr) => {
+			if (!error) resolve({ code: 0, stdout, stderr });
+			else if (typeof error.code === "number") resolve({ code: error.code, stdout, stderr });
+			else reject(new Error(`${error.message}\n${stdout}${stderr}`));
+		});
+	});
+}
