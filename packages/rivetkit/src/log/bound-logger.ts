@@ -5,7 +5,8 @@ export type LoggerSource = () => Logger;
 
 /**
  * A logger that costs nothing until a line is written: the pino child with its bindings is made on the
- * first line that is really logged, and made anew when the base logger was replaced.
+ * first line that is really logged, and made anew when the base logger was replaced. Logging a value that
+ * cannot be serialized does not throw.
  */
 export class BoundLogger implements Logger {
 	readonly #source: LoggerSource;
@@ -59,7 +60,7 @@ export class BoundLogger implements Logger {
 	#function(level: LevelMethod): LogFunction {
 		if (!this.isLevelEnabled(level)) return ignore;
 		const logger = this.#resolve();
-		return (logger[level] as (...args: unknown[]) => void).bind(logger);
+		return (...args: unknown[]) => writeSafely(logger, level, args);
 	}
 
 	#resolve(): Logger {
@@ -71,6 +72,44 @@ export class BoundLogger implements Logger {
 		}
 		return this.#child;
 	}
+}
+
+type Write = (...args: unknown[]) => void;
+
+/**
+ * A value that cannot be written (an error whose getter throws, a revoked proxy) costs its own text, not
+ * the line, and never the code that reports it.
+ */
+function writeSafely(logger: Logger, level: LevelMethod, args: readonly unknown[]): void {
+	try {
+		(logger[level] as Write)(...args);
+	} catch (obstacle) {
+		const [fields, ...rest] = args.map((arg) => (isObject(arg) ? plainFields(arg) : arg));
+		(logger[level] as Write)(
+			isObject(fields) ? { ...fields, logObstacle: textOf(obstacle) } : fields,
+			...rest,
+		);
+	}
+}
+
+function plainFields(fields: object): Record<string, string> {
+	try {
+		return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, textOf(value)]));
+	} catch {
+		return {};
+	}
+}
+
+function textOf(value: unknown): string {
+	try {
+		return value instanceof Error ? `${value.name}: ${value.message}` : String(value);
+	} catch {
+		return "(a value that cannot be shown)";
+	}
+}
+
+function isObject(value: unknown): value is object {
+	return typeof value === "object" && value !== null;
 }
 
 type LevelMethod = "trace" | "debug" | "info" | "warn" | "error" | "fatal";

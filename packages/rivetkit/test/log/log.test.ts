@@ -182,6 +182,27 @@ describe("bound loggers", () => {
 		expect(second.lines).toEqual([expect.objectContaining({ a: 1, msg: "to the second" })]);
 	});
 
+	it("write the line, without the value, when a value of user code cannot be serialized", () => {
+		const hostile = Object.defineProperty(new Error("x"), "message", {
+			get() {
+				throw new Error("the getter threw");
+			},
+		});
+		const { proxy, revoke } = Proxy.revocable({}, {});
+		revoke();
+		const { logger, lines } = collecting();
+		const bound = new BoundLogger(() => logger, {});
+		bound.error({ err: hostile, actorId: "a1" }, "internal error");
+		bound.error({ err: proxy }, "internal error");
+		bound.error(proxy, "the fields themselves");
+		expect(lines.map(({ msg }) => msg)).toEqual([
+			"internal error",
+			"internal error",
+			"the fields themselves",
+		]);
+		expect(lines[0]).toMatchObject({ actorId: "a1", logObstacle: "Error: the getter threw" });
+	});
+
 	it("methods may be taken off the logger", () => {
 		const { logger, lines } = collecting();
 		const { info } = new BoundLogger(() => logger, { a: 1 });
