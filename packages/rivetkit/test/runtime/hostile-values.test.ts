@@ -35,3 +35,34 @@ it("an action whose result throws when it is awaited fails alone, also after val
 	expect(codeOf(await socket.call(1, "validated", "x"))).toBe("rivetkit.internal_error");
 	expect(await socket.call(2, "fine")).toMatchObject({ output: "fine" });
 });
+
+/** What throws whenever somebody looks at it. */
+function shy(): object {
+	const { proxy, revoke } = Proxy.revocable({}, {});
+	revoke();
+	return proxy;
+}
+
+it("an action or a wake that throws what cannot be looked at fails alone", async () => {
+	let wakes = 0;
+	const subject = actor({
+		onWake: () => {
+			if (++wakes === 1) throw shy();
+		},
+		actions: {
+			later: async () => {
+				await null;
+				throw shy();
+			},
+			fine: () => "fine",
+		},
+	});
+	await using runtime = await TestRuntime.start({ subject });
+	const actors = runtime.localClient() as unknown as {
+		subject: { getOrCreate(): { later(): Promise<unknown>; fine(): Promise<unknown> } };
+	};
+	const handle = actors.subject.getOrCreate();
+	await expect(handle.fine()).rejects.toMatchObject({ code: "internal_error" });
+	await expect(handle.later()).rejects.toMatchObject({ code: "internal_error" });
+	expect(await handle.fine()).toBe("fine");
+});

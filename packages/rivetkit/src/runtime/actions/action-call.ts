@@ -106,10 +106,14 @@ export class ActionCall {
 		}
 		instance.saveSoon();
 		this.#armTimeout();
-		result.then(
-			(output) => this.#respond(output),
-			(error) => this.#fail(error),
-		);
+		try {
+			result.then(
+				(output) => this.#respond(output),
+				(error) => this.#fail(error),
+			);
+		} catch (error) {
+			this.#fail(error);
+		}
 	}
 
 	#armTimeout(): void {

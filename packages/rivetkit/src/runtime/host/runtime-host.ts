@@ -70,7 +70,10 @@ export class RuntimeHost implements ActorHost {
 		this.#live.set(actorId, instance);
 		instance.onFenced = () => this.#fenced(instance);
 		instance.onStopRequested = (intent) => this.#stopLater(instance, intent);
-		const failure = await startInstance(instance);
+		const failure = await startInstance(instance).catch((error: unknown) => ({
+			error,
+			removeActor: false,
+		}));
 		if (failure === null) {
 			if (instance.stopIntent) this.#stopLater(instance, instance.stopIntent);
 			return;

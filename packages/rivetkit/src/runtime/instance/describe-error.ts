@@ -19,10 +19,9 @@ export function describeError(
 	thrown: unknown,
 	operation: Readonly<Record<string, unknown>>,
 ): WireError {
-	const error =
-		thrown instanceof ActorGone || thrown instanceof FencedOff
-			? catalogueError("actor.stopping", { actorId: instance.actorId })
-			: thrown;
+	const error = isEndOfIncarnation(thrown)
+		? catalogueError("actor.stopping", { actorId: instance.actorId })
+		: thrown;
 	const wire = toWireError(error, { expose: instance.services.exposeErrors() });
 	if (wire.statusCode < 500) {
 		instance.log.debug({ ...operation, code: `${wire.group}.${wire.code}` }, wire.message);
@@ -37,6 +36,15 @@ export function describeError(
 			"an error's metadata cannot be encoded; the caller gets the error without it",
 		);
 		return { ...wire, metadata: undefined };
+	}
+}
+
+function isEndOfIncarnation(thrown: unknown): boolean {
+	try {
+		return thrown instanceof ActorGone || thrown instanceof FencedOff;
+	} catch {
+		// User code threw a proxy that does not want to be looked at.
+		return false;
 	}
 }
 
