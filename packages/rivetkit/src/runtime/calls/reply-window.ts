@@ -24,8 +24,8 @@ export type Reply =
 export class ReplyWindow {
 	readonly #replies = new Map<string, Remembered>();
 	#bytes = 0;
-	/** Answered since the last batch was taken. */
-	#fresh: string[] = [];
+	/** Answered since the last batch was taken, and still remembered. */
+	readonly #fresh = new Set<string>();
 	/** Answered in the batch that is being committed. */
 	#committing: string[] = [];
 	#nextSequence = 0;
@@ -62,6 +62,11 @@ export class ReplyWindow {
 		return this.#replies.size;
 	}
 
+	/** How many answers the next batch would store. Never more than are remembered. */
+	get unstoredCount(): number {
+		return this.#fresh.size;
+	}
+
 	add(callId: string, reply: Reply, nowMs: number): void {
 		this.#remember(callId, {
 			reply,
@@ -69,7 +74,7 @@ export class ReplyWindow {
 			sequence: null,
 			bytes: replyBytes(callId, reply),
 		});
-		this.#fresh.push(callId);
+		this.#fresh.add(callId);
 		this.#forgetOldest(nowMs);
 	}
 
@@ -85,8 +90,8 @@ export class ReplyWindow {
 			const { reply } = remembered;
 			calls.push([callId, remembered.atMs, reply.ok, reply.ok ? reply.output : reply.error]);
 		}
-		this.#committing = this.#fresh;
-		this.#fresh = [];
+		this.#committing = [...this.#fresh];
+		this.#fresh.clear();
 		if (calls.length > 0) {
 			this.#nextSequence++;
 			this.#stored.set(sequence, calls.length);
@@ -109,7 +114,7 @@ export class ReplyWindow {
 		for (const callId of this.#committing) this.#forget(callId);
 		for (const callId of this.#fresh) this.#forget(callId);
 		this.#committing = [];
-		this.#fresh = [];
+		this.#fresh.clear();
 		this.#obsolete.push(...this.#deleting);
 		this.#deleting = [];
 	}
@@ -131,6 +136,7 @@ export class ReplyWindow {
 		const remembered = this.#replies.get(callId);
 		if (!remembered) return;
 		this.#replies.delete(callId);
+		this.#fresh.delete(callId);
 		this.#bytes -= remembered.bytes;
 		const { sequence } = remembered;
 		if (sequence === null) return;
