@@ -316,7 +316,8 @@ export class Placement implements HostEvents {
 				createTs: record.createTs,
 			});
 		} catch (error) {
-			const reason = await this.#startFailed(actorId, record, error);
+			// Whatever goes wrong on the way, those who wait are told, and the actor can be started again.
+			const reason = await this.#startFailed(actorId, record, error).catch((obstacle) => obstacle);
 			placed.phase = "gone";
 			if (this.#placed.get(actorId) === placed) {
 				this.#placed.delete(actorId);
@@ -366,8 +367,7 @@ export class Placement implements HostEvents {
 			{ actorId, name: record.name, key: record.key, generation: record.generation, err: error },
 			"actor failed to start",
 		);
-		const remains = await this.#options.store.actorById(actorId);
-		if (remains === undefined || remains.destroyTs !== null) {
+		if (!(await this.#remains(record))) {
 			this.#backoff.clear(actorId);
 			return error;
 		}
@@ -376,6 +376,20 @@ export class Placement implements HostEvents {
 		const reason = masked ? new Error(error.message, { cause: error }) : error;
 		this.#backoff.failed(actorId, reason);
 		return reason;
+	}
+
+	/** Whether the actor exists after a failed start; one that cannot be looked up is taken to. */
+	async #remains({ actorId, name, key }: ActorRecord): Promise<boolean> {
+		try {
+			const record = await this.#options.store.actorById(actorId);
+			return record !== undefined && record.destroyTs === null;
+		} catch (error) {
+			this.#options.logger.error(
+				{ actorId, name, key, err: error },
+				"an actor that failed to start could not be looked up",
+			);
+			return true;
+		}
 	}
 
 	/** Waits for a start to end, however it ends. Throws when it does not within the ready limit. */

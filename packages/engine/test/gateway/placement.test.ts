@@ -34,6 +34,25 @@ describe("starting", () => {
 		expect(JSON.parse(String(answer.body))).toMatchObject({ group: "actor", code: "not_found" });
 	});
 
+	test("a start fails alone when the store cannot even say what is left of the actor", async () => {
+		await using t = testEngine({ exposeErrors: () => true });
+		const actorId = await t.create();
+		await t.host.stop(actorId, "sleep");
+		t.host.onStart = () => {
+			throw new Error("the disk is gone");
+		};
+		const { actorById } = t.store;
+		t.store.actorById = async () => {
+			throw new Error("input/output error");
+		};
+		const answer = await call(t, actorId);
+		expect(answer).toContain("the disk is gone");
+		expect(t.engine.liveCount).toBe(0);
+		t.store.actorById = actorById;
+		t.host.onStart = () => {};
+		expect(await call(t, actorId)).toBe("200 GET /x");
+	});
+
 	test("a call gives up after the ready limit, and the start goes on", async () => {
 		const clock = new TestClock();
 		await using t = testEngine({ clock });
