@@ -172,6 +172,8 @@ export function refuseUpgrade(
 		head += `${headers[index]}: ${headers[index + 1]}\r\n`;
 	}
 	socket.on("error", () => socket.destroy());
+	// A client that never closes its side would keep the connection.
+	//X socket.once("finish", () => socket.destroy());
 	socket.cork();
 	socket.write(`${head}\r\n`, "latin1");
 	socket.write(body);

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { connect } from "node:net";
 import { type ActorSocketHandler, catalogueError, decodeToClient } from "@rivetkit/protocol";
 import { describe, expect, test } from "vitest";
 import { testEngine } from "../helpers/engine.ts";
@@ -219,6 +222,21 @@ describe("the handshake", () => {
 		expect(JSON.parse(text.split("\r\n\r\n")[1]!)).toMatchObject({ group: "request", code });
 	});
 
+	test("that is refused ends the connection of a client that never closes its side", async () => {
+		await using t = await serving();
+		const socket = connect({ port: t.server.port, host: "127.0.0.1", allowHalfOpen: true });
+		socket.write(upgrade("/connect", "connection: Upgrade\r\nupgrade: websocket\r\n"));
+		socket.resume();
+		await once(socket, "end");
+		// The server side is gone altogether, so what is still sent is answered with a reset.
+		const reset = once(socket, "error");
+		while (!socket.destroyed) {
+			socket.write("x");
+			await new Promise((resolve) => setImmediate(resolve));
+		}
+		expect((await reset)[0]).toMatchObject({ code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/) });
+	});
+
 	test.each([
 		["a missing key", "upgrade: websocket\r\nsec-websocket-key:\r\n", 400],
 		["another version", "upgrade: websocket\r\nsec-websocket-version: 7\r\n", 400],
@@ -231,9 +249,8 @@ describe("the handshake", () => {
 		expect(text.startsWith(`HTTP/1.1 ${status} `)).toBe(true);
 	});
 
-	// Before Node 24.9 every upgrade is taken out of the HTTP parser, so it can only be refused.
-	const [major, minor] = process.versions.node.split(".").map(Number) as [number, number];
-	const canChoose = major > 24 || (major === 24 && minor >= 9);
+	// Older releases of Node take every upgrade out of the HTTP parser, so it can only be refused.
+	const canChoose = "shouldUpgradeCallback" in createServer();
 
 	test("of another protocol is an ordinary request where Node lets us choose", async () => {
 		await using t = await serving();
