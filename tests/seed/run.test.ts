@@ -38,7 +38,10 @@ describe("the guide's definitions", () => {
 	const moduleOf = (example: Example) => join(folder.path, example.id, programOf(example).main);
 
 	beforeAll(async () => {
-		const { code, stdout, stderr } = await run("load-examples.ts", ...definitions.map(moduleOf));
+		const { code, stdout, stderr } = await run(
+			"load-examples-process.ts",
+			...definitions.map(moduleOf),
+		);
 		expect(code, stderr).toBe(0);
 		outcomes = JSON.parse(stdout.trimEnd().split("\n").at(-1)!) as typeof outcomes;
 	}, 60_000);
@@ -52,7 +55,7 @@ describe("the guide's programs", () => {
 	it.each(programs)("$title runs", async (example) => {
 		const { server, main } = programOf(example);
 		const path = join(folder.path, example.id);
-		const { code, stdout, stderr } = await run("run-example.ts", path, server ?? "-", main);
+		const { code, stdout, stderr } = await run("run-example-process.ts", path, server ?? "-", main);
 		expect(code, stderr).toBe(0);
 		expect(stderr).toBe("");
 		// The guide has an action named `send`, which handles hide.

@@ -19,6 +19,9 @@ export {
 	type RegistryConfig,
 	type RegistryConfigInput,
 	RegistryConfigSchema,
+	type RunnerPoolConfig,
+	type RunnerPoolConfigInput,
+	type TestConfig,
 } from "./registry/config/registry-config.ts";
 export {
 	ActorsSchema,

@@ -20,6 +20,7 @@ export type {
 	RegistryConfigInput,
 	RunnerPoolConfig,
 	RunnerPoolConfigInput,
+	TestConfig,
 } from "./registry-config.types.ts";
 
 /** Port of the local API (api 14.1). */

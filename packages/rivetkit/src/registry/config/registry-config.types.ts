@@ -161,9 +161,14 @@ export interface RegistryConfig {
 	};
 	readonly handleSignals: boolean;
 	readonly shutdownTimeout: number;
-	readonly test: { readonly enabled: boolean };
+	readonly test: TestConfig;
 	/** What is legal but probably not meant, one sentence each. */
 	readonly warnings: readonly string[];
+}
+
+/** What `setupTest` sets. */
+export interface TestConfig {
+	readonly enabled: boolean;
 }
 
 type Filled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };

@@ -1,4 +1,4 @@
-// Loads modules that only define things, one after the other: `load-examples.ts <module>...`. Prints as
+// Loads modules that only define things, one after the other: `load-examples-process.ts <module>...`. Prints as
 // JSON, by module, what each one threw or null.
 import { pathToFileURL } from "node:url";
 

@@ -1,4 +1,4 @@
-// Runs one example of the guide in a process of its own: `run-example.ts <folder> <server> <program>`.
+// Runs one example of the guide in a process of its own: `run-example-process.ts <folder> <server> <program>`.
 // `server` is a module that exports a registry, or "-"; `program` runs against it, as a user's would.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
