@@ -44,8 +44,12 @@ export class RawSocketConnection implements ActorSocketHandler {
 		this.#userSocket = new ServerSocket(socket, this.#request.url.replace(/^http/, "ws"), {
 			release: (send) =>
 				instance.afterDurable((error) => {
-					if (error === undefined) send();
-					else this.#fail(error);
+					if (error !== undefined) {
+						this.#fail(error);
+						return;
+					}
+					send();
+					this.#limitBuffer();
 				}),
 			closed: (code, reason) => this.#close(code, reason),
 			failed: (error) => this.#fail(error),
@@ -128,6 +132,18 @@ export class RawSocketConnection implements ActorSocketHandler {
 			this.#fail(error);
 			done();
 		});
+	}
+
+	/** W-CONN-6, as for connections with events. */
+	#limitBuffer(): void {
+		const { bufferedBytes } = this.#socket;
+		const limit = this.#instance.options.maxConnectionBufferSize;
+		if (bufferedBytes <= limit) return;
+		this.#instance.log.warn(
+			{ connId: this.#connection.id, bufferedBytes, limit },
+			"connection closed: the client reads too slowly (options.maxConnectionBufferSize)",
+		);
+		this.#close(CLOSE_REFUSED, "connection.buffer_full");
 	}
 
 	/** Ruling 24: a throwing listener is logged and closes this socket; the process lives. */
