@@ -23,14 +23,23 @@ function tsconfig(conditions: readonly string[]): object {
 	};
 }
 
+/** The compilers users have; 7 is the repository's own. */
+export const COMPILERS = {
+	"7": "../../../package.json",
+	"5.9": "../../typescript/5.9/package.json",
+	"5.7": "../../typescript/5.7/package.json",
+};
+
 /** What the compiler says, by the id of the example. Messages outside the examples are under "". */
 export async function typecheck(
 	folder: ExamplesFolder,
 	conditions: readonly string[],
+	version: keyof typeof COMPILERS = "7",
 ): Promise<Map<string, string[]>> {
 	const config = join(folder.path, "tsconfig.json");
 	await writeFile(config, JSON.stringify(tsconfig(conditions)));
-	const compiler = createRequire(import.meta.url).resolve("typescript/package.json");
+	const workspace = createRequire(new URL(COMPILERS[version], import.meta.url));
+	const compiler = workspace.resolve("typescript/package.json");
 	const output = await run(
 		[join(compiler, "../bin/tsc"), "-p", config, "--pretty", "false"],
 		folder,
