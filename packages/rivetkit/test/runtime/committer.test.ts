@@ -58,6 +58,20 @@ describe("committer", () => {
 		expect(log).toEqual(["answer"]);
 	});
 
+	it("what a release asks for comes after the releases that wait already", async () => {
+		const { source, committer, log, release, write } = setUp();
+		write();
+		committer.whenDurable(() => {
+			log.push("first");
+			release("asked by first");
+		});
+		release("second");
+		await turn();
+		source.inFlight[0]!.resolve();
+		await turn();
+		expect(log).toEqual(["first", "second", "asked by first"]);
+	});
+
 	it("cuts one batch for everything written in a turn, after its microtasks", async () => {
 		const { source, log, release, write } = setUp();
 		write();

@@ -23,6 +23,8 @@ export class Committer implements TurnJob {
 	#batchCount = 0;
 	#open: Release[] | null = null;
 	#inFlight: Release[] | null = null;
+	/** Asked for by a release while others still wait for their turn (C3). */
+	#asked: Release[] | null = null;
 	#ended: Error | null = null;
 
 	constructor(source: CommitSource, turns: TurnScheduler) {
@@ -59,6 +61,8 @@ export class Committer implements TurnJob {
 			this.cutSoon();
 		} else if (this.#inFlight) {
 			this.#inFlight.push(release);
+		} else if (this.#asked) {
+			this.#asked.push(release);
 		} else {
 			release(undefined);
 		}
@@ -96,7 +100,7 @@ export class Committer implements TurnJob {
 		this.#ended = error;
 		const open = this.#open;
 		this.#open = null;
-		if (open) runAll(open, error);
+		if (open) this.#runAll(open, error);
 	}
 
 	endOfTurn(): void {
@@ -110,11 +114,11 @@ export class Committer implements TurnJob {
 			batch = this.#source.takeBatch();
 		} catch (error) {
 			this.#source.rollBack(error);
-			runAll(releases, error);
+			this.#runAll(releases, error);
 			return;
 		}
 		if (batch === null) {
-			runAll(releases, undefined);
+			this.#runAll(releases, undefined);
 			return;
 		}
 		this.#batchCount++;
@@ -130,7 +134,7 @@ export class Committer implements TurnJob {
 		this.#inFlight = null;
 		this.#source.committed();
 		// What the releases write belongs to the next batch; what they ask for finds nothing in flight.
-		runAll(releases, undefined);
+		this.#runAll(releases, undefined);
 		this.#cutAgain();
 	}
 
@@ -142,8 +146,23 @@ export class Committer implements TurnJob {
 		this.#dirty = false;
 		this.#cutWanted = false;
 		this.#source.rollBack(error);
-		runAll(releases, error);
-		if (open) runAll(open, error);
+		this.#runAll(open ? [...releases, ...open] : releases, error);
+	}
+
+	#runAll(releases: readonly Release[], error: unknown): void {
+		if (this.#asked) {
+			for (const release of releases) release(error);
+			return;
+		}
+		const asked: Release[] = [];
+		this.#asked = asked;
+		try {
+			for (const release of releases) release(error);
+			// Grows while it is worked off.
+			for (const release of asked) release(undefined);
+		} finally {
+			this.#asked = null;
+		}
 	}
 
 	#cutAgain(): void {
@@ -168,8 +187,4 @@ export interface CommitSource {
 	committed(): void;
 	/** The batch taken last, and all written since, did not land: go back to what is committed. */
 	rollBack(error: unknown): void;
-}
-
-function runAll(releases: readonly Release[], error: unknown): void {
-	for (const release of releases) release(error);
 }
