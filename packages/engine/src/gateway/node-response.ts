@@ -173,7 +173,7 @@ export function refuseUpgrade(
 	}
 	socket.on("error", () => socket.destroy());
 	// A client that never closes its side would keep the connection.
-	//X socket.once("finish", () => socket.destroy());
+	socket.once("finish", () => socket.destroy());
 	socket.cork();
 	socket.write(`${head}\r\n`, "latin1");
 	socket.write(body);
