@@ -134,6 +134,12 @@ export const CATALOGUE = {
 		metadata: (d) => d.metadata,
 	}),
 
+	"action.answer_not_kept": open(
+		(d: Size) =>
+			`The call was run before. Its answer (${d.size} bytes) was too large to be kept for a repetition (${d.limit} bytes).`,
+		{ status: 409, metadata: sizeAndLimit },
+	),
+
 	"encoding.invalid": open((d: { value: string }) => `Invalid encoding \`${d.value}\`.`),
 	"params.invalid": open((d: { detail: string }) => `Invalid params JSON: ${d.detail}`),
 	"message.incoming_too_long": open(

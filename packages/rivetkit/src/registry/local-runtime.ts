@@ -114,7 +114,11 @@ export class LocalRuntime implements Guarded {
 	shutdown(): Promise<void> {
 		this.#closed ??= this.#embedded
 			.then(
-				(embedded) => embedded.close(),
+				async (embedded) => {
+					// A server that is about to listen would be left open behind us.
+					await this.#listening?.catch(() => {});
+					await embedded.close();
+				},
 				// It never started: there is nothing to stop, and its error has been reported.
 				() => {},
 			)

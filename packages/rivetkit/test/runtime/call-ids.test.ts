@@ -292,3 +292,44 @@ describe("a call of a session over WebSockets", () => {
 		expect(runs).toEqual(["add", "add", "add"]);
 	});
 });
+
+describe("large answers of repeated calls", () => {
+	const big = actor({
+		state: { writes: 0 },
+		vars: { reads: 0 },
+		actions: {
+			writeAndReturn: (c, size: number) => {
+				c.state.writes++;
+				return "x".repeat(size);
+			},
+			read: (c, size: number) => {
+				c.vars.reads++;
+				return "x".repeat(size);
+			},
+			counts: (c) => [c.state.writes, c.vars.reads],
+		},
+	});
+
+	it("never run a write twice, and do not push out what is remembered of others", async () => {
+		await using runtime = await TestRuntime.start({ big });
+		const id = await runtime.actorId("big");
+		const call = async (callId: string, name: string, ...args: unknown[]) => {
+			const response = await fetch(`${runtime.url}/gateway/${id}/action/${name}`, {
+				method: "POST",
+				headers: { "x-rivet-call-id": callId },
+				body: JSON.stringify({ args }),
+			});
+			return [response.status, await response.json()] as const;
+		};
+		await call("small", "writeAndReturn", 3);
+		await call("large", "writeAndReturn", 300_000);
+		for (let read = 0; read < 5; read++) await call(`read ${read}`, "read", 400_000);
+		expect(await call("small", "writeAndReturn", 3)).toEqual([200, { output: "xxx" }]);
+		expect(await call("large", "writeAndReturn", 300_000)).toMatchObject([
+			409,
+			{ group: "action", code: "answer_not_kept" },
+		]);
+		expect((await call("read 0", "read", 400_000))[0]).toBe(200);
+		expect(await call("count", "counts")).toEqual([200, { output: [2, 6] }]);
+	});
+});

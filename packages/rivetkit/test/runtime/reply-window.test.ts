@@ -12,7 +12,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 
 const CLOCK = new FakeClock(0);
 /** Of an actor that writes nothing. */
-const COMMITS = { batchCount: 0, markDirty() {} };
+const COMMITS = { batchCount: 0, dirty: false, markDirty() {} };
 const ok = (value: unknown): Reply => ({ ok: true, output: encodeCbor(value) });
 
 /** What a store would hold after the operations. */
@@ -167,7 +167,7 @@ describe("call log", () => {
 
 	it("asks for a commit of an answer whose effects may be stored already", () => {
 		let asked = 0;
-		const commits = { batchCount: 0, markDirty: () => void asked++ };
+		const commits = { batchCount: 0, dirty: false, markDirty: () => void asked++ };
 		const calls = new CallLog(commits);
 		const settles: ((outcome: Outcome) => void)[] = [];
 		const call = (id: string) =>

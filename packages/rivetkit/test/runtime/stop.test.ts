@@ -517,3 +517,19 @@ describe("L13 leftovers", () => {
 		expect(seen).toContain("nested");
 	});
 });
+
+it("shows a woken actor as awake in the management API", async () => {
+	const napper = actor({ actions: { nap: (c) => c.sleep(), ping: () => "pong" } });
+	await using runtime = await TestRuntime.start({ napper });
+	const id = await runtime.actorId("napper");
+	const record = async () => {
+		const response = await fetch(`${runtime.url}/actors?actor_ids=${id}`);
+		return ((await response.json()) as { actors: Record<string, unknown>[] }).actors[0]!;
+	};
+	await runtime.action(id, "nap");
+	await eventually(async () => expect((await record()).sleep_ts).toBeTypeOf("number"));
+	expect((await record()).connectable_ts).toBeNull();
+	await runtime.action(id, "ping");
+	await eventually(async () => expect((await record()).sleep_ts).toBeNull());
+	expect((await record()).connectable_ts).toBeTypeOf("number");
+});

@@ -1,6 +1,13 @@
-import { type Clock, decodeCbor, encodeCbor, type WireError } from "@rivetkit/protocol";
+import {
+	type Clock,
+	catalogueError,
+	decodeCbor,
+	encodeCbor,
+	toWireError,
+	type WireError,
+} from "@rivetkit/protocol";
 import type { Committer } from "../commit/committer.ts";
-import { type Reply, ReplyWindow } from "./reply-window.ts";
+import { REPLY_KEPT_BYTES_MAX, type Reply, ReplyWindow } from "./reply-window.ts";
 
 /** How a call ended. Errors are in the form that goes over the wire, masked where they must be. */
 export type Outcome =
@@ -12,7 +19,7 @@ export type Settle = (outcome: Outcome) => void;
 /** Works on a call and calls one of the two once: `refuse` when nothing of the call was run. */
 export type Run = (settle: Settle, refuse: Settle) => void;
 
-type Commits = Pick<Committer, "batchCount" | "markDirty">;
+type Commits = Pick<Committer, "batchCount" | "dirty" | "markDirty">;
 
 /**
  * Runs each identified call once: a repeated call gets the answer that was given, or waits for the one
@@ -59,13 +66,32 @@ export class CallLog {
 			for (const caller of waiting) caller(outcome);
 		};
 		run((outcome) => {
-			this.#window ??= new ReplyWindow();
-			this.#window.add(callId, replyOf(outcome), clock.now());
+			const committedMeanwhile = committer.batchCount !== batchesBefore;
+			const reply = keptReply(replyOf(outcome), committer.dirty || committedMeanwhile);
+			if (reply) {
+				this.#window ??= new ReplyWindow();
+				this.#window.add(callId, reply, clock.now());
+			}
 			// What the call wrote may be stored already, in a batch without this answer.
-			if (committer.batchCount !== batchesBefore) committer.markDirty();
+			if (committedMeanwhile) committer.markDirty();
 			tell(outcome);
 		}, tell);
 	}
+}
+
+/**
+ * What is remembered of an answer. A few large ones must not push out those of calls that changed
+ * something: a large answer of a call that wrote nothing is not kept, as running it again changes
+ * nothing; of one that may have written, only the fact that it ran.
+ */
+function keptReply(reply: Reply, mayHaveWritten: boolean): Reply | null {
+	if (!reply.ok || reply.output.byteLength <= REPLY_KEPT_BYTES_MAX) return reply;
+	if (!mayHaveWritten) return null;
+	const error = catalogueError("action.answer_not_kept", {
+		size: reply.output.byteLength,
+		limit: REPLY_KEPT_BYTES_MAX,
+	});
+	return { ok: false, error: toWireError(error, { expose: false }) };
 }
 
 function outcomeOf(reply: Reply): Outcome {

@@ -5,6 +5,8 @@ import { replyKey } from "../commit/storage-layout.ts";
 export const REPLIES_MAX = 4096;
 /** How many bytes of answers an actor remembers at the most. */
 export const REPLY_BYTES_MAX = 1024 * 1024;
+/** Larger answers are not kept themselves; see `keptReply` (bytes). */
+export const REPLY_KEPT_BYTES_MAX = 16 * 1024;
 /** How long an answer is remembered at the least, while the other two bounds allow it (ms). */
 export const REPLY_AGE_MS = 5 * 60_000;
 

@@ -14,7 +14,7 @@ export class ConnectionTable {
 	#open: Map<string, Connection> | null = null;
 	/** Who hears which event; kept beside the connections' own sets so that a broadcast is one lookup. */
 	#subscribers: Map<string, Set<Connection>> | null = null;
-	#views: ReadonlyMap<string, ConnectionView> | null = null;
+	#views: Map<string, ConnectionView> | null = null;
 	/** `onDisconnect` hooks that still run. */
 	readonly #closing = new SparseSet<Promise<void>>();
 
@@ -35,8 +35,12 @@ export class ConnectionTable {
 	}
 
 	/** `c.conns`: a live, read-only map of what users may see. */
-	get views(): ReadonlyMap<string, ConnectionView> {
-		this.#views ??= new LiveViews(() => this.#open ?? NONE);
+	get views(): Map<string, ConnectionView> {
+		// Users see a Map; what would change it throws.
+		this.#views ??= new LiveViews(() => this.#open ?? NONE) as unknown as Map<
+			string,
+			ConnectionView
+		>;
 		return this.#views;
 	}
 
@@ -95,7 +99,7 @@ export class ConnectionTable {
 				config.onConnect(c, connection.view),
 			);
 		} catch (error) {
-			await this.close(connection);
+			void this.close(connection);
 			throw error;
 		}
 	}
@@ -154,7 +158,14 @@ export class ConnectionTable {
 		const instance = this.#instance;
 		const work = instance.work.begin("onDisconnect");
 		try {
-			await onDisconnect(instance.contexts.actor, connection.view);
+			// A hook without an end must not keep the actor busy for good.
+			await withTimeout(
+				instance,
+				"onDisconnect",
+				instance.options.actionTimeout,
+				onDisconnect(instance.contexts.actor, connection.view),
+				"actionTimeout",
+			);
 		} catch (error) {
 			instance.log.error({ err: error, connId: connection.id }, "onDisconnect failed");
 		} finally {
@@ -205,6 +216,15 @@ class LiveViews implements ReadonlyMap<string, ConnectionView> {
 	constructor(open: () => ReadonlyMap<string, Connection>) {
 		this.#open = open;
 	}
+	set(): never {
+		throw readOnly("set");
+	}
+	delete(): never {
+		throw readOnly("delete");
+	}
+	clear(): never {
+		throw readOnly("clear");
+	}
 	get size(): number {
 		return this.#open().size;
 	}
@@ -232,4 +252,10 @@ class LiveViews implements ReadonlyMap<string, ConnectionView> {
 	): void {
 		for (const [id, connection] of this.#open()) fn.call(thisArg, connection.view, id, this);
 	}
+}
+
+function readOnly(method: string): TypeError {
+	return new TypeError(
+		`c.conns.${method}() does not work: connections come and go by themselves. To close one: conn.disconnect()`,
+	);
 }

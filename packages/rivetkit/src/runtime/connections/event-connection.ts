@@ -14,7 +14,7 @@ import { eventDeclaration } from "../../actor/erased.ts";
 import { ActionCall } from "../actions/action-call.ts";
 import type { Outcome, Settle } from "../calls/call-log.ts";
 import type { ActorInstance } from "../instance/instance.ts";
-import { isPromiseLike } from "../lifecycle/with-timeout.ts";
+import { isPromiseLike, withTimeout } from "../lifecycle/with-timeout.ts";
 import { CLOSE_NORMAL, CLOSE_REFUSED, truncateCloseReason } from "./close-codes.ts";
 import { Connection } from "./connection.ts";
 import { Liveness } from "./liveness.ts";
@@ -229,7 +229,13 @@ export class EventConnection implements ActorSocketHandler {
 			instance.saveSoon();
 		};
 		try {
-			const verdict = canSubscribe(instance.contexts.connection(this.#connection, undefined));
+			const verdict = withTimeout(
+				instance,
+				"canSubscribe",
+				instance.options.actionTimeout,
+				canSubscribe(instance.contexts.connection(this.#connection, undefined)),
+				"actionTimeout",
+			);
 			if (!isPromiseLike(verdict)) {
 				settle(verdict);
 				return;

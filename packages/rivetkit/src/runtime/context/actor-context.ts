@@ -49,7 +49,7 @@ export class ActorContext {
 		return this.instance.userVars();
 	}
 
-	get conns(): ReadonlyMap<string, ConnectionView> {
+	get conns(): Map<string, ConnectionView> {
 		return this.instance.connections.views;
 	}
 

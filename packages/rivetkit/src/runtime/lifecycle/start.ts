@@ -28,8 +28,10 @@ export async function startInstance(instance: ActorInstance): Promise<StartFailu
 			if (creating) await create(instance);
 			else await load(instance);
 			// From here on the actor exists, whatever the hooks of its first wake do.
+			const woken = !creating;
 			creating = false;
 			await wake(instance);
+			if (woken) markAwake(instance);
 		});
 	} catch (error) {
 		if (error instanceof FencedOff) {
@@ -99,6 +101,13 @@ async function wake(instance: ActorInstance): Promise<void> {
 	instance.enter("onWake");
 	if (config.onWake) await settled(config.onWake(instance.contexts.actor));
 	instance.enter("ready");
+	instance.saveSoon();
+}
+
+/** The record's timestamps follow with the next commit: a wake costs no sync of its own. */
+function markAwake(instance: ActorInstance): void {
+	const now = instance.now();
+	instance.writeRecord({ startTs: now, connectableTs: now, sleepTs: null });
 	instance.saveSoon();
 }
 

@@ -24,11 +24,15 @@ export async function routeRequest(
 	request: ActorRequest,
 ): Promise<ActorResponse> {
 	let encoding: Encoding = "json";
+	// From here on the call is this incarnation's: a stop waits for it, its body included.
+	instance.work.begin("request");
 	try {
 		encoding = parseEncoding(request.headers.get(HEADER_ENCODING));
 		return await dispatch(instance, request, encoding);
 	} catch (error) {
 		return errorResponse(encoding, instance.describeError(error, { path: request.path }));
+	} finally {
+		instance.work.end("request");
 	}
 }
 
