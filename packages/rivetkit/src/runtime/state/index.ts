@@ -1,4 +1,3 @@
-export type { Fault } from "./invalid-type.ts";
 export {
 	assertStorable,
 	findUnstorable,
