@@ -32,9 +32,8 @@ export class NodeSocket implements ActorSocket {
 	readonly #turn: WriteTurn;
 	readonly #logger: EngineLogger;
 	#handler: ActorSocketHandler | undefined;
-	/** Frames of this turn. */
-	#frames: Buffer[] = [];
-	#framesBytes = 0;
+	/** Whether this turn's frames are held back in the TCP socket. */
+	#corked = false;
 	/** Messages that were in the same chunk as the handshake, before a host listened. */
 	#early: (string | Uint8Array)[] | undefined;
 	#closed: CloseEvent | undefined;
@@ -46,6 +45,7 @@ export class NodeSocket implements ActorSocket {
 		this.#logger = logger;
 		ws.pause();
 		ws.on("message", (data, isBinary) => this.#receive(data, isBinary));
+		ws.on("pong", () => this.#handler?.onPong?.());
 		ws.on("close", (code, reason) => this.#onClose(code, reason));
 		// `ws` closes the socket itself; "close" follows.
 		ws.on("error", (error) => logger.debug({ err: error }, "websocket failed"));
@@ -56,7 +56,7 @@ export class NodeSocket implements ActorSocket {
 	}
 
 	get bufferedBytes(): number {
-		return this.#framesBytes + this.#socket.writableLength;
+		return this.#socket.writableLength;
 	}
 
 	send(message: string | Uint8Array): void {
@@ -77,7 +77,6 @@ export class NodeSocket implements ActorSocket {
 
 	ping(): void {
 		if (this.#ws.readyState === OPEN) {
-			this.flush();
 			this.#ws.ping();
 		}
 	}
@@ -90,7 +89,6 @@ export class NodeSocket implements ActorSocket {
 		if (this.#ws.readyState !== OPEN) {
 			return;
 		}
-		this.flush();
 		this.#ws.close(code, truncateCloseReason(reason));
 		// The peer's close frame has to be read, also when no host ever listened.
 		this.#ws.resume();
@@ -102,9 +100,6 @@ export class NodeSocket implements ActorSocket {
 		this.#early = undefined;
 		for (const message of early ?? []) {
 			this.#deliver(message);
-		}
-		if (handler.onPong !== undefined) {
-			this.#ws.on("pong", () => this.#handler?.onPong?.());
 		}
 		if (this.#closed === undefined) {
 			this.#ws.resume();
@@ -120,21 +115,19 @@ export class NodeSocket implements ActorSocket {
 
 	/** Writes the frames of this turn. */
 	flush(): void {
-		const frames = this.#frames;
-		if (frames.length === 0) {
-			return;
+		if (this.#corked) {
+			this.#corked = false;
+			this.#socket.uncork();
 		}
-		this.#frames = [];
-		this.#framesBytes = 0;
-		this.#turn.write(this.#socket, frames);
 	}
 
 	#enqueue(frame: Buffer): void {
-		if (this.#frames.length === 0) {
+		if (!this.#corked) {
+			this.#corked = true;
+			this.#socket.cork();
 			this.#turn.add(this);
 		}
-		this.#frames.push(frame);
-		this.#framesBytes += frame.byteLength;
+		this.#socket.write(frame);
 	}
 
 	#receive(data: RawData, isBinary: boolean): void {
@@ -167,8 +160,6 @@ export class NodeSocket implements ActorSocket {
 
 	#onClose(code: number, reason: Buffer): void {
 		this.#closed = { code, reason: reason.toString("utf8"), wasClean: code !== 1006 };
-		this.#frames = [];
-		this.#framesBytes = 0;
 		this.#tellClosed();
 	}
 
