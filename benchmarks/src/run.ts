@@ -5,6 +5,9 @@ import type { Subject } from "./subjects.ts";
 /** What one server leaves unfinished (saves behind its answers) shall not slow the next one. */
 const SETTLE_MS = 200;
 
+/** A server that answers nothing any more fails; it does not stop the others. */
+const STEP_MS_MAX = 120_000;
+
 export interface Outcome {
 	readonly scenario: Scenario;
 	/** One sample per round. A subject that failed is absent. */
@@ -31,17 +34,28 @@ export async function runScenario(
 	const failures = new Map<Subject["name"], string>();
 	const contenders = new Map<Subject["name"], Contender>();
 	const servers: ServerProcess[] = [];
-	const attempt = async (subject: Subject, step: () => Promise<void>): Promise<void> => {
+	const attempt = async (
+		subject: Subject,
+		what: string,
+		step: () => Promise<void>,
+	): Promise<void> => {
+		let timer: NodeJS.Timeout | undefined;
+		const late = new Promise<never>((_, reject) => {
+			const say = (): void => reject(new Error(`${what} took over ${STEP_MS_MAX} ms`));
+			timer = setTimeout(say, STEP_MS_MAX);
+		});
 		try {
-			await step();
+			await Promise.race([step(), late]);
 		} catch (error) {
 			failures.set(subject.name, error instanceof Error ? error.message : String(error));
 			contenders.delete(subject.name);
+		} finally {
+			clearTimeout(timer);
 		}
 	};
 	try {
 		for (const subject of subjects) {
-			await attempt(subject, async () => {
+			await attempt(subject, "setting up", async () => {
 				const server = await ServerProcess.start(subject, folder);
 				servers.push(server);
 				const prepared = await scenario.prepare(server, scale);
@@ -58,13 +72,13 @@ export async function runScenario(
 				...order.slice(0, first),
 			]) {
 				await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-				await attempt(server.subject, async () => {
+				await attempt(server.subject, "a sample", async () => {
 					samples.push(await prepared.sample(scale.sampleMs));
 				});
 			}
 		}
 		for (const { server, prepared } of [...contenders.values()]) {
-			await attempt(server.subject, () => prepared.verify());
+			await attempt(server.subject, "reading back", () => prepared.verify());
 		}
 		for (const { prepared } of contenders.values()) await prepared.close();
 	} finally {

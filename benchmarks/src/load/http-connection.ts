@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 
 const RECEIVE_BUFFER_BYTES = 16 * 1024;
+const CLOSED = "the server closed the connection";
 
 /** One keep-alive HTTP/1.1 connection with one request at a time, straight on a TCP socket. */
 export class HttpConnection {
@@ -8,6 +9,7 @@ export class HttpConnection {
 	#received = "";
 	#answer: ((body: string) => void) | undefined;
 	#fail: ((error: Error) => void) | undefined;
+	#isClosed = false;
 
 	private constructor(socket: Socket) {
 		this.#socket = socket;
@@ -35,7 +37,10 @@ export class HttpConnection {
 				reject(error);
 				connection.#fail?.(error);
 			});
-			socket.on("close", () => connection.#fail?.(new Error("the server closed the connection")));
+			socket.on("close", () => {
+				connection.#isClosed = true;
+				connection.#fail?.(new Error(CLOSED));
+			});
 		});
 	}
 
@@ -44,6 +49,10 @@ export class HttpConnection {
 	 * Callbacks rather than promises: nothing but the request costs anything here.
 	 */
 	send(request: Buffer, answer: (body: string) => void, fail: (error: Error) => void): void {
+		if (this.#isClosed) {
+			fail(new Error(CLOSED));
+			return;
+		}
 		this.#answer = answer;
 		this.#fail = fail;
 		this.#socket.write(request);
@@ -98,6 +107,25 @@ export function completeBody(response: string): string | undefined {
 		if (size === 0) return body;
 		body += response.slice(lineEnd + 2, lineEnd + 2 + size);
 		at = end;
+	}
+}
+
+/**
+ * Opens connections for one sample and closes them after it. Servers close what is idle for some
+ * seconds, and between two samples of a server the others have their turn.
+ */
+export async function withConnections<T>(
+	port: number,
+	count: number,
+	use: (connections: readonly HttpConnection[]) => Promise<T>,
+): Promise<T> {
+	const connections = await Promise.all(
+		Array.from({ length: count }, () => HttpConnection.open(port)),
+	);
+	try {
+		return await use(connections);
+	} finally {
+		for (const connection of connections) connection.close();
 	}
 }
 

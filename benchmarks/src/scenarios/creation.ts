@@ -1,6 +1,5 @@
-import { HttpConnection } from "../load/http-connection.ts";
 import { actorIdOf, createRequest, incrementRequest, verifyCounts } from "./actors.ts";
-import { measure } from "./measure.ts";
+import { measureConnections } from "./measure.ts";
 import type { Scenario } from "./scenario.ts";
 
 const CONNECTIONS = 64;
@@ -15,14 +14,11 @@ export const creation: Scenario = {
 	encoding: "json",
 	targets: [{ against: "published", ratioMin: 20 }],
 	async prepare(server) {
-		const connections = await Promise.all(
-			Array.from({ length: CONNECTIONS }, () => HttpConnection.open(server.port)),
-		);
 		const created: string[] = [];
 		let next = 0;
 		return {
 			sample: (durationMs) =>
-				measure(server, durationMs, async (tally) => {
+				measureConnections(server, CONNECTIONS, durationMs, async (tally, connections) => {
 					await Promise.all(
 						connections.map(async (connection) => {
 							while (tally.isOpen()) {
@@ -44,9 +40,7 @@ export const creation: Scenario = {
 					some.map(() => 1),
 				);
 			},
-			async close() {
-				for (const connection of connections) connection.close();
-			},
+			close: async () => {},
 		};
 	},
 };

@@ -1,6 +1,5 @@
-import { HttpConnection } from "../load/http-connection.ts";
 import { createActors, incrementRequest, verifyCounts } from "./actors.ts";
-import { measure } from "./measure.ts";
+import { measureConnections } from "./measure.ts";
 import type { Scenario } from "./scenario.ts";
 
 const CONNECTIONS = 64;
@@ -20,13 +19,10 @@ export function httpActions(actors: number): Scenario {
 			const ids = await createActors(server.port, "http-", actors);
 			const requests = ids.map((id) => incrementRequest(id, 1));
 			const acknowledged = ids.map(() => 0);
-			const connections = await Promise.all(
-				Array.from({ length: CONNECTIONS }, () => HttpConnection.open(server.port)),
-			);
 			let next = 0;
 			return {
 				sample: (durationMs) =>
-					measure(server, durationMs, async (tally) => {
+					measureConnections(server, CONNECTIONS, durationMs, async (tally, connections) => {
 						await Promise.all(
 							connections.map(
 								(connection) =>
@@ -48,9 +44,7 @@ export function httpActions(actors: number): Scenario {
 						);
 					}),
 				verify: () => verifyCounts(server.port, ids, acknowledged),
-				async close() {
-					for (const connection of connections) connection.close();
-				},
+				close: async () => {},
 			};
 		},
 	};

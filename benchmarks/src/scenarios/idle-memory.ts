@@ -1,4 +1,4 @@
-import { HttpConnection } from "../load/http-connection.ts";
+import { withConnections } from "../load/http-connection.ts";
 import { actorIdOf, createRequest, incrementRequest } from "./actors.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -20,18 +20,16 @@ export const idleMemory: Scenario = {
 		let next = 0;
 		const create = async (amount: number): Promise<void> => {
 			const end = next + amount;
-			const connections = await Promise.all(
-				Array.from({ length: CONNECTIONS }, () => HttpConnection.open(server.port)),
-			);
-			await Promise.all(
-				connections.map(async (connection) => {
-					while (next < end) {
-						const id = actorIdOf(await connection.call(createRequest(`idle-${next++}`)));
-						await connection.call(incrementRequest(id, 1));
-					}
-				}),
-			);
-			for (const connection of connections) connection.close();
+			await withConnections(server.port, CONNECTIONS, async (connections) => {
+				await Promise.all(
+					connections.map(async (connection) => {
+						while (next < end) {
+							const id = actorIdOf(await connection.call(createRequest(`idle-${next++}`)));
+							await connection.call(incrementRequest(id, 1));
+						}
+					}),
+				);
+			});
 		};
 		return {
 			async sample() {
@@ -48,8 +46,8 @@ export const idleMemory: Scenario = {
 					},
 				};
 			},
-			async verify() {},
-			async close() {},
+			verify: async () => {},
+			close: async () => {},
 		};
 	},
 };

@@ -1,3 +1,4 @@
+import { type HttpConnection, withConnections } from "../load/http-connection.ts";
 import type { ServerProcess } from "../server-process.ts";
 import { Latencies } from "../statistics.ts";
 import type { Sample } from "./scenario.ts";
@@ -41,4 +42,16 @@ export async function measure(
 			cpuMicros: (after.cpuMicros - before.cpuMicros) / operations,
 		},
 	};
+}
+
+/** {@link measure} with HTTP connections that are open for this sample only. */
+export function measureConnections(
+	server: ServerProcess,
+	count: number,
+	durationMs: number,
+	load: (tally: Tally, connections: readonly HttpConnection[]) => Promise<void>,
+): Promise<Sample> {
+	return withConnections(server.port, count, (connections) =>
+		measure(server, durationMs, (tally) => load(tally, connections)),
+	);
 }
