@@ -11,6 +11,8 @@ const PASSES_MAX = 4;
 /** How far the log must be written on before its length is looked at again, in pages. */
 const PROBE_PAGES = 256;
 const PAGE_BYTES = 4096;
+/** Writers are held early when the log, while it is copied beside them, becomes this much too long. */
+const OVERSHOOT_MAX = 3;
 
 export interface CheckpointerOptions {
 	readonly engine: SqliteEngine;
@@ -27,7 +29,8 @@ export interface CheckpointerOptions {
  * Keeps the write-ahead log short: copies it into the database file and starts it again from its
  * beginning, all on a thread of its own.
  *
- * - C1. The copying happens while commits go on; writers are held only for what is left at the end.
+ * - C1. The copying happens while commits go on; writers are held only for what is left at the end, or
+ *   when they outrun the copying, so that the log is bounded whatever they do.
  * - C2. Only the thread restarts the log, by a small transaction of its own while the writers are held.
  *   It syncs the log's new header before it writes a frame. If the writer restarted the log unsynced, a
  *   power cut could leave the old header with some of the old frames overwritten, and recovery would
@@ -44,6 +47,9 @@ export class Checkpointer {
 	/** Length that sets off the next checkpoint; longer after one that could not restart the log. */
 	#thresholdBytes: number;
 	#lastWasComplete = true;
+	/** Copying beside the writers, who can still be held. */
+	#beside = false;
+	#probing = false;
 	#closing = false;
 
 	constructor(options: CheckpointerOptions) {
@@ -59,11 +65,24 @@ export class Checkpointer {
 	/** Looks whether the log has become too long. Call it now and then, best after a sync. */
 	check(): void {
 		const due = Math.min(PROBE_PAGES, this.#options.checkpointBytes / PAGE_BYTES / 2);
-		if (this.#active === undefined && !this.#closing && this.#writtenPages >= due) {
+		if (this.#writtenPages < due || this.#closing) {
+			return;
+		}
+		if (this.#active === undefined) {
 			this.#writtenPages = 0;
 			this.#active = this.#checkpointIfLong().finally(() => {
 				this.#active = undefined;
 			});
+		} else if (this.#beside && !this.#probing) {
+			this.#writtenPages = 0;
+			this.#probing = true;
+			this.#holdIfTooLong()
+				.catch((error: unknown) =>
+					this.#options.onFailure(toCheckpointError(error, this.#options.file)),
+				)
+				.finally(() => {
+					this.#probing = false;
+				});
 		}
 	}
 
@@ -95,6 +114,14 @@ export class Checkpointer {
 		}
 	}
 
+	async #holdIfTooLong(): Promise<void> {
+		const { wal, queue, checkpointBytes } = this.#options;
+		const tooLong = await wal.isLongerThan(this.#thresholdBytes + OVERSHOOT_MAX * checkpointBytes);
+		if (tooLong && this.#beside) {
+			queue.hold();
+		}
+	}
+
 	/** True when the whole log was copied and starts anew. */
 	async #checkpoint(): Promise<boolean> {
 		const { queue, engine, file, wal, checkpointBytes } = this.#options;
@@ -110,8 +137,10 @@ export class Checkpointer {
 		const pinned = new Set<ThreadConnection>();
 		try {
 			if (this.#lastWasComplete) {
+				this.#beside = true;
 				await copyBesideWriters(thread, pinned);
 			}
+			this.#beside = false;
 			queue.hold();
 			await unpin(thread, pinned);
 			const { log, checkpointed } = await copy(thread);
@@ -123,6 +152,7 @@ export class Checkpointer {
 			// A reader elsewhere can also keep a log that was copied whole.
 			return !(await wal.isLongerThan(checkpointBytes));
 		} finally {
+			this.#beside = false;
 			queue.release();
 			await unpin(thread, pinned);
 		}

@@ -8,6 +8,9 @@ import { isBusy, toStoreError } from "./errors.ts";
 const BUSY_WAIT_MS = 10_000;
 const BUSY_RETRY_MS = 5;
 
+/** Bounds how long one turn keeps the event loop, and how much one transaction may roll back. */
+const CALLS_PER_TURN_MAX = 1024;
+
 export interface CommitQueueOptions {
 	readonly connection: SqliteConnection;
 	/** The database file, for messages. */
@@ -164,7 +167,10 @@ export class CommitQueue {
 		});
 	}
 
-	/** One run per turn: `setImmediate` comes after all the callbacks that the turn's I/O caused. */
+	/**
+	 * One run per turn: `setImmediate` comes after all the callbacks that the turn's I/O caused. A
+	 * microtask would come after the first of them (docs/adr/0001 has the numbers).
+	 */
 	#schedule(): void {
 		if (!this.#scheduled && !this.#held && this.#pending.length > 0) {
 			this.#scheduled = true;
@@ -180,8 +186,7 @@ export class CommitQueue {
 		if (!this.#beginTransaction()) {
 			return;
 		}
-		const calls = this.#pending;
-		this.#pending = [];
+		const calls = this.#takeCalls();
 		try {
 			for (const call of calls) {
 				this.#runCall(call);
@@ -201,6 +206,14 @@ export class CommitQueue {
 		}
 		this.#startSync();
 	};
+
+	/** The calls of this turn's transaction; what is too much for one turn waits for the next. */
+	#takeCalls(): readonly Waiting[] {
+		const calls = this.#pending;
+		this.#pending = calls.length > CALLS_PER_TURN_MAX ? calls.splice(CALLS_PER_TURN_MAX) : [];
+		this.#schedule();
+		return calls;
+	}
 
 	#runCall(call: Waiting): void {
 		if (call.run === undefined) {

@@ -26,7 +26,7 @@ export class KvRows {
 				`SELECT key, value FROM kv WHERE actor = ? AND key >= ? ${condition} ORDER BY key ${order} LIMIT ?`,
 			);
 		this.#get = connection.prepare("SELECT value FROM kv WHERE actor = ? AND key = ?");
-		// Much faster than INSERT OR REPLACE, which deletes first (measured in docs/adr/0001).
+		// Cheaper than INSERT OR REPLACE, which deletes first; writes no page when the value is the same.
 		this.#put = connection.prepare(
 			"INSERT INTO kv VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
 		);

@@ -6,13 +6,14 @@ import { TOMBSTONE_LIMITS, type TombstoneLimits } from "../tombstones.ts";
 import { DirectoryLock } from "./directory-lock.ts";
 import { loadSqliteEngine, type SqliteConnection, type SqliteEngine } from "./engine.ts";
 import { toStoreError } from "./errors.ts";
-import { inspectFile, prepareTables } from "./schema.ts";
+import { inspectFile, prepareTables, unexpectedTables } from "./schema.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 import { type SyncFile, syncDirectory, syncFileData, WalFile } from "./wal-file.ts";
 
 /** The database; SQLite's `-wal` and `-shm` files are part of it while it is open. */
 const FILE = "store.sqlite";
 
+const PAGE_BYTES = 4096;
 const CHECKPOINT_BYTES = 32 * 1024 * 1024;
 
 export interface SqliteStoreOptions {
@@ -25,6 +26,11 @@ export interface SqliteStoreOptions {
 	 * fewer writes in all, more disk space and a longer recovery. Default 32 MiB.
 	 */
 	readonly checkpointBytes?: number;
+	/**
+	 * Size of the database file, in bytes, beyond which writes that need more room fail with `full`, as
+	 * on a full disk. The log comes on top. Default: no limit but the disk's.
+	 */
+	readonly maxBytes?: number;
 	readonly tombstones?: Partial<TombstoneLimits>;
 	/** Puts a file's data on the disk. For tests: a slow or a failing disk. Default `fdatasync`. */
 	readonly sync?: SyncFile;
@@ -63,13 +69,32 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 function prepareDirectory(directory: string, file: string): void {
 	const { R_OK, W_OK, X_OK } = fs.constants;
 	try {
-		fs.mkdirSync(directory, { recursive: true });
+		makeDirectory(directory);
 		fs.accessSync(directory, R_OK | W_OK | X_OK);
 		if (fs.existsSync(file)) {
 			fs.accessSync(file, R_OK | W_OK);
 		}
 	} catch (error) {
 		throw toStoreError(error, directory, "Cannot use the data directory");
+	}
+}
+
+/** Not mkdir's own `recursive`, which never returns where a parent exists but takes no entries. */
+function makeDirectory(directory: string): void {
+	if (fs.existsSync(directory)) {
+		return;
+	}
+	const parent = path.dirname(directory);
+	if (parent !== directory) {
+		makeDirectory(parent);
+	}
+	try {
+		fs.mkdirSync(directory);
+	} catch (error) {
+		// Another process may have made it meanwhile; which of the two gets it, the lock decides.
+		if (!fs.existsSync(directory)) {
+			throw error;
+		}
 	}
 }
 
@@ -83,10 +108,13 @@ function openFile(
 	const connection = engine.open(file);
 	let wal: WalFile | undefined;
 	try {
-		connection.exec("PRAGMA busy_timeout = 1000; PRAGMA temp_store = MEMORY");
+		connection.exec(`PRAGMA busy_timeout = 1000; PRAGMA page_size = ${PAGE_BYTES}`);
 		connection.exec("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1");
 		prepareTables(connection, file);
 		useWal(connection, file);
+		if (options.maxBytes !== undefined) {
+			connection.exec(`PRAGMA max_page_count = ${Math.ceil(options.maxBytes / PAGE_BYTES)}`);
+		}
 		wal = new WalFile(`${file}-wal`, options.sync ?? syncFileData);
 		return new SqliteStore({
 			engine,
@@ -101,7 +129,8 @@ function openFile(
 	} catch (error) {
 		wal?.close();
 		connection.close();
-		throw error;
+		const known = toStoreError(error, file, "Cannot open the store");
+		throw known instanceof StoreError ? known : unexpectedTables(file, known);
 	}
 }
 
@@ -118,6 +147,8 @@ function useWal(connection: SqliteConnection, file: string): void {
 	}
 	// Unlike OFF, NORMAL still syncs the log's header should this connection ever restart the log.
 	connection.exec("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
-	connection.exec("PRAGMA cache_size = -32768; PRAGMA busy_timeout = 0");
+	connection.exec(
+		"PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 0",
+	);
 	connection.prepare("SELECT count(*) FROM meta").get();
 }

@@ -134,6 +134,11 @@ export function prepareTables(connection: SqliteConnection, file: string): void 
 	checkIdentity(file, pragma(connection, "application_id"), pragma(connection, "user_version"));
 }
 
+/** What to throw when a statement does not fit the tables, although the file says that it is ours. */
+export function unexpectedTables(file: string, cause: Error): StoreError {
+	return DAMAGED(file, `its tables are not as expected (${cause.message})`, { cause });
+}
+
 function checkIdentity(file: string, applicationId: number, version: number): void {
 	if (applicationId !== APPLICATION_ID) {
 		throw DAMAGED(file, "it is an SQLite database, but not one of RivetKit's");
