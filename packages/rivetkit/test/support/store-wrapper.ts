@@ -1,5 +1,11 @@
 import type { CommitBatch, Store } from "@rivetkit/engine";
 import { createMemoryStore } from "@rivetkit/engine";
+import { decodeCbor } from "@rivetkit/protocol";
+import {
+	RUNTIME_END,
+	readRuntimeData,
+	STATE_KEY,
+} from "../../src/runtime/commit/storage-layout.ts";
 import { Gate } from "./gate.ts";
 
 /** A store whose commits a test can see, fail and hold back. Closing it does nothing: it can be reused. */
@@ -23,6 +29,13 @@ export class WrappedStore {
 		});
 	}
 
+	/** The state in the store, as the next incarnation would find it. */
+	async stateOf(actorId: string): Promise<unknown> {
+		const range = { start: STATE_KEY, end: RUNTIME_END };
+		const { state } = readRuntimeData(await this.inner.scan(actorId, range));
+		return state && decodeCbor(state);
+	}
+
 	/** Commits wait from now on; returns what lets them go on. */
 	hold(): () => void {
 		const gate = new Gate();
@@ -33,7 +46,7 @@ export class WrappedStore {
 		};
 	}
 
-	/** The next commit (of those that write something, when asked) fails with `error`. */
+	/** The next commit fails with `error`. */
 	failNext(error: Error = new Error("disk full")): void {
 		this.fail = () => {
 			this.fail = null;

@@ -1,0 +1,136 @@
+import { request as httpRequest } from "node:http";
+import { describe, expect, it } from "vitest";
+import { actor } from "../../src/actor/definition.ts";
+import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { Gate, soon } from "../support/gate.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { codeOf, wireAction } from "../support/wire-http.ts";
+import { WireSocket } from "../support/wire-socket.ts";
+
+describe("L11 calls in flight", () => {
+	it("finish, over HTTP and over a connection, and their later changes are there after the wake", async () => {
+		const gate = new Gate();
+		let aborted = 0;
+		const subject = actor({
+			state: { n: 0 },
+			actions: {
+				slow: async (c) => {
+					c.abortSignal.addEventListener("abort", () => void aborted++);
+					await gate.passed;
+					return ++c.state.n;
+				},
+				nap: (c) => c.sleep(),
+				n: (c) => c.state.n,
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		const overHttp = wireAction(runtime, id, "slow");
+		const overSocket = socket.call(0, "slow");
+		await wireAction(runtime, id, "nap");
+		const afterwards = wireAction(runtime, id, "n");
+		await eventually(() => expect(aborted).toBe(2));
+		gate.open();
+		const outputs = [(await soon(overHttp)).output, await soon(overSocket)];
+		expect(outputs[0]).toBeOneOf([1, 2]);
+		expect(outputs[1]).toMatchObject({ tag: "ActionResponse" });
+		expect((await soon(afterwards)).output).toBe(2);
+	});
+
+	it("are answered with actor.stopping when the grace period ends, and write nothing after that", async () => {
+		const clock = new FakeClock();
+		const late = new Gate();
+		const refused = new Gate<unknown>();
+		const subject = actor({
+			state: { before: 0, after: 0 },
+			options: { sleepGracePeriod: 1_000 },
+			actions: {
+				hang: async (c) => {
+					c.state.before++;
+					await late.passed;
+					try {
+						c.state.after++;
+						refused.open("not refused");
+					} catch (error) {
+						refused.open(error);
+					}
+				},
+				nap: (c) => c.sleep(),
+				state: (c) => ({ ...c.state }),
+			},
+			onRequest: async () => {
+				await late.passed;
+				return new Response("too late");
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject }, { clock });
+		const id = await runtime.actorId("subject");
+		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		const overHttp = wireAction(runtime, id, "hang");
+		const raw = fetch(`${runtime.url}/gateway/${id}/request/x`);
+		await soon(socket.call(0, "state"));
+		socket.act(1, "hang");
+		await eventually(async () => {
+			expect((await wireAction(runtime, id, "state")).output).toMatchObject({ before: 2 });
+		});
+		await wireAction(runtime, id, "nap");
+		await clock.advance(1_100);
+		expect(codeOf(await soon(overHttp))).toBe("actor.stopping");
+		expect(await (await soon(raw)).json()).toMatchObject({ group: "actor", code: "stopping" });
+		await soon(socket.closed);
+		late.open();
+		expect(codeOf(await refused.passed)).toBe("actor.stopping");
+		expect((await wireAction(runtime, id, "state")).output).toEqual({ before: 2, after: 0 });
+	});
+
+	it("waits for the body of a request that came before the stop, and runs it", async () => {
+		const subject = actor({
+			state: { n: 0 },
+			actions: { add: (c, by: number) => (c.state.n += by), nap: (c) => c.sleep() },
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		const url = new URL(`${runtime.url}/gateway/${id}/action/add`);
+		const answer = new Gate<string>();
+		const half = httpRequest(url, { method: "POST" }, async (response) => {
+			let text = "";
+			for await (const chunk of response) text += chunk;
+			answer.open(text);
+		});
+		half.write('{"args":');
+		// A call that came after it was answered: the head of the slow one is there.
+		await wireAction(runtime, id, "add", [1]);
+		await wireAction(runtime, id, "nap");
+		half.end("[4]}");
+		expect(JSON.parse(await soon(answer.passed))).toEqual({ output: 5 });
+	});
+
+	it("new calls wait for the stop and are served by the next incarnation", async () => {
+		const inSleep = new Gate();
+		const letSleep = new Gate();
+		let starts = 0;
+		const subject = actor({
+			state: { n: 0 },
+			onWake: () => void starts++,
+			onSleep: async () => {
+				inSleep.open();
+				await letSleep.passed;
+			},
+			actions: { add: (c) => ++c.state.n, nap: (c) => c.sleep() },
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await wireAction(runtime, id, "nap");
+		await inSleep.passed;
+		const calls = [1, 2, 3].map(() => wireAction(runtime, id, "add"));
+		const connecting = WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		letSleep.open();
+		const outputs = (await soon(Promise.all(calls))).map(({ output }) => output);
+		expect(outputs.sort()).toEqual([1, 2, 3]);
+		await using socket = await soon(connecting);
+		expect(await soon(socket.call(0, "add"))).toMatchObject({ output: 4 });
+		expect(starts).toBe(2);
+	});
+});
