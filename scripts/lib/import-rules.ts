@@ -34,11 +34,7 @@ export const rooms: readonly Room[] = [
 	{
 		// What every room of the engine is given or answers with.
 		name: "engine/common",
-		at: [
-			"packages/engine/src/gateway/limits.ts",
-			"packages/engine/src/gateway/logger.ts",
-			"packages/engine/src/gateway/errors.ts",
-		],
+		at: ["packages/engine/src/common"],
 		imports: [PROTOCOL],
 	},
 	{

@@ -23,14 +23,14 @@ import {
 import { AlarmClock } from "./alarms/alarm-clock.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import { ManagementApi } from "./api/management-api.ts";
+import { ErrorAnswers } from "./common/errors.ts";
+import { type EngineLimits, engineLimits } from "./common/limits.ts";
+import { type EngineLogger, stderrLogger } from "./common/logger.ts";
 import { Directory } from "./directory/directory.ts";
 import { CallLimiter } from "./gateway/call-limiter.ts";
-import { ErrorAnswers } from "./gateway/errors.ts";
 import { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-request.ts";
 import { Front, normalizeBasePath } from "./gateway/front.ts";
 import { Gateway } from "./gateway/gateway.ts";
-import { type EngineLimits, engineLimits } from "./gateway/limits.ts";
-import { type EngineLogger, stderrLogger } from "./gateway/logger.ts";
 import { NodeFront } from "./gateway/node-front.ts";
 import { type ActorQuery, type ResolvedActor, Resolver } from "./gateway/resolver.ts";
 import { createSocketPair, type PairedWebSocket } from "./gateway/socket-pair.ts";

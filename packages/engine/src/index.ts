@@ -1,4 +1,6 @@
 export { openApiDocument } from "./api/openapi.ts";
+export { DEFAULT_LIMITS, type EngineLimits } from "./common/limits.ts";
+export type { EngineLogger } from "./common/logger.ts";
 export {
 	type AttachHostOptions,
 	createEngine,
@@ -7,8 +9,6 @@ export {
 	type ListenOptions,
 	type NodeListeners,
 } from "./engine.ts";
-export { DEFAULT_LIMITS, type EngineLimits } from "./gateway/limits.ts";
-export type { EngineLogger } from "./gateway/logger.ts";
 export type { ActorQuery, ResolvedActor } from "./gateway/resolver.ts";
 export {
 	createSocketPair,

@@ -6,9 +6,9 @@
  * - A2. An actor that fails to start does not hold up the others; it is tried again.
  */
 import type { Clock, Timer } from "@rivetkit/protocol";
-import { isActorNotFound } from "../gateway/errors.ts";
-import type { EngineLimits } from "../gateway/limits.ts";
-import type { EngineLogger } from "../gateway/logger.ts";
+import { isActorNotFound } from "../common/errors.ts";
+import type { EngineLimits } from "../common/limits.ts";
+import type { EngineLogger } from "../common/logger.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Store } from "../store/store.ts";
 

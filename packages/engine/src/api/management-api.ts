@@ -14,10 +14,10 @@ import {
 	serializeKey,
 } from "@rivetkit/protocol";
 import type { z } from "zod";
+import { type ErrorAnswers, notFound } from "../common/errors.ts";
+import type { EngineLimits } from "../common/limits.ts";
 import type { Directory } from "../directory/directory.ts";
-import { type ErrorAnswers, notFound } from "../gateway/errors.ts";
 import type { InboundRequest } from "../gateway/inbound.ts";
-import type { EngineLimits } from "../gateway/limits.ts";
 import type { Resolver } from "../gateway/resolver.ts";
 import type { ActorRecord, Store } from "../store/store.ts";
 import {

@@ -14,7 +14,7 @@ import {
 	type Random,
 	serializeKey,
 } from "@rivetkit/protocol";
-import type { EngineLimits } from "../gateway/limits.ts";
+import type { EngineLimits } from "../common/limits.ts";
 import type { ActorRecord, ListActors, NewActor, Store } from "../store/store.ts";
 
 /** What makes an actor. */

@@ -1,5 +1,5 @@
 import { type Clock, catalogueError } from "@rivetkit/protocol";
-import type { EngineLimits } from "./limits.ts";
+import type { EngineLimits } from "../common/limits.ts";
 
 const WINDOW_MS = 60_000;
 /** Counters that are kept before those of past windows are thrown away. */

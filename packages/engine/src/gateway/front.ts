@@ -6,13 +6,17 @@ import {
 	type ActorResponse,
 	type ActorUpgrade,
 	catalogueError,
+	HEADER_ACTOR,
+	HEADER_TARGET,
+	type HeadersView,
 	parseGatewayPath,
 	parseQueryGateway,
 	parseSubprotocols,
+	TARGET_ACTOR,
 } from "@rivetkit/protocol";
 import type { ManagementApi } from "../api/management-api.ts";
+import { type ErrorAnswers, notFound } from "../common/errors.ts";
 import type { CallLimiter } from "./call-limiter.ts";
-import { type ErrorAnswers, notFound } from "./errors.ts";
 import type { Gateway, Target } from "./gateway.ts";
 import { type InboundRequest, withoutHeaders } from "./inbound.ts";
 import { queryTarget } from "./query-target.ts";
@@ -28,7 +32,7 @@ interface ReadQuery {
 	readonly target: Target;
 }
 
-const ROUTING_HEADERS = ["x-rivet-target", "x-rivet-actor"];
+const ROUTING_HEADERS = [HEADER_TARGET, HEADER_ACTOR];
 
 export interface FrontOptions {
 	readonly gateway: Gateway;
@@ -38,10 +42,13 @@ export interface FrontOptions {
 	readonly limiter: CallLimiter | undefined;
 }
 
-/** Where an upgrade goes, or the HTTP answer that refuses it. */
+/** What becomes of an upgrade. */
 export type UpgradeRoute =
-	| { readonly target: Target; readonly upgrade: ActorUpgrade }
-	| { readonly refused: ActorResponse };
+	| { readonly kind: "actor"; readonly target: Target; readonly upgrade: ActorUpgrade }
+	/** Accepted and closed with 1011, because browsers cannot read a failed upgrade (protocol Q12). */
+	| { readonly kind: "closed"; readonly error: unknown; readonly upgrade: ActorUpgrade }
+	/** Not for an actor at all: answered with HTTP (protocol 4.4). */
+	| { readonly kind: "refused"; readonly answer: ActorResponse };
 
 export class Front {
 	readonly #options: FrontOptions;
@@ -80,38 +87,30 @@ export class Front {
 	/** Which actor a WebSocket is for (protocol 4.2 to 4.5). */
 	routeUpgrade(
 		url: string,
-		headers: ActorUpgrade["headers"],
+		headers: HeadersView,
 		protocols: readonly string[],
 		basePath: string,
+		peerAddress: string | undefined,
 	): UpgradeRoute {
-		const { errors } = this.#options;
+		const path = withoutBasePath(url, basePath);
+		if (path === undefined) {
+			return { kind: "refused", answer: notFound() };
+		}
+		const forward = { path, headers, protocols };
 		try {
-			const path = withoutBasePath(url, basePath);
-			if (path === undefined) {
-				return { refused: notFound() };
+			const target = this.#pathTarget(path, forward);
+			if (target !== undefined) {
+				this.#options.limiter?.enter(peerAddress, limitedAs(target, path))();
+				return { kind: "actor", target, upgrade: forward };
 			}
-			const forward = { path, headers };
-			const byPath = this.#pathTarget(path, forward);
-			if (byPath !== undefined) {
-				return { target: byPath, upgrade: { path: forward.path, headers, protocols } };
-			}
-			const entries = parseSubprotocols(protocols);
-			if (entries.error?.group === "request") {
-				throw entries.error;
-			}
-			if (entries.target !== "actor") {
-				const detail =
-					entries.target === null
-						? "the WebSocket names no target"
-						: `unknown WebSocket target '${entries.target}'`;
-				throw catalogueError("request.invalid", { detail });
-			}
-			if (entries.actorId === null || entries.actorId === "") {
-				throw catalogueError("request.missing_actor_header");
-			}
-			return { target: entries.actorId, upgrade: { path, headers, protocols } };
 		} catch (error) {
-			return { refused: errors.response(error, { headers }) };
+			const actorPath = forward.path.replace(/^\/gateway\/[^/?]*/, "");
+			return { kind: "closed", error, upgrade: { ...forward, path: actorPath } };
+		}
+		try {
+			return { kind: "actor", target: protocolTarget(protocols), upgrade: forward };
+		} catch (error) {
+			return { kind: "refused", answer: this.#options.errors.response(error, { headers }) };
 		}
 	}
 
@@ -150,10 +149,10 @@ export class Front {
 	}
 
 	#headerTarget(path: string, request: InboundRequest): Target | undefined {
-		if (request.headers.get("x-rivet-target") !== "actor") {
+		if (request.headers.get(HEADER_TARGET) !== TARGET_ACTOR) {
 			return undefined;
 		}
-		const actorId = request.headers.get("x-rivet-actor");
+		const actorId = request.headers.get(HEADER_ACTOR);
 		if (actorId === null || actorId === "") {
 			throw catalogueError("request.missing_actor_header");
 		}
@@ -181,6 +180,23 @@ function withoutBasePath(url: string, basePath: string): string | undefined {
 		return `/${rest}`;
 	}
 	return rest.startsWith("/") ? rest : undefined;
+}
+
+/** The actor that the entries of `Sec-WebSocket-Protocol` name (protocol 4.4). */
+function protocolTarget(protocols: readonly string[]): string {
+	const { target, actorId, error } = parseSubprotocols(protocols);
+	if (error?.group === "request") {
+		throw error;
+	}
+	if (target !== TARGET_ACTOR) {
+		const detail =
+			target === null ? "the WebSocket names no target" : `unknown WebSocket target '${target}'`;
+		throw catalogueError("request.invalid", { detail });
+	}
+	if (actorId === null || actorId === "") {
+		throw catalogueError("request.missing_actor_header");
+	}
+	return actorId;
 }
 
 /** What calls are counted by: the actor, or the name a query asks for. */

@@ -14,10 +14,10 @@ import {
 	type Clock,
 	catalogueError,
 } from "@rivetkit/protocol";
+import { type ErrorAnswers, isActorNotFound } from "../common/errors.ts";
+import type { EngineLimits } from "../common/limits.ts";
 import type { Incarnation, Placement } from "../placement/placement.ts";
-import { type ErrorAnswers, isActorNotFound } from "./errors.ts";
 import { callerGone } from "./inbound.ts";
-import type { EngineLimits } from "./limits.ts";
 
 /** An actor by id, or whatever a query resolves to at each attempt. */
 export type Target = string | QueryTarget;

@@ -9,8 +9,8 @@ import {
 	type Timer,
 } from "@rivetkit/protocol";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import type { ErrorAnswers } from "../common/errors.ts";
 import { preflightHeaders } from "./cors.ts";
-import type { ErrorAnswers } from "./errors.ts";
 import type { Front } from "./front.ts";
 import type { Gateway } from "./gateway.ts";
 import { type NodeContext, NodeRequest } from "./node-request.ts";
@@ -76,14 +76,15 @@ export class NodeFront {
 		);
 	};
 
-	/** For `server.on("upgrade", …)`. Accepts every WebSocket that names an actor (protocol Q12). */
+	/** For `server.on("upgrade", …)`. */
 	readonly onUpgrade = (message: IncomingMessage, socket: Duplex, head: Buffer): void => {
-		const { front, gateway, basePath, logger } = this.#options;
+		const { front, gateway, errors, basePath, logger } = this.#options;
 		const headers = headersView(message.headers);
 		const protocols = offeredProtocols(message.headers);
-		const route = front.routeUpgrade(message.url!, headers, protocols, basePath);
-		if ("refused" in route) {
-			refuseUpgrade(socket, route.refused, message.headers.origin);
+		const address = message.socket.remoteAddress;
+		const route = front.routeUpgrade(message.url!, headers, protocols, basePath, address);
+		if (route.kind === "refused") {
+			refuseUpgrade(socket, route.answer, message.headers.origin);
 			return;
 		}
 		// `ws` is stricter about the list than the contract: it only gets to see what is selected.
@@ -104,9 +105,11 @@ export class NodeFront {
 			});
 			if (this.#closing) {
 				nodeSocket.close(CLOSE_GOING_AWAY, "guard.service_unavailable");
-				return;
+			} else if (route.kind === "closed") {
+				errors.closeSocket(nodeSocket, route.error, route.upgrade);
+			} else {
+				void gateway.openSocket(route.target, route.upgrade, nodeSocket);
 			}
-			void gateway.openSocket(route.target, route.upgrade, nodeSocket);
 		});
 	};
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, catalogueError, type HeadersView, type RequestBody } from "@rivetkit/protocol";
+import type { EngineLimits } from "../common/limits.ts";
+import type { EngineLogger } from "../common/logger.ts";
 import { callerGone, type InboundRequest } from "./inbound.ts";
-import type { EngineLimits } from "./limits.ts";
-import type { EngineLogger } from "./logger.ts";
 
 /** Bytes of a streamed request body that may wait for a slow reader. */
 const STREAM_BUFFER_BYTES = 64 * 1024;

@@ -6,7 +6,7 @@ import {
 	truncateCloseReason,
 } from "@rivetkit/protocol";
 import type { RawData, WebSocket } from "ws";
-import type { EngineLogger } from "./logger.ts";
+import type { EngineLogger } from "../common/logger.ts";
 import { SharedMessage } from "./prepared-message.ts";
 import { frameMessage, isSendableCloseCode } from "./websocket-frame.ts";
 import type { WriteTurn } from "./write-turn.ts";

@@ -1,9 +1,9 @@
 import { type Clock, catalogueError, serializeKey } from "@rivetkit/protocol";
+import { isActorNotFound } from "../common/errors.ts";
+import type { EngineLimits } from "../common/limits.ts";
 import type { CreateActor, Directory } from "../directory/directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { ActorRecord } from "../store/store.ts";
-import { isActorNotFound } from "./errors.ts";
-import type { EngineLimits } from "./limits.ts";
 
 /** Which actor a caller means (protocol 4.6, client resolution). */
 export type ActorQuery =

@@ -8,7 +8,7 @@ import {
 	type PreparedMessage,
 	truncateCloseReason,
 } from "@rivetkit/protocol";
-import type { EngineLogger } from "./logger.ts";
+import type { EngineLogger } from "../common/logger.ts";
 import { SharedMessage } from "./prepared-message.ts";
 import { isSendableCloseCode } from "./websocket-frame.ts";
 

@@ -14,8 +14,8 @@ import {
 	RivetError,
 	type StopIntent,
 } from "@rivetkit/protocol";
-import type { EngineLimits } from "../gateway/limits.ts";
-import type { EngineLogger } from "../gateway/logger.ts";
+import type { EngineLimits } from "../common/limits.ts";
+import type { EngineLogger } from "../common/logger.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
 import { Deferred } from "./deferred.ts";
 import { StartBackoff } from "./start-backoff.ts";

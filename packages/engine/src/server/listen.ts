@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { EngineLimits } from "../gateway/limits.ts";
+import type { EngineLimits } from "../common/limits.ts";
 import type { NodeFront } from "../gateway/node-front.ts";
 import type { ServerInstance } from "./instance-id.ts";
 import { identifyOccupant, originOf, PortTakenError, type WantedAddress } from "./port-taken.ts";

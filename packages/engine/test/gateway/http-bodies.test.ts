@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isActorError, systemClock } from "@rivetkit/protocol";
 import { describe, expect, test } from "vitest";
-import { DEFAULT_LIMITS } from "../../src/gateway/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/common/limits.ts";
 import { NodeRequest } from "../../src/gateway/node-request.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { Gate } from "../helpers/gate.ts";
@@ -275,7 +275,7 @@ describe("answers", () => {
 		});
 		const answer = await fetch(t.server.url + t.path);
 		const reader = answer.body!.getReader();
-		for (let read = 0; read < 256 * 1024 * 1024; ) {
+		for (let read = 0; read < 128 * 1024 * 1024; ) {
 			read += (await reader.read()).value!.byteLength;
 			expect(pulled - read).toBeLessThan(32 * 1024 * 1024);
 		}

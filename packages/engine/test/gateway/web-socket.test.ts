@@ -263,6 +263,26 @@ describe("the handshake", () => {
 });
 
 describe("refusals", () => {
+	test("a bad query is accepted, then closed with its error", async () => {
+		await using t = await serving();
+		const client = new TestSocket(`${t.server.url}/gateway/chat/connect?rvt-method=get`, ["rivet"]);
+		expect(await client.closed).toEqual({ code: 1011, reason: "guard.query_invalid_params" });
+		expect(decodeToClient("json", client.messages[0]!)).toMatchObject({
+			tag: "Error",
+			code: "query_invalid_params",
+		});
+	});
+
+	test("sockets over the rate of an address are closed with guard.rate_limit", async () => {
+		await using t = await serving({ limits: { requestsPerMinuteMax: 2 } });
+		t.host.onSocket = (_upgrade, socket) => socket.close(1000, "served");
+		const reasons = [];
+		for (let index = 0; index < 3; index++) {
+			reasons.push((await new TestSocket(`${t.base}/websocket`).closed).reason);
+		}
+		expect(reasons).toEqual(["served", "served", "guard.rate_limit"]);
+	});
+
 	test("an unknown path is accepted, then closed 1011 without waking the actor", async () => {
 		await using t = await serving();
 		await t.host.stop(t.actorId, "sleep");

@@ -44,6 +44,23 @@ describe("listen", () => {
 		expect(server.url).toBe(`http://127.0.0.1:${server.port}/x`);
 	});
 
+	test("drops connections over connectionsMax", async () => {
+		await using t = testEngine({ limits: { connectionsMax: 1 } });
+		const { port } = await t.listen();
+		const first = await open(port);
+		expect(await exchange(port, "GET /health HTTP/1.1\r\nhost: x\r\n\r\n")).toBe("");
+		const answered = untilReceived(first, "ok");
+		first.write("GET /health HTTP/1.1\r\nhost: x\r\n\r\n");
+		await answered;
+		first.destroy();
+	});
+
+	test.each([[-1], [Number.NaN], ["1" as never]])("refuses a limit of %s", (requestTimeoutMs) => {
+		expect(() => testEngine({ limits: { requestTimeoutMs } })).toThrow(
+			/^limits\.requestTimeoutMs must be a number of at least 0/,
+		);
+	});
+
 	test("serves one engine at several addresses", async () => {
 		await using t = testEngine();
 		const [first, second] = [await t.listen(), await t.listen("/b")];

@@ -10,12 +10,14 @@ import {
 	HEADER_ENCODING,
 	type HeadersView,
 	isActorError,
-	PATH_CONNECT,
 	parseEncoding,
 	parseSubprotocols,
 	toWireError,
 } from "@rivetkit/protocol";
 import type { EngineLogger } from "./logger.ts";
+
+/** The path of the action and event protocol, with anything a request may add to it. */
+const CONNECT_PATH = /^\/connect\/?(?:\?|$)/;
 
 /** Whether a look-up or a start found that the actor is gone. */
 export function isActorNotFound(error: unknown): boolean {
@@ -56,7 +58,7 @@ export class ErrorAnswers {
 	/** Closes with 1011 `group.code`; protocol sockets get the whole error in a frame first (3.3). */
 	closeSocket(socket: ActorSocket, error: unknown, upgrade: ActorUpgrade): void {
 		const wire = this.#wire(error);
-		if (upgrade.path.startsWith(PATH_CONNECT)) {
+		if (CONNECT_PATH.test(upgrade.path)) {
 			const { encoding, error: unreadable } = parseSubprotocols(upgrade.protocols);
 			if (unreadable === null) {
 				socket.send(encodeToClient(encoding, { tag: "Error", ...wire, actionId: null }));
@@ -67,11 +69,17 @@ export class ErrorAnswers {
 
 	#wire(error: unknown) {
 		const wire = toWireError(error, { expose: this.#expose() });
-		if (wire.statusCode >= 500) {
+		if (isCallerGone(error)) {
+			this.#logger.debug({ err: error }, "a caller went away before its call reached the actor");
+		} else if (wire.statusCode >= 500) {
 			this.#logger.error({ err: error }, "a call failed before it reached its actor");
 		}
 		return wire;
 	}
+}
+
+function isCallerGone(error: unknown): boolean {
+	return error instanceof DOMException && error.name === "AbortError";
 }
 
 function encodingOf(text: string | null): Encoding {
