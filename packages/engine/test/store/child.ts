@@ -14,6 +14,9 @@ export function startChild(
 	const command = [
 		process.execPath,
 		"--conditions=@rivetkit/source",
+		// What Node 24 does by itself, for Node 22.
+		"--experimental-strip-types",
+		"--no-warnings",
 		...(options.nodeFlags ?? []),
 		path.join(CHILDREN, program),
 		...args,

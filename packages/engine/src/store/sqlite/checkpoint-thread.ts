@@ -30,7 +30,11 @@ parentPort.on("message", ({ id, connection, statements }) => {
 			return;
 		}
 		let rows = [];
-		for (const sql of statements) rows = connect(connection).prepare(sql).all().map((row) => ({ ...row }));
+		for (const sql of statements) {
+			const statement = connect(connection).prepare(sql);
+			rows = statement.all().map((row) => ({ ...row }));
+			statement.finalize?.();
+		}
 		parentPort.postMessage({ id, rows });
 	} catch (error) {
 		const { message, name, errcode, errno } = error;
@@ -62,10 +66,11 @@ export class CheckpointThread {
 
 	/** `setup` runs on each connection when it is opened. */
 	constructor(module: SqliteModule, file: string, setup: string) {
-		// Without the process's own flags: they may load code that has no business here.
+		// Without the process's own flags, which may load code that has no business here; and Node 22
+		// has said already that its SQLite is experimental.
 		this.#worker = new Worker(PROGRAM, {
 			eval: true,
-			execArgv: [],
+			execArgv: ["--no-warnings"],
 			name: "rivetkit-checkpoint",
 			workerData: { module, file, setup },
 		});

@@ -62,7 +62,7 @@ export class Checkpointer {
 		this.#writtenPages += pages;
 	}
 
-	/** Looks whether the log has become too long. Call it now and then, best after a sync. */
+	/** Looks whether the log has become too long. For after each transaction; cheap. */
 	check(): void {
 		const due = Math.min(PROBE_PAGES, this.#options.checkpointBytes / PAGE_BYTES / 2);
 		if (this.#writtenPages < due || this.#closing) {

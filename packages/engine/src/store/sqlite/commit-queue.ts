@@ -20,8 +20,8 @@ export interface CommitQueueOptions {
 	readonly sync: () => Promise<void>;
 	/** A transaction was rolled back: what was remembered of it never happened. */
 	readonly onRollback: () => void;
-	/** A sync ended. */
-	readonly onSynced: () => void;
+	/** A transaction committed. */
+	readonly onCommitted: () => void;
 }
 
 /** A call that waits: for its transaction to commit, and if `durable` for a sync after that. */
@@ -205,6 +205,7 @@ export class CommitQueue {
 			}
 		}
 		this.#startSync();
+		this.#options.onCommitted();
 	};
 
 	/** The calls of this turn's transaction; what is too much for one turn waits for the next. */
@@ -302,7 +303,6 @@ export class CommitQueue {
 		for (const call of calls) {
 			settle(call);
 		}
-		this.#options.onSynced();
 	};
 
 	readonly #syncFailed = (error: unknown): void => {

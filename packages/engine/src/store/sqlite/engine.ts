@@ -41,11 +41,33 @@ export type SqliteModule = "node:sqlite" | "bun:sqlite";
 export async function loadSqliteEngine(path: string): Promise<SqliteEngine> {
 	const module: SqliteModule = "Bun" in globalThis ? "bun:sqlite" : "node:sqlite";
 	const Database = await loadDatabaseClass(module, path);
-	return { module, open: (file) => new Database(file) };
+	return {
+		module,
+		open: (file) => (module === "bun:sqlite" ? finalizing(new Database(file)) : new Database(file)),
+	};
 }
 
-/** Both engines' database classes have this shape, so they are used as they are. */
+/** The engines' database classes have this shape, so they are used as they are. */
 type DatabaseClass = new (path: string) => SqliteConnection;
+
+/** Bun leaves a database open whose statements are not finalized; Node does that when it closes. */
+function finalizing(database: SqliteConnection): SqliteConnection {
+	const statements: { finalize(): void }[] = [];
+	return {
+		exec: (sql) => database.exec(sql),
+		prepare: (sql) => {
+			const statement = database.prepare(sql);
+			statements.push(statement as SqliteStatement & { finalize(): void });
+			return statement;
+		},
+		close: () => {
+			for (const statement of statements.splice(0)) {
+				statement.finalize();
+			}
+			database.close();
+		},
+	};
+}
 
 async function loadDatabaseClass(module: SqliteModule, path: string): Promise<DatabaseClass> {
 	let cause: unknown;

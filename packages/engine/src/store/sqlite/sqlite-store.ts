@@ -15,6 +15,7 @@ import { Checkpointer } from "./checkpointer.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import type { DirectoryLock } from "./directory-lock.ts";
 import type { SqliteConnection, SqliteEngine } from "./engine.ts";
+import { toStoreError } from "./errors.ts";
 import { HistoryRows } from "./history-rows.ts";
 import { KvRows } from "./kv-rows.ts";
 import type { WalFile } from "./wal-file.ts";
@@ -62,7 +63,7 @@ export class SqliteStore implements Store {
 				this.#actors.forget();
 				this.#history.forget();
 			},
-			onSynced: () => this.#checkpointer.check(),
+			onCommitted: () => this.#checkpointer.check(),
 		});
 		this.#checkpointer = new Checkpointer({
 			engine: parts.engine,
@@ -234,7 +235,6 @@ export class SqliteStore implements Store {
 					return moreData || moreTombstones;
 				});
 				this.#checkpointer.wrote(more ? PAGES_PER_ACTOR : 0);
-				this.#checkpointer.check();
 			}
 		} catch (error) {
 			// What is left is noted in the store: the next removal or start goes on with it. Why it
@@ -254,15 +254,26 @@ export class SqliteStore implements Store {
 
 	async #close(): Promise<void> {
 		const { connection, wal, lock, file } = this.#parts;
-		try {
-			await this.#queue.finish(new StoreError("closed", file, `The store ${file} is closed`));
-		} finally {
-			await this.#checkpointer.close();
+		const steps: (() => unknown)[] = [
+			() => this.#queue.finish(new StoreError("closed", file, `The store ${file} is closed`)),
+			() => this.#checkpointer.close(),
 			// The last connection copies the log into the database as it closes.
-			connection.exec("PRAGMA synchronous = FULL");
-			connection.close();
-			wal.close();
-			lock.release();
+			() => connection.exec("PRAGMA synchronous = FULL"),
+			() => connection.close(),
+			() => wal.close(),
+			() => lock.release(),
+		];
+		// Each step is due whether or not the ones before it worked.
+		const failures: unknown[] = [];
+		for (const step of steps) {
+			try {
+				await step();
+			} catch (error) {
+				failures.push(error);
+			}
+		}
+		if (failures.length > 0) {
+			throw toStoreError(failures[0], file, "Cannot close the store");
 		}
 	}
 }
