@@ -314,6 +314,7 @@ export class Placement implements HostEvents {
 				region: this.#options.region,
 				input: record.input,
 				createTs: record.createTs,
+				alarmTs: record.alarmTs,
 			});
 		} catch (error) {
 			// Whatever goes wrong on the way, those who wait are told, and the actor can be started again.

@@ -118,6 +118,8 @@ export interface ActorAssignment {
 	/** CBOR of the input given at creation, or null when none was given. */
 	readonly input: Uint8Array | null;
 	readonly createTs: number;
+	/** The alarm as committed last (ms since the epoch), or null. */
+	readonly alarmTs: number | null;
 }
 
 export type StopIntent = "sleep" | "destroy";

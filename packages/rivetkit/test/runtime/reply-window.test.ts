@@ -1,13 +1,13 @@
 import { encodeCbor, type StorageOp } from "@rivetkit/protocol";
 import { describe, expect, it } from "vitest";
 import { CallLog, type Outcome } from "../../src/runtime/calls/call-log.ts";
+import { replyKey, replySequence } from "../../src/runtime/calls/reply-layout.ts";
 import {
 	REPLIES_MAX,
 	REPLY_AGE_MS,
 	type Reply,
 	ReplyWindow,
 } from "../../src/runtime/calls/reply-window.ts";
-import { replySequence } from "../../src/runtime/commit/storage-layout.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 const CLOCK = new FakeClock(0);
@@ -23,6 +23,9 @@ function store(entries: Map<number, Uint8Array>, ops: readonly StorageOp[]): voi
 	}
 }
 
+const entriesOf = (stored: Map<number, Uint8Array>) =>
+	[...stored].map(([sequence, value]) => [replyKey(sequence), value] as const);
+
 describe("reply window", () => {
 	it("remembers answers across an incarnation, once they were committed", () => {
 		const stored = new Map<number, Uint8Array>();
@@ -32,7 +35,7 @@ describe("reply window", () => {
 		store(stored, window.takeOps());
 		window.committed();
 		const next = new ReplyWindow();
-		next.load([...stored], 10);
+		next.load(entriesOf(stored), 10);
 		expect(next.get("a")).toEqual(ok(1));
 		expect(next.get("b")).toEqual(ok({ two: 2n }));
 		expect(next.get("c")).toBeUndefined();
@@ -97,7 +100,7 @@ describe("reply window", () => {
 		window.add("new", ok(2), REPLY_AGE_MS + 1);
 		expect(window.get("old")).toBeUndefined();
 		const next = new ReplyWindow();
-		next.load([...stored], REPLY_AGE_MS + 1);
+		next.load(entriesOf(stored), REPLY_AGE_MS + 1);
 		expect(next.size).toBe(0);
 		store(stored, next.takeOps());
 		expect(stored.size).toBe(0);

@@ -2,10 +2,12 @@ import type { CommitBatch, Store } from "@rivetkit/engine";
 import { createMemoryStore } from "@rivetkit/engine";
 import { decodeCbor } from "@rivetkit/protocol";
 import {
-	RUNTIME_END,
-	readRuntimeData,
-	STATE_KEY,
+	entriesOf,
+	SUBSPACE_STATE,
+	WAKE_END,
+	WAKE_START,
 } from "../../src/runtime/commit/storage-layout.ts";
+import { readState } from "../../src/runtime/instance/state-layout.ts";
 import { Gate } from "./gate.ts";
 
 /** A store whose commits a test can see, fail and hold back. Closing it does nothing: it can be reused. */
@@ -31,9 +33,9 @@ export class WrappedStore {
 
 	/** The state in the store, as the next incarnation would find it. */
 	async stateOf(actorId: string): Promise<unknown> {
-		const range = { start: STATE_KEY, end: RUNTIME_END };
-		const { state } = readRuntimeData(await this.inner.scan(actorId, range));
-		return state && decodeCbor(state);
+		const stored = await this.inner.scan(actorId, { start: WAKE_START, end: WAKE_END });
+		const { bytes } = readState(entriesOf(stored, SUBSPACE_STATE));
+		return bytes && decodeCbor(bytes);
 	}
 
 	/** Commits wait from now on; returns what lets them go on. */

@@ -5,9 +5,12 @@ import { type ActorBackend, FencedOff, type Incarnation } from "../backend.ts";
 /** Actors that stand on a store in this process: function calls, no serialization. */
 export class EmbeddedBackend implements ActorBackend {
 	readonly #store: Store;
+	readonly #alarmCommitted: (alarmTs: number | null) => void;
 
-	constructor(store: Store) {
+	/** @param alarmCommitted - told of each committed change of an alarm */
+	constructor(store: Store, alarmCommitted: (alarmTs: number | null) => void) {
 		this.#store = store;
+		this.#alarmCommitted = alarmCommitted;
 	}
 
 	async isInitialised({ actorId }: Incarnation): Promise<boolean> {
@@ -24,7 +27,11 @@ export class EmbeddedBackend implements ActorBackend {
 	}
 
 	commit({ actorId, generation }: Incarnation, batch: StorageBatch): Promise<void> {
-		return this.#store.commit({ actorId, generation, ...batch }).catch((error: unknown) => {
+		const committed = this.#store.commit({ actorId, generation, ...batch });
+		const { alarmTs } = batch;
+		const told =
+			alarmTs === undefined ? committed : committed.then(() => this.#alarmCommitted(alarmTs));
+		return told.catch((error: unknown) => {
 			throw error instanceof StaleGenerationError
 				? new FencedOff(actorId, { cause: error })
 				: error;

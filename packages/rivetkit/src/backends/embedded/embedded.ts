@@ -59,7 +59,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		...(options.metadata ? { metadata: options.metadata } : undefined),
 	});
 	const services: HostServices = {
-		backend: new EmbeddedBackend(store),
+		backend: new EmbeddedBackend(store, (alarmTs) => engine.alarmCommitted(alarmTs)),
 		clock,
 		random,
 		timers: new TimerWheel(clock, { resolutionMs: TIMER_RESOLUTION_MS }),

@@ -6,7 +6,9 @@ import {
 	toWireError,
 	type WireError,
 } from "@rivetkit/protocol";
+import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import type { Committer } from "../commit/committer.ts";
+import type { StoredEntries } from "../commit/storage-layout.ts";
 import { REPLY_KEPT_BYTES_MAX, type Reply, ReplyWindow } from "./reply-window.ts";
 
 /** How a call ended. Errors are in the form that goes over the wire, masked where they must be. */
@@ -25,7 +27,7 @@ type Commits = Pick<Committer, "batchCount" | "dirty" | "markDirty">;
  * Runs each identified call once: a repeated call gets the answer that was given, or waits for the one
  * that is being worked on. Calls without an id always run.
  */
-export class CallLog {
+export class CallLog implements BatchPart {
 	readonly #committer: Commits;
 	#window: ReplyWindow | null = null;
 	readonly #running = new Map<string, Settle[]>();
@@ -39,10 +41,21 @@ export class CallLog {
 		return this.#window;
 	}
 
-	load(entries: readonly (readonly [number, Uint8Array])[], nowMs: number): void {
-		if (entries.length === 0) return;
+	load(entries: StoredEntries, nowMs: number): void {
 		this.#window = new ReplyWindow();
 		this.#window.load(entries, nowMs);
+	}
+
+	take(batch: OpenBatch): void {
+		if (this.#window) batch.ops.push(...this.#window.takeOps());
+	}
+
+	committed(): void {
+		this.#window?.committed();
+	}
+
+	rollBack(): void {
+		this.#window?.rollBack();
 	}
 
 	/** `run` is called at most once per id, unless it refuses; `answer` is called once per caller. */

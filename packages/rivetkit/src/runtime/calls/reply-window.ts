@@ -1,5 +1,6 @@
 import { decodeCbor, encodeCbor, type StorageOp, type WireError } from "@rivetkit/protocol";
-import { replyKey } from "../commit/storage-layout.ts";
+import type { StoredEntries } from "../commit/storage-layout.ts";
+import { replyKey, replySequence } from "./reply-layout.ts";
 
 /** How many answered calls an actor remembers at the most. */
 export const REPLIES_MAX = 4096;
@@ -38,8 +39,9 @@ export class ReplyWindow {
 	#deleting: number[] = [];
 
 	/** Adopts what an earlier incarnation stored. */
-	load(entries: readonly (readonly [sequence: number, value: Uint8Array])[], nowMs: number): void {
-		for (const [sequence, value] of entries) {
+	load(entries: StoredEntries, nowMs: number): void {
+		for (const [key, value] of entries) {
+			const sequence = replySequence(key);
 			this.#nextSequence = Math.max(this.#nextSequence, sequence + 1);
 			const calls = decodeCbor(value) as StoredCall[];
 			let kept = 0;

@@ -10,6 +10,7 @@ import type { ActorOptions } from "../../actor/options.ts";
 import { FencedOff } from "../../backends/backend.ts";
 import type { Logger } from "../../log/logger.ts";
 import { CallLog } from "../calls/call-log.ts";
+import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
 import { ConnectionTable } from "../connections/connection-table.ts";
 import { ContextFactory } from "../context/context-factory.ts";
@@ -18,6 +19,7 @@ import { EventSender } from "../events/event-sender.ts";
 import type { HostServices, InProcessClient } from "../host/services.ts";
 import { hasEnded, isStarting, isStopping, type Phase, step } from "../lifecycle/lifecycle.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
+import { AlarmKeeper } from "./alarm-keeper.ts";
 import { describeError } from "./describe-error.ts";
 import { SparseSet } from "./sparse-set.ts";
 import { StateKeeper } from "./state-keeper.ts";
@@ -61,6 +63,9 @@ export class ActorInstance implements CommitSource {
 	#connections: ConnectionTable | null = null;
 	#events: EventSender | null = null;
 	#calls: CallLog | null = null;
+	#alarm: AlarmKeeper | null = null;
+	/** What goes into the commits, in this order. */
+	readonly #parts: BatchPart[] = [];
 	#client: InProcessClient | null = null;
 	#log: Logger | null = null;
 	#saveTimer: WheelTimer | null = null;
@@ -70,7 +75,12 @@ export class ActorInstance implements CommitSource {
 		this.config = config;
 		this.assignment = assignment;
 		this.committer = new Committer(this, services.turns);
-		this.state = new StateKeeper(this);
+		this.state = this.#addPart(new StateKeeper(this));
+	}
+
+	#addPart<Part extends BatchPart>(part: Part): Part {
+		this.#parts.push(part);
+		return part;
 	}
 
 	get actorId(): string {
@@ -105,8 +115,14 @@ export class ActorInstance implements CommitSource {
 	}
 
 	get calls(): CallLog {
-		this.#calls ??= new CallLog(this.committer);
+		this.#calls ??= this.#addPart(new CallLog(this.committer));
 		return this.#calls;
+	}
+
+	/** When the actor has to be awake. */
+	get alarm(): AlarmKeeper {
+		this.#alarm ??= new AlarmKeeper(this);
+		return this.#alarm;
 	}
 
 	get log(): Logger {
@@ -179,6 +195,11 @@ export class ActorInstance implements CommitSource {
 		return this.#stopIntent!;
 	}
 
+	/** Starts what runs by itself once the instance is ready: alarms that are over fire at once. */
+	startAlarm(): void {
+		if (this.#alarm || this.assignment.alarmTs !== null) this.alarm.start();
+	}
+
 	get isAborted(): boolean {
 		return this.#aborted;
 	}
@@ -210,6 +231,7 @@ export class ActorInstance implements CommitSource {
 		this.enter(phase);
 		this.abort();
 		this.#saveTimer?.cancel();
+		this.#alarm?.stop();
 		this.giveUpCalls();
 		this.committer.end(catalogueError("actor.stopping", { actorId: this.actorId }));
 		if (this.#client) {
@@ -287,13 +309,14 @@ export class ActorInstance implements CommitSource {
 	takeBatch(): StorageBatch | null {
 		this.#saveTimer?.cancel();
 		this.#saveTimer = null;
-		const ops = this.state.takeOps();
-		const replies = this.#calls?.window?.takeOps();
-		if (replies) ops.push(...replies);
-		const record = this.#record;
+		const batch: OpenBatch = { ops: [] };
+		for (const part of this.#parts) part.take(batch);
+		// Last: the others decide when the actor has to be awake.
+		this.#alarm?.take(batch);
+		if (this.#record) batch.record = this.#record;
 		this.#record = null;
-		if (ops.length === 0 && !record) return null;
-		return record ? { ops, record } : { ops };
+		const isEmpty = batch.ops.length === 0 && batch.alarmTs === undefined && !batch.record;
+		return isEmpty ? null : batch;
 	}
 
 	commit(batch: StorageBatch): Promise<void> {
@@ -301,8 +324,8 @@ export class ActorInstance implements CommitSource {
 	}
 
 	committed(): void {
-		this.state.committed();
-		this.#calls?.window?.committed();
+		for (const part of this.#parts) part.committed();
+		this.#alarm?.committed();
 	}
 
 	/** How often writes were lost to a failed commit. */
@@ -326,8 +349,8 @@ export class ActorInstance implements CommitSource {
 		this.rollBackCount++;
 		this.#rollBackError = error;
 		this.log.error({ err: error }, "commit failed; the actor is back at its last committed state");
-		this.state.rollBack();
-		this.#calls?.window?.rollBack();
+		for (const part of this.#parts) part.rollBack();
+		this.#alarm?.rollBack();
 	}
 	/** Tells the host that a newer incarnation exists. */
 	onFenced: (() => void) | null = null;

@@ -1,12 +1,6 @@
-import {
-	catalogueError,
-	decodeCbor,
-	EncodeError,
-	encodeCbor,
-	type StorageOp,
-} from "@rivetkit/protocol";
+import { catalogueError, decodeCbor, EncodeError, encodeCbor } from "@rivetkit/protocol";
 import { STATE_SIZE_WARNING_BYTES } from "../../actor/options.ts";
-import { stateOps } from "../commit/storage-layout.ts";
+import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import {
 	assertStorable,
@@ -16,12 +10,13 @@ import {
 } from "../state/track-state.ts";
 import type { ActorInstance } from "./instance.ts";
 import { type JournalEntry, StateJournal } from "./state-journal.ts";
+import { type StoredState, stateOps } from "./state-layout.ts";
 
 /**
  * An actor's state between memory and disk: a flag while user code runs, one encoding per commit, and
  * the bytes committed last, to skip commits that change nothing and to go back to when one fails.
  */
-export class StateKeeper implements TrackStateOptions {
+export class StateKeeper implements BatchPart, TrackStateOptions {
 	readonly #instance: ActorInstance;
 	#tracked: TrackedState | null = null;
 	#changed = false;
@@ -59,10 +54,10 @@ export class StateKeeper implements TrackStateOptions {
 	}
 
 	/** What a wake found on disk; null when nothing was ever stored. */
-	load(encoded: Uint8Array | null, chunked: boolean): void {
-		this.#committed = encoded;
+	load({ bytes, chunked }: StoredState): void {
+		this.#committed = bytes;
 		this.#committedChunked = chunked;
-		this.#adopt(encoded === null ? undefined : decodeCbor(encoded));
+		this.#adopt(bytes === null ? undefined : decodeCbor(bytes));
 	}
 
 	replace(next: unknown): void {
@@ -77,14 +72,14 @@ export class StateKeeper implements TrackStateOptions {
 		return this.#journal.begin();
 	}
 
-	takeOps(): StorageOp[] {
-		if (!this.#changed) return [];
+	take(batch: OpenBatch): void {
+		if (!this.#changed) return;
 		this.#changed = false;
 		const bytes = this.#encode();
-		if (this.#committed && equalBytes(bytes, this.#committed)) return [];
+		if (this.#committed && equalBytes(bytes, this.#committed)) return;
 		const { ops, chunked } = stateOps(bytes, this.#committedChunked);
 		this.#taken = { bytes, chunked };
-		return ops;
+		batch.ops.push(...ops);
 	}
 
 	committed(): void {

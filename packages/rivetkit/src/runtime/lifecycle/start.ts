@@ -1,7 +1,14 @@
 import { catalogueError, decodeCbor, INTERNAL_ERROR_CODE, toWireError } from "@rivetkit/protocol";
 import { FencedOff } from "../../backends/backend.ts";
-import { RUNTIME_END, readRuntimeData, STATE_KEY } from "../commit/storage-layout.ts";
+import {
+	entriesOf,
+	SUBSPACE_REPLIES,
+	SUBSPACE_STATE,
+	WAKE_END,
+	WAKE_START,
+} from "../commit/storage-layout.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import { readState } from "../instance/state-layout.ts";
 import { hasEnded } from "./lifecycle.ts";
 import { startRun } from "./run.ts";
 import { isPromiseLike, withTimeout } from "./with-timeout.ts";
@@ -47,6 +54,7 @@ export async function startInstance(instance: ActorInstance): Promise<StartFailu
 		return { error: removeActor ? error : internal(error), removeActor };
 	}
 	startRun(instance);
+	instance.startAlarm();
 	return null;
 }
 
@@ -75,14 +83,11 @@ async function create(instance: ActorInstance): Promise<void> {
 }
 
 async function load(instance: ActorInstance): Promise<void> {
-	const stored = readRuntimeData(
-		await instance.services.backend.scan(instance.assignment, {
-			start: STATE_KEY,
-			end: RUNTIME_END,
-		}),
-	);
-	if (instance.config.hasState) instance.state.load(stored.state, stored.stateChunked);
-	if (stored.replies.length > 0) instance.calls.load(stored.replies, instance.now());
+	const range = { start: WAKE_START, end: WAKE_END };
+	const stored = await instance.services.backend.scan(instance.assignment, range);
+	if (instance.config.hasState) instance.state.load(readState(entriesOf(stored, SUBSPACE_STATE)));
+	const replies = entriesOf(stored, SUBSPACE_REPLIES);
+	if (replies.length > 0) instance.calls.load(replies, instance.now());
 }
 
 async function wake(instance: ActorInstance): Promise<void> {

@@ -1,14 +1,14 @@
 import type { StorageOp } from "@rivetkit/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { replyKey, replySequence } from "../../src/runtime/calls/reply-layout.ts";
 import {
-	RUNTIME_END,
-	readRuntimeData,
-	replyKey,
-	replySequence,
-	STATE_CHUNK_BYTES,
-	stateOps,
+	entriesOf,
+	SUBSPACE_REPLIES,
+	SUBSPACE_STATE,
+	WAKE_END,
 } from "../../src/runtime/commit/storage-layout.ts";
+import { readState, STATE_CHUNK_BYTES, stateOps } from "../../src/runtime/instance/state-layout.ts";
 
 /** Applies operations to an ordered map, as a store does. */
 function apply(stored: Map<string, [Uint8Array, Uint8Array]>, ops: readonly StorageOp[]): void {
@@ -46,9 +46,9 @@ describe("storage layout", () => {
 					const written = stateOps(bytes, chunked);
 					apply(stored, written.ops);
 					chunked = written.chunked;
-					const read = readRuntimeData(ordered(stored));
-					expect(read.state).toEqual(bytes);
-					expect(read.stateChunked).toBe(chunked);
+					const read = readState(ordered(stored));
+					expect(read.bytes).toEqual(bytes);
+					expect(read.chunked).toBe(chunked);
 					const chunks = chunked ? Math.ceil(size / STATE_CHUNK_BYTES) : 0;
 					expect(stored.size).toBe(1 + chunks);
 				}
@@ -60,21 +60,32 @@ describe("storage layout", () => {
 	it("refuses a state whose chunks are incomplete", () => {
 		const stored = new Map<string, [Uint8Array, Uint8Array]>();
 		apply(stored, stateOps(new Uint8Array(2 * STATE_CHUNK_BYTES + 5), false).ops);
-		expect(() => readRuntimeData(ordered(stored).slice(0, 2))).toThrow("incomplete");
+		expect(() => readState(ordered(stored).slice(0, 2))).toThrow("incomplete");
 	});
 
-	it("orders reply keys by sequence, below the end of the runtime's subspaces", () => {
+	it("orders reply keys by sequence, below the end of what a wake reads", () => {
 		fc.assert(
 			fc.property(fc.nat(2 ** 30), fc.nat({ max: 2 ** 48 - 1 }), (a, b) => {
 				const [first, second] = [replyKey(Math.min(a, b)), replyKey(Math.max(a, b))];
 				expect(Buffer.compare(first, second)).toBeLessThanOrEqual(0);
-				expect(Buffer.compare(second, RUNTIME_END)).toBeLessThan(0);
+				expect(Buffer.compare(second, WAKE_END)).toBeLessThan(0);
 				expect(replySequence(replyKey(b))).toBe(b);
 			}),
 		);
 	});
 
 	it("finds nothing where nothing was stored", () => {
-		expect(readRuntimeData([])).toEqual({ state: null, stateChunked: false, replies: [] });
+		expect(readState([])).toEqual({ bytes: null, chunked: false });
+	});
+
+	it("finds each subspace's entries in a scan of several", () => {
+		const entries = [
+			[Uint8Array.of(SUBSPACE_STATE), Uint8Array.of(0)],
+			[replyKey(1), Uint8Array.of(1)],
+			[replyKey(2), Uint8Array.of(2)],
+		] as const;
+		expect(entriesOf(entries, SUBSPACE_STATE)).toEqual(entries.slice(0, 1));
+		expect(entriesOf(entries, SUBSPACE_REPLIES)).toEqual(entries.slice(1));
+		expect(entriesOf(entries, 0x03)).toEqual([]);
 	});
 });

@@ -1,0 +1,103 @@
+import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import type { WheelTimer } from "../timers/timer-wheel.ts";
+import type { ActorInstance } from "./instance.ts";
+
+/** A part of the actor that has something to do at a time, whether the actor is awake then or not. */
+export interface AlarmSource {
+	/** The next time (ms since the epoch), what is not committed yet included; null for never. */
+	nextTs(): number | null;
+	/** The time of {@link nextTs} has come. Called only while the instance is ready. */
+	due(nowMs: number): void;
+}
+
+/**
+ * The actor's one alarm: the earliest time of all its sources. It is committed together with whatever
+ * made it change, so it cannot be lost (lifecycle W-SCH-7); while the actor is awake a timer stands in
+ * for it.
+ */
+export class AlarmKeeper implements BatchPart {
+	readonly #instance: ActorInstance;
+	readonly #sources: AlarmSource[] = [];
+	#committedTs: number | null;
+	/** Of the batch being committed; undefined when it leaves the alarm alone. */
+	#takenTs: number | null | undefined;
+	#timer: WheelTimer | null = null;
+	#timerTs = Number.POSITIVE_INFINITY;
+
+	constructor(instance: ActorInstance) {
+		this.#instance = instance;
+		this.#committedTs = instance.assignment.alarmTs;
+	}
+
+	add(source: AlarmSource): void {
+		this.#sources.push(source);
+	}
+
+	/** The earliest time of all sources. */
+	get nextTs(): number | null {
+		let next: number | null = null;
+		for (const source of this.#sources) {
+			const ts = source.nextTs();
+			if (ts !== null && (next === null || ts < next)) next = ts;
+		}
+		return next;
+	}
+
+	/** A source's next time has changed. What made it change is already marked to be committed. */
+	changed(): void {
+		if (!this.#instance.isReady) return;
+		const next = this.nextTs ?? Number.POSITIVE_INFINITY;
+		if (next === this.#timerTs) return;
+		this.#timerTs = next;
+		if (next === Number.POSITIVE_INFINITY) {
+			this.#timer?.cancel();
+			return;
+		}
+		const delayMs = next - this.#instance.now();
+		if (this.#timer) this.#timer.restart(delayMs);
+		else this.#timer = this.#instance.services.timers.schedule(delayMs, this.#ring);
+	}
+
+	/** From now on sources hear of their times; those that are over, at once. */
+	start(): void {
+		if (this.nextTs !== this.#committedTs) {
+			this.#instance.committer.markDirty();
+			this.#instance.saveSoon();
+		}
+		this.changed();
+	}
+
+	stop(): void {
+		this.#timer?.cancel();
+		this.#timerTs = Number.POSITIVE_INFINITY;
+	}
+
+	take(batch: OpenBatch): void {
+		const next = this.nextTs;
+		if (next === this.#committedTs) return;
+		batch.alarmTs = next;
+		this.#takenTs = next;
+	}
+
+	committed(): void {
+		if (this.#takenTs === undefined) return;
+		this.#committedTs = this.#takenTs;
+		this.#takenTs = undefined;
+	}
+
+	rollBack(): void {
+		this.#takenTs = undefined;
+		this.changed();
+	}
+
+	#ring = (): void => {
+		this.#timerTs = Number.POSITIVE_INFINITY;
+		if (!this.#instance.isReady) return;
+		const now = this.#instance.now();
+		for (const source of this.#sources) {
+			const ts = source.nextTs();
+			if (ts !== null && ts <= now) source.due(now);
+		}
+		this.changed();
+	};
+}
