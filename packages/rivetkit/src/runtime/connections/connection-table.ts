@@ -107,6 +107,7 @@ export class ConnectionTable {
 	#accept(connection: Connection): void {
 		this.#instance.assertAcceptsWork();
 		connection.phase = "open";
+		if (holdsAwake(connection)) this.#instance.work.begin("socket");
 		this.#open ??= new Map();
 		this.#open.set(connection.id, connection);
 	}
@@ -138,6 +139,7 @@ export class ConnectionTable {
 	close(connection: Connection): void | Promise<void> {
 		if (connection.phase !== "open") return;
 		connection.phase = "closed";
+		if (holdsAwake(connection)) this.#instance.work.end("socket");
 		this.#open?.delete(connection.id);
 		if (this.#open?.size === 0) this.#open = null;
 		if (connection.hasSubscriptions) {
@@ -204,6 +206,11 @@ export class ConnectionTable {
 		subscribers.delete(connection);
 		if (subscribers.size === 0) this.#subscribers?.delete(event);
 	}
+}
+
+/** Calls count as work of their own; a socket that cannot hibernate would be lost by a sleep. */
+function holdsAwake({ kind, isHibernatable }: Connection): boolean {
+	return (kind === "websocket" || kind === "raw-websocket") && !isHibernatable;
 }
 
 const NONE: ReadonlyMap<string, Connection> = new Map();

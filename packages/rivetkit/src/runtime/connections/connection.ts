@@ -49,6 +49,11 @@ export class Connection {
 		this.channel = channel;
 	}
 
+	/** Whether the connection outlives the instance; must not change while it is open. */
+	get isHibernatable(): boolean {
+		return false;
+	}
+
 	get view(): ConnectionView {
 		this.#view ??= new ConnectionView(this);
 		return this.#view;
@@ -160,7 +165,7 @@ export class ConnectionView {
 	}
 
 	get isHibernatable(): boolean {
-		return false;
+		return this.#connection.isHibernatable;
 	}
 
 	/** A copy: subscribing is the client's business. */

@@ -389,6 +389,15 @@ export class ActorInstance implements CommitSource {
 		return passed;
 	}
 
+	/** A receive begins to wait for a message: meanwhile an active `run` does not keep the actor awake. */
+	beginRunWait(): void {
+		this.work.beginRunWait();
+	}
+
+	endRunWait(): void {
+		this.work.endRunWait();
+	}
+
 	client(): InProcessClient {
 		this.assertWritable();
 		this.#client ??= this.services.createClient(this);

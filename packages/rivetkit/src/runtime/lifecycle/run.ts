@@ -17,7 +17,8 @@ export function startRun(instance: ActorInstance): void {
 function attempt(instance: ActorInstance, failures: number): void {
 	if (!instance.isReady) return;
 	const startedMs = instance.now();
-	const run = invoke(instance);
+	instance.work.begin("run");
+	const run = invoke(instance).finally(() => instance.work.end("run"));
 	instance.running = run.then(
 		() => {
 			instance.running = null;

@@ -21,7 +21,7 @@ export async function stopInstance(instance: ActorInstance, wish: StopIntent): P
 
 	await Promise.all([
 		budget.spend("calls in progress", "sleepGracePeriod", options.sleepGracePeriod, () =>
-			instance.work.idle(),
+			instance.work.done(),
 		),
 		budget.spend("run", "runStopTimeout", options.runStopTimeout, () => instance.running),
 	]);
@@ -135,7 +135,7 @@ class StopBudget {
 			await withTimeout(instance, what, allowedMs, work(), name);
 		} catch (error) {
 			instance.log.error(
-				{ err: error, step: what, inProgress: instance.work.summary() },
+				{ err: error, step: what, inProgress: instance.work.unfinished() },
 				"stopping goes on without it",
 			);
 		}
