@@ -30,13 +30,16 @@ export {
 } from "./client/http.ts";
 export {
 	type ActorSpecifier,
+	ANY_CLIENT,
 	CLIENT_PROTOCOL_VERSION,
+	type ClientAbilities,
 	type EmittedVersion,
 	type HttpActionRequest,
 	type HttpActionResponse,
 	type HttpQueueSendRequest,
 	type HttpQueueSendResponse,
 	type HttpResponseError,
+	IDENTIFYING_CLIENT,
 	type MessageId,
 	type ToClient,
 	type ToServer,

@@ -28,12 +28,39 @@ describe("every row of the table in 1.8, both directions", () => {
 		expectSame(decodeJson(text), value);
 	});
 
-	it.each(['["$foo",1]', '["$bigint","5"]', '["$Undefined",0]', '["$",null]', '["$Set",[]]'])(
+	it.each(['["$foo",1]', '["$bigint","5"]', '["$",null]', '["$undefined",0]', '["$Map",[]]'])(
 		"%s is malformed",
 		(text) => {
 			isMalformed(() => decodeJson(text));
 			isMalformed(() => decodeJson(`{"deep":[${text}]}`));
 			isMalformed(() => decodeJson(text.replace("$", "\\u0024")));
+		},
+	);
+});
+
+describe("the tags of later releases (8.2)", () => {
+	it.each<[string, unknown]>([
+		['["$Undefined",0]', undefined],
+		['["$Set",[]]', new Set()],
+		['["$Set",[1,["$BigInt","5"],["$Undefined",0]]]', new Set([1, 5n, undefined])],
+	])("%s is decoded", (text, value) => {
+		expectSame(decodeJson(text), value);
+		expectSame(decodeJson(`{"deep":[${text},null,1]}`), { deep: [value, null, 1] });
+	});
+
+	it("values of their look are escaped", () => {
+		for (const value of [
+			["$Undefined", 0],
+			["$Set", [1]],
+		]) {
+			expectSame(decodeJson(encodeJson(value)), value);
+		}
+	});
+
+	it.each(['["$Undefined",1]', '["$Undefined",null]', '["$Set",0]', '["$Set",{}]'])(
+		"%s is malformed",
+		(text) => {
+			isMalformed(() => decodeJson(text));
 		},
 	);
 });

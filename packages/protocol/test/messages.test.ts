@@ -5,7 +5,9 @@ import * as v1 from "../src/generated/client-protocol-v1.ts";
 import * as v2 from "../src/generated/client-protocol-v2.ts";
 import * as v4 from "../src/generated/client-protocol-v4.ts";
 import {
+	type ClientAbilities,
 	decodeHttpActionRequest,
+	decodeHttpActionResponse,
 	decodeHttpQueueSendRequest,
 	decodeHttpQueueSendResponse,
 	decodeHttpResponseError,
@@ -23,6 +25,7 @@ import {
 	encodeToClient,
 	encodeToServer,
 	type HttpResponseError,
+	IDENTIFYING_CLIENT,
 	peekActionId,
 	type ToClient,
 	type ToServer,
@@ -242,7 +245,7 @@ describe("BARE versions (1.2, 1.5, 8.1)", () => {
 		(encoding) => {
 			fc.assert(
 				fc.property(toClient(anyValue(encoding), 4), (message) => {
-					const bytes = encodeToClient(encoding, message, 4);
+					const bytes = encodeToClient(encoding, message, { version: 4 });
 					if (encoding === "bare")
 						expect([...(bytes as Uint8Array).subarray(0, 2)]).toEqual([4, 0]);
 					const decoded = decodeToClient(encoding, bytes);
@@ -252,7 +255,10 @@ describe("BARE versions (1.2, 1.5, 8.1)", () => {
 					const { tag: _tag, actionId: _id, ...error } = message;
 					const http: HttpResponseError = { ...error, actor };
 					expectSame(
-						decodeHttpResponseError(encoding, encodeHttpResponseError(encoding, http, 4)),
+						decodeHttpResponseError(
+							encoding,
+							encodeHttpResponseError(encoding, http, { version: 4 }),
+						),
 						{
 							...http,
 							actor: plain(actor),
@@ -262,6 +268,26 @@ describe("BARE versions (1.2, 1.5, 8.1)", () => {
 			);
 		},
 	);
+
+	it("an undefined output is null in JSON, but for clients that identify their calls (1.6, 8.2)", () => {
+		const frame: ToClient = { tag: "ActionResponse", id: 1, output: undefined };
+		const ofFrame = (client?: ClientAbilities) =>
+			decodeToClient("json", encodeToClient("json", frame, client)) as typeof frame;
+		expect(encodeHttpActionResponse("json", { output: undefined })).toBe('{"output":null}');
+		expect(ofFrame().output).toBeNull();
+		const tagged = encodeHttpActionResponse("json", { output: undefined }, IDENTIFYING_CLIENT);
+		expect(tagged).toBe('{"output":["$Undefined",0]}');
+		expectSame(decodeHttpActionResponse("json", tagged), { output: undefined });
+		expectSame(ofFrame(IDENTIFYING_CLIENT), frame);
+		for (const output of [null, 0, ["$Undefined", 0], { a: undefined }]) {
+			const same = encodeHttpActionResponse("json", { output }, IDENTIFYING_CLIENT);
+			expect(same).toBe(encodeHttpActionResponse("json", { output }));
+		}
+		for (const encoding of ["bare", "cbor"] as const) {
+			const bytes = encodeHttpActionResponse(encoding, { output: undefined }, IDENTIFYING_CLIENT);
+			expectSame(bytes, encodeHttpActionResponse(encoding, { output: undefined }));
+		}
+	});
 
 	it("version 3 leaves the actor out", () => {
 		const actor = { actorId: "a", generation: 1 };

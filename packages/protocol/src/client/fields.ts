@@ -4,7 +4,7 @@ import { encodeCborTransient } from "../cbor/encode.ts";
 import { EncodeError } from "../encode-error.ts";
 import { malformed } from "../errors/common.ts";
 import { decodeJson } from "../json/decode.ts";
-import { encodeJson } from "../json/encode.ts";
+import { encodeJson, TAGGED_UNDEFINED } from "../json/encode.ts";
 import { copyToSend } from "../slab.ts";
 import type { ActorSpecifier, MessageId } from "./messages.ts";
 
@@ -112,9 +112,13 @@ export function fromBareActor(actor: BareActor | undefined): ActorSpecifier | un
 	return key === undefined ? { actorId, generation } : { actorId, generation, key };
 }
 
-/** JSON leaves a key out when its value is undefined; peers need it, so it becomes null there. */
-export function present(encoding: ObjectEncoding, value: unknown): unknown {
-	return encoding === "json" && value === undefined ? null : value;
+/**
+ * JSON leaves a key out when its value is undefined; peers need it, so it becomes null there, or the tag
+ * that only some of them know.
+ */
+export function present(encoding: ObjectEncoding, value: unknown, tagUndefined = false): unknown {
+	if (encoding !== "json" || value !== undefined) return value;
+	return tagUndefined ? TAGGED_UNDEFINED : null;
 }
 
 /** The fields of an error that are there only when they are set. */

@@ -27,8 +27,9 @@ import {
 	wrong,
 } from "./fields.ts";
 import {
+	ANY_CLIENT,
 	CLIENT_PROTOCOL_VERSION,
-	type EmittedVersion,
+	type ClientAbilities,
 	type HttpActionRequest,
 	type HttpActionResponse,
 	type HttpQueueSendRequest,
@@ -68,8 +69,14 @@ const ACTION_RESPONSE: Readers<v3.HttpActionResponse> = {
 	4: v3.readHttpActionResponse,
 };
 
-export function encodeHttpActionResponse(encoding: Encoding, { output }: HttpActionResponse): Body {
-	if (encoding !== "bare") return encodeObject(encoding, { output: present(encoding, output) });
+export function encodeHttpActionResponse(
+	encoding: Encoding,
+	{ output }: HttpActionResponse,
+	{ tagsUndefined }: ClientAbilities = ANY_CLIENT,
+): Body {
+	if (encoding !== "bare") {
+		return encodeObject(encoding, { output: present(encoding, output, tagsUndefined) });
+	}
 	const response = { output: encodeCborTransient(output) };
 	return encodeEnvelope(CLIENT_PROTOCOL_VERSION, v3.writeHttpActionResponse, response);
 }
@@ -170,7 +177,7 @@ const RESPONSE_ERROR: Readers<v3.HttpResponseError | v4.HttpResponseError> = {
 export function encodeHttpResponseError(
 	encoding: Encoding,
 	error: HttpResponseError,
-	version: EmittedVersion = CLIENT_PROTOCOL_VERSION,
+	{ version = CLIENT_PROTOCOL_VERSION }: ClientAbilities = ANY_CLIENT,
 ): Body {
 	const { group, code, message, metadata } = error;
 	const actor = version === 4 ? error.actor : undefined;

@@ -74,3 +74,19 @@ export interface HttpResponseError {
 export const CLIENT_PROTOCOL_VERSION = 3;
 /** Versions that can be emitted. */
 export type EmittedVersion = 3 | 4;
+
+/** What is known of the client a message goes to. Absent: what every client since 2.1.3 understands. */
+export interface ClientAbilities {
+	/** Default {@link CLIENT_PROTOCOL_VERSION}. */
+	readonly version?: EmittedVersion;
+	/**
+	 * Decodes `["$Undefined",0]` (8.2), which then stands for an `undefined` output in JSON. Default false:
+	 * `null` stands for it (1.6).
+	 */
+	readonly tagsUndefined?: boolean;
+}
+
+export const ANY_CLIENT: ClientAbilities = {};
+
+/** A client that sends call ids, or a session: only ours do (decision record 0006). */
+export const IDENTIFYING_CLIENT: ClientAbilities = { tagsUndefined: true };

@@ -26,7 +26,12 @@ import {
 	text,
 	wideId,
 } from "./fields.ts";
-import { CLIENT_PROTOCOL_VERSION, type EmittedVersion, type ToClient } from "./messages.ts";
+import {
+	ANY_CLIENT,
+	CLIENT_PROTOCOL_VERSION,
+	type ClientAbilities,
+	type ToClient,
+} from "./messages.ts";
 
 /**
  * One frame. Version 4 is for BARE peers known to speak it; the `actor` of an error needs it, and is
@@ -36,10 +41,11 @@ import { CLIENT_PROTOCOL_VERSION, type EmittedVersion, type ToClient } from "./m
 export function encodeToClient(
 	encoding: Encoding,
 	message: ToClient,
-	version: EmittedVersion = CLIENT_PROTOCOL_VERSION,
+	client: ClientAbilities = ANY_CLIENT,
 ): string | Uint8Array {
+	const { version = CLIENT_PROTOCOL_VERSION } = client;
 	if (encoding !== "bare") {
-		return encodeObject(encoding, { body: toObject(encoding, message, version) });
+		return encodeObject(encoding, { body: toObject(encoding, message, client) });
 	}
 	return version === 4
 		? encodeEnvelope(version, v4.writeToClient, { body: toBare(message) })
@@ -75,7 +81,11 @@ function toBare(message: ToClient): v4.ToClientBody {
 	}
 }
 
-function toObject(encoding: ObjectEncoding, message: ToClient, version: EmittedVersion): Fields {
+function toObject(
+	encoding: ObjectEncoding,
+	message: ToClient,
+	{ version, tagsUndefined }: ClientAbilities,
+): Fields {
 	switch (message.tag) {
 		case "Init": {
 			const { tag, actorId, connectionId } = message;
@@ -84,7 +94,7 @@ function toObject(encoding: ObjectEncoding, message: ToClient, version: EmittedV
 		case "ActionResponse":
 			return {
 				tag: message.tag,
-				val: { id: wideId(message.id), output: present(encoding, message.output) },
+				val: { id: wideId(message.id), output: present(encoding, message.output, tagsUndefined) },
 			};
 		case "Event":
 			return { tag: message.tag, val: { name: message.name, args: message.args } };

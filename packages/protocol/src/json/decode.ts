@@ -47,6 +47,13 @@ function reviveTag(pair: unknown[]): unknown {
 			return readBytes(tag, content);
 		case "$ArrayBuffer":
 			return readBytes(tag, content).buffer;
+		// The next two come from later releases, and from us to peers that announce themselves (8.2).
+		case "$Undefined":
+			if (content === 0) return undefined;
+			throw malformed("$Undefined without 0");
+		case "$Set":
+			if (Array.isArray(content)) return new Set(content);
+			throw malformed("$Set without a list");
 		default:
 			throw malformed(`unknown tag ${tag}`);
 	}

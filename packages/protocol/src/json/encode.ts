@@ -7,6 +7,12 @@ import { locateUnencodable, MAX_DEPTH } from "../unencodable.ts";
 
 const UNENCODABLE = /* @__PURE__ */ Symbol("unencodable");
 
+/** Put in place of a value: an `undefined` for peers that tell it from `null` (contract 8.2). */
+export const TAGGED_UNDEFINED: readonly unknown[] = /* @__PURE__ */ Object.freeze([
+	"$Undefined",
+	0,
+]);
+
 /**
  * JSON text of a value; `undefined` becomes `null`. Functions, symbols, cycles and nesting over 1024
  * levels throw `EncodeError` with the path of the first one. An exception of a getter or of
@@ -39,6 +45,7 @@ function toPlain(value: unknown, key: string, depth: number): unknown {
 }
 
 function objectToPlain(value: object, key: string, depth: number): unknown {
+	if (value === TAGGED_UNDEFINED) return value;
 	if (depth >= MAX_DEPTH) throw UNENCODABLE;
 	const prototype = Object.getPrototypeOf(value);
 	const isData = prototype === Object.prototype || prototype === Array.prototype;

@@ -94,17 +94,43 @@ it("a class instance arrives as a plain object", async () => {
 	expect(Object.getPrototypeOf(output)).toBe(Object.prototype);
 });
 
-describe("P10 an action that returns nothing", () => {
-	it.each([
-		["bare", undefined],
-		["cbor", undefined],
-		["json", null],
-	] as const)("resolves clients that speak %s with %s", async (encoding, nothing) => {
+describe("A14, P10 an action that returns nothing", () => {
+	it.each(["bare", "cbor", "json"] as const)(
+		"resolves our client with undefined in %s, over HTTP and WebSocket",
+		async (encoding) => {
+			await using runtime = await TestRuntime.start({ echo });
+			await using client = runtime.client(encoding);
+			const handle = client.echo!.getOrCreate(["a"]);
+			expect(await handle.give("undefined")).toBeUndefined();
+			expect(await handle.give("null")).toBeNull();
+			await using connection = handle.connect();
+			expect(await connection.give("undefined")).toBeUndefined();
+			expect(await connection.give("null")).toBeNull();
+		},
+	);
+
+	it("is null on the wire for every other JSON client", async () => {
 		await using runtime = await TestRuntime.start({ echo });
-		await using client = runtime.client(encoding);
-		const handle = client.echo!.getOrCreate(["a"]);
-		expect(await handle.tell("undefined")).toBe(nothing);
-		const connection = handle.connect();
-		expect(await connection.tell("undefined")).toBe(nothing);
+		const id = await runtime.actorId("echo");
+		const body = JSON.stringify({ args: ["undefined"] });
+		const answerTo = async (headers: Record<string, string>) => {
+			const url = `${runtime.url}/gateway/${id}/action/give`;
+			return await (await fetch(url, { method: "POST", body, headers })).text();
+		};
+		expect(await answerTo({})).toBe('{"output":null}');
+		expect(await answerTo({ "x-rivet-call-id": "one" })).toBe('{"output":["$Undefined",0]}');
+		// A remembered answer is told to each caller in the form that caller knows.
+		expect(await answerTo({ "x-rivet-call-id": "one" })).toBe('{"output":["$Undefined",0]}');
+
+		const outputOf = async (options: { session?: string }) => {
+			await using socket = await WireSocket.connect(
+				`${runtime.url}/gateway/${id}/connect`,
+				options,
+			);
+			socket.act(1, "give", "undefined");
+			return JSON.parse((await socket.raw()) as string).body.val.output;
+		};
+		expect(await outputOf({})).toBeNull();
+		expect(await outputOf({ session: "s" })).toEqual(["$Undefined", 0]);
 	});
 });

@@ -1,10 +1,12 @@
 import {
 	type ActorSocket,
 	type ActorSocketHandler,
+	ANY_CLIENT,
 	catalogueError,
 	decodeToServer,
 	type Encoding,
 	encodeToClient,
+	IDENTIFYING_CLIENT,
 	peekActionId,
 	RivetError,
 	type ToServer,
@@ -184,11 +186,11 @@ export class EventConnection implements ActorSocketHandler {
 		let frame: string | Uint8Array;
 		if (outcome.ok) {
 			try {
-				frame = encodeToClient(this.#encoding, {
-					tag: "ActionResponse",
-					id,
-					output: outcome.output,
-				});
+				frame = encodeToClient(
+					this.#encoding,
+					{ tag: "ActionResponse", id, output: outcome.output },
+					this.#session === null ? ANY_CLIENT : IDENTIFYING_CLIENT,
+				);
 				const limit = instance.services.limits.maxOutgoingMessageSize;
 				const size = typeof frame === "string" ? utf8Length(frame) : frame.byteLength;
 				if (size > limit) throw catalogueError("message.outgoing_too_long", { size, limit });

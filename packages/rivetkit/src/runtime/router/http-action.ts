@@ -1,12 +1,15 @@
 import {
 	type ActorRequest,
 	type ActorResponse,
+	ANY_CLIENT,
+	type ClientAbilities,
 	catalogueError,
 	contentType,
 	decodeHttpActionRequest,
 	type Encoding,
 	encodeHttpActionResponse,
 	HEADER_CALL_ID,
+	IDENTIFYING_CLIENT,
 	utf8Length,
 } from "@rivetkit/protocol";
 import { ActionCall } from "../actions/action-call.ts";
@@ -32,12 +35,14 @@ export async function handleAction(
 	const body = await request.body.bytes(limits.maxIncomingMessageSize);
 	const { args } = decodeHttpActionRequest(encoding, body);
 	instance.assertAcceptsWork();
+	const callId = request.headers.get(HEADER_CALL_ID);
+	const client = callId === null ? ANY_CLIENT : IDENTIFYING_CLIENT;
 	return new Promise((resolve) => {
 		const run: Run = (settle, refuse) => {
 			runOnConnection(instance, name, args, request, params, settle, refuse);
 		};
 		const answer = (outcome: Outcome) => {
-			const response = actionResponse(instance, name, encoding, outcome);
+			const response = actionResponse(instance, name, encoding, outcome, client);
 			instance.afterDurable((error) => {
 				resolve(
 					error === undefined
@@ -46,7 +51,6 @@ export async function handleAction(
 				);
 			});
 		};
-		const callId = request.headers.get(HEADER_CALL_ID);
 		if (callId === null) run(answer, answer);
 		else instance.calls.once(callId, instance.services.clock, run, answer);
 	});
@@ -103,10 +107,11 @@ function actionResponse(
 	name: string,
 	encoding: Encoding,
 	outcome: Outcome,
+	client: ClientAbilities,
 ): ActorResponse {
 	if (!outcome.ok) return errorResponse(encoding, outcome.error);
 	try {
-		const body = encodeHttpActionResponse(encoding, { output: outcome.output });
+		const body = encodeHttpActionResponse(encoding, { output: outcome.output }, client);
 		const size = typeof body === "string" ? utf8Length(body) : body.byteLength;
 		const limit = instance.services.limits.maxOutgoingMessageSize;
 		if (size > limit) throw catalogueError("message.outgoing_too_long", { size, limit });
