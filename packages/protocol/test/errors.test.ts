@@ -191,6 +191,8 @@ describe("the catalogue (6.2, api 13.2)", () => {
 		handler.invalid_can_subscribe_response no 500
 		handler.invalid_can_publish_response no 500
 		event.invalid_payload yes 400
+		event.name_too_long yes 400
+		event.too_many_subscriptions yes 400
 		queue.full yes 400
 		queue.message_too_large yes 400
 		queue.message_invalid yes 400

@@ -198,6 +198,16 @@ export const CATALOGUE = {
 		metadata: nameAndIssues,
 	}),
 
+	"event.name_too_long": open(
+		(d: Size) => `Event name too long (${d.size} bytes). Limit is ${d.limit} bytes.`,
+		{ metadata: sizeAndLimit },
+	),
+	"event.too_many_subscriptions": open(
+		(d: { name: string; limit: number }) =>
+			`Not subscribed to '${d.name}': the connection has ${d.limit} subscriptions, which is the limit. It can be raised with: \`actor({ options: { maxConnectionSubscriptions: ... } })\``,
+		{ metadata: all },
+	),
+
 	"queue.full": open((d: { limit: number }) => `Queue is full. Limit is ${d.limit} messages.`, {
 		metadata: all,
 	}),

@@ -55,6 +55,8 @@ export interface ActorOptionsInput {
 	connectionLivenessTimeout?: number | undefined;
 	/** Bytes that may wait for one slow client before its connection is closed. Default 16 MiB. */
 	maxConnectionBufferSize?: number | undefined;
+	/** Events that one connection may subscribe to; the next is refused, and told to `onError`. Default 1,000. */
+	maxConnectionSubscriptions?: number | undefined;
 	/** Whether raw WebSockets outlive the instance; a function decides per upgrade. Default false. */
 	canHibernateWebSocket?: boolean | ((request: Request) => boolean) | undefined;
 	/** Messages in all queues of the actor together. Default 1,000. */
@@ -91,6 +93,7 @@ export interface ActorOptions {
 	readonly connectionLivenessInterval: number;
 	readonly connectionLivenessTimeout: number;
 	readonly maxConnectionBufferSize: number;
+	readonly maxConnectionSubscriptions: number;
 	readonly canHibernateWebSocket: boolean | ((request: Request) => boolean);
 	readonly maxQueueSize: number;
 	readonly maxQueueMessageSize: number;
@@ -134,6 +137,7 @@ export const OPTION_TABLE: {
 	connectionLivenessInterval: { kind: "duration", fallback: 5_000 },
 	connectionLivenessTimeout: { kind: "duration", fallback: 2_500 },
 	maxConnectionBufferSize: { kind: "bytes", fallback: 16 * 1024 * 1024 },
+	maxConnectionSubscriptions: { kind: "count", fallback: 1_000 },
 	canHibernateWebSocket: { kind: "flag or function", fallback: false },
 	maxQueueSize: { kind: "count", fallback: 1_000 },
 	maxQueueMessageSize: { kind: "bytes", fallback: 65_536 },

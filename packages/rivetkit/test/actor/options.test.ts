@@ -32,6 +32,7 @@ describe("options (A4)", () => {
 			connectionConcurrency: 1,
 			maxStateSize: 16 * 1024 * 1024,
 			maxConnectionBufferSize: 16 * 1024 * 1024,
+			maxConnectionSubscriptions: 1_000,
 			startTimeout: 30_000,
 		});
 	});

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { actor } from "../../src/actor/definition.ts";
 import { event } from "../../src/actor/tokens.ts";
+import type { ActorError } from "../../src/client/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate, soon } from "../support/gate.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
@@ -249,6 +250,75 @@ describe("A15 event schemas", () => {
 			expect(await soon(socket.next())).toMatchObject({ name: "free", args: [call] });
 		}
 		expect(runtime.log.filter(({ fields }) => fields.event === "free")).toHaveLength(1);
+	});
+});
+
+describe("the subscriptions of one connection", () => {
+	let asked = 0;
+	const subject = actor({
+		options: { maxConnectionSubscriptions: 3 },
+		events: {
+			guarded: event<number>({
+				canSubscribe: () => {
+					asked++;
+					return true;
+				},
+			}),
+		},
+		actions: {
+			say: (c, name: string) => c.broadcast(name as never, 1 as never),
+			mine: (c) => [...c.conn.subscriptions],
+		},
+	});
+
+	it("are limited: one more is refused to onError, calls in flight and the connection go on", async () => {
+		asked = 0;
+		await using runtime = await TestRuntime.start({ subject });
+		await using client = runtime.client();
+		const connection = client.subject!.getOrCreate(["limited"]).connect();
+		const errors: ActorError[] = [];
+		connection.onError((error: ActorError) => errors.push(error));
+		const heard: string[] = [];
+		for (const name of ["a", "b", "c", "guarded"]) connection.on(name, () => heard.push(name));
+		expect(await connection.mine()).toEqual(["a", "b", "c"]);
+		expect(errors).toMatchObject([
+			{
+				group: "event",
+				code: "too_many_subscriptions",
+				message: expect.stringContaining("options: { maxConnectionSubscriptions"),
+				metadata: { name: "guarded", limit: 3 },
+			},
+		]);
+		expect(asked).toBe(0);
+		for (const name of ["guarded", "c"]) await connection.say(name);
+		expect(heard).toEqual(["c"]);
+		expect(connection.connStatus).toBe("connected");
+	});
+
+	it("make room when one is taken back; a name that is there already needs none", async () => {
+		await using runtime = await TestRuntime.start({ subject });
+		const path = url(runtime, await runtime.actorId("subject"));
+		await using socket = await WireSocket.connect(path);
+		for (const name of ["a", "b", "c", "a"]) socket.subscribe(name);
+		socket.subscribe("b", false);
+		socket.subscribe("d");
+		expect(await soon(socket.call(0, "mine"))).toMatchObject({ output: ["a", "c", "d"] });
+	});
+
+	it("have names of a bounded length", async () => {
+		await using runtime = await TestRuntime.start({ subject });
+		const path = url(runtime, await runtime.actorId("subject"));
+		await using socket = await WireSocket.connect(path);
+		const longest = "é".repeat(512);
+		socket.subscribe(longest);
+		socket.subscribe(`${longest}x`);
+		expect(await soon(socket.next())).toMatchObject({
+			tag: "Error",
+			code: "name_too_long",
+			metadata: { size: 1_025, limit: 1_024 },
+			actionId: null,
+		});
+		expect(await soon(socket.call(0, "mine"))).toMatchObject({ output: [longest] });
 	});
 });
 

@@ -20,6 +20,7 @@ import { isPromiseLike, withTimeout } from "../lifecycle/with-timeout.ts";
 import { CLOSE_NORMAL, CLOSE_REFUSED, truncateCloseReason } from "./close-codes.ts";
 import { Connection } from "./connection.ts";
 import { Liveness } from "./liveness.ts";
+import { subscriptionRefusal } from "./subscription-limits.ts";
 
 /** Bytes a client may send ahead of what the actor has worked off, per connection. */
 export const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
@@ -216,6 +217,11 @@ export class EventConnection implements ActorSocketHandler {
 
 	#subscribe(event: string): void {
 		const instance = this.#instance;
+		const refusal = subscriptionRefusal(this.#connection, event);
+		if (refusal) {
+			this.#denySubscription(refusal);
+			return;
+		}
 		const canSubscribe = eventDeclaration(instance.config, event)?.canSubscribe;
 		if (!canSubscribe) {
 			instance.connections.subscribe(this.#connection, event);
