@@ -17,8 +17,11 @@ export interface Incarnation {
  * - B2. Commits of one incarnation apply in the order of the calls.
  */
 export interface ActorBackend {
-	/** Whether `initialised` was ever committed for this actor. */
-	isInitialised(actor: Incarnation): Promise<boolean>;
+	/** What a wake reads: the entries in `range`; null for an actor that was never initialised. */
+	load(
+		actor: Incarnation,
+		range: StorageRange,
+	): Promise<[key: Uint8Array, value: Uint8Array][] | null>;
 	get(actor: Incarnation, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
 	scan(actor: Incarnation, range: StorageRange): Promise<[key: Uint8Array, value: Uint8Array][]>;
 	commit(actor: Incarnation, batch: StorageBatch): Promise<void>;

@@ -116,8 +116,7 @@ async function verdictOf(c: AnyContext, operation: string, place: Place): Promis
 		if (code === "feature.not_implemented") return "later";
 		if (code === "actor.stopping") return "stopping";
 		if (code !== "actor.internal_error") return `${code}: ${message}`;
-		const phase = { action: "ready", onSleep: "stopHook", onDestroy: "stopHook" } as const;
-		const expected = phase[place as keyof typeof phase] ?? place;
+		const expected = place === "action" ? "ready" : place;
 		return message.includes(`does not work in ${expected}; it works in `) ? "refused" : message;
 	}
 }

@@ -55,6 +55,7 @@ describe("L51 run", () => {
 		let runs = 0;
 		const subject = actor({
 			state: { n: 0 },
+			options: { noSleep: true },
 			run: (c) => {
 				runs++;
 				c.state.n++;

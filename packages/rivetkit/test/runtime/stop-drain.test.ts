@@ -80,6 +80,11 @@ describe("L11 calls in flight", () => {
 		expect(codeOf(await soon(overHttp))).toBe("actor.stopping");
 		expect(await (await soon(raw)).json()).toMatchObject({ group: "actor", code: "stopping" });
 		await soon(socket.closed);
+		const [line] = runtime.log.filter(({ fields }) => fields.step === "calls in progress");
+		expect(String(line?.fields.err)).toContain(
+			"calls in progress did not finish within 1000 ms (options.sleepGracePeriod); still waiting for " +
+				"2 actions in progress: hang, 2 requests in progress: GET /x",
+		);
 		late.open();
 		expect(codeOf(await refused.passed)).toBe("actor.stopping");
 		expect((await wireAction(runtime, id, "state")).output).toEqual({ before: 2, after: 0 });

@@ -184,6 +184,13 @@ describe("L9 stop sequence", () => {
 	});
 });
 
+const WAITED_FOR = {
+	run: "still waiting for a run handler that ignores c.abortSignal",
+	onSleep: "onSleep did not finish",
+	onDisconnect: "still waiting for 1 onDisconnect hook",
+	waitUntil: "still waiting for 1 promise given to waitUntil",
+} as const;
+
 describe("L10 stop timeouts", () => {
 	it.each([
 		["run", "runStopTimeout", 300],
@@ -228,6 +235,7 @@ describe("L10 stop timeouts", () => {
 			const [line] = logged(runtime, "stopping goes on without it");
 			expect(line?.fields.step).toBe(what);
 			expect(String(line?.fields.err)).toContain(`options.${option}`);
+			expect(String(line?.fields.err)).toContain(WAITED_FOR[what]);
 			expect((await wireAction(runtime, id, "n")).output).toBe(1);
 		},
 	);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { WorkLedger } from "../../src/runtime/instance/work-ledger.ts";
 
+const NOBODY = { fellIdle: () => {} };
+
 const KINDS = [
 	"action",
 	"scheduled",
@@ -11,11 +13,12 @@ const KINDS = [
 	"keepAwake",
 	"socket",
 	"run",
+	"runRestart",
 ] as const;
 
 describe("work ledger", () => {
 	it.each(KINDS)("%s keeps awake for as long as it lasts, and says so", (kind) => {
-		const ledger = new WorkLedger();
+		const ledger = new WorkLedger(NOBODY);
 		expect([ledger.isIdle, ledger.awakeBecause()]).toEqual([true, []]);
 		ledger.begin(kind);
 		expect(ledger.isIdle).toBe(false);
@@ -25,7 +28,7 @@ describe("work ledger", () => {
 	});
 
 	it("says how many there are of each kind, in words", () => {
-		const ledger = new WorkLedger();
+		const ledger = new WorkLedger(NOBODY);
 		ledger.begin("action");
 		ledger.begin("action");
 		ledger.begin("socket");
@@ -39,7 +42,7 @@ describe("work ledger", () => {
 	});
 
 	it("run does not count while at least one receive waits", () => {
-		const ledger = new WorkLedger();
+		const ledger = new WorkLedger(NOBODY);
 		ledger.begin("run");
 		ledger.beginRunWait();
 		expect([ledger.isIdle, ledger.awakeBecause()]).toEqual([true, []]);
@@ -53,7 +56,7 @@ describe("work ledger", () => {
 	});
 
 	it("run may begin and end while an action's receive waits", () => {
-		const ledger = new WorkLedger();
+		const ledger = new WorkLedger(NOBODY);
 		ledger.begin("action");
 		ledger.beginRunWait();
 		ledger.begin("run");
@@ -67,8 +70,40 @@ describe("work ledger", () => {
 		expect(ledger.isIdle).toBe(true);
 	});
 
+	it("tells each time that the last thing ended, and only then", () => {
+		let idle = 0;
+		const ledger = new WorkLedger({ fellIdle: () => void idle++ });
+		ledger.begin("action");
+		ledger.begin("socket");
+		ledger.end("action");
+		expect(idle).toBe(0);
+		ledger.end("socket");
+		expect(idle).toBe(1);
+		ledger.begin("run");
+		ledger.beginRunWait();
+		expect(idle).toBe(2);
+		ledger.end("run");
+		ledger.endRunWait();
+		expect(idle).toBe(2);
+	});
+
+	it("lists names behind the kind they belong to, each once, ten at most", () => {
+		const ledger = new WorkLedger(NOBODY);
+		for (let i = 0; i < 12; i++) ledger.begin("action");
+		ledger.begin("request");
+		const named = (names: string[]) => names.map((name) => ({ kind: "action" as const, name }));
+		expect(ledger.unfinished(named(["add", "sum", "add"]))).toEqual([
+			"12 actions in progress: add, sum",
+			"1 request in progress",
+		]);
+		const letters = [..."abcdefghijkl"];
+		expect(ledger.awakeBecause(named(letters))[0]).toBe(
+			"12 actions in progress: a, b, c, d, e, f, g, h, i, j",
+		);
+	});
+
 	it("names work that waits, as long as it does", () => {
-		const ledger = new WorkLedger();
+		const ledger = new WorkLedger(NOBODY);
 		let messages = 0;
 		ledger.addWaitingWork({ waitingWork: () => (messages > 0 ? `${messages} messages` : null) });
 		expect([ledger.waiting(), ledger.awakeBecause()]).toEqual([[], []]);
@@ -78,7 +113,7 @@ describe("work ledger", () => {
 	});
 
 	it("is done when all work ended that a stop waits for, open sockets and run left aside", async () => {
-		const ledger = new WorkLedger();
+		const ledger = new WorkLedger(NOBODY);
 		await ledger.done();
 		ledger.begin("socket");
 		ledger.begin("run");

@@ -1,4 +1,4 @@
-import { type ActorRecord, StaleGenerationError, type Store } from "@rivetkit/engine";
+import { StaleGenerationError, type Store } from "@rivetkit/engine";
 import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
 import { type ActorBackend, FencedOff, type Incarnation } from "../backend.ts";
 
@@ -13,9 +13,12 @@ export class EmbeddedBackend implements ActorBackend {
 		this.#alarmCommitted = alarmCommitted;
 	}
 
-	async isInitialised({ actorId }: Incarnation): Promise<boolean> {
-		const record: ActorRecord | undefined = await this.#store.actorById(actorId);
-		return record?.initialised ?? false;
+	async load(
+		{ actorId }: Incarnation,
+		range: StorageRange,
+	): Promise<[Uint8Array, Uint8Array][] | null> {
+		const record = await this.#store.actorById(actorId);
+		return record?.initialised ? this.#store.scan(actorId, range) : null;
 	}
 
 	get({ actorId }: Incarnation, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {

@@ -39,6 +39,8 @@ export interface EmbeddedOptions {
 export interface Embedded {
 	readonly engine: Engine;
 	readonly host: RuntimeHost;
+	/** The deadlines of all actors. */
+	readonly timers: TimerWheel;
 	/** Stops all actors, then closes the store. Idempotent. */
 	close(): Promise<void>;
 }
@@ -78,6 +80,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 	return {
 		engine,
 		host,
+		timers: services.timers,
 		close() {
 			closing ??= engine.close().finally(() => store.close());
 			return closing;

@@ -3,7 +3,7 @@ import { type ErasedAction, findAction } from "../../actor/erased.ts";
 import type { Settle } from "../calls/call-log.ts";
 import type { Connection } from "../connections/connection.ts";
 import { ActionContext } from "../context/action-context.ts";
-import type { ActorInstance } from "../instance/instance.ts";
+import type { ActorInstance, RunningCall } from "../instance/instance.ts";
 import type { JournalEntry } from "../instance/state-journal.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { untracked } from "../state/index.ts";
@@ -14,9 +14,9 @@ import { validateArguments } from "./validate-arguments.ts";
  * One run of one action: lookup, argument validation, the handler with its time limit and abort signal,
  * `onBeforeActionResponse`. Settles exactly once, synchronously when the handler does not wait.
  */
-export class ActionCall {
+export class ActionCall implements RunningCall {
+	readonly name: string;
 	readonly #instance: ActorInstance;
-	readonly #name: string;
 	readonly #args: readonly unknown[];
 	readonly #settle: Settle;
 	readonly #context: ActionContext;
@@ -34,11 +34,15 @@ export class ActionCall {
 		settle: Settle,
 	) {
 		this.#instance = instance;
-		this.#name = name;
+		this.name = name;
 		this.#args = args;
 		this.#settle = settle;
 		this.#context = new ActionContext(instance, connection);
 		this.#rollBacksBefore = instance.rollBackCount;
+	}
+
+	get kind(): "action" {
+		return "action";
 	}
 
 	get settled(): boolean {
@@ -50,8 +54,8 @@ export class ActionCall {
 		instance.work.begin("action");
 		instance.runningCalls.add(this);
 		try {
-			const action = findAction(instance.config, this.#name);
-			if (!action) throw catalogueError("action.not_found", { name: this.#name });
+			const action = findAction(instance.config, this.name);
+			if (!action) throw catalogueError("action.not_found", { name: this.name });
 			if (action.inputSchema) this.#validateAndRun(action);
 			else this.#run(action, this.#args);
 		} catch (error) {
@@ -71,7 +75,7 @@ export class ActionCall {
 	}
 
 	#validateAndRun(action: ErasedAction): void {
-		const validated = validateArguments(this.#name, action, this.#args);
+		const validated = validateArguments(this.name, action, this.#args);
 		if (!isPromiseLike(validated)) {
 			this.#run(action, validated);
 			return;
@@ -121,7 +125,7 @@ export class ActionCall {
 		const limitMs = this.#instance.options.actionTimeout;
 		this.#timer = this.#instance.services.timers.schedule(limitMs, () => {
 			this.#instance.log.warn(
-				{ action: this.#name, limitMs },
+				{ action: this.name, limitMs },
 				"action timed out; its handler may still be running (options.actionTimeout)",
 			);
 			this.giveUp(catalogueError("action.timed_out", {}));
@@ -142,7 +146,7 @@ export class ActionCall {
 		}
 		const keep = (error: unknown) => {
 			this.#instance.log.error(
-				{ err: error, action: this.#name },
+				{ err: error, action: this.name },
 				"onBeforeActionResponse failed; the original output is sent",
 			);
 			this.#succeed(output);
@@ -150,7 +154,7 @@ export class ActionCall {
 		try {
 			const replaced = onBeforeActionResponse(
 				this.#instance.contexts.actor,
-				this.#name,
+				this.name,
 				this.#args,
 				output,
 			);
@@ -184,7 +188,7 @@ export class ActionCall {
 		this.#finish(() =>
 			this.#settle({
 				ok: false,
-				error: this.#instance.describeError(error, { action: this.#name }),
+				error: this.#instance.describeError(error, { action: this.name }),
 			}),
 		);
 	}
@@ -194,7 +198,7 @@ export class ActionCall {
 			this.#entry?.undo();
 		} catch (error) {
 			this.#instance.log.error(
-				{ err: error, action: this.#name },
+				{ err: error, action: this.name },
 				"the state changes of a failed action could not be taken back",
 			);
 		}

@@ -20,7 +20,15 @@ export type Operation =
 	| "keepAwake"
 	| "self-call";
 
-const STOP: readonly Phase[] = ["draining", "stopHook", "disconnecting", "saving"];
+const STOP: readonly Phase[] = [
+	"draining",
+	"onSleep",
+	"disconnecting",
+	"saving",
+	"onDestroy",
+	"closing",
+	"erasing",
+];
 const FROM_ON_CREATE: readonly Phase[] = ["onCreate", "createVars", "onWake", "ready", ...STOP];
 const FROM_CREATE_STATE: readonly Phase[] = ["createState", ...FROM_ON_CREATE];
 const EVERYWHERE: readonly Phase[] = ["onMigrate", ...FROM_CREATE_STATE];

@@ -11,9 +11,7 @@ import {
 	type StopIntent,
 } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
-import { CLOSE_NORMAL } from "../connections/close-codes.ts";
-import { ActorInstance } from "../instance/instance.ts";
-import { hasEnded } from "../lifecycle/lifecycle.ts";
+import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
 import { startInstance } from "../lifecycle/start.ts";
 import { stopInstance } from "../lifecycle/stop.ts";
 import { routeRequest } from "../router/actor-router.ts";
@@ -21,7 +19,7 @@ import { routeSocket } from "../router/socket-router.ts";
 import type { HostServices } from "./services.ts";
 
 /** The actors that live in this process, by id. */
-export class RuntimeHost implements ActorHost {
+export class RuntimeHost implements ActorHost, InstanceHost {
 	readonly #services: HostServices;
 	readonly #definitions: ReadonlyMap<string, ErasedActorConfig>;
 	readonly #live = new Map<string, ActorInstance>();
@@ -41,6 +39,11 @@ export class RuntimeHost implements ActorHost {
 	/** Ids of the actors that are live now. */
 	get liveActorIds(): string[] {
 		return [...this.#live.keys()];
+	}
+
+	/** Why a live actor does not sleep now, in words; null for one that is not live. */
+	awakeBecause(actorId: string): readonly string[] | null {
+		return this.#live.get(actorId)?.awakeBecause() ?? null;
 	}
 
 	/** Commits what the live actors have written. Resolves when all of it is durable or has failed. */
@@ -66,18 +69,10 @@ export class RuntimeHost implements ActorHost {
 				detail: `no actor is registered under the name '${assignment.name}'`,
 			});
 		}
-		const instance = new ActorInstance(this.#services, config, assignment);
+		const instance = new ActorInstance(this.#services, this, config, assignment);
 		this.#live.set(actorId, instance);
-		instance.onFenced = () => this.#fenced(instance);
-		instance.onStopRequested = (intent) => this.#stopLater(instance, intent);
-		const failure = await startInstance(instance).catch((error: unknown) => ({
-			error,
-			removeActor: false,
-		}));
-		if (failure === null) {
-			if (instance.stopIntent) this.#stopLater(instance, instance.stopIntent);
-			return;
-		}
+		const failure = await startInstance(instance);
+		if (failure === null) return;
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
 		if (failure.removeActor) await this.#services.backend.discard(assignment);
 		throw failure.error;
@@ -85,19 +80,11 @@ export class RuntimeHost implements ActorHost {
 
 	stop(actorId: string, intent: StopIntent): Promise<void> {
 		const instance = this.#live.get(actorId);
-		if (!instance) return this.#stopping.get(actorId) ?? Promise.resolve();
-		const running = this.#stopping.get(actorId);
-		if (running) {
+		if (instance) {
 			instance.requestStop(intent);
-			return running;
+			instance.dispatch("stopDue");
 		}
-		if (!instance.isReady) {
-			instance.requestStop(intent);
-			return Promise.resolve();
-		}
-		const done = this.#stop(instance, intent);
-		this.#stopping.set(actorId, done);
-		return done;
+		return this.#stopping.get(actorId) ?? Promise.resolve();
 	}
 
 	// Not an async function: a layer of promises less on the way of every call.
@@ -117,61 +104,28 @@ export class RuntimeHost implements ActorHost {
 		}
 	}
 
+	beginStop(instance: ActorInstance): void {
+		const { actorId } = instance;
+		const done = stopInstance(instance).finally(() => {
+			// The next incarnation may have begun to stop before this one, fenced off, was through.
+			if (this.#stopping.get(actorId) === done) this.#stopping.delete(actorId);
+		});
+		this.#stopping.set(actorId, done);
+	}
+
+	tellStopping(instance: ActorInstance, intent: StopIntent): void {
+		this.#events?.stopping(instance.actorId, instance.assignment.generation, intent);
+	}
+
+	tellStopped(instance: ActorInstance, intent: StopIntent): void {
+		const { actorId } = instance;
+		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
+		this.#events?.stopped(actorId, instance.assignment.generation, intent);
+	}
+
 	#ready(actorId: string): ActorInstance {
 		const instance = this.#live.get(actorId);
 		if (!instance?.isReady) throw new ActorGone(actorId);
 		return instance;
-	}
-
-	/** A stop the actor asked for itself begins on a later tick, so that the current call is answered. */
-	#stopLater(instance: ActorInstance, intent: StopIntent): void {
-		if (instance.isStopping) {
-			this.#events?.stopping(instance.actorId, instance.assignment.generation, intent);
-			return;
-		}
-		if (!instance.isReady) return;
-		this.#services.turns.request({
-			endOfTurn: () => {
-				if (instance.isReady) void this.stop(instance.actorId, instance.stopIntent ?? intent);
-			},
-		});
-	}
-
-	async #stop(instance: ActorInstance, intent: StopIntent): Promise<void> {
-		const { actorId } = instance;
-		const { generation } = instance.assignment;
-		this.#events?.stopping(actorId, generation, intent);
-		let final: StopIntent = intent;
-		try {
-			final = await stopInstance(instance, intent);
-		} catch (error) {
-			instance.log.error({ err: error }, "stopping failed; the actor is as it was last committed");
-			if (!hasEnded(instance.phase)) instance.end("fenced");
-			final = "sleep";
-		}
-		this.#forget(instance, final);
-	}
-
-	#fenced(instance: ActorInstance): void {
-		if (hasEnded(instance.phase)) return;
-		instance.log.warn(
-			{ generation: instance.assignment.generation },
-			"a newer incarnation of the actor exists; this one stops without writing",
-		);
-		// A start or a stop in progress reports the end itself.
-		const unattended = instance.isReady;
-		instance.end("fenced");
-		// Callers over connections get their answers first.
-		this.#services.turns.request({
-			endOfTurn: () => void instance.connections.closeAll(CLOSE_NORMAL, ""),
-		});
-		if (unattended) this.#forget(instance, "sleep");
-	}
-
-	#forget(instance: ActorInstance, intent: StopIntent): void {
-		const { actorId } = instance;
-		this.#stopping.delete(actorId);
-		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
-		this.#events?.stopped(actorId, instance.assignment.generation, intent);
 	}
 }

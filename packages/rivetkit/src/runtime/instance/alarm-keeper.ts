@@ -6,7 +6,11 @@ import type { ActorInstance } from "./instance.ts";
 export interface AlarmSource {
 	/** The next time (ms since the epoch), what is not committed yet included; null for never. */
 	nextTs(): number | null;
-	/** The time of {@link nextTs} has come. Called only while the instance is ready. */
+	/**
+	 * The time of {@link nextTs} has come. Called only while the instance is ready, once for everything
+	 * that is due at `nowMs`; a source that leaves something due says `changed` when it wants to be asked
+	 * again.
+	 */
 	due(nowMs: number): void;
 }
 
@@ -23,6 +27,7 @@ export class AlarmKeeper implements BatchPart {
 	#takenTs: number | null | undefined;
 	#timer: WheelTimer | null = null;
 	#timerTs = Number.POSITIVE_INFINITY;
+	#isRinging = false;
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
@@ -35,18 +40,26 @@ export class AlarmKeeper implements BatchPart {
 
 	/** The earliest time of all sources. */
 	get nextTs(): number | null {
-		let next: number | null = null;
-		for (const source of this.#sources) {
-			const ts = source.nextTs();
-			if (ts !== null && (next === null || ts < next)) next = ts;
-		}
-		return next;
+		const next = this.#earliestAfter(Number.NEGATIVE_INFINITY);
+		return next === Number.POSITIVE_INFINITY ? null : next;
 	}
 
 	/** A source's next time has changed. What made it change is already marked to be committed. */
 	changed(): void {
-		if (!this.#instance.isReady) return;
-		const next = this.nextTs ?? Number.POSITIVE_INFINITY;
+		if (!this.#instance.isReady || this.#isRinging) return;
+		this.#arm(this.#earliestAfter(Number.NEGATIVE_INFINITY));
+	}
+
+	#earliestAfter(afterTs: number): number {
+		let next = Number.POSITIVE_INFINITY;
+		for (const source of this.#sources) {
+			const ts = source.nextTs();
+			if (ts !== null && ts > afterTs && ts < next) next = ts;
+		}
+		return next;
+	}
+
+	#arm(next: number): void {
 		if (next === this.#timerTs) return;
 		this.#timerTs = next;
 		if (next === Number.POSITIVE_INFINITY) {
@@ -92,12 +105,21 @@ export class AlarmKeeper implements BatchPart {
 
 	#ring = (): void => {
 		this.#timerTs = Number.POSITIVE_INFINITY;
-		if (!this.#instance.isReady) return;
-		const now = this.#instance.now();
-		for (const source of this.#sources) {
-			const ts = source.nextTs();
-			if (ts !== null && ts <= now) source.due(now);
+		const instance = this.#instance;
+		if (!instance.isReady) return;
+		// An alarm that fires makes the wait for `sleepTimeout` begin anew (lifecycle 5.1).
+		instance.touch();
+		const now = instance.now();
+		this.#isRinging = true;
+		try {
+			for (const source of this.#sources) {
+				const ts = source.nextTs();
+				if (ts !== null && ts <= now) source.due(now);
+			}
+		} finally {
+			this.#isRinging = false;
+			// What is still due has been told of; the timer must not turn without end.
+			if (instance.isReady) this.#arm(this.#earliestAfter(now));
 		}
-		this.changed();
 	};
 }

@@ -12,51 +12,74 @@ import type { Logger } from "../../log/logger.ts";
 import { CallLog } from "../calls/call-log.ts";
 import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
+import { CLOSE_NORMAL } from "../connections/close-codes.ts";
 import { ConnectionTable } from "../connections/connection-table.ts";
 import { ContextFactory } from "../context/context-factory.ts";
 import { assertAllowed, type Operation } from "../context/permissions.ts";
 import { EventSender } from "../events/event-sender.ts";
 import type { HostServices, InProcessClient } from "../host/services.ts";
-import { hasEnded, isStarting, isStopping, type Phase, step } from "../lifecycle/lifecycle.ts";
+import { IdleTimer } from "../lifecycle/idle-timer.ts";
+import {
+	type Effect,
+	hasEnded,
+	isStarting,
+	isStopping,
+	type LifecycleEvent,
+	type Phase,
+	transition,
+} from "../lifecycle/lifecycle.ts";
+import { RunHandler } from "../lifecycle/run.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { AlarmKeeper } from "./alarm-keeper.ts";
 import { describeError } from "./describe-error.ts";
 import { SparseSet } from "./sparse-set.ts";
 import { StateKeeper } from "./state-keeper.ts";
-import { WorkLedger } from "./work-ledger.ts";
+import { type LedgerOwner, type NamedWork, WorkLedger } from "./work-ledger.ts";
 
-/** A call that a caller waits for. */
-export interface RunningCall {
+/** A call that a caller waits for, with its name for messages. */
+export interface RunningCall extends NamedWork {
 	/** Fires the call's abort signal. */
 	abort(reason: unknown): void;
 	/** Answers the caller with an error now; whatever the handler still does, nobody hears of it. */
 	giveUp(error: unknown): void;
 }
 
+/** Where an instance lives: does what concerns more than the instance itself. */
+export interface InstanceHost {
+	/** Runs the stop sequence of an instance that has begun to stop. */
+	beginStop(instance: ActorInstance): void;
+	/** The engine learns that the instance stops, and for what. */
+	tellStopping(instance: ActorInstance, intent: StopIntent): void;
+	/** The instance is gone; the engine learns what became of the actor. */
+	tellStopped(instance: ActorInstance, intent: StopIntent): void;
+}
+
 /**
  * One incarnation of one actor: the parts that make it up, and the few facts they share. What happens
  * when is decided elsewhere: `lifecycle/start.ts`, `lifecycle/stop.ts`, `commit/committer.ts`.
  */
-export class ActorInstance implements CommitSource {
+export class ActorInstance implements CommitSource, LedgerOwner {
 	readonly services: HostServices;
 	readonly config: ErasedActorConfig;
 	readonly assignment: ActorAssignment;
 	readonly committer: Committer;
 	readonly state: StateKeeper;
-	readonly work = new WorkLedger();
+	readonly work: WorkLedger;
+	/** Null when the actor has no `run`. */
+	readonly run: RunHandler | null;
 	readonly runningCalls = new SparseSet<RunningCall>();
 	/** Promises that stopping waits for. */
 	readonly background = new SparseSet<Promise<unknown>>();
 	vars: unknown = undefined;
 	/** Whether the synchronous part of a call is on the stack; it asks for its commit when it ends. */
 	inCall = false;
-	/** `run` while it is active. */
-	running: Promise<void> | null = null;
-	/** Asks the host to stop this instance; the first wish counts, `destroy` outranks `sleep`. */
-	onStopRequested: ((intent: StopIntent) => void) | null = null;
 
+	readonly #host: InstanceHost;
 	#phase: Phase = "loading";
-	#stopIntent: StopIntent | null = null;
+	/** What a stop is to become, as far as somebody asked for one. */
+	#wish: StopIntent | null = null;
+	/** Null when the actor does not sleep by itself. */
+	readonly #idle: IdleTimer | null;
 	#abort: AbortController | null = null;
 	#aborted = false;
 	#contexts: ContextFactory | null = null;
@@ -70,10 +93,19 @@ export class ActorInstance implements CommitSource {
 	#log: Logger | null = null;
 	#saveTimer: WheelTimer | null = null;
 
-	constructor(services: HostServices, config: ErasedActorConfig, assignment: ActorAssignment) {
+	constructor(
+		services: HostServices,
+		host: InstanceHost,
+		config: ErasedActorConfig,
+		assignment: ActorAssignment,
+	) {
 		this.services = services;
+		this.#host = host;
 		this.config = config;
 		this.assignment = assignment;
+		this.work = new WorkLedger(this);
+		this.run = config.run ? new RunHandler(this) : null;
+		this.#idle = config.options.noSleep ? null : new IdleTimer(this);
 		this.committer = new Committer(this, services.turns);
 		this.state = this.#addPart(new StateKeeper(this));
 	}
@@ -152,12 +184,103 @@ export class ActorInstance implements CommitSource {
 		return this.#phase === "fenced";
 	}
 
-	get stopIntent(): StopIntent | null {
-		return this.#stopIntent;
+	get isStopping(): boolean {
+		return isStopping(this.#phase);
 	}
 
-	enter(phase: Phase): void {
-		this.#phase = step(this.#phase, phase);
+	/** Tells the lifecycle that something happened, and does what its table says. */
+	dispatch(event: LifecycleEvent): void {
+		const { to, wish, effects } = transition(this.#phase, this.#wish, event);
+		this.#phase = to;
+		this.#wish = wish;
+		for (const effect of effects) this.#perform(effect);
+	}
+
+	#perform(effect: Effect): void {
+		switch (effect) {
+			case "begin":
+				this.#begin();
+				return;
+			case "stopLater":
+				this.services.turns.request({ endOfTurn: () => this.dispatch("stopDue") });
+				return;
+			case "announce":
+				this.#host.tellStopping(this, this.#wish ?? "sleep");
+				return;
+			case "abort":
+				this.#abortAll();
+				return;
+			case "stop":
+				this.#host.beginStop(this);
+				return;
+			case "giveUp":
+				this.#giveUpCalls();
+				return;
+			case "end":
+				this.#end();
+				return;
+			case "dropSockets":
+				this.services.turns.request({
+					endOfTurn: () => void this.#connections?.closeAll(CLOSE_NORMAL, ""),
+				});
+				return;
+			case "report": {
+				const destroyed = this.#phase === "stopped" && this.#wish === "destroy";
+				this.#host.tellStopped(this, destroyed ? "destroy" : "sleep");
+				return;
+			}
+			case "logIgnored":
+				this.log.debug({ phase: this.#phase }, "stop request ignored: the actor already stops");
+				return;
+			case "logFenced":
+				this.log.warn(
+					{ generation: this.assignment.generation },
+					"a newer incarnation of the actor exists; this one stops without writing",
+				);
+				return;
+			default:
+				effect satisfies never;
+		}
+	}
+
+	/** `c.sleep()`, `c.destroy()` and the engine's wishes; destroying aborts at once (lifecycle 5.4). */
+	requestStop(intent: StopIntent): void {
+		this.dispatch(intent === "destroy" ? "destroyRequested" : "sleepRequested");
+	}
+
+	/** Starts what runs by itself once the instance is ready. */
+	#begin(): void {
+		this.#idle?.restart();
+		this.run?.start();
+		// Alarms that are over fire at once.
+		if (this.#alarm || this.assignment.alarmTs !== null) this.alarm.start();
+		if (this.#wish !== null) this.#perform("stopLater");
+	}
+
+	/** For the work ledger: the wait for `sleepTimeout` begins. */
+	fellIdle(): void {
+		this.#idle?.restart();
+	}
+
+	/** Something happened that makes the wait for `sleepTimeout` begin anew, if the actor is idle. */
+	touch(): void {
+		this.#idle?.restart();
+	}
+
+	/** Why the actor does not sleep now, in words; for people. */
+	awakeBecause(): string[] {
+		if (isStarting(this.#phase)) return [`it starts (${this.#phase})`];
+		if (!this.isReady) return [`it stops (${this.#phase})`];
+		const reasons = this.work.awakeBecause(this.runningCalls);
+		if (!this.#idle) return [...reasons, "options.noSleep is set"];
+		if (reasons.length > 0) return reasons;
+		const { sleepTimeout } = this.options;
+		return [`it is idle for ${this.#idle.idleMs} of ${sleepTimeout} ms (options.sleepTimeout)`];
+	}
+
+	/** What a stop still waits for, in words. */
+	unfinishedWork(): string[] {
+		return this.work.unfinished(this.runningCalls);
 	}
 
 	assertAllowed(operation: Operation): void {
@@ -175,31 +298,6 @@ export class ActorInstance implements CommitSource {
 		if (hasEnded(this.#phase)) throw catalogueError("actor.stopping", { actorId: this.actorId });
 	}
 
-	/** `c.sleep()` and `c.destroy()`: a wish. Destroying fires the abort signal at once (lifecycle 5.4). */
-	requestStop(intent: StopIntent): void {
-		const known = this.#stopIntent;
-		if (hasEnded(this.#phase) || known === "destroy" || known === intent) {
-			this.log.debug({ intent, already: known }, "stop request ignored: the actor already stops");
-			return;
-		}
-		this.#stopIntent = intent;
-		if (intent === "destroy" && !isStarting(this.#phase)) this.abort();
-		this.onStopRequested?.(intent);
-	}
-
-	/** Marks the stop as begun and refuses new work; returns what it has to become. */
-	beginStop(intent: StopIntent): StopIntent {
-		if (this.#stopIntent !== "destroy") this.#stopIntent = intent;
-		this.enter("draining");
-		this.abort();
-		return this.#stopIntent!;
-	}
-
-	/** Starts what runs by itself once the instance is ready: alarms that are over fire at once. */
-	startAlarm(): void {
-		if (this.#alarm || this.assignment.alarmTs !== null) this.alarm.start();
-	}
-
 	get isAborted(): boolean {
 		return this.#aborted;
 	}
@@ -212,7 +310,7 @@ export class ActorInstance implements CommitSource {
 		return this.#abort.signal;
 	}
 
-	abort(): void {
+	#abortAll(): void {
 		if (this.#aborted) return;
 		this.#aborted = true;
 		const reason = catalogueError("actor.aborted", {});
@@ -220,19 +318,19 @@ export class ActorInstance implements CommitSource {
 		for (const call of this.runningCalls) call.abort(reason);
 	}
 
-	/** Answers every call in progress with `actor.stopping`. */
-	giveUpCalls(): void {
+	#giveUpCalls(): void {
 		const gone = catalogueError("actor.stopping", { actorId: this.actorId });
 		for (const call of [...this.runningCalls]) call.giveUp(gone);
 	}
 
 	/** The incarnation may not write any more: everything that waits is refused. */
-	end(phase: "stopped" | "failed" | "fenced"): void {
-		this.enter(phase);
-		this.abort();
+	#end(): void {
+		this.#abortAll();
 		this.#saveTimer?.cancel();
+		this.#idle?.stop();
+		this.run?.stop();
 		this.#alarm?.stop();
-		this.giveUpCalls();
+		this.#giveUpCalls();
 		this.committer.end(catalogueError("actor.stopping", { actorId: this.actorId }));
 		if (this.#client) {
 			this.#client.dispose().catch((error) => {
@@ -343,7 +441,7 @@ export class ActorInstance implements CommitSource {
 
 	rollBack(error: unknown): void {
 		if (error instanceof FencedOff) {
-			this.onFenced?.();
+			this.dispatch("fenced");
 			return;
 		}
 		this.rollBackCount++;
@@ -352,8 +450,6 @@ export class ActorInstance implements CommitSource {
 		for (const part of this.#parts) part.rollBack();
 		this.#alarm?.rollBack();
 	}
-	/** Tells the host that a newer incarnation exists. */
-	onFenced: (() => void) | null = null;
 
 	/** Adds changes of the actor's record to the next batch. */
 	writeRecord(record: NonNullable<StorageBatch["record"]>): void {
@@ -407,9 +503,5 @@ export class ActorInstance implements CommitSource {
 	/** An error as a caller may see it; what it hides is logged here (contract: api 13.1). */
 	describeError(error: unknown, operation: Readonly<Record<string, unknown>>): WireError {
 		return describeError(this, error, operation);
-	}
-
-	get isStopping(): boolean {
-		return isStopping(this.#phase);
 	}
 }

@@ -12,13 +12,28 @@ const WORDS = {
 	keepAwake: (n: number) => `${plural(n, "keepAwake promise", "keepAwake promises")} pending`,
 	socket: (n: number) => `${plural(n, "open socket", "open sockets")} that cannot hibernate`,
 	run: () => "run is working",
+	runRestart: () => "run failed and is about to be restarted",
 };
 
 export type WorkKind = keyof typeof WORDS;
 
 const KINDS = Object.keys(WORDS) as readonly WorkKind[];
 /** Keep an actor awake without being anything that a stop could wait for: it ends them. */
-const ENDED_BY_STOP: readonly WorkKind[] = ["socket", "run"];
+const ENDED_BY_STOP: readonly WorkKind[] = ["socket", "run", "runRestart"];
+
+/** Names that follow a kind in messages, at most. */
+const NAMES_MAX = 10;
+
+/** What is in progress by name, for the log and the inspector. */
+export interface NamedWork {
+	readonly kind: WorkKind;
+	readonly name: string;
+}
+
+/** Who hears that nothing keeps the actor awake any more. */
+export interface LedgerOwner {
+	fellIdle(): void;
+}
 
 /** A part of the actor that may hold work nobody has begun yet, such as messages in its queue. */
 export interface WaitingWork {
@@ -46,12 +61,19 @@ export class WorkLedger {
 	socket = 0;
 	/** 1 while the `run` handler is active. */
 	run = 0;
+	/** 1 while `run` failed a short while ago and waits to be restarted. */
+	runRestart = 0;
+	readonly #owner: LedgerOwner;
 	/** All that keeps the actor awake: the sum of the above, without a `run` that waits. */
 	#awake = 0;
 	/** Receives that wait for a message; meanwhile `run` is not at work. */
 	#runWaits = 0;
 	#whenDone: (() => void)[] | null = null;
 	#sources: WaitingWork[] | null = null;
+
+	constructor(owner: LedgerOwner) {
+		this.#owner = owner;
+	}
 
 	/** Adds to what is asked before the actor sleeps. */
 	addWaitingWork(source: WaitingWork): void {
@@ -72,7 +94,8 @@ export class WorkLedger {
 
 	/** Work that a stop waits for. */
 	get inProgress(): number {
-		return this.#awake - this.socket - (this.#runWaits === 0 ? this.run : 0);
+		const run = this.#runWaits === 0 ? this.run : 0;
+		return this.#awake - this.socket - run - this.runRestart;
 	}
 
 	begin(kind: WorkKind): WorkKind {
@@ -86,11 +109,14 @@ export class WorkLedger {
 		if (kind === "run" && this.#runWaits > 0) return;
 		this.#awake--;
 		if (this.#whenDone && this.inProgress === 0) this.#tellDone(this.#whenDone);
+		if (this.#awake === 0) this.#owner.fellIdle();
 	}
 
 	/** A receive begins to wait for a message: while one does, `run` does not count as work. */
 	beginRunWait(): void {
-		if (this.#runWaits++ === 0) this.#awake -= this.run;
+		if (this.#runWaits++ > 0 || this.run === 0) return;
+		this.#awake -= this.run;
+		if (this.#awake === 0) this.#owner.fellIdle();
 	}
 
 	endRunWait(): void {
@@ -106,20 +132,30 @@ export class WorkLedger {
 		});
 	}
 
-	/** What keeps the actor awake, in words: `2 actions in progress`. */
-	awakeBecause(): string[] {
-		return [...this.#describe(KINDS), ...this.waiting()];
+	/** What keeps the actor awake, in words: `2 actions in progress: add, sum`. */
+	awakeBecause(named: Iterable<NamedWork> = []): string[] {
+		return [...this.#describe(KINDS, named), ...this.waiting()];
 	}
 
 	/** What a stop waits for, in words. */
-	unfinished(): string[] {
-		return this.#describe(KINDS.filter((kind) => !ENDED_BY_STOP.includes(kind)));
+	unfinished(named: Iterable<NamedWork> = []): string[] {
+		return this.#describe(
+			KINDS.filter((kind) => !ENDED_BY_STOP.includes(kind)),
+			named,
+		);
 	}
 
-	#describe(kinds: readonly WorkKind[]): string[] {
+	#describe(kinds: readonly WorkKind[], named: Iterable<NamedWork>): string[] {
+		const names = new Map<WorkKind, Set<string>>();
+		for (const { kind, name } of named) {
+			names.set(kind, (names.get(kind) ?? new Set()).add(name));
+		}
 		return kinds
 			.filter((kind) => this[kind] > 0 && (kind !== "run" || this.#runWaits === 0))
-			.map((kind) => WORDS[kind](this[kind]));
+			.map((kind) => {
+				const known = [...(names.get(kind) ?? [])].slice(0, NAMES_MAX);
+				return WORDS[kind](this[kind]) + (known.length > 0 ? `: ${known.join(", ")}` : "");
+			});
 	}
 
 	#tellDone(waiting: readonly (() => void)[]): void {

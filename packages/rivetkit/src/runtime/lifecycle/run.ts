@@ -1,48 +1,93 @@
 import type { ActorInstance } from "../instance/instance.ts";
+import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { isPromiseLike } from "./with-timeout.ts";
 
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_MAX_MS = 30_000;
 /** A `run` that lasted this long has recovered: the next failure starts from the first pause again. */
 const HEALTHY_AFTER_MS = 60_000;
+/** Attempts that are due within this time after the first failure keep the actor awake (W-RUN-2). */
+const AWAKE_AFTER_FAILURE_MS = 60_000;
 
 /**
  * The background handler (contract: lifecycle 14). Returning is fine; throwing restarts it in the same
  * instance after a pause of 100 ms, doubling to 30 s (W-RUN-1, W-RUN-2, ruling 14). Never destroys.
  */
-export function startRun(instance: ActorInstance): void {
-	if (instance.config.run) attempt(instance, 0);
-}
+export class RunHandler {
+	readonly #instance: ActorInstance;
+	#active: Promise<void> | null = null;
+	#failures = 0;
+	#firstFailureMs = 0;
+	#pause: WheelTimer | null = null;
+	#holdsAwake = false;
 
-function attempt(instance: ActorInstance, failures: number): void {
-	if (!instance.isReady) return;
-	const startedMs = instance.now();
-	instance.work.begin("run");
-	const run = invoke(instance).finally(() => instance.work.end("run"));
-	instance.running = run.then(
-		() => {
-			instance.running = null;
-			instance.saveSoon();
-			instance.log.debug({}, "run returned");
-		},
-		(error) => {
-			instance.running = null;
-			instance.saveSoon();
-			if (!instance.isReady) {
-				instance.log.debug({ err: error }, "run ended while the actor stops");
-				return;
-			}
-			const lasted = instance.now() - startedMs;
-			const count = lasted >= HEALTHY_AFTER_MS ? 1 : failures + 1;
-			const pauseMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (count - 1));
-			instance.log.error({ err: error, failures: count, pauseMs }, "run failed; it is restarted");
-			instance.services.timers.schedule(pauseMs, () => attempt(instance, count));
-		},
-	);
-}
+	constructor(instance: ActorInstance) {
+		this.#instance = instance;
+	}
 
-/** A synchronous throw is the same as a rejection (W-START-4). */
-async function invoke(instance: ActorInstance): Promise<void> {
-	const result = instance.config.run!.handler(instance.contexts.actor);
-	if (isPromiseLike(result)) await result;
+	/** Settles when the handler does, and never rejects; null while it is not active. */
+	get active(): Promise<void> | null {
+		return this.#active;
+	}
+
+	start(): void {
+		const instance = this.#instance;
+		this.#release();
+		this.#pause = null;
+		const startedMs = instance.now();
+		instance.work.begin("run");
+		this.#active = this.#invoke()
+			.then(
+				() => instance.log.debug({}, "run returned"),
+				(error) => this.#failed(error, startedMs),
+			)
+			.finally(() => {
+				this.#active = null;
+				instance.work.end("run");
+				instance.saveSoon();
+			});
+	}
+
+	/** No more attempts. What runs goes on, as far as the abort signal lets it. */
+	stop(): void {
+		this.#release();
+		this.#pause?.cancel();
+		this.#pause = null;
+	}
+
+	/** A synchronous throw is the same as a rejection (W-START-4). */
+	async #invoke(): Promise<void> {
+		const { config, contexts } = this.#instance;
+		const result = config.run!.handler(contexts.actor);
+		if (isPromiseLike(result)) await result;
+	}
+
+	#failed(error: unknown, startedMs: number): void {
+		const instance = this.#instance;
+		if (instance.isAborted) {
+			instance.log.debug({ err: error }, "run ended while the actor stops");
+			return;
+		}
+		const now = instance.now();
+		if (now - startedMs >= HEALTHY_AFTER_MS) this.#failures = 0;
+		if (this.#failures++ === 0) this.#firstFailureMs = now;
+		const pauseMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (this.#failures - 1));
+		instance.log.error(
+			{ err: error, failures: this.#failures, pauseMs },
+			"run failed; it is restarted",
+		);
+		if (now + pauseMs - this.#firstFailureMs <= AWAKE_AFTER_FAILURE_MS) {
+			this.#holdsAwake = true;
+			instance.work.begin("runRestart");
+		}
+		this.#pause = instance.services.timers.schedule(pauseMs, () => {
+			if (!instance.isAborted) this.start();
+		});
+	}
+
+	#release(): void {
+		if (!this.#holdsAwake) return;
+		this.#holdsAwake = false;
+		this.#instance.work.end("runRestart");
+	}
 }

@@ -1,7 +1,7 @@
 import { catalogueError, decodeCbor, INTERNAL_ERROR_CODE, toWireError } from "@rivetkit/protocol";
-import { FencedOff } from "../../backends/backend.ts";
 import {
 	entriesOf,
+	type StoredEntries,
 	SUBSPACE_REPLIES,
 	SUBSPACE_STATE,
 	WAKE_END,
@@ -9,11 +9,10 @@ import {
 } from "../commit/storage-layout.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { readState } from "../instance/state-layout.ts";
-import { hasEnded } from "./lifecycle.ts";
-import { startRun } from "./run.ts";
+import { isStarting, type LifecycleEvent, type Phase } from "./lifecycle.ts";
 import { isPromiseLike, withTimeout } from "./with-timeout.ts";
 
-/** A start that failed, and whether the actor was being created or woken. */
+/** A start that failed, and what is to be done about it. */
 export interface StartFailure {
 	readonly error: unknown;
 	/** A public error thrown while creating: the half-created actor is removed (W-START-2). */
@@ -25,121 +24,173 @@ export interface StartFailure {
  * `onCreate`; a crash before it runs `createState` and `onCreate` again.
  */
 export async function startInstance(instance: ActorInstance): Promise<StartFailure | null> {
-	const limitMs = instance.options.startTimeout;
-	let creating = false;
+	const start = new Start(instance);
 	try {
-		await withOverallLimit(instance, limitMs, async () => {
-			const { backend } = instance.services;
-			creating = !(await backend.isInitialised(instance.assignment));
-			await migrate(instance, creating);
-			if (creating) await create(instance);
-			else await load(instance);
-			// From here on the actor exists, whatever the hooks of its first wake do.
-			const woken = !creating;
-			creating = false;
-			await wake(instance);
-			if (woken) markAwake(instance);
-		});
+		await withinStartTimeout(start);
+		return null;
 	} catch (error) {
-		if (error instanceof FencedOff) {
+		// What user code threw may not want to be looked at.
+		if (instance.isFenced) {
 			const { actorId } = instance;
 			return { error: catalogueError("actor.stopping", { actorId }), removeActor: false };
 		}
-		const removeActor = creating && isPublicError(error);
+		const removeActor = start.isCreating && isPublicError(error);
 		instance.log[removeActor ? "info" : "error"](
 			{ err: error, phase: instance.phase },
 			"start failed",
 		);
-		if (!hasEnded(instance.phase)) instance.end("failed");
+		instance.dispatch(start.isOverdue ? "overdue" : "failed");
 		return { error: removeActor ? error : internal(error), removeActor };
 	}
-	startRun(instance);
-	instance.startAlarm();
-	return null;
 }
 
-async function migrate(instance: ActorInstance, isNew: boolean): Promise<void> {
-	const { config, options } = instance;
-	instance.enter("onMigrate");
-	if (!config.onMigrate) return;
-	const migrated = config.onMigrate(instance.contexts.actor, isNew);
-	await withTimeout(instance, "onMigrate", options.onMigrateTimeout, migrated);
-}
+type StartPhase = Extract<
+	Phase,
+	"loading" | "onMigrate" | "createState" | "onCreate" | "createVars" | "onWake"
+>;
 
-async function create(instance: ActorInstance): Promise<void> {
-	const { config, assignment } = instance;
-	const input = assignment.input === null ? undefined : decodeCbor(assignment.input);
-	instance.enter("createState");
-	if (config.createState) {
-		instance.state.create(await settled(config.createState(instance.contexts.actor, input)));
-	} else if (config.hasState) {
-		instance.state.create(structuredClone(config.state));
+type Step = (start: Start) => LifecycleEvent | Promise<LifecycleEvent>;
+
+/** What is done in each phase of a start. Hooks that do not wait make no step wait. */
+const STEPS: Readonly<Record<StartPhase, Step>> = {
+	async loading(start): Promise<LifecycleEvent> {
+		const { services, assignment } = start.instance;
+		const range = { start: WAKE_START, end: WAKE_END };
+		const stored = await services.backend.load(assignment, range);
+		if (stored === null) start.isCreating = true;
+		else restore(start.instance, stored);
+		return "done";
+	},
+
+	onMigrate({ instance, isCreating }) {
+		const { config, options, contexts } = instance;
+		const event = isCreating ? "doneNew" : "done";
+		if (!config.onMigrate) return event;
+		const migrated = config.onMigrate(contexts.actor, isCreating);
+		return after(
+			withTimeout(instance, "onMigrate", options.onMigrateTimeout, migrated),
+			() => event,
+		);
+	},
+
+	createState({ instance }) {
+		const { config, state, contexts } = instance;
+		if (config.createState) {
+			return after(config.createState(contexts.actor, inputOf(instance)), (created) => {
+				state.create(created);
+				return "done";
+			});
+		}
+		if (config.hasState) state.create(structuredClone(config.state));
+		return "done";
+	},
+
+	async onCreate(start): Promise<LifecycleEvent> {
+		const { instance } = start;
+		await instance.config.onCreate?.(instance.contexts.actor, inputOf(instance));
+		if (instance.phase !== "onCreate") return "done";
+		const now = instance.now();
+		instance.writeRecord({ initialised: true, startTs: now, connectableTs: now, sleepTs: null });
+		await instance.committer.flush();
+		// From here on the actor exists, whatever the hooks of its first wake do.
+		start.isCreating = false;
+		start.isCreated = true;
+		return "done";
+	},
+
+	createVars({ instance }) {
+		const { config, options, contexts } = instance;
+		if (config.createVars) {
+			const created = config.createVars(contexts.actor, {});
+			return after(
+				withTimeout(instance, "createVars", options.createVarsTimeout, created),
+				(vars) => {
+					instance.vars = vars;
+					return "done";
+				},
+			);
+		}
+		if (config.hasVars) instance.vars = structuredClone(config.vars);
+		return "done";
+	},
+
+	onWake({ instance, isCreated }) {
+		return after(instance.config.onWake?.(instance.contexts.actor), () => {
+			if (!isCreated) {
+				const now = instance.now();
+				instance.writeRecord({ startTs: now, connectableTs: now, sleepTs: null });
+			}
+			// The record's timestamps follow with the next commit: a wake costs no sync of its own.
+			instance.saveSoon();
+			return "done";
+		});
+	},
+};
+
+/** One start on its way through the lifecycle table. */
+class Start {
+	readonly instance: ActorInstance;
+	/** Whether the actor does not exist yet. */
+	isCreating = false;
+	/** Whether this start has created it. */
+	isCreated = false;
+	isOverdue = false;
+
+	constructor(instance: ActorInstance) {
+		this.instance = instance;
 	}
-	instance.enter("onCreate");
-	if (config.onCreate) await settled(config.onCreate(instance.contexts.actor, input));
-	const now = instance.now();
-	instance.writeRecord({ initialised: true, startTs: now, connectableTs: now, sleepTs: null });
-	await instance.committer.flush();
+
+	async run(): Promise<void> {
+		const { instance } = this;
+		while (isStarting(instance.phase)) {
+			const { phase } = instance;
+			const outcome = STEPS[phase as StartPhase](this);
+			const event = isPromiseLike(outcome) ? await outcome : outcome;
+			// A start that took too long is over, though its hook went on.
+			if (instance.phase !== phase) return;
+			instance.dispatch(event);
+		}
+	}
 }
 
-async function load(instance: ActorInstance): Promise<void> {
-	const range = { start: WAKE_START, end: WAKE_END };
-	const stored = await instance.services.backend.scan(instance.assignment, range);
+function restore(instance: ActorInstance, stored: StoredEntries): void {
 	if (instance.config.hasState) instance.state.load(readState(entriesOf(stored, SUBSPACE_STATE)));
 	const replies = entriesOf(stored, SUBSPACE_REPLIES);
 	if (replies.length > 0) instance.calls.load(replies, instance.now());
 }
 
-async function wake(instance: ActorInstance): Promise<void> {
-	const { config, options } = instance;
-	instance.enter("createVars");
-	if (config.createVars) {
-		instance.vars = await withTimeout(
-			instance,
-			"createVars",
-			options.createVarsTimeout,
-			config.createVars(instance.contexts.actor, {}),
-		);
-	} else if (config.hasVars) {
-		instance.vars = structuredClone(config.vars);
-	}
-	instance.enter("onWake");
-	if (config.onWake) await settled(config.onWake(instance.contexts.actor));
-	instance.enter("ready");
-	instance.saveSoon();
+function inputOf({ assignment }: ActorInstance): unknown {
+	return assignment.input === null ? undefined : decodeCbor(assignment.input);
 }
 
-/** The record's timestamps follow with the next commit: a wake costs no sync of its own. */
-function markAwake(instance: ActorInstance): void {
-	const now = instance.now();
-	instance.writeRecord({ startTs: now, connectableTs: now, sleepTs: null });
-	instance.saveSoon();
-}
-
-/** Waits only for what is a promise, so that a start without asynchronous hooks takes few turns. */
-function settled<T>(result: T): T | Promise<Awaited<T>> {
-	return isPromiseLike(result) ? (Promise.resolve(result) as Promise<Awaited<T>>) : result;
+/** `then` without a turn of its own for what is no promise. */
+function after<T>(
+	result: T | PromiseLike<T>,
+	next: (value: T) => LifecycleEvent,
+): LifecycleEvent | Promise<LifecycleEvent> {
+	return isPromiseLike(result)
+		? Promise.resolve(result as PromiseLike<T>).then(next)
+		: next(result);
 }
 
 /** W-START-5: one limit for the whole start; its error names the hook that was running. */
-async function withOverallLimit(
-	instance: ActorInstance,
-	limitMs: number,
-	start: () => Promise<void>,
-): Promise<void> {
+async function withinStartTimeout(start: Start): Promise<void> {
+	const { instance } = start;
+	const limitMs = instance.options.startTimeout;
 	let expire!: (error: Error) => void;
 	const expired = new Promise<never>((_resolve, reject) => {
 		expire = reject;
 	});
-	const timer = instance.services.timers.schedule(limitMs, () =>
+	const timer = instance.services.timers.schedule(limitMs, () => {
+		start.isOverdue = true;
 		expire(
 			new Error(
 				`Actor ${instance.actorId} did not start within ${limitMs} ms (options.startTimeout); it was in ${instance.phase}`,
 			),
-		),
-	);
+		);
+	});
 	try {
-		await Promise.race([start(), expired]);
+		await Promise.race([start.run(), expired]);
 	} finally {
 		timer.cancel();
 	}

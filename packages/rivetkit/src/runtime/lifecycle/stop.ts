@@ -1,143 +1,148 @@
-import type { StopIntent } from "@rivetkit/protocol";
+import { FencedOff } from "../../backends/backend.ts";
 import { CLOSE_NORMAL } from "../connections/close-codes.ts";
 import type { ActorInstance } from "../instance/instance.ts";
-import { withTimeout } from "./with-timeout.ts";
+import { isStopping, type LifecycleEvent, type Phase } from "./lifecycle.ts";
+import { StopBudget, worstOf } from "./stop-budget.ts";
 
 /** Closing the connections of a stopping actor takes at most this long (lifecycle 6). */
 const DISCONNECT_LIMIT_MS = 1_500;
 
+type StopPhase = Extract<
+	Phase,
+	"draining" | "onSleep" | "disconnecting" | "saving" | "onDestroy" | "closing" | "erasing"
+>;
+
 /**
- * Takes a ready instance through its stop sequence (contract: lifecycle 5.3, 5.4). Steps share one grace
- * period; one that runs over is logged, never fatal. The final save has its own time. Work that is still
- * running afterwards is answered with `actor.stopping` and can no longer write.
- *
- * A wish to destroy counts whenever it comes; `onDestroy` runs exactly when the data will be deleted.
+ * Takes an instance that has begun to stop through the rest of its life (contract: lifecycle 5.3, 5.4).
+ * Steps share one grace period; one that runs over is logged, never fatal. The final save has its own
+ * time. Never rejects.
  */
-export async function stopInstance(instance: ActorInstance, wish: StopIntent): Promise<StopIntent> {
-	instance.beginStop(wish);
+export async function stopInstance(instance: ActorInstance): Promise<void> {
 	const budget = new StopBudget(instance);
-	const hooks = new StopHooks(instance, budget);
-	const { options } = instance;
-
-	await Promise.all([
-		budget.spend("calls in progress", "sleepGracePeriod", options.sleepGracePeriod, () =>
-			instance.work.done(),
-		),
-		budget.spend("run", "runStopTimeout", options.runStopTimeout, () => instance.running),
-	]);
-
-	advance(instance, "stopHook");
-	await hooks.run();
-
-	advance(instance, "disconnecting");
-	await budget.spend("onDisconnect", "sleepGracePeriod", DISCONNECT_LIMIT_MS, () =>
-		instance.connections.closeAll(CLOSE_NORMAL, ""),
-	);
-	await budget.spend("waitUntil", "waitUntilTimeout", options.waitUntilTimeout, () =>
-		backgroundDone(instance),
-	);
-
-	advance(instance, "saving");
-	instance.giveUpCalls();
-	if (instance.stopIntent === "sleep") await save(instance);
-	if (instance.stopIntent === "destroy") {
-		await hooks.run();
-		await erase(instance);
+	while (isStopping(instance.phase)) {
+		const { phase } = instance;
+		const event = await STEPS[phase as StopPhase](instance, budget).catch((error: unknown) => {
+			instance.log.error({ err: error, phase }, "stopping goes on though a part of it broke");
+			return "failed" as const;
+		});
+		// A newer incarnation has ended this one meanwhile.
+		if (instance.phase !== phase) return;
+		instance.dispatch(event);
 	}
-	if (instance.isFenced) return "sleep";
-	instance.end("stopped");
-	return instance.stopIntent ?? wish;
 }
 
-function advance(instance: ActorInstance, phase: "stopHook" | "disconnecting" | "saving"): void {
-	if (!instance.isFenced) instance.enter(phase);
-}
+type Step = (instance: ActorInstance, budget: StopBudget) => Promise<LifecycleEvent>;
 
-/** `onSleep` or `onDestroy`; both, when the wish to destroy comes after `onSleep` has begun. */
-class StopHooks {
-	readonly #instance: ActorInstance;
-	readonly #budget: StopBudget;
-	#ran: StopIntent | null = null;
+/** What is done in each phase of a stop. */
+const STEPS: Readonly<Record<StopPhase, Step>> = {
+	async draining(instance, budget) {
+		const { options, work, run } = instance;
+		const outcomes = await Promise.all([
+			budget.spend({
+				what: "calls in progress",
+				option: "sleepGracePeriod",
+				limitMs: options.sleepGracePeriod,
+				work: () => work.done(),
+				waitingFor: () => instance.unfinishedWork(),
+			}),
+			budget.spend({
+				what: "run",
+				option: "runStopTimeout",
+				limitMs: options.runStopTimeout,
+				work: () => run?.active,
+				waitingFor: () => ["a run handler that ignores c.abortSignal"],
+			}),
+		]);
+		return worstOf(outcomes);
+	},
 
-	constructor(instance: ActorInstance, budget: StopBudget) {
-		this.#instance = instance;
-		this.#budget = budget;
-	}
+	onSleep: stopHook("onSleep"),
 
-	/** Runs the hook of what the stop has become, unless it has run. */
-	async run(): Promise<void> {
-		const { config, options, contexts } = this.#instance;
-		while (this.#ran !== this.#instance.stopIntent) {
-			this.#ran = this.#instance.stopIntent;
-			const destroys = this.#ran === "destroy";
-			const hook = destroys ? config.onDestroy : config.onSleep;
-			if (!hook) continue;
-			const name = destroys ? "onDestroy" : "onSleep";
-			await this.#budget.spend(name, `${name}Timeout`, options[`${name}Timeout`], () =>
-				hook(contexts.actor),
+	/** Connections that cannot hibernate end here (lifecycle 5.3, steps 6 and 7). */
+	disconnecting: leave,
+
+	/** The commit with everything that was not saved before; it has its own time (W-STOP-4). */
+	async saving(instance) {
+		instance.writeRecord({ sleepTs: instance.now(), connectableTs: null });
+		return (await flush(instance)) ? "done" : "failed";
+	},
+
+	onDestroy: stopHook("onDestroy"),
+
+	/** No connection outlives its actor. */
+	closing: leave,
+
+	/** One tombstone commit (W-STOP-10): after it the actor is gone, before it is intact. */
+	async erasing(instance) {
+		// Answers that wait for a commit get theirs first.
+		await flush(instance);
+		if (instance.isFenced) return "fenced";
+		try {
+			const destroyTs = instance.now();
+			await instance.services.backend.commit(instance.assignment, {
+				ops: [],
+				alarmTs: null,
+				destroyTs,
+			});
+			return "done";
+		} catch (error) {
+			if (error instanceof FencedOff) return "fenced";
+			instance.log.error(
+				{ err: error },
+				"the actor could not be destroyed; it is as it was last committed",
 			);
+			return "failed";
 		}
-	}
+	},
+};
+
+function stopHook(name: "onSleep" | "onDestroy"): Step {
+	return async (instance, budget) => {
+		const { config, options, contexts } = instance;
+		const hook = config[name];
+		if (!hook) return "done";
+		const option = `${name}Timeout` as const;
+		const work = () => hook(contexts.actor);
+		return budget.spend({ what: name, option, limitMs: options[option], work });
+	};
 }
+
+async function leave(instance: ActorInstance, budget: StopBudget): Promise<LifecycleEvent> {
+	const { options, connections, background } = instance;
+	const disconnected = await budget.spend({
+		what: "onDisconnect",
+		option: "sleepGracePeriod",
+		limitMs: DISCONNECT_LIMIT_MS,
+		work: () => connections.closeAll(CLOSE_NORMAL, ""),
+		waitingFor: () => [plural(connections.disconnecting, "onDisconnect hook")],
+	});
+	const settled = await budget.spend({
+		what: "waitUntil",
+		option: "waitUntilTimeout",
+		limitMs: options.waitUntilTimeout,
+		work: () => backgroundDone(instance),
+		waitingFor: () => [`${plural(background.size, "promise")} given to waitUntil`],
+	});
+	return worstOf([disconnected, settled]);
+}
+
+const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 /** Waits also for what is given to `waitUntil` meanwhile. */
 async function backgroundDone(instance: ActorInstance): Promise<void> {
 	while (instance.background.size > 0) await Promise.all(instance.background);
 }
 
-async function save(instance: ActorInstance): Promise<void> {
-	if (instance.isFenced) return;
-	instance.writeRecord({ sleepTs: instance.now(), connectableTs: null });
-	await flush(instance);
-}
-
-async function flush(instance: ActorInstance): Promise<void> {
+/** Whether everything written is durable. */
+async function flush(instance: ActorInstance): Promise<boolean> {
 	try {
 		await instance.committer.flush();
+		return true;
 	} catch (error) {
 		instance.log.error(
 			{ err: error },
 			"the final save failed; the actor is as it was last committed",
 		);
-	}
-}
-
-/** Deletes the actor in one tombstone commit (W-STOP-10): afterwards it is gone, before it is intact. */
-async function erase(instance: ActorInstance): Promise<void> {
-	if (instance.isFenced) return;
-	// Answers that wait for a commit get theirs first.
-	await flush(instance);
-	if (instance.isFenced) return;
-	await instance.services.backend.commit(instance.assignment, {
-		ops: [],
-		alarmTs: null,
-		destroyTs: instance.now(),
-	});
-}
-
-/** One budget for all steps of a stop (W-STOP-4); a step's own limit applies inside it. */
-class StopBudget {
-	readonly #instance: ActorInstance;
-	readonly #endMs: number;
-
-	constructor(instance: ActorInstance) {
-		this.#instance = instance;
-		this.#endMs = instance.now() + instance.options.sleepGracePeriod;
-	}
-
-	/** Runs one step for as long as its option and the budget allow. Never rejects. */
-	async spend(what: string, option: string, limitMs: number, work: () => unknown): Promise<void> {
-		const instance = this.#instance;
-		if (instance.isFenced) return;
-		const leftMs = Math.max(0, this.#endMs - instance.now());
-		const [allowedMs, name] = limitMs <= leftMs ? [limitMs, option] : [leftMs, "sleepGracePeriod"];
-		try {
-			await withTimeout(instance, what, allowedMs, work(), name);
-		} catch (error) {
-			instance.log.error(
-				{ err: error, step: what, inProgress: instance.work.unfinished() },
-				"stopping goes on without it",
-			);
-		}
+		return false;
 	}
 }

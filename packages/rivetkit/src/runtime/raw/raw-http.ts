@@ -38,6 +38,8 @@ class RawCall implements RunningCall {
 	#body: ReadableStreamDefaultReader<Uint8Array> | null = null;
 	#gaveUp: { readonly error: unknown } | null = null;
 	#finished = false;
+	/** The body outlives the call of the router, which counts as work until it has the head. */
+	#isStreaming = false;
 
 	constructor(instance: ActorInstance, request: ActorRequest, path: string, params: unknown) {
 		this.#instance = instance;
@@ -49,8 +51,16 @@ class RawCall implements RunningCall {
 			this.#refuse = reject;
 		});
 		this.#over.catch(() => {});
-		instance.work.begin("request");
 		instance.runningCalls.add(this);
+	}
+
+	get kind(): "request" {
+		return "request";
+	}
+
+	/** Without the query, which may hold secrets. */
+	get name(): string {
+		return `${this.#request.method} ${new URL(this.#request.url).pathname}`;
 	}
 
 	async run(onRequest: (c: unknown, request: Request) => unknown): Promise<ActorResponse> {
@@ -76,7 +86,7 @@ class RawCall implements RunningCall {
 		const instance = this.#instance;
 		instance.runningCalls.delete(this);
 		void instance.connections.close(this.#connection);
-		instance.work.end("request");
+		if (this.#isStreaming) instance.work.end("request");
 		instance.saveSoon();
 	}
 
@@ -117,6 +127,8 @@ class RawCall implements RunningCall {
 	#tracked(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
 		const reader = body.getReader();
 		this.#body = reader;
+		this.#isStreaming = true;
+		this.#instance.work.begin("request");
 		return new ReadableStream<Uint8Array>({
 			pull: async (controller) => {
 				try {
