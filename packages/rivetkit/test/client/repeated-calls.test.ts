@@ -160,6 +160,70 @@ describe("calls over a connection to a peer that recognises repetitions", () => 
 		await next;
 	});
 
+	test("a masked refusal rejects every call that waits, sent or queued, and is tried again", async () => {
+		await using scene = await setUp();
+		const { server, clock, connection } = scene;
+		const told: string[] = [];
+		connection.onError((error) => told.push(error.message));
+		const first = await server.sockets.next();
+		first.init();
+		const sent = connection.sent();
+		await namesOf(first, 1);
+		first.close(1000);
+		const second = await server.sockets.next();
+		const queued = connection.queued();
+		second.fail(null, "rivetkit", "internal_error", "a hook failed").close(1011);
+		for (const call of [sent, queued]) {
+			await expect(call).rejects.toMatchObject({
+				group: "rivetkit",
+				code: "internal_error",
+				message: "a hook failed",
+			});
+		}
+		expect(told).toEqual(["a hook failed"]);
+		await clock.fire(250);
+		(await server.sockets.next()).close(1011, "rivetkit.internal_error");
+		await clock.fire(500);
+		const last = await server.sockets.next();
+		last.init();
+		const next = connection.next();
+		expect(await namesOf(last, 1)).toEqual([["next", bigint(2)]]);
+		last.answer(bigint(2), "works again");
+		expect(await next).toBe("works again");
+	});
+
+	test("a masked answer to the look-up rejects the calls that wait, too", async () => {
+		await using server = await ScriptedServer.start();
+		server.metadata = { capabilities: ["call-ids"] };
+		const failure = { group: "rivetkit", code: "internal_error", message: "cannot start" };
+		server.script = ({ path }) =>
+			path.endsWith("/actors") ? { status: 500, body: failure } : undefined;
+		const clock = new ManualClock();
+		const { client } = clientOf(server, {}, { clock });
+		const connection = client.room!.getOrCreate("k").connect();
+		await expect(connection.early()).rejects.toMatchObject(failure);
+		server.script = () => undefined;
+		await clock.fire(250);
+		(await server.sockets.next()).init();
+		await client.dispose();
+	});
+
+	test.each(["guard.service_unavailable", "actor.stopping"])(
+		"%s before Init keeps queued calls for the next attempt",
+		async (reason) => {
+			await using scene = await setUp();
+			const { server, clock, connection } = scene;
+			const call = connection.early();
+			(await server.sockets.next()).close(1011, reason);
+			await clock.fire(250);
+			const socket = await server.sockets.next();
+			socket.init();
+			expect(await namesOf(socket, 1)).toEqual([["early", bigint(0)]]);
+			socket.answer(bigint(0), "served");
+			expect(await call).toBe("served");
+		},
+	);
+
 	test("a connection-level error leaves calls in flight to their own answers", async () => {
 		await using scene = await setUp();
 		const { server, connection } = scene;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { event } from "../../src/actor/tokens.ts";
+import { UserError } from "../../src/errors/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate, soon } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
@@ -51,6 +52,60 @@ describe("L35 no zombie sockets", () => {
 			await connection.nap();
 			expect(await soon(connection.say("after"), 2_000)).toBe(2);
 			await eventually(() => expect(heard).toEqual(["before", "after"]));
+			await connection.dispose();
+		},
+	);
+
+	it.each(Object.entries(clients))(
+		"%s, an onConnect that fails rejects calls with its masked error until it works again (ruling 5)",
+		async (_how, client) => {
+			let broken = true;
+			let attempts = 0;
+			const subject = actor({
+				onConnect: () => {
+					attempts++;
+					if (broken) throw new Error("secret");
+				},
+				actions: { hello: () => "hello" },
+			});
+			await using runtime = await TestRuntime.start({ subject });
+			const connection = client(runtime).subject!.getOrCreate(["k"]).connect();
+			const masked = { group: "rivetkit", code: "internal_error", metadata: {} };
+			const told: unknown[] = [];
+			connection.onError((error: unknown) => told.push(error));
+			await expect(soon(connection.hello())).rejects.toMatchObject(masked);
+			expect(connection.connStatus).toBe("disconnected");
+			// Not for good: the next attempt comes by itself.
+			await expect(soon(connection.hello())).rejects.toMatchObject(masked);
+			expect(attempts).toBe(2);
+			expect(told).toMatchObject([masked, masked]);
+			broken = false;
+			expect(await soon(connection.hello())).toBe("hello");
+			expect([connection.connStatus, attempts]).toEqual(["connected", 3]);
+			await connection.dispose();
+		},
+	);
+
+	it.each(Object.entries(clients))(
+		"%s, an onConnect that refuses in public ends the connection (ruling 3)",
+		async (_how, client) => {
+			let attempts = 0;
+			const subject = actor({
+				onConnect: () => {
+					attempts++;
+					throw new UserError("members only", { code: "members_only" });
+				},
+				actions: { hello: () => "hello" },
+			});
+			await using runtime = await TestRuntime.start({ subject });
+			const connection = client(runtime).subject!.getOrCreate(["k"]).connect();
+			const refusal = { group: "user", code: "members_only", message: "members only" };
+			const told: unknown[] = [];
+			connection.onError((error: unknown) => told.push(error));
+			await expect(soon(connection.hello())).rejects.toMatchObject(refusal);
+			expect(connection.connStatus).toBe("disconnected");
+			await expect(soon(connection.hello())).rejects.toMatchObject(refusal);
+			expect([attempts, told.length]).toEqual([1, 1]);
 			await connection.dispose();
 		},
 	);

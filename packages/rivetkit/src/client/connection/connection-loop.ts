@@ -9,9 +9,9 @@ import type {
 	OpenedSocket,
 	SocketClose,
 } from "../transport/transport.ts";
+import { failureKind } from "./failure-kind.ts";
 import { Link } from "./link.ts";
 import { PendingCalls } from "./pending-calls.ts";
-import { isPermanentFailure } from "./permanent-failure.ts";
 import { ReconnectSchedule } from "./reconnect-schedule.ts";
 import { type ActorConnStatus, nextStatus, type StatusEvent } from "./status.ts";
 
@@ -140,7 +140,7 @@ export class ConnectionLoop {
 			if (signal.aborted) opened.socket.close(1000, "Disposed");
 			else this.#link = this.#follow(opened, actorId, query);
 		} catch (error) {
-			if (!signal.aborted) this.#attemptFailed(asActorError(error), query);
+			if (!signal.aborted) this.#attemptFailed(error, query);
 		}
 	}
 
@@ -203,7 +203,7 @@ export class ConnectionLoop {
 		if (this.endReason) return;
 		if (link.openedAtMs === null) {
 			if (!link.recognisesRepeats) this.#calls.rejectAll(reason);
-			this.#attemptFailed(asActorError(reason), query);
+			this.#attemptFailed(reason, query);
 			return;
 		}
 		this.#change("lost");
@@ -212,18 +212,23 @@ export class ConnectionLoop {
 			this.#giveUp(reason);
 			return;
 		}
-		if (!link.recognisesRepeats || isPermanentFailure(reason, query)) this.#calls.rejectAll(reason);
+		if (!link.recognisesRepeats || failureKind(reason, query) === "permanent")
+			this.#calls.rejectAll(reason);
 		else this.#calls.rejectUnrepeatable(clock.now(), reason);
 		if (reason instanceof ActorError) this.#events.troubled(reason);
 		this.#retryAfter(this.#schedule.afterLoss(clock.now() - link.openedAtMs));
 	}
 
-	#attemptFailed(error: ActorError, query: ActorQuery): void {
+	#attemptFailed(reason: unknown, query: ActorQuery): void {
+		const kind = failureKind(reason, query);
+		const error = asActorError(reason);
 		this.#change("failed");
 		if (this.endReason) return;
+		// Before the error handlers, whose own calls are for the next attempt.
+		if (kind === "refusal") this.#calls.rejectAll(error);
 		this.#events.troubled(error);
 		if (this.endReason) return;
-		if (isPermanentFailure(error, query)) {
+		if (kind === "permanent") {
 			this.#giveUp(error);
 			return;
 		}

@@ -1,6 +1,6 @@
 import type { Clock, Encoding, Timer, ToClient } from "@rivetkit/protocol";
 import { decodeToClient, encodeToServer, parseCloseReason } from "@rivetkit/protocol";
-import { ActorError, asActorError, MalformedResponseMessage } from "../errors.ts";
+import { ActorError, MalformedResponseMessage } from "../errors.ts";
 import type { ClientLog } from "../log.ts";
 import type { ClientSocket, OpenedSocket, SocketClose } from "../transport/transport.ts";
 
@@ -56,11 +56,7 @@ export class Link {
 			this.#reportClosed = resolve;
 		});
 		this.#initTimer = options.clock.after(INIT_TIMEOUT_MS, () =>
-			this.#giveUp(
-				asActorError(new Error(`No Init within ${INIT_TIMEOUT_MS} ms`)),
-				1000,
-				"Timeout",
-			),
+			this.#giveUp(new Error(`No Init within ${INIT_TIMEOUT_MS} ms`), 1000, "Timeout"),
 		);
 		const { socket } = opened;
 		socket.binaryType = "arraybuffer";
@@ -140,12 +136,12 @@ export class Link {
 	}
 
 	/** Ends the link from this side, with a failure of its own. */
-	#giveUp(failure: ActorError, code: number, reason: string): void {
+	#giveUp(failure: Error, code: number, reason: string): void {
 		this.#end({ code, reason, wasClean: true }, failure);
 		this.#socket.close(code, reason);
 	}
 
-	#end(close: SocketClose, failure?: ActorError): void {
+	#end(close: SocketClose, failure?: Error): void {
 		if (this.#ended) return;
 		this.#ended = true;
 		this.#initTimer.stop();
