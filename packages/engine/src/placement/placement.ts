@@ -315,6 +315,7 @@ export class Placement implements HostEvents {
 				input: record.input,
 				createTs: record.createTs,
 				alarmTs: record.alarmTs,
+				initialised: record.initialised,
 			});
 		} catch (error) {
 			// Whatever goes wrong on the way, those who wait are told, and the actor can be started again.

@@ -120,6 +120,8 @@ export interface ActorAssignment {
 	readonly createTs: number;
 	/** The alarm as committed last (ms since the epoch), or null. */
 	readonly alarmTs: number | null;
+	/** Whether an earlier incarnation has finished creating the actor. */
+	readonly initialised: boolean;
 }
 
 export type StopIntent = "sleep" | "destroy";

@@ -1,4 +1,4 @@
-import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
+import type { ActorAssignment, StorageBatch, StorageRange } from "@rivetkit/protocol";
 
 /** Names one incarnation of an actor: its id and the generation its commits carry. */
 export interface Incarnation {
@@ -19,7 +19,7 @@ export interface Incarnation {
 export interface ActorBackend {
 	/** What a wake reads: the entries in `range`; null for an actor that was never initialised. */
 	load(
-		actor: Incarnation,
+		actor: ActorAssignment,
 		range: StorageRange,
 	): Promise<[key: Uint8Array, value: Uint8Array][] | null>;
 	get(actor: Incarnation, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;

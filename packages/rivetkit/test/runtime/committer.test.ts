@@ -158,7 +158,7 @@ describe("committer", () => {
 		const { committer, log, release, write } = setUp();
 		write();
 		release("late");
-		committer.end(new Error("stopping"));
+		committer.end(() => new Error("stopping"));
 		await turn();
 		expect(log).toEqual(["late failed"]);
 	});

@@ -173,6 +173,10 @@ export class ActorRows {
 		if (record?.sleepTs !== undefined) {
 			values.sleep_ts = record.sleepTs;
 		}
+		if (record?.sleepTs != null) {
+			// A sleeping actor takes no memory; its next start looks its row up again.
+			this.#cache.delete(actorId);
+		}
 		if (alarmTs !== undefined) {
 			values.alarm_ts = alarmTs;
 		}

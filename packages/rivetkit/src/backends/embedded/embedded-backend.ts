@@ -1,5 +1,5 @@
 import { StaleGenerationError, type Store } from "@rivetkit/engine";
-import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
+import type { ActorAssignment, StorageBatch, StorageRange } from "@rivetkit/protocol";
 import { type ActorBackend, FencedOff, type Incarnation } from "../backend.ts";
 
 /** Actors that stand on a store in this process: function calls, no serialization. */
@@ -13,12 +13,12 @@ export class EmbeddedBackend implements ActorBackend {
 		this.#alarmCommitted = alarmCommitted;
 	}
 
+	/** Placement has just read the record, so it is not read again. */
 	async load(
-		{ actorId }: Incarnation,
+		{ actorId, initialised }: ActorAssignment,
 		range: StorageRange,
 	): Promise<[Uint8Array, Uint8Array][] | null> {
-		const record = await this.#store.actorById(actorId);
-		return record?.initialised ? this.#store.scan(actorId, range) : null;
+		return initialised ? this.#store.scan(actorId, range) : null;
 	}
 
 	get({ actorId }: Incarnation, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {

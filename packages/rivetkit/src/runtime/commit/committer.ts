@@ -25,7 +25,8 @@ export class Committer implements TurnJob {
 	#inFlight: Release[] | null = null;
 	/** Asked for by a release while others still wait for their turn (C3). */
 	#asked: Release[] | null = null;
-	#ended: Error | null = null;
+	/** Makes the error that refuses what comes after the end; most incarnations end with nothing to refuse. */
+	#ended: (() => Error) | null = null;
 
 	constructor(source: CommitSource, turns: TurnScheduler) {
 		this.#source = source;
@@ -54,7 +55,7 @@ export class Committer implements TurnJob {
 	/** Runs `release` as soon as everything written so far is durable (C3), or with the error (C4). */
 	whenDurable(release: Release): void {
 		if (this.#ended && this.#dirty) {
-			release(this.#ended);
+			release(this.#ended());
 		} else if (this.#dirty) {
 			if (this.#open) this.#open.push(release);
 			else this.#open = [release];
@@ -96,11 +97,11 @@ export class Committer implements TurnJob {
 	}
 
 	/** Refuses everything from now on: the incarnation may not write any more. */
-	end(error: Error): void {
-		this.#ended = error;
+	end(reason: () => Error): void {
+		this.#ended = reason;
 		const open = this.#open;
 		this.#open = null;
-		if (open) this.#runAll(open, error);
+		if (open) this.#runAll(open, reason());
 	}
 
 	endOfTurn(): void {

@@ -313,12 +313,14 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#abortAll(): void {
 		if (this.#aborted) return;
 		this.#aborted = true;
+		if (!this.#abort && this.runningCalls.size === 0) return;
 		const reason = catalogueError("actor.aborted", {});
 		this.#abort?.abort(reason);
 		for (const call of this.runningCalls) call.abort(reason);
 	}
 
 	#giveUpCalls(): void {
+		if (this.runningCalls.size === 0) return;
 		const gone = catalogueError("actor.stopping", { actorId: this.actorId });
 		for (const call of [...this.runningCalls]) call.giveUp(gone);
 	}
@@ -331,7 +333,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.run?.stop();
 		this.#alarm?.stop();
 		this.#giveUpCalls();
-		this.committer.end(catalogueError("actor.stopping", { actorId: this.actorId }));
+		this.committer.end(() => catalogueError("actor.stopping", { actorId: this.actorId }));
 		if (this.#client) {
 			this.#client.dispose().catch((error) => {
 				this.log.error({ err: error }, "closing the actor's client failed");
@@ -375,6 +377,10 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	/** Makes sure that what is written now is committed within `stateSaveInterval` (ruling 17). */
 	saveSoon(maxWaitMs = this.options.stateSaveInterval): void {
 		if (!this.committer.dirty || hasEnded(this.#phase)) return;
+		this.#saveAfter(maxWaitMs);
+	}
+
+	#saveAfter(maxWaitMs: number): void {
 		const due = this.now() + maxWaitMs;
 		if (this.#saveTimer) {
 			if (this.#saveDueMs <= due) return;
@@ -383,6 +389,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#saveDueMs = due;
 		this.#saveTimer = this.services.timers.schedule(maxWaitMs, () => {
 			this.#saveTimer = null;
+			if (this.#record) this.committer.markDirty();
 			this.committer.cutSoon();
 		});
 	}
@@ -455,6 +462,15 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	writeRecord(record: NonNullable<StorageBatch["record"]>): void {
 		this.#record = { ...this.#record, ...record };
 		this.committer.markDirty();
+	}
+
+	/**
+	 * The same for what nobody's answer has to wait for: it goes with the next commit that somebody needs,
+	 * or by itself after `stateSaveInterval`.
+	 */
+	noteRecord(record: NonNullable<StorageBatch["record"]>): void {
+		this.#record = { ...this.#record, ...record };
+		this.#saveAfter(this.options.stateSaveInterval);
 	}
 	#record: NonNullable<StorageBatch["record"]> | null = null;
 

@@ -118,9 +118,8 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 		return after(instance.config.onWake?.(instance.contexts.actor), () => {
 			if (!isCreated) {
 				const now = instance.now();
-				instance.writeRecord({ startTs: now, connectableTs: now, sleepTs: null });
+				instance.noteRecord({ startTs: now, connectableTs: now, sleepTs: null });
 			}
-			// The record's timestamps follow with the next commit: a wake costs no sync of its own.
 			instance.saveSoon();
 			return "done";
 		});
