@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { openSqliteStore } from "@rivetkit/engine";
 import { HEADER_CALL_ID } from "@rivetkit/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -74,4 +75,50 @@ describe("actors on the file store", () => {
 			expect(states.map(({ output }) => output)).toEqual(ids.map(() => 6 * round));
 		}
 	});
+
+	it.each(["c.destroy()", "DELETE of one that sleeps"])(
+		"%s leaves a tombstone and nothing else in the file, however much there was",
+		async (how) => {
+			const marker = "a-secret-of-the-destroyed-actor";
+			const runtime = await start();
+			const id = await runtime.actorId("subject", "large");
+			await wireAction(runtime, id, "add", [1]);
+			// More rows than one removal takes.
+			const put = { op: "put", value: Buffer.from(marker.repeat(20)) } as const;
+			await runtime.store.commit({
+				actorId: id,
+				generation: 0,
+				ops: Array.from({ length: 1_000 }, (_, index) => ({
+					...put,
+					key: Buffer.from([0x80, index >> 8, index & 0xff]),
+				})),
+			});
+			const file = new DatabaseSync(join(directory, "store.sqlite"), { readOnly: true });
+			const one = (sql: string) => file.prepare(sql).get() as Record<string, unknown>;
+			expect(one("SELECT count(*) AS n FROM kv").n).toBeGreaterThan(1_000);
+			if (how === "c.destroy()") {
+				await wireAction(runtime, id, "end");
+			} else {
+				await wireAction(runtime, id, "nap");
+				await eventually(() => expect(runtime.embedded.host.liveActorIds).toEqual([]));
+				const answer = await fetch(`${runtime.url}/actors/${id}`, { method: "DELETE" });
+				expect(answer.status).toBe(200);
+			}
+			await eventually(() => {
+				expect(one("SELECT count(*) AS n FROM kv").n).toBe(0);
+				expect(one("SELECT count(*) AS n FROM removals").n).toBe(0);
+			});
+			expect(one("SELECT count(*) AS n FROM inputs").n).toBe(0);
+			const { destroy_ts, alarm_ts } = one("SELECT * FROM actors");
+			expect([typeof destroy_ts, alarm_ts]).toEqual(["number", null]);
+			expect(codeOf(await wireAction(runtime, id, "state"))).toBe("actor.not_found");
+			file.close();
+			await runtime.embedded.close();
+
+			const compacting = new DatabaseSync(join(directory, "store.sqlite"));
+			compacting.exec("VACUUM");
+			compacting.close();
+			expect((await readFile(join(directory, "store.sqlite"))).includes(marker)).toBe(false);
+		},
+	);
 });
