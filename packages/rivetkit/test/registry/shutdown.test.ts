@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -25,7 +26,19 @@ async function setUp(mode = "") {
 		() => client.dispose(),
 	);
 	await server.start();
-	return { server, keeper };
+	return { server, keeper, client, port };
+}
+
+/** Whether somebody accepts connections there. */
+function connects(port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const socket = connect({ port, host: "127.0.0.1" });
+		socket.once("connect", () => {
+			socket.destroy();
+			resolve(true);
+		});
+		socket.once("error", () => resolve(false));
+	});
 }
 
 describe("shutdown", () => {
@@ -43,6 +56,49 @@ describe("shutdown", () => {
 		expect(await server.end("SIGINT")).toBe(0);
 		await server.start();
 		expect(await keeper.read()).toEqual({ count: 1, slept: 1 });
+	});
+
+	it("answers the call in progress first, and the next start serves one that comes meanwhile", async () => {
+		const { server, keeper, port } = await setUp();
+		await keeper.add(1);
+		const slow = keeper.slowAdd(10) as Promise<number>;
+		await eventually(() => expect(server.output).toContain("working"));
+		const ended = server.end("SIGTERM");
+		await eventually(() => expect(connects(port)).resolves.toBe(false));
+		// The client repeats it until there is a server again.
+		const late = keeper.add(100) as Promise<number>;
+		expect(await slow).toBe(11);
+		expect(await ended).toBe(0);
+		await server.start();
+		expect(await late).toBe(111);
+		expect(await keeper.read()).toEqual({ count: 111, slept: 1 });
+	});
+
+	it("waits for a call that never ends no longer than the grace period, and keeps what it wrote", async () => {
+		const { server, keeper } = await setUp();
+		await keeper.add(1);
+		const hanging = (keeper.hang() as Promise<never>).catch(
+			(error: { code: string }) => error.code,
+		);
+		await eventually(() => expect(server.output).toContain("working"));
+		expect(await server.end("SIGTERM")).toBe(0);
+		expect(await hanging).toBe("stopping");
+		expect(server.output).toContain("still waiting for 1 action in progress: hang");
+		await server.start();
+		expect(await keeper.read()).toEqual({ count: 2, slept: 1 });
+	});
+
+	it("finds everything at the next start: actors that were awake, and those that slept", async () => {
+		const { server, client } = await setUp();
+		const keys = Array.from({ length: 60 }, (_, index) => [`many ${index}`]);
+		const handles = () => keys.map((key) => client.keeper!.getOrCreate(key));
+		await Promise.all(handles().map((handle, index) => handle.add(index)));
+		const napping = handles().filter((_, index) => index % 3 === 0);
+		await Promise.all(napping.map((handle) => handle.nap()));
+		expect(await server.end("SIGTERM")).toBe(0);
+		await server.start();
+		const states = await Promise.all(handles().map((handle) => handle.read()));
+		expect(states).toEqual(keys.map((_, index) => ({ count: index, slept: 1 })));
 	});
 
 	it("exits at once on a second signal, and names the actors that are not saved", async () => {

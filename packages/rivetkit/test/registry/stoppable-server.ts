@@ -20,7 +20,18 @@ const keeper = actor({
 				throw new Error("a bug in a timer");
 			}, 1);
 		},
+		slowAdd: async (c, amount: number) => {
+			console.log("working");
+			await new Promise((resolve) => setTimeout(resolve, 1_000));
+			return (c.state.count += amount);
+		},
+		hang: async (c) => {
+			c.state.count++;
+			console.log("working");
+			await new Promise(() => {});
+		},
 		read: (c) => ({ ...c.state }),
+		nap: (c) => c.sleep(),
 	},
 });
 
