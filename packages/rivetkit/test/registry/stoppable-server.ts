@@ -23,7 +23,8 @@ const keeper = actor({
 		slowAdd: async (c, amount: number) => {
 			console.log("working");
 			await new Promise((resolve) => setTimeout(resolve, 1_000));
-			return (c.state.count += amount);
+			c.state.count += amount;
+			return c.state.count;
 		},
 		hang: async (c) => {
 			c.state.count++;
