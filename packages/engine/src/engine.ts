@@ -6,7 +6,6 @@ import {
 	type ActorNameMetadata,
 	type ActorRequest,
 	type ActorResponse,
-	type ActorSocket,
 	type ActorUpgrade,
 	CAPABILITY_CALL_IDS,
 	CAPABILITY_QUERY_GATEWAY,
@@ -27,10 +26,12 @@ import { ErrorAnswers } from "./common/errors.ts";
 import { type EngineLimits, engineLimits } from "./common/limits.ts";
 import { type EngineLogger, stderrLogger } from "./common/logger.ts";
 import { Directory } from "./directory/directory.ts";
+import type { AcceptedSocket } from "./gateway/accepted-socket.ts";
 import { CallLimiter } from "./gateway/call-limiter.ts";
 import { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-request.ts";
 import { Front, normalizeBasePath } from "./gateway/front.ts";
 import { Gateway } from "./gateway/gateway.ts";
+import { HeldSockets } from "./gateway/held-sockets.ts";
 import { NodeFront } from "./gateway/node-front.ts";
 import { type ActorQuery, type ResolvedActor, Resolver } from "./gateway/resolver.ts";
 import { createSocketPair, type PairedWebSocket } from "./gateway/socket-pair.ts";
@@ -87,7 +88,10 @@ export interface NodeListeners {
 }
 
 export interface Engine {
-	/** Attaches the one host. What is returned is for the host to report to. */
+	/**
+	 * Attaches the one host. What is returned is for the host to report to. A host that is lost or replaced
+	 * (by attaching another one) takes no client with it: WebSockets stay open, calls wait.
+	 */
 	attachHost(host: ActorHost, options: AttachHostOptions): HostEvents;
 	/** The whole HTTP API, fetch style. Paths outside `basePath` (default `/`) are 404. */
 	fetch(request: Request, options?: { readonly basePath?: string }): Promise<Response>;
@@ -103,7 +107,7 @@ export interface Engine {
 	/** One HTTP call without a network. Never rejects: errors are answers. */
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse>;
 	/** Hands a socket to an actor without a network. Never rejects: refusals close the socket. */
-	openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void>;
+	openSocket(actorId: string, upgrade: ActorUpgrade, socket: AcceptedSocket): Promise<void>;
 	/** Opens a WebSocket inside this process and returns the client's end. */
 	connect(actorId: string, upgrade: ActorUpgrade, protocol: string): PairedWebSocket;
 
@@ -132,6 +136,7 @@ class EmbeddedEngine implements Engine {
 	readonly #placement: Placement;
 	readonly #resolver: Resolver;
 	readonly #gateway: Gateway;
+	readonly #sockets: HeldSockets;
 	readonly #front: Front;
 	readonly #errors: ErrorAnswers;
 	readonly #alarms: AlarmClock;
@@ -157,6 +162,8 @@ class EmbeddedEngine implements Engine {
 			limits,
 			logger,
 			region,
+			socketsOf: (actorId) => this.#sockets.attachAll(actorId),
+			onEnded: (actorId, intent) => this.#sockets.incarnationEnded(actorId, intent),
 			onStopped: (actorId) => this.#alarms.stopped(actorId),
 		});
 		const directory = new Directory({
@@ -170,7 +177,8 @@ class EmbeddedEngine implements Engine {
 			actorNames: () => this.#actorNames,
 		});
 		const resolver = new Resolver(directory, placement, clock, limits);
-		const gateway = new Gateway({ placement, clock, limits, errors });
+		const sockets = new HeldSockets({ placement, clock, random, limits, logger });
+		const gateway = new Gateway({ placement, sockets, clock, limits, errors });
 		const api = new ManagementApi({
 			store,
 			directory,
@@ -189,6 +197,7 @@ class EmbeddedEngine implements Engine {
 		this.#placement = placement;
 		this.#resolver = resolver;
 		this.#gateway = gateway;
+		this.#sockets = sockets;
 		this.#errors = errors;
 		const limiter = CallLimiter.for(clock, limits);
 		this.#front = new Front({ gateway, api, resolver, errors, limiter });
@@ -206,10 +215,11 @@ class EmbeddedEngine implements Engine {
 	}
 
 	attachHost(host: ActorHost, { actorNames }: AttachHostOptions): HostEvents {
-		this.#placement.attach({ host, hosts: (name) => Object.hasOwn(actorNames, name) });
+		const hosts = (name: string) => Object.hasOwn(actorNames, name);
+		const events = this.#placement.attach({ host, hosts });
 		this.#actorNames = actorNames;
 		this.#alarms.start();
-		return this.#placement;
+		return events;
 	}
 
 	async fetch(request: Request, options: { readonly basePath?: string } = {}): Promise<Response> {
@@ -253,7 +263,7 @@ class EmbeddedEngine implements Engine {
 		return this.#gateway.request(actorId, request);
 	}
 
-	openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {
+	openSocket(actorId: string, upgrade: ActorUpgrade, socket: AcceptedSocket): Promise<void> {
 		return this.#gateway.openSocket(actorId, upgrade, socket);
 	}
 
@@ -279,12 +289,14 @@ class EmbeddedEngine implements Engine {
 
 	async #close(): Promise<void> {
 		this.#alarms.stop();
+		this.#sockets.stopHolding();
 		for (const server of this.#servers) {
 			server.stopAccepting();
 		}
 		try {
 			await this.#placement.close();
 		} finally {
+			this.#sockets.closeAll();
 			const graceMs = this.#limits.closeGraceMs;
 			await Promise.all([
 				...this.#servers.map((server) => server.close()),

@@ -9,6 +9,7 @@ export {
 	type ListenOptions,
 	type NodeListeners,
 } from "./engine.ts";
+export type { AcceptedSocket, AcceptedSocketHandler } from "./gateway/accepted-socket.ts";
 export type { ActorQuery, ResolvedActor } from "./gateway/resolver.ts";
 export {
 	createSocketPair,

@@ -112,5 +112,7 @@ export const OUTGOING_MESSAGE_BYTES_MAX = 1_048_576;
 
 /** Why sockets close (3.7). */
 export const CLOSE_NORMAL = 1000;
+/** The server stops, or takes the peer for dead. */
+export const CLOSE_GOING_AWAY = 1001;
 export const CLOSE_ERROR = 1011;
 export const CLOSE_REASON_DISPOSED = "Disposed";

@@ -56,7 +56,11 @@ export class ErrorAnswers {
 	}
 
 	/** Closes with 1011 `group.code`; protocol sockets get the whole error in a frame first (3.3). */
-	closeSocket(socket: ActorSocket, error: unknown, upgrade: ActorUpgrade): void {
+	closeSocket(
+		socket: Pick<ActorSocket, "send" | "close">,
+		error: unknown,
+		upgrade: ActorUpgrade,
+	): void {
 		const wire = this.#wire(error);
 		if (CONNECT_PATH.test(upgrade.path)) {
 			const { encoding, error: unreadable } = parseSubprotocols(upgrade.protocols);

@@ -17,6 +17,23 @@ export interface EngineLimits {
 	readonly webSocketOpenTimeoutMs: number;
 	/** How long the peer may take to answer a close frame. Default 10 s. */
 	readonly webSocketCloseTimeoutMs: number;
+	/**
+	 * Messages from one client that wait while its actor sleeps; one more closes the socket. Default 65,535
+	 * (lifecycle 9.4).
+	 */
+	readonly webSocketPendingMessagesMax: number;
+	/**
+	 * Bytes from one client that its actor has not finished with, awake or asleep; more closes the socket.
+	 * Default 128 MiB (lifecycle 9.4).
+	 */
+	readonly webSocketPendingBytesMax: number;
+	/** How long a client of a sleeping actor waits for it to wake. Default 90 s (lifecycle 9.4). */
+	readonly webSocketWakeTimeoutMs: number;
+	/**
+	 * How long an actor is left asleep after one of its clients has left, so that the leaving of many wakes
+	 * it once. Default 1 s (engine 4.12).
+	 */
+	readonly closeWakeDelayMs: number;
 	/** How long one wait for an actor to become ready may take. Default 30 s (engine 3.6). */
 	readonly readyTimeoutMs: number;
 	/** All waits of one call for its actor together. Default 60 s (engine 3.6). */
@@ -50,6 +67,10 @@ export const DEFAULT_LIMITS: EngineLimits = {
 	requestTimeoutMs: 300_000,
 	webSocketOpenTimeoutMs: 15_000,
 	webSocketCloseTimeoutMs: 10_000,
+	webSocketPendingMessagesMax: 65_535,
+	webSocketPendingBytesMax: 128 * 1024 * 1024,
+	webSocketWakeTimeoutMs: 90_000,
+	closeWakeDelayMs: 1_000,
 	readyTimeoutMs: 30_000,
 	routeTimeoutMs: 60_000,
 	attemptsMax: 3,

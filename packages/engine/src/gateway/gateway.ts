@@ -9,7 +9,6 @@ import {
 	ActorGone,
 	type ActorRequest,
 	type ActorResponse,
-	type ActorSocket,
 	type ActorUpgrade,
 	type Clock,
 	catalogueError,
@@ -17,6 +16,8 @@ import {
 import { type ErrorAnswers, isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { Incarnation, Placement } from "../placement/placement.ts";
+import type { AcceptedSocket } from "./accepted-socket.ts";
+import type { HeldSockets } from "./held-sockets.ts";
 import { callerGone } from "./inbound.ts";
 
 /** An actor by id, or whatever a query resolves to at each attempt. */
@@ -31,6 +32,7 @@ export interface QueryTarget {
 
 export interface GatewayOptions {
 	readonly placement: Placement;
+	readonly sockets: HeldSockets;
 	readonly clock: Clock;
 	readonly limits: EngineLimits;
 	readonly errors: ErrorAnswers;
@@ -56,18 +58,21 @@ export class Gateway {
 	}
 
 	/** One accepted WebSocket. Resolves when the actor has it or it was closed. Never rejects. */
-	async openSocket(target: Target, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {
-		const { clock, limits, errors } = this.#options;
+	async openSocket(target: Target, upgrade: ActorUpgrade, accepted: AcceptedSocket): Promise<void> {
+		const { sockets, clock, limits, errors } = this.#options;
 		if (!isSocketPath(upgrade.path)) {
-			errors.closeSocket(socket, catalogueError("route.not_found"), upgrade);
+			errors.closeSocket(accepted, catalogueError("route.not_found"), upgrade);
 			return;
 		}
+		const socket = sockets.accept(accepted);
 		const timer = clock.after(limits.webSocketOpenTimeoutMs, () =>
 			errors.closeSocket(socket, catalogueError("guard.request_timeout"), upgrade),
 		);
 		try {
 			await this.#attempts(target, (actorId, incarnation) =>
-				incarnation.host.openSocket(actorId, upgrade, socket),
+				sockets.offer(socket, actorId, (offered) =>
+					incarnation.host.openSocket(actorId, upgrade, offered),
+				),
 			);
 		} catch (error) {
 			errors.closeSocket(socket, error, upgrade);

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
 	type ActorResponse,
+	CLOSE_GOING_AWAY,
 	catalogueError,
 	type HeadersView,
 	selectSubprotocol,
@@ -20,7 +21,6 @@ import { WriteTurn } from "./write-turn.ts";
 
 /** How often overdue calls are looked for. */
 const SWEEP_MS = 1_000;
-const CLOSE_GOING_AWAY = 1001;
 
 export interface NodeFrontOptions extends NodeContext {
 	readonly front: Front;

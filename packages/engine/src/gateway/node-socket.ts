@@ -1,12 +1,8 @@
 import type { Socket } from "node:net";
-import {
-	type ActorSocket,
-	type ActorSocketHandler,
-	type PreparedMessage,
-	truncateCloseReason,
-} from "@rivetkit/protocol";
+import { type PreparedMessage, truncateCloseReason } from "@rivetkit/protocol";
 import type { RawData, WebSocket } from "ws";
 import type { EngineLogger } from "../common/logger.ts";
+import type { AcceptedSocket, AcceptedSocketHandler } from "./accepted-socket.ts";
 import { SharedMessage } from "./prepared-message.ts";
 import { frameMessage, isSendableCloseCode } from "./websocket-frame.ts";
 import type { WriteTurn } from "./write-turn.ts";
@@ -24,17 +20,17 @@ interface CloseEvent {
  * handshake; messages going out are framed here, so that the frames of one turn leave in one write and a
  * broadcast is framed once.
  *
- * Until a host listens, the TCP socket is paused: a client that sends early waits, and costs no memory.
+ * Until somebody listens, the TCP socket is paused: a client that sends early waits, and costs no memory.
  */
-export class NodeSocket implements ActorSocket {
+export class NodeSocket implements AcceptedSocket {
 	readonly #ws: WebSocket;
 	readonly #socket: Socket;
 	readonly #turn: WriteTurn;
 	readonly #logger: EngineLogger;
-	#handler: ActorSocketHandler | undefined;
+	#handler: AcceptedSocketHandler | undefined;
 	/** Whether this turn's frames are held back in the TCP socket. */
 	#corked = false;
-	/** Messages that were in the same chunk as the handshake, before a host listened. */
+	/** Messages that were in the same chunk as the handshake, before anybody listened. */
 	#early: (string | Uint8Array)[] | undefined;
 	#closed: CloseEvent | undefined;
 
@@ -90,11 +86,11 @@ export class NodeSocket implements ActorSocket {
 			return;
 		}
 		this.#ws.close(code, truncateCloseReason(reason));
-		// The peer's close frame has to be read, also when no host ever listened.
+		// The peer's close frame has to be read, also when nobody ever listened.
 		this.#ws.resume();
 	}
 
-	listen(handler: ActorSocketHandler): void {
+	listen(handler: AcceptedSocketHandler): void {
 		this.#handler = handler;
 		const early = this.#early;
 		this.#early = undefined;

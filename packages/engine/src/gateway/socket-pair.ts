@@ -2,13 +2,9 @@
  * A WebSocket inside one process: two linked ends, no network. What is sent arrives in order, on a later
  * turn of the event loop, and as a copy, exactly as from a real socket.
  */
-import {
-	type ActorSocket,
-	type ActorSocketHandler,
-	type PreparedMessage,
-	truncateCloseReason,
-} from "@rivetkit/protocol";
+import { type PreparedMessage, truncateCloseReason } from "@rivetkit/protocol";
 import type { EngineLogger } from "../common/logger.ts";
+import type { AcceptedSocket, AcceptedSocketHandler } from "./accepted-socket.ts";
 import { SharedMessage } from "./prepared-message.ts";
 import { isSendableCloseCode } from "./websocket-frame.ts";
 
@@ -225,12 +221,12 @@ export class PairedWebSocket {
 }
 
 /** The server's end. */
-class PairedActorSocket implements ActorSocket {
+class PairedServerSocket implements AcceptedSocket {
 	readonly protocol: string;
 	readonly #outgoing: Mailbox;
 	readonly #incoming: Mailbox;
 	readonly #logger: EngineLogger;
-	#handler: ActorSocketHandler | undefined;
+	#handler: AcceptedSocketHandler | undefined;
 	#open = true;
 
 	constructor(protocol: string, outgoing: Mailbox, incoming: Mailbox, logger: EngineLogger) {
@@ -279,7 +275,7 @@ class PairedActorSocket implements ActorSocket {
 		later(() => this.#closed(code, cut));
 	}
 
-	listen(handler: ActorSocketHandler): void {
+	listen(handler: AcceptedSocketHandler): void {
 		this.#handler = handler;
 		this.#incoming.open((delivery) => this.#deliver(delivery));
 	}
@@ -320,17 +316,17 @@ export interface SocketPairOptions {
 	readonly logger: EngineLogger;
 }
 
-/** Two linked ends: one for the client library, one for `ActorHost.openSocket`. */
+/** Two linked ends: one for the client library, one for the gateway. */
 export function createSocketPair(options: SocketPairOptions): {
 	readonly client: PairedWebSocket;
-	readonly server: ActorSocket;
+	readonly server: AcceptedSocket;
 } {
 	const { url = "ws://actor/", protocol = "", logger } = options;
 	const toServer = new Mailbox();
 	const toClient = new Mailbox();
 	return {
 		client: new PairedWebSocket(url, protocol, toServer, toClient, logger),
-		server: new PairedActorSocket(protocol, toClient, toServer, logger),
+		server: new PairedServerSocket(protocol, toClient, toServer, logger),
 	};
 }
 

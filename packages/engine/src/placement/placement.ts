@@ -3,10 +3,12 @@
  *
  * - P1. One start at a time: however many callers wait for an actor, `host.start` is called once.
  * - P2. An actor costs memory here only while an incarnation of it exists.
- * - P3. A generation is started only after the older one was reported stopped (H1).
+ * - P3. A generation is started only after the older one was reported stopped, or its host lost (H1).
+ * - P4. A lost host takes no caller with it: they wait for the next one, within their limits.
  */
 import {
 	type ActorHost,
+	type ActorSocket,
 	type Clock,
 	catalogueError,
 	type HostEvents,
@@ -57,7 +59,11 @@ export interface PlacementOptions {
 	readonly limits: EngineLimits;
 	readonly logger: EngineLogger;
 	readonly region: string;
-	/** Called after an incarnation is gone. */
+	/** The client sockets that the actor's next incarnation goes on with; asked for once per start. */
+	readonly socketsOf?: (actorId: string) => readonly ActorSocket[];
+	/** Called when an incarnation is gone, also one that failed to start, before the next one can begin. */
+	readonly onEnded?: (actorId: string, intent: StopIntent) => void;
+	/** Called after an incarnation that lived is gone. */
 	readonly onStopped?: (actorId: string, intent: StopIntent) => void;
 }
 
@@ -66,12 +72,14 @@ interface AttachedHost {
 	readonly hosts: (actorName: string) => boolean;
 }
 
-export class Placement implements HostEvents {
+export class Placement {
 	readonly #options: PlacementOptions;
 	readonly #placed = new Map<string, Placed>();
 	readonly #liveIds = new Map<string, string>();
 	readonly #backoff: StartBackoff;
 	#attached: AttachedHost | undefined;
+	/** Settles when a host takes the place of the one that was lost. */
+	#replaced: Deferred<void> | undefined;
 	#closed = false;
 
 	constructor(options: PlacementOptions) {
@@ -79,12 +87,23 @@ export class Placement implements HostEvents {
 		this.#backoff = new StartBackoff(options.clock);
 	}
 
-	/** The one host of an embedded engine. Throws when there is one already. */
-	attach(attached: AttachedHost): void {
-		if (this.#attached !== undefined) {
-			throw new Error("A host is attached to this engine already");
-		}
+	/**
+	 * Starts actors on this host from now on. The host before it, if there is one, is drained: its actors
+	 * go to sleep there and wake here.
+	 */
+	attach(attached: AttachedHost): HostEvents {
+		const previous = this.#attached;
 		this.#attached = attached;
+		this.#replaced?.resolve();
+		this.#replaced = undefined;
+		if (previous !== undefined) {
+			void this.#drain(previous.host);
+		}
+		return {
+			stopping: (actorId, generation, intent) => this.stopping(actorId, generation, intent),
+			stopped: (actorId, generation, intent) => this.stopped(actorId, generation, intent),
+			lost: () => this.#lost(attached),
+		};
 	}
 
 	get liveCount(): number {
@@ -118,6 +137,9 @@ export class Placement implements HostEvents {
 	 */
 	async ready(actorId: string, deadlineTs: number, through: "id" | "key"): Promise<Incarnation> {
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
+			if (this.#replaced !== undefined && !this.#placed.has(actorId)) {
+				await this.#hostReplaced(this.#replaced, deadlineTs);
+			}
 			const placed = this.#placed.get(actorId) ?? this.#start(actorId);
 			if (placed.phase === "live") {
 				return placed;
@@ -215,12 +237,15 @@ export class Placement implements HostEvents {
 		this.#placed.delete(actorId);
 		this.#leaveLive(placed, "gone");
 		placed.changed?.resolve();
+		this.#options.onEnded?.(actorId, intent);
 		this.#options.onStopped?.(actorId, intent);
 	}
 
 	/** Starts nothing more, and stops every incarnation. Resolves when all are gone. */
 	async close(): Promise<void> {
 		this.#closed = true;
+		this.#replaced?.resolve();
+		this.#replaced = undefined;
 		const failures: unknown[] = [];
 		while (this.#placed.size > 0) {
 			const before = [...this.#placed.keys()];
@@ -240,6 +265,54 @@ export class Placement implements HostEvents {
 		if (failures.length > 0) {
 			throw new AggregateError(failures, `${failures.length} actors could not be stopped cleanly`);
 		}
+	}
+
+	/** Every incarnation of this host has crashed. */
+	#lost({ host }: AttachedHost): void {
+		if (this.#attached?.host === host) {
+			this.#attached = undefined;
+			if (!this.#closed) {
+				this.#replaced = new Deferred<void>();
+			}
+		}
+		for (const [actorId, placed] of [...this.#placed]) {
+			if (placed.host !== host) {
+				continue;
+			}
+			this.#options.logger.warn(
+				{ actorId, generation: placed.generation },
+				"an actor was lost with its host",
+			);
+			const intent = placed.intent ?? "sleep";
+			if (placed.phase === "starting") {
+				placed.phase = "gone";
+				this.#placed.delete(actorId);
+				placed.changed?.resolve();
+				this.#options.onEnded?.(actorId, intent);
+			} else {
+				this.stopped(actorId, placed.generation, intent);
+			}
+		}
+	}
+
+	async #drain(host: ActorHost): Promise<void> {
+		const actorIds = [...this.#placed].filter(([, placed]) => placed.host === host);
+		await Promise.all(
+			actorIds.map(([actorId]) =>
+				this.stop(actorId, "sleep").catch((error: unknown) => {
+					this.#options.logger.error(
+						{ actorId, err: error },
+						"an actor could not be moved from a host that was replaced",
+					);
+				}),
+			),
+		);
+	}
+
+	async #hostReplaced(replaced: Deferred<void>, deadlineTs: number): Promise<void> {
+		const { clock, limits } = this.#options;
+		const waitMs = Math.min(limits.readyTimeoutMs, deadlineTs - clock.now());
+		await replaced.within(clock, waitMs, () => catalogueError("guard.service_unavailable"));
 	}
 
 	#start(actorId: string): Placed {
@@ -305,25 +378,33 @@ export class Placement implements HostEvents {
 				});
 			}
 			placed.generation = record.generation;
-			await attached.host.start({
-				actorId,
-				generation: record.generation,
-				name: record.name,
-				key: parseKey(record.key),
-				namespace: record.namespace,
-				region: this.#options.region,
-				input: record.input,
-				createTs: record.createTs,
-				alarmTs: record.alarmTs,
-				initialised: record.initialised,
-			});
+			await attached.host.start(
+				{
+					actorId,
+					generation: record.generation,
+					name: record.name,
+					key: parseKey(record.key),
+					namespace: record.namespace,
+					region: this.#options.region,
+					input: record.input,
+					createTs: record.createTs,
+					alarmTs: record.alarmTs,
+					initialised: record.initialised,
+				},
+				this.#options.socketsOf?.(actorId) ?? [],
+			);
 		} catch (error) {
+			if (placed.phase === "gone") {
+				// The host was lost meanwhile, and those who waited know.
+				return;
+			}
 			// Whatever goes wrong on the way, those who wait are told, and the actor can be started again.
 			const reason = await this.#startFailed(actorId, record, error).catch((obstacle) => obstacle);
 			placed.phase = "gone";
 			if (this.#placed.get(actorId) === placed) {
 				this.#placed.delete(actorId);
 			}
+			this.#options.onEnded?.(actorId, "sleep");
 			changed.reject(reason);
 			return;
 		}

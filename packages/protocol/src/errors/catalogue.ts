@@ -140,6 +140,10 @@ export const CATALOGUE = {
 		{ status: 409, metadata: sizeAndLimit },
 	),
 
+	"action.answer_forgotten": open("The call was run before. Its answer is not kept any more.", {
+		status: 409,
+	}),
+
 	"encoding.invalid": open((d: { value: string }) => `Invalid encoding \`${d.value}\`.`),
 	"params.invalid": open((d: { detail: string }) => `Invalid params JSON: ${d.detail}`),
 	"message.incoming_too_long": open(
@@ -243,6 +247,10 @@ export const CATALOGUE = {
 	}),
 	"state.too_large": open(
 		(d: Size) => sized("Actor state", d, " (`actor({ options: { maxStateSize: ... } })`)"),
+		{ metadata: sizeAndLimit },
+	),
+	"connection.state_too_large": open(
+		(d: Size) => sized("conn.state", d, "; keep growing data in c.state, c.kv or c.db"),
 		{ metadata: sizeAndLimit },
 	),
 	"input.too_large": open((d: Size) => sized("Actor input", d), { metadata: sizeAndLimit }),

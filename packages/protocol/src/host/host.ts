@@ -65,14 +65,29 @@ export interface PreparedMessage {
 }
 
 /**
- * One accepted WebSocket as the host sees it. The gateway owns the real socket: it may outlive the
- * instance. Calls after a close do nothing.
+ * One accepted WebSocket as one incarnation of an actor sees it. The gateway owns the real socket: it may
+ * outlive the incarnation, and the next one then gets an `ActorSocket` of its own for the same client
+ * (lifecycle 9.4). Calls after a close, or after the incarnation has ended, do nothing.
+ *
+ * Messages are numbered from 1, over all incarnations. The gateway keeps those of a socket that is held
+ * until they are acknowledged, and gives what is left to the next incarnation, in order.
  */
 export interface ActorSocket {
+	/** Names the client's socket over all incarnations; no two sockets of any gateway share it. */
+	readonly id: string;
 	/** The sub-protocol the server selected, or "". */
 	readonly protocol: string;
 	/** Bytes accepted by `send` that have not left this process. */
 	readonly bufferedBytes: number;
+	/** Whether the gateway can keep the client while no incarnation runs. Asked at accept and at stop. */
+	readonly canHibernate: boolean;
+	/**
+	 * Whether the client's socket survives a crash of this host: then the last handled index has to be
+	 * stored, so that a message whose acknowledgement was lost is not handled twice.
+	 */
+	readonly outlivesHost: boolean;
+	/** Messages this client was sent, by all incarnations together. */
+	readonly sentCount: number;
 	/** Text goes out as a text frame, bytes as a binary frame. Messages of one turn leave in one write. */
 	send(message: string | Uint8Array): void;
 	/** Sends what {@link prepare} framed. */
@@ -85,12 +100,21 @@ export interface ActorSocket {
 	close(code: number, reason: string): void;
 	/** Sets who hears of messages; what arrived before is delivered first, in order. */
 	listen(handler: ActorSocketHandler): void;
+	/**
+	 * Keeps the client when this incarnation ends: whatever the next one needs to go on is stored. Does
+	 * nothing when {@link canHibernate} is false.
+	 */
+	hold(): void;
+	/** Of a held socket: messages up to this index are handled, and what they wrote is durable. */
+	acknowledge(index: number): void;
+	/** Of a held socket whose close was told: all there was to do about it is done and durable. */
+	release(): void;
 }
 
 /** What a host hears from a socket. Calls come one at a time and in order; `onClose` is the last. */
 export interface ActorSocketHandler {
 	/** Text frames come as strings, binary frames as bytes that the handler may keep. */
-	onMessage(message: string | Uint8Array): void;
+	onMessage(message: string | Uint8Array, index: number): void;
 	onClose(code: number, reason: string, wasClean: boolean): void;
 	onPong?(): void;
 }
@@ -131,13 +155,18 @@ export interface ActorHost {
 	/**
 	 * Creates or wakes an incarnation and resolves when it is ready. A rejection means that no instance
 	 * remains; its reason goes to the callers that wait for the actor.
+	 *
+	 * @param sockets - what earlier incarnations held, to go on with; none of them is opened again
 	 */
-	start(assignment: ActorAssignment): Promise<void>;
+	start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): Promise<void>;
 	/** Runs the stop sequence; resolves when the incarnation is gone. Unknown actors resolve at once. */
 	stop(actorId: string, intent: StopIntent): Promise<void>;
 	/** One HTTP call. Never rejects but with {@link ActorGone}: errors are responses. */
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse>;
-	/** One WebSocket, already accepted. Rejects only with {@link ActorGone}; refusals close the socket. */
+	/**
+	 * One WebSocket, already accepted. Resolves when the actor has taken it or closed it; until then the
+	 * gateway may offer it to another incarnation. Rejects only with {@link ActorGone}; refusals close.
+	 */
 	openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void>;
 }
 
@@ -154,4 +183,10 @@ export interface HostEvents {
 	 * already deleted. Waiting calls go to the next incarnation.
 	 */
 	stopped(actorId: string, generation: number, intent: StopIntent): void;
+	/**
+	 * The host is gone, and every incarnation with it: its process died, or nobody can reach it any more.
+	 * The next start of each actor fences off what may live on unseen. Nothing comes from this host
+	 * afterwards; another one may be attached.
+	 */
+	lost(): void;
 }

@@ -58,6 +58,12 @@ export class CallLog implements BatchPart {
 		this.#window?.rollBack();
 	}
 
+	/** How the call ended; null when that is not remembered. */
+	outcome(callId: string): Outcome | null {
+		const known = this.#window?.get(callId);
+		return known ? outcomeOf(known) : null;
+	}
+
 	/** `run` is called at most once per id, unless it refuses; `answer` is called once per caller. */
 	once(callId: string, clock: Clock, run: Run, answer: Settle): void {
 		const known = this.#window?.get(callId);

@@ -15,6 +15,8 @@ export class ConnectionTable {
 	/** Who hears which event; kept beside the connections' own sets so that a broadcast is one lookup. */
 	#subscribers: Map<string, Set<Connection>> | null = null;
 	#views: Map<string, ConnectionView> | null = null;
+	/** What an earlier incarnation has left, until the actor is ready. */
+	#restored: { goOn(): void } | null = null;
 	/** `onDisconnect` hooks that still run. */
 	readonly #closing = new SparseSet<Promise<void>>();
 
@@ -106,6 +108,28 @@ export class ConnectionTable {
 
 	#accept(connection: Connection): void {
 		this.#instance.assertAcceptsWork();
+		this.#put(connection);
+		if (connection.record) this.#instance.connectionRecords.add(connection.record);
+	}
+
+	/** A connection of an earlier incarnation whose client is still here: no hook runs. */
+	restore(connection: Connection, subscriptions: Iterable<string>): void {
+		this.#put(connection);
+		for (const event of subscriptions) this.#addSubscriber(connection, event);
+	}
+
+	/** Has `restored` go on as soon as the actor is ready. */
+	whenReady(restored: { goOn(): void }): void {
+		this.#restored = restored;
+	}
+
+	/** The actor is ready. */
+	goOn(): void {
+		this.#restored?.goOn();
+		this.#restored = null;
+	}
+
+	#put(connection: Connection): void {
 		connection.phase = "open";
 		if (holdsAwake(connection)) this.#instance.work.begin("socket");
 		this.#open ??= new Map();
@@ -113,7 +137,12 @@ export class ConnectionTable {
 	}
 
 	subscribe(connection: Connection, event: string): void {
-		if (connection.phase !== "open") return;
+		if (connection.phase !== "open" || connection.subscriptions.has(event)) return;
+		this.#addSubscriber(connection, event);
+		if (connection.record) this.#instance.connectionRecords.subscriptionsChanged(connection.record);
+	}
+
+	#addSubscriber(connection: Connection, event: string): void {
 		connection.subscriptions.add(event);
 		this.#subscribers ??= new Map();
 		let subscribers = this.#subscribers.get(event);
@@ -125,9 +154,9 @@ export class ConnectionTable {
 	}
 
 	unsubscribe(connection: Connection, event: string): void {
-		if (!connection.hasSubscriptions) return;
-		connection.subscriptions.delete(event);
+		if (!connection.hasSubscriptions || !connection.subscriptions.delete(event)) return;
 		this.#removeSubscriber(connection, event);
+		if (connection.record) this.#instance.connectionRecords.subscriptionsChanged(connection.record);
 	}
 
 	/** Connections subscribed to `event`; undefined when there is none. */
@@ -145,8 +174,13 @@ export class ConnectionTable {
 		if (connection.hasSubscriptions) {
 			for (const event of connection.subscriptions) this.#removeSubscriber(connection, event);
 		}
+		// What a fenced incarnation leaves is the next one's to deal with.
+		if (this.#instance.isFenced) return;
 		const { onDisconnect } = this.#instance.config;
-		if (!onDisconnect || this.#instance.isFenced) return;
+		if (!onDisconnect) {
+			this.#forget(connection);
+			return;
+		}
 		const done = this.#runOnDisconnect(connection, onDisconnect);
 		this.#closing.add(done);
 		void done.finally(() => this.#closing.delete(done));
@@ -172,8 +206,19 @@ export class ConnectionTable {
 			instance.log.error({ err: error, connId: connection.id }, "onDisconnect failed");
 		} finally {
 			instance.work.end(work);
+			this.#forget(connection);
 			instance.saveSoon();
 		}
+	}
+
+	/** The stored record goes with what `onDisconnect` wrote last, so that a crash before runs it again. */
+	#forget({ record }: Connection): void {
+		const instance = this.#instance;
+		if (!record || instance.isFenced) return;
+		instance.connectionRecords.remove(record);
+		instance.afterDurable(() => {
+			if (!instance.isFenced) record.socket?.release();
+		});
 	}
 
 	/** `conn.disconnect()`: closes the transport and resolves when `onDisconnect` is done. */
@@ -184,13 +229,23 @@ export class ConnectionTable {
 		await done;
 	}
 
-	/** Closes every transport with `code`; resolves when all `onDisconnect` hooks are done. */
-	async closeAll(code: number, reason: string): Promise<void> {
+	/**
+	 * The actor stops: connections that cannot wait for the next incarnation are closed, all of them when
+	 * there will be none. Resolves when all `onDisconnect` hooks are done.
+	 */
+	async leave(code: number, reason: string): Promise<void> {
+		const isDestroyed = this.#instance.phase === "closing";
 		for (const connection of [...this.all()]) {
+			if (!isDestroyed && connection.record?.socket?.canHibernate) continue;
 			void this.close(connection);
 			this.#closeTransport(connection, code, reason);
 		}
 		await Promise.all(this.#closing);
+	}
+
+	/** The incarnation has ended; whoever is still connected waits for the next one. */
+	end(): void {
+		for (const { leaveTransport } of this.all()) leaveTransport?.();
 	}
 
 	/** Answers and events that were sent before leave before. */

@@ -3,6 +3,7 @@ import { catalogueError } from "@rivetkit/protocol";
 import type { ActorInstance } from "../instance/instance.ts";
 import { type TrackedState, trackState } from "../state/track-state.ts";
 import { CLOSE_REFUSED } from "./close-codes.ts";
+import type { ConnectionRecord } from "./connection-records.ts";
 
 export type ConnectionKind = "http" | "websocket" | "raw-request" | "raw-websocket";
 
@@ -27,6 +28,8 @@ export class Connection {
 	/** Set for kind `websocket` only. */
 	readonly channel: EventChannel | null;
 	phase: "candidate" | "open" | "closed" | "rejected" = "candidate";
+	/** What is stored of a connection that outlives the incarnation; null for others. */
+	record: ConnectionRecord | null = null;
 	#subscriptions: Set<string> | null = null;
 	#state: TrackedState | null = null;
 	#view: ConnectionView | null = null;
@@ -35,15 +38,18 @@ export class Connection {
 	#early: (string | Uint8Array)[] | null = null;
 	/** Ends the transport when the actor asks for it; set by whoever owns it. */
 	closeTransport: ((code: number, reason: string) => void) | null = null;
+	/** Stops what the transport does by itself: the incarnation ends, the client may stay. */
+	leaveTransport: (() => void) | null = null;
 
 	constructor(
 		instance: ActorInstance,
 		kind: ConnectionKind,
 		params: unknown,
 		channel: EventChannel | null = null,
+		id: string = instance.services.random.uuid(),
 	) {
 		this.instance = instance;
-		this.id = instance.services.random.uuid();
+		this.id = id;
 		this.kind = kind;
 		this.params = params;
 		this.channel = channel;
@@ -51,7 +57,7 @@ export class Connection {
 
 	/** Whether the connection outlives the instance; must not change while it is open. */
 	get isHibernatable(): boolean {
-		return false;
+		return this.record !== null;
 	}
 
 	get view(): ConnectionView {
@@ -76,12 +82,32 @@ export class Connection {
 		this.#enabledState().replace(next);
 	}
 
+	get hasState(): boolean {
+		return this.#state !== null;
+	}
+
+	get rawState(): unknown {
+		return this.#state?.raw;
+	}
+
 	initState(raw: unknown): void {
 		this.#state = trackState(raw, {
 			rootPath: "conn.state",
-			onChange: noop,
+			onChange: () => this.#stateChanged(),
 			beforeWrite: () => this.instance.assertWritable(),
 		});
+	}
+
+	/** Goes back to what was committed. */
+	resetState(raw: unknown): void {
+		this.#state?.reset(raw);
+	}
+
+	/** What happens to the state of a connection that has left is of no consequence (lifecycle 9.3). */
+	#stateChanged(): void {
+		if (this.record && this.phase === "open") {
+			this.instance.connectionRecords.stateChanged(this.record);
+		}
 	}
 
 	#enabledState(): TrackedState {
@@ -89,10 +115,10 @@ export class Connection {
 		return this.#state;
 	}
 
-	/** Sends Init, then what was released before it. */
-	begin(init: string | Uint8Array): void {
+	/** Sends Init, then what was released before it. A client that went on has had its Init. */
+	begin(init: string | Uint8Array | null): void {
 		this.#hasBegun = true;
-		this.deliver(init);
+		if (init !== null) this.deliver(init);
 		for (const message of this.#early ?? []) this.deliver(message);
 		this.#early = null;
 	}
@@ -133,8 +159,6 @@ export class Connection {
 	}
 }
 
-function noop(): void {}
-
 /** The `conn` that users see (contract: api 5.2). */
 export class ConnectionView {
 	readonly #connection: Connection;
@@ -164,6 +188,7 @@ export class ConnectionView {
 		return this.#connection.kind;
 	}
 
+	/** Whether the connection, with its client's socket, outlives this incarnation. */
 	get isHibernatable(): boolean {
 		return this.#connection.isHibernatable;
 	}

@@ -1,7 +1,9 @@
 import {
+	ActorGone,
 	type ActorSocket,
 	type ActorSocketHandler,
 	ANY_CLIENT,
+	CLOSE_GOING_AWAY,
 	catalogueError,
 	decodeToServer,
 	type Encoding,
@@ -10,27 +12,44 @@ import {
 	peekActionId,
 	RivetError,
 	type ToServer,
-	utf8Length,
+	toWireError,
 } from "@rivetkit/protocol";
-import { eventDeclaration } from "../../actor/erased.ts";
 import { ActionCall } from "../actions/action-call.ts";
 import type { Outcome, Settle } from "../calls/call-log.ts";
 import type { ActorInstance } from "../instance/instance.ts";
-import { isPromiseLike, withTimeout } from "../lifecycle/with-timeout.ts";
-import { CLOSE_NORMAL, CLOSE_REFUSED, truncateCloseReason } from "./close-codes.ts";
+import { answerFrame, errorFrame, type Frame, frameSize } from "./client-frames.ts";
+import { CLOSE_REFUSED, truncateCloseReason } from "./close-codes.ts";
 import { Connection } from "./connection.ts";
+import type { StoredEventHead } from "./connection-layout.ts";
+import { ConnectionRecord } from "./connection-records.ts";
 import { Liveness } from "./liveness.ts";
+import { MessageProgress } from "./message-progress.ts";
+import { askGuard, isGuarded, type Refusal } from "./subscription-guard.ts";
 import { subscriptionRefusal } from "./subscription-limits.ts";
 
-/** Bytes a client may send ahead of what the actor has worked off, per connection. */
-export const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
+/** Bytes a client may send ahead of its acceptance. Afterwards the gateway bounds what waits. */
+const EARLY_BYTES_MAX = 16 * 1024 * 1024;
 /** What a waiting message takes besides its content. */
 const MESSAGE_OVERHEAD_BYTES = 64;
+
+interface Waiting {
+	readonly message: Frame;
+	readonly index: number;
+}
+
+/** What a client says about its connection when it opens it. */
+export interface EventConnectionTerms {
+	readonly encoding: Encoding;
+	readonly params: unknown;
+	/** Id of the client's session, which its call ids begin with; null when it has none. */
+	readonly session: string | null;
+}
 
 /**
  * One `/connect` socket: frames in, frames out (contract: protocol 3). Frames start strictly in the order
  * of arrival; by default the next one starts when the action before it has finished, while the *answers*
- * wait for the disk without holding anything up.
+ * wait for the disk without holding anything up. A frame is acknowledged to the gateway together with its
+ * answer; one that this incarnation did not get to goes to the next.
  *
  *     opening ─▶ open ─▶ closed
  *        └────────────────▲
@@ -43,36 +62,62 @@ export class EventConnection implements ActorSocketHandler {
 	readonly #connection: Connection;
 	readonly #liveness: Liveness;
 	#phase: "opening" | "open" | "closed" = "opening";
-	#backlog: (string | Uint8Array)[] = [];
-	#backlogBytes = 0;
+	#backlog: Waiting[] = [];
+	#earlyBytes = 0;
 	#busy = 0;
 	/** A subscription is being decided; what comes after it may rely on the outcome. */
 	#isGuarding = false;
+	/** Messages an earlier incarnation has handled: those that come again only lack their answer. */
+	readonly #handledBefore: number;
+	/** Handled by this one, and durable. */
+	readonly #durable = new MessageProgress(0);
+	/** Handled, for the store: only where the gateway may outlive this host. */
+	readonly #handled: MessageProgress | null;
 
+	/** Of a new client. */
+	static create(
+		instance: ActorInstance,
+		socket: ActorSocket,
+		{ encoding, params, session }: EventConnectionTerms,
+	): EventConnection {
+		const connection = new Connection(instance, "websocket", params, { socket, encoding });
+		const head = { kind: "websocket", encoding, params, session, socketId: socket.id } as const;
+		if (socket.canHibernate) connection.record = new ConnectionRecord(connection, socket, head);
+		return new EventConnection(instance, socket, connection, head, 0);
+	}
+
+	/** @param handledBefore - the last message that earlier incarnations have handled, as stored */
 	constructor(
 		instance: ActorInstance,
 		socket: ActorSocket,
-		options: { encoding: Encoding; params: unknown; session: string | null },
+		connection: Connection,
+		{ encoding, session }: Pick<StoredEventHead, "encoding" | "session">,
+		handledBefore: number,
 	) {
 		this.#instance = instance;
 		this.#socket = socket;
-		this.#encoding = options.encoding;
-		this.#session = options.session;
-		this.#connection = new Connection(instance, "websocket", options.params, {
-			socket,
-			encoding: options.encoding,
-		});
-		this.#connection.closeTransport = (code, reason) => this.#closeSocket(code, reason);
+		this.#encoding = encoding;
+		this.#session = session;
+		this.#connection = connection;
+		this.#handledBefore = handledBefore;
+		this.#handled =
+			connection.record && socket.outlivesHost ? new MessageProgress(handledBefore) : null;
+		connection.closeTransport = (code, reason) => this.#closeSocket(code, reason);
+		connection.leaveTransport = () => this.#liveness.stop();
 		this.#liveness = new Liveness(instance, socket, () => this.#peerDead());
 	}
 
-	/** Runs the opening hooks, then answers with Init. A refusal is an Error frame and close 1011. */
+	/**
+	 * Runs the opening hooks, then answers with Init. A refusal is an Error frame and close 1011. Rejects
+	 * with {@link ActorGone} when the actor stopped on the way: nothing of the connection remains.
+	 */
 	async open(request: Request): Promise<void> {
 		const instance = this.#instance;
 		this.#socket.listen(this);
 		try {
 			await instance.connections.open(this.#connection, request);
 		} catch (error) {
+			if (!instance.acceptsWork) throw new ActorGone(instance.actorId);
 			this.#refuse(error);
 			return;
 		}
@@ -81,31 +126,62 @@ export class EventConnection implements ActorSocketHandler {
 			return;
 		}
 		this.#phase = "open";
+		const begun = this.#begun();
+		this.#workOff();
+		await begun;
+	}
+
+	/** Resolves when the client has its Init, or was refused. */
+	#begun(): Promise<void> {
+		const instance = this.#instance;
 		const init = encodeToClient(this.#encoding, {
 			tag: "Init",
 			actorId: instance.actorId,
 			connectionId: this.#connection.id,
 		});
-		instance.afterDurable((error) => {
-			if (error === undefined) this.#connection.begin(init);
-			else this.#refuse(error);
+		return new Promise((resolve, reject) => {
+			instance.afterDurable((error) => {
+				if (instance.isFenced) {
+					reject(new ActorGone(instance.actorId));
+					return;
+				}
+				if (error === undefined) {
+					// From here on the record is stored: the next incarnation finds it.
+					if (this.#connection.record) this.#socket.hold();
+					this.#connection.begin(init);
+					if (this.#phase === "open") this.#liveness.start();
+				} else {
+					this.#refuse(error);
+				}
+				resolve();
+			});
 		});
-		this.#liveness.start();
-		this.#workOff();
 	}
 
-	onMessage(message: string | Uint8Array): void {
+	/** Goes on with a client that an earlier incarnation has accepted. */
+	goOn(): void {
+		this.#phase = "open";
+		this.#connection.begin(null);
+		this.#liveness.start();
+		this.#socket.listen(this);
+	}
+
+	onMessage(message: Frame, index: number): void {
 		if (this.#phase === "closed") return;
+		this.#durable.startAt(index);
+		this.#handled?.startAt(index);
 		if (this.#backlog.length === 0 && this.#mayHandle) {
-			this.#handle(message);
+			this.#handle(message, index);
 			return;
 		}
-		this.#backlogBytes += message.length + MESSAGE_OVERHEAD_BYTES;
-		if (this.#backlogBytes > BACKLOG_BYTES_MAX) {
-			this.#closeSocket(CLOSE_REFUSED, "connection.backlog_full");
-			return;
+		if (this.#phase === "opening") {
+			this.#earlyBytes += message.length + MESSAGE_OVERHEAD_BYTES;
+			if (this.#earlyBytes > EARLY_BYTES_MAX) {
+				this.#closeSocket(CLOSE_REFUSED, "connection.backlog_full");
+				return;
+			}
 		}
-		this.#backlog.push(message);
+		this.#backlog.push({ message, index });
 	}
 
 	onPong(): void {
@@ -116,6 +192,8 @@ export class EventConnection implements ActorSocketHandler {
 		this.#liveness.stop();
 		this.#backlog = [];
 		if (this.#phase === "closed") return;
+		// Too late for `onDisconnect` to be waited for: the next incarnation hears of it instead.
+		if (this.#connection.record && this.#instance.isLeaving) return;
 		const wasOpen = this.#phase === "open";
 		this.#phase = "closed";
 		if (wasOpen) void this.#instance.connections.close(this.#connection);
@@ -130,17 +208,16 @@ export class EventConnection implements ActorSocketHandler {
 
 	#workOff(): void {
 		while (this.#backlog.length > 0 && this.#mayHandle) {
-			const message = this.#backlog.shift()!;
-			this.#backlogBytes -= message.length + MESSAGE_OVERHEAD_BYTES;
-			this.#handle(message);
+			const { message, index } = this.#backlog.shift()!;
+			this.#handle(message, index);
 		}
 	}
 
-	#handle(data: string | Uint8Array): void {
+	#handle(data: Frame, index: number): void {
 		const limit = this.#instance.services.limits.maxIncomingMessageSize;
-		const size = typeof data === "string" ? utf8Length(data) : data.byteLength;
+		const size = frameSize(data);
 		if (size > limit) {
-			this.#refuseOversized(data, size, limit);
+			this.#refuseOversized(data, size, limit, index);
 			return;
 		}
 		let message: ToServer;
@@ -154,18 +231,17 @@ export class EventConnection implements ActorSocketHandler {
 		}
 		switch (message.tag) {
 			case "ActionRequest":
-				this.#act(message.id, message.name, message.args);
+				this.#act(message, index);
 				return;
 			case "SubscriptionRequest":
-				if (message.subscribe) this.#subscribe(message.eventName);
-				else this.#instance.connections.unsubscribe(this.#connection, message.eventName);
+				this.#subscribe(message.eventName, message.subscribe, index);
 				return;
 			default:
 				message satisfies never;
 		}
 	}
 
-	#act(id: number | bigint, name: string, args: unknown[]): void {
+	#act({ id, name, args }: Extract<ToServer, { tag: "ActionRequest" }>, index: number): void {
 		const instance = this.#instance;
 		this.#busy++;
 		let inline = true;
@@ -174,108 +250,89 @@ export class EventConnection implements ActorSocketHandler {
 		};
 		const answer = (outcome: Outcome) => {
 			this.#busy--;
-			this.#answer(id, outcome, name);
+			const client = this.#session === null ? ANY_CLIENT : IDENTIFYING_CLIENT;
+			const call = { id, action: name, client };
+			const frame = answerFrame(instance, this.#encoding, call, outcome);
+			this.#done(index, (error) => {
+				this.#connection.deliver(
+					error === undefined ? frame : errorFrame(instance, this.#encoding, error, id, name),
+				);
+			});
 			if (!inline) this.#workOff();
 		};
-		if (this.#session === null) run(answer);
-		else instance.calls.once(`${this.#session}:${id}`, instance.services.clock, run, answer);
+		const callId = this.#callId(id, index);
+		if (callId === null) run(answer);
+		else if (index <= this.#handledBefore) answer(instance.calls.outcome(callId) ?? FORGOTTEN);
+		else instance.calls.once(callId, instance.services.clock, run, answer);
 		inline = false;
 	}
 
-	#answer(id: number | bigint, outcome: Outcome, action: string): void {
-		const instance = this.#instance;
-		let frame: string | Uint8Array;
-		if (outcome.ok) {
-			try {
-				frame = encodeToClient(
-					this.#encoding,
-					{ tag: "ActionResponse", id, output: outcome.output },
-					this.#session === null ? ANY_CLIENT : IDENTIFYING_CLIENT,
-				);
-				const limit = instance.services.limits.maxOutgoingMessageSize;
-				const size = typeof frame === "string" ? utf8Length(frame) : frame.byteLength;
-				if (size > limit) throw catalogueError("message.outgoing_too_long", { size, limit });
-			} catch (error) {
-				frame = this.#errorFrame(error, id, action);
-			}
-		} else {
-			frame = encodeToClient(this.#encoding, { tag: "Error", ...outcome.error, actionId: id });
-		}
-		instance.afterDurable((error) => {
-			this.#connection.deliver(error === undefined ? frame : this.#errorFrame(error, id, action));
-		});
+	/** By what a call is recognised when it comes again; null when it cannot come again. */
+	#callId(id: number | bigint, index: number): string | null {
+		if (this.#session !== null) return `${this.#session}:${id}`;
+		// Ids are the client's, who may use one twice; its messages are numbered by the gateway.
+		return this.#handled ? `${this.#connection.id}#${index}` : null;
 	}
 
-	#errorFrame(
-		error: unknown,
-		actionId: number | bigint | null,
-		action?: string,
-	): string | Uint8Array {
-		const wire = this.#instance.describeError(error, action ? { action } : {});
-		return encodeToClient(this.#encoding, { tag: "Error", ...wire, actionId });
-	}
-
-	#subscribe(event: string): void {
-		const instance = this.#instance;
-		const refusal = subscriptionRefusal(this.#connection, event);
-		if (refusal) {
-			this.#denySubscription(refusal);
+	#subscribe(event: string, subscribe: boolean, index: number): void {
+		const connection = this.#connection;
+		if (!subscribe) {
+			this.#instance.connections.unsubscribe(connection, event);
+			this.#done(index, ignore);
 			return;
 		}
-		const canSubscribe = eventDeclaration(instance.config, event)?.canSubscribe;
-		if (!canSubscribe) {
-			instance.connections.subscribe(this.#connection, event);
+		const limited = subscriptionRefusal(connection, event);
+		if (limited) {
+			this.#subscribed(event, { error: limited }, index);
 			return;
 		}
-		this.#isGuarding = true;
-		instance.work.begin("guard");
-		const settle = (verdict: unknown, thrown?: { error: unknown }) => {
+		this.#isGuarding = isGuarded(this.#instance, event);
+		let inline = true;
+		askGuard(this.#instance, connection, event, (refusal) => {
 			this.#isGuarding = false;
-			instance.work.end("guard");
-			if (verdict === true) instance.connections.subscribe(this.#connection, event);
-			else this.#denySubscription(thrown ? thrown.error : verdictError(verdict));
-			instance.saveSoon();
-		};
-		try {
-			const verdict = withTimeout(
-				instance,
-				"canSubscribe",
-				instance.options.actionTimeout,
-				canSubscribe(instance.contexts.connection(this.#connection, undefined)),
-				"actionTimeout",
-			);
-			if (!isPromiseLike(verdict)) {
-				settle(verdict);
-				return;
-			}
-			verdict.then(
-				(value) => {
-					settle(value);
-					this.#workOff();
-				},
-				(error) => {
-					settle(undefined, { error });
-					this.#workOff();
-				},
-			);
-		} catch (error) {
-			settle(undefined, { error });
-		}
+			this.#subscribed(event, refusal, index);
+			if (!inline) this.#workOff();
+		});
+		inline = false;
 	}
 
-	#denySubscription(error: unknown): void {
-		const frame = this.#errorFrame(error, null);
-		this.#instance.afterDurable(() => this.#connection.deliver(frame));
+	#subscribed(event: string, refusal: Refusal, index: number): void {
+		const connection = this.#connection;
+		if (refusal) {
+			const frame = errorFrame(this.#instance, this.#encoding, refusal.error, null);
+			this.#done(index, () => connection.deliver(frame));
+		} else {
+			this.#instance.connections.subscribe(connection, event);
+			this.#done(index, ignore);
+		}
 	}
 
 	/** Ruling 2: only the call fails when its id can be read; otherwise the connection is refused. */
-	#refuseOversized(data: string | Uint8Array, size: number, limit: number): void {
+	#refuseOversized(data: Frame, size: number, limit: number, index: number): void {
 		const error = catalogueError("message.incoming_too_long", { size, limit });
 		const id = peekActionId(this.#encoding, data);
-		const frame = this.#errorFrame(error, id);
-		this.#instance.afterDurable(() => {
+		const frame = errorFrame(this.#instance, this.#encoding, error, id);
+		this.#done(index, () => {
 			this.#connection.deliver(frame);
 			if (id === null) this.#closeSocket(CLOSE_REFUSED, "message.incoming_too_long");
+		});
+	}
+
+	/**
+	 * A message is handled: `release` sends what comes of it as soon as that may be seen, and then the
+	 * gateway need not keep the message any longer. What a fenced incarnation has left undone is not its
+	 * own to answer: the next one gets the message.
+	 */
+	#done(index: number, release: (error: unknown) => void): void {
+		const instance = this.#instance;
+		const { record } = this.#connection;
+		if (this.#handled?.done(index)) {
+			instance.connectionRecords.messageHandled(record!, this.#handled.through);
+		}
+		instance.afterDurable((error) => {
+			if (instance.isFenced && record) return;
+			release(error);
+			if (this.#durable.done(index)) this.#socket.acknowledge(this.#durable.through);
 		});
 	}
 
@@ -301,12 +358,14 @@ export class EventConnection implements ActorSocketHandler {
 			{ connId: this.#connection.id },
 			"connection closed: the client did not answer pings (options.connectionLivenessTimeout)",
 		);
-		this.#closeSocket(CLOSE_NORMAL + 1, "connection.liveness_timeout");
+		this.#closeSocket(CLOSE_GOING_AWAY, "connection.liveness_timeout");
 	}
 }
 
-function verdictError(verdict: unknown): RivetError {
-	return verdict === false
-		? catalogueError("auth.forbidden", {})
-		: catalogueError("handler.invalid_can_subscribe_response", {});
-}
+/** A call that was handled, whose answer the crash of a host took and nobody remembers. */
+const FORGOTTEN: Outcome = {
+	ok: false,
+	error: toWireError(catalogueError("action.answer_forgotten"), { expose: false }),
+};
+
+function ignore(): void {}

@@ -8,6 +8,7 @@ import {
 import { eventDeclaration } from "../../actor/erased.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import { isStarting } from "../lifecycle/lifecycle.ts";
 import { untracked } from "../state/index.ts";
 import { validateEventPayload } from "./validate-event.ts";
 
@@ -29,6 +30,8 @@ export class EventSender {
 	/** To every connection subscribed now. Throws `event.invalid_payload`, `message.outgoing_too_long`. */
 	broadcast(name: string, args: readonly unknown[]): void {
 		const payload = this.#check(name, args);
+		// Clients of earlier incarnations hear nothing of a start (lifecycle 4).
+		if (isStarting(this.#instance.phase)) return;
 		const subscribers = this.#instance.connections.subscribers(name);
 		if (!subscribers) return;
 		const targets = [...subscribers];
@@ -57,6 +60,7 @@ export class EventSender {
 				message: `conn.send("${name}") works once the connection is accepted (from onConnect on)`,
 			});
 		}
+		if (connection.phase === "closed") return;
 		if (!connection.channel) {
 			this.#instance.log.warn(
 				{ connId: connection.id, kind: connection.kind, event: name },

@@ -60,7 +60,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		return instances.map(({ name, key }) => [name, ...key].join("/"));
 	}
 
-	async start(assignment: ActorAssignment): Promise<void> {
+	async start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): Promise<void> {
 		const { actorId } = assignment;
 		if (this.#live.has(actorId)) throw new Error(`Actor ${actorId} is already live on this host`);
 		const config = this.#definitions.get(assignment.name);
@@ -71,7 +71,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		}
 		const instance = new ActorInstance(this.#services, this, config, assignment);
 		this.#live.set(actorId, instance);
-		const failure = await startInstance(instance);
+		const failure = await startInstance(instance, sockets);
 		if (failure === null) return;
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
 		if (failure.removeActor) await this.#services.backend.discard(assignment);

@@ -13,6 +13,7 @@ import { CallLog } from "../calls/call-log.ts";
 import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
 import { CLOSE_NORMAL } from "../connections/close-codes.ts";
+import { ConnectionRecords } from "../connections/connection-records.ts";
 import { ConnectionTable } from "../connections/connection-table.ts";
 import { ContextFactory } from "../context/context-factory.ts";
 import { assertAllowed, type Operation } from "../context/permissions.ts";
@@ -84,6 +85,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#aborted = false;
 	#contexts: ContextFactory | null = null;
 	#connections: ConnectionTable | null = null;
+	#connectionRecords: ConnectionRecords | null = null;
 	#events: EventSender | null = null;
 	#calls: CallLog | null = null;
 	#alarm: AlarmKeeper | null = null;
@@ -139,6 +141,12 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	get connections(): ConnectionTable {
 		this.#connections ??= new ConnectionTable(this);
 		return this.#connections;
+	}
+
+	/** What is stored of the connections that outlive this incarnation. */
+	get connectionRecords(): ConnectionRecords {
+		this.#connectionRecords ??= this.#addPart(new ConnectionRecords(this));
+		return this.#connectionRecords;
 	}
 
 	get events(): EventSender {
@@ -221,7 +229,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 				return;
 			case "dropSockets":
 				this.services.turns.request({
-					endOfTurn: () => void this.#connections?.closeAll(CLOSE_NORMAL, ""),
+					endOfTurn: () => void this.#connections?.leave(CLOSE_NORMAL, ""),
 				});
 				return;
 			case "report": {
@@ -250,6 +258,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	/** Starts what runs by itself once the instance is ready. */
 	#begin(): void {
+		this.#connections?.goOn();
 		this.#idle?.restart();
 		this.run?.start();
 		// Alarms that are over fire at once.
@@ -287,9 +296,19 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		assertAllowed(operation, this.#phase, this.actorId);
 	}
 
+	get acceptsWork(): boolean {
+		return this.#phase === "ready" || this.#phase === "draining";
+	}
+
+	/** Whether connections are left to the next incarnation already. */
+	get isLeaving(): boolean {
+		const phase = this.#phase;
+		return phase === "disconnecting" || phase === "saving" || hasEnded(phase);
+	}
+
 	/** Throws `actor.stopping` when the grace period of calls that came before the stop is over. */
 	assertAcceptsWork(): void {
-		if (this.#phase === "ready" || this.#phase === "draining") return;
+		if (this.acceptsWork) return;
 		throw catalogueError("actor.stopping", { actorId: this.actorId });
 	}
 
@@ -332,6 +351,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#idle?.stop();
 		this.run?.stop();
 		this.#alarm?.stop();
+		this.#connections?.end();
 		this.#giveUpCalls();
 		this.committer.end(() => catalogueError("actor.stopping", { actorId: this.actorId }));
 		if (this.#client) {

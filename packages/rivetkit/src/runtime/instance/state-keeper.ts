@@ -1,4 +1,4 @@
-import { catalogueError, decodeCbor, EncodeError, encodeCbor } from "@rivetkit/protocol";
+import { catalogueError, decodeCbor } from "@rivetkit/protocol";
 import { STATE_SIZE_WARNING_BYTES } from "../../actor/options.ts";
 import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
@@ -8,6 +8,7 @@ import {
 	type TrackStateOptions,
 	trackState,
 } from "../state/track-state.ts";
+import { encodeStorable } from "./encode-storable.ts";
 import type { ActorInstance } from "./instance.ts";
 import { type JournalEntry, StateJournal } from "./state-journal.ts";
 import { type StoredState, stateOps } from "./state-layout.ts";
@@ -133,7 +134,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 	}
 
 	#encode(): Uint8Array {
-		const bytes = encodeState(this.#tracked!.raw);
+		const bytes = encodeStorable(this.#tracked!.raw, this.rootPath);
 		const limit = this.#instance.options.maxStateSize;
 		const size = bytes.byteLength;
 		if (size > limit) throw catalogueError("state.too_large", { size, limit });
@@ -145,19 +146,6 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 			);
 		}
 		return bytes;
-	}
-}
-
-/** Throws `state.invalid_type` with the path of what slipped past the check at its assignment (W-STATE-7). */
-function encodeState(raw: unknown): Uint8Array {
-	try {
-		return encodeCbor(raw);
-	} catch (error) {
-		if (!(error instanceof EncodeError)) throw error;
-		throw catalogueError("state.invalid_type", {
-			path: `state${error.path}`,
-			reason: error.reason,
-		});
 	}
 }
 

@@ -1,12 +1,20 @@
-import { catalogueError, decodeCbor, INTERNAL_ERROR_CODE, toWireError } from "@rivetkit/protocol";
+import {
+	type ActorSocket,
+	catalogueError,
+	decodeCbor,
+	INTERNAL_ERROR_CODE,
+	toWireError,
+} from "@rivetkit/protocol";
 import {
 	entriesOf,
 	type StoredEntries,
+	SUBSPACE_CONNECTIONS,
 	SUBSPACE_REPLIES,
 	SUBSPACE_STATE,
 	WAKE_END,
 	WAKE_START,
 } from "../commit/storage-layout.ts";
+import { restoreConnections } from "../connections/restored-connections.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { readState } from "../instance/state-layout.ts";
 import { isStarting, type LifecycleEvent, type Phase } from "./lifecycle.ts";
@@ -23,8 +31,11 @@ export interface StartFailure {
  * Brings an instance from `loading` to `ready` (contract: lifecycle 3). Creation is one commit after
  * `onCreate`; a crash before it runs `createState` and `onCreate` again.
  */
-export async function startInstance(instance: ActorInstance): Promise<StartFailure | null> {
-	const start = new Start(instance);
+export async function startInstance(
+	instance: ActorInstance,
+	sockets: readonly ActorSocket[],
+): Promise<StartFailure | null> {
+	const start = new Start(instance, sockets);
 	try {
 		await withinStartTimeout(start);
 		return null;
@@ -58,7 +69,7 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 		const range = { start: WAKE_START, end: WAKE_END };
 		const stored = await services.backend.load(assignment, range);
 		if (stored === null) start.isCreating = true;
-		else restore(start.instance, stored);
+		else restore(start, stored);
 		return "done";
 	},
 
@@ -129,14 +140,17 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 /** One start on its way through the lifecycle table. */
 class Start {
 	readonly instance: ActorInstance;
+	/** What earlier incarnations held. */
+	readonly sockets: readonly ActorSocket[];
 	/** Whether the actor does not exist yet. */
 	isCreating = false;
 	/** Whether this start has created it. */
 	isCreated = false;
 	isOverdue = false;
 
-	constructor(instance: ActorInstance) {
+	constructor(instance: ActorInstance, sockets: readonly ActorSocket[]) {
 		this.instance = instance;
+		this.sockets = sockets;
 	}
 
 	async run(): Promise<void> {
@@ -152,10 +166,11 @@ class Start {
 	}
 }
 
-function restore(instance: ActorInstance, stored: StoredEntries): void {
+function restore({ instance, sockets }: Start, stored: StoredEntries): void {
 	if (instance.config.hasState) instance.state.load(readState(entriesOf(stored, SUBSPACE_STATE)));
 	const replies = entriesOf(stored, SUBSPACE_REPLIES);
 	if (replies.length > 0) instance.calls.load(replies, instance.now());
+	restoreConnections(instance, entriesOf(stored, SUBSPACE_CONNECTIONS), sockets);
 }
 
 function inputOf({ assignment }: ActorInstance): unknown {

@@ -113,7 +113,7 @@ async function leave(instance: ActorInstance, budget: StopBudget): Promise<Lifec
 		what: "onDisconnect",
 		option: "sleepGracePeriod",
 		limitMs: DISCONNECT_LIMIT_MS,
-		work: () => connections.closeAll(CLOSE_NORMAL, ""),
+		work: () => connections.leave(CLOSE_NORMAL, ""),
 		waitingFor: () => [plural(connections.disconnecting, "onDisconnect hook")],
 	});
 	const settled = await budget.spend({

@@ -25,6 +25,14 @@ export function upgradeRequest(upgrade: ActorUpgrade): Request {
 	return metadataRequest(upgrade.headers, upgrade.path);
 }
 
+/** The same, of a client that came while an earlier incarnation lived. */
+export function storedRequest(
+	path: string,
+	headers: readonly (readonly [name: string, value: string])[],
+): Request {
+	return new Request(ORIGIN + path, { headers: headers as [string, string][] });
+}
+
 function toHeaders(view: HeadersView): Headers {
 	const headers = new Headers();
 	for (const [name, value] of view.entries()) headers.append(name, value);

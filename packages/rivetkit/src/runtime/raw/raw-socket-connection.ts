@@ -1,22 +1,35 @@
 import {
+	ActorGone,
 	type ActorSocket,
 	type ActorSocketHandler,
 	type ActorUpgrade,
+	CLOSE_GOING_AWAY,
 	catalogueError,
 } from "@rivetkit/protocol";
 import { CLOSE_REFUSED, truncateCloseReason } from "../connections/close-codes.ts";
 import { Connection } from "../connections/connection.ts";
+import type { StoredRawHead } from "../connections/connection-layout.ts";
+import { ConnectionRecord } from "../connections/connection-records.ts";
+import { Liveness } from "../connections/liveness.ts";
+import { MessageProgress } from "../connections/message-progress.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
-import { upgradeRequest } from "./incoming-request.ts";
+import { storedRequest, upgradeRequest } from "./incoming-request.ts";
 import { ServerSocket } from "./server-socket.ts";
 
 /** Bytes kept for a handler that has not attached its listeners yet (W-RAW-3). */
 const EARLY_BYTES_MAX = 16 * 1024 * 1024;
 
+interface Early {
+	readonly message: string | Uint8Array;
+	readonly index: number;
+}
+
 /**
  * One raw WebSocket (contract: lifecycle 11, protocol 3.10). Messages wait, in order, until the handler
- * has attached a listener for them, or its promise has settled.
+ * has attached a listener for them, or its promise has settled. Of a socket that outlives the incarnation
+ * (`options.canHibernateWebSocket`) each message is acknowledged when its listeners are done with it and
+ * what they wrote is durable; `onWebSocket` runs again in the next incarnation.
  *
  *     opening ─▶ open ─▶ closed
  */
@@ -26,22 +39,70 @@ export class RawSocketConnection implements ActorSocketHandler {
 	readonly #connection: Connection;
 	readonly #request: Request;
 	readonly #userSocket: ServerSocket;
+	readonly #liveness: Liveness;
 	#phase: "opening" | "open" | "closed" = "opening";
-	#early: (string | Uint8Array)[] = [];
+	#early: Early[] = [];
 	#earlyBytes = 0;
+	/** What the listeners of the message that is being delivered return to be waited for. */
+	#pending: PromiseLike<unknown>[] | null = null;
+	/** Messages an earlier incarnation has handled. */
+	readonly #handledBefore: number;
+	readonly #durable = new MessageProgress(0);
+	/** Handled, for the store: only where the gateway may outlive this host. */
+	readonly #handled: MessageProgress | null;
 
-	constructor(
+	/** Of a new client. Throws what `canHibernateWebSocket` throws. */
+	static create(
 		instance: ActorInstance,
-		upgrade: ActorUpgrade,
 		socket: ActorSocket,
+		upgrade: ActorUpgrade,
 		params: unknown,
+	): RawSocketConnection {
+		const connection = new Connection(instance, "raw-websocket", params);
+		const request = upgradeRequest(upgrade);
+		if (socket.canHibernate && mayHibernate(instance, request)) {
+			const head: StoredRawHead = {
+				kind: "raw-websocket",
+				params,
+				path: upgrade.path,
+				headers: [...upgrade.headers.entries()],
+				socketId: socket.id,
+			};
+			connection.record = new ConnectionRecord(connection, socket, head);
+		}
+		return new RawSocketConnection(instance, socket, connection, request, 0);
+	}
+
+	/** Of a client that an earlier incarnation has accepted. */
+	static restore(
+		instance: ActorInstance,
+		socket: ActorSocket,
+		connection: Connection,
+		{ path, headers }: StoredRawHead,
+		handledBefore: number,
+	): RawSocketConnection {
+		const request = storedRequest(path, headers);
+		return new RawSocketConnection(instance, socket, connection, request, handledBefore);
+	}
+
+	private constructor(
+		instance: ActorInstance,
+		socket: ActorSocket,
+		connection: Connection,
+		request: Request,
+		handledBefore: number,
 	) {
 		this.#instance = instance;
 		this.#socket = socket;
-		this.#request = upgradeRequest(upgrade);
-		this.#connection = new Connection(instance, "raw-websocket", params);
-		this.#connection.closeTransport = (code, reason) => this.#close(code, reason);
-		this.#userSocket = new ServerSocket(socket, this.#request.url.replace(/^http/, "ws"), {
+		this.#connection = connection;
+		this.#request = request;
+		this.#handledBefore = handledBefore;
+		this.#handled =
+			connection.record && socket.outlivesHost ? new MessageProgress(handledBefore) : null;
+		this.#liveness = new Liveness(instance, socket, () => this.#peerDead());
+		connection.closeTransport = (code, reason) => this.#close(code, reason);
+		connection.leaveTransport = () => this.#liveness.stop();
+		this.#userSocket = new ServerSocket(socket, request.url.replace(/^http/, "ws"), {
 			release: (send) =>
 				instance.afterDurable((error) => {
 					if (error !== undefined) {
@@ -58,18 +119,58 @@ export class RawSocketConnection implements ActorSocketHandler {
 		});
 	}
 
-	/** Resolves when the hooks are done and the handler is called; it may go on for as long as it likes. */
+	/**
+	 * Resolves when the hooks are done and the handler is called; it may go on for as long as it likes.
+	 * Rejects with {@link ActorGone} when the actor stopped on the way.
+	 */
 	async open(): Promise<void> {
 		const instance = this.#instance;
 		this.#socket.listen(this);
 		try {
-			const { onWebSocket } = instance.config;
-			if (!onWebSocket) throw catalogueError("handler.websocket_not_defined", {});
+			if (!instance.config.onWebSocket) throw catalogueError("handler.websocket_not_defined", {});
 			await instance.connections.open(this.#connection, this.#request);
-			if (this.#phase === "closed") {
-				await instance.connections.close(this.#connection);
-				return;
-			}
+		} catch (error) {
+			if (!instance.acceptsWork) throw new ActorGone(instance.actorId);
+			this.#fail(error);
+			return;
+		}
+		if (this.#phase === "closed") {
+			await instance.connections.close(this.#connection);
+			return;
+		}
+		this.#liveness.start();
+		this.#callHandler();
+		if (this.#connection.record) await this.#held();
+	}
+
+	/** Goes on with the client of an earlier incarnation: the handler attaches its listeners again. */
+	goOn(): void {
+		this.#liveness.start();
+		this.#callHandler();
+		this.#socket.listen(this);
+	}
+
+	/** Resolves when the connection is stored, so that the next incarnation finds it. */
+	#held(): Promise<void> {
+		const instance = this.#instance;
+		return new Promise((resolve, reject) => {
+			instance.afterDurable((error) => {
+				if (instance.isFenced) {
+					reject(new ActorGone(instance.actorId));
+					return;
+				}
+				if (error === undefined) this.#socket.hold();
+				else this.#fail(error);
+				resolve();
+			});
+		});
+	}
+
+	#callHandler(): void {
+		const instance = this.#instance;
+		const { onWebSocket } = instance.config;
+		try {
+			if (!onWebSocket) throw catalogueError("handler.websocket_not_defined", {});
 			const c = instance.contexts.connection(this.#connection, this.#request);
 			const pending = onWebSocket(c, this.#userSocket);
 			instance.saveSoon();
@@ -92,21 +193,38 @@ export class RawSocketConnection implements ActorSocketHandler {
 		this.#phase = "open";
 		const early = this.#early;
 		this.#early = [];
-		for (const message of early) this.#deliver(message);
+		for (const { message, index } of early) this.#deliver(message, index);
 	}
 
-	onMessage(message: string | Uint8Array): void {
-		if (this.#phase === "open") {
-			this.#deliver(message);
+	onMessage(message: string | Uint8Array, index: number): void {
+		if (this.#phase === "closed") return;
+		this.#durable.startAt(index);
+		this.#handled?.startAt(index);
+		if (index <= this.#handledBefore) {
+			this.#acknowledge(index);
 			return;
 		}
-		if (this.#phase === "closed") return;
+		if (this.#phase === "open") {
+			this.#deliver(message, index);
+			return;
+		}
 		this.#earlyBytes += message.length;
-		if (this.#earlyBytes > EARLY_BYTES_MAX) this.#close(CLOSE_REFUSED, "connection.backlog_full");
-		else this.#early.push(message);
+		// What a gateway holds, it bounds.
+		if (this.#earlyBytes > EARLY_BYTES_MAX && !this.#connection.record) {
+			this.#close(CLOSE_REFUSED, "connection.backlog_full");
+		} else {
+			this.#early.push({ message, index });
+		}
+	}
+
+	onPong(): void {
+		this.#liveness.pong();
 	}
 
 	onClose(code: number, reason: string, wasClean: boolean): void {
+		this.#liveness.stop();
+		// Too late for `onDisconnect` to be waited for: the next incarnation hears of it instead.
+		if (this.#connection.record && this.#instance.isLeaving) return;
 		this.#phase = "closed";
 		this.#early = [];
 		this.#userSocket.end(code, reason, wasClean);
@@ -114,11 +232,41 @@ export class RawSocketConnection implements ActorSocketHandler {
 		this.#instance.saveSoon();
 	}
 
-	#deliver(message: string | Uint8Array): void {
+	#deliver(message: string | Uint8Array, index: number): void {
 		// The actor has asked for the close, which follows when its last writes are durable.
 		if (this.#connection.phase !== "open") return;
+		const { record } = this.#connection;
+		// A stopping actor leaves what its gateway keeps to the next incarnation.
+		if (record && !this.#instance.isReady) return;
+		const pending: PromiseLike<unknown>[] = [];
+		this.#pending = pending;
 		this.#userSocket.receive(message);
+		this.#pending = null;
 		this.#instance.saveSoon();
+		if (!record) return;
+		if (pending.length === 0) this.#done(index);
+		else void Promise.allSettled(pending).then(() => this.#done(index));
+	}
+
+	/** The listeners are done with a message; it is let go with the commit of what they wrote. */
+	#done(index: number): void {
+		const instance = this.#instance;
+		const { record } = this.#connection;
+		if (this.#handled?.done(index)) {
+			instance.connectionRecords.messageHandled(record!, this.#handled.through);
+		}
+		if (!instance.committer.pending) {
+			this.#acknowledge(index);
+			return;
+		}
+		const acknowledge = () => {
+			if (!instance.isFenced) this.#acknowledge(index);
+		};
+		instance.committer.nextCommit().then(acknowledge, acknowledge);
+	}
+
+	#acknowledge(index: number): void {
+		if (this.#durable.done(index)) this.#socket.acknowledge(this.#durable.through);
 	}
 
 	#track(promise: PromiseLike<unknown>): void {
@@ -128,6 +276,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 			work.end("socketListener");
 			this.#instance.saveSoon();
 		};
+		this.#pending?.push(promise);
 		promise.then(done, (error) => {
 			this.#fail(error);
 			done();
@@ -148,17 +297,39 @@ export class RawSocketConnection implements ActorSocketHandler {
 
 	/** Ruling 24: a throwing listener is logged and closes this socket; the process lives. */
 	#fail(error: unknown): void {
+		// A fenced incarnation has no say over a client that goes on with the next one.
+		if (this.#connection.record && this.#instance.isFenced) return;
 		const wire = this.#instance.describeError(error, { connId: this.#connection.id });
 		this.#close(CLOSE_REFUSED, `${wire.group}.${wire.code}`);
+	}
+
+	#peerDead(): void {
+		this.#instance.log.info(
+			{ connId: this.#connection.id },
+			"connection closed: the client did not answer pings (options.connectionLivenessTimeout)",
+		);
+		this.#close(CLOSE_GOING_AWAY, "connection.liveness_timeout");
 	}
 
 	#close(code: number, reason: string): void {
 		if (this.#phase === "closed") return;
 		this.#phase = "closed";
 		this.#early = [];
+		this.#liveness.stop();
 		const cut = truncateCloseReason(reason);
 		this.#socket.close(code, cut);
 		this.#userSocket.end(code, cut, true);
 		void this.#instance.connections.close(this.#connection);
 	}
+}
+
+/** Decided once, at upgrade (lifecycle 5.1). */
+function mayHibernate(instance: ActorInstance, request: Request): boolean {
+	const { canHibernateWebSocket } = instance.options;
+	if (typeof canHibernateWebSocket === "boolean") return canHibernateWebSocket;
+	const verdict: unknown = canHibernateWebSocket(request);
+	if (typeof verdict === "boolean") return verdict;
+	throw new TypeError(
+		`options.canHibernateWebSocket must return true or false, not ${String(verdict)}`,
+	);
 }

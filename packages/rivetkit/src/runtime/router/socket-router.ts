@@ -1,4 +1,5 @@
 import {
+	ActorGone,
 	type ActorSocket,
 	type ActorUpgrade,
 	catalogueError,
@@ -10,7 +11,10 @@ import type { ActorInstance } from "../instance/instance.ts";
 import { upgradeRequest } from "../raw/incoming-request.ts";
 import { RawSocketConnection } from "../raw/raw-socket-connection.ts";
 
-/** The WebSocket paths of one actor (contract: protocol 3.1). Refusals close the accepted socket. */
+/**
+ * The WebSocket paths of one actor (contract: protocol 3.1). Refusals close the accepted socket. Rejects
+ * with {@link ActorGone} only: the actor stopped before it had taken the socket.
+ */
 export async function routeSocket(
 	instance: ActorInstance,
 	upgrade: ActorUpgrade,
@@ -22,7 +26,7 @@ export async function routeSocket(
 		const protocols = parseSubprotocols(upgrade.protocols);
 		if (pathname === "/connect" || pathname === "/connect/") {
 			if (protocols.error) throw protocols.error;
-			await new EventConnection(instance, socket, {
+			await EventConnection.create(instance, socket, {
 				encoding: protocols.encoding,
 				params: protocols.connParams,
 				session: protocols.session,
@@ -31,11 +35,12 @@ export async function routeSocket(
 		}
 		if (pathname === "/websocket" || pathname.startsWith("/websocket/")) {
 			if (protocols.error) throw protocols.error;
-			await new RawSocketConnection(instance, upgrade, socket, protocols.connParams).open();
+			await RawSocketConnection.create(instance, socket, upgrade, protocols.connParams).open();
 			return;
 		}
 		throw catalogueError("route.not_found", {});
 	} catch (error) {
+		if (error instanceof ActorGone) throw error;
 		const wire = instance.describeError(error, { path: upgrade.path });
 		socket.close(CLOSE_REFUSED, truncateCloseReason(`${wire.group}.${wire.code}`));
 	}

@@ -1,0 +1,206 @@
+import {
+	type ActorSocket,
+	catalogueError,
+	decodeCbor,
+	encodeCbor,
+	type StorageOp,
+} from "@rivetkit/protocol";
+import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import { encodeStorable } from "../instance/encode-storable.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import type { Connection } from "./connection.ts";
+import {
+	deleteConnection,
+	encodeHead,
+	PART_HANDLED,
+	PART_HEAD,
+	PART_STATE,
+	PART_SUBSCRIPTIONS,
+	putPart,
+	type StoredConnection,
+	type StoredHead,
+} from "./connection-layout.ts";
+
+/** Bytes of one connection's encoded state that can be stored: what every backend takes as one value. */
+export const CONNECTION_STATE_BYTES_MAX = 128 * 1024;
+
+const HEAD = 1;
+const STATE = 2;
+const SUBSCRIPTIONS = 4;
+const ALL = HEAD | STATE | SUBSCRIPTIONS;
+
+/** One connection between memory and disk. */
+export class ConnectionRecord {
+	readonly connection: Connection;
+	/** The client's socket, held by its gateway; null when the client is gone. */
+	readonly socket: ActorSocket | null;
+	readonly head: StoredHead;
+	/** What has changed since the last batch, and in the batch being committed. */
+	changed = 0;
+	taken = 0;
+	/** Encoded, as committed last and as in the batch being committed; null without a state. */
+	committedState: Uint8Array | null = null;
+	takenState: Uint8Array | null = null;
+	/** The last message handled, and the one the store knows. */
+	handled = 0;
+	storedHandled = 0;
+
+	constructor(connection: Connection, socket: ActorSocket | null, head: StoredHead) {
+		this.connection = connection;
+		this.socket = socket;
+		this.head = head;
+	}
+}
+
+/**
+ * The stored form of the connections that outlive the incarnation (lifecycle 9.4): written when they
+ * change, in the same commit as everything else. When a commit fails, `conn.state` goes back to what was
+ * committed; what the sockets have done since (opened, subscribed, left) is a fact, and is written again.
+ */
+export class ConnectionRecords implements BatchPart {
+	readonly #instance: ActorInstance;
+	readonly #changed = new Set<ConnectionRecord>();
+	/** Of the batch being committed. */
+	#taken: ConnectionRecord[] = [];
+	#removed: string[] = [];
+	#takenRemoved: string[] = [];
+	/** Whose last handled message goes into the next batch, whatever that is cut for. */
+	readonly #handled = new Set<ConnectionRecord>();
+	#takenHandled: ConnectionRecord[] = [];
+
+	constructor(instance: ActorInstance) {
+		this.#instance = instance;
+	}
+
+	/** A connection that was just accepted. */
+	add(record: ConnectionRecord): void {
+		this.#change(record, ALL);
+	}
+
+	/** One of an earlier incarnation. */
+	adopt(record: ConnectionRecord, { state, handled }: StoredConnection): void {
+		record.committedState = state;
+		record.handled = handled;
+		record.storedHandled = handled;
+	}
+
+	stateChanged(record: ConnectionRecord): void {
+		this.#change(record, STATE);
+	}
+
+	subscriptionsChanged(record: ConnectionRecord): void {
+		this.#change(record, SUBSCRIPTIONS);
+	}
+
+	/**
+	 * A message was handled. Not worth a commit of its own: whoever crashed before the acknowledgement was
+	 * sent gets it again, and what it wrote before is in a commit, together with this.
+	 */
+	messageHandled(record: ConnectionRecord, index: number): void {
+		record.handled = index;
+		this.#handled.add(record);
+	}
+
+	/** The connection is over, `onDisconnect` included. */
+	remove(record: ConnectionRecord): void {
+		record.changed = 0;
+		this.#changed.delete(record);
+		this.#handled.delete(record);
+		this.#removed.push(record.connection.id);
+		this.#instance.committer.markDirty();
+	}
+
+	take(batch: OpenBatch): void {
+		const { ops } = batch;
+		for (const record of this.#changed) {
+			this.#taken.push(record);
+			this.#takeChanges(record, ops);
+		}
+		this.#changed.clear();
+		for (const id of this.#removed) ops.push(deleteConnection(id));
+		this.#takenRemoved = this.#removed;
+		this.#removed = [];
+		for (const record of this.#handled) {
+			const { handled, storedHandled, connection } = record;
+			if (handled === storedHandled) continue;
+			ops.push(putPart(connection.id, PART_HANDLED, encodeCbor(handled)));
+			record.storedHandled = handled;
+			this.#takenHandled.push(record);
+		}
+		this.#handled.clear();
+	}
+
+	committed(): void {
+		for (const record of this.#taken) {
+			if (record.taken & STATE) record.committedState = record.takenState;
+			record.taken = 0;
+			record.takenState = null;
+		}
+		this.#taken = [];
+		this.#takenRemoved = [];
+		this.#takenHandled = [];
+	}
+
+	rollBack(): void {
+		const lost = new Set([...this.#taken, ...this.#changed]);
+		for (const record of lost) {
+			const wasStored = record.committedState !== null;
+			if (wasStored) record.connection.resetState(decodeCbor(record.committedState!));
+			record.changed |= record.taken;
+			// State that went back to what is stored needs no write.
+			if (wasStored) record.changed &= ~STATE;
+			record.taken = 0;
+			record.takenState = null;
+			if (record.changed !== 0) this.#changed.add(record);
+			else this.#changed.delete(record);
+		}
+		this.#taken = [];
+		this.#removed.unshift(...this.#takenRemoved);
+		this.#takenRemoved = [];
+		for (const record of this.#takenHandled) {
+			record.storedHandled = -1;
+			this.#handled.add(record);
+		}
+		this.#takenHandled = [];
+		if (this.#changed.size > 0 || this.#removed.length > 0) this.#instance.committer.markDirty();
+		this.#instance.saveSoon();
+	}
+
+	#change(record: ConnectionRecord, what: number): void {
+		record.changed |= what;
+		this.#changed.add(record);
+		const instance = this.#instance;
+		instance.committer.markDirty();
+		if (!instance.inCall) instance.saveSoon();
+	}
+
+	#takeChanges(record: ConnectionRecord, ops: StorageOp[]): void {
+		const { connection, changed, head } = record;
+		record.taken = changed;
+		record.changed = 0;
+		if (changed & HEAD) ops.push(putPart(connection.id, PART_HEAD, encodeHead(head)));
+		if (changed & STATE && connection.hasState) {
+			const bytes = encodeState(connection);
+			record.takenState = bytes;
+			if (!isSame(bytes, record.committedState)) {
+				ops.push(putPart(connection.id, PART_STATE, bytes));
+			}
+		}
+		if (changed & SUBSCRIPTIONS && (connection.hasSubscriptions || !(changed & HEAD))) {
+			const names = [...connection.subscriptions];
+			ops.push(putPart(connection.id, PART_SUBSCRIPTIONS, encodeCbor(names)));
+		}
+	}
+}
+
+function encodeState(connection: Connection): Uint8Array {
+	const bytes = encodeStorable(connection.rawState, "conn.state");
+	const size = bytes.byteLength;
+	const limit = CONNECTION_STATE_BYTES_MAX;
+	if (size > limit) throw catalogueError("connection.state_too_large", { size, limit });
+	return bytes;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array | null): boolean {
+	return b !== null && a.byteLength === b.byteLength && a.every((byte, at) => byte === b[at]);
+}
