@@ -284,7 +284,6 @@ describe("a call of a session over WebSockets", () => {
 			wrapped.failNext();
 			expect(await soon(socket.call(1, "add"))).toMatchObject({ tag: "Error" });
 			await wireAction(runtime, id, "nap");
-			await soon(socket.closed);
 		}
 		await using socket = await WireSocket.connect(url, { session: "s1" });
 		expect(await soon(socket.call(0, "add"))).toMatchObject({ output: 1 });

@@ -222,9 +222,10 @@ describe("L32 onDisconnect", () => {
 			const { subject, seen } = watched();
 			await using runtime = await TestRuntime.start({ subject });
 			const id = await runtime.actorId("subject");
-			await using socket = await WireSocket.connect(url(runtime, id), {
-				connParams: { name: "it" },
-			});
+			// Only a connection that cannot hibernate ends with the incarnation.
+			const path = how === "stop" ? "/websocket/" : "/connect";
+			await using socket = new WireSocket(url(runtime, id, path), { connParams: { name: "it" } });
+			await soon(socket.raw());
 			await using other = await WireSocket.connect(url(runtime, id), {
 				connParams: { name: "other" },
 			});

@@ -154,11 +154,10 @@ describe("A12 members of c", () => {
 		});
 		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
 		expect(seen.get("onBeforeConnect")?.request).toBe("http://actor/connect");
-		socket.act(0, "nap");
-		await soon(socket.closed);
+		await soon(socket.call(0, "nap"));
 		await eventually(() => expect(seen.size).toBe(15));
 		for (const [hook, { common, conn, request }] of seen) {
-			const aborted = hook === "onSleep" || hook === "onDisconnect";
+			const aborted = hook === "onSleep";
 			expect(common, hook).toEqual(["subject", ["a", "b"], "string", "string", "object", aborted]);
 			if (["onConnect", "onRequest", "onWebSocket", "action"].includes(hook)) continue;
 			expect(conn, hook).toBe("absent");

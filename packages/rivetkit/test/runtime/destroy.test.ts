@@ -174,10 +174,11 @@ describe("W-STOP-8, W-STOP-9 a wish to destroy that comes late", () => {
 				seen.push("onSleep");
 				if (where === "onSleep") c.destroy();
 			},
-			onDisconnect: (c) => {
-				if (where === "onDisconnect") c.destroy();
+			onDisconnect: (c, conn) => {
+				if (where === "onDisconnect" && conn.kind === "raw-websocket") c.destroy();
 			},
 			onDestroy: () => void seen.push("onDestroy"),
+			onWebSocket: () => {},
 			actions: {
 				nap: (c) => {
 					c.sleep();
@@ -189,8 +190,9 @@ describe("W-STOP-8, W-STOP-9 a wish to destroy that comes late", () => {
 		await using runtime = await TestRuntime.start({ subject });
 		const id = await runtime.actorId("subject");
 		if (where !== "onWake") {
-			const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
-			socket.act(0, "nap");
+			const socket = new WireSocket(`${runtime.url}/gateway/${id}/websocket`);
+			await soon(socket.opened());
+			await wireAction(runtime, id, "nap");
 			await soon(socket.closed);
 		}
 		await gone(runtime, id);

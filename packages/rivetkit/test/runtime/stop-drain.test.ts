@@ -79,7 +79,7 @@ describe("L11 calls in flight", () => {
 		await clock.advance(1_100);
 		expect(codeOf(await soon(overHttp))).toBe("actor.stopping");
 		expect(await (await soon(raw)).json()).toMatchObject({ group: "actor", code: "stopping" });
-		await soon(socket.closed);
+		expect(await soon(socket.next())).toMatchObject({ code: "stopping", actionId: 1 });
 		const [line] = runtime.log.filter(({ fields }) => fields.step === "calls in progress");
 		expect(String(line?.fields.err)).toContain(
 			"calls in progress did not finish within 1000 ms (options.sleepGracePeriod); still waiting for " +

@@ -102,13 +102,14 @@ describe("L9 stop sequence", () => {
 			},
 			onSleep: async (c) => {
 				await new Promise((resolve) => setImmediate(resolve));
-				seen.push(`onSleep with ${c.conns.size} connection`);
+				seen.push(`onSleep with ${c.conns.size} connections`);
 			},
 			onDisconnect: async (c) => {
 				await new Promise((resolve) => setImmediate(resolve));
-				seen.push(`onDisconnect with ${c.conns.size} connections`);
+				seen.push(`onDisconnect with ${c.conns.size} left`);
 				background.open();
 			},
+			onWebSocket: () => {},
 			actions: {
 				nap: (c) => {
 					c.waitUntil(background.passed.then(() => void seen.push("waitUntil")));
@@ -118,26 +119,28 @@ describe("L9 stop sequence", () => {
 		});
 		await using runtime = await TestRuntime.start({ subject }, { store: wrapped.store });
 		const id = await runtime.actorId("subject");
-		const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
-		socket.act(0, "nap");
+		await using hibernating = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		await using socket = new WireSocket(`${runtime.url}/gateway/${id}/websocket`);
+		await soon(socket.opened());
+		await soon(hibernating.call(0, "nap"));
 		expect(await soon(socket.closed)).toEqual({ code: 1000, reason: "" });
 		await gone(runtime, id);
 		expect(seen).toEqual([
 			"abort",
 			"run ended",
-			"onSleep with 1 connection",
-			"onDisconnect with 0 connections",
+			"onSleep with 2 connections",
+			"onDisconnect with 1 left",
 			"waitUntil",
 			"save",
 		]);
 	});
 
-	it("delivers the answer of the call that asked for it before the socket closes", async () => {
+	it("delivers the answer of the call that asked for it, though its connection ends too", async () => {
 		const subject = actor({
 			state: { n: 0 },
 			actions: {
-				nap: (c) => {
-					c.sleep();
+				end: (c) => {
+					c.destroy();
 					return ++c.state.n;
 				},
 			},
@@ -145,7 +148,7 @@ describe("L9 stop sequence", () => {
 		await using runtime = await TestRuntime.start({ subject });
 		const id = await runtime.actorId("subject");
 		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
-		expect(await soon(socket.call(0, "nap"))).toMatchObject({ tag: "ActionResponse", output: 1 });
+		expect(await soon(socket.call(0, "end"))).toMatchObject({ tag: "ActionResponse", output: 1 });
 		expect(await soon(socket.closed)).toEqual({ code: 1000, reason: "" });
 	});
 
@@ -153,13 +156,17 @@ describe("L9 stop sequence", () => {
 		const subject = actor({
 			state: { seen: [] as string[] },
 			onSleep: (c) => void c.state.seen.push("onSleep"),
-			onDisconnect: (c) => void c.state.seen.push("onDisconnect"),
+			onDisconnect: (c, conn) => {
+				if (conn.kind === "raw-websocket") c.state.seen.push("onDisconnect");
+			},
+			onWebSocket: () => {},
 			actions: { nap: (c) => c.sleep(), seen: (c) => c.state.seen },
 		});
 		await using runtime = await TestRuntime.start({ subject });
 		const id = await runtime.actorId("subject");
-		const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
-		socket.act(0, "nap");
+		const socket = new WireSocket(`${runtime.url}/gateway/${id}/websocket`);
+		await soon(socket.opened());
+		await wireAction(runtime, id, "nap");
 		await soon(socket.closed);
 		const seen = (await wireAction(runtime, id, "seen")).output;
 		expect(seen).toEqual(["onSleep", "onDisconnect"]);
@@ -212,7 +219,9 @@ describe("L10 stop timeouts", () => {
 					c.state.n++;
 					return what === "onSleep" ? forever() : undefined;
 				},
-				onDisconnect: () => (what === "onDisconnect" ? forever() : undefined),
+				onDisconnect: (_c, { kind }) =>
+					what === "onDisconnect" && kind === "raw-websocket" ? forever() : undefined,
+				onWebSocket: () => {},
 				actions: {
 					nap: (c) => {
 						if (what === "waitUntil") c.waitUntil(Promise.resolve(forever()));
@@ -223,8 +232,9 @@ describe("L10 stop timeouts", () => {
 			});
 			await using runtime = await TestRuntime.start({ subject }, { clock });
 			const id = await runtime.actorId("subject");
-			const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
-			await soon(socket.call(0, "nap"));
+			const socket = new WireSocket(`${runtime.url}/gateway/${id}/websocket`);
+			await soon(socket.opened());
+			await wireAction(runtime, id, "nap");
 			const began = clock.now();
 			await clock.advance(ms - 20);
 			expect(runtime.embedded.host.liveActorIds).toContain(id);
@@ -249,7 +259,8 @@ describe("L12 one budget", () => {
 			options: { sleepGracePeriod: 2_000 },
 			run: forever,
 			onSleep: forever,
-			onDisconnect: forever,
+			onDisconnect: (_c, { kind }) => (kind === "raw-websocket" ? forever() : undefined),
+			onWebSocket: () => {},
 			actions: {
 				hang: forever,
 				nap: (c) => {
@@ -260,9 +271,10 @@ describe("L12 one budget", () => {
 		});
 		await using runtime = await TestRuntime.start({ subject }, { clock });
 		const id = await runtime.actorId("subject");
-		const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		const socket = new WireSocket(`${runtime.url}/gateway/${id}/websocket`);
+		await soon(socket.opened());
 		const hanging = wireAction(runtime, id, "hang");
-		await soon(socket.call(0, "nap"));
+		await wireAction(runtime, id, "nap");
 		await clock.advance(1_900);
 		expect(runtime.embedded.host.liveActorIds).toContain(id);
 		await clock.advance(160);
@@ -322,8 +334,8 @@ describe("L13 leftovers", () => {
 		const id = await runtime.actorId("subject");
 		const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
 		await soon(socket.call(0, "nap"));
-		await soon(socket.closed);
 		await gone(runtime, id);
+		socket.ws.terminate();
 
 		expect(kept.state.n).toBe(1);
 		const { state } = kept;
