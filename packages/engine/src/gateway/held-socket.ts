@@ -125,7 +125,6 @@ export class HeldSocket implements AcceptedSocketHandler {
 	/** What an incarnation is offered, or goes on with. The one before it gets nothing more. */
 	attach(): ActorSocket & { readonly isLive: boolean } {
 		this.#attachment?.end();
-		this.#waitingSinceTs = undefined;
 		this.#state = nextHeldState(this.#state, "attach");
 		this.#attachment = new Attachment(this);
 		return this.#attachment;
@@ -197,6 +196,7 @@ export class HeldSocket implements AcceptedSocketHandler {
 	/** Somebody listens: what waits is delivered, then what comes. */
 	listened(): void {
 		const attachment = this.#attachment!;
+		this.#waitingSinceTs = undefined;
 		for (const [index, message] of this.#pending.entries()) {
 			if (attachment !== this.#attachment || this.#state === "closed") {
 				return;

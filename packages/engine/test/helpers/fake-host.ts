@@ -28,7 +28,8 @@ export class FakeHost implements ActorHost {
 	readonly stops: [actorId: string, intent: StopIntent][] = [];
 	readonly store: Store;
 	events!: HostEvents;
-	onStart: (assignment: ActorAssignment) => void | Promise<void> = () => {};
+	onStart: (assignment: ActorAssignment, sockets: readonly ActorSocket[]) => void | Promise<void> =
+		() => {};
 	onStop: (actorId: string, intent: StopIntent) => void | Promise<void> = () => {};
 	onRequest: RequestHandler = (request) => ({
 		status: 200,
@@ -41,9 +42,9 @@ export class FakeHost implements ActorHost {
 		this.store = store;
 	}
 
-	async start(assignment: ActorAssignment): Promise<void> {
+	async start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): Promise<void> {
 		this.starts.push(assignment);
-		await this.onStart(assignment);
+		await this.onStart(assignment, sockets);
 		await this.store.commit({
 			actorId: assignment.actorId,
 			generation: assignment.generation,
