@@ -1,3 +1,4 @@
+import type { Engine, PairedWebSocket } from "@rivetkit/engine";
 import {
 	buildSubprotocols,
 	decodeToClient,
@@ -15,6 +16,8 @@ export interface WireSocketOptions extends SubprotocolOffer {
 	readonly autoPong?: boolean;
 	/** Offered as they are, instead of what the other options say. */
 	readonly protocols?: string[];
+	/** More headers of the upgrade. */
+	readonly headers?: Record<string, string>;
 }
 
 export interface SocketEnd {
@@ -24,53 +27,41 @@ export interface SocketEnd {
 
 type FrameOf<Tag extends ToClient["tag"]> = Extract<ToClient, { tag: Tag }>;
 
-/** One WebSocket seen frame by frame, so that tests can send what no client would. */
-export class WireSocket {
-	readonly ws: WebSocket;
+/** A peer seen frame by frame, so that tests can send what no client would. */
+export abstract class WirePeer {
 	readonly encoding: Encoding;
 	readonly closed: Promise<SocketEnd>;
 	#frames: (string | Uint8Array)[] = [];
 	#waiting: (() => void)[] = [];
 	#end: SocketEnd | null = null;
+	#tellClosed!: (end: SocketEnd) => void;
 
-	constructor(url: string, options: WireSocketOptions = {}) {
-		this.encoding = options.encoding ?? "json";
-		const protocols =
-			options.protocols ?? buildSubprotocols({ ...options, encoding: this.encoding });
-		const autoPong = options.autoPong ?? true;
-		this.ws = new WebSocket(url.replace(/^http/, "ws"), protocols, { autoPong });
-		this.ws.on("error", () => {});
-		this.ws.on("message", (data: Buffer, isBinary) => {
-			this.#frames.push(isBinary ? new Uint8Array(data) : data.toString("utf8"));
-			this.#wake();
-		});
+	constructor(encoding: Encoding) {
+		this.encoding = encoding;
 		this.closed = new Promise((resolve) => {
-			this.ws.on("close", (code, reason) => {
-				this.#end = { code, reason: reason.toString("utf8") };
-				resolve(this.#end);
-				this.#wake();
-			});
+			this.#tellClosed = resolve;
 		});
 	}
 
-	/** Resolves when the upgrade is done. */
-	opened(): Promise<void> {
-		if (this.ws.readyState !== WebSocket.CONNECTING) return Promise.resolve();
-		return new Promise((resolve, reject) => {
-			this.ws.once("open", resolve);
-			this.ws.once("error", reject);
-		});
+	abstract sendData(data: string | Uint8Array): void;
+
+	protected received(data: string | Uint8Array): void {
+		this.#frames.push(data);
+		this.#wake();
 	}
 
-	/** A connection that has got its Init. */
-	static async connect(url: string, options?: WireSocketOptions): Promise<WireSocket> {
-		const socket = new WireSocket(url, options);
-		await socket.expect("Init");
-		return socket;
+	protected ended(code: number, reason: string): void {
+		this.#end = { code, reason };
+		this.#tellClosed(this.#end);
+		this.#wake();
+	}
+
+	get isOpen(): boolean {
+		return this.#end === null;
 	}
 
 	send(message: ToServer): void {
-		this.ws.send(encodeToServer(this.encoding, message));
+		this.sendData(encodeToServer(this.encoding, message));
 	}
 
 	act(id: number, name: string, ...args: unknown[]): void {
@@ -113,6 +104,58 @@ export class WireSocket {
 		}
 	}
 
+	/** Frames that came and were not read, decoded. */
+	get unread(): ToClient[] {
+		return this.#frames.map((frame) => decodeToClient(this.encoding, frame));
+	}
+
+	#wake(): void {
+		const waiting = this.#waiting;
+		this.#waiting = [];
+		for (const resolve of waiting) resolve();
+	}
+}
+
+/** One WebSocket over the network. */
+export class WireSocket extends WirePeer {
+	readonly ws: WebSocket;
+
+	constructor(url: string, options: WireSocketOptions = {}) {
+		super(options.encoding ?? "json");
+		const protocols =
+			options.protocols ?? buildSubprotocols({ ...options, encoding: this.encoding });
+		const autoPong = options.autoPong ?? true;
+		this.ws = new WebSocket(url.replace(/^http/, "ws"), protocols, {
+			autoPong,
+			...(options.headers ? { headers: options.headers } : undefined),
+		});
+		this.ws.on("error", () => {});
+		this.ws.on("message", (data: Buffer, isBinary) =>
+			this.received(isBinary ? new Uint8Array(data) : data.toString("utf8")),
+		);
+		this.ws.on("close", (code, reason) => this.ended(code, reason.toString("utf8")));
+	}
+
+	override sendData(data: string | Uint8Array): void {
+		this.ws.send(data);
+	}
+
+	/** Resolves when the upgrade is done. */
+	opened(): Promise<void> {
+		if (this.ws.readyState !== WebSocket.CONNECTING) return Promise.resolve();
+		return new Promise((resolve, reject) => {
+			this.ws.once("open", resolve);
+			this.ws.once("error", reject);
+		});
+	}
+
+	/** A connection that has got its Init. */
+	static async connect(url: string, options?: WireSocketOptions): Promise<WireSocket> {
+		const socket = new WireSocket(url, options);
+		await socket.expect("Init");
+		return socket;
+	}
+
 	/** Resolves when everything the server has sent so far is here. */
 	async roundTrip(): Promise<void> {
 		const pong = new Promise((resolve) => this.ws.once("pong", resolve));
@@ -120,19 +163,37 @@ export class WireSocket {
 		await pong;
 	}
 
-	/** Frames that came and were not read, decoded. */
-	get unread(): ToClient[] {
-		return this.#frames.map((frame) => decodeToClient(this.encoding, frame));
-	}
-
 	async [Symbol.asyncDispose](): Promise<void> {
 		this.ws.terminate();
 		if (this.ws.readyState !== WebSocket.CLOSED) await this.closed;
 	}
+}
 
-	#wake(): void {
-		const waiting = this.#waiting;
-		this.#waiting = [];
-		for (const resolve of waiting) resolve();
+/** One WebSocket inside this process. */
+export class LocalWireSocket extends WirePeer {
+	readonly #socket: PairedWebSocket;
+
+	constructor(engine: Engine, actorId: string, path: string, options: WireSocketOptions = {}) {
+		super(options.encoding ?? "json");
+		const protocols = buildSubprotocols({ ...options, encoding: this.encoding });
+		const headers = { get: () => null, entries: () => [] };
+		this.#socket = engine.connect(actorId, { path, headers, protocols }, "rivet");
+		this.#socket.addEventListener("message", ({ data }) =>
+			this.received(typeof data === "string" ? data : new Uint8Array(data)),
+		);
+		this.#socket.addEventListener("close", ({ code, reason }) => this.ended(code, reason));
+	}
+
+	override sendData(data: string | Uint8Array): void {
+		this.#socket.send(data as string);
+	}
+
+	close(code?: number, reason?: string): void {
+		this.#socket.close(code, reason);
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		this.#socket.close();
+		await this.closed;
 	}
 }
