@@ -113,7 +113,8 @@ it(`calls of ${CALLERS} callers to ${ACTORS} actors that sleep at random are all
 	);
 	expect(totals.reduce((left, right) => left + right)).toBe(sum);
 	expect(sleeps).toBeGreaterThan(10 * ACTORS);
-	expect(starts).toBeGreaterThan(sleeps);
+	// Actors that idle at the very end may all have fallen asleep again.
+	expect(starts).toBeGreaterThanOrEqual(sleeps);
 	expect(runtime.log.filter(({ level }) => level === "error")).toEqual([]);
 	await Promise.all(clients.map((client) => client.dispose()));
 }, 60_000);
