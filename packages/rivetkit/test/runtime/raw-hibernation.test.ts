@@ -36,10 +36,10 @@ function echo(canHibernateWebSocket: Decide, options: object = {}) {
 				const { data } = event as MessageEvent<string | ArrayBuffer>;
 				const text = typeof data === "string" ? data : `${data.byteLength} bytes`;
 				if (text === "wait") await held.passed;
-				if (text === "leave") socket.close(4001, "enough");
 				c.conn.state.count++;
 				c.state.got.push(text);
 				socket.send(`${c.conn.isHibernatable} ${c.conn.state.count} ${text}`);
+				if (text === "leave") socket.close(4001, "enough");
 			});
 		},
 		actions: {
