@@ -193,9 +193,13 @@ export class Placement {
 	 * @throws `actor.not_found` when there never was such an actor
 	 */
 	async destroy(actorId: string, deadlineTs: number): Promise<void> {
-		for (;;) {
+		for (let found = false; ; found = true) {
 			const record = await this.#options.store.actorById(actorId);
 			if (record === undefined) {
+				if (found) {
+					// Destroyed, and its tombstone is gone already.
+					return;
+				}
 				throw catalogueError("actor.not_found", { identifier: actorId });
 			}
 			if (record.destroyTs !== null) {

@@ -1,0 +1,342 @@
+import fc from "fast-check";
+import { expect } from "vitest";
+import type { LocalConnection } from "./local-connection.ts";
+import type { World } from "./world.ts";
+
+export const KEYS = ["a", "b", "c"] as const;
+export type Key = (typeof KEYS)[number];
+
+interface OpenConnection {
+	readonly key: Key;
+	readonly real: LocalConnection;
+	/** Payloads of the events it has to hear, in order. */
+	readonly expected: number[];
+}
+
+/** What the world must look like: counters, and who listens to them. */
+export class Model {
+	readonly #values = new Map<Key, number>();
+	connections: OpenConnection[] = [];
+
+	value(key: Key): number {
+		return this.#values.get(key) ?? 0;
+	}
+
+	added(key: Key, times = 1): void {
+		for (let time = 0; time < times; time++) {
+			const value = this.value(key) + 1;
+			this.#values.set(key, value);
+			for (const connection of this.of(key)) connection.expected.push(value);
+		}
+	}
+
+	/** After a crash nobody hears any more; the value is what the disk says. */
+	set(key: Key, value: number): void {
+		this.#values.set(key, value);
+	}
+
+	destroyed(key: Key): void {
+		this.#values.delete(key);
+	}
+
+	of(key: Key): OpenConnection[] {
+		return this.connections.filter((connection) => connection.key === key);
+	}
+}
+
+/** One step. What it changes is written down in the model; afterwards both must agree. */
+abstract class Step implements fc.AsyncCommand<Model, World> {
+	check(_model: Readonly<Model>): boolean {
+		return true;
+	}
+
+	abstract step(model: Model, world: World): Promise<void>;
+
+	/** Actors whose connections the step may end. */
+	mayClose(): readonly Key[] {
+		return [];
+	}
+
+	abstract toString(): string;
+
+	async run(model: Model, world: World): Promise<void> {
+		await this.step(model, world);
+		const arrived = () =>
+			model.connections.every(
+				({ real, expected }) => !real.isOpen || real.events.length >= expected.length,
+			);
+		await world.until(arrived, "events");
+		// Whatever is one too many would arrive now.
+		await world.turns(2);
+		for (const { key, real, expected } of model.connections) {
+			if (!real.isOpen) expect(this.mayClose(), `connection to ${key}`).toContain(key);
+			expect(real.events, `events of ${key}`).toEqual(expected.slice(0, real.events.length));
+			if (real.isOpen) expect(real.events).toHaveLength(expected.length);
+		}
+		model.connections = model.connections.filter(({ real }) => real.isOpen);
+		expect(world.violations).toEqual([]);
+	}
+}
+
+/** A step that concerns one actor. */
+abstract class KeyStep extends Step {
+	readonly key: Key;
+
+	constructor(key: Key) {
+		super();
+		this.key = key;
+	}
+
+	override toString(): string {
+		return `${this.constructor.name}(${this.key})`;
+	}
+}
+
+/** A step that concerns one of the open connections. */
+abstract class ConnectionStep extends Step {
+	readonly #pick: number;
+
+	constructor(pick: number) {
+		super();
+		this.#pick = pick;
+	}
+
+	override check({ connections }: Readonly<Model>): boolean {
+		return connections.length > 0;
+	}
+
+	picked({ connections }: Model): OpenConnection {
+		return connections[this.#pick % connections.length]!;
+	}
+
+	override toString(): string {
+		return `${this.constructor.name}(${this.#pick})`;
+	}
+}
+
+class Call extends KeyStep {
+	async step(model: Model, world: World): Promise<void> {
+		const value = await world.handle(this.key).add();
+		model.added(this.key);
+		expect(value).toBe(model.value(this.key));
+	}
+}
+
+class Message extends ConnectionStep {
+	async step(model: Model, _world: World): Promise<void> {
+		const { key, real } = this.picked(model);
+		const value = await real.call("add");
+		model.added(key);
+		expect(value).toBe(model.value(key));
+	}
+}
+
+class Look extends KeyStep {
+	async step(model: Model, world: World): Promise<void> {
+		const { value, connections } = await world.handle(this.key).look();
+		expect(value).toBe(model.value(this.key));
+		expect(connections).toEqual(
+			model
+				.of(this.key)
+				.map(({ real }) => real.id)
+				.sort(),
+		);
+	}
+}
+
+class Connect extends KeyStep {
+	async step(model: Model, world: World): Promise<void> {
+		const real = await world.connect(this.key);
+		model.connections.push({ key: this.key, real, expected: [] });
+	}
+}
+
+class Disconnect extends ConnectionStep {
+	async step(model: Model): Promise<void> {
+		const connection = this.picked(model);
+		connection.real.close();
+		model.connections = model.connections.filter((other) => other !== connection);
+	}
+}
+
+class Advance extends Step {
+	readonly #seconds: number;
+
+	constructor(seconds: number) {
+		super();
+		this.#seconds = seconds;
+	}
+
+	async step(_model: Model, world: World): Promise<void> {
+		await world.advance(this.#seconds * 1_000);
+	}
+
+	override toString(): string {
+		return `Advance(${this.#seconds} s)`;
+	}
+}
+
+class Sleep extends KeyStep {
+	async step(_model: Model, world: World): Promise<void> {
+		const actorId = await world.idOf(this.key);
+		await world.handle(this.key).nap();
+		await world.until(() => !world.isLive(actorId), `${this.key} to sleep`);
+	}
+
+	override mayClose(): readonly Key[] {
+		return [this.key];
+	}
+}
+
+/** Calls at once while the actor is told to sleep in between: none may be lost or refused. */
+class CallsAroundSleep extends KeyStep {
+	readonly #plan: readonly ("add" | "nap")[];
+
+	constructor(key: Key, plan: readonly ("add" | "nap")[]) {
+		super(key);
+		this.#plan = plan;
+	}
+
+	async step(model: Model, world: World): Promise<void> {
+		const handle = world.handle(this.key);
+		const adds: Promise<number>[] = [];
+		const naps: Promise<void>[] = [];
+		for (const [index, name] of this.#plan.entries()) {
+			if (name === "add") adds.push(handle.add());
+			else naps.push(handle.nap());
+			await world.turns(index % 3);
+		}
+		const before = model.value(this.key);
+		const values = await Promise.all(adds);
+		await Promise.all(naps);
+		model.added(this.key, adds.length);
+		expect(values.sort((left, right) => left - right)).toEqual(
+			adds.map((_, index) => before + index + 1),
+		);
+	}
+
+	override mayClose(): readonly Key[] {
+		return [this.key];
+	}
+
+	override toString(): string {
+		return `CallsAroundSleep(${this.key}, ${this.#plan.join(" ")})`;
+	}
+}
+
+class Destroy extends KeyStep {
+	readonly #through: "c.destroy()" | "the engine";
+
+	constructor(key: Key, through: "c.destroy()" | "the engine") {
+		super(key);
+		this.#through = through;
+	}
+
+	async step(model: Model, world: World): Promise<void> {
+		const actorId = await world.idOf(this.key);
+		if (this.#through === "the engine") await world.destroy(actorId);
+		else await world.handle(this.key).end();
+		await world.until(() => !world.isLive(actorId), `${this.key} to be destroyed`);
+		expect(await world.callById(actorId)).toBe("actor.not_found");
+		await world.until(() => model.of(this.key).every(({ real }) => !real.isOpen), "closed sockets");
+		model.destroyed(this.key);
+	}
+
+	override mayClose(): readonly Key[] {
+		return [this.key];
+	}
+
+	override toString(): string {
+		return `Destroy(${this.key}, by ${this.#through})`;
+	}
+}
+
+/** The process dies, some turns after calls were made: what was acknowledged by then must be there. */
+class Crash extends Step {
+	readonly #calls: readonly Key[];
+	readonly #turns: number;
+
+	constructor(calls: readonly Key[], turns: number) {
+		super();
+		this.#calls = calls;
+		this.#turns = turns;
+	}
+
+	async step(model: Model, world: World): Promise<void> {
+		const acknowledged = new Map<Key, number>();
+		for (const key of this.#calls) {
+			world
+				.handle(key)
+				.add()
+				.then(
+					() => acknowledged.set(key, (acknowledged.get(key) ?? 0) + 1),
+					(error) => world.violations.push(`a call failed: ${error}`),
+				);
+		}
+		await world.turns(this.#turns);
+		const sure = new Map(acknowledged);
+		world.crash();
+		for (const { real } of model.connections) real.cut();
+		model.connections = [];
+		for (const key of new Set(this.#calls)) {
+			const { value } = await world.handle(key).look();
+			const asked = this.#calls.filter((other) => other === key).length;
+			expect(value, key).toBeGreaterThanOrEqual(model.value(key) + (sure.get(key) ?? 0));
+			expect(value, key).toBeLessThanOrEqual(model.value(key) + asked);
+			model.set(key, value);
+		}
+	}
+
+	override toString(): string {
+		return `Crash(${this.#turns} turns after calls to ${this.#calls.join(" ") || "nobody"})`;
+	}
+}
+
+class Restart extends Step {
+	async step(model: Model, world: World): Promise<void> {
+		await world.restart();
+		// The sockets end with their process, whether or not they outlive their actor.
+		for (const { real } of model.connections) real.cut();
+		model.connections = [];
+	}
+
+	override toString(): string {
+		return "Restart";
+	}
+}
+
+const key = fc.constantFrom(...KEYS);
+const pick = fc.nat(20);
+
+/** Every kind of step, and how often it comes relative to the others. */
+export const steps: readonly { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
+	{ weight: 6, arbitrary: key.map((k) => new Call(k)) },
+	{ weight: 4, arbitrary: pick.map((p) => new Message(p)) },
+	{ weight: 3, arbitrary: key.map((k) => new Look(k)) },
+	{ weight: 4, arbitrary: key.map((k) => new Connect(k)) },
+	{ weight: 2, arbitrary: pick.map((p) => new Disconnect(p)) },
+	{
+		weight: 3,
+		arbitrary: fc.constantFrom(1, 10, 29, 31, 60, 600).map((seconds) => new Advance(seconds)),
+	},
+	{ weight: 2, arbitrary: key.map((k) => new Sleep(k)) },
+	{
+		weight: 3,
+		arbitrary: fc
+			.tuple(key, fc.array(fc.constantFrom("add", "add", "nap"), { minLength: 2, maxLength: 8 }))
+			.map(([k, plan]) => new CallsAroundSleep(k, plan)),
+	},
+	{
+		weight: 1,
+		arbitrary: fc
+			.tuple(key, fc.constantFrom("c.destroy()", "the engine"))
+			.map(([k, through]) => new Destroy(k, through)),
+	},
+	{
+		weight: 2,
+		arbitrary: fc
+			.tuple(fc.array(key, { maxLength: 5 }), fc.nat(12))
+			.map(([calls, turns]) => new Crash(calls, turns)),
+	},
+	{ weight: 1, arbitrary: fc.constant(null).map(() => new Restart()) },
+];

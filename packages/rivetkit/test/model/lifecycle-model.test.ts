@@ -1,0 +1,38 @@
+import fc from "fast-check";
+import { it } from "vitest";
+import { KEYS, Model, steps } from "./commands.ts";
+import { World } from "./world.ts";
+
+const SEED = 20_261_126;
+const RUNS = 60;
+
+/**
+ * Random lives of a few actors (calls, connections, time, sleep, crashes, restarts, destruction) against
+ * a model that knows none of it: one live instance at a time, no acknowledged write lost, every event to
+ * every open connection once and in order and to no other, no connection that only one side knows.
+ */
+it(`agrees with the model over ${RUNS} random lives`, async () => {
+	const commands = fc.commands(
+		steps.flatMap(({ weight, arbitrary }) => Array<typeof arbitrary>(weight).fill(arbitrary)),
+		{ size: "+1" },
+	);
+	await fc.assert(
+		fc.asyncProperty(commands, async (lives) => {
+			const world = new World();
+			const model = new Model();
+			try {
+				await fc.asyncModelRun(() => ({ model, real: world }), lives);
+				for (const key of KEYS) {
+					const { value } = await world.handle(key).look();
+					if (value !== model.value(key)) {
+						throw new Error(`${key} is at ${value}, the model at ${model.value(key)}`);
+					}
+				}
+			} finally {
+				await world.close();
+			}
+			if (world.violations.length > 0) throw new Error(world.violations.join("\n"));
+		}),
+		{ seed: SEED, numRuns: RUNS, endOnFailure: false },
+	);
+}, 60_000);

@@ -1,0 +1,218 @@
+import { createMemoryStore, type Store } from "@rivetkit/engine";
+import { systemRandom } from "@rivetkit/protocol";
+import { actor } from "../../src/actor/definition.ts";
+import { erasedConfig } from "../../src/actor/erased.ts";
+import {
+	type Embedded,
+	inProcessClient,
+	startEmbedded,
+} from "../../src/backends/embedded/embedded.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { type LogLine, recordingLogger } from "../support/test-runtime.ts";
+import { CrashableStore } from "./crashable-store.ts";
+import { LocalConnection } from "./local-connection.ts";
+
+/** What an actor of the world answers. */
+export interface Look {
+	readonly value: number;
+	/** Ids of the open connections, sorted. */
+	readonly connections: readonly string[];
+}
+
+export interface Handle {
+	add(): Promise<number>;
+	look(): Promise<Look>;
+	nap(): Promise<void>;
+	end(): Promise<void>;
+}
+
+const EVENT = "added";
+const SETTLE_TURNS_MAX = 5_000;
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * The real system: one runtime at a time over a store that outlives it, on a clock that the test moves.
+ * Actors are counters that tell their connections of every step.
+ */
+export class World {
+	readonly #disk: Store = createMemoryStore({
+		clock: {
+			now: () => this.#clock.now(),
+			after: (delayMs, fn) => this.#clock.after(delayMs, fn),
+		},
+	});
+	#crashable!: CrashableStore;
+	#embedded!: Embedded;
+	#clock!: FakeClock;
+	/** Which instance of each actor may act now. */
+	readonly #instances = new Map<string, object>();
+	readonly #disconnects = new Map<string, number>();
+	readonly #log: LogLine[] = [];
+	/** What must never happen, in words. */
+	readonly violations: string[] = [];
+
+	constructor() {
+		this.#start(1_700_000_000_000);
+	}
+
+	handle(key: string): Handle {
+		const client = inProcessClient(this.#embedded.engine, null, {
+			clock: this.#clock,
+			random: systemRandom(),
+			log: recordingLogger([]),
+			publicUrl: () => "",
+			exposeErrors: () => true,
+		});
+		return client.counter!.getOrCreate([key]) as unknown as Handle;
+	}
+
+	idOf(key: string): Promise<string> {
+		return this.#embedded.engine.resolveId({
+			kind: "getOrCreate",
+			name: "counter",
+			key: [key],
+			input: null,
+		});
+	}
+
+	async connect(key: string): Promise<LocalConnection> {
+		const connection = await LocalConnection.open(this.#embedded, await this.idOf(key), EVENT);
+		// The subscription is at work when a later call over the connection is answered.
+		await connection.call("look");
+		return connection;
+	}
+
+	async destroy(actorId: string): Promise<void> {
+		await this.#embedded.engine.destroy(actorId);
+	}
+
+	/** `group.code` of what a call to this id gets. */
+	async callById(actorId: string): Promise<string> {
+		const { engine } = this.#embedded;
+		const answer = await engine.request(actorId, {
+			method: "POST",
+			path: "/action/look",
+			headers: { get: () => null, entries: () => [] },
+			body: { bytes: async () => new TextEncoder().encode('{"args":[]}'), stream: () => null },
+			signal: new AbortController().signal,
+		});
+		if (answer.status === 200) return "ok";
+		const { group, code } = JSON.parse(String(answer.body)) as { group: string; code: string };
+		return `${group}.${code}`;
+	}
+
+	isLive(actorId: string): boolean {
+		return this.#embedded.host.liveActorIds.includes(actorId);
+	}
+
+	/** Moves time in steps, so that what falls due on the way has its turns. */
+	async advance(ms: number): Promise<void> {
+		await this.#clock.advance(ms);
+	}
+
+	/** The process is gone at once; another one starts on what it left on the disk. */
+	crash(): void {
+		this.#crashable.crash();
+		this.#instances.clear();
+		this.#start(this.#clock.now());
+	}
+
+	/** The process stops in order; another one starts. */
+	async restart(): Promise<void> {
+		const closed = this.#embedded.close();
+		await this.until(() => this.#embedded.host.liveActorIds.length === 0, "all actors to stop");
+		await closed;
+		this.#start(this.#clock.now());
+	}
+
+	/** Lets the event loop turn until `isSo`; time stands still. */
+	async until(isSo: () => boolean, what: string): Promise<void> {
+		for (let turns = 0; turns < SETTLE_TURNS_MAX; turns++) {
+			if (isSo()) return;
+			await turn();
+		}
+		throw new Error(`waited in vain for ${what}`);
+	}
+
+	async turns(count: number): Promise<void> {
+		for (let left = count; left > 0; left--) await turn();
+	}
+
+	async close(): Promise<void> {
+		await this.restart();
+		await this.#embedded.close();
+		const errors = this.#log.filter(({ level }) => level === "error" || level === "fatal");
+		for (const { message, fields } of errors) {
+			this.violations.push(`logged: ${message} ${String(fields.err ?? "")}`);
+		}
+	}
+
+	#start(nowMs: number): void {
+		// What a crashed process still does happens on a clock of its own, which stands still.
+		this.#clock = new FakeClock(nowMs);
+		this.#crashable = new CrashableStore(this.#disk);
+		this.#embedded = startEmbedded({
+			store: this.#crashable.store,
+			definitions: new Map([["counter", erasedConfig(this.#counter())]]),
+			clock: this.#clock,
+			random: systemRandom(),
+			log: recordingLogger(this.#log),
+			messageLimits: { maxIncomingMessageSize: 65_536, maxOutgoingMessageSize: 1_048_576 },
+			version: "0.0.0-test",
+			namespace: "default",
+			exposeErrors: () => true,
+			publicUrl: () => "",
+		});
+	}
+
+	#counter() {
+		const process = this.#crashable;
+		/** What an instance of a process that has crashed still does is nobody's business. */
+		const counts = () => this.#crashable === process;
+		const act = (actorId: string, instance: object) => {
+			if (counts() && this.#instances.get(actorId) !== instance) {
+				this.violations.push(`an old instance of ${actorId} acts`);
+			}
+		};
+		return actor({
+			state: { value: 0 },
+			createVars: () => ({ instance: {} }),
+			onWake: (c) => {
+				if (!counts()) return;
+				if (this.#instances.has(c.actorId)) this.violations.push(`${c.actorId} lives twice`);
+				this.#instances.set(c.actorId, c.vars.instance);
+			},
+			onSleep: (c) => {
+				act(c.actorId, c.vars.instance);
+				if (counts()) this.#instances.delete(c.actorId);
+			},
+			onDestroy: (c) => {
+				if (counts()) this.#instances.delete(c.actorId);
+			},
+			onDisconnect: (_c, conn) => {
+				if (!counts() || conn.kind !== "websocket") return;
+				const times = (this.#disconnects.get(conn.id) ?? 0) + 1;
+				this.#disconnects.set(conn.id, times);
+				if (times > 1) this.violations.push(`${conn.id} is disconnected ${times} times`);
+			},
+			actions: {
+				add: async (c) => {
+					act(c.actorId, c.vars.instance);
+					c.state.value++;
+					const { value } = c.state;
+					c.broadcast(EVENT, value);
+					if (value % 3 === 0) await turn();
+					return value;
+				},
+				look: (c): Look => {
+					act(c.actorId, c.vars.instance);
+					const open = [...c.conns.values()].filter(({ kind }) => kind === "websocket");
+					return { value: c.state.value, connections: open.map(({ id }) => id).sort() };
+				},
+				nap: (c) => c.sleep(),
+				end: (c) => c.destroy(),
+			},
+		});
+	}
+}
