@@ -126,6 +126,20 @@ describe("L15 calls while an actor is destroyed", () => {
 	});
 });
 
+it("a call made after the answer of the one that destroyed lands in the fresh actor", async () => {
+	const subject = actor({
+		state: { n: 0 },
+		actions: { add: (c) => ++c.state.n, end: (c) => c.destroy() },
+	});
+	await using runtime = await TestRuntime.start({ subject });
+	const handle = runtime.localClient().subject!.getOrCreate(["k"]);
+	await handle.add();
+	await handle.end();
+	// In the same turn of the event loop, before the stop has begun.
+	expect(await handle.add()).toBe(1);
+	expect(await handle.add()).toBe(2);
+});
+
 describe("L16 a destroy that breaks off", () => {
 	it("leaves the actor intact when the tombstone cannot be written, and it can be tried again", async () => {
 		const wrapped = new WrappedStore();

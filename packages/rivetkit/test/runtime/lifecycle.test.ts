@@ -44,7 +44,7 @@ const CELLS = `
 	(starting)   fenced                 → fenced: logFenced end dropSockets
 
 	ready        sleepRequested         → ready: stopLater, asks sleep
-	ready        destroyRequested       → ready: abort stopLater, asks destroy
+	ready        destroyRequested       → ready: announce abort stopLater, asks destroy
 	ready        stopDue                → draining: announce abort stop
 	ready        idle                   → draining: announce abort stop, asks sleep
 	ready        fenced                 → fenced: logFenced end dropSockets report

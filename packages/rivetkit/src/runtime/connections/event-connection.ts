@@ -201,8 +201,8 @@ export class EventConnection implements ActorSocketHandler {
 
 	/** A stopping actor begins nothing new: what it leaves in the backlog goes to the next incarnation. */
 	get #mayHandle(): boolean {
-		const { options, isReady } = this.#instance;
-		if (!isReady || this.#phase !== "open" || this.#connection.phase !== "open") return false;
+		const { options, acceptsCalls } = this.#instance;
+		if (!acceptsCalls || this.#phase !== "open" || this.#connection.phase !== "open") return false;
 		return !this.#isGuarding && this.#busy < options.connectionConcurrency;
 	}
 

@@ -90,7 +90,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	// Not an async function: a layer of promises less on the way of every call.
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
 		const instance = this.#live.get(actorId);
-		if (!instance?.isReady) return Promise.reject(new ActorGone(actorId));
+		if (!instance?.acceptsCalls) return Promise.reject(new ActorGone(actorId));
 		return routeRequest(instance, request);
 	}
 
@@ -125,7 +125,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 
 	#ready(actorId: string): ActorInstance {
 		const instance = this.#live.get(actorId);
-		if (!instance?.isReady) throw new ActorGone(actorId);
+		if (!instance?.acceptsCalls) throw new ActorGone(actorId);
 		return instance;
 	}
 }

@@ -188,6 +188,11 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		return this.#phase === "ready";
 	}
 
+	/** One that is to be destroyed takes nothing new: a call after the answer finds the actor gone. */
+	get acceptsCalls(): boolean {
+		return this.#phase === "ready" && this.#wish !== "destroy";
+	}
+
 	get isFenced(): boolean {
 		return this.#phase === "fenced";
 	}

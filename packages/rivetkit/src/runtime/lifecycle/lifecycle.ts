@@ -144,7 +144,8 @@ const TABLE: Readonly<Record<Phase, Row>> = {
 	ready: {
 		idle: asking("sleep", to("draining", "announce", "abort", "stop")),
 		sleepRequested: asking("sleep", to("ready", "stopLater")),
-		destroyRequested: asking("destroy", to("ready", "abort", "stopLater")),
+		// Announced at once: who has the answer of the call that destroyed must find a fresh actor.
+		destroyRequested: asking("destroy", to("ready", "announce", "abort", "stopLater")),
 		stopDue: to("draining", "announce", "abort", "stop"),
 		fenced: to("fenced", ...FENCED, "report"),
 	},
