@@ -6,6 +6,9 @@ import type { World } from "./world.ts";
 export const KEYS = ["a", "b", "c"] as const;
 export type Key = (typeof KEYS)[number];
 
+/** Idle actors sleep after this time, the default of `sleepTimeout`. */
+const IDLE_SECONDS = 30;
+
 interface OpenConnection {
 	readonly key: Key;
 	readonly real: LocalConnection;
@@ -52,7 +55,7 @@ abstract class Step implements fc.AsyncCommand<Model, World> {
 
 	abstract step(model: Model, world: World): Promise<void>;
 
-	/** Actors whose connections the step may end. */
+	/** Actors whose connections the step may end: sleep is no reason. */
 	mayClose(): readonly Key[] {
 		return [];
 	}
@@ -169,6 +172,8 @@ class Advance extends Step {
 
 	async step(_model: Model, world: World): Promise<void> {
 		await world.advance(this.#seconds * 1_000);
+		// Their connections hibernate, so nothing keeps idle actors awake.
+		if (this.#seconds > IDLE_SECONDS) await world.until(() => world.liveCount === 0, "sleep");
 	}
 
 	override toString(): string {
@@ -181,10 +186,6 @@ class Sleep extends KeyStep {
 		const actorId = await world.idOf(this.key);
 		await world.handle(this.key).nap();
 		await world.until(() => !world.isLive(actorId), `${this.key} to sleep`);
-	}
-
-	override mayClose(): readonly Key[] {
-		return [this.key];
 	}
 }
 
@@ -213,10 +214,6 @@ class CallsAroundSleep extends KeyStep {
 		expect(values.sort((left, right) => left - right)).toEqual(
 			adds.map((_, index) => before + index + 1),
 		);
-	}
-
-	override mayClose(): readonly Key[] {
-		return [this.key];
 	}
 
 	override toString(): string {

@@ -106,6 +106,10 @@ export class World {
 		return this.#embedded.host.liveActorIds.includes(actorId);
 	}
 
+	get liveCount(): number {
+		return this.#embedded.host.liveActorIds.length;
+	}
+
 	/** Moves time in steps, so that what falls due on the way has its turns. */
 	async advance(ms: number): Promise<void> {
 		await this.#clock.advance(ms);
