@@ -119,6 +119,8 @@ export class World {
 	crash(): void {
 		this.#crashable.crash();
 		this.#instances.clear();
+		// An onDisconnect that was not committed runs again.
+		this.#disconnects.clear();
 		this.#start(this.#clock.now());
 	}
 
