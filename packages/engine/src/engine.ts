@@ -113,8 +113,8 @@ export interface Engine {
 
 	/** Destroys the actor with all its data. Throws `actor.not_found`. */
 	destroy(actorId: string): Promise<void>;
-	/** To be called after a commit that set or cleared (`null`) an actor's alarm. */
-	alarmCommitted(alarmTs: number | null): void;
+	/** To be called after a commit that set or cleared (`null`) a live actor's alarm. */
+	alarmCommitted(actorId: string, alarmTs: number | null): void;
 	/** How many incarnations there are now. */
 	readonly liveCount: number;
 	/** Stops listening, then stops every actor (they sleep), then closes what is left. Idempotent. */
@@ -163,8 +163,10 @@ class EmbeddedEngine implements Engine {
 			logger,
 			region,
 			socketsOf: (actorId) => this.#sockets.attachAll(actorId),
-			onEnded: (actorId, intent) => this.#sockets.incarnationEnded(actorId, intent),
-			onStopped: (actorId) => this.#alarms.stopped(actorId),
+			onEnded: (actorId, intent) => {
+				this.#sockets.incarnationEnded(actorId, intent);
+				this.#alarms.stopped(actorId);
+			},
 		});
 		const directory = new Directory({
 			store,
@@ -278,8 +280,8 @@ class EmbeddedEngine implements Engine {
 		return this.#placement.destroy(actorId, this.#clock.now() + this.#limits.routeTimeoutMs);
 	}
 
-	alarmCommitted(alarmTs: number | null): void {
-		this.#alarms.committed(alarmTs);
+	alarmCommitted(actorId: string, alarmTs: number | null): void {
+		this.#alarms.committed(actorId, alarmTs);
 	}
 
 	close(): Promise<void> {

@@ -4,20 +4,28 @@
  * - A1. An alarm wakes, it carries nothing: a live actor looks at its own schedule, so nothing is done
  *   for it here until it stops with the alarm still due.
  * - A2. An actor that fails to start does not hold up the others; it is tried again.
+ * - A3. Each due alarm is read once. Sleeping actors cost nothing here, however many there are and however
+ *   many are due; live ones with a due alarm cost an entry in a set.
  */
 import type { Clock, Timer } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { Placement } from "../placement/placement.ts";
-import type { Store } from "../store/store.ts";
+import { BEFORE_ALL_ALARMS, type Store } from "../store/store.ts";
 
 /** Pause before an actor that could not be woken is tried again, at least. */
 const RETRY_MS = 1_000;
-/** Alarms that are looked at together; more are looked at when these are not enough. */
+/** Alarms that are read together: first a few, as most of the time there are few. */
+const FIRST_PAGE = 16;
 const PAGE = 256;
 /** Actors that are started at the same time. */
 const WAKES_AT_ONCE = 64;
+/**
+ * The timer is set for no longer than this (ms) and looks at the wall clock again: one that was set
+ * forward, or a machine that was suspended, makes alarms late by this much at the most.
+ */
+const LOOK_AGAIN_MS = 600_000;
 
 export interface AlarmClockOptions {
 	readonly store: Store;
@@ -27,17 +35,16 @@ export interface AlarmClockOptions {
 	readonly logger: EngineLogger;
 }
 
-/** A due alarm that something was done about. */
-interface Seen {
-	readonly alarmTs: number;
-	/** When to look again, in ms since the epoch; infinite while the actor is live. */
-	readonly retryTs: number;
-}
-
 export class AlarmClock {
 	readonly #options: AlarmClockOptions;
-	readonly #seen = new Map<string, Seen>();
-	readonly #waiting: { readonly actorId: string; readonly alarmTs: number }[] = [];
+	/** Alarms up to here have been dealt with; those at this place and before are not read again (A3). */
+	#position = BEFORE_ALL_ALARMS;
+	/** Actors with a due alarm that are live, or about to be: theirs counts when they stop (A1). */
+	readonly #live = new Set<string>();
+	/** When to try again to wake actors that could not be started, in ms since the epoch. */
+	readonly #retries = new Map<string, number>();
+	/** Due actors whose turn to be started has not come. */
+	#waiting: string[] = [];
 	#wakeCount = 0;
 	#timer: Timer | undefined;
 	#timerTs = Number.POSITIVE_INFINITY;
@@ -61,24 +68,77 @@ export class AlarmClock {
 		this.#disarm();
 	}
 
-	/** An actor's alarm was committed as this (`null`: cleared). */
-	committed(alarmTs: number | null): void {
-		if (this.#running && alarmTs !== null && alarmTs < this.#timerTs) {
-			this.#arm(alarmTs);
+	/** A live actor's alarm was committed as this (`null`: cleared). */
+	committed(actorId: string, alarmTs: number | null): void {
+		if (!this.#running) {
+			return;
+		}
+		const now = this.#options.clock.now();
+		if (alarmTs !== null && alarmTs <= now) {
+			// It may lie where has been read already.
+			this.#live.add(actorId);
+			return;
+		}
+		this.#live.delete(actorId);
+		if (alarmTs !== null) {
+			this.#keepUnread(now);
+			this.#armBy(alarmTs);
 		}
 	}
 
-	/** An incarnation is gone; if its alarm is still due, it is woken again. */
+	/** An incarnation is gone, or its start failed; if its alarm is still due, it is woken again. */
 	stopped(actorId: string): void {
-		if (this.#seen.delete(actorId) && this.#running) {
-			this.#look();
+		if (this.#live.delete(actorId) && this.#running) {
+			void this.#check(actorId);
 		}
 	}
 
-	#arm(ts: number): void {
+	/** Queues an actor whose alarm was due when it was read last, if it still is. */
+	async #check(actorId: string): Promise<void> {
+		const { store, clock, logger } = this.#options;
+		try {
+			const record = await store.actorById(actorId);
+			const alarmTs = record?.alarmTs ?? null;
+			if (!this.#running || alarmTs === null || this.#retries.has(actorId)) {
+				return;
+			}
+			const now = clock.now();
+			if (alarmTs > now) {
+				this.#keepUnread(now);
+				this.#armBy(alarmTs);
+			} else {
+				this.#waiting.push(actorId);
+				this.#wakeWaiting();
+			}
+		} catch (error) {
+			logger.error({ actorId, err: error }, "the alarm of an actor could not be read");
+			this.#retryAt(actorId, clock.now() + RETRY_MS);
+		}
+	}
+
+	/** What is due after `now` has to be read when it is, though the clock may have been set back. */
+	#keepUnread(now: number): void {
+		if (this.#position.alarmTs > now) {
+			this.#position = { alarmTs: now, actorId: "" };
+		}
+	}
+
+	#retryAt(actorId: string, ts: number): void {
+		if (this.#running) {
+			this.#retries.set(actorId, ts);
+			this.#armBy(ts);
+		}
+	}
+
+	/** Makes sure that there is a look at `ts` or before. */
+	#armBy(ts: number): void {
+		if (ts >= this.#timerTs) {
+			return;
+		}
 		this.#disarm();
 		this.#timerTs = ts;
-		this.#timer = this.#options.clock.after(ts - this.#options.clock.now(), () => this.#look());
+		const delayMs = Math.min(ts - this.#options.clock.now(), LOOK_AGAIN_MS);
+		this.#timer = this.#options.clock.after(delayMs, () => this.#look());
 	}
 
 	#disarm(): void {
@@ -88,12 +148,13 @@ export class AlarmClock {
 	}
 
 	#look(): void {
+		this.#disarm();
 		if (this.#looking) {
 			this.#lookAgain = true;
 			return;
 		}
 		this.#looking = true;
-		this.#queueDue()
+		this.#readDue()
 			.catch((error: unknown) => {
 				this.#options.logger.error({ err: error }, "due alarms could not be read");
 				return this.#options.clock.now() + RETRY_MS;
@@ -103,86 +164,106 @@ export class AlarmClock {
 				if (!this.#running) {
 					return;
 				}
+				this.#wakeWaiting();
 				if (this.#lookAgain) {
 					this.#lookAgain = false;
 					this.#look();
-				} else if (nextTs < this.#timerTs) {
-					this.#arm(nextTs);
+				} else {
+					this.#armBy(nextTs);
 				}
 			});
 	}
 
-	/** Queues what is due; resolves with when to look again. */
-	async #queueDue(): Promise<number> {
-		this.#disarm();
-		const { clock } = this.#options;
+	/**
+	 * Queues what is due, as far as there is room; resolves with when to look again. What does not find room is
+	 * read when there is.
+	 */
+	async #readDue(): Promise<number> {
+		const { clock, store } = this.#options;
 		const now = clock.now();
-		const alarms = await this.#alarmsUntilAfter(now);
-		const due = new Map<string, number>();
+		const retryTs = this.#checkRetries(now);
+		this.#keepUnread(now);
+		for (let limit = FIRST_PAGE; this.#running && this.#hasRoom; limit = PAGE) {
+			const alarms = await store.dueAlarms(Number.MAX_SAFE_INTEGER, limit, this.#position);
+			for (const { actorId, alarmTs } of alarms) {
+				if (alarmTs > now) {
+					return Math.min(retryTs, alarmTs);
+				}
+				this.#position = { alarmTs, actorId };
+				this.#queue(actorId);
+			}
+			if (alarms.length < limit) {
+				break;
+			}
+		}
+		return retryTs;
+	}
+
+	/** While this holds, more alarms are read. */
+	get #hasRoom(): boolean {
+		return this.#waiting.length < WAKES_AT_ONCE;
+	}
+
+	#queue(actorId: string): void {
+		if (this.#retries.has(actorId) || this.#live.has(actorId)) {
+			return;
+		}
+		if (this.#options.placement.live(actorId) === undefined) {
+			this.#waiting.push(actorId);
+		} else {
+			this.#live.add(actorId);
+		}
+	}
+
+	/** Returns when the next one is worth another attempt. */
+	#checkRetries(now: number): number {
 		let nextTs = Number.POSITIVE_INFINITY;
-		for (const { actorId, alarmTs } of alarms) {
-			if (alarmTs <= now) {
-				due.set(actorId, alarmTs);
+		for (const [actorId, retryTs] of this.#retries) {
+			if (retryTs <= now) {
+				this.#retries.delete(actorId);
+				void this.#check(actorId);
 			} else {
-				nextTs = Math.min(nextTs, alarmTs);
+				nextTs = Math.min(nextTs, retryTs);
 			}
 		}
-		for (const [actorId, seen] of this.#seen) {
-			if (due.get(actorId) !== seen.alarmTs) {
-				this.#seen.delete(actorId);
-			}
-		}
-		for (const [actorId, alarmTs] of due) {
-			const seen = this.#seen.get(actorId);
-			if (seen === undefined || seen.retryTs <= now) {
-				// Noted before the wait: an actor that stops meanwhile is taken off and looked at again.
-				this.#seen.set(actorId, { alarmTs, retryTs: Number.POSITIVE_INFINITY });
-				this.#waiting.push({ actorId, alarmTs });
-			} else {
-				nextTs = Math.min(nextTs, seen.retryTs);
-			}
-		}
-		this.#wakeWaiting();
 		return nextTs;
 	}
 
 	#wakeWaiting(): void {
-		while (this.#running && this.#wakeCount < WAKES_AT_ONCE) {
-			const next = this.#waiting.shift();
-			if (next === undefined) {
-				return;
-			}
+		if (!this.#running) {
+			return;
+		}
+		const hadRoom = this.#hasRoom;
+		let next = 0;
+		while (this.#wakeCount < WAKES_AT_ONCE && next < this.#waiting.length) {
+			const actorId = this.#waiting[next++]!;
 			this.#wakeCount++;
-			void this.#wake(next.actorId, next.alarmTs).then(() => {
+			void this.#wake(actorId).then(() => {
 				this.#wakeCount--;
 				this.#wakeWaiting();
 			});
 		}
-	}
-
-	/** All alarms that are due, and the first one that is not. */
-	async #alarmsUntilAfter(now: number): Promise<{ actorId: string; alarmTs: number }[]> {
-		for (let limit = PAGE; ; limit *= 4) {
-			const alarms = await this.#options.store.dueAlarms(Number.MAX_SAFE_INTEGER, limit);
-			if (alarms.length < limit || alarms.at(-1)!.alarmTs > now) {
-				return alarms;
-			}
+		this.#waiting = this.#waiting.slice(next);
+		if (!hadRoom && this.#hasRoom) {
+			this.#look();
 		}
 	}
 
-	async #wake(actorId: string, alarmTs: number): Promise<void> {
+	async #wake(actorId: string): Promise<void> {
 		const { placement, clock, limits, logger } = this.#options;
 		try {
 			await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "key");
+			if (placement.live(actorId) === undefined) {
+				await this.#check(actorId);
+			} else {
+				this.#live.add(actorId);
+			}
 		} catch (error) {
-			if (isActorNotFound(error)) {
-				this.#seen.delete(actorId);
+			if (!this.#running || isActorNotFound(error)) {
 				return;
 			}
-			logger.warn({ actorId, alarmTs, err: error }, "an actor could not be woken by its alarm");
-			const retryTs = Math.max(placement.retryTs(actorId), clock.now() + RETRY_MS);
-			this.#seen.set(actorId, { alarmTs, retryTs });
-			this.committed(retryTs);
+			logger.warn({ actorId, err: error }, "an actor could not be woken by its alarm");
+			this.#retryAt(actorId, Math.max(placement.retryTs(actorId), clock.now() + RETRY_MS));
 		}
 	}
 }

@@ -63,8 +63,6 @@ export interface PlacementOptions {
 	readonly socketsOf?: (actorId: string) => readonly ActorSocket[];
 	/** Called when an incarnation is gone, also one that failed to start, before the next one can begin. */
 	readonly onEnded?: (actorId: string, intent: StopIntent) => void;
-	/** Called after an incarnation that lived is gone. */
-	readonly onStopped?: (actorId: string, intent: StopIntent) => void;
 }
 
 interface AttachedHost {
@@ -242,7 +240,6 @@ export class Placement {
 		this.#leaveLive(placed, "gone");
 		placed.changed?.resolve();
 		this.#options.onEnded?.(actorId, intent);
-		this.#options.onStopped?.(actorId, intent);
 	}
 
 	/** Starts nothing more, and stops every incarnation. Resolves when all are gone. */

@@ -3,6 +3,7 @@ import { createEngine } from "../../src/engine.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-host.ts";
 import { Gate } from "../helpers/gate.ts";
+import { plainRequest } from "../helpers/plain-request.ts";
 import { TestClock } from "../helpers/test-clock.ts";
 
 /** A sleeping actor with an alarm. */
@@ -18,7 +19,7 @@ async function withAlarm(inMs: number, options: Parameters<typeof testEngine>[0]
 	const setAlarm = async (actorId: string, alarmTs: number | null) => {
 		const { generation } = (await t.store.actorById(actorId))!;
 		await t.store.commit({ actorId, generation, ops: [], alarmTs });
-		t.engine.alarmCommitted(alarmTs);
+		t.engine.alarmCommitted(actorId, alarmTs);
 	};
 	/** Generations that were started for this actor, the first one left out. */
 	const wakes = (actorId: string) =>
@@ -113,6 +114,97 @@ describe("an alarm", () => {
 		await expect.poll(() => t.host.live.has(t.actorId)).toBe(true);
 	});
 
+	test("of an actor whose start by somebody else fails is tried again", async () => {
+		await using t = await withAlarm(1_000);
+		const gate = new Gate();
+		t.host.onStart = async () => {
+			await gate.opened;
+			throw new Error("broken");
+		};
+		const call = t.engine.request(t.actorId, plainRequest("GET", "/"));
+		await expect.poll(() => t.wakes(t.actorId)).toBe(1);
+		// The start that is under way is what the alarm would ask for.
+		t.clock.advance(1_000);
+		await settled();
+		t.host.onStart = () => {};
+		gate.open();
+		expect((await call).status).toBe(500);
+		await settled();
+		t.clock.advance(1_000);
+		await expect.poll(() => t.host.live.has(t.actorId)).toBe(true);
+	});
+
+	test("that its live actor sets to the past wakes it when it falls asleep with it", async () => {
+		await using t = await withAlarm(60_000);
+		const live = await t.create(["live"]);
+		await t.setAlarm(live, t.clock.now() - 5_000);
+		await settled();
+		expect(t.wakes(live)).toBe(0);
+		await t.host.stop(live, "sleep");
+		await expect.poll(() => t.wakes(live)).toBe(1);
+	});
+
+	test("set while due ones are being read is not passed over", async () => {
+		await using t = await withAlarm(1_000);
+		const live = await t.create(["live"]);
+		const read = t.store.dueAlarms.bind(t.store);
+		t.store.dueAlarms = async (...args) => {
+			const alarms = await read(...args);
+			t.store.dueAlarms = read;
+			// Earlier than the one that was read, and not among what was read.
+			await t.setAlarm(live, t.clock.now() - 500);
+			return alarms;
+		};
+		t.clock.advance(1_000);
+		await expect.poll(() => t.host.live.has(t.actorId)).toBe(true);
+		await t.host.stop(live, "sleep");
+		await expect.poll(() => t.wakes(live)).toBe(1);
+	});
+
+	test("moved away while its actor was live does not wake it when it falls asleep", async () => {
+		await using t = await withAlarm(1_000);
+		t.clock.advance(1_000);
+		await expect.poll(() => t.host.live.has(t.actorId)).toBe(true);
+		await t.setAlarm(t.actorId, t.clock.now() + 10_000);
+		await t.host.stop(t.actorId, "sleep");
+		await settled();
+		expect(t.wakes(t.actorId)).toBe(1);
+		t.clock.advance(10_000);
+		await expect.poll(() => t.wakes(t.actorId)).toBe(2);
+	});
+
+	test("is not early after the clock was set back, and not lost", async () => {
+		await using t = await withAlarm(1_000);
+		const later = await t.asleep(20_000, ["later"]);
+		t.clock.advance(1_000);
+		await expect.poll(() => t.wakes(t.actorId)).toBe(1);
+		await t.setAlarm(t.actorId, null);
+		t.clock.set(-30_000);
+		// By the new time this is in the future, by the old one it was over.
+		const between = await t.asleep(10_000, ["between"]);
+		await t.setAlarm(between, t.clock.now() + 10_000);
+		t.clock.advance(9_999);
+		await settled();
+		expect([t.wakes(between), t.wakes(later)]).toEqual([0, 0]);
+		t.clock.advance(1);
+		await expect.poll(() => t.wakes(between)).toBe(1);
+		await t.setAlarm(between, null);
+		t.clock.advance(39_000 - 1_000);
+		await settled();
+		expect(t.wakes(later)).toBe(0);
+		t.clock.advance(2_000);
+		await expect.poll(() => t.wakes(later)).toBe(1);
+	});
+
+	test("is at most ten minutes late after the clock was set forward", async () => {
+		await using t = await withAlarm(86_400_000);
+		t.clock.set(86_400_000);
+		await settled();
+		expect(t.wakes(t.actorId)).toBe(0);
+		t.clock.advance(600_000);
+		await expect.poll(() => t.wakes(t.actorId)).toBe(1);
+	});
+
 	test("goes with its actor", async () => {
 		await using t = await withAlarm(1_000);
 		await t.engine.destroy(t.actorId);
@@ -137,6 +229,32 @@ describe("an alarm", () => {
 		expect(ids.every((id) => t.wakes(id) === 1)).toBe(true);
 		expect(most).toBe(64);
 	});
+});
+
+test("each due alarm is read once, however many there are and while others stop", async () => {
+	await using t = await withAlarm(1_000);
+	const count = 2_000;
+	await Promise.all(Array.from({ length: count - 1 }, () => t.asleep(1_000)));
+	// Those that are not due yet must not be read again and again either.
+	for (let index = 0; index < 100; index++) await t.asleep(100_000 + index);
+	let rows = 0;
+	const read = t.store.dueAlarms.bind(t.store);
+	t.store.dueAlarms = async (...args) => {
+		const alarms = await read(...args);
+		rows += alarms.length;
+		return alarms;
+	};
+	t.clock.advance(1_000);
+	await expect.poll(() => t.host.live.size, { timeout: 10_000 }).toBe(count);
+	const readToWake = rows;
+	expect(readToWake).toBeLessThan(1.2 * count);
+	for (const actorId of [...t.host.live.keys()]) {
+		await t.setAlarm(actorId, null);
+		await t.host.stop(actorId, "sleep");
+	}
+	await settled();
+	expect(t.host.live.size).toBe(0);
+	expect(rows).toBe(readToWake);
 });
 
 test("alarms that fell due while nothing ran wake their actors when a host is attached", async () => {

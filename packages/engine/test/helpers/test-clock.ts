@@ -9,11 +9,18 @@ interface Pending {
 /** Time that only moves when a test says so. */
 export class TestClock implements Clock {
 	#now = 1_700_000_000_000;
+	/** How far the wall clock was set forward; timers wait for time that passes and do not notice. */
+	#offset = 0;
 	#pending: Pending[] = [];
 	#waiting: { delayMs: number; resolve: () => void }[] = [];
 
 	now(): number {
-		return this.#now;
+		return this.#now + this.#offset;
+	}
+
+	/** Sets the wall clock forward, or back. */
+	set(byMs: number): void {
+		this.#offset += byMs;
 	}
 
 	after(delayMs: number, fn: () => void): Timer {

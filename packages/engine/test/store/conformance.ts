@@ -591,6 +591,27 @@ function alarms(open: MakeStore): void {
 			expect(await store.dueAlarms(30, 2)).toHaveLength(2);
 		});
 
+		it("goes through alarms page by page, with ties by id", async () => {
+			const store = await open({});
+			const times = [20, 10, 20, 20, 30, 10];
+			const actors = await Promise.all(times.map(() => acquiredActor(store)));
+			for (const [index, alarmTs] of times.entries()) {
+				await store.commit(putBatch(actors[index]!.actorId, 0, {}, { alarmTs }));
+			}
+			const all = await store.dueAlarms(100, 100);
+			expect(all.map(({ alarmTs }) => alarmTs)).toEqual([10, 10, 20, 20, 20, 30]);
+			for (const limit of [1, 2, 4]) {
+				const paged = await store.dueAlarms(100, limit);
+				for (let page = paged; page.length > 0; ) {
+					page = await store.dueAlarms(100, limit, paged.at(-1));
+					paged.push(...page);
+				}
+				expect(paged).toEqual(all);
+			}
+			expect(await store.dueAlarms(20, 10, { alarmTs: 15, actorId: "" })).toEqual(all.slice(2, 5));
+			expect(await store.dueAlarms(100, 10, all.at(-1))).toEqual([]);
+		});
+
 		it("moves and clears an alarm with the batch that says so", async () => {
 			const store = await open({});
 			const actor = await acquiredActor(store);

@@ -245,9 +245,13 @@ const call: fc.Arbitrary<Plan> = fc.oneof(
 				() =>
 					after === null ? ["listNames", namespace, count] : ["listNames", namespace, count, after],
 		),
-	fc.tuple(time, limit).map(
-		([now, count]): Plan =>
-			() => ["dueAlarms", now, count],
+	fc.tuple(time, limit, fc.option(fc.tuple(time, actor))).map(
+		([now, count, after]): Plan =>
+			(model) => {
+				if (after === null) return ["dueAlarms", now, count];
+				const [alarmTs, pick] = after;
+				return ["dueAlarms", now, count, { alarmTs, actorId: model.pickActor(pick).actorId }];
+			},
 	),
 	fc.constant<Plan>(() => ["nextAlarmTs"]),
 );

@@ -1,5 +1,6 @@
 import {
 	type ActorRecord,
+	type AlarmPosition,
 	type CommitBatch,
 	type ListActors,
 	type NewActor,
@@ -144,9 +145,14 @@ export class StoreModel {
 		return [...new Set(names)].sort().slice(0, limit);
 	}
 
-	dueAlarms(nowMs: number, limit: number): unknown {
+	dueAlarms(nowMs: number, limit: number, after?: AlarmPosition): unknown {
+		const isAfter = (alarmTs: number, actorId: string) =>
+			after === undefined ||
+			alarmTs > after.alarmTs ||
+			(alarmTs === after.alarmTs && actorId > after.actorId);
 		return this.#records()
-			.filter((record) => record.alarmTs !== null && record.alarmTs <= nowMs)
+			.filter(({ alarmTs }) => alarmTs !== null && alarmTs <= nowMs)
+			.filter(({ alarmTs, actorId }) => isAfter(alarmTs!, actorId))
 			.sort((a, b) => a.alarmTs! - b.alarmTs! || (a.actorId < b.actorId ? -1 : 1))
 			.slice(0, limit)
 			.map(({ actorId, alarmTs }) => ({ actorId, alarmTs }));

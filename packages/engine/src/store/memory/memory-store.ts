@@ -3,6 +3,7 @@ import { checkBatch, checkNewActor } from "../checks.ts";
 import { compareBytes, compareText } from "../order.ts";
 import {
 	type ActorRecord,
+	type AlarmPosition,
 	type CommitBatch,
 	type ListActors,
 	type NewActor,
@@ -191,10 +192,13 @@ class MemoryStore implements Store {
 		this.#assertOpen();
 	}
 
-	async dueAlarms(nowMs: number, limit: number): Promise<{ actorId: string; alarmTs: number }[]> {
+	async dueAlarms(nowMs: number, limit: number, after?: AlarmPosition): Promise<AlarmPosition[]> {
 		this.#assertOpen();
+		// No text lies between one and the same with a zero behind it.
+		const start: TimeKey =
+			after === undefined ? [Number.NEGATIVE_INFINITY, ""] : [after.alarmTs, `${after.actorId}\0`];
 		return this.#alarms
-			.range([Number.NEGATIVE_INFINITY, ""], [nowMs + 1, ""], { limit })
+			.range(start, [nowMs + 1, ""], { limit })
 			.map(({ key }) => ({ actorId: key[1], alarmTs: key[0] }));
 	}
 

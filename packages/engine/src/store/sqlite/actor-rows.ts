@@ -1,6 +1,7 @@
 import { compareText } from "../order.ts";
 import {
 	type ActorRecord,
+	type AlarmPosition,
 	type CommitBatch,
 	type ListActors,
 	type NewActor,
@@ -57,7 +58,8 @@ export class ActorRows {
 		);
 		this.#delete = connection.prepare("DELETE FROM actors WHERE row_id = ?");
 		this.#dueAlarms = connection.prepare(
-			`SELECT id, alarm_ts FROM actors WHERE alarm_ts IS NOT NULL AND alarm_ts <= ?
+			`SELECT id, alarm_ts FROM actors
+			WHERE alarm_ts IS NOT NULL AND (alarm_ts, id) > (?, ?) AND alarm_ts <= ?
 			ORDER BY alarm_ts, id LIMIT ?`,
 		);
 		this.#nextAlarm = connection.prepare(
@@ -211,8 +213,9 @@ export class ActorRows {
 			.slice(0, Math.max(0, query.limit));
 	}
 
-	dueAlarms(nowMs: number, limit: number): { actorId: string; alarmTs: number }[] {
-		return this.#dueAlarms.all(nowMs, Math.max(0, limit)).map((row) => ({
+	dueAlarms(nowMs: number, limit: number, after: AlarmPosition): AlarmPosition[] {
+		const place = [after.alarmTs, toStoredText(after.actorId)];
+		return this.#dueAlarms.all(...place, nowMs, Math.max(0, limit)).map((row) => ({
 			actorId: fromStoredText(row.id as string),
 			alarmTs: row.alarm_ts as number,
 		}));

@@ -2,6 +2,8 @@ import type { Clock, StorageRange } from "@rivetkit/protocol";
 import { checkBatch, checkNewActor } from "../checks.ts";
 import {
 	type ActorRecord,
+	type AlarmPosition,
+	BEFORE_ALL_ALARMS,
 	type CommitBatch,
 	type ListActors,
 	type NewActor,
@@ -170,8 +172,12 @@ export class SqliteStore implements Store {
 		return this.#queue.sync();
 	}
 
-	dueAlarms(nowMs: number, limit: number): Promise<{ actorId: string; alarmTs: number }[]> {
-		return this.#queue.read(() => this.#actors.dueAlarms(nowMs, limit));
+	dueAlarms(
+		nowMs: number,
+		limit: number,
+		after: AlarmPosition = BEFORE_ALL_ALARMS,
+	): Promise<AlarmPosition[]> {
+		return this.#queue.read(() => this.#actors.dueAlarms(nowMs, limit, after));
 	}
 
 	nextAlarmTs(): Promise<number | null> {

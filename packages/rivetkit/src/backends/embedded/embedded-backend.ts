@@ -5,10 +5,10 @@ import { type ActorBackend, FencedOff, type Incarnation } from "../backend.ts";
 /** Actors that stand on a store in this process: function calls, no serialization. */
 export class EmbeddedBackend implements ActorBackend {
 	readonly #store: Store;
-	readonly #alarmCommitted: (alarmTs: number | null) => void;
+	readonly #alarmCommitted: (actorId: string, alarmTs: number | null) => void;
 
 	/** @param alarmCommitted - told of each committed change of an alarm */
-	constructor(store: Store, alarmCommitted: (alarmTs: number | null) => void) {
+	constructor(store: Store, alarmCommitted: (actorId: string, alarmTs: number | null) => void) {
 		this.#store = store;
 		this.#alarmCommitted = alarmCommitted;
 	}
@@ -33,7 +33,9 @@ export class EmbeddedBackend implements ActorBackend {
 		const committed = this.#store.commit({ actorId, generation, ...batch });
 		const { alarmTs } = batch;
 		const told =
-			alarmTs === undefined ? committed : committed.then(() => this.#alarmCommitted(alarmTs));
+			alarmTs === undefined
+				? committed
+				: committed.then(() => this.#alarmCommitted(actorId, alarmTs));
 		return told.catch((error: unknown) => {
 			throw error instanceof StaleGenerationError
 				? new FencedOff(actorId, { cause: error })

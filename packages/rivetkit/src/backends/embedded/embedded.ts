@@ -61,7 +61,9 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		...(options.metadata ? { metadata: options.metadata } : undefined),
 	});
 	const services: HostServices = {
-		backend: new EmbeddedBackend(store, (alarmTs) => engine.alarmCommitted(alarmTs)),
+		backend: new EmbeddedBackend(store, (actorId, alarmTs) =>
+			engine.alarmCommitted(actorId, alarmTs),
+		),
 		clock,
 		random,
 		timers: new TimerWheel(clock, { resolutionMs: TIMER_RESOLUTION_MS }),
