@@ -205,6 +205,7 @@ describe("the catalogue (6.2, api 13.2)", () => {
 		state.too_large yes 400
 		input.too_large yes 400
 		schedule.full yes 400
+		schedule.arguments_too_large yes 400
 		database.not_enabled no 500
 		driver.websockets_not_enabled yes 400
 		proxy.error yes 400

@@ -267,11 +267,13 @@ export const CATALOGUE = {
 	}),
 
 	"schedule.full": open(
-		(d: { limit: number }) => `Schedule is full. Limit is ${d.limit} entries.`,
-		{
-			metadata: all,
-		},
+		(d: { limit: number }) =>
+			`Schedule is full. Limit is ${d.limit} entries. It can be raised with: \`actor({ options: { maxSchedules: ... } })\``,
+		{ metadata: all },
 	),
+	"schedule.arguments_too_large": open((d: Size) => sized("Arguments of a scheduled call", d), {
+		metadata: sizeAndLimit,
+	}),
 
 	"workflow.entry_too_large": open((d: Size) => sized("Workflow entry", d), {
 		metadata: sizeAndLimit,

@@ -93,12 +93,18 @@ export type {
 export type {
 	ActorCron,
 	ActorSchedule,
+	CatchUp,
 	CronEntry,
 	CronEveryOptions,
 	CronHistoryEntry,
 	CronSetOptions,
-	ScheduledCall,
+	Overlap,
+	RetryOptions,
+	ScheduleCalls,
+	ScheduledFireInfo,
 	ScheduleEntry,
+	ScheduleFailure,
+	ScheduleOptions,
 } from "./schedule.types.ts";
 export {
 	type EventOptions,

@@ -47,7 +47,7 @@ describe("alarm keeper", () => {
 		const [first, second] = [source([clock.now() + 500]), source([clock.now() + 200])];
 		keeper.add(first);
 		keeper.add(second);
-		expect(keeper.nextTs).toBe(1_000_200);
+		expect(keeper.wakeTs).toBe(1_000_200);
 		expect(taken()).toBe(1_000_200);
 		keeper.committed();
 		expect(taken()).toBeUndefined();

@@ -206,9 +206,6 @@ describe("what a later release brings", () => {
 			"queue.send": (c) => c.queue.send("jobs", 1),
 			"queue.next": (c) => c.queue.next(),
 			"queue.iter": (c) => c.queue.iter(),
-			"schedule.after": (c) => c.schedule.after(1, "kv.get"),
-			"schedule.at": (c) => c.schedule.at(1, "kv.get"),
-			"cron.set": (c) => (c.cron as unknown as { set(o: object): unknown }).set({}),
 			atomic: (c) => c.atomic(() => {}),
 		},
 	});

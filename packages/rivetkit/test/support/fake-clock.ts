@@ -27,6 +27,11 @@ export class FakeClock implements Clock {
 		this.#setBackMs += ms;
 	}
 
+	/** Sets the wall clock forward, or lets a suspended machine wake up. */
+	setForward(ms: number): void {
+		this.#setBackMs -= ms;
+	}
+
 	/** Timers that were armed so far. */
 	get armedEver(): number {
 		return this.#order;
@@ -57,16 +62,16 @@ export class FakeClock implements Clock {
 	}
 
 	/** Like {@link advanceSync}, and lets promises and turns of the event loop settle after each step. */
-	async advance(ms: number): Promise<void> {
+	async advance(ms: number, settle: () => Promise<void> = turns): Promise<void> {
 		const end = this.#nowMs + ms;
-		await turns();
+		await settle();
 		for (;;) {
 			const next = this.#next(end);
 			if (!next) break;
 			this.#nowMs = Math.max(this.#nowMs, next.dueMs);
 			this.#waiting.delete(next);
 			next.fn();
-			await turns();
+			await settle();
 		}
 		this.#nowMs = end;
 	}

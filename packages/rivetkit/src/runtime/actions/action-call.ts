@@ -1,4 +1,4 @@
-import { catalogueError } from "@rivetkit/protocol";
+import { catalogueError, type WireError } from "@rivetkit/protocol";
 import { type ErasedAction, findAction } from "../../actor/erased.ts";
 import type { Settle } from "../calls/call-log.ts";
 import type { Connection } from "../connections/connection.ts";
@@ -10,9 +10,18 @@ import { untracked } from "../state/index.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { validateArguments } from "./validate-arguments.ts";
 
+/** What is different about a call that no client waits for. */
+export interface ScheduledBy {
+	/** Goes behind the arguments; null for nothing. */
+	readonly info: object | null;
+	/** The form in which a failure is reported. */
+	describe(error: unknown): WireError;
+}
+
 /**
  * One run of one action: lookup, argument validation, the handler with its time limit and abort signal,
- * `onBeforeActionResponse`. Settles exactly once, synchronously when the handler does not wait.
+ * `onBeforeActionResponse`. Settles exactly once, synchronously when the handler does not wait. A scheduled
+ * one has no response, and is counted as work by whoever runs it.
  */
 export class ActionCall implements RunningCall {
 	readonly name: string;
@@ -20,6 +29,7 @@ export class ActionCall implements RunningCall {
 	readonly #args: readonly unknown[];
 	readonly #settle: Settle;
 	readonly #context: ActionContext;
+	readonly #scheduled: ScheduledBy | null;
 	#timer: WheelTimer | null = null;
 	#settled = false;
 	/** Set when the call's changes are taken back if it fails. */
@@ -32,17 +42,19 @@ export class ActionCall implements RunningCall {
 		name: string,
 		args: readonly unknown[],
 		settle: Settle,
+		scheduled: ScheduledBy | null = null,
 	) {
 		this.#instance = instance;
 		this.name = name;
 		this.#args = args;
 		this.#settle = settle;
+		this.#scheduled = scheduled;
 		this.#context = new ActionContext(instance, connection);
 		this.#rollBacksBefore = instance.rollBackCount;
 	}
 
-	get kind(): "action" {
-		return "action";
+	get kind(): "action" | "scheduled" {
+		return this.#scheduled ? "scheduled" : "action";
 	}
 
 	get settled(): boolean {
@@ -51,7 +63,7 @@ export class ActionCall implements RunningCall {
 
 	start(): void {
 		const instance = this.#instance;
-		instance.work.begin("action");
+		if (!this.#scheduled) instance.work.begin("action");
 		instance.runningCalls.add(this);
 		try {
 			const action = findAction(instance.config, this.name);
@@ -89,8 +101,10 @@ export class ActionCall implements RunningCall {
 		);
 	}
 
-	#run(action: ErasedAction, args: readonly unknown[]): void {
+	#run(action: ErasedAction, validated: readonly unknown[]): void {
 		const instance = this.#instance;
+		const info = this.#scheduled?.info;
+		const args = info ? [...validated, info] : validated;
 		let result: unknown;
 		this.#entry = instance.state.beginEntry();
 		instance.inCall = true;
@@ -137,6 +151,10 @@ export class ActionCall implements RunningCall {
 		const rolledBack = this.#instance.rolledBackSince(this.#rollBacksBefore);
 		if (rolledBack) {
 			this.#fail(rolledBack.error);
+			return;
+		}
+		if (this.#scheduled) {
+			this.#succeed(undefined);
 			return;
 		}
 		const { onBeforeActionResponse } = this.#instance.config;
@@ -188,7 +206,9 @@ export class ActionCall implements RunningCall {
 		this.#finish(() =>
 			this.#settle({
 				ok: false,
-				error: this.#instance.describeError(error, { action: this.name }),
+				error:
+					this.#scheduled?.describe(error) ??
+					this.#instance.describeError(error, { action: this.name }),
 			}),
 		);
 	}
@@ -211,7 +231,7 @@ export class ActionCall implements RunningCall {
 		this.#instance.runningCalls.delete(this);
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.
 		settle();
-		this.#instance.work.end("action");
+		if (!this.#scheduled) this.#instance.work.end("action");
 		this.#instance.saveSoon();
 	}
 }

@@ -42,6 +42,11 @@ export class Committer implements TurnJob {
 		return this.#dirty;
 	}
 
+	/** Whether a commit is under way, rather than waiting for its time. */
+	get isCommitting(): boolean {
+		return this.#turnRequested || this.#inFlight !== null;
+	}
+
 	/** Batches taken so far: unchanged means that nothing written meanwhile can be durable. */
 	get batchCount(): number {
 		return this.#batchCount;

@@ -7,11 +7,15 @@
  * |---|---|
  * | 1 | state: `01` whole value, or its head when chunked; `01 <u32 index>` chunks |
  * | 2 | answered calls: `02 <u48 sequence>` one entry per commit |
+ * | 3 | schedules and cron jobs, see `schedule/schedule-layout.ts` |
  * | 4 | connections that outlive the incarnation: `04 <16 bytes id> <part>`, see `connection-layout.ts` |
+ * | 0x11 | histories of cron jobs, see `schedule/schedule-layout.ts` |
  */
 export const SUBSPACE_STATE = 0x01;
 export const SUBSPACE_REPLIES = 0x02;
+export const SUBSPACE_SCHEDULE = 0x03;
 export const SUBSPACE_CONNECTIONS = 0x04;
+export const SUBSPACE_HISTORY = 0x11;
 
 export const WAKE_START: Uint8Array = Uint8Array.of(SUBSPACE_STATE);
 export const WAKE_END: Uint8Array = Uint8Array.of(0x10);

@@ -1,4 +1,5 @@
 import { catalogueError } from "@rivetkit/protocol";
+import type { ActorCron, ActorSchedule } from "../../actor/schedule.types.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { ConnectionView } from "../connections/connection.ts";
 import type { InProcessClient } from "../host/services.ts";
@@ -68,14 +69,14 @@ export class ActorContext {
 		return LATER_FEATURES.queue;
 	}
 
-	get schedule(): object {
+	get schedule(): ActorSchedule {
 		this.instance.assertAllowed("schedule");
-		return LATER_FEATURES.schedule;
+		return this.instance.schedules.calls;
 	}
 
-	get cron(): object {
+	get cron(): ActorCron {
 		this.instance.assertAllowed("schedule");
-		return LATER_FEATURES.cron;
+		return this.instance.schedules.cron;
 	}
 
 	get abortSignal(): AbortSignal {

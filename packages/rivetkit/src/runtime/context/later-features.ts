@@ -13,11 +13,8 @@ function unavailable(feature: string): object {
 	});
 }
 
-export const LATER_FEATURES: Readonly<Record<"kv" | "db" | "queue" | "schedule" | "cron", object>> =
-	{
-		kv: unavailable("c.kv"),
-		db: unavailable("c.db"),
-		queue: unavailable("c.queue"),
-		schedule: unavailable("c.schedule"),
-		cron: unavailable("c.cron"),
-	};
+export const LATER_FEATURES: Readonly<Record<"kv" | "db" | "queue", object>> = {
+	kv: unavailable("c.kv"),
+	db: unavailable("c.db"),
+	queue: unavailable("c.queue"),
+};

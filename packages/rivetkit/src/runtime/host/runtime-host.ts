@@ -52,6 +52,11 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		await Promise.allSettled(pending.map(({ committer }) => committer.flush()));
 	}
 
+	/** Whether a commit of an actor is under way. */
+	get isCommitting(): boolean {
+		return [...this.#live.values()].some(({ committer }) => committer.isCommitting);
+	}
+
 	/** `name/key` of the actors that still stop, or whose last writes are not durable yet. */
 	get unsaved(): string[] {
 		const instances = [...this.#live.values()].filter(

@@ -2,10 +2,21 @@ import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { ActorInstance } from "./instance.ts";
 
+/**
+ * A timer is set for no longer than this (ms) and looks at the wall clock again: one that was set forward,
+ * or a machine that was suspended, makes alarms late by this much at the most.
+ */
+const LOOK_AGAIN_MS = 600_000;
+
 /** A part of the actor that has something to do at a time, whether the actor is awake then or not. */
 export interface AlarmSource {
 	/** The next time (ms since the epoch), what is not committed yet included; null for never. */
 	nextTs(): number | null;
+	/**
+	 * When an incarnation would have to be awake if this one ended now: not later than {@link nextTs}, and
+	 * earlier while something is in progress that would have to be done again. Default: {@link nextTs}.
+	 */
+	wakeTs?(): number | null;
 	/**
 	 * The time of {@link nextTs} has come. Called only while the instance is ready, once for everything
 	 * that is due at `nowMs`; a source that leaves something due says `changed` when it wants to be asked
@@ -38,10 +49,14 @@ export class AlarmKeeper implements BatchPart {
 		this.#sources.push(source);
 	}
 
-	/** The earliest time of all sources. */
-	get nextTs(): number | null {
-		const next = this.#earliestAfter(Number.NEGATIVE_INFINITY);
-		return next === Number.POSITIVE_INFINITY ? null : next;
+	/** The earliest time of all sources: what is stored. */
+	get wakeTs(): number | null {
+		let earliest: number | null = null;
+		for (const source of this.#sources) {
+			const ts = source.wakeTs ? source.wakeTs() : source.nextTs();
+			if (ts !== null && (earliest === null || ts < earliest)) earliest = ts;
+		}
+		return earliest;
 	}
 
 	/** A source's next time has changed. What made it change is already marked to be committed. */
@@ -66,18 +81,18 @@ export class AlarmKeeper implements BatchPart {
 			this.#timer?.cancel();
 			return;
 		}
-		const delayMs = next - this.#instance.now();
+		const delayMs = Math.min(next - this.#instance.now(), LOOK_AGAIN_MS);
 		if (this.#timer) this.#timer.restart(delayMs);
 		else this.#timer = this.#instance.services.timers.schedule(delayMs, this.#ring);
 	}
 
 	/** From now on sources hear of their times; those that are over, at once. */
 	start(): void {
-		if (this.nextTs !== this.#committedTs) {
+		if (this.wakeTs !== this.#committedTs) {
 			this.#instance.committer.markDirty();
 			this.#instance.saveSoon();
 		}
-		this.changed();
+		this.#ring();
 	}
 
 	stop(): void {
@@ -86,10 +101,10 @@ export class AlarmKeeper implements BatchPart {
 	}
 
 	take(batch: OpenBatch): void {
-		const next = this.nextTs;
-		if (next === this.#committedTs) return;
-		batch.alarmTs = next;
-		this.#takenTs = next;
+		const wakeTs = this.wakeTs;
+		if (wakeTs === this.#committedTs) return;
+		batch.alarmTs = wakeTs;
+		this.#takenTs = wakeTs;
 	}
 
 	committed(): void {
@@ -107,14 +122,15 @@ export class AlarmKeeper implements BatchPart {
 		this.#timerTs = Number.POSITIVE_INFINITY;
 		const instance = this.#instance;
 		if (!instance.isReady) return;
-		// An alarm that fires makes the wait for `sleepTimeout` begin anew (lifecycle 5.1).
-		instance.touch();
 		const now = instance.now();
 		this.#isRinging = true;
 		try {
 			for (const source of this.#sources) {
 				const ts = source.nextTs();
-				if (ts !== null && ts <= now) source.due(now);
+				if (ts === null || ts > now) continue;
+				// An alarm that fires makes the wait for `sleepTimeout` begin anew (lifecycle 5.1).
+				instance.touch();
+				source.due(now);
 			}
 		} finally {
 			this.#isRinging = false;

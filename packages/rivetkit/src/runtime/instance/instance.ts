@@ -30,6 +30,7 @@ import {
 	transition,
 } from "../lifecycle/lifecycle.ts";
 import { RunHandler } from "../lifecycle/run.ts";
+import { Schedules } from "../schedule/schedules.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { AlarmKeeper } from "./alarm-keeper.ts";
 import { describeError } from "./describe-error.ts";
@@ -89,6 +90,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#events: EventSender | null = null;
 	#calls: CallLog | null = null;
 	#alarm: AlarmKeeper | null = null;
+	#schedules: Schedules | null = null;
 	/** What goes into the commits, in this order. */
 	readonly #parts: BatchPart[] = [];
 	#client: InProcessClient | null = null;
@@ -159,6 +161,14 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		return this.#calls;
 	}
 
+	get schedules(): Schedules {
+		if (!this.#schedules) {
+			this.#schedules = new Schedules(this);
+			this.alarm.add(this.#addPart(this.#schedules.keeper));
+		}
+		return this.#schedules;
+	}
+
 	/** When the actor has to be awake. */
 	get alarm(): AlarmKeeper {
 		this.#alarm ??= new AlarmKeeper(this);
@@ -191,6 +201,11 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	/** One that is to be destroyed takes nothing new: a call after the answer finds the actor gone. */
 	get acceptsCalls(): boolean {
 		return this.#phase === "ready" && this.#wish !== "destroy";
+	}
+
+	/** Whether somebody asked for a stop that begins shortly, or has begun. */
+	get isStopWanted(): boolean {
+		return this.#wish !== null;
 	}
 
 	get isFenced(): boolean {

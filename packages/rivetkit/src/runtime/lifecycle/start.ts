@@ -10,6 +10,7 @@ import {
 	type StoredEntries,
 	SUBSPACE_CONNECTIONS,
 	SUBSPACE_REPLIES,
+	SUBSPACE_SCHEDULE,
 	SUBSPACE_STATE,
 	WAKE_END,
 	WAKE_START,
@@ -170,6 +171,8 @@ function restore({ instance, sockets }: Start, stored: StoredEntries): void {
 	if (instance.config.hasState) instance.state.load(readState(entriesOf(stored, SUBSPACE_STATE)));
 	const replies = entriesOf(stored, SUBSPACE_REPLIES);
 	if (replies.length > 0) instance.calls.load(replies, instance.now());
+	const schedules = entriesOf(stored, SUBSPACE_SCHEDULE);
+	if (schedules.length > 0) instance.schedules.keeper.load(schedules);
 	restoreConnections(instance, entriesOf(stored, SUBSPACE_CONNECTIONS), sockets);
 }
 
