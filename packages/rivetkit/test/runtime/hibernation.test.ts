@@ -402,6 +402,24 @@ describe("L33 an event connection", () => {
 		await eventually(() => expect(pings).toBe(1));
 	});
 
+	it("does not keep its actor awake: it falls asleep by idleness, and wakes for a message", async () => {
+		const clock = new FakeClock();
+		await using t = await hosted({ clock });
+		await using socket = await t.connect();
+		await using local = new LocalWireSocket(t.runtime.embedded.engine, t.id, "/connect");
+		await soon(local.expect("Init"));
+		await eventually(() =>
+			expect(t.runtime.embedded.host.awakeBecause(t.id)?.join()).toMatch(/^it is idle for/),
+		);
+		for (let second = 0; second < 31; second++) {
+			await clock.advance(1_000);
+			await soon(socket.roundTrip());
+		}
+		await t.asleep();
+		expect(await soon(socket.call(0, "say", "hi"))).toMatchObject({ output: 1 });
+		expect(await soon(local.call(0, "say", "hi"))).toMatchObject({ output: 1 });
+	});
+
 	it("waits for an actor whose wake fails at first", async () => {
 		let failures = 0;
 		const subject = actor({

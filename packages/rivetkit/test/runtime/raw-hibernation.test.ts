@@ -38,8 +38,8 @@ function echo(canHibernateWebSocket: Decide, options: object = {}) {
 				if (text === "wait") await held.passed;
 				c.conn.state.count++;
 				c.state.got.push(text);
-				socket.send(`${c.conn.isHibernatable} ${c.conn.state.count} ${text}`);
 				if (text === "leave") socket.close(4001, "enough");
+				else socket.send(`${c.conn.isHibernatable} ${c.conn.state.count} ${text}`);
 			});
 		},
 		actions: {
