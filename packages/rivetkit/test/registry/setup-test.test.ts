@@ -25,7 +25,17 @@ const clock = actor({
 	},
 });
 const slept: string[] = [];
-const registry = setup({ use: { clock } });
+const diary = actor({
+	state: { days: [] as number[], sleeps: 0 },
+	onSleep: (c) => {
+		c.state.sleeps++;
+	},
+	actions: {
+		write: (c) => c.state.days.push(Date.now()),
+		read: (c) => ({ ...c.state }),
+	},
+});
+const registry = setup({ use: { clock, diary } });
 
 afterEach(() => {
 	vi.useRealTimers();
@@ -50,6 +60,23 @@ describe("setupTest", () => {
 		await vi.advanceTimersByTimeAsync(180_000);
 		expect(await handle.now()).toBe(1_180_000);
 		expect(await handle.ticks()).toBe(3);
+	});
+
+	it("lives through half a year of sleeping and waking in moments", async (test) => {
+		const startMs = Date.UTC(2026, 0, 1);
+		const dayMs = 24 * 60 * 60 * 1_000;
+		const days = 180;
+		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: startMs });
+		const { client } = await setupTest(test, registry);
+		const handle = client.diary.getOrCreate(["half a year"]);
+		for (let day = 1; day <= days; day++) {
+			await handle.write();
+			// Idle for 30 s, it falls asleep; the rest of the day costs nothing.
+			await vi.advanceTimersByTimeAsync(dayMs);
+		}
+		const { days: written, sleeps } = await handle.read();
+		expect(written).toEqual(Array.from({ length: days }, (_, day) => startMs + day * dayMs));
+		expect(sleeps).toBe(days);
 	});
 
 	it("times actions out on the fake clock", async (test) => {
