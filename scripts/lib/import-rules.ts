@@ -173,10 +173,18 @@ export const rooms: readonly Room[] = [
 		types: ["rivetkit/client", "rivetkit/runtime"],
 	},
 	{
+		// Tools in browsers speak the inspector's protocol, too.
+		name: "rivetkit/inspector/client",
+		at: ["packages/rivetkit/src/inspector/client.ts"],
+		imports: [PROTOCOL],
+		browser: { packages: [] },
+	},
+	{
 		name: "rivetkit/inspector",
 		at: ["packages/rivetkit/src/inspector"],
 		imports: [
 			PROTOCOL,
+			"rivetkit/inspector/client",
 			"rivetkit/utils",
 			"rivetkit/errors",
 			"rivetkit/log",
@@ -218,6 +226,47 @@ export const rooms: readonly Room[] = [
 		],
 	},
 	{
+		// For authors of backends: parts of the house under names that stay.
+		name: "rivetkit/driver-helpers",
+		at: ["packages/rivetkit/src/driver-helpers"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/log",
+			"rivetkit/client",
+			"rivetkit/runtime",
+			"rivetkit/backend",
+			"rivetkit/backends",
+			"rivetkit/registry",
+		],
+		types: ["rivetkit/actor"],
+	},
+	{
+		// Suites for users' own test runners: no package of ours may need them.
+		name: "rivetkit/driver-test-suite",
+		at: ["packages/rivetkit/src/driver-test-suite"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/actor",
+			"rivetkit/backend",
+			"rivetkit/registry",
+			"rivetkit/driver-helpers",
+		],
+		types: ["rivetkit/log"],
+	},
+	{
+		name: "rivetkit/serve-test-suite",
+		at: ["packages/rivetkit/src/serve-test-suite"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/errors",
+			"rivetkit/actor",
+			"rivetkit/client",
+			"rivetkit/backends",
+			"rivetkit/registry",
+			"rivetkit/driver-test-suite",
+		],
+	},
+	{
 		name: "rivetkit/test",
 		at: ["packages/rivetkit/src/test"],
 		imports: [
@@ -253,6 +302,7 @@ export const rooms: readonly Room[] = [
 			"rivetkit/backend",
 			"rivetkit/backends",
 			"rivetkit/registry",
+			"rivetkit/driver-helpers",
 			"rivetkit/test",
 		],
 	},

@@ -10,6 +10,7 @@ export {
 	type NodeListeners,
 } from "./engine.ts";
 export type { AcceptedSocket, AcceptedSocketHandler } from "./gateway/accepted-socket.ts";
+export { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-request.ts";
 export type { ActorQuery, ResolvedActor } from "./gateway/resolver.ts";
 export {
 	createSocketPair,
@@ -21,6 +22,14 @@ export type { ListeningServer } from "./server/listen.ts";
 export { type Occupant, PortTakenError } from "./server/port-taken.ts";
 export { assertSupportedRuntime, unsupportedRuntime } from "./server/supported-runtime.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./store/memory/memory-store.ts";
+export {
+	loadSqliteEngine,
+	type SqliteConnection,
+	type SqliteEngine,
+	type SqliteRow,
+	type SqliteStatement,
+	type SqliteValue,
+} from "./store/sqlite/engine.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite/open-sqlite-store.ts";
 export {
 	type ActorRecord,

@@ -1,3 +1,4 @@
+import type { ActorNameMetadata } from "@rivetkit/protocol";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { compileActions } from "./compile-actions.ts";
 import { compileEvents, compileQueues } from "./compile-declarations.ts";
@@ -200,4 +201,12 @@ function runConfig(run: RawConfig["run"]): RawRunConfig | undefined {
 		RUN_FUNCTION_CONFIG
 	];
 	return { ...carried, run };
+}
+
+/** Display name and icon as `/metadata` shows them: what is not set is left out. */
+export function displayMetadata({ name, icon }: ErasedActorConfig["display"]): ActorNameMetadata {
+	return {
+		...(name === undefined ? undefined : { name }),
+		...(icon === undefined ? undefined : { icon }),
+	};
 }

@@ -9,7 +9,7 @@ export interface Incarnation {
 /**
  * What live actors stand on. One per host. Embedded: function calls into a store in this process;
  * runner: the runner protocol to an engine; Durable Object: the object's own storage.
- * Every implementation passes `test/backends/conformance.ts`.
+ * Every implementation passes `rivetkit/driver-test-suite`.
  *
  * - B1. `commit` resolves when the batch is durable, and rejects with {@link FencedOff} when a newer
  *   incarnation exists (then nothing of it was written) or with another error when it could not be

@@ -11,6 +11,14 @@ export function createMemoryDriver(): DriverConfig {
 	return { name: "memory", displayName: "Memory" };
 }
 
+/**
+ * Runs actors behind a Rivet Engine. Can be given to `setup()`; starting it throws
+ * `feature.not_implemented` until this build has runners.
+ */
+export function createEngineDriver(): DriverConfig {
+	return { name: "engine", displayName: "Engine" };
+}
+
 /** Keeps everything in a directory of this machine. Default `.rivetkit` in the working directory. */
 export function createFileSystemDriver(options: { path?: string } = {}): DriverConfig {
 	return {

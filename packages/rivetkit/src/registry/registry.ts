@@ -9,9 +9,20 @@ import {
 } from "./config/registry-config.ts";
 import { LocalRuntime } from "./local-runtime.ts";
 
+/** A server as one function; what `registry.handler` is, and what `start()` returns as `fetch`. */
+export type FetchHandler = (request: Request) => Promise<Response>;
+
 /** What {@link Registry.serve} returns: the fetch-style default export of Bun, Deno and workers. */
 export interface ServerlessHandler {
-	fetch(request: Request): Promise<Response>;
+	readonly fetch: FetchHandler;
+}
+
+/** What {@link Registry.start} returns. */
+export interface LegacyStartServerOutput<R> {
+	/** A client without a network. */
+	readonly client: Client<R>;
+	/** Answers below `serverless.basePath`. */
+	readonly fetch: FetchHandler;
 }
 
 /**
@@ -60,7 +71,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	 * Runs the actors in this process, listens, and returns a client without a network and the handler.
 	 * Idempotent.
 	 */
-	start(): { client: Client<Registry<A>>; fetch: (request: Request) => Promise<Response> } {
+	start(): LegacyStartServerOutput<Registry<A>> {
 		const runtime = this.#start();
 		this.#listen(runtime);
 		return { client: runtime.client<Registry<A>>(), fetch: (request) => this.handler(request) };
@@ -100,9 +111,10 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 			throw catalogueError("actor.internal_error", { message: "The registry was shut down" });
 		if (!this.#runtime) {
 			const config = this.parseConfig();
-			if (config.endpoint !== undefined) {
+			const remote = remoteEngine(config);
+			if (remote !== null) {
 				throw catalogueError("feature.not_implemented", {
-					feature: `Running actors behind a remote engine (endpoint ${config.endpoint})`,
+					feature: `Running actors behind a remote engine (${remote})`,
 				});
 			}
 			const { baseLogger, level } = config.logging;
@@ -117,7 +129,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 		if (this.#shutDown) return;
 		const config = this.parseConfig();
 		// Nothing is served in production unless asked for (contract: api 14.1, serveManager).
-		if (config.endpoint !== undefined || !config.serveManager) return;
+		if (remoteEngine(config) !== null || !config.serveManager) return;
 		this.#listen(this.#start());
 	}
 
@@ -128,6 +140,12 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 			console.error(error instanceof Error ? `${error.name}: ${error.message}` : error);
 		});
 	}
+}
+
+/** What asks for an engine elsewhere; null when the actors run on the one in this process. */
+function remoteEngine({ endpoint, driver }: RegistryConfig): string | null {
+	if (endpoint !== undefined) return `endpoint ${endpoint}`;
+	return driver?.name === "engine" ? "createEngineDriver()" : null;
 }
 
 /**

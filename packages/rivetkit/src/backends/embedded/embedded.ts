@@ -1,6 +1,6 @@
 import { createEngine, type Engine, type EngineLimits, type Store } from "@rivetkit/engine";
 import type { Clock, Random, ServerMetadata } from "@rivetkit/protocol";
-import type { ErasedActorConfig } from "../../actor/erased.ts";
+import { displayMetadata, type ErasedActorConfig } from "../../actor/erased.ts";
 import { createClientOver } from "../../client/create-client.ts";
 import type { Client, UntypedRegistry } from "../../client/types/client.types.ts";
 import type { Logger } from "../../log/logger.ts";
@@ -10,11 +10,12 @@ import { RuntimeHost } from "../../runtime/host/runtime-host.ts";
 import type { HostServices, MessageLimits } from "../../runtime/host/services.ts";
 import type { ActorInstance } from "../../runtime/instance/instance.ts";
 import { TimerWheel } from "../../runtime/timers/timer-wheel.ts";
+import type { ManagerDriver } from "../manager.ts";
 import { EmbeddedBackend } from "./embedded-backend.ts";
 import { type CallingActor, InProcessTransport } from "./in-process-transport.ts";
 
 /** How far apart the deadlines of one host may be moved to share a timer (ms). */
-const TIMER_RESOLUTION_MS = 10;
+export const TIMER_RESOLUTION_MS = 10;
 
 export interface EmbeddedOptions {
 	readonly store: Store;
@@ -75,7 +76,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 	};
 	const host = new RuntimeHost(services, definitions);
 	const actorNames = Object.fromEntries(
-		[...definitions].map(([name, { display }]) => [name, displayOf(display)]),
+		[...definitions].map(([name, { display }]) => [name, displayMetadata(display)]),
 	);
 	host.attach(engine.attachHost(host, { actorNames }));
 	let closing: Promise<void> | null = null;
@@ -97,26 +98,20 @@ export type InProcessClientOptions = Pick<
 
 /** A client without a network. `caller` is null for one that is no actor. */
 export function inProcessClient<Registry = UntypedRegistry>(
-	engine: Engine | Promise<Engine>,
+	manager: ManagerDriver | Promise<ManagerDriver>,
 	caller: CallingActor | null,
 	{ clock, random, log, publicUrl, exposeErrors }: InProcessClientOptions,
 ): Client<Registry> {
-	const transport = new InProcessTransport(engine, caller, publicUrl, exposeErrors);
+	const transport = new InProcessTransport(manager, caller, publicUrl, exposeErrors);
 	return createClientOver<Registry>({ transport, clock, random, log });
 }
 
-function callingActor(owner: ActorInstance): CallingActor {
+/** An actor as the owner of an in-process client. */
+export function callingActor(owner: ActorInstance): CallingActor {
 	return {
 		actorId: owner.actorId,
 		name: owner.name,
 		key: owner.key,
 		admitSelfCall: () => assertAllowed("self-call", owner.phase, owner.actorId),
 	};
-}
-
-function displayOf(display: ErasedActorConfig["display"]): { name?: string; icon?: string } {
-	const shown: { name?: string; icon?: string } = {};
-	if (display.name !== undefined) shown.name = display.name;
-	if (display.icon !== undefined) shown.icon = display.icon;
-	return shown;
 }

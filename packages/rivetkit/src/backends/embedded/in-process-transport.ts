@@ -1,4 +1,3 @@
-import type { Engine, ActorQuery as EngineQuery } from "@rivetkit/engine";
 import {
 	type ActorRequest,
 	type ActorResponse,
@@ -30,6 +29,7 @@ import type {
 	SocketCall,
 } from "../../client/transport/transport.ts";
 import { untracked } from "../../runtime/state/index.ts";
+import type { ManagerDriver, ActorQuery as ManagerQuery } from "../manager.ts";
 
 const ENCODING = "bare";
 
@@ -48,22 +48,22 @@ export interface CallingActor {
  */
 export class InProcessTransport implements ClientTransport {
 	readonly encoding = ENCODING;
-	readonly #engine: Engine | Promise<Engine>;
+	readonly #manager: ManagerDriver | Promise<ManagerDriver>;
 	readonly #caller: CallingActor | null;
 	readonly #publicUrl: () => string;
 	readonly #exposeErrors: () => boolean;
 
 	/**
-	 * `caller` is null for the client of a registry or a test, which is no actor. An engine that is still
+	 * `caller` is null for the client of a registry or a test, which is no actor. A manager that is still
 	 * starting makes calls wait; when it fails to start they fail with its error.
 	 */
 	constructor(
-		engine: Engine | Promise<Engine>,
+		manager: ManagerDriver | Promise<ManagerDriver>,
 		caller: CallingActor | null,
 		publicUrl: () => string,
 		exposeErrors: () => boolean,
 	) {
-		this.#engine = engine;
+		this.#manager = manager;
 		this.#caller = caller;
 		this.#publicUrl = publicUrl;
 		this.#exposeErrors = exposeErrors;
@@ -73,7 +73,7 @@ export class InProcessTransport implements ClientTransport {
 		signal?.throwIfAborted();
 		if (this.#isCaller(query)) this.#caller!.admitSelfCall();
 		if (query.kind === "found") return query.actorId;
-		const { actor } = await this.#told((await this.#engine).resolve(engineQuery(query)));
+		const { actor } = await this.#told((await this.#manager).resolve(managerQuery(query)));
 		signal?.throwIfAborted();
 		return actor.actorId;
 	}
@@ -81,7 +81,7 @@ export class InProcessTransport implements ClientTransport {
 	async create(actor: NewActor, signal: AbortSignal | undefined): Promise<string> {
 		signal?.throwIfAborted();
 		const { actor: created } = await this.#told(
-			(await this.#engine).resolve({
+			(await this.#manager).resolve({
 				kind: "create",
 				name: actor.name,
 				key: actor.key,
@@ -122,7 +122,7 @@ export class InProcessTransport implements ClientTransport {
 		}
 		const url = `http://actor${gatewayPath(actorId, undefined, `/request${call.path}`)}`;
 		const init = { ...call.init, headers, ...(call.signal ? { signal: call.signal } : undefined) };
-		return (await this.#engine).fetch(new Request(url, init));
+		return (await this.#manager).fetch(new Request(url, init));
 	}
 
 	async openSocket(actorId: string, call: SocketCall): Promise<OpenedSocket> {
@@ -133,7 +133,7 @@ export class InProcessTransport implements ClientTransport {
 			extra: call.protocols,
 		});
 		const upgrade = { path: call.path, headers: new PlainHeaders({}), protocols };
-		const socket = (await this.#engine).connect(actorId, upgrade, SUBPROTOCOL_RIVET);
+		const socket = (await this.#manager).connect(actorId, upgrade, SUBPROTOCOL_RIVET);
 		return { socket, recognisesRepeats: true };
 	}
 
@@ -147,7 +147,7 @@ export class InProcessTransport implements ClientTransport {
 
 	dispose(): void {}
 
-	/** The engine's errors as every caller gets them: internal ones masked, in the class of clients. */
+	/** The manager's errors as every caller gets them: internal ones masked, in the class of clients. */
 	async #told<T>(promise: Promise<T>): Promise<T> {
 		try {
 			return await promise;
@@ -180,7 +180,7 @@ export class InProcessTransport implements ClientTransport {
 		if (call.params !== undefined)
 			headers[HEADER_CONN_PARAMS] = encodeConnParamsHeader(call.params);
 		const request = new LocalRequest(path, headers, body as Uint8Array, call.signal);
-		const answered = (await this.#engine).request(actorId, request);
+		const answered = (await this.#manager).request(actorId, request);
 		const response = await (call.signal ? raceAbort(answered, call.signal) : answered);
 		const bytes = bodyBytes(response);
 		if (response.status >= 200 && response.status < 300) return bytes;
@@ -228,7 +228,7 @@ class PlainHeaders implements HeadersView {
 	}
 }
 
-function engineQuery(query: Exclude<ActorQuery, { kind: "found" }>): EngineQuery {
+function managerQuery(query: Exclude<ActorQuery, { kind: "found" }>): ManagerQuery {
 	return query.kind === "getOrCreate"
 		? {
 				kind: "getOrCreate",

@@ -113,6 +113,10 @@ export type Client<Registry = UntypedRegistry> = OfRegistry<Registry> &
 		: ClientMembers<ExtractActorsFromRegistry<Registry>> &
 				Accessors<ExtractActorsFromRegistry<Registry>>);
 
+/** Any client, when the types of its registry do not matter. */
+// biome-ignore lint/complexity/noBannedTypes: a registry without names
+export type AnyClient = ClientMembers<{}>;
+
 /** Stands for the registry of a client without types. */
 export interface UntypedRegistry {
 	readonly untyped: true;

@@ -8,6 +8,7 @@ export const PART_SUBSCRIPTIONS = 2;
 export const PART_HANDLED = 3;
 const PART_END = 0xff;
 const ID_BYTES = 16;
+const PREFIX_BYTES = 1 + ID_BYTES;
 
 /** What stays the same for as long as the connection lasts. */
 export type StoredHead = StoredEventHead | StoredRawHead;
@@ -59,7 +60,7 @@ export function readConnections(entries: StoredEntries): StoredConnection[] {
 		const parts = new Map<number, Uint8Array>();
 		for (; at < entries.length && idOf(entries[at]![0]) === id; at++) {
 			const [key, value] = entries[at]!;
-			parts.set(key[ID_BYTES + 1]!, value);
+			parts.set(key[PREFIX_BYTES]!, value);
 		}
 		const head = parts.get(PART_HEAD);
 		if (!head) throw new Error(`Stored connection ${id} is incomplete`);
@@ -83,14 +84,25 @@ export function encodeHead(head: StoredHead): Uint8Array {
 }
 
 function partKey(id: string, part: number): Uint8Array {
-	const key = new Uint8Array(1 + ID_BYTES + 1);
+	const key = new Uint8Array(PREFIX_BYTES + 1);
+	writePrefix(key, id);
+	key[PREFIX_BYTES] = part;
+	return key;
+}
+
+/** What the keys of all parts of a connection begin with. */
+export function connectionPrefix(id: string): Uint8Array {
+	const prefix = new Uint8Array(PREFIX_BYTES);
+	writePrefix(prefix, id);
+	return prefix;
+}
+
+function writePrefix(key: Uint8Array, id: string): void {
 	key[0] = SUBSPACE_CONNECTIONS;
 	const hex = id.replaceAll("-", "");
 	for (let at = 0; at < ID_BYTES; at++) {
 		key[1 + at] = Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16);
 	}
-	key[1 + ID_BYTES] = part;
-	return key;
 }
 
 function idOf(key: Uint8Array): string {

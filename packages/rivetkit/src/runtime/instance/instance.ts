@@ -38,6 +38,9 @@ import { SparseSet } from "./sparse-set.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { type LedgerOwner, type NamedWork, WorkLedger } from "./work-ledger.ts";
 
+/** What names a live actor. */
+export type AnyActorInstance = Pick<ActorInstance, "actorId" | "name" | "key">;
+
 /** A call that a caller waits for, with its name for messages. */
 export interface RunningCall extends NamedWork {
 	/** Fires the call's abort signal. */

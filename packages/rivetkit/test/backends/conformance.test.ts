@@ -1,0 +1,55 @@
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMemoryStore, openSqliteStore } from "@rivetkit/engine";
+import { type BackendUnderTest, testActorBackend } from "rivetkit/driver-test-suite";
+import { describe, expect, it } from "vitest";
+import { embeddedSubject } from "./support/embedded-subject.ts";
+
+testActorBackend(
+	{ describe, it, expect },
+	{
+		name: "memory",
+		outlivesCrashes: false,
+		open: async () => embeddedSubject(createMemoryStore()),
+	},
+);
+
+const folders: string[] = [];
+
+async function openSqlite(directory: string): Promise<BackendUnderTest> {
+	const store = await openSqliteStore({ directory });
+	return {
+		...embeddedSubject(store),
+		reopen() {
+			// The files as they are now, without the end of a close.
+			const copy = newFolder();
+			cpSync(directory, copy, { recursive: true });
+			return openSqlite(copy);
+		},
+	};
+}
+
+function newFolder(): string {
+	const folder = mkdtempSync(join(tmpdir(), "rivetkit-backend-"));
+	folders.push(folder);
+	return folder;
+}
+
+testActorBackend(
+	{ describe, it, expect },
+	{
+		name: "SQLite",
+		outlivesCrashes: true,
+		async open() {
+			const subject = await openSqlite(newFolder());
+			return {
+				...subject,
+				async close() {
+					await subject.close();
+					for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+				},
+			};
+		},
+	},
+);
