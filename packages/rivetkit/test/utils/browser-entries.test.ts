@@ -6,10 +6,15 @@ import { describe, expect, test } from "vitest";
 const packages = fileURLToPath(new URL("../../..", import.meta.url));
 
 // Contract (api 1): these entries run in browsers.
-describe.each(["errors", "log", "utils"])("rivetkit/%s in a browser", (entry) => {
+describe.each([
+	["errors", "errors/index.ts"],
+	["inspector/client", "inspector/client.ts"],
+	["log", "log/index.ts"],
+	["utils", "utils/index.ts"],
+])("rivetkit/%s in a browser", (_entry, source) => {
 	test("holds nothing of the server and nothing of Node, and loads without a process", async () => {
 		const bundle = await Rolldown.rolldown({
-			input: `${packages}/rivetkit/src/${entry}/index.ts`,
+			input: `${packages}/rivetkit/src/${source}`,
 			platform: "browser",
 			resolve: { conditionNames: ["@rivetkit/source", "browser", "import", "default"] },
 			external: builtinModules.flatMap((name) => [name, `node:${name}`]),
@@ -23,7 +28,9 @@ describe.each(["errors", "log", "utils"])("rivetkit/%s in a browser", (entry) =>
 			.map((path) => path.replace(packages, ""));
 		const foreign = ours.filter(
 			(path) =>
-				!/^\/?(protocol\/src|rivetkit\/src\/(client\/errors|errors|log|utils))\b/.test(path),
+				!/^\/?(protocol\/src|rivetkit\/src\/(client\/errors|errors|inspector\/client|log|utils))\b/.test(
+					path,
+				),
 		);
 		expect(foreign).toEqual([]);
 		const url = `data:text/javascript;base64,${Buffer.from(chunk.code).toString("base64")}`;
