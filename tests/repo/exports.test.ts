@@ -125,7 +125,8 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 		".",
 		`${OURS} (validated actions, onMigrate, c.atomic, c.cron)`,
 		`ValidatedAction MigrateContext MigrateContextOf AtomicOptions ActorCron CronEntry
-		CronEveryOptions CronHistoryEntry CronSetOptions ScheduledCall`,
+		CronEveryOptions CronHistoryEntry CronSetOptions ScheduledFireInfo ScheduleFailure ScheduleOptions
+		ScheduleCalls RetryOptions CatchUp Overlap`,
 	],
 	["./client", SIGNATURE, "KeyInput ClientConfigInput"],
 	[

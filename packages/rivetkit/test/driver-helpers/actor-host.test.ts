@@ -51,7 +51,9 @@ async function loneHost(lines: LogLine[] = []) {
 function engineWithHost() {
 	const store = createMemoryStore();
 	const engine = createEngine({ store, version: "0.0.0-test" });
-	const backend = new EmbeddedBackend(store, (alarmTs) => engine.alarmCommitted(alarmTs));
+	const backend = new EmbeddedBackend(store, (actorId, alarmTs) =>
+		engine.alarmCommitted(actorId, alarmTs),
+	);
 	const host: HostedActors = createActorHost(config, { backend, manager: engine });
 	host.attach(engine.attachHost(host, { actorNames: { counter: {} } }));
 	cleanUps.push(() => engine.close().then(() => store.close()));

@@ -33,7 +33,9 @@ export class SplitRuntime {
 			logger: recordingLogger(this.log) as never,
 			exposeErrors: () => true,
 		});
-		this.#backend = new EmbeddedBackend(store, (ts) => this.engine.alarmCommitted(ts));
+		this.#backend = new EmbeddedBackend(store, (actorId, alarmTs) =>
+			this.engine.alarmCommitted(actorId, alarmTs),
+		);
 	}
 
 	static async start(file: URL, actorName: string): Promise<SplitRuntime> {
