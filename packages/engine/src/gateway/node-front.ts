@@ -9,14 +9,14 @@ import {
 	selectSubprotocol,
 	type Timer,
 } from "@rivetkit/protocol";
-import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import { type ServerOptions, type Server as SocketServer, WebSocketServer } from "ws";
 import type { ErrorAnswers } from "../common/errors.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { Front } from "./front.ts";
 import type { Gateway } from "./gateway.ts";
 import { type NodeContext, NodeRequest } from "./node-request.ts";
 import { discardBody, refuseUpgrade, writeResponse } from "./node-response.ts";
-import { NodeSocket } from "./node-socket.ts";
+import { NodeSocket, OrderedWebSocket } from "./node-socket.ts";
 import { WriteTurn } from "./write-turn.ts";
 
 /** How often overdue calls are looked for. */
@@ -36,7 +36,7 @@ export interface NodeFrontOptions extends NodeContext {
  */
 export class NodeFront {
 	readonly #options: NodeFrontOptions;
-	readonly #webSockets: WebSocketServer;
+	readonly #webSockets: SocketServer<typeof OrderedWebSocket>;
 	readonly #turn = new WriteTurn();
 	readonly #sockets = new Set<NodeSocket>();
 	/** Calls without an answer, oldest first. */
@@ -48,8 +48,9 @@ export class NodeFront {
 
 	constructor(options: NodeFrontOptions) {
 		this.#options = options;
-		const settings: ServerOptions & { closeTimeout: number } = {
+		const settings: ServerOptions<typeof OrderedWebSocket> & { closeTimeout: number } = {
 			noServer: true,
+			WebSocket: OrderedWebSocket,
 			clientTracking: false,
 			perMessageDeflate: false,
 			maxPayload: options.limits.webSocketMessageBytesMax,
@@ -94,7 +95,7 @@ export class NodeFront {
 		} else {
 			message.headers["sec-websocket-protocol"] = selected;
 		}
-		this.#webSockets.handleUpgrade(message, socket, head, (ws: WebSocket) => {
+		this.#webSockets.handleUpgrade(message, socket, head, (ws) => {
 			const nodeSocket = new NodeSocket(ws, socket as Socket, this.#turn, logger);
 			this.#sockets.add(nodeSocket);
 			ws.once("close", () => {

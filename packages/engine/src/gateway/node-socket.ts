@@ -1,10 +1,11 @@
 import type { Socket } from "node:net";
 import { type PreparedMessage, truncateCloseReason } from "@rivetkit/protocol";
-import type { RawData, WebSocket } from "ws";
+import { type RawData, WebSocket } from "ws";
 import type { EngineLogger } from "../common/logger.ts";
 import type { AcceptedSocket, AcceptedSocketHandler } from "./accepted-socket.ts";
 import { SharedMessage } from "./prepared-message.ts";
-import { frameMessage, isSendableCloseCode } from "./websocket-frame.ts";
+import { TurnFrames } from "./turn-frames.ts";
+import { isSendableCloseCode } from "./websocket-frame.ts";
 import type { WriteTurn } from "./write-turn.ts";
 
 const OPEN = 1;
@@ -15,9 +16,19 @@ interface CloseEvent {
 	readonly wasClean: boolean;
 }
 
+/** Tells before it sends a close frame, also when that answers the peer's. */
+export class OrderedWebSocket extends WebSocket {
+	beforeClose: (() => void) | undefined;
+
+	override close(code?: number, data?: string | Buffer): void {
+		this.beforeClose?.();
+		super.close(code, data);
+	}
+}
+
 /**
  * A client's WebSocket on Node. `ws` does the handshake, parses what comes in and speaks the closing
- * handshake; messages going out are framed here, so that the frames of one turn leave in one write and a
+ * handshake; messages going out are framed here, so that the frames of one turn leave in one buffer and a
  * broadcast is framed once.
  *
  * Until somebody listens, the TCP socket is paused: a client that sends early waits, and costs no memory.
@@ -28,17 +39,19 @@ export class NodeSocket implements AcceptedSocket {
 	readonly #turn: WriteTurn;
 	readonly #logger: EngineLogger;
 	#handler: AcceptedSocketHandler | undefined;
-	/** Whether this turn's frames are held back in the TCP socket. */
-	#corked = false;
+	/** What this turn sends. */
+	readonly #frames = new TurnFrames();
+	#isInTurn = false;
 	/** Messages that were in the same chunk as the handshake, before anybody listened. */
 	#early: (string | Uint8Array)[] | undefined;
 	#closed: CloseEvent | undefined;
 
-	constructor(ws: WebSocket, socket: Socket, turn: WriteTurn, logger: EngineLogger) {
+	constructor(ws: OrderedWebSocket, socket: Socket, turn: WriteTurn, logger: EngineLogger) {
 		this.#ws = ws;
 		this.#socket = socket;
 		this.#turn = turn;
 		this.#logger = logger;
+		ws.beforeClose = () => this.#write();
 		ws.pause();
 		ws.on("message", (data, isBinary) => this.#receive(data, isBinary));
 		ws.on("pong", () => this.#handler?.onPong?.());
@@ -52,18 +65,21 @@ export class NodeSocket implements AcceptedSocket {
 	}
 
 	get bufferedBytes(): number {
-		return this.#socket.writableLength;
+		return this.#socket.writableLength + this.#frames.byteLength;
 	}
 
 	send(message: string | Uint8Array): void {
 		if (this.#ws.readyState === OPEN) {
-			this.#enqueue(frameMessage(message));
+			this.#frames.add(message);
+			this.#flushLater();
 		}
 	}
 
 	sendPrepared(message: PreparedMessage): void {
 		if (this.#ws.readyState === OPEN) {
-			this.#enqueue(message instanceof SharedMessage ? message.frame : frameMessage(message.data));
+			if (message instanceof SharedMessage) this.#frames.addFrame(message.frame);
+			else this.#frames.add(message.data);
+			this.#flushLater();
 		}
 	}
 
@@ -73,6 +89,7 @@ export class NodeSocket implements AcceptedSocket {
 
 	ping(): void {
 		if (this.#ws.readyState === OPEN) {
+			this.#write();
 			this.#ws.ping();
 		}
 	}
@@ -109,21 +126,38 @@ export class NodeSocket implements AcceptedSocket {
 		this.#ws.terminate();
 	}
 
-	/** Writes the frames of this turn. */
+	/** The turn is over. */
 	flush(): void {
-		if (this.#corked) {
-			this.#corked = false;
-			this.#socket.uncork();
-		}
+		this.#isInTurn = false;
+		this.#write();
 	}
 
-	#enqueue(frame: Buffer): void {
-		if (!this.#corked) {
-			this.#corked = true;
-			this.#socket.cork();
-			this.#turn.add(this);
+	#flushLater(): void {
+		if (this.#isInTurn) {
+			return;
 		}
-		this.#socket.write(frame);
+		this.#isInTurn = true;
+		this.#turn.add(this);
+	}
+
+	/** Also before `ws` writes something that must not overtake the frames of this turn. */
+	#write(): void {
+		if (this.#frames.byteLength === 0) {
+			return;
+		}
+		const buffers = this.#frames.take();
+		if (this.#ws.readyState !== OPEN) {
+			return;
+		}
+		if (buffers.length === 1) {
+			this.#socket.write(buffers[0]!);
+			return;
+		}
+		this.#socket.cork();
+		for (const buffer of buffers) {
+			this.#socket.write(buffer);
+		}
+		this.#socket.uncork();
 	}
 
 	#receive(data: RawData, isBinary: boolean): void {

@@ -6,29 +6,59 @@ const OPCODE_BINARY = 0x2;
 const LENGTH_16_BIT = 126;
 const LENGTH_64_BIT = 127;
 
-/** One message as one frame: text for a string, binary for bytes. The bytes are copied. */
-export function frameMessage(message: string | Uint8Array): Buffer {
+/** Length of the frame around a payload. */
+export function frameSize(payloadBytes: number): number {
+	return payloadBytes + headSize(payloadBytes);
+}
+
+function headSize(payloadBytes: number): number {
+	return payloadBytes < LENGTH_16_BIT ? 2 : payloadBytes < 65_536 ? 4 : 10;
+}
+
+/**
+ * One message as one frame: text for a string, binary for bytes. The bytes are copied.
+ *
+ * @param payloadBytes - length of the message in UTF-8 or bytes
+ */
+export function frameMessage(
+	message: string | Uint8Array,
+	payloadBytes = messageSize(message),
+): Buffer {
+	const frame = Buffer.allocUnsafe(frameSize(payloadBytes));
+	writeFrame(frame, 0, message, payloadBytes);
+	return frame;
+}
+
+/** Writes a frame at `at` of a buffer that has {@link frameSize} bytes of room there. */
+export function writeFrame(
+	target: Buffer,
+	at: number,
+	message: string | Uint8Array,
+	payloadBytes: number,
+): void {
 	const isText = typeof message === "string";
-	const length = isText ? Buffer.byteLength(message) : message.byteLength;
-	const headLength = length < LENGTH_16_BIT ? 2 : length < 65_536 ? 4 : 10;
-	const frame = Buffer.allocUnsafe(headLength + length);
-	frame[0] = FIN | (isText ? OPCODE_TEXT : OPCODE_BINARY);
-	if (headLength === 2) {
-		frame[1] = length;
-	} else if (headLength === 4) {
-		frame[1] = LENGTH_16_BIT;
-		frame.writeUInt16BE(length, 2);
+	const headBytes = headSize(payloadBytes);
+	target[at] = FIN | (isText ? OPCODE_TEXT : OPCODE_BINARY);
+	if (headBytes === 2) {
+		target[at + 1] = payloadBytes;
+	} else if (headBytes === 4) {
+		target[at + 1] = LENGTH_16_BIT;
+		target.writeUInt16BE(payloadBytes, at + 2);
 	} else {
-		frame[1] = LENGTH_64_BIT;
-		frame.writeUIntBE(0, 2, 2);
-		frame.writeUIntBE(length, 4, 6);
+		target[at + 1] = LENGTH_64_BIT;
+		target.writeUIntBE(0, at + 2, 2);
+		target.writeUIntBE(payloadBytes, at + 4, 6);
 	}
 	if (isText) {
-		frame.write(message, headLength);
+		target.write(message, at + headBytes);
 	} else {
-		frame.set(message, headLength);
+		target.set(message, at + headBytes);
 	}
-	return frame;
+}
+
+/** Length of a message's payload in bytes. */
+export function messageSize(message: string | Uint8Array): number {
+	return typeof message === "string" ? Buffer.byteLength(message) : message.byteLength;
 }
 
 /** Whether an endpoint may send this close code (RFC 6455 section 7.4). */

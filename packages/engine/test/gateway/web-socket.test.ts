@@ -514,6 +514,32 @@ describe("closing", () => {
 		expect(await closed.opened).toEqual([4001, "done", true]);
 	});
 
+	test("what the actor answered reaches a client whose close came right behind its message", async () => {
+		await using t = await serving();
+		t.host.onSocket = (_upgrade, socket) =>
+			socket.listen(handler({ onMessage: (message) => socket.send(message) }));
+		const frame = (opcode: number, payload: Buffer) =>
+			Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
+		const socket = await open(t.server.port);
+		socket.write(
+			`GET /gateway/${t.actorId}/connect HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${Buffer.alloc(16).toString("base64")}\r\n\r\n`,
+		);
+		await untilReceived(socket, "\r\n\r\n");
+		const chunks: Buffer[] = [];
+		socket.on("data", (chunk) => chunks.push(chunk));
+		socket.write(
+			Buffer.concat([
+				frame(1, Buffer.from("one")),
+				frame(1, Buffer.from("two")),
+				frame(8, Buffer.from([0x03, 0xe8])),
+			]),
+		);
+		await once(socket, "close");
+		const received = readFrames(Buffer.concat(chunks));
+		expect(received.map(({ opcode }) => opcode)).toEqual([0x81, 0x81, 0x88]);
+		expect(received.slice(0, 2).map(({ payload }) => payload.toString())).toEqual(["one", "two"]);
+	});
+
 	test("an over-long reason is cut to 123 bytes on a character boundary", async () => {
 		await using t = await serving();
 		t.host.onSocket = (_upgrade, socket) => socket.close(1000, "é".repeat(100));
