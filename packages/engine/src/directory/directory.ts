@@ -15,7 +15,7 @@ import {
 	serializeKey,
 } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
-import type { ActorRecord, ListActors, NewActor, Store } from "../store/store.ts";
+import type { ActorRecord, InsertedActor, ListActors, NewActor, Store } from "../store/store.ts";
 
 /** What makes an actor. */
 export interface CreateActor {
@@ -64,17 +64,20 @@ export class Directory {
 		return store.actorByKey(namespace, name, serializeKey(key));
 	}
 
-	/** The actor with this name and key, made if there is none. */
-	async getOrCreate(request: CreateActor): Promise<{ actor: ActorRecord; created: boolean }> {
+	/** The actor with this name and key, made and acquired if there is none. */
+	async getOrCreate(request: CreateActor): Promise<InsertedActor> {
 		const existing = await this.byKey(request.name, request.key);
-		return existing === undefined
-			? this.#options.store.insertActor(this.#newActor(request))
-			: { actor: existing, created: false };
+		return existing === undefined ? this.insert(request) : { actor: existing, created: false };
 	}
 
-	/** A new actor. Throws `actor.duplicate_key` when a live one holds the key. */
+	/** A new actor, acquired for its first incarnation, or the live one that holds the key. */
+	async insert(request: CreateActor): Promise<InsertedActor> {
+		return this.#options.store.insertActor(this.#newActor(request), { acquire: true });
+	}
+
+	/** A new actor, acquired. Throws `actor.duplicate_key` when a live one holds the key. */
 	async create(request: CreateActor): Promise<ActorRecord> {
-		const { created, actor } = await this.#options.store.insertActor(this.#newActor(request));
+		const { created, actor } = await this.insert(request);
 		if (!created) {
 			throw catalogueError("actor.duplicate_key", { name: request.name, key: request.key });
 		}

@@ -79,7 +79,7 @@ export class Resolver {
 				return this.#getOrCreate(query);
 			case "create": {
 				const actor = await this.#create(query);
-				await this.#placement.ready(actor.actorId, this.#deadline(), "key");
+				await this.#placement.ready(actor.actorId, this.#deadline(), "key", actor);
 				return { actor, created: true };
 			}
 		}
@@ -94,7 +94,8 @@ export class Resolver {
 				return resolved;
 			}
 			try {
-				await this.#placement.ready(actorId, deadlineTs, "key");
+				const acquired = resolved.created ? resolved.actor : undefined;
+				await this.#placement.ready(actorId, deadlineTs, "key", acquired);
 				return resolved;
 			} catch (error) {
 				if (lookup === LOOKUPS_MAX || !isActorNotFound(error)) {
@@ -106,10 +107,11 @@ export class Resolver {
 
 	/** A key whose holder is being destroyed is free as soon as that is done. */
 	async #create(query: CreateActor): Promise<ActorRecord> {
-		const holder = await this.#directory.byKey(query.name, query.key);
-		if (holder !== undefined) {
-			await this.#placement.destroyed(holder.actorId, this.#deadline());
+		const { created, actor } = await this.#directory.insert(query);
+		if (created) {
+			return actor;
 		}
+		await this.#placement.destroyed(actor.actorId, this.#deadline());
 		return this.#directory.create(query);
 	}
 

@@ -130,15 +130,23 @@ export class Placement {
 	 * @param deadlineTs - when to give up, in ms since the epoch
 	 * @param through - `key`: the caller addresses the actor by key, so it waits for the end of one that is
 	 * being destroyed and gets `actor.not_found`; `id`: it gets `actor.stopping` at once (lifecycle 2).
+	 * @param acquired - the record of an actor that the caller has just acquired, so that a start need not
+	 * do it again
 	 * @throws `actor.not_found`, `actor.stopping`, `guard.actor_ready_timeout`,
 	 * `guard.actor_wake_retries_exceeded`, `guard.service_unavailable` or what the start failed with.
 	 */
-	async ready(actorId: string, deadlineTs: number, through: "id" | "key"): Promise<Incarnation> {
+	async ready(
+		actorId: string,
+		deadlineTs: number,
+		through: "id" | "key",
+		acquired?: ActorRecord,
+	): Promise<Incarnation> {
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
 			if (this.#replaced !== undefined && !this.#placed.has(actorId)) {
 				await this.#hostReplaced(this.#replaced, deadlineTs);
 			}
-			const placed = this.#placed.get(actorId) ?? this.#start(actorId);
+			const placed =
+				this.#placed.get(actorId) ?? this.#start(actorId, wakes === 0 ? acquired : undefined);
 			if (placed.phase === "live") {
 				return placed;
 			}
@@ -316,7 +324,7 @@ export class Placement {
 		await replaced.within(clock, waitMs, () => catalogueError("guard.service_unavailable"));
 	}
 
-	#start(actorId: string): Placed {
+	#start(actorId: string, acquired?: ActorRecord): Placed {
 		if (this.#closed || this.#attached === undefined) {
 			throw catalogueError("guard.service_unavailable");
 		}
@@ -335,7 +343,7 @@ export class Placement {
 		// Callers that gave up waiting must not turn a failed start into an unhandled rejection.
 		placed.changed!.promise.catch(() => {});
 		this.#placed.set(actorId, placed);
-		void this.#run(actorId, placed, this.#attached);
+		void this.#run(actorId, placed, this.#attached, acquired);
 		return placed;
 	}
 
@@ -368,11 +376,16 @@ export class Placement {
 		}
 	}
 
-	async #run(actorId: string, placed: Placed, attached: AttachedHost): Promise<void> {
+	async #run(
+		actorId: string,
+		placed: Placed,
+		attached: AttachedHost,
+		acquired: ActorRecord | undefined,
+	): Promise<void> {
 		const changed = placed.changed!;
-		let record: ActorRecord | undefined;
+		let record = acquired;
 		try {
-			record = await this.#acquire(actorId);
+			record ??= await this.#acquire(actorId);
 			if (!attached.hosts(record.name)) {
 				throw catalogueError("request.invalid", {
 					detail: `actor '${record.name}' is not registered on this server`,

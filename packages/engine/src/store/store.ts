@@ -22,8 +22,11 @@ import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
  * so the runtime has one.
  */
 export interface Store {
-	/** Inserts a live actor, or tells which live actor holds the key. Ordered (S1), not synced. */
-	insertActor(actor: NewActor): Promise<{ created: boolean; actor: ActorRecord }>;
+	/**
+	 * Inserts a live actor, or tells which live actor holds the key. With `acquire` a created actor is
+	 * taken for its first incarnation at once (generation 0). Ordered (S1), not synced.
+	 */
+	insertActor(actor: NewActor, options?: InsertOptions): Promise<InsertedActor>;
 	/** The record, destroyed actors included while their tombstone is kept. */
 	actorById(actorId: string): Promise<ActorRecord | undefined>;
 	/** The live actor with this name and key. */
@@ -54,6 +57,11 @@ export interface Store {
 
 	/** Applies one actor's batch. Rejects with {@link StaleGenerationError} or a {@link StoreError}. */
 	commit(batch: CommitBatch): Promise<void>;
+	/**
+	 * Tells that the caller's turn of the event loop is over: what it called may be worked on now, with
+	 * nothing more to be grouped with it. Only a hint.
+	 */
+	endTurn(): void;
 	/** Resolves when everything accepted so far is durable. */
 	sync(): Promise<void>;
 
@@ -80,6 +88,16 @@ export const BEFORE_ALL_ALARMS: AlarmPosition = {
 	alarmTs: Number.MIN_SAFE_INTEGER,
 	actorId: "",
 };
+
+export interface InsertOptions {
+	/** As {@link Store.acquire}, when the actor is created. Default: false. */
+	readonly acquire?: boolean;
+}
+
+export interface InsertedActor {
+	readonly created: boolean;
+	readonly actor: ActorRecord;
+}
 
 export interface CommitBatch extends StorageBatch {
 	readonly actorId: string;

@@ -1,5 +1,5 @@
 import { ActorGone, catalogueError, isActorError } from "@rivetkit/protocol";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createEngine } from "../../src/engine.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import { testEngine } from "../helpers/engine.ts";
@@ -24,6 +24,30 @@ describe("starting", () => {
 		const calls = Array.from({ length: 50 }, () => call(t, actorId));
 		gate.open();
 		expect(await Promise.all(calls)).toEqual(Array(50).fill("200 GET /x"));
+		expect(t.host.starts.map(({ generation }) => generation)).toEqual([0, 1]);
+	});
+
+	test("a creation is acquired as it is inserted, and its host need not ask what it is", async () => {
+		await using t = testEngine();
+		const acquire = vi.spyOn(t.store, "acquire");
+		const actorId = await t.create();
+		expect(acquire).not.toHaveBeenCalled();
+		expect(t.host.starts[0]).toMatchObject({ actorId, generation: 0, initialised: false });
+		await t.host.stop(actorId, "sleep");
+		await call(t, actorId);
+		expect(acquire).toHaveBeenCalledOnce();
+		expect(t.host.starts[1]).toMatchObject({ actorId, generation: 1, initialised: true });
+	});
+
+	test("a failed creation acquires again at its next start", async () => {
+		await using t = testEngine();
+		t.host.onStart = () => {
+			throw new Error("not this time");
+		};
+		const creation = { kind: "getOrCreate", name: "counter", key: ["k"], input: null } as const;
+		await expect(t.engine.resolve(creation)).rejects.toThrow();
+		t.host.onStart = () => {};
+		await t.engine.resolve(creation);
 		expect(t.host.starts.map(({ generation }) => generation)).toEqual([0, 1]);
 	});
 

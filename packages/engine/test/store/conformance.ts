@@ -240,6 +240,19 @@ function ownership(open: MakeStore): void {
 			expect((await store.actorById(actor.actorId))?.generation).toBe(1);
 		});
 
+		it("takes a created actor in the same step when asked, and leaves the holder of a key alone", async () => {
+			const store = await open({});
+			const actor = newActor();
+			const { created, actor: record } = await store.insertActor(actor, { acquire: true });
+			expect([created, record.generation, record.initialised]).toEqual([true, 0, false]);
+			expect(await store.actorById(actor.actorId)).toEqual(record);
+			await store.commit(putBatch(actor.actorId, 0, { a: "first" }));
+			const holder = await store.insertActor({ ...newActor(), key: actor.key }, { acquire: true });
+			expect(holder).toMatchObject({ created: false, actor: { actorId: actor.actorId } });
+			expect((await store.actorById(actor.actorId))?.generation).toBe(0);
+			expect((await store.acquire(actor.actorId)).generation).toBe(1);
+		});
+
 		it("refuses to acquire an unknown or destroyed actor", async () => {
 			const store = await open({});
 			await expect(store.acquire("nobody")).rejects.toThrow(StaleGenerationError);

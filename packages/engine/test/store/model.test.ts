@@ -131,6 +131,7 @@ const call: fc.Arbitrary<Plan> = fc.oneof(
 				takenId: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, actor),
 				createTs: fc.nat(CREATE_TIMES),
 				input: orNull(bytes),
+				acquire: fc.boolean(),
 			})
 			.map((fields): Plan => {
 				const newId = `id-${fc.hash(fc.stringify(fields))}`;
@@ -145,6 +146,7 @@ const call: fc.Arbitrary<Plan> = fc.oneof(
 						input: fields.input,
 						createTs: fields.createTs,
 					},
+					{ acquire: fields.acquire },
 				];
 			}),
 	},

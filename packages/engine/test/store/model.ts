@@ -2,6 +2,7 @@ import {
 	type ActorRecord,
 	type AlarmPosition,
 	type CommitBatch,
+	type InsertOptions,
 	type ListActors,
 	type NewActor,
 	StaleGenerationError,
@@ -12,7 +13,7 @@ import {
 export class StoreModel {
 	readonly #actors = new Map<string, { record: ActorRecord; entries: Map<string, Uint8Array> }>();
 
-	insertActor(actor: NewActor): unknown {
+	insertActor(actor: NewActor, { acquire }: InsertOptions): unknown {
 		const holder = [...this.#actors.values()].find(
 			({ record }) =>
 				record.destroyTs === null &&
@@ -28,7 +29,7 @@ export class StoreModel {
 		}
 		const record: ActorRecord = {
 			...actor,
-			generation: -1,
+			generation: acquire ? 0 : -1,
 			initialised: false,
 			startTs: null,
 			connectableTs: null,

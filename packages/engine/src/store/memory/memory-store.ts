@@ -5,6 +5,8 @@ import {
 	type ActorRecord,
 	type AlarmPosition,
 	type CommitBatch,
+	type InsertedActor,
+	type InsertOptions,
 	type ListActors,
 	type NewActor,
 	StaleGenerationError,
@@ -51,7 +53,7 @@ class MemoryStore implements Store {
 		this.#limits = { ...TOMBSTONE_LIMITS, ...options.tombstones };
 	}
 
-	async insertActor(actor: NewActor): Promise<{ created: boolean; actor: ActorRecord }> {
+	async insertActor(actor: NewActor, options: InsertOptions = {}): Promise<InsertedActor> {
 		this.#assertOpen();
 		checkNewActor(actor);
 		const liveKey = liveKeyOf(actor);
@@ -73,7 +75,7 @@ class MemoryStore implements Store {
 				datacenter: actor.datacenter,
 				input: actor.input === null ? null : new Uint8Array(actor.input),
 				createTs: actor.createTs,
-				generation: -1,
+				generation: options.acquire ? 0 : -1,
 				initialised: false,
 				startTs: null,
 				connectableTs: null,
@@ -187,6 +189,9 @@ class MemoryStore implements Store {
 			this.#destroy(actor, batch.destroyTs);
 		}
 	}
+
+	/** Nothing is grouped here. */
+	endTurn(): void {}
 
 	async sync(): Promise<void> {
 		this.#assertOpen();

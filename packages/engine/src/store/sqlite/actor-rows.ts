@@ -39,7 +39,7 @@ export class ActorRows {
 		this.#connection = connection;
 		this.#insert = connection.prepare(
 			`INSERT INTO actors (row_id, id, namespace, name, key, runner_name_selector, crash_policy,
-			datacenter, create_ts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			datacenter, create_ts, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO NOTHING RETURNING row_id`,
 		);
 		this.#insertInput = connection.prepare("INSERT INTO inputs VALUES (?, ?)");
@@ -80,7 +80,7 @@ export class ActorRows {
 	}
 
 	/** The new actor's record, or undefined when its key or its id is taken. */
-	insert(actor: NewActor): ActorRecord | undefined {
+	insert(actor: NewActor, generation: number): ActorRecord | undefined {
 		const rowId = this.#nextRowId;
 		const inserted = this.#insert.get(
 			rowId,
@@ -92,6 +92,7 @@ export class ActorRows {
 			toStoredText(actor.crashPolicy),
 			toStoredText(actor.datacenter),
 			actor.createTs,
+			generation,
 		);
 		if (!inserted) {
 			return undefined;
@@ -100,7 +101,7 @@ export class ActorRows {
 		if (actor.input !== null) {
 			this.#insertInput.get(rowId, toStoredBytes(actor.input));
 		}
-		this.#cache.set(actor.actorId, { rowId, generation: -1 });
+		this.#cache.set(actor.actorId, { rowId, generation });
 		return {
 			actorId: actor.actorId,
 			namespace: actor.namespace,
@@ -111,7 +112,7 @@ export class ActorRows {
 			datacenter: actor.datacenter,
 			input: actor.input === null ? null : new Uint8Array(actor.input),
 			createTs: actor.createTs,
-			generation: -1,
+			generation,
 			initialised: false,
 			startTs: null,
 			connectableTs: null,

@@ -122,6 +122,11 @@ export class CommitQueue {
 		});
 	}
 
+	/** The calls made so far need not wait for the end of the turn: it is here. */
+	endTurn(): void {
+		this.#runTurn();
+	}
+
 	/** Keeps calls waiting, so that another connection can write. */
 	hold(): void {
 		this.#held = true;
@@ -174,12 +179,16 @@ export class CommitQueue {
 	#schedule(): void {
 		if (!this.#scheduled && !this.#held && this.#pending.length > 0) {
 			this.#scheduled = true;
-			setImmediate(this.#runTurn);
+			setImmediate(this.#onImmediate);
 		}
 	}
 
-	readonly #runTurn = (): void => {
+	readonly #onImmediate = (): void => {
 		this.#scheduled = false;
+		this.#runTurn();
+	};
+
+	#runTurn(): void {
 		if (this.#held || this.#pending.length === 0 || this.#busyTimer !== undefined) {
 			return;
 		}
@@ -206,7 +215,7 @@ export class CommitQueue {
 		}
 		this.#startSync();
 		this.#options.onCommitted();
-	};
+	}
 
 	/** The calls of this turn's transaction; what is too much for one turn waits for the next. */
 	#takeCalls(): readonly Waiting[] {

@@ -5,6 +5,8 @@ import {
 	type AlarmPosition,
 	BEFORE_ALL_ALARMS,
 	type CommitBatch,
+	type InsertedActor,
+	type InsertOptions,
 	type ListActors,
 	type NewActor,
 	StaleGenerationError,
@@ -83,10 +85,10 @@ export class SqliteStore implements Store {
 		this.#clean();
 	}
 
-	async insertActor(actor: NewActor): Promise<{ created: boolean; actor: ActorRecord }> {
+	async insertActor(actor: NewActor, options: InsertOptions = {}): Promise<InsertedActor> {
 		checkNewActor(actor);
 		const result = await this.#queue.ordered(() => {
-			const created = this.#actors.insert(actor);
+			const created = this.#actors.insert(actor, options.acquire ? 0 : -1);
 			if (created === undefined) {
 				const holder = this.#actors.byKey(actor.namespace, actor.name, actor.key);
 				return holder && { created: false, actor: holder };
@@ -166,6 +168,10 @@ export class SqliteStore implements Store {
 			return Promise.reject(error);
 		}
 		return this.#queue.durable(() => this.#apply(batch));
+	}
+
+	endTurn(): void {
+		this.#queue.endTurn();
 	}
 
 	sync(): Promise<void> {
