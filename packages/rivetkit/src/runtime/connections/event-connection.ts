@@ -168,8 +168,8 @@ export class EventConnection implements ActorSocketHandler {
 
 	onMessage(message: Frame, index: number): void {
 		if (this.#phase === "closed") return;
-		this.#durable.startAt(index);
-		this.#handled?.startAt(index);
+		this.#durable.came(index);
+		this.#handled?.came(index);
 		if (this.#backlog.length === 0 && this.#mayHandle) {
 			this.#handle(message, index);
 			return;

@@ -1,6 +1,7 @@
 /** Which messages of a client are done with: all up to `through`, whatever the order they end in. */
 export class MessageProgress {
 	#through: number;
+	#hasBegun = false;
 	/** Done before one that came earlier; only with actions that run side by side. */
 	#ahead: Set<number> | null = null;
 
@@ -12,8 +13,10 @@ export class MessageProgress {
 		return this.#through;
 	}
 
-	/** Starts over from a message that is the first of this incarnation. */
-	startAt(index: number): void {
+	/** A message has come. What precedes the first one is done with: it is not kept any more. */
+	came(index: number): void {
+		if (this.#hasBegun) return;
+		this.#hasBegun = true;
 		this.#through = Math.max(this.#through, index - 1);
 	}
 

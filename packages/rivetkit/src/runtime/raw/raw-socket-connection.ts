@@ -198,8 +198,8 @@ export class RawSocketConnection implements ActorSocketHandler {
 
 	onMessage(message: string | Uint8Array, index: number): void {
 		if (this.#phase === "closed") return;
-		this.#durable.startAt(index);
-		this.#handled?.startAt(index);
+		this.#durable.came(index);
+		this.#handled?.came(index);
 		if (index <= this.#handledBefore) {
 			this.#acknowledge(index);
 			return;
