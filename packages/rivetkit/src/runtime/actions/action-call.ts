@@ -64,7 +64,6 @@ export class ActionCall implements RunningCall {
 	start(): void {
 		const instance = this.#instance;
 		if (!this.#scheduled) instance.work.begin("action");
-		instance.runningCalls.add(this);
 		try {
 			const action = findAction(instance.config, this.name);
 			if (!action) throw catalogueError("action.not_found", { name: this.name });
@@ -92,7 +91,7 @@ export class ActionCall implements RunningCall {
 			this.#run(action, validated);
 			return;
 		}
-		this.#armTimeout();
+		this.#wait();
 		validated.then(
 			(args) => {
 				if (!this.#settled) this.#run(action, args);
@@ -123,7 +122,7 @@ export class ActionCall implements RunningCall {
 			return;
 		}
 		instance.saveSoon();
-		this.#armTimeout();
+		this.#wait();
 		try {
 			result.then(
 				(output) => this.#respond(output),
@@ -134,8 +133,13 @@ export class ActionCall implements RunningCall {
 		}
 	}
 
-	#armTimeout(): void {
+	/**
+	 * From here on the call goes on without the stack: it has a time limit, and a stop can reach it. While
+	 * it is on the stack nothing else can end it, and most calls never leave the stack.
+	 */
+	#wait(): void {
 		if (this.#timer) return;
+		this.#instance.runningCalls.add(this);
 		const limitMs = this.#instance.options.actionTimeout;
 		this.#timer = this.#instance.services.timers.schedule(limitMs, () => {
 			this.#instance.log.warn(
@@ -180,7 +184,7 @@ export class ActionCall implements RunningCall {
 				this.#succeed(replaced);
 				return;
 			}
-			this.#armTimeout();
+			this.#wait();
 			replaced.then((value) => this.#succeed(value), keep);
 		} catch (error) {
 			keep(error);
@@ -227,8 +231,10 @@ export class ActionCall implements RunningCall {
 	#finish(settle: () => void): void {
 		if (this.#settled) return;
 		this.#settled = true;
-		this.#timer?.cancel();
-		this.#instance.runningCalls.delete(this);
+		if (this.#timer) {
+			this.#timer.cancel();
+			this.#instance.runningCalls.delete(this);
+		}
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.
 		settle();
 		if (!this.#scheduled) this.#instance.work.end("action");
