@@ -68,7 +68,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		clock,
 		random,
 		timers: new TimerWheel(clock, { resolutionMs: TIMER_RESOLUTION_MS }),
-		turns: new TurnScheduler(),
+		turns: new TurnScheduler(() => store.endTurn()),
 		log,
 		limits: options.messageLimits,
 		exposeErrors: options.exposeErrors,

@@ -47,6 +47,11 @@ export class Committer implements TurnJob {
 		return this.#turnRequested || this.#inFlight !== null;
 	}
 
+	/** Whether the open batch will be cut as soon as it can be. */
+	get cutIsAsked(): boolean {
+		return this.#turnRequested || this.#cutWanted;
+	}
+
 	/** Batches taken so far: unchanged means that nothing written meanwhile can be durable. */
 	get batchCount(): number {
 		return this.#batchCount;
@@ -129,8 +134,12 @@ export class Committer implements TurnJob {
 		}
 		this.#batchCount++;
 		this.#inFlight = releases;
+		const begun = this.#turns.commitBegun();
 		this.#source.commit(batch).then(
-			() => this.#durable(),
+			() => {
+				this.#turns.commitEnded(begun);
+				this.#durable();
+			},
 			(error) => this.#failed(error),
 		);
 	}

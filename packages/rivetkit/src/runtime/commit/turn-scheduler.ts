@@ -2,25 +2,77 @@
  * Runs jobs at the end of the current turn of the event loop: after the macrotask in progress and all
  * its microtasks, so that whatever synchronous code wrote is in one batch. One native callback serves
  * all actors of a host.
+ *
+ * A turn that goes on for longer than a commit takes is overdue: what can wait should then go on in the
+ * next turn, so that the disk works on the one part while the actors work on the other.
  */
 export class TurnScheduler {
+	readonly #onEnd: () => void;
+	readonly #monotonicMs: () => number;
 	#jobs: TurnJob[] = [];
-	#armed = false;
+	#nextJobs: TurnJob[] = [];
+	/** When the end of this turn was first asked for; negative while it is not. */
+	#askedAtMs = NOT_ASKED;
+	#commitMs = COMMIT_MS_MIN;
+	#turn = 0;
+
+	/**
+	 * @param onEnd - called when all jobs of a turn have run: what they handed over may be worked on
+	 * @param monotonicMs - time for measuring only, so not the clock that tests and users see
+	 */
+	constructor(onEnd: () => void = () => {}, monotonicMs: () => number = elapsedMs) {
+		this.#onEnd = onEnd;
+		this.#monotonicMs = monotonicMs;
+	}
+
+	/** Tells turns with jobs apart: unchanged means that it is still the same one. */
+	get turn(): number {
+		return this.#turn;
+	}
 
 	/** Asks for `job.endOfTurn()` once. The job keeps track of whether it is already asked for. */
 	request(job: TurnJob): void {
 		this.#jobs.push(job);
-		if (!this.#armed) {
-			this.#armed = true;
-			nextMacrotask(this.#run);
-		}
+		this.#ask();
+	}
+
+	/** As {@link request}, at the end of the next turn: sockets and the disk were looked at by then. */
+	requestNext(job: TurnJob): void {
+		this.#nextJobs.push(job);
+		this.#ask();
+	}
+
+	/** Whether jobs have been waiting for the end of this turn for longer than a commit takes. */
+	get isOverdue(): boolean {
+		return this.#askedAtMs >= 0 && this.#monotonicMs() - this.#askedAtMs > this.#commitMs;
+	}
+
+	/** A commit was handed over. What is returned goes into {@link commitEnded}. */
+	commitBegun(): number {
+		return this.#monotonicMs();
+	}
+
+	commitEnded(begunAtMs: number): void {
+		const tookMs = this.#monotonicMs() - begunAtMs;
+		const averageMs = this.#commitMs + (tookMs - this.#commitMs) / COMMITS_AVERAGED;
+		this.#commitMs = Math.max(COMMIT_MS_MIN, averageMs);
+	}
+
+	#ask(): void {
+		if (this.#askedAtMs >= 0) return;
+		this.#askedAtMs = this.#monotonicMs();
+		nextMacrotask(this.#run);
 	}
 
 	#run = (): void => {
-		this.#armed = false;
+		this.#askedAtMs = NOT_ASKED;
+		this.#turn++;
 		const jobs = this.#jobs;
-		this.#jobs = [];
+		this.#jobs = this.#nextJobs;
+		this.#nextJobs = [];
+		if (this.#jobs.length > 0) this.#ask();
 		for (const job of jobs) job.endOfTurn();
+		this.#onEnd();
 	};
 }
 
@@ -29,9 +81,16 @@ export interface TurnJob {
 	endOfTurn(): void;
 }
 
+const NOT_ASKED = -1;
+/** A turn of this length is worth a commit of its own, however fast the disk is (ms). */
+const COMMIT_MS_MIN = 0.2;
+/** Weight of the past in the average time of a commit. */
+const COMMITS_AVERAGED = 16;
+
 // Captured at load: fake timers of a test must not be able to stop commits.
 const immediate = globalThis.setImmediate as ((fn: () => void) => unknown) | undefined;
 const timeout = globalThis.setTimeout;
+const elapsedMs = performance.now.bind(performance);
 
 function nextMacrotask(fn: () => void): void {
 	if (immediate) immediate(fn);

@@ -16,6 +16,7 @@ import {
 } from "@rivetkit/protocol";
 import { ActionCall } from "../actions/action-call.ts";
 import type { Outcome, Settle } from "../calls/call-log.ts";
+import type { TurnJob } from "../commit/turn-scheduler.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { answerFrame, errorFrame, type Frame, frameSize } from "./client-frames.ts";
 import { CLOSE_REFUSED, truncateCloseReason } from "./close-codes.ts";
@@ -54,7 +55,7 @@ export interface EventConnectionTerms {
  *     opening ─▶ open ─▶ closed
  *        └────────────────▲
  */
-export class EventConnection implements ActorSocketHandler {
+export class EventConnection implements ActorSocketHandler, TurnJob {
 	readonly #instance: ActorInstance;
 	readonly #socket: ActorSocket;
 	readonly #encoding: Encoding;
@@ -65,6 +66,10 @@ export class EventConnection implements ActorSocketHandler {
 	#backlog: Waiting[] = [];
 	#earlyBytes = 0;
 	#busy = 0;
+	/** The turn in which a message was last handled. */
+	#lastTurn = -1;
+	/** Whether the next turn goes on with the backlog. */
+	#isResuming = false;
 	/** A subscription is being decided; what comes after it may rely on the outcome. */
 	#isGuarding = false;
 	/** Messages an earlier incarnation has handled: those that come again only lack their answer. */
@@ -170,7 +175,7 @@ export class EventConnection implements ActorSocketHandler {
 		if (this.#phase === "closed") return;
 		this.#durable.came(index);
 		this.#handled?.came(index);
-		if (this.#backlog.length === 0 && this.#mayHandle) {
+		if (this.#backlog.length === 0 && this.#mayHandle && !this.#mayLeaveRest) {
 			this.#handle(message, index);
 			return;
 		}
@@ -182,6 +187,20 @@ export class EventConnection implements ActorSocketHandler {
 			}
 		}
 		this.#backlog.push({ message, index });
+		this.#resumeLater();
+	}
+
+	/** Goes on with what an overdue turn left to the next one. */
+	endOfTurn(): void {
+		this.#isResuming = false;
+		this.#workOff();
+	}
+
+	#resumeLater(): void {
+		const { turns } = this.#instance.services;
+		if (this.#isResuming || !turns.isOverdue) return;
+		this.#isResuming = true;
+		turns.requestNext(this);
 	}
 
 	onPong(): void {
@@ -190,6 +209,7 @@ export class EventConnection implements ActorSocketHandler {
 
 	onClose(): void {
 		this.#liveness.stop();
+		if (this.#isResuming) this.#workOffAll();
 		this.#backlog = [];
 		if (this.#phase === "closed") return;
 		// Too late for `onDisconnect` to be waited for: the next incarnation hears of it instead.
@@ -206,7 +226,25 @@ export class EventConnection implements ActorSocketHandler {
 		return !this.#isGuarding && this.#busy < options.connectionConcurrency;
 	}
 
+	/**
+	 * Whether the rest of what came at once waits for the next turn, so that the disk need not wait for
+	 * it. Only what comes behind a message of the same turn: many connections share a turn as it is.
+	 */
+	get #mayLeaveRest(): boolean {
+		const { turns } = this.#instance.services;
+		return this.#lastTurn === turns.turn && turns.isOverdue;
+	}
+
 	#workOff(): void {
+		while (this.#backlog.length > 0 && this.#mayHandle && !this.#mayLeaveRest) {
+			const { message, index } = this.#backlog.shift()!;
+			this.#handle(message, index);
+		}
+		if (this.#backlog.length > 0) this.#resumeLater();
+	}
+
+	/** What came before the end of the connection came in time, whatever turn it was left to. */
+	#workOffAll(): void {
 		while (this.#backlog.length > 0 && this.#mayHandle) {
 			const { message, index } = this.#backlog.shift()!;
 			this.#handle(message, index);
@@ -214,6 +252,7 @@ export class EventConnection implements ActorSocketHandler {
 	}
 
 	#handle(data: Frame, index: number): void {
+		this.#lastTurn = this.#instance.services.turns.turn;
 		const limit = this.#instance.services.limits.maxIncomingMessageSize;
 		const size = frameSize(data);
 		if (size > limit) {

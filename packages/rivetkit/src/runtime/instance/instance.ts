@@ -419,7 +419,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	/** Makes sure that what is written now is committed within `stateSaveInterval` (ruling 17). */
 	saveSoon(maxWaitMs = this.options.stateSaveInterval): void {
-		if (!this.committer.dirty || hasEnded(this.#phase)) return;
+		const { committer } = this;
+		if (!committer.dirty || committer.cutIsAsked || hasEnded(this.#phase)) return;
 		this.#saveAfter(maxWaitMs);
 	}
 
