@@ -141,12 +141,15 @@ export class Placement {
 		through: "id" | "key",
 		acquired?: ActorRecord,
 	): Promise<Incarnation> {
+		let fresh = acquired;
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
 			if (this.#replaced !== undefined && !this.#placed.has(actorId)) {
 				await this.#hostReplaced(this.#replaced, deadlineTs);
+				fresh = undefined;
 			}
-			const placed =
-				this.#placed.get(actorId) ?? this.#start(actorId, wakes === 0 ? acquired : undefined);
+			const placed = this.#placed.get(actorId) ?? this.#start(actorId, fresh);
+			// After a wait somebody else may have acquired it again.
+			fresh = undefined;
 			if (placed.phase === "live") {
 				return placed;
 			}
