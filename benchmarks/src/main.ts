@@ -1,11 +1,11 @@
 // `npm run bench`: see README.md beside this folder.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { judge, medianOf, number, report } from "./report.ts";
+import { judge, medianOf, number, report, withoutPaths } from "./report.ts";
 import { type Outcome, runScenario } from "./run.ts";
 import { scenarios } from "./scenarios/index.ts";
 import type { Scale } from "./scenarios/scenario.ts";
@@ -39,6 +39,13 @@ if (values.help) {
 Scenarios: ${scenarios.map(({ name }) => name).join(", ")}`);
 	process.exit(0);
 }
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const results = join(repository, "benchmarks", "results");
+if (values.write !== undefined && !/^[\w.-]+$/.test(values.write)) {
+	throw new Error(`--write takes a file name without folders, got ${values.write}`);
+}
+const loadBefore = loadavg()[0]!.toFixed(2);
 
 const actors = Number(values.actors);
 const scale: Scale = values.smoke
@@ -78,11 +85,22 @@ try {
 const settings = values.smoke
 	? "smoke run: no measurement"
 	: `${scale.rounds} rounds of ${values.seconds} s`;
-const text = report(outcomes, settings);
+const text = report(outcomes, `${settings}, load average before it ${loadBefore}`);
 console.log(text);
 if (values.write !== undefined) {
-	const file = join(dirname(fileURLToPath(import.meta.url)), "..", "results", `${values.write}.md`);
-	writeFileSync(file, `# Benchmarks: ${values.write}\n\n${text}\n`);
+	const date = new Date().toISOString().slice(0, 10);
+	const body = withoutPaths(
+		text,
+		new Map([
+			[folder, "FOLDER"],
+			[repository, "."],
+		]),
+	);
+	mkdirSync(results, { recursive: true });
+	writeFileSync(
+		join(results, `${values.write}.md`),
+		`# Benchmarks: ${values.write}\n\n${date}. How to read it: [README](README.md).\n\n${body}\n`,
+	);
 }
 
 const failed = outcomes.reduce((sum, { failures }) => sum + failures.size, 0);

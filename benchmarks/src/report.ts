@@ -97,6 +97,13 @@ export function report(outcomes: readonly Outcome[], settings: string): string {
 	].join("\n\n");
 }
 
+/** A page that is kept names no folders of the machine it was made on; messages of failures may. */
+export function withoutPaths(text: string, names: ReadonlyMap<string, string>): string {
+	// Longer paths first: one may be inside another.
+	const paths = [...names.keys()].sort((a, b) => b.length - a.length);
+	return paths.reduce((rest, path) => rest.replaceAll(path, names.get(path)!), text);
+}
+
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
 	const widths = head.map((title, column) =>
 		Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { judge, medianOf, number, ratioOf, report } from "../src/report.ts";
+import { judge, medianOf, number, ratioOf, report, withoutPaths } from "../src/report.ts";
 import type { Outcome } from "../src/run.ts";
 import { median, quantile } from "../src/statistics.ts";
 
@@ -66,4 +66,13 @@ test.each([
 	[Number.NaN, "–"],
 ])("%d is written %s", (value, text) => {
 	expect(number(value)).toBe(text);
+});
+
+test("a page that is kept names no folders of the machine", () => {
+	const names = new Map([
+		["/home/me/project", "."],
+		["/home/me/project/tmp/run-1", "FOLDER"],
+	]);
+	const text = "at /home/me/project/src/x.ts:1, in /home/me/project/tmp/run-1/store.sqlite";
+	expect(withoutPaths(text, names)).toBe("at ./src/x.ts:1, in FOLDER/store.sqlite");
 });
