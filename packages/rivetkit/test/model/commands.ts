@@ -1,13 +1,17 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { expect } from "vitest";
 import type { LocalConnection } from "./local-connection.ts";
-import type { World } from "./world.ts";
+import { RETRY_MS, type Look as Seen, type World } from "./world.ts";
 
 export const KEYS = ["a", "b", "c"] as const;
 export type Key = (typeof KEYS)[number];
 
-/** Idle actors sleep after this time, the default of `sleepTimeout`. */
-const IDLE_SECONDS = 30;
+/** Idle actors sleep after this time, the default of `sleepTimeout`, and the resolution of timers. */
+const IDLE_MS = 30_500;
+
+/** Looks until what is due must have fired; time stands still meanwhile. */
+const LOOKS_MAX = 20;
 
 interface OpenConnection {
 	readonly key: Key;
@@ -16,10 +20,38 @@ interface OpenConnection {
 	readonly expected: number[];
 }
 
+interface Plan {
+	readonly key: Key;
+	readonly tag: number;
+	readonly dueMs: number;
+}
+
+/** When a plan has fired for good: odd ones fail at first. */
+const firedMs = ({ tag, dueMs }: Plan) => (tag % 2 === 1 ? dueMs + RETRY_MS : dueMs);
+
 /** What the world must look like: counters, and who listens to them. */
 export class Model {
 	readonly #values = new Map<Key, number>();
 	connections: OpenConnection[] = [];
+	plans: Plan[] = [];
+	tags = 0;
+
+	/** What a look at the actor must show at this time. */
+	seen(key: Key, nowMs: number): Seen {
+		const plans = this.plans.filter((plan) => plan.key === key);
+		const fired = plans.filter((plan) => firedMs(plan) <= nowMs);
+		const waiting = plans.filter((plan) => firedMs(plan) > nowMs);
+		const tagsOf = (some: readonly Plan[]) => some.map(({ tag }) => tag);
+		return {
+			value: this.value(key),
+			connections: this.of(key)
+				.map(({ real }) => real.id)
+				.sort(),
+			fired: tagsOf(fired.sort((left, right) => firedMs(left) - firedMs(right))),
+			waiting: tagsOf(waiting),
+			retrying: tagsOf(waiting.filter(({ dueMs }) => dueMs <= nowMs)),
+		};
+	}
 
 	value(key: Key): number {
 		return this.#values.get(key) ?? 0;
@@ -40,6 +72,7 @@ export class Model {
 
 	destroyed(key: Key): void {
 		this.#values.delete(key);
+		this.plans = this.plans.filter((plan) => plan.key !== key);
 	}
 
 	of(key: Key): OpenConnection[] {
@@ -136,14 +169,27 @@ class Message extends ConnectionStep {
 
 class Look extends KeyStep {
 	async step(model: Model, world: World): Promise<void> {
-		const { value, connections } = await world.handle(this.key).look();
-		expect(value).toBe(model.value(this.key));
-		expect(connections).toEqual(
-			model
-				.of(this.key)
-				.map(({ real }) => real.id)
-				.sort(),
-		);
+		expect(await world.handle(this.key).look()).toEqual(model.seen(this.key, world.nowMs));
+	}
+}
+
+class Schedule extends KeyStep {
+	readonly #seconds: number;
+
+	constructor(key: Key, seconds: number) {
+		super(key);
+		this.#seconds = seconds;
+	}
+
+	async step(model: Model, world: World): Promise<void> {
+		const tag = model.tags++;
+		const dueMs = world.nowMs + this.#seconds * 1_000;
+		await world.handle(this.key).plan(tag, this.#seconds * 1_000);
+		model.plans.push({ key: this.key, tag, dueMs });
+	}
+
+	override toString(): string {
+		return `Schedule(${this.key}, in ${this.#seconds} s)`;
 	}
 }
 
@@ -170,10 +216,25 @@ class Advance extends Step {
 		this.#seconds = seconds;
 	}
 
-	async step(_model: Model, world: World): Promise<void> {
+	async step(model: Model, world: World): Promise<void> {
+		const beganMs = world.nowMs;
 		await world.advance(this.#seconds * 1_000);
+		const { nowMs } = world;
+		const fell = model.plans.flatMap((plan) => [plan.dueMs, firedMs(plan)]);
+		const lastMs = Math.max(beganMs, ...fell.filter((ms) => ms <= nowMs));
 		// Their connections hibernate, so nothing keeps idle actors awake.
-		if (this.#seconds > IDLE_SECONDS) await world.until(() => world.liveCount === 0, "sleep");
+		if (nowMs - lastMs > IDLE_MS) await world.until(() => world.liveCount === 0, "sleep");
+		// Actors that a schedule woke were woken by nobody else.
+		const due = model.plans.filter((plan) => plan.dueMs > beganMs && plan.dueMs <= nowMs);
+		for (const key of new Set(due.map((plan) => plan.key))) {
+			const expected = model.seen(key, nowMs);
+			let seen = await world.handle(key).look();
+			for (let looks = 0; looks < LOOKS_MAX && !isDeepStrictEqual(seen, expected); looks++) {
+				await world.turns(10);
+				seen = await world.handle(key).look();
+			}
+			expect(seen).toEqual(expected);
+		}
 	}
 
 	override toString(): string {
@@ -310,6 +371,13 @@ export const steps: readonly { weight: number; arbitrary: fc.Arbitrary<Step> }[]
 	{ weight: 6, arbitrary: key.map((k) => new Call(k)) },
 	{ weight: 4, arbitrary: pick.map((p) => new Message(p)) },
 	{ weight: 3, arbitrary: key.map((k) => new Look(k)) },
+	{
+		weight: 3,
+		// Never at the end of an Advance: what is due at that very moment may fire a tick later.
+		arbitrary: fc
+			.tuple(key, fc.constantFrom(0.5, 9.5, 29.5, 44.5, 300.5))
+			.map(([k, seconds]) => new Schedule(k, seconds)),
+	},
 	{ weight: 4, arbitrary: key.map((k) => new Connect(k)) },
 	{ weight: 2, arbitrary: pick.map((p) => new Disconnect(p)) },
 	{
