@@ -38,6 +38,8 @@ export const RETRY_MS = 5_000;
 
 const EVENT = "added";
 const SETTLE_TURNS_MAX = 5_000;
+/** What a wake with a few commits takes, so that time does not run ahead of it. */
+const STEP_TURNS = 20;
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -128,7 +130,7 @@ export class World {
 
 	/** Moves time in steps, so that what falls due on the way has its turns. */
 	async advance(ms: number): Promise<void> {
-		await this.#clock.advance(ms);
+		await this.#clock.advance(ms, () => this.turns(STEP_TURNS));
 	}
 
 	/** The process is gone at once; another one starts on what it left on the disk. */
