@@ -1,4 +1,7 @@
-/** Which backend the actors of a registry stand on; made by the functions below, passed as `driver`. */
+/**
+ * Which backend the actors of a registry stand on; made by the functions below, passed as `driver`. A plain
+ * description: the registry makes what it names. Backends of other authors: `rivetkit/driver-helpers`.
+ */
 export interface DriverConfig {
 	readonly name: "memory" | "file-system" | "engine";
 	readonly displayName: string;

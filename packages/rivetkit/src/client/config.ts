@@ -27,7 +27,10 @@ export interface ClientConfigInput {
 	readonly encoding?: Encoding | undefined;
 	/** Added to every HTTP request, not to WebSockets. */
 	readonly headers?: Readonly<Record<string, string>> | undefined;
-	/** Use the endpoint as it is, without asking it where to go. Default false. */
+	/**
+	 * Use the endpoint as it is, without asking it where to go and what it can do: calls are then not
+	 * identified, so none is repeated, and in JSON one that returns nothing resolves `null`. Default false.
+	 */
 	readonly disableMetadataLookup?: boolean | undefined;
 	/** Accepted for compatibility. This client never loads remote code, so it has no effect. */
 	readonly devtools?: boolean | undefined;

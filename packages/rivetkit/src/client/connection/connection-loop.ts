@@ -50,7 +50,9 @@ export interface LoopEvents {
  * - C2. A call in flight when the socket is lost is repeated, with its id, only to a peer that
  *   recognises repetitions; else it is rejected.
  * - C3. On each socket: open handlers, subscriptions, repeated calls, queued calls, in this order.
- * - C4. No timer runs while the connection is open and idle.
+ * - C4. While nobody answers, calls wait. A refusal rejects all that wait: with a masked error the attempts
+ *   go on, with a public one the connection ends.
+ * - C5. No timer runs while the connection is open and idle.
  */
 export class ConnectionLoop {
 	status: ActorConnStatus = "idle";

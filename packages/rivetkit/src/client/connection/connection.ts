@@ -81,7 +81,7 @@ export class ActorConnRaw {
 
 	/**
 	 * Runs an action over the connection; waits for it when it is not open. Rejects with an `ActorError`
-	 * when the server answered with one, with the signal's reason after an abort, and with an `Error`
+	 * when the server answered with one or refused the connection, with the signal's reason after an abort, and with an `Error`
 	 * naming the close when the socket was lost and the call cannot be repeated.
 	 */
 	action(call: { name: string; args: readonly unknown[]; signal?: AbortSignal }): Promise<unknown> {
