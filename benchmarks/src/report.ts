@@ -35,13 +35,29 @@ export function judge(outcome: Outcome): Verdict[] {
 
 function judgeTarget(outcome: Outcome, target: Target): Verdict {
 	if ("valueMax" in target) {
-		const value = medianOf(outcome, "ours");
 		const text = `at most ${number(target.valueMax)} ${outcome.scenario.unit}`;
-		return { text, isMet: value === undefined ? undefined : value <= target.valueMax };
+		return atMost(text, medianOf(outcome, "ours"), target.valueMax);
+	}
+	if ("detailMax" in target) {
+		const text = `${target.detail} at most ${number(target.detailMax)}`;
+		return atMost(text, detailOf(outcome, "ours", target.detail), target.detailMax);
 	}
 	const ratio = ratioOf(outcome, target.against);
+	if ("ratioMax" in target) {
+		return atMost(`at most ${target.ratioMax}x ${target.against}`, ratio, target.ratioMax);
+	}
 	const text = `at least ${target.ratioMin}x ${target.against}`;
 	return { text, isMet: ratio === undefined ? undefined : ratio >= target.ratioMin };
+}
+
+function atMost(text: string, value: number | undefined, limit: number): Verdict {
+	return { text, isMet: value === undefined ? undefined : value <= limit };
+}
+
+function detailOf(outcome: Outcome, name: Name, detail: string): number | undefined {
+	const samples = outcome.samples.get(name);
+	if (!samples || samples.length === 0) return undefined;
+	return median(samples.map(({ details }) => details[detail] as number));
 }
 
 /** Markdown: the values, the ratios, what was to be reached, and what stands behind the values. */

@@ -1,21 +1,29 @@
 import { HttpConnection, jsonRequest } from "../load/http-connection.ts";
 
+/** `sleeper` is a counter that may sleep. */
+export type ActorName = "counter" | "sleeper";
+
 /** The body of `POST /actors` and `PUT /actors`. */
-function actorBody(key: string): string {
+function actorBody(key: string, name: ActorName): string {
 	return JSON.stringify({
-		name: "counter",
+		name,
 		key,
 		runner_name_selector: "default",
 		crash_policy: "sleep",
 	});
 }
 
-export function createRequest(key: string): Buffer {
-	return jsonRequest("POST", "/actors?namespace=default", actorBody(key));
+export function createRequest(key: string, name: ActorName = "counter"): Buffer {
+	return jsonRequest("POST", "/actors?namespace=default", actorBody(key, name));
+}
+
+export function actionRequest(actorId: string, action: string, ...args: number[]): Buffer {
+	const body = JSON.stringify({ args });
+	return jsonRequest("POST", `/gateway/${actorId}/action/${action}`, body);
 }
 
 export function incrementRequest(actorId: string, amount: number): Buffer {
-	return jsonRequest("POST", `/gateway/${actorId}/action/increment`, `{"args":[${amount}]}`);
+	return actionRequest(actorId, "increment", amount);
 }
 
 const ACTOR_ID = /"actor_id":"([^"]+)"/;
@@ -31,12 +39,17 @@ export function outputOf(body: string): number {
 }
 
 /** Creates actors `${prefix}0` … and returns their ids. */
-export async function createActors(port: number, prefix: string, count: number): Promise<string[]> {
+export async function createActors(
+	port: number,
+	prefix: string,
+	count: number,
+	name: ActorName = "counter",
+): Promise<string[]> {
 	const http = await HttpConnection.open(port);
 	try {
 		const ids: string[] = [];
 		for (let index = 0; index < count; index += 1) {
-			ids.push(actorIdOf(await http.call(createRequest(`${prefix}${index}`))));
+			ids.push(actorIdOf(await http.call(createRequest(`${prefix}${index}`, name))));
 		}
 		return ids;
 	} finally {

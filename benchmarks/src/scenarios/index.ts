@@ -3,6 +3,8 @@ import { creation } from "./creation.ts";
 import { httpActions } from "./http-actions.ts";
 import { idleMemory } from "./idle-memory.ts";
 import type { Scenario } from "./scenario.ts";
+import { sleepingMemory } from "./sleeping-memory.ts";
+import { wake } from "./wake.ts";
 import { websocketActions } from "./websocket-actions.ts";
 
 export const scenarios: readonly Scenario[] = [
@@ -16,4 +18,6 @@ export const scenarios: readonly Scenario[] = [
 	broadcast(1_000, 10),
 	creation,
 	idleMemory,
+	wake,
+	sleepingMemory,
 ];

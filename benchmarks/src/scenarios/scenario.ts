@@ -28,10 +28,12 @@ export interface Prepared {
 	close(): Promise<void>;
 }
 
-/** The median of `ours` against another subject, or against a number. */
+/** The median of `ours` against another subject, or of its value or a detail against a number. */
 export type Target =
 	| { readonly against: Exclude<Subject["name"], "ours">; readonly ratioMin: number }
-	| { readonly valueMax: number };
+	| { readonly against: Exclude<Subject["name"], "ours">; readonly ratioMax: number }
+	| { readonly valueMax: number }
+	| { readonly detail: string; readonly detailMax: number };
 
 export interface Scenario {
 	readonly name: string;
@@ -39,6 +41,8 @@ export interface Scenario {
 	readonly unit: string;
 	/** What travels: the same for every server. */
 	readonly encoding: Encoding;
+	/** The servers that have the feature; absent for all. */
+	readonly subjects?: readonly Subject["name"][];
 	/** Samples per server, when more would tell no more. */
 	readonly roundsMax?: number;
 	readonly targets: readonly Target[];

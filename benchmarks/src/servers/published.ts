@@ -4,6 +4,25 @@ import { actor, setup } from "rivetkit-published";
 import { announce } from "./child.ts";
 import { freePort, whenServing } from "./free-port.ts";
 
+let wakes = 0;
+
+/** Sleeps when it is told to, not by itself in the middle of a measurement. */
+const sleeper = actor({
+	state: { count: 0 },
+	options: { sleepTimeout: 3_600_000 },
+	onWake: () => {
+		wakes += 1;
+	},
+	actions: {
+		increment: (c, amount: number) => {
+			c.state.count += amount;
+			return c.state.count;
+		},
+		count: (c) => c.state.count,
+		sleep: (c) => c.sleep(),
+	},
+});
+
 const counter = actor({
 	state: { count: 0 },
 	options: { noSleep: true },
@@ -16,12 +35,14 @@ const counter = actor({
 			for (let index = 0; index < times; index += 1) c.broadcast("news", text);
 			return times;
 		},
+		/** How often sleepers of this process have woken, or begun. */
+		wakes: () => wakes,
 	},
 });
 
 const port = await freePort();
 const registry = setup({
-	use: { counter },
+	use: { counter, sleeper },
 	noWelcome: true,
 	logging: { level: "error" },
 	managerPort: port,
