@@ -44,9 +44,13 @@ export function parseActorId(text: string): ActorIdParts | null {
 }
 
 function reverse(text: string): string {
-	return [...text].reverse().join("");
+	let reversed = "";
+	for (let at = text.length - 1; at >= 0; at--) reversed += text[at];
+	return reversed;
 }
 
 function reverseBytes(hex: string): string {
-	return (hex.match(/../g) ?? []).reverse().join("");
+	let reversed = "";
+	for (let at = hex.length - 2; at >= 0; at -= 2) reversed += hex.slice(at, at + 2);
+	return reversed;
 }

@@ -40,7 +40,7 @@ export class ActorRows {
 		this.#insert = connection.prepare(
 			`INSERT INTO actors (row_id, id, namespace, name, key, runner_name_selector, crash_policy,
 			datacenter, create_ts, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO NOTHING RETURNING row_id`,
+			ON CONFLICT DO NOTHING`,
 		);
 		this.#insertInput = connection.prepare("INSERT INTO inputs VALUES (?, ?)");
 		this.#deleteInput = connection.prepare("DELETE FROM inputs WHERE actor = ?");
@@ -82,7 +82,8 @@ export class ActorRows {
 	/** The new actor's record, or undefined when its key or its id is taken. */
 	insert(actor: NewActor, generation: number): ActorRecord | undefined {
 		const rowId = this.#nextRowId;
-		const inserted = this.#insert.get(
+		// RETURNING would cost half as much again as the insert.
+		const { changes } = this.#insert.run(
 			rowId,
 			toStoredText(actor.actorId),
 			toStoredText(actor.namespace),
@@ -94,7 +95,7 @@ export class ActorRows {
 			actor.createTs,
 			generation,
 		);
-		if (!inserted) {
+		if (changes === 0) {
 			return undefined;
 		}
 		this.#nextRowId += 1;

@@ -15,10 +15,12 @@ export interface SqliteConnection {
 export interface SqliteStatement {
 	/**
 	 * Runs the statement and gives its first row; without one `undefined` (Node, Deno) or `null` (Bun).
-	 * Writes use it too: it is the cheapest call.
+	 * Writes use it too, when it does not matter how many rows they change: it is the cheapest call.
 	 */
 	get(...values: SqliteValue[]): SqliteRow | null | undefined;
 	all(...values: SqliteValue[]): SqliteRow[];
+	/** Runs the statement and tells how many rows it changed. */
+	run(...values: SqliteValue[]): { readonly changes: number };
 }
 
 export type SqliteValue = string | number | null | Uint8Array;

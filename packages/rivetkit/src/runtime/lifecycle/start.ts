@@ -16,6 +16,7 @@ import {
 	WAKE_START,
 } from "../commit/storage-layout.ts";
 import { restoreConnections } from "../connections/restored-connections.ts";
+import { copyInitial } from "../instance/initial-value.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { readState } from "../instance/state-layout.ts";
 import { isStarting, type LifecycleEvent, type Phase } from "./lifecycle.ts";
@@ -93,7 +94,7 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 				return "done";
 			});
 		}
-		if (config.hasState) state.create(structuredClone(config.state));
+		if (config.hasState) state.create(copyInitial(config.state));
 		return "done";
 	},
 
@@ -122,7 +123,7 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 				},
 			);
 		}
-		if (config.hasVars) instance.vars = structuredClone(config.vars);
+		if (config.hasVars) instance.vars = copyInitial(config.vars);
 		return "done";
 	},
 
