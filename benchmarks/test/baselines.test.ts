@@ -12,6 +12,7 @@ import {
 } from "../src/scenarios/actors.ts";
 import { broadcast } from "../src/scenarios/broadcast.ts";
 import { httpActions } from "../src/scenarios/http-actions.ts";
+import { queueMessages } from "../src/scenarios/queue-messages.ts";
 import type { Scale } from "../src/scenarios/scenario.ts";
 import { websocketActions } from "../src/scenarios/websocket-actions.ts";
 import { ServerProcess } from "../src/server-process.ts";
@@ -36,7 +37,12 @@ describe.each(subjects.filter(({ name }) => name === "bare" || name === "grouped
 		test("counts every acknowledged increment once, over HTTP and WebSocket, and delivers every event", async () => {
 			const server = await ServerProcess.start(subject, folder);
 			try {
-				for (const scenario of [httpActions(3), websocketActions(2, 8), broadcast(5, 10)]) {
+				for (const scenario of [
+					httpActions(3),
+					queueMessages(3),
+					websocketActions(2, 8),
+					broadcast(5, 10),
+				]) {
 					const prepared = await scenario.prepare(server, scale);
 					const { value, details } = await prepared.sample(scale.sampleMs);
 					expect(value).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 import { HttpConnection, jsonRequest } from "../load/http-connection.ts";
 
-/** `sleeper` is a counter that may sleep. */
-export type ActorName = "counter" | "sleeper";
+/** `sleeper` is a counter that may sleep, `worker` one that counts the messages of its queue. */
+export type ActorName = "counter" | "sleeper" | "worker";
 
 /** The body of `POST /actors` and `PUT /actors`. */
 function actorBody(key: string, name: ActorName): string {
@@ -24,6 +24,11 @@ export function actionRequest(actorId: string, action: string, ...args: number[]
 
 export function incrementRequest(actorId: string, amount: number): Buffer {
 	return actionRequest(actorId, "increment", amount);
+}
+
+/** A message that adds to the counter when the actor's run loop handles it. */
+export function sendRequest(actorId: string, amount: number): Buffer {
+	return jsonRequest("POST", `/gateway/${actorId}/queue/add`, `{"body":${amount}}`);
 }
 
 const ACTOR_ID = /"actor_id":"([^"]+)"/;

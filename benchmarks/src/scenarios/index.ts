@@ -2,6 +2,7 @@ import { broadcast } from "./broadcast.ts";
 import { creation } from "./creation.ts";
 import { httpActions } from "./http-actions.ts";
 import { idleMemory } from "./idle-memory.ts";
+import { queueMessages } from "./queue-messages.ts";
 import type { Scenario } from "./scenario.ts";
 import { sleepingMemory } from "./sleeping-memory.ts";
 import { wake } from "./wake.ts";
@@ -10,6 +11,8 @@ import { websocketActions } from "./websocket-actions.ts";
 export const scenarios: readonly Scenario[] = [
 	httpActions(1),
 	httpActions(100),
+	queueMessages(1),
+	queueMessages(100),
 	websocketActions(1, 64),
 	websocketActions(64, 1),
 	broadcast(200, 1),

@@ -13,6 +13,15 @@ export interface Counter {
 /** Calls back when the counter may be spoken of: at once, or when it is on disk. */
 export type Settle = (counter: Counter, release: () => void) => void;
 
+/** Takes a message that adds to a counter, and calls back when it may be acknowledged. */
+export type Enqueue = (counter: Counter, amount: number, release: () => void) => void;
+
+/** A queue in memory: the message is handled before it is acknowledged. */
+const handleAtOnce: Enqueue = (counter, amount, release) => {
+	counter.count += amount;
+	release();
+};
+
 interface Subscriber {
 	readonly socket: WebSocket;
 	readonly wire: Wire;
@@ -23,7 +32,7 @@ interface Subscriber {
  * The benchmark's application on nothing but `node:http` and `ws`: the same routes and the same bodies
  * as an actor server, with a map of counters behind them.
  */
-export function startBaseline(settle: Settle): Promise<number> {
+export function startBaseline(settle: Settle, enqueue = handleAtOnce): Promise<number> {
 	const counters = new Map<string, Counter>();
 	const byKey = new Map<string, Counter>();
 	const subscribers = new Map<string, Set<Subscriber>>();
@@ -79,7 +88,7 @@ export function startBaseline(settle: Settle): Promise<number> {
 		request.on("data", (chunk: Buffer) => chunks.push(chunk));
 		request.on("end", () => {
 			const body = JSON.parse(Buffer.concat(chunks).toString());
-			const [, first, id, , action] = (request.url ?? "").split("/");
+			const [, first, id, kind, action] = (request.url ?? "").split("/");
 			const answer = (value: unknown): void => {
 				const text = JSON.stringify(value);
 				response.writeHead(200, {
@@ -90,7 +99,8 @@ export function startBaseline(settle: Settle): Promise<number> {
 			};
 			if (first === "gateway") {
 				const counter = counters.get(id as string) as Counter;
-				act(counter, action as string, body.args, (output) => answer({ output }));
+				if (kind === "queue") enqueue(counter, body.body, () => answer({ status: "completed" }));
+				else act(counter, action as string, body.args, (output) => answer({ output }));
 			} else {
 				const counter = create(body.name, body.key);
 				settle(counter, () => answer({ actor: { actor_id: counter.id }, created: true }));

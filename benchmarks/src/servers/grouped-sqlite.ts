@@ -20,31 +20,70 @@ database.exec(`
 	PRAGMA synchronous = NORMAL;
 	PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
 	CREATE TABLE counters (id TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+	CREATE TABLE messages (id INTEGER PRIMARY KEY, counter TEXT NOT NULL, body INTEGER NOT NULL);
 `);
 const upsert = database.prepare(
 	"INSERT INTO counters VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET count = excluded.count",
 );
+const insert = database.prepare("INSERT INTO messages VALUES (?, ?, ?)");
+const remove = database.prepare("DELETE FROM messages WHERE id = ?");
 const log = openSync(`${path}-wal`, "r+");
 
 let dirty = new Set<Counter>();
 let unwritten: (() => void)[] = [];
 let unsynced: (() => void)[] = [];
+/** Messages that came in this turn, and those that are handled in it. */
+let added: Message[] = [];
+let handled: Message[] = [];
+let lastId = 0;
+
+interface Message {
+	readonly id: number;
+	readonly counter: Counter;
+	readonly amount: number;
+}
 let isSyncing = false;
 
+let isTurnAsked = false;
+
+function askForTurn(): void {
+	if (isTurnAsked) return;
+	isTurnAsked = true;
+	setImmediate(writeTurn);
+}
+
 function settle(counter: Counter, release: () => void): void {
-	if (unwritten.length === 0) setImmediate(writeTurn);
 	dirty.add(counter);
 	unwritten.push(release);
+	askForTurn();
+}
+
+/** A message is handled in the transaction after the one that stores it. */
+function enqueue(counter: Counter, amount: number, release: () => void): void {
+	added.push({ id: ++lastId, counter, amount });
+	unwritten.push(release);
+	askForTurn();
 }
 
 function writeTurn(): void {
+	isTurnAsked = false;
+	for (const { counter, amount } of handled) {
+		counter.count += amount;
+		dirty.add(counter);
+	}
 	const counters = dirty;
+	const [stored, gone] = [added, handled];
+	added = [];
+	handled = stored;
 	unsynced.push(...unwritten);
 	dirty = new Set();
 	unwritten = [];
 	database.exec("BEGIN");
 	for (const { id, count } of counters) upsert.run(id, count);
+	for (const { id, counter, amount } of stored) insert.run(id, counter.id, amount);
+	for (const { id } of gone) remove.run(id);
 	database.exec("COMMIT");
+	if (handled.length > 0) askForTurn();
 	if (!isSyncing) sync();
 }
 
@@ -61,4 +100,4 @@ function sync(): void {
 	});
 }
 
-announce(await startBaseline(settle));
+announce(await startBaseline(settle, enqueue));

@@ -1,6 +1,6 @@
 // (d): this repository's package, on its embedded engine.
 
-import { actor, event, setup } from "rivetkit";
+import { actor, event, queue, setup } from "rivetkit";
 import { announce } from "./child.ts";
 import { freePort, whenServing } from "./free-port.ts";
 
@@ -41,9 +41,24 @@ const counter = actor({
 	},
 });
 
+const worker = actor({
+	state: { count: 0 },
+	queues: { add: queue<number>() },
+	options: { noSleep: true, maxQueueSize: 100_000 },
+	run: async (c) => {
+		for await (const message of c.queue.iter()) c.state.count += message.body;
+	},
+	actions: {
+		increment: (c, amount: number) => {
+			c.state.count += amount;
+			return c.state.count;
+		},
+	},
+});
+
 const port = await freePort();
 const registry = setup({
-	use: { counter, sleeper },
+	use: { counter, sleeper, worker },
 	noWelcome: true,
 	logging: { level: "error" },
 	managerPort: port,

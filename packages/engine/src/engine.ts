@@ -9,6 +9,7 @@ import {
 	type ActorUpgrade,
 	CAPABILITY_CALL_IDS,
 	CAPABILITY_QUERY_GATEWAY,
+	CAPABILITY_QUEUE_OPTIONS,
 	type Clock,
 	DEFAULT_NAMESPACE,
 	DEFAULT_PORT,
@@ -330,7 +331,7 @@ class EmbeddedEngine implements Engine {
 			runner: { kind: { normal: {} }, version: 1 },
 			actorNames: Object.fromEntries(actorNames),
 			...options.metadata?.(),
-			capabilities: [CAPABILITY_CALL_IDS, CAPABILITY_QUERY_GATEWAY],
+			capabilities: [CAPABILITY_CALL_IDS, CAPABILITY_QUERY_GATEWAY, CAPABILITY_QUEUE_OPTIONS],
 			...(isLocal ? { instance: this.#instance } : {}),
 		};
 	}

@@ -20,7 +20,16 @@ export function connParamsJson(params: unknown): string {
 
 /** The value of the `x-rivet-conn-params` header: JSON with everything outside ASCII escaped. */
 export function encodeConnParamsHeader(params: unknown): string {
-	return connParamsJson(params).replace(
+	return toAscii(connParamsJson(params));
+}
+
+/** JSON for a header: with everything outside ASCII escaped. */
+export function encodeAsciiJson(value: object): string {
+	return toAscii(JSON.stringify(value));
+}
+
+function toAscii(json: string): string {
+	return json.replace(
 		/[\u007f-\uffff]/g,
 		(unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
 	);

@@ -48,7 +48,12 @@ export { peekActionId } from "./client/peek.ts";
 export { decodeToClient, encodeToClient } from "./client/to-client.ts";
 export { decodeToServer, encodeToServer } from "./client/to-server.ts";
 export { CLOSE_REASON_BYTES_MAX, parseCloseReason, truncateCloseReason } from "./close-reason.ts";
-export { CONN_PARAMS_BYTES_MAX, decodeConnParams, encodeConnParamsHeader } from "./conn-params.ts";
+export {
+	CONN_PARAMS_BYTES_MAX,
+	decodeConnParams,
+	encodeAsciiJson,
+	encodeConnParamsHeader,
+} from "./conn-params.ts";
 export { EncodeError } from "./encode-error.ts";
 export { contentType, ENCODINGS, type Encoding, parseEncoding } from "./encoding.ts";
 export {

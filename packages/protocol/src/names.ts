@@ -28,6 +28,12 @@ export const HEADER_SKIP_READY_WAIT = "x-rivet-skip-ready-wait";
  * only to servers that announce {@link CAPABILITY_CALL_IDS}.
  */
 export const HEADER_CALL_ID = "x-rivet-call-id";
+/**
+ * Ours: options of a queue message that its body has no place for, as JSON in ASCII:
+ * `{ delay?, priority?, ttl?, dedupeKey? }`. Sent only to servers that announce
+ * {@link CAPABILITY_QUEUE_OPTIONS}.
+ */
+export const HEADER_QUEUE_OPTIONS = "x-rivet-queue-options";
 /** Headers of the serverless start request (4.10). */
 export const HEADER_ENDPOINT = "x-rivet-endpoint";
 export const HEADER_TOTAL_SLOTS = "x-rivet-total-slots";
@@ -54,6 +60,8 @@ export const SUBPROTOCOL_SESSION = "rivet_session.";
 export const CAPABILITY_CALL_IDS = "call-ids";
 /** Ours, in the `capabilities` of `/metadata`: one request can resolve and call (8.3). */
 export const CAPABILITY_QUERY_GATEWAY = "query-gateway";
+/** Ours, in the `capabilities` of `/metadata`: {@link HEADER_QUEUE_OPTIONS} is understood. */
+export const CAPABILITY_QUEUE_OPTIONS = "queue-options";
 
 /** Port of the local server and of an engine's front door. */
 export const DEFAULT_PORT = 6420;

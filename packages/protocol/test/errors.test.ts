@@ -333,7 +333,7 @@ describe("the catalogue (6.2, api 13.2)", () => {
 
 	it("asks for the details of the row, and only then", () => {
 		const make = catalogueError<"queue.full">;
-		expectTypeOf(make).parameter(1).toEqualTypeOf<{ limit: number }>();
+		expectTypeOf(make).parameter(1).toEqualTypeOf<{ limit: number; queue?: string }>();
 		// @ts-expect-error: the limit is missing
 		catalogueError("queue.full", {});
 		// @ts-expect-error: there is no such row

@@ -2,7 +2,7 @@
  * Carries calls and sockets to live actors, whatever transport they came by.
  *
  * - G1. A call is given to an incarnation at most once; the next one gets it only when the host said
- *   `ActorGone`, that is when nothing of it was run.
+ *   `ActorGone`, that is when nothing of it was run, or when what is left of it is a wait (resumable).
  * - G2. Every wait is bounded, and no caller is left without an answer.
  */
 import {
@@ -89,7 +89,7 @@ export class Gateway {
 	): Promise<ActorResponse> {
 		if (error instanceof ActorGone) {
 			this.#options.placement.gone(incarnation);
-			return this.#offer(target, request, 2);
+			return this.#offer(target, request, error.isResumable ? 1 : 2);
 		}
 		return this.#options.errors.response(error, request);
 	}
@@ -121,7 +121,7 @@ export class Gateway {
 		firstAttempt = 1,
 	): Promise<T> {
 		const { placement, clock, limits } = this.#options;
-		const deadlineTs = clock.now() + limits.routeTimeoutMs;
+		let deadlineTs = clock.now() + limits.routeTimeoutMs;
 		for (let attempt = firstAttempt; attempt <= limits.attemptsMax; attempt++) {
 			const actorId = typeof target === "string" ? target : await target.resolve();
 			try {
@@ -135,6 +135,11 @@ export class Gateway {
 						throw error;
 					}
 					placement.gone(incarnation);
+					if (error.isResumable) {
+						// It was taken: what comes now is a wait of its own, however often that happens.
+						attempt = 0;
+						deadlineTs = clock.now() + limits.routeTimeoutMs;
+					}
 				}
 			} catch (error) {
 				// A query that found an actor on its way out is asked again.

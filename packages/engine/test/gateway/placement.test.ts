@@ -213,6 +213,26 @@ describe("stopping", () => {
 		expect(await answer).toBe("200 generation 1");
 	});
 
+	test("a call that waits goes from incarnation to incarnation, however often and however late", async () => {
+		const clock = new TestClock();
+		await using t = testEngine({ clock });
+		const actorId = await t.create();
+		const seen: unknown[] = [];
+		t.host.onRequest = async (request) => {
+			seen.push(request);
+			if (seen.length > 8) return { status: 200, headers: {}, body: "at last" };
+			// Longer than one call may look for its actor.
+			clock.advance(50_000);
+			void t.host.stop(actorId, "sleep");
+			throw new ActorGone(actorId, { isResumable: true });
+		};
+		const request = plainRequest("POST", "/queue/x");
+		const answer = await t.engine.request(actorId, request);
+		expect(answer.body).toBe("at last");
+		expect(new Set(seen)).toEqual(new Set([request]));
+		expect(t.host.starts).toHaveLength(9);
+	});
+
 	test("a call that meets ActorGone goes to the next incarnation, body unread", async () => {
 		await using t = testEngine();
 		const actorId = await t.create();

@@ -212,12 +212,19 @@ export const CATALOGUE = {
 		{ metadata: all },
 	),
 
-	"queue.full": open((d: { limit: number }) => `Queue is full. Limit is ${d.limit} messages.`, {
-		metadata: all,
-	}),
-	"queue.message_too_large": open((d: Size) => sized("Queue message", d), {
-		metadata: sizeAndLimit,
-	}),
+	"queue.full": open(
+		(d: { limit: number; queue?: string }) =>
+			`Queue is full. Limit is ${d.limit} messages${
+				d.queue === undefined
+					? " (`actor({ options: { maxQueueSize: ... } })`)"
+					: ` in '${d.queue}' (\`queue({ maxSize: ... })\`)`
+			}.`,
+		{ metadata: all },
+	),
+	"queue.message_too_large": open(
+		(d: Size) => sized("Queue message", d, " (`actor({ options: { maxQueueMessageSize: ... } })`)"),
+		{ metadata: sizeAndLimit },
+	),
 	"queue.message_invalid": open(
 		(d: { path?: string }) =>
 			d.path === undefined
@@ -238,6 +245,28 @@ export const CATALOGUE = {
 	),
 	"queue.complete_not_configured": open(
 		(d: { name: string }) => `Queue '${d.name}' does not support completion responses.`,
+		{ metadata: all },
+	),
+	"queue.invalid_option": open(
+		(d: { option: string; expected: string; found: string }) =>
+			`Option '${d.option}' of a queue call must be ${d.expected}, found ${d.found}.`,
+		{ metadata: all },
+	),
+	"queue.message_not_found": open(
+		(d: { id: bigint }) => `There is no queue message ${d.id}, or none for which this can be done.`,
+		{ metadata: all },
+	),
+	"queue.message_given_up": open(
+		(d: { queue: string; attempts: number }) =>
+			`The message to queue '${d.queue}' was delivered ${d.attempts} times and never completed, so it was given up (\`queue({ maxAttempts: ... })\`).`,
+		{ metadata: all },
+	),
+	"queue.waits_for_itself": open(
+		"send(..., { wait: true }) from an actor's own `run` to the same actor would wait for itself: the message can only be handled after this call. Send without `wait`, or call it from an action.",
+	),
+	"queue.too_many_waits": open(
+		(d: { limit: number }) =>
+			`Too many calls of this actor wait for queue messages or their completion. Limit is ${d.limit}.`,
 		{ metadata: all },
 	),
 

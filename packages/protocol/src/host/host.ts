@@ -7,7 +7,7 @@
  *   after the older one's `stopped` was reported or its lease was lost.
  * - H2. `request` and `openSocket` are called only between a resolved `start` and `stopped`. A host
  *   that is already stopping the actor answers with {@link ActorGone}, and the gateway waits
- *   for the next incarnation.
+ *   for the next incarnation. It gives that one the same request object.
  * - H3. What a host answers it may release only when the writes made before it are durable.
  */
 
@@ -119,13 +119,19 @@ export interface ActorSocketHandler {
 	onPong?(): void;
 }
 
-/** Why a host could not take a call: the instance is stopping or gone. The call was not started. */
+/**
+ * Why a host could not take a call: the instance is stopping or gone. The call was not started, or is
+ * resumable: all that is left of it is a wait, which the next incarnation takes up when it is given the
+ * same request.
+ */
 export class ActorGone extends Error {
 	override readonly name = "ActorGone";
 	readonly actorId: string;
-	constructor(actorId: string) {
+	readonly isResumable: boolean;
+	constructor(actorId: string, { isResumable = false }: { readonly isResumable?: boolean } = {}) {
 		super(`Actor ${actorId} has no live instance on this host`);
 		this.actorId = actorId;
+		this.isResumable = isResumable;
 	}
 }
 

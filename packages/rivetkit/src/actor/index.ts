@@ -81,6 +81,8 @@ export type { ActorOptions, ActorOptionsInput } from "./options.ts";
 export type {
 	ActorQueue,
 	CompletableQueueMessage,
+	DeadLetter,
+	DeadLetterOptions,
 	QueueIterOptions,
 	QueueMessage,
 	QueueNextBatchOptions,
@@ -89,6 +91,7 @@ export type {
 	QueueTryNextBatchOptions,
 	QueueTryNextOptions,
 	ReceivedMessage,
+	RedriveOptions,
 } from "./queue.types.ts";
 export type {
 	ActorCron,

@@ -41,16 +41,25 @@ export interface QueueOptions<C> {
 	 * `auth.forbidden`; anything but a boolean is an internal error.
 	 */
 	canPublish?: ((c: C) => boolean | Promise<boolean>) | undefined;
-	/** Messages this queue may hold, besides the actor's `maxQueueSize`. Default: no limit of its own. */
+	/**
+	 * Messages this queue may hold, besides the actor's `maxQueueSize`. Default: no limit of its own. A
+	 * dead-letter queue at its limit loses its oldest message; others refuse the new one (`queue.full`).
+	 */
 	maxSize?: number | undefined;
-	/** Deliveries before a message is given up. Default: no limit. */
+	/**
+	 * Deliveries before a message is given up: it is moved to `deadLetter`, and a sender that waits gets
+	 * `queue.message_given_up`. Deliveries that ended with a crash count. Default: no limit.
+	 */
 	maxAttempts?: number | undefined;
 	/**
 	 * Delay before a message that was not completed is delivered again (ms), or the first delay, which
 	 * doubles up to `max`. Default 0.
 	 */
 	retryDelay?: number | { initial: number; max: number } | undefined;
-	/** Queue of the same actor that given-up messages move to. Default: they are dropped and logged. */
+	/**
+	 * Queue of the same actor that given-up messages move to. It is received from only by name; see
+	 * `c.queue.deadLetters` and `c.queue.redrive`. Default: they are dropped and logged.
+	 */
 	deadLetter?: string | undefined;
 }
 

@@ -42,7 +42,10 @@ export function* validateQueues(queues: unknown): Generator<ConfigIssue> {
 		yield* expectNumber([...path, "maxAttempts"], fields.maxAttempts);
 		yield* expectDelay([...path, "retryDelay"], fields.retryDelay);
 		const { deadLetter } = fields;
-		if (deadLetter !== undefined && !names.includes(deadLetter as string)) {
+		if (deadLetter === path[1]) {
+			const message = "a queue cannot be its own dead-letter queue";
+			yield { path: [...path, "deadLetter"], message };
+		} else if (deadLetter !== undefined && !names.includes(deadLetter as string)) {
 			const message = `there is no queue ${JSON.stringify(deadLetter)}; known ones are ${names.join(", ")}`;
 			yield { path: [...path, "deadLetter"], message };
 		}

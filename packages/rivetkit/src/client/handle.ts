@@ -5,7 +5,7 @@ import type { ClientEnvironment } from "./environment.ts";
 import { asActorError, asClientError } from "./errors.ts";
 import { connectionParams, type ParamsSource } from "./params.ts";
 import { connectionProxy } from "./proxy.ts";
-import type { QueueSendOptions, QueueSendResult } from "./queue-send.ts";
+import { messageOptionsOf, type QueueSendOptions, type QueueSendResult } from "./queue-send.ts";
 import { rawHttpCall, rawSocketPath } from "./raw-request.ts";
 import type { ActorQuery } from "./transport/transport.ts";
 
@@ -153,6 +153,7 @@ export class ActorHandleRaw {
 				body,
 				wait,
 				timeoutMs: wait ? options.timeout : undefined,
+				options: messageOptionsOf(options),
 				params,
 				signal,
 			});

@@ -9,6 +9,20 @@ export interface QueueSendOptions {
 	readonly timeout?: number;
 	/** Ends the wait; the call rejects with the signal's reason. */
 	readonly signal?: AbortSignal;
+	/** Not handed to a consumer before this has passed (ms). Default 0. Ours: see {@link priority}. */
+	readonly delay?: number;
+	/**
+	 * Messages with a higher one are handed out first; a whole number. Default 0. Servers that do not know
+	 * this option refuse the message, as they do with the other three of ours: `feature.unsupported`.
+	 */
+	readonly priority?: number;
+	/** Dropped when no consumer took it within this time (ms). Default: never. */
+	readonly ttl?: number;
+	/**
+	 * A send with the key of a message of the last 24 hours, to the same queue, stores nothing and stands
+	 * for that message (lifecycle W-Q-10). 1 to 512 bytes.
+	 */
+	readonly dedupeKey?: string;
 }
 
 /** What became of a message whose sender waited. */
@@ -16,4 +30,18 @@ export interface QueueSendResult<Response = unknown> {
 	readonly status: "completed" | "timedOut";
 	/** What the consumer passed to `complete`; absent after a timeout. */
 	readonly response?: Response;
+}
+
+/** The options that travel beside a message; absent when there are none. */
+export type QueueMessageOptions = Pick<
+	QueueSendOptions,
+	"delay" | "priority" | "ttl" | "dedupeKey"
+>;
+
+export function messageOptionsOf(options: QueueSendOptions): QueueMessageOptions | undefined {
+	const { delay, priority, ttl, dedupeKey } = options;
+	const given = Object.entries({ delay, priority, ttl, dedupeKey }).filter(
+		([, value]) => value !== undefined,
+	);
+	return given.length > 0 ? Object.fromEntries(given) : undefined;
 }

@@ -75,6 +75,63 @@ describe("HTTP calls to a peer that remembers call ids", () => {
 		expect(scene.ids("/queue/")).toHaveLength(2);
 	});
 
+	test("a sender that waits is repeated over as many connections as it takes, with the time that is left", async () => {
+		let tries = 0;
+		const clockOf = { advance: (_ms: number) => {} };
+		await using scene = await setUp((request) => {
+			if (!request.path.includes("/queue/")) return undefined;
+			if (++tries > TRIES_MAX + 3) return { body: { status: "completed", response: 7 } };
+			// It was under way for a while before its connection broke, or the gateway ended it.
+			clockOf.advance(10_000);
+			if (tries % 2 === 0) {
+				const error = { group: "guard", code: "request_timeout", message: "m" };
+				return { status: 504, body: error };
+			}
+			return cut(request);
+		});
+		clockOf.advance = (ms) => scene.clock.advance(ms);
+		const body = { n: 1 };
+		const call = scene.handle.send("work", body, { wait: true, timeout: 1_000_000 });
+		for (let failed = 0; failed < TRIES_MAX + 3; failed++) {
+			await scene.clock.fire(50);
+			// What is repeated is what was sent.
+			body.n++;
+		}
+		expect(await call).toEqual({ status: "completed", response: 7 });
+		const sent = scene.server.requestsTo("/queue/").map(({ body }) => JSON.parse(String(body)));
+		expect(sent).toHaveLength(TRIES_MAX + 4);
+		expect(new Set(scene.ids("/queue/")).size).toBe(1);
+		expect(sent.map(({ body }) => body)).toEqual(sent.map(() => ({ n: 1 })));
+		expect(sent.slice(0, 3).map(({ timeout }) => timeout)).toEqual([1_000_000, 989_950, 979_900]);
+	});
+
+	test("a sender whose time is over meanwhile still asks, so that its message is stored", async () => {
+		const flaky = failing(1, "/queue/", cut);
+		await using scene = await setUp(
+			(request) =>
+				flaky(request) ??
+				(request.path.includes("/queue/") ? { body: { status: "timedOut" } } : undefined),
+		);
+		const call = scene.handle.send("work", 1, { wait: true, timeout: 40 });
+		await scene.clock.fire(50);
+		expect(await call).toEqual({ status: "timedOut" });
+		const [, second] = scene.server.requestsTo("/queue/");
+		expect(JSON.parse(String(second?.body))).toMatchObject({ timeout: 1 });
+	});
+
+	test("one that finds nobody gives up as any other call", async () => {
+		await using scene = await setUp((request) =>
+			request.path.includes("/queue/") ? cut(request) : undefined,
+		);
+		const call = scene.handle.send("work", 1, { wait: true });
+		call.catch(() => {});
+		for (let failed = 1; failed < TRIES_MAX; failed++) {
+			await scene.clock.fire(Math.min(2_000, 50 * 2 ** (failed - 1)));
+		}
+		await expect(call).rejects.toThrow(/Request failed/);
+		expect(scene.ids("/queue/")).toHaveLength(TRIES_MAX);
+	});
+
 	test.each([502, 503, 504])(
 		"a %i of a gateway in between is a reason to repeat",
 		async (status) => {

@@ -4,8 +4,12 @@ import { ActorError, ActorSchedulingError, HttpRequestError } from "../../src/cl
 import { type Script, ScriptedServer, unusedPort } from "./support/scripted-server.ts";
 import { clientOf } from "./support/test-client.ts";
 
-async function setUp(script?: Script, config: ClientConfigInput = {}) {
+async function setUp(
+	script?: Script,
+	{ capabilities, ...config }: ClientConfigInput & { capabilities?: string[] } = {},
+) {
 	const server = await ScriptedServer.start();
+	if (capabilities) server.metadata = { capabilities };
 	if (script) server.script = script;
 	const { client } = clientOf(server, config);
 	return {
@@ -307,6 +311,33 @@ describe("queue messages", () => {
 		const handle = scene.client.room!.get("k");
 		await expect(handle.send("full", 1)).rejects.toMatchObject({ ...full, name: "ActorError" });
 		await expect(handle.send("broken", 1)).rejects.toBeInstanceOf(HttpRequestError);
+	});
+
+	test("options of ours go in a header, to servers that know them", async () => {
+		await using scene = await setUp(answering({ status: "completed" }), {
+			capabilities: ["queue-options"],
+		});
+		const handle = scene.client.room!.get("k");
+		await handle.send("work", 1, { delay: 5, priority: -1, ttl: 7, dedupeKey: "ä\n" });
+		await handle.send("work", 2, { wait: true });
+		const [first, second] = scene.server.requestsTo("/queue/");
+		expect(first?.headers["x-rivet-queue-options"]).toBe(
+			'{"delay":5,"priority":-1,"ttl":7,"dedupeKey":"\\u00e4\\n"}',
+		);
+		expect(second?.headers["x-rivet-queue-options"]).toBeUndefined();
+		expect(JSON.parse(String(first?.body))).toEqual({ body: 1, name: "work", wait: false });
+	});
+
+	test("and are refused before anything is sent to servers that would ignore them", async () => {
+		await using scene = await setUp(answering({ status: "completed" }));
+		const handle = scene.client.room!.get("k");
+		await expect(handle.send("work", 1, { delay: 5, priority: 1 })).rejects.toMatchObject({
+			group: "feature",
+			code: "unsupported",
+			message: expect.stringMatching(/does not know delay, priority/),
+		});
+		expect(scene.server.requestsTo("/queue/")).toEqual([]);
+		await handle.send("work", 1, {});
 	});
 
 	test("a waiting sender can abort", async () => {

@@ -46,6 +46,11 @@ export class ServerProcess {
 		return this.#child?.pid;
 	}
 
+	get isRunning(): boolean {
+		const child = this.#child;
+		return child !== null && child.exitCode === null && child.signalCode === null;
+	}
+
 	signal(signal: NodeJS.Signals): void {
 		this.#child?.kill(signal);
 	}

@@ -1,7 +1,7 @@
 import { createClient as createPublishedClient } from "rivetkit-published/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
-import { event } from "../../src/actor/tokens.ts";
+import { event, queue } from "../../src/actor/tokens.ts";
 import { UserError } from "../../src/errors/index.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 
@@ -58,6 +58,22 @@ const room = actor({
 	},
 });
 
+const worker = actor({
+	state: { done: [] as unknown[] },
+	queues: {
+		jobs: queue<unknown, unknown>(),
+		idle: queue<unknown>({ maxSize: 1 }),
+		closed: queue<unknown>({ canPublish: () => false }),
+	},
+	run: async (c) => {
+		for await (const message of c.queue.iter({ names: ["jobs"], completable: true })) {
+			c.state.done.push(message.body);
+			await message.complete({ did: message.body });
+		}
+	},
+	actions: { done: (c) => c.state.done, nap: (c) => c.sleep() },
+});
+
 // The published client's types describe its own registry; these tests are about bytes.
 // biome-ignore lint/suspicious/noExplicitAny: an untyped client accepts anything by contract (api 4.3)
 type Untyped = any;
@@ -67,7 +83,7 @@ describe.each(["bare", "cbor", "json"] as const)("published 2.1.3 client, %s", (
 	let client: Untyped;
 
 	beforeAll(async () => {
-		runtime = await TestRuntime.start({ room });
+		runtime = await TestRuntime.start({ room, worker });
 		client = createPublishedClient({ endpoint: runtime.url, encoding });
 	});
 	afterAll(async () => {
@@ -148,6 +164,35 @@ describe.each(["bare", "cbor", "json"] as const)("published 2.1.3 client, %s", (
 		const error = await new Promise((resolve) => connection.onError(resolve));
 		expect(error).toMatchObject({ group: "user", code: "not_you" });
 		await connection.dispose();
+	});
+
+	it("sends to queues, waits, and sees their errors", async () => {
+		const handle = client.worker.getOrCreate(["queue"]);
+		expect(await handle.send("jobs", { n: 1 })).toBeUndefined();
+		const waited = await handle.send("jobs", { n: 2 }, { wait: true, timeout: 5_000 });
+		expect(waited).toEqual({ status: "completed", response: { did: { n: 2 } } });
+		expect(await handle.done()).toEqual([{ n: 1 }, { n: 2 }]);
+		const connection = handle.connect();
+		const over = await connection.send("jobs", 3, { wait: true });
+		expect(over).toEqual({ status: "completed", response: { did: 3 } });
+		await connection.dispose();
+		expect((await handle.send("idle", 1, { wait: true, timeout: 20 })).status).toBe("timedOut");
+		expect(await handle.send("undeclared", 1, { wait: true })).toMatchObject({
+			status: "completed",
+		});
+		await expect(handle.send("idle", 2)).rejects.toMatchObject({
+			group: "queue",
+			code: "full",
+			message: expect.stringContaining("Queue is full. Limit is"),
+			metadata: { limit: 1 },
+		});
+		await expect(handle.send("closed", 2)).rejects.toMatchObject({
+			group: "auth",
+			code: "forbidden",
+		});
+		await handle.nap();
+		const woken = await handle.send("jobs", 4, { wait: true });
+		expect(woken.response).toEqual({ did: 4 });
 	});
 
 	it("does raw HTTP", async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
-import { queue } from "../../src/actor/tokens.ts";
 import { eventually } from "../support/eventually.ts";
 import { soon } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
@@ -197,15 +196,11 @@ describe("A12 members of c", () => {
 describe("what a later release brings", () => {
 	const subject = actor({
 		db: { createClient: async () => ({}), onMigrate: async () => {} },
-		queues: { jobs: queue<number>() },
 		actions: {
 			"kv.get": (c) => c.kv.get("k"),
 			"kv.put": (c) => c.kv.put("k", "v"),
 			"db.execute": (c) =>
 				(c.db as unknown as { execute(sql: string): unknown }).execute("select 1"),
-			"queue.send": (c) => c.queue.send("jobs", 1),
-			"queue.next": (c) => c.queue.next(),
-			"queue.iter": (c) => c.queue.iter(),
 			atomic: (c) => c.atomic(() => {}),
 		},
 	});
@@ -220,15 +215,4 @@ describe("what a later release brings", () => {
 			expect(answer.error?.message).toContain(`c.${name}`);
 		},
 	);
-
-	it("sending to a declared queue is refused the same way, by handle and connection", async () => {
-		await using runtime = await TestRuntime.start({ subject });
-		await using client = runtime.client();
-		const handle = client.subject!.getOrCreate(["a"]);
-		expect(await outcomeOf(handle.send("jobs", 1))).toBe("feature.not_implemented");
-		const connection = handle.connect();
-		expect(await outcomeOf(connection.send("jobs", 1))).toBe("feature.not_implemented");
-		expect(await outcomeOf(handle.send("undeclared", 1))).toBe("ok");
-		expect(await handle.send("undeclared", 1, { wait: true })).toEqual({ status: "completed" });
-	});
 });

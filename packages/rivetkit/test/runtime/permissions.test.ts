@@ -13,7 +13,11 @@ interface AnyContext {
 	readonly vars: { v: number };
 	readonly kv: { get(key: string): unknown };
 	readonly db: { execute(sql: string): unknown };
-	readonly queue: Record<"send" | "next" | "tryNext", (name: string) => unknown>;
+	readonly queue: {
+		send(name: string, body: unknown): unknown;
+		next(options: object): unknown;
+		tryNext(): unknown;
+	};
 	readonly schedule: { after(ms: number, action: string): unknown };
 	readonly cron: { set(options: object): unknown };
 	readonly conns: { size: number };
@@ -37,9 +41,9 @@ const OPERATIONS: Readonly<Record<string, (c: AnyContext) => unknown>> = {
 	vars: (c) => c.vars.v,
 	kv: (c) => c.kv.get("k"),
 	db: (c) => c.db.execute("select 1"),
-	"queue.send": (c) => c.queue.send("q"),
-	"queue.next": (c) => c.queue.next("q"),
-	"queue.tryNext": (c) => c.queue.tryNext("q"),
+	"queue.send": (c) => c.queue.send("q", 1),
+	"queue.next": (c) => c.queue.next({ names: ["other"], timeout: 1 }),
+	"queue.tryNext": (c) => c.queue.tryNext(),
 	schedule: (c) => c.schedule.after(3_600_000, "echo"),
 	cron: (c) => c.cron.set({ name: "yearly", expression: "0 0 1 1 *", action: "echo" }),
 	atomic: (c) => c.atomic(() => {}),
@@ -83,9 +87,23 @@ const REQUIRED: Readonly<Record<string, Readonly<Record<Place, Verdict>>>> = (()
 		vars: row("refused", "refused", "refused", "refused", "ok", "ok", "ok", "ok", "ok"),
 		kv: all("later", "stopping"),
 		db: all("later", "stopping"),
-		"queue.send": all("later", "later"),
-		"queue.next": all("later", "later"),
-		"queue.tryNext": all("later", "later"),
+		"queue.send": fromOnCreate("ok"),
+		// Ruling 20: an actor that stops takes nothing more.
+		"queue.next": row(
+			...Array<Verdict>(5).fill("refused"),
+			"ok",
+			"stopping",
+			"stopping",
+			"stopping",
+		),
+		"queue.tryNext": row(
+			...Array<Verdict>(4).fill("refused"),
+			"ok",
+			"ok",
+			"stopping",
+			"stopping",
+			"stopping",
+		),
 		schedule: fromOnCreate("ok"),
 		cron: fromOnCreate("ok"),
 		atomic: all("later", "later"),

@@ -1,11 +1,6 @@
-import {
-	type Encoding,
-	encodeHttpActionRequest,
-	encodeHttpQueueSendRequest,
-} from "@rivetkit/protocol";
+import { type Encoding, encodeHttpActionRequest } from "@rivetkit/protocol";
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
-import { queue } from "../../src/actor/tokens.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { codeOf, wireAction } from "../support/wire-http.ts";
@@ -15,7 +10,6 @@ const IN_MAX = 65_536;
 const OUT_MAX = 1_048_576;
 
 const subject = actor({
-	queues: { declared: queue<number>() },
 	onBeforeConnect: () => {},
 	actions: {
 		echo: (_c, value: unknown) => value,
@@ -322,27 +316,4 @@ describe("routes", () => {
 		const answer = await wireAction(runtime, "0".repeat(36), "nap", [], { encoding: "cbor" });
 		expect([answer.status, codeOf(answer)]).toEqual([404, "actor.not_found"]);
 	});
-});
-
-describe("P26 queue sends in this release", () => {
-	it.each(ENCODINGS)(
-		"an undeclared queue is ignored with 'completed', in %s; a declared one is not ready",
-		async (encoding) => {
-			const { runtime, base } = await start();
-			await using _ = runtime;
-			const send = (path: string, body: Uint8Array<ArrayBuffer> | string) =>
-				fetch(base + path, { method: "POST", headers: { "x-rivet-encoding": encoding }, body });
-			const message = (name?: string) =>
-				encodeHttpQueueSendRequest(encoding, { body: 1, name }) as string;
-			expect((await send("/queue/other", message())).status).toBe(200);
-			expect((await send("/queue", message("other"))).status).toBe(200);
-			expect((await send("/queue/declared", message())).status).toBe(501);
-			expect((await send("/queue/declared", message("other"))).status).toBe(501);
-			const unnamed = await send("/queue", message());
-			expect(unnamed.status).toBe(400);
-			expect(new TextDecoder().decode(await unnamed.arrayBuffer())).toContain("missing queue name");
-			expect((await send("/queue/other", "garbage")).status).toBe(400);
-			expect(runtime.log.some(({ fields }) => fields.queue === "other")).toBe(true);
-		},
-	);
 });

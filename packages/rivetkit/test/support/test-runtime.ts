@@ -41,6 +41,8 @@ export interface TestRuntimeOptions {
 	readonly store?: Store;
 	readonly clock?: Clock;
 	readonly exposeErrors?: boolean;
+	/** Default: a free one. */
+	readonly port?: number;
 	readonly maxIncomingMessageSize?: number;
 	readonly maxOutgoingMessageSize?: number;
 }
@@ -91,7 +93,7 @@ export class TestRuntime {
 			exposeErrors: () => options.exposeErrors ?? false,
 			publicUrl: () => url,
 		});
-		const server = await embedded.engine.listen({ port: 0 });
+		const server = await embedded.engine.listen({ port: options.port ?? 0 });
 		url = server.url;
 		return new TestRuntime(embedded, server, log, store, options);
 	}

@@ -1,8 +1,10 @@
 import {
 	decodeHttpActionResponse,
+	decodeHttpQueueSendResponse,
 	decodeHttpResponseError,
 	type Encoding,
 	encodeHttpActionRequest,
+	encodeHttpQueueSendRequest,
 	type HttpResponseError,
 } from "@rivetkit/protocol";
 import type { TestRuntime } from "./test-runtime.ts";
@@ -42,6 +44,46 @@ export async function wireAction(
 	const data = encoding === "json" ? new TextDecoder().decode(bytes) : bytes;
 	return response.ok
 		? { status: response.status, contentType, ...decodeHttpActionResponse(encoding, data) }
+		: { status: response.status, contentType, error: decodeHttpResponseError(encoding, data) };
+}
+
+export interface WireSend extends WireCall {
+	readonly wait?: boolean;
+	readonly timeout?: number;
+	/** Path behind the actor's. Default `/queue/<name>`. */
+	readonly path?: string;
+}
+
+export interface WireSendAnswer extends WireAnswer {
+	readonly outcome?: { readonly status: string; readonly response?: unknown };
+}
+
+/** One queue message over HTTP in any encoding, with its answer decoded. */
+export async function wireSend(
+	runtime: TestRuntime,
+	actorId: string,
+	name: string,
+	message?: unknown,
+	{ encoding = "json", headers = {}, body, signal, wait, timeout, path }: WireSend = {},
+): Promise<WireSendAnswer> {
+	const url = `${runtime.url}/gateway/${actorId}${path ?? `/queue/${encodeURIComponent(name)}`}`;
+	const request = {
+		body: message,
+		name,
+		...(wait === undefined ? undefined : { wait }),
+		...(timeout === undefined ? undefined : { timeout }),
+	};
+	const response = await fetch(url, {
+		method: "POST",
+		headers: { "x-rivet-encoding": encoding, ...headers },
+		body: body ?? (encodeHttpQueueSendRequest(encoding, request) as string),
+		...(signal ? { signal } : undefined),
+	});
+	const bytes = new Uint8Array(await response.arrayBuffer());
+	const contentType = response.headers.get("content-type");
+	const data = encoding === "json" ? new TextDecoder().decode(bytes) : bytes;
+	return response.ok
+		? { status: response.status, contentType, outcome: decodeHttpQueueSendResponse(encoding, data) }
 		: { status: response.status, contentType, error: decodeHttpResponseError(encoding, data) };
 }
 

@@ -111,6 +111,11 @@ expectTypeOf(handle.send("plain", 1, { wait: true, timeout: 5 })).resolves.toEqu
 	QueueSendResult<unknown>
 >();
 expectTypeOf(handle.send("other", Symbol.iterator)).resolves.toBeVoid();
+expectTypeOf(
+	handle.send("jobs", { url: "u" }, { delay: 1, priority: 2, ttl: 3, dedupeKey: "k" }),
+).resolves.toBeVoid();
+// @ts-expect-error the option is a number of milliseconds
+handle.send("jobs", { url: "u" }, { delay: "1s" });
 expectTypeOf(handle.send("other", 1, { wait: true })).resolves.toEqualTypeOf<QueueSendResult>();
 
 // Options: suggested, but any value keeps compiling.

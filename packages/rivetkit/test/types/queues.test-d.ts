@@ -1,5 +1,5 @@
 // Queues in types (contract: api 4.3, 9, A7, A8; workflows 12.3).
-import { actor, queue } from "rivetkit";
+import { actor, type DeadLetter, queue } from "rivetkit";
 import { expectTypeOf } from "vitest";
 import { z } from "zod";
 
@@ -68,10 +68,23 @@ actor({
 		send: async (c) => {
 			const sent = await c.queue.send("work", { amount: 1 }, { dedupeKey: "a" });
 			expectTypeOf(sent.body).toEqualTypeOf<Work>();
+			await c.queue.send("work", { amount: 1 }, { delay: 1, priority: -1, ttl: 1 });
+			// @ts-expect-error not an option
+			await c.queue.send("work", { amount: 1 }, { dealy: 1 });
 			// @ts-expect-error wrong body
 			await c.queue.send("work", { amount: "1" });
 			// @ts-expect-error not a declared queue
 			await c.queue.send("other", 1);
+		},
+		dead: async (c) => {
+			expectTypeOf(c.queue.size("work")).toBeNumber();
+			// @ts-expect-error not a declared queue
+			c.queue.size("other");
+			const [letter] = await c.queue.deadLetters({ queue: "limited", limit: 1 });
+			expectTypeOf(letter).toEqualTypeOf<DeadLetter | undefined>();
+			expectTypeOf(c.queue.redrive({ ids: [letter!.id] })).resolves.toBeNumber();
+			// @ts-expect-error ids are bigints
+			await c.queue.redrive({ ids: [1] });
 		},
 	},
 });

@@ -1,5 +1,5 @@
 import { createEngine, type Engine, type EngineLimits, type Store } from "@rivetkit/engine";
-import type { Clock, Random, ServerMetadata } from "@rivetkit/protocol";
+import { type Clock, catalogueError, type Random, type ServerMetadata } from "@rivetkit/protocol";
 import { displayMetadata, type ErasedActorConfig } from "../../actor/erased.ts";
 import { createClientOver } from "../../client/create-client.ts";
 import type { Client, UntypedRegistry } from "../../client/types/client.types.ts";
@@ -113,5 +113,8 @@ export function callingActor(owner: ActorInstance): CallingActor {
 		name: owner.name,
 		key: owner.key,
 		admitSelfCall: () => assertAllowed("self-call", owner.phase, owner.actorId),
+		admitSelfWait: () => {
+			if (owner.run?.scope?.isCurrent) throw catalogueError("queue.waits_for_itself", {});
+		},
 	};
 }

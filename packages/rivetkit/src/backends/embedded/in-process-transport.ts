@@ -5,6 +5,7 @@ import {
 	decodeHttpActionResponse,
 	decodeHttpQueueSendResponse,
 	decodeHttpResponseError,
+	encodeAsciiJson,
 	encodeCbor,
 	encodeConnParamsHeader,
 	encodeHttpActionRequest,
@@ -12,6 +13,7 @@ import {
 	gatewayPath,
 	HEADER_CONN_PARAMS,
 	HEADER_ENCODING,
+	HEADER_QUEUE_OPTIONS,
 	type HeadersView,
 	SUBPROTOCOL_RIVET,
 	toWireError,
@@ -40,6 +42,8 @@ export interface CallingActor {
 	readonly key: readonly string[];
 	/** Throws when the actor may not call itself now: while it starts it would wait for its own start. */
 	admitSelfCall(): void;
+	/** Throws when the code that is running could only be answered by itself: the actor's own `run`. */
+	admitSelfWait(): void;
 }
 
 /**
@@ -102,6 +106,8 @@ export class InProcessTransport implements ClientTransport {
 	}
 
 	async queueSend(target: ActorQuery, call: QueueSendCall): Promise<QueueSendResult> {
+		if (call.wait && this.#isCaller(target)) this.#caller!.admitSelfWait();
+		const { options } = call;
 		const response = await this.#post(
 			target,
 			`/queue/${encodeURIComponent(call.queue)}`,
@@ -111,6 +117,7 @@ export class InProcessTransport implements ClientTransport {
 				...(call.timeoutMs === undefined ? undefined : { timeout: call.timeoutMs }),
 			}),
 			call,
+			options ? { [HEADER_QUEUE_OPTIONS]: encodeAsciiJson(options) } : {},
 		);
 		return decodeHttpQueueSendResponse(ENCODING, response) as QueueSendResult;
 	}
@@ -174,9 +181,10 @@ export class InProcessTransport implements ClientTransport {
 		path: string,
 		body: string | Uint8Array,
 		call: { readonly params: unknown; readonly signal: AbortSignal | undefined },
+		more: Readonly<Record<string, string>> = {},
 	): Promise<Uint8Array> {
 		const actorId = await this.resolve(target, call.signal);
-		const headers: Record<string, string> = { [HEADER_ENCODING]: ENCODING };
+		const headers: Record<string, string> = { [HEADER_ENCODING]: ENCODING, ...more };
 		if (call.params !== undefined)
 			headers[HEADER_CONN_PARAMS] = encodeConnParamsHeader(call.params);
 		const request = new LocalRequest(path, headers, body as Uint8Array, call.signal);

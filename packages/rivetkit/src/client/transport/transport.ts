@@ -1,6 +1,6 @@
 import type { Encoding } from "@rivetkit/protocol";
 import type { ActorError } from "../errors.ts";
-import type { QueueSendResult } from "../queue-send.ts";
+import type { QueueMessageOptions, QueueSendResult } from "../queue-send.ts";
 
 /** Which actor a handle means. Contract: api 15.2. */
 export type ActorQuery =
@@ -37,6 +37,8 @@ export interface QueueSendCall {
 	readonly wait: boolean;
 	/** How long to wait; `undefined` waits as long as the transport does. */
 	readonly timeoutMs: number | undefined;
+	/** Options of ours; `undefined` when there are none. */
+	readonly options: QueueMessageOptions | undefined;
 	readonly params: unknown;
 	readonly signal: AbortSignal | undefined;
 }

@@ -201,12 +201,14 @@ export class ActionCall implements RunningCall {
 			return;
 		}
 		this.#entry?.end();
+		this.#context.endReceiving(true);
 		this.#finish(() => this.#settle({ ok: true, output: plain }));
 	}
 
 	#fail(error: unknown): void {
 		if (this.#settled) return;
 		this.#takeBack();
+		this.#context.endReceiving(false);
 		this.#finish(() =>
 			this.#settle({
 				ok: false,

@@ -27,6 +27,8 @@ export class Committer implements TurnJob {
 	#asked: Release[] | null = null;
 	/** Makes the error that refuses what comes after the end; most incarnations end with nothing to refuse. */
 	#ended: (() => Error) | null = null;
+	/** Told of each write, by whom it is made: while it is called, the writer is on the stack. */
+	onWrite: (() => void) | null = null;
 
 	constructor(source: CommitSource, turns: TurnScheduler) {
 		this.#source = source;
@@ -60,6 +62,7 @@ export class Committer implements TurnJob {
 	/** Notes that there is something to commit. Does not ask for a commit yet. */
 	markDirty(): void {
 		this.#dirty = true;
+		this.onWrite?.();
 	}
 
 	/** Runs `release` as soon as everything written so far is durable (C3), or with the error (C4). */

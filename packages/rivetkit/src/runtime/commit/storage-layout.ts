@@ -9,12 +9,16 @@
  * | 2 | answered calls: `02 <u48 sequence>` one entry per commit |
  * | 3 | schedules and cron jobs, see `schedule/schedule-layout.ts` |
  * | 4 | connections that outlive the incarnation: `04 <16 bytes id> <part>`, see `connection-layout.ts` |
+ * | 5 | queue: what every wake reads of it, see `queue/queue-layout.ts` |
+ * | 0x10 | queue: bodies, and what else is read when it is asked for |
  * | 0x11 | histories of cron jobs, see `schedule/schedule-layout.ts` |
  */
 export const SUBSPACE_STATE = 0x01;
 export const SUBSPACE_REPLIES = 0x02;
 export const SUBSPACE_SCHEDULE = 0x03;
 export const SUBSPACE_CONNECTIONS = 0x04;
+export const SUBSPACE_QUEUE = 0x05;
+export const SUBSPACE_QUEUE_DATA = 0x10;
 export const SUBSPACE_HISTORY = 0x11;
 
 export const WAKE_START: Uint8Array = Uint8Array.of(SUBSPACE_STATE);

@@ -34,6 +34,10 @@ export class ActionContext extends ActorContext {
 		return this.#aborted !== null || this.instance.isAborted;
 	}
 
+	protected override get queueKind(): "call" {
+		return "call";
+	}
+
 	abortCall(reason: unknown): void {
 		if (this.#aborted) return;
 		this.#aborted = { reason };

@@ -4,6 +4,7 @@ import type { Logger } from "../../log/logger.ts";
 import type { ConnectionView } from "../connections/connection.ts";
 import type { InProcessClient } from "../host/services.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import { ContextQueue } from "../queue/context-queue.ts";
 import { LATER_FEATURES } from "./later-features.ts";
 
 /**
@@ -12,6 +13,7 @@ import { LATER_FEATURES } from "./later-features.ts";
  */
 export class ActorContext {
 	protected readonly instance: ActorInstance;
+	#queue: ContextQueue | null = null;
 
 	constructor(instance: ActorInstance) {
 		this.instance = instance;
@@ -65,8 +67,19 @@ export class ActorContext {
 		return LATER_FEATURES.db;
 	}
 
-	get queue(): object {
-		return LATER_FEATURES.queue;
+	get queue(): ContextQueue {
+		this.#queue ??= new ContextQueue(this.instance, this.queueKind);
+		return this.#queue;
+	}
+
+	/** Whether what is received through this context is decided upon when the context ends. */
+	protected get queueKind(): "call" | "shared" {
+		return "shared";
+	}
+
+	/** The call of this context is over. */
+	endReceiving(succeeded: boolean): void {
+		this.#queue?.end(succeeded);
 	}
 
 	get schedule(): ActorSchedule {

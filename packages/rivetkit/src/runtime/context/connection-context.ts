@@ -45,6 +45,10 @@ export class RequestContext extends ConnectionContext {
 		return this.#signal;
 	}
 
+	protected override get queueKind(): "call" {
+		return "call";
+	}
+
 	override get aborted(): boolean {
 		return this.#caller.aborted || this.instance.isAborted;
 	}

@@ -13,8 +13,7 @@ function unavailable(feature: string): object {
 	});
 }
 
-export const LATER_FEATURES: Readonly<Record<"kv" | "db" | "queue", object>> = {
+export const LATER_FEATURES: Readonly<Record<"kv" | "db", object>> = {
 	kv: unavailable("c.kv"),
 	db: unavailable("c.db"),
-	queue: unavailable("c.queue"),
 };

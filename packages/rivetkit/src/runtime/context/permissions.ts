@@ -1,5 +1,5 @@
 import { catalogueError } from "@rivetkit/protocol";
-import type { Phase } from "../lifecycle/lifecycle.ts";
+import { hasEnded, isStopping, type Phase } from "../lifecycle/lifecycle.ts";
 
 /**
  * What works when (contract: lifecycle 4, required column). One row per operation, one set of phases.
@@ -54,7 +54,9 @@ const ALLOWED: Readonly<Record<Operation, ReadonlySet<Phase>>> = {
 /** Throws an error that names the operation, the phase and where the operation works. */
 export function assertAllowed(operation: Operation, phase: Phase, actorId: string): void {
 	if (ALLOWED[operation].has(phase)) return;
-	if (phase === "stopped" || phase === "fenced" || phase === "failed") {
+	const isReceive = operation === "queue.next" || operation === "queue.tryNext";
+	// Ruling 20: an actor that stops takes nothing more.
+	if (hasEnded(phase) || (isReceive && isStopping(phase))) {
 		throw catalogueError("actor.stopping", { actorId });
 	}
 	const what = operation === "self-call" ? "a call of the actor to itself" : `c.${operation}`;

@@ -13,8 +13,9 @@ export interface AlarmSource {
 	/** The next time (ms since the epoch), what is not committed yet included; null for never. */
 	nextTs(): number | null;
 	/**
-	 * When an incarnation would have to be awake if this one ended now: not later than {@link nextTs}, and
-	 * earlier while something is in progress that would have to be done again. Default: {@link nextTs}.
+	 * When an incarnation would have to be awake if this one ended now: earlier than {@link nextTs} while
+	 * something is in progress that would have to be done again, later when nobody has to be woken for
+	 * what is next. Default: {@link nextTs}.
 	 */
 	wakeTs?(): number | null;
 	/**

@@ -12,6 +12,7 @@ import type { Logger } from "../../log/logger.ts";
 import { CallLog } from "../calls/call-log.ts";
 import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
+import type { StoredEntries } from "../commit/storage-layout.ts";
 import { CLOSE_NORMAL } from "../connections/close-codes.ts";
 import { ConnectionRecords } from "../connections/connection-records.ts";
 import { ConnectionTable } from "../connections/connection-table.ts";
@@ -30,6 +31,8 @@ import {
 	transition,
 } from "../lifecycle/lifecycle.ts";
 import { RunHandler } from "../lifecycle/run.ts";
+import { MessageQueue } from "../queue/message-queue.ts";
+import type { RunScope } from "../queue/run-scope.ts";
 import { Schedules } from "../schedule/schedules.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { AlarmKeeper } from "./alarm-keeper.ts";
@@ -94,6 +97,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#calls: CallLog | null = null;
 	#alarm: AlarmKeeper | null = null;
 	#schedules: Schedules | null = null;
+	#queue: MessageQueue | null = null;
 	/** What goes into the commits, in this order. */
 	readonly #parts: BatchPart[] = [];
 	#client: InProcessClient | null = null;
@@ -178,6 +182,22 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		return this.#alarm;
 	}
 
+	/** Made with the first message or the first receive. */
+	get queue(): MessageQueue {
+		this.#queue ??= this.#addPart(new MessageQueue(this));
+		return this.#queue;
+	}
+
+	/** What is in the queue as it is stored. */
+	loadQueue(entries: StoredEntries): void {
+		if (entries.length > 0) this.queue.load(entries);
+	}
+
+	/** One attempt of `run` is over: what it received and did not handle is given back. */
+	runEnded(scope: RunScope, succeeded: boolean): void {
+		this.#queue?.runEnded(scope, succeeded);
+	}
+
 	get log(): Logger {
 		this.#log ??= this.services.log.child({
 			actor: this.name,
@@ -213,6 +233,11 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	get isFenced(): boolean {
 		return this.#phase === "fenced";
+	}
+
+	/** What a stop is to become, as far as somebody asked for one. */
+	get stopIntent(): StopIntent | null {
+		return this.#wish;
 	}
 
 	get isStopping(): boolean {
@@ -355,6 +380,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#abortAll(): void {
 		if (this.#aborted) return;
 		this.#aborted = true;
+		this.#queue?.abort();
 		if (!this.#abort && this.runningCalls.size === 0) return;
 		const reason = catalogueError("actor.aborted", {});
 		this.#abort?.abort(reason);
@@ -374,6 +400,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#idle?.stop();
 		this.run?.stop();
 		this.#alarm?.stop();
+		this.#queue?.stop();
 		this.#connections?.end();
 		this.#giveUpCalls();
 		this.committer.end(() => catalogueError("actor.stopping", { actorId: this.actorId }));

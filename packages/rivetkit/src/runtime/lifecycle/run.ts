@@ -1,6 +1,6 @@
 import type { ActorInstance } from "../instance/instance.ts";
+import { RunScope } from "../queue/run-scope.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
-import { isPromiseLike } from "./with-timeout.ts";
 
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_MAX_MS = 30_000;
@@ -15,6 +15,8 @@ const AWAKE_AFTER_FAILURE_MS = 60_000;
  */
 export class RunHandler {
 	readonly #instance: ActorInstance;
+	/** The attempt that is active, or was last. */
+	scope: RunScope | null = null;
 	#active: Promise<void> | null = null;
 	#failures = 0;
 	#firstFailureMs = 0;
@@ -57,9 +59,18 @@ export class RunHandler {
 
 	/** A synchronous throw is the same as a rejection (W-START-4). */
 	async #invoke(): Promise<void> {
-		const { config, contexts } = this.#instance;
-		const result = config.run!.handler(contexts.actor);
-		if (isPromiseLike(result)) await result;
+		const instance = this.#instance;
+		const { config, contexts } = instance;
+		const scope = new RunScope();
+		this.scope = scope;
+		try {
+			await scope.enter(() => config.run!.handler(contexts.actor));
+		} catch (error) {
+			instance.runEnded(scope, false);
+			throw error;
+		}
+		scope.hasReturned = !instance.isAborted;
+		instance.runEnded(scope, true);
 	}
 
 	#failed(error: unknown, startedMs: number): void {

@@ -9,6 +9,7 @@ import {
 	entriesOf,
 	type StoredEntries,
 	SUBSPACE_CONNECTIONS,
+	SUBSPACE_QUEUE,
 	SUBSPACE_REPLIES,
 	SUBSPACE_SCHEDULE,
 	SUBSPACE_STATE,
@@ -174,6 +175,7 @@ function restore({ instance, sockets }: Start, stored: StoredEntries): void {
 	if (replies.length > 0) instance.calls.load(replies, instance.now());
 	const schedules = entriesOf(stored, SUBSPACE_SCHEDULE);
 	if (schedules.length > 0) instance.schedules.keeper.load(schedules);
+	instance.loadQueue(entriesOf(stored, SUBSPACE_QUEUE));
 	restoreConnections(instance, entriesOf(stored, SUBSPACE_CONNECTIONS), sockets);
 }
 

@@ -99,7 +99,9 @@ class RawCall implements RunningCall {
 		try {
 			const answered = onRequest(c, this.#request);
 			response = await withTimeout(instance, "onRequest", limitMs, answered, "actionTimeout");
+			c.endReceiving(true);
 		} catch (error) {
+			c.endReceiving(false);
 			if (!(error instanceof HookTimeout)) throw error;
 			const timedOut = catalogueError("request.timed_out", { timeoutMs: limitMs });
 			this.#controller.abort(timedOut);

@@ -1,24 +1,25 @@
 import {
+	ActorGone,
 	type ActorRequest,
 	type ActorResponse,
 	catalogueError,
-	contentType,
 	decodeConnParams,
-	decodeHttpQueueSendRequest,
 	type Encoding,
-	encodeHttpQueueSendResponse,
 	HEADER_CONN_PARAMS,
 	HEADER_ENCODING,
 	parseEncoding,
 } from "@rivetkit/protocol";
-import { queueDeclaration } from "../../actor/erased.ts";
 import { VERSION } from "../../utils/version.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { handleRawRequest } from "../raw/raw-http.ts";
 import { errorResponse, NOT_FOUND } from "./error-response.ts";
 import { handleAction } from "./http-action.ts";
+import { handleQueueSend } from "./http-queue.ts";
 
-/** The HTTP routes of one actor (contract: protocol 2.2). Never rejects: errors are responses. */
+/**
+ * The HTTP routes of one actor (contract: protocol 2.2). Errors are responses; rejects only with a
+ * resumable {@link ActorGone}, when the next incarnation has to go on with the call.
+ */
 export async function routeRequest(
 	instance: ActorInstance,
 	request: ActorRequest,
@@ -30,6 +31,7 @@ export async function routeRequest(
 		encoding = parseEncoding(request.headers.get(HEADER_ENCODING));
 		return await dispatch(instance, request, encoding);
 	} catch (error) {
+		if (error instanceof ActorGone && error.isResumable) throw error;
 		return errorResponse(encoding, instance.describeError(error, { path: request.path }));
 	} finally {
 		instance.work.end("request");
@@ -59,8 +61,7 @@ function dispatch(
 		const rest = pathname.slice("/queue/".length);
 		const name = segment(rest);
 		if (method !== "POST" || (name === null && rest !== "")) return NOT_FOUND;
-		connParams(request);
-		return handleQueueSend(instance, name, request, encoding);
+		return handleQueueSend(instance, name, request, encoding, connParams(request));
 	}
 	if (method !== "GET" && method !== "HEAD") return NOT_FOUND;
 	switch (pathname.endsWith("/") && pathname !== "/" ? pathname.slice(0, -1) : pathname) {
@@ -97,26 +98,4 @@ function connParams(request: ActorRequest): unknown {
 
 function text(body: string): ActorResponse {
 	return { status: 200, headers: { "content-type": "text/plain; charset=UTF-8" }, body };
-}
-
-/** Sends to undeclared queues are ignored, as in the contract; declared ones need the queue feature. */
-async function handleQueueSend(
-	instance: ActorInstance,
-	pathName: string | null,
-	request: ActorRequest,
-	encoding: Encoding,
-): Promise<ActorResponse> {
-	const body = await request.body.bytes(instance.services.limits.maxIncomingMessageSize);
-	const message = decodeHttpQueueSendRequest(encoding, body);
-	const name = pathName ?? message.name;
-	if (name === undefined) throw catalogueError("request.invalid", { detail: "missing queue name" });
-	if (queueDeclaration(instance.config, name)) {
-		throw catalogueError("feature.not_implemented", { feature: "sending to a queue" });
-	}
-	instance.log.warn({ queue: name }, "message to a queue that is not declared was ignored");
-	return {
-		status: 200,
-		headers: { "content-type": contentType(encoding) },
-		body: encodeHttpQueueSendResponse(encoding, { status: "completed" }),
-	};
 }

@@ -21,8 +21,6 @@ export interface InteropServer {
 export interface InteropOptions {
 	/** Whether calls in flight survive a lost connection. */
 	readonly recognisesRepeats: boolean;
-	/** Whether the server takes queue messages. */
-	readonly hasQueues: boolean;
 }
 
 /**
@@ -33,7 +31,7 @@ export function interopSuite(
 	name: string,
 	startServer: () => Promise<InteropServer>,
 	encoding: Encoding,
-	{ recognisesRepeats, hasQueues }: InteropOptions,
+	{ recognisesRepeats }: InteropOptions,
 ): void {
 	describe(`${name}, ${encoding}`, () => {
 		let server: InteropServer;
@@ -191,26 +189,24 @@ export function interopSuite(
 			await connection.dispose();
 		});
 
-		if (hasQueues) {
-			test("queue messages are stored, completed, and time out", async () => {
-				const worker = client.worker!.getOrCreate(newKey());
-				expect(await worker.send("jobs", { n: 1 })).toBeUndefined();
-				expect(await worker.send("jobs", { n: 2 }, { wait: true, timeout: 5_000 })).toEqual({
-					status: "completed",
-					response: { did: { n: 2 } },
-				});
-				expect(await worker.done()).toEqual([{ n: 1 }, { n: 2 }]);
-				const unheard = await worker.send("idle", 1, { wait: true, timeout: 50 });
-				expect(unheard?.status).toBe("timedOut");
-				expect(unheard?.response).toBeUndefined();
-				const connection = worker.connect();
-				expect(await connection.send("jobs", 3, { wait: true, timeout: 5_000 })).toEqual({
-					status: "completed",
-					response: { did: 3 },
-				});
-				await connection.dispose();
+		test("queue messages are stored, completed, and time out", async () => {
+			const worker = client.worker!.getOrCreate(newKey());
+			expect(await worker.send("jobs", { n: 1 })).toBeUndefined();
+			expect(await worker.send("jobs", { n: 2 }, { wait: true, timeout: 5_000 })).toEqual({
+				status: "completed",
+				response: { did: { n: 2 } },
 			});
-		}
+			expect(await worker.done()).toEqual([{ n: 1 }, { n: 2 }]);
+			const unheard = await worker.send("idle", 1, { wait: true, timeout: 50 });
+			expect(unheard?.status).toBe("timedOut");
+			expect(unheard?.response).toBeUndefined();
+			const connection = worker.connect();
+			expect(await connection.send("jobs", 3, { wait: true, timeout: 5_000 })).toEqual({
+				status: "completed",
+				response: { did: 3 },
+			});
+			await connection.dispose();
+		});
 
 		test("raw HTTP keeps method, path, query, headers and body", async () => {
 			const response = await newRoom().fetch("a%2Fb?x=%20", {

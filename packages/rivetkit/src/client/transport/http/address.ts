@@ -1,6 +1,7 @@
 import {
 	CAPABILITY_CALL_IDS,
 	CAPABILITY_QUERY_GATEWAY,
+	CAPABILITY_QUEUE_OPTIONS,
 	parseEndpoint,
 	type ServerMetadata,
 } from "@rivetkit/protocol";
@@ -14,6 +15,8 @@ export interface Address {
 	readonly remembersCalls: boolean;
 	/** The peer resolves and calls in one request. */
 	readonly resolvesQueries: boolean;
+	/** The peer understands options of queue messages beyond the contract. */
+	readonly takesQueueOptions: boolean;
 }
 
 /** The address as configured. Nothing is known about the peer, so nothing beyond the contract. */
@@ -28,6 +31,7 @@ export function configuredAddress(config: {
 		token: config.token,
 		remembersCalls: false,
 		resolvesQueries: false,
+		takesQueueOptions: false,
 	};
 }
 
@@ -49,5 +53,6 @@ export function announcedAddress(configured: Address, metadata: ServerMetadata):
 			: configured),
 		remembersCalls: can(CAPABILITY_CALL_IDS),
 		resolvesQueries: can(CAPABILITY_QUERY_GATEWAY),
+		takesQueueOptions: can(CAPABILITY_QUEUE_OPTIONS),
 	};
 }

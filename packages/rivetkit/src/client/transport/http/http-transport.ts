@@ -3,8 +3,10 @@ import {
 	buildSubprotocols,
 	contentType,
 	decodeHttpActionResponse,
+	decodeHttpQueueSendRequest,
 	decodeHttpQueueSendResponse,
 	type Encoding,
+	encodeAsciiJson,
 	encodeConnParamsHeader,
 	encodeHttpActionRequest,
 	encodeHttpQueueSendRequest,
@@ -12,6 +14,7 @@ import {
 	HEADER_CALL_ID,
 	HEADER_CONN_PARAMS,
 	HEADER_ENCODING,
+	HEADER_QUEUE_OPTIONS,
 	HEADER_TOKEN,
 	joinUrl,
 	PATH_ACTION,
@@ -90,27 +93,47 @@ export class HttpTransport implements ClientTransport {
 	}
 
 	async action(target: ActorQuery, call: ActionCall): Promise<unknown> {
+		let request: string | Uint8Array | null = null;
 		const body = await this.#post(
 			target,
 			`${PATH_ACTION}${encodeURIComponent(call.name)}`,
 			call,
-			() => encodeHttpActionRequest(this.encoding, { args: call.args as unknown[] }),
+			() => {
+				request ??= encodeHttpActionRequest(this.encoding, { args: call.args as unknown[] });
+				return request;
+			},
 		);
 		return parsed(() => decodeHttpActionResponse(this.encoding, body).output);
 	}
 
 	async queueSend(target: ActorQuery, call: QueueSendCall): Promise<QueueSendResult> {
+		const { clock } = this.#platform;
+		const { timeoutMs, options } = call;
+		const address = await this.#reachable(call.signal);
+		if (options && !address.takesQueueOptions) throw unknownOptions(address, options);
+		const beganMs = clock.now();
+		// The body as it is now: the sender may change it while the call is repeated.
+		const first = encodeHttpQueueSendRequest(this.encoding, {
+			body: call.body,
+			name: call.queue,
+			wait: call.wait,
+			timeout: timeoutMs,
+		});
 		const body = await this.#post(
 			target,
 			`${PATH_QUEUE}/${encodeURIComponent(call.queue)}`,
 			call,
-			() =>
-				encodeHttpQueueSendRequest(this.encoding, {
-					body: call.body,
-					name: call.queue,
-					wait: call.wait,
-					timeout: call.timeoutMs,
-				}),
+			(tryCount) => {
+				if (tryCount === 1 || timeoutMs === undefined) return first;
+				// The message is stored in any case, whatever time is left for the wait.
+				const timeout = Math.max(1, timeoutMs - (clock.now() - beganMs));
+				const message = decodeHttpQueueSendRequest(this.encoding, first);
+				return encodeHttpQueueSendRequest(this.encoding, { ...message, timeout });
+			},
+			{
+				waits: call.wait,
+				headers: options ? { [HEADER_QUEUE_OPTIONS]: encodeAsciiJson(options) } : {},
+			},
 		);
 		return parsed(() => decodeHttpQueueSendResponse(this.encoding, body) as QueueSendResult);
 	}
@@ -172,7 +195,11 @@ export class HttpTransport implements ClientTransport {
 		target: ActorQuery,
 		path: string,
 		call: { readonly params: unknown; readonly signal: AbortSignal | undefined },
-		encode: () => string | Uint8Array,
+		encode: (tryCount: number) => string | Uint8Array,
+		{
+			waits = false,
+			headers: more = {},
+		}: { readonly waits?: boolean; readonly headers?: Record<string, string> } = {},
 	): Promise<Uint8Array> {
 		const { signal } = call;
 		const address = await this.#reachable(signal);
@@ -180,14 +207,16 @@ export class HttpTransport implements ClientTransport {
 		this.#identify(headers, address, call.params);
 		headers.set(HEADER_ENCODING, this.encoding);
 		headers.set("content-type", contentType(this.encoding));
+		for (const [name, value] of Object.entries(more)) headers.set(name, value);
 		const { fetch, random } = this.#platform;
-		const init = {
-			method: "POST",
-			headers,
-			body: encode() as BodyInit,
-			...(signal && { signal }),
-		};
+		let tryCount = 0;
 		const tryOnce = async () => {
+			const init = {
+				method: "POST",
+				headers,
+				body: encode(++tryCount) as BodyInit,
+				...(signal && { signal }),
+			};
 			const direct = this.#queryUrl(address, target, path);
 			if (direct) return readBody(await send(fetch, direct, init), this.encoding, signal);
 			const actorId = await this.#actorId(address, target, signal);
@@ -200,7 +229,7 @@ export class HttpTransport implements ClientTransport {
 		};
 		if (!address.remembersCalls) return tryOnce();
 		headers.set(HEADER_CALL_ID, random.uuid());
-		return untilAnswered(tryOnce, this.#platform, signal);
+		return untilAnswered(tryOnce, this.#platform, signal, { waits });
 	}
 
 	/** The URL that resolves and calls; `null` when the peer or the form cannot do it. */
@@ -280,6 +309,14 @@ export class HttpTransport implements ClientTransport {
 		lookup.retain();
 		return lookup;
 	}
+}
+
+function unknownOptions(address: Address, options: object): ActorError {
+	return new ActorError(
+		"feature",
+		"unsupported",
+		`The server at ${address.endpoint} does not know ${Object.keys(options).join(", ")} of queue messages, as far as its metadata tell (disableMetadataLookup: nothing).`,
+	);
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

@@ -8,6 +8,12 @@ export const TRIES_MAX = 10;
 const DELAY_FIRST_MS = 50;
 const DELAY_MAX_MS = 2_000;
 
+/** The gateway ended a call that took longer than one request may. */
+const WAITED_TOO_LONG = "guard.request_timeout";
+
+/** A wait that went on for this long had found its peer: its tries are counted anew. */
+const FOUND_AFTER_MS = 5_000;
+
 /** Failures of engines and hosts on their way up or down (contract: protocol 8.5). */
 const TRANSIENT_CODES = new Set([
 	"actor.restarting",
@@ -24,25 +30,34 @@ const TRANSIENT_CODES = new Set([
  * Tries a call until it has an answer, for peers that recognise the repetition of a call (T2). Waits
  * 50 ms doubling to 2 s in between, each shortened by up to half so that clients spread out. Rejects
  * with the last failure, or with the signal's reason after an abort.
+ *
+ * A call that `waits` for something to happen may take longer than its connections: it goes on over as
+ * many as it needs, as long as each try finds the peer again.
  */
 export async function untilAnswered<T>(
 	tryOnce: () => Promise<T>,
 	environment: { readonly clock: Clock; readonly random: Random },
 	signal: AbortSignal | undefined,
+	{ waits = false }: { readonly waits?: boolean } = {},
 ): Promise<T> {
 	for (let tryCount = 1; ; tryCount++) {
+		const beganMs = environment.clock.now();
 		try {
 			return await tryOnce();
 		} catch (error) {
-			if (tryCount >= TRIES_MAX || !isTransient(error)) throw error;
+			if (waits && environment.clock.now() - beganMs >= FOUND_AFTER_MS) tryCount = 1;
+			if (tryCount >= TRIES_MAX || !isTransient(error, waits)) throw error;
 		}
 		const delayMs = Math.min(DELAY_MAX_MS, DELAY_FIRST_MS * 2 ** (tryCount - 1));
 		await pause(environment.clock, delayMs * (1 - environment.random.fraction() / 2), signal);
 	}
 }
 
-function isTransient(error: unknown): boolean {
-	if (error instanceof ActorError) return TRANSIENT_CODES.has(`${error.group}.${error.code}`);
+function isTransient(error: unknown, waits: boolean): boolean {
+	if (error instanceof ActorError) {
+		const code = `${error.group}.${error.code}`;
+		return TRANSIENT_CODES.has(code) || (waits && code === WAITED_TOO_LONG);
+	}
 	return error instanceof ConnectionBroken || error instanceof GatewayUnavailable;
 }
 

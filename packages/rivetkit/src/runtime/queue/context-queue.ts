@@ -1,0 +1,238 @@
+import { catalogueError, decodeCbor, RivetError } from "@rivetkit/protocol";
+import type { ActorInstance } from "../instance/instance.ts";
+import { isPromiseLike } from "../lifecycle/with-timeout.ts";
+import { type AdmittedMessage, admit, admitResponse, readSendOptions } from "./admission.ts";
+import { type DeadLetterView, listDeadLetters, redrive } from "./dead-letters.ts";
+import type { DeliveredMessage } from "./deliveries.ts";
+import type { Delivery } from "./delivery.ts";
+import type { QueuedMessage } from "./message.ts";
+import type { ReceiveRequest } from "./pending-receive.ts";
+import { readDeadLetterOptions, readReceiveOptions } from "./receive-options.ts";
+import { Receiver } from "./receiver.ts";
+
+/** A message as users see it; completable ones have `complete` and `release` besides. */
+interface UserMessage {
+	readonly id: bigint;
+	readonly name: string;
+	readonly body: unknown;
+	readonly createdAt: number;
+	readonly attempt: number;
+}
+
+/** `c.queue` of one context (contract: api 9). */
+export class ContextQueue {
+	readonly #instance: ActorInstance;
+	/** Of a context with an end of its own; null for the one that hooks and `run` share. */
+	readonly #receiver: Receiver | null;
+
+	constructor(instance: ActorInstance, kind: "call" | "shared") {
+		this.#instance = instance;
+		const { rollbackOnError } = instance.options;
+		this.#receiver =
+			kind === "call" ? new Receiver("call", { decidesAtEnd: rollbackOnError }) : null;
+	}
+
+	async send(name: string, body?: unknown, options?: unknown): Promise<UserMessage> {
+		const instance = this.#instance;
+		instance.assertAllowed("queue.send");
+		if (typeof name !== "string" || name === "") {
+			throw catalogueError("queue.invalid_option", {
+				option: "name",
+				expected: "the name of a queue",
+				found: String(name),
+			});
+		}
+		const admitted = admit(instance, name, body, readSendOptions(options));
+		const message = isPromiseLike(admitted) ? await admitted : admitted;
+		if (message.dedupeKey === null) return sentMessage(this.#enqueue(message), message.body);
+		const { queue } = instance;
+		const sent = await queue.data.dedupe.once(name, message.dedupeKey, instance.now(), () => {
+			const { id, header } = this.#enqueue(message);
+			return { id, createdAt: header.createdAt };
+		});
+		const { id, createdAt } = sent.isNew ? sent.sent : sent.earlier;
+		const attempt = queue.data.index.get(id)?.header.attempt ?? 0;
+		return { id: BigInt(id), name, body: message.body, createdAt, attempt };
+	}
+
+	async next(options?: unknown): Promise<UserMessage | undefined> {
+		const request = { ...readReceiveOptions(options, WAITING_OPTIONS), count: 1 };
+		const [message] = await this.#receive("queue.next", request);
+		return message;
+	}
+
+	async nextBatch(options?: unknown): Promise<UserMessage[]> {
+		return this.#receive("queue.next", readReceiveOptions(options, WAITING_BATCH_OPTIONS));
+	}
+
+	async tryNext(options?: unknown): Promise<UserMessage | undefined> {
+		const request = { ...readReceiveOptions(options, TRY_OPTIONS), count: 1, timeoutMs: 0 };
+		const [message] = await this.#receive("queue.tryNext", request);
+		return message;
+	}
+
+	async tryNextBatch(options?: unknown): Promise<UserMessage[]> {
+		const request = { ...readReceiveOptions(options, TRY_BATCH_OPTIONS), timeoutMs: 0 };
+		return this.#receive("queue.tryNext", request);
+	}
+
+	iter(options?: unknown): AsyncIterableIterator<UserMessage> {
+		const request = { ...readReceiveOptions(options, ITER_OPTIONS), count: 1, timeoutMs: null };
+		return new MessageIterator(
+			() => this.#deliver("queue.next", request),
+			(delivered) => this.#userMessage(delivered),
+			(delivery) => this.#instance.queue.deliveries.release(delivery),
+		);
+	}
+
+	size(name?: string): number {
+		this.#instance.assertAllowed("queue.send");
+		const { index } = this.#instance.queue.data;
+		return name === undefined ? index.size : index.sizeOf(name);
+	}
+
+	async deadLetters(options?: unknown): Promise<DeadLetterView[]> {
+		const choice = readDeadLetterOptions(options, ["queue", "limit"]);
+		this.#instance.assertAllowed("queue.send");
+		return listDeadLetters(this.#instance.queue, choice);
+	}
+
+	async redrive(options?: unknown): Promise<number> {
+		const choice = readDeadLetterOptions(options, ["queue", "limit", "ids"]);
+		this.#instance.assertAllowed("queue.send");
+		const count = redrive(this.#instance.queue, choice);
+		if (!this.#instance.inCall) this.#instance.saveSoon();
+		return count;
+	}
+
+	/** The context comes to its end: what it received is decided upon. */
+	end(succeeded: boolean): void {
+		if (this.#receiver) this.#instance.queue.deliveries.end(this.#receiver, succeeded);
+	}
+
+	/** A message of the actor's own: what it was handling leaves the queue with it. */
+	#enqueue(message: AdmittedMessage): QueuedMessage {
+		const instance = this.#instance;
+		const queued = instance.queue.enqueue(message);
+		instance.committer.markDirty();
+		if (!instance.inCall) instance.saveSoon();
+		return queued;
+	}
+
+	async #receive(
+		operation: "queue.next" | "queue.tryNext",
+		request: ReceiveRequest,
+	): Promise<UserMessage[]> {
+		const delivered = await this.#deliver(operation, request);
+		return delivered.map((message) => this.#userMessage(message));
+	}
+
+	#deliver(
+		operation: "queue.next" | "queue.tryNext",
+		request: ReceiveRequest,
+	): Promise<DeliveredMessage[]> {
+		const instance = this.#instance;
+		// A loop that comes back for more while the actor stops ends as one that was waiting does.
+		if (operation === "queue.next" && instance.isAborted && instance.acceptsWork) {
+			return Promise.reject(catalogueError("actor.aborted", {}));
+		}
+		instance.assertAllowed(operation);
+		const { queue } = instance;
+		return queue.receive(this.#receiver ?? queue.currentReceiver, request);
+	}
+
+	#userMessage({ delivery, body }: DeliveredMessage): UserMessage {
+		const { message, attempt, completable } = delivery;
+		const { name, createdAt } = message.header;
+		const plain = {
+			id: BigInt(message.id),
+			name,
+			body: decodeCbor(body),
+			createdAt,
+			attempt,
+		};
+		if (!completable) return plain;
+		const completion = {
+			complete: (response?: unknown) => this.#complete(delivery, name, response),
+			release: () => this.#release(delivery),
+		};
+		return { ...plain, ...completion };
+	}
+
+	async #complete(delivery: Delivery, name: string, response: unknown): Promise<void> {
+		const { deliveries } = this.#instance.queue;
+		deliveries.assertHeld(delivery);
+		const admitted = admitResponse(this.#instance, name, response);
+		deliveries.complete(delivery, isPromiseLike(admitted) ? await admitted : admitted);
+	}
+
+	async #release(delivery: Delivery): Promise<void> {
+		const { deliveries } = this.#instance.queue;
+		deliveries.assertHeld(delivery);
+		deliveries.release(delivery);
+	}
+}
+
+const TRY_OPTIONS = ["names", "completable"] as const;
+const TRY_BATCH_OPTIONS = [...TRY_OPTIONS, "count"] as const;
+const ITER_OPTIONS = [...TRY_OPTIONS, "signal"] as const;
+const WAITING_OPTIONS = [...ITER_OPTIONS, "timeout"] as const;
+const WAITING_BATCH_OPTIONS = [...WAITING_OPTIONS, "count"] as const;
+
+function sentMessage({ id, header }: QueuedMessage, body: unknown): UserMessage {
+	const { name, createdAt } = header;
+	return { id: BigInt(id), name, body, createdAt, attempt: 0 };
+}
+
+/**
+ * Messages one after the other until the actor stops. Leaving the loop releases a completable message
+ * that is not completed (ruling 11). A plain one stays in its receiver's hands: `break` and a throw look
+ * the same from here, and what comes next tells them apart.
+ */
+class MessageIterator implements AsyncIterableIterator<UserMessage> {
+	readonly #deliver: () => Promise<DeliveredMessage[]>;
+	readonly #userMessage: (delivered: DeliveredMessage) => UserMessage;
+	readonly #release: (delivery: Delivery) => void;
+	#current: Delivery | null = null;
+	#isDone = false;
+
+	constructor(
+		deliver: () => Promise<DeliveredMessage[]>,
+		userMessage: (delivered: DeliveredMessage) => UserMessage,
+		release: (delivery: Delivery) => void,
+	) {
+		this.#deliver = deliver;
+		this.#userMessage = userMessage;
+		this.#release = release;
+	}
+
+	[Symbol.asyncIterator](): this {
+		return this;
+	}
+
+	async next(): Promise<IteratorResult<UserMessage, undefined>> {
+		if (this.#isDone) return END;
+		try {
+			const [delivered] = await this.#deliver();
+			this.#current = delivered!.delivery;
+			return { done: false, value: this.#userMessage(delivered!) };
+		} catch (error) {
+			this.#isDone = true;
+			if (isAborted(error)) return END;
+			throw error;
+		}
+	}
+
+	async return(): Promise<IteratorResult<UserMessage, undefined>> {
+		this.#isDone = true;
+		const delivery = this.#current;
+		if (delivery?.completable && delivery.isHeld) this.#release(delivery);
+		return END;
+	}
+}
+
+const END: IteratorResult<UserMessage, undefined> = { done: true, value: undefined };
+
+function isAborted(error: unknown): boolean {
+	return error instanceof RivetError && error.group === "actor" && error.code === "aborted";
+}

@@ -1,0 +1,161 @@
+import { decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
+import type { Incarnation } from "../../backends/backend.ts";
+import { DEDUPE_KEYS_MAX, DEDUPE_WINDOW_MS } from "./limits.ts";
+import type { StorageReads } from "./message-bodies.ts";
+import { DEDUPE_ORDER_END, dedupeKey, dedupeOrderKey, numberOf } from "./queue-layout.ts";
+
+/** The message that a dedupe key stands for. */
+export interface DedupedMessage {
+	readonly id: number;
+	readonly createdAt: number;
+}
+
+interface Entry extends DedupedMessage {
+	readonly sequence: number;
+}
+
+/** Either a message that was sent now, or the one that was sent before. */
+export type Deduped<T> =
+	| { readonly isNew: true; readonly sent: T }
+	| { readonly isNew: false; readonly earlier: DedupedMessage };
+
+type StoredEntry = [id: number, createdAt: number, sequence: number];
+type StoredOrder = [createdAt: number, key: Uint8Array];
+
+/** Old entries that are read together, and how many of them go with each new one. */
+const OLD_READ = 32;
+const OLD_DROPPED = 4;
+
+/**
+ * Which messages were sent with which dedupe key in the last 24 hours (lifecycle W-Q-10), whether they
+ * are still there or not. On disk: memory holds what is not committed yet, and the ends of the order.
+ */
+export class DedupeLog {
+	readonly #store: StorageReads;
+	readonly #actor: Incarnation;
+	/** Sends under way, by name and key: the second waits for the first. */
+	readonly #busy = new Map<string, Promise<unknown>>();
+	#open = new Map<string, Entry>();
+	#taken = new Map<string, Entry>();
+	#ops: StorageOp[] = [];
+	/** Sequence of the next entry; null before the store was asked. */
+	#next: number | null = null;
+	/** The oldest entries, oldest first; refilled from the store when it runs out. */
+	#oldest: { readonly sequence: number; readonly createdAt: number; readonly key: Uint8Array }[] =
+		[];
+
+	constructor(store: StorageReads, actor: Incarnation) {
+		this.#store = store;
+		this.#actor = actor;
+	}
+
+	/**
+	 * The message of an earlier send with this key; without one, `send` is called and its message is
+	 * remembered. Sends with the same key come one after the other.
+	 */
+	async once<T extends DedupedMessage>(
+		name: string,
+		key: string,
+		nowMs: number,
+		send: () => T,
+	): Promise<Deduped<T>> {
+		const lock = JSON.stringify([name, key]);
+		const before = this.#busy.get(lock);
+		const result = (before ?? Promise.resolve()).then(() => this.#once(name, key, nowMs, send));
+		const settled = result.then(noop, noop);
+		this.#busy.set(lock, settled);
+		try {
+			return await result;
+		} finally {
+			if (this.#busy.get(lock) === settled) this.#busy.delete(lock);
+		}
+	}
+
+	take(): StorageOp[] {
+		const ops = this.#ops;
+		this.#ops = [];
+		for (const [lock, entry] of this.#open) this.#taken.set(lock, entry);
+		this.#open.clear();
+		return ops;
+	}
+
+	committed(): void {
+		this.#taken.clear();
+	}
+
+	rollBack(): void {
+		this.#ops = [];
+		this.#open.clear();
+		this.#taken.clear();
+		// What was to be dropped is still there.
+		this.#oldest = [];
+	}
+
+	async #once<T extends DedupedMessage>(
+		name: string,
+		key: string,
+		nowMs: number,
+		send: () => T,
+	): Promise<Deduped<T>> {
+		const row = dedupeKey(name, key);
+		const lock = JSON.stringify([name, key]);
+		const earlier = this.#open.get(lock) ?? this.#taken.get(lock) ?? (await this.#stored(row));
+		if (earlier && nowMs - earlier.createdAt < DEDUPE_WINDOW_MS) return { isNew: false, earlier };
+		await this.#readEnds();
+		const sent = send();
+		const sequence = this.#next!++;
+		const { id, createdAt } = sent;
+		this.#open.set(lock, { id, createdAt, sequence });
+		const value: StoredEntry = [id, createdAt, sequence];
+		const order: StoredOrder = [createdAt, row];
+		this.#ops.push(
+			{ op: "put", key: row, value: encodeCbor(value) },
+			{ op: "put", key: dedupeOrderKey(sequence), value: encodeCbor(order) },
+		);
+		// The key's place in the order is a new one.
+		if (earlier) this.#ops.push({ op: "delete", key: dedupeOrderKey(earlier.sequence) });
+		if (earlier) this.#oldest = this.#oldest.filter((old) => old.sequence !== earlier.sequence);
+		this.#dropOld(nowMs);
+		return { isNew: true, sent };
+	}
+
+	async #stored(row: Uint8Array): Promise<Entry | null> {
+		const [value] = await this.#store.get(this.#actor, [row]);
+		if (!value) return null;
+		const [id, createdAt, sequence] = decodeCbor(value) as StoredEntry;
+		return { id, createdAt, sequence };
+	}
+
+	/** Finds out where the order begins and ends. */
+	async #readEnds(): Promise<void> {
+		const range = { start: dedupeOrderKey(0), end: DEDUPE_ORDER_END };
+		if (this.#next === null) {
+			const [last] = await this.#store.scan(this.#actor, { ...range, limit: 1, reverse: true });
+			this.#next ??= last ? numberOf(last[0]) + 1 : 0;
+		}
+		if (this.#oldest.length > 0) return;
+		const entries = await this.#store.scan(this.#actor, { ...range, limit: OLD_READ });
+		if (this.#oldest.length > 0) return;
+		this.#oldest = entries.map(([key, value]) => {
+			const [createdAt, row] = decodeCbor(value) as StoredOrder;
+			return { sequence: numberOf(key), createdAt, key: row };
+		});
+	}
+
+	/** More go than come, so that there is no end of work and no end of entries. */
+	#dropOld(nowMs: number): void {
+		for (let dropped = 0; dropped < OLD_DROPPED; dropped++) {
+			const oldest = this.#oldest[0];
+			if (!oldest) return;
+			const tooMany = this.#next! - oldest.sequence > DEDUPE_KEYS_MAX;
+			if (!tooMany && nowMs - oldest.createdAt < DEDUPE_WINDOW_MS) return;
+			this.#oldest.shift();
+			this.#ops.push(
+				{ op: "delete", key: oldest.key },
+				{ op: "delete", key: dedupeOrderKey(oldest.sequence) },
+			);
+		}
+	}
+}
+
+function noop(): void {}

@@ -1,0 +1,148 @@
+import { decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
+import type { Incarnation } from "../../backends/backend.ts";
+import { ANSWER_BYTES_MAX, ANSWER_KEPT_MS, ANSWERS_KEPT_MAX } from "./limits.ts";
+import type { StorageReads } from "./message-bodies.ts";
+import { answerKey, joinChunks, responseRows } from "./queue-layout.ts";
+
+/** What became of a message whose sender waits. */
+export type SendOutcome =
+	| {
+			readonly status: "completed";
+			/** CBOR of what the consumer passed to `complete`; null for nothing. */
+			readonly response: Uint8Array | null;
+	  }
+	/** It was not handed out before its time to live was over. */
+	| { readonly status: "timedOut" }
+	/** It was given up after this many deliveries. */
+	| { readonly status: "givenUp"; readonly queue: string; readonly attempts: number };
+
+/** A completion that is kept, without its response. */
+interface KeptAnswer {
+	readonly sequence: number;
+	readonly waitKey: string;
+	readonly atMs: number;
+	readonly status: SendOutcome["status"];
+	/** Bytes of the response; -1 when there is none. */
+	readonly size: number;
+	readonly queue: string;
+	readonly attempts: number;
+}
+
+type StoredAnswer = [
+	waitKey: string,
+	atMs: number,
+	status: SendOutcome["status"],
+	size: number,
+	queue: string,
+	attempts: number,
+];
+
+/**
+ * Completions for senders that lost their connection before they heard of them (lifecycle W-Q-5). Each is
+ * written in the commit that removes its message, so there is none between the two.
+ */
+export class KeptAnswers {
+	readonly #store: StorageReads;
+	readonly #actor: Incarnation;
+	/** Durable ones, oldest first. */
+	readonly #kept = new Map<string, KeptAnswer>();
+	#bytes = 0;
+	#nextSequence = 0;
+	#ops: StorageOp[] = [];
+	#open: KeptAnswer[] = [];
+	#taken: KeptAnswer[] = [];
+
+	constructor(store: StorageReads, actor: Incarnation) {
+		this.#store = store;
+		this.#actor = actor;
+	}
+
+	/** Adopts what an earlier incarnation kept. */
+	load(sequence: number, value: Uint8Array): void {
+		const [waitKey, atMs, status, size, queue, attempts] = decodeCbor(value) as StoredAnswer;
+		this.#add({ sequence, waitKey, atMs, status, size, queue, attempts });
+		this.#nextSequence = Math.max(this.#nextSequence, sequence + 1);
+	}
+
+	/** When the oldest one is to be dropped; null for never. */
+	get nextTs(): number | null {
+		for (const { atMs } of this.#kept.values()) return atMs + ANSWER_KEPT_MS;
+		return null;
+	}
+
+	/** Adds an answer to the next commit. */
+	add(waitKey: string, outcome: SendOutcome, nowMs: number): void {
+		const response = outcome.status === "completed" ? outcome.response : null;
+		const [queue, attempts] =
+			outcome.status === "givenUp" ? [outcome.queue, outcome.attempts] : ["", 0];
+		const answer: KeptAnswer = {
+			sequence: this.#nextSequence++,
+			waitKey,
+			atMs: nowMs,
+			status: outcome.status,
+			size: response?.byteLength ?? -1,
+			queue,
+			attempts,
+		};
+		const stored: StoredAnswer = [waitKey, nowMs, outcome.status, answer.size, queue, attempts];
+		this.#ops.push({ op: "put", key: answerKey(answer.sequence), value: encodeCbor(stored) });
+		if (response) this.#ops.push(...responseRows.put(answer.sequence, response));
+		this.#open.push(answer);
+	}
+
+	/** Drops what is too old or too much. Whether anything was dropped: the next commit deletes it. */
+	dropOld(nowMs: number): boolean {
+		const before = this.#kept.size;
+		for (const answer of this.#kept.values()) {
+			const tooMany = this.#kept.size > ANSWERS_KEPT_MAX || this.#bytes > ANSWER_BYTES_MAX;
+			if (!tooMany && nowMs < answer.atMs + ANSWER_KEPT_MS) break;
+			this.#kept.delete(answer.waitKey);
+			this.#bytes -= Math.max(0, answer.size);
+			this.#ops.push({ op: "delete", key: answerKey(answer.sequence) });
+			if (answer.size >= 0) this.#ops.push(...responseRows.delete(answer.sequence, answer.size));
+		}
+		return this.#kept.size < before;
+	}
+
+	has(waitKey: string): boolean {
+		return this.#kept.has(waitKey);
+	}
+
+	/** The outcome that is kept for a send; null when there is none (any more). */
+	async get(waitKey: string): Promise<SendOutcome | null> {
+		const answer = this.#kept.get(waitKey);
+		if (!answer) return null;
+		const { status, sequence, size, queue, attempts } = answer;
+		if (status === "givenUp") return { status, queue, attempts };
+		if (status === "timedOut") return { status };
+		if (size < 0) return { status, response: null };
+		const keys = responseRows.keys(sequence, size);
+		const chunks = await this.#store.get(this.#actor, keys);
+		return { status, response: joinChunks(chunks, "queue completion") };
+	}
+
+	take(): StorageOp[] {
+		const ops = this.#ops;
+		this.#ops = [];
+		this.#taken.push(...this.#open);
+		this.#open = [];
+		return ops;
+	}
+
+	committed(): void {
+		for (const answer of this.#taken) this.#add(answer);
+		this.#taken = [];
+	}
+
+	/** What was dropped stays dropped in memory; its rows go with the next wake. */
+	rollBack(): void {
+		this.#ops = [];
+		this.#open = [];
+		this.#taken = [];
+	}
+
+	#add(answer: KeptAnswer): void {
+		this.#kept.set(answer.waitKey, answer);
+		this.#bytes += Math.max(0, answer.size);
+	}
+}

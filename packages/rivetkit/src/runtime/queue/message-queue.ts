@@ -1,0 +1,224 @@
+import { catalogueError } from "@rivetkit/protocol";
+import { queueDeclaration } from "../../actor/erased.ts";
+import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import type { StoredEntries } from "../commit/storage-layout.ts";
+import type { AlarmSource } from "../instance/alarm-keeper.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import type { WaitingWork } from "../instance/work-ledger.ts";
+import type { AdmittedMessage } from "./admission.ts";
+import { type DeliveredMessage, Deliveries } from "./deliveries.ts";
+import type { SendOutcome } from "./kept-answers.ts";
+import type { QueuedMessage } from "./message.ts";
+import type { ReceiveRequest } from "./pending-receive.ts";
+import { QueueData } from "./queue-data.ts";
+import { Receiver } from "./receiver.ts";
+import { isExhausted } from "./retry-policy.ts";
+import type { RunScope } from "./run-scope.ts";
+import type { WaitOptions } from "./sender-waits.ts";
+import { WakeAlarm } from "./wake-alarm.ts";
+
+export interface QueueSummary {
+	readonly size: number;
+	readonly maxSize: number;
+	/** Whether there are more messages than are listed. */
+	readonly truncated: boolean;
+	readonly messages: readonly {
+		readonly id: number;
+		readonly name: string;
+		readonly createdAtMs: number;
+	}[];
+}
+
+/** The queue of one actor: what is sent to it, what waits, and who gets it (contract: lifecycle 12). */
+export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
+	readonly data: QueueData;
+	readonly deliveries: Deliveries;
+	readonly #instance: ActorInstance;
+	readonly #wakeAlarm: WakeAlarm;
+	/** For hooks and whatever else has no end of its own. */
+	readonly #loose = new Receiver("loose");
+	#run: { readonly scope: RunScope; readonly receiver: Receiver } | null = null;
+
+	constructor(instance: ActorInstance) {
+		const { services, assignment, config } = instance;
+		const deadLetters = new Set([...config.queues.values()].map(({ deadLetter }) => deadLetter));
+		this.#instance = instance;
+		this.data = new QueueData({
+			store: services.backend,
+			actor: assignment,
+			clock: {
+				now: () => instance.now(),
+				schedule: (delayMs, fn) => services.timers.schedule(delayMs, fn),
+			},
+			isDeadLetter: (name) => deadLetters.has(name),
+			wrote: () => this.#wrote(),
+		});
+		this.deliveries = new Deliveries(instance, this.data);
+		this.#wakeAlarm = new WakeAlarm(instance, this.data);
+		instance.alarm.add(this);
+		instance.work.addWaitingWork(this);
+	}
+
+	/** Adopts what an earlier incarnation left behind. */
+	load(entries: StoredEntries): void {
+		this.data.load(entries);
+		this.data.dropOldAnswers();
+		const { index } = this.data;
+		for (const message of [...index.all()]) {
+			// Its last delivery ended with the process.
+			const { name, attempt } = message.header;
+			const declaration = queueDeclaration(this.#instance.config, name);
+			if (attempt > 0 && isExhausted(declaration, attempt)) this.deliveries.giveUp(message);
+		}
+		this.deliveries.refresh();
+	}
+
+	// Sending
+
+	/** Adds a message to the next commit. Throws `queue.full` and `actor.stopping`. */
+	enqueue(message: AdmittedMessage, waitKey: string | null = null): QueuedMessage {
+		const instance = this.#instance;
+		instance.assertWritable();
+		if (this.data.index.size >= instance.options.maxQueueSize) {
+			throw catalogueError("queue.full", { limit: instance.options.maxQueueSize });
+		}
+		this.assertRoomFor(message.name, 1);
+		const now = instance.now();
+		const queued = this.data.add(
+			{
+				name: message.name,
+				size: message.bytes.byteLength,
+				createdAt: now,
+				priority: message.priority,
+				attempt: 0,
+				availableAt: message.delayMs > 0 ? now + message.delayMs : 0,
+				expiresAt: message.ttlMs === null ? null : now + message.ttlMs,
+				waitKey,
+				givenUp: null,
+			},
+			message.bytes,
+		);
+		if (queued.place === "ready") this.deliveries.offer(queued);
+		if (message.delayMs > 0 || message.ttlMs !== null) instance.alarm.changed();
+		return queued;
+	}
+
+	/** Waits for what becomes of a message that was just added, or of one that was there. */
+	waitFor(message: QueuedMessage, wait: WaitOptions): Promise<SendOutcome> {
+		const { senders } = this.data;
+		senders.assertRoom();
+		const outcome = senders.wait(message, wait);
+		if (this.#instance.isAborted) this.#interruptSenders();
+		this.#instance.afterDurable((error) => {
+			if (error !== undefined) senders.fail(message, error);
+		});
+		return outcome;
+	}
+
+	/** Throws `queue.full` when so many more are too many for the queue itself. */
+	assertRoomFor(name: string, count: number): void {
+		const limit = queueDeclaration(this.#instance.config, name)?.maxSize;
+		if (limit !== undefined && this.data.index.sizeOf(name) + count > limit) {
+			throw catalogueError("queue.full", { limit, queue: name });
+		}
+	}
+
+	/** What waits, oldest first, without bodies; for the inspector (protocol 7.2). */
+	summary(limit: number): QueueSummary {
+		const { index } = this.data;
+		const messages = [...index.all()]
+			.sort((a, b) => a.id - b.id)
+			.slice(0, limit)
+			.map(({ id, header: { name, createdAt } }) => ({ id, name, createdAtMs: createdAt }));
+		const { maxQueueSize } = this.#instance.options;
+		const truncated = messages.length < index.size;
+		return { size: index.size, maxSize: maxQueueSize, truncated, messages };
+	}
+
+	// Receiving
+
+	/** Takes messages for a receiver; see {@link Deliveries.receive}. */
+	receive(receiver: Receiver, request: ReceiveRequest): Promise<DeliveredMessage[]> {
+		if (receiver.kind === "run") this.#wakeAlarm.received(request.names);
+		return this.deliveries.receive(receiver, request);
+	}
+
+	/** Who receives when code with the actor's shared context does: its `run`, or some hook. */
+	get currentReceiver(): Receiver {
+		const scope = this.#instance.run?.scope;
+		if (!scope?.isCurrent) return this.#loose;
+		if (this.#run?.scope !== scope) this.#run = { scope, receiver: new Receiver("run", { scope }) };
+		return this.#run.receiver;
+	}
+
+	/** One attempt of `run` is over: what it did not complete is given back. */
+	runEnded(scope: RunScope, succeeded: boolean): void {
+		if (this.#run?.scope !== scope) return;
+		this.deliveries.end(this.#run.receiver, succeeded);
+		this.#run = null;
+	}
+
+	// The actor's life
+
+	/** For the work ledger: an actor does not fall asleep over this (W-STOP-7). */
+	waitingWork(): string | null {
+		return this.deliveries.isBehind ? "a queue message that a receive waits for" : null;
+	}
+
+	/** The actor stops: nobody waits any more, neither for messages nor for their completion. */
+	abort(): void {
+		this.deliveries.abort();
+		this.#interruptSenders();
+	}
+
+	stop(): void {
+		this.deliveries.stop();
+	}
+
+	#interruptSenders(): void {
+		const { actorId, stopIntent } = this.#instance;
+		this.data.senders.interrupt(actorId, stopIntent === "destroy");
+	}
+
+	#wrote(): void {
+		this.deliveries.noteOwnWrite();
+		// Somebody waits for what the next commit says.
+		if (this.data.hasEndings) this.#instance.committer.cutSoon();
+	}
+
+	take(batch: OpenBatch): void {
+		this.deliveries.countDeliveries();
+		this.data.take(batch);
+	}
+
+	committed(): void {
+		const { answers } = this.data;
+		const before = answers.nextTs;
+		this.data.committed();
+		if (before === null && answers.nextTs !== null) this.#instance.alarm.changed();
+	}
+
+	rollBack(): void {
+		this.data.rollBack();
+		// Not within a commit that fails: what is handed out writes.
+		this.#instance.services.turns.request({ endOfTurn: () => this.deliveries.offerAll() });
+	}
+
+	nextTs(): number | null {
+		const { index, answers } = this.data;
+		const times = [index.nextDelayedTs, index.nextExpiryTs, answers.nextTs];
+		const known = times.filter((ts) => ts !== null);
+		return known.length > 0 ? Math.min(...known) : null;
+	}
+
+	/** For the actor's record; see {@link WakeAlarm}. */
+	wakeTs(): number | null {
+		return this.#wakeAlarm.ts;
+	}
+
+	due(): void {
+		this.deliveries.refresh();
+		this.data.dropOldAnswers();
+		this.#instance.saveSoon();
+	}
+}

@@ -1,0 +1,97 @@
+import { catalogueError } from "@rivetkit/protocol";
+import type { WheelTimer } from "../timers/timer-wheel.ts";
+import type { DeliveredMessage } from "./deliveries.ts";
+import type { Receiver } from "./receiver.ts";
+
+/** What a receive asks for. */
+export interface ReceiveRequest {
+	/** Queues to take from; null for all but dead-letter queues. */
+	readonly names: readonly string[] | null;
+	/** Most messages to take; at least 1. */
+	readonly count: number;
+	readonly completable: boolean;
+	/** Longest wait (ms); 0 for none, null for no limit. */
+	readonly timeoutMs: number | null;
+	readonly signal: AbortSignal | undefined;
+}
+
+/** Who waits for a receive. */
+export interface Settle {
+	resolve(messages: DeliveredMessage[]): void;
+	reject(error: unknown): void;
+}
+
+/**
+ * A receive between its call and its end.
+ *
+ *     new ─▶ waiting ─▶ serving ─▶ over
+ *       └──────────────▶┘  └ or ─▶ over: timed out, aborted, failed
+ */
+export class PendingReceive {
+	readonly receiver: Receiver;
+	readonly request: ReceiveRequest;
+	readonly #settle: Settle;
+	#timer: WheelTimer | null = null;
+	/** Takes it out of what it waits in. */
+	#leave: (() => void) | null = null;
+	/** Gives back what it would have got. */
+	#giveBack: (() => void) | null = null;
+	#isOver = false;
+
+	constructor(receiver: Receiver, request: ReceiveRequest, settle: Settle) {
+		this.receiver = receiver;
+		this.request = request;
+		this.#settle = settle;
+		receiver.pending.add(this);
+		request.signal?.addEventListener("abort", this.abort, { once: true });
+	}
+
+	/** Whether its caller has been told how it ended. */
+	get isOver(): boolean {
+		return this.#isOver;
+	}
+
+	/** Waits for a message, for as long as the request says. */
+	wait(schedule: (delayMs: number, fn: () => void) => WheelTimer, leave: () => void): void {
+		this.#leave = leave;
+		const { timeoutMs } = this.request;
+		if (timeoutMs !== null) this.#timer = schedule(timeoutMs, () => this.resolve([]));
+	}
+
+	/** There are messages for it: it cannot time out any more, but it can be aborted. */
+	serve(giveBack: () => void): void {
+		this.#stopWaiting();
+		this.#giveBack = giveBack;
+	}
+
+	resolve(messages: DeliveredMessage[]): void {
+		this.#end();
+		this.#settle.resolve(messages);
+	}
+
+	reject(error: unknown): void {
+		this.#end();
+		this.#settle.reject(error);
+	}
+
+	readonly abort = (): void => {
+		const giveBack = this.#giveBack;
+		this.reject(catalogueError("actor.aborted", {}));
+		giveBack?.();
+	};
+
+	#end(): void {
+		this.#isOver = true;
+		this.#stopWaiting();
+		this.#giveBack = null;
+		this.receiver.pending.delete(this);
+		this.request.signal?.removeEventListener("abort", this.abort);
+	}
+
+	#stopWaiting(): void {
+		this.#timer?.cancel();
+		this.#timer = null;
+		this.#leave?.();
+		this.#leave = null;
+	}
+}

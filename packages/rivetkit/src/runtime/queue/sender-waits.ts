@@ -1,0 +1,154 @@
+import { ActorGone, catalogueError } from "@rivetkit/protocol";
+import type { WheelTimer } from "../timers/timer-wheel.ts";
+import type { SendOutcome } from "./kept-answers.ts";
+import { SENDERS_WAITING_MAX } from "./limits.ts";
+import type { QueuedMessage } from "./message.ts";
+
+const TEMPORARY = "~";
+
+/** The key of a send that brought none: it cannot come again by itself, only be handed on. */
+export const temporaryWaitKey = (uuid: string): string => TEMPORARY + uuid;
+
+/** Whether a sender with this key may come again after a lost connection. */
+export const mayComeAgain = (waitKey: string): boolean => !waitKey.startsWith(TEMPORARY);
+
+/** One sender that waits for what becomes of its message. */
+interface SenderWait {
+	readonly settle: (outcome: SendOutcome) => void;
+	readonly fail: (error: unknown) => void;
+}
+
+/** How long and for whom a sender waits. */
+export interface WaitOptions {
+	/** When the wait times out (ms since the epoch); null for never. */
+	readonly deadlineMs: number | null;
+	/** Ends the wait: the caller went away. */
+	readonly signal: AbortSignal;
+}
+
+/** What the waits need of the host. */
+export interface WaitClock {
+	now(): number;
+	schedule(delayMs: number, fn: () => void): WheelTimer;
+}
+
+/**
+ * Senders that wait for the completion of their message (lifecycle 12.4). A wait is found by the key of
+ * its send, so that a sender that comes again, after a lost connection or to the next incarnation, goes
+ * on waiting for the same message.
+ */
+export class SenderWaits {
+	readonly #clock: WaitClock;
+	readonly #byKey = new Map<string, QueuedMessage>();
+	readonly #waits = new Map<QueuedMessage, Set<SenderWait>>();
+	readonly #arriving = new Map<string, Promise<unknown>>();
+	#count = 0;
+
+	constructor(clock: WaitClock) {
+		this.#clock = clock;
+	}
+
+	/** Notes which message a key means. */
+	know(message: QueuedMessage): void {
+		const { waitKey } = message.header;
+		if (waitKey !== null) this.#byKey.set(waitKey, message);
+	}
+
+	/** The message of an earlier send with this key, as long as nothing has become of it. */
+	messageOf(waitKey: string): QueuedMessage | undefined {
+		return this.#byKey.get(waitKey);
+	}
+
+	/** A send with this key that is still being looked at; settles, without an error, when it is not. */
+	arriving(waitKey: string): Promise<unknown> | undefined {
+		return this.#arriving.get(waitKey);
+	}
+
+	/** Notes that a send is being looked at, until it is not. */
+	async arrives<T>(waitKey: string, send: PromiseLike<T>): Promise<T> {
+		const arrived = Promise.resolve(send);
+		this.#arriving.set(
+			waitKey,
+			arrived.catch(() => {}),
+		);
+		try {
+			return await arrived;
+		} finally {
+			this.#arriving.delete(waitKey);
+		}
+	}
+
+	/** Whether somebody waits for this message now. */
+	has(message: QueuedMessage): boolean {
+		return this.#waits.has(message);
+	}
+
+	/** Throws `queue.too_many_waits` when one more sender would be too many. */
+	assertRoom(): void {
+		if (this.#count < SENDERS_WAITING_MAX) return;
+		throw catalogueError("queue.too_many_waits", { limit: SENDERS_WAITING_MAX });
+	}
+
+	/**
+	 * Waits for what becomes of a message. Rejects with a resumable {@link ActorGone} when the actor
+	 * stops first, and with the reason of the signal when the caller goes away.
+	 */
+	wait(message: QueuedMessage, { deadlineMs, signal }: WaitOptions): Promise<SendOutcome> {
+		return new Promise((resolve, reject) => {
+			let timer: WheelTimer | null = null;
+			const leave = () => {
+				timer?.cancel();
+				signal.removeEventListener("abort", onAbort);
+				const waits = this.#waits.get(message);
+				if (!waits?.delete(wait)) return;
+				this.#count--;
+				if (waits.size === 0) this.#waits.delete(message);
+			};
+			const wait: SenderWait = {
+				settle: (outcome) => {
+					leave();
+					resolve(outcome);
+				},
+				fail: (error) => {
+					leave();
+					reject(error);
+				},
+			};
+			const onAbort = () => wait.fail(signal.reason);
+			let waits = this.#waits.get(message);
+			if (!waits) {
+				waits = new Set();
+				this.#waits.set(message, waits);
+			}
+			waits.add(wait);
+			this.#count++;
+			if (deadlineMs !== null) {
+				const delayMs = deadlineMs - this.#clock.now();
+				timer = this.#clock.schedule(delayMs, () => wait.settle({ status: "timedOut" }));
+			}
+			if (signal.aborted) onAbort();
+			else signal.addEventListener("abort", onAbort, { once: true });
+		});
+	}
+
+	/** Something became of the message, and it is durable. */
+	answer(message: QueuedMessage, waitKey: string | null, outcome: SendOutcome): void {
+		if (waitKey !== null) this.#byKey.delete(waitKey);
+		for (const wait of this.#waits.get(message) ?? []) wait.settle(outcome);
+	}
+
+	/** The message never was: its commit failed. */
+	fail(message: QueuedMessage, error: unknown): void {
+		const { waitKey } = message.header;
+		if (waitKey !== null) this.#byKey.delete(waitKey);
+		for (const wait of this.#waits.get(message) ?? []) wait.fail(error);
+	}
+
+	/** The actor stops: every sender is told to ask the next incarnation, or that there will be none. */
+	interrupt(actorId: string, isDestroyed: boolean): void {
+		const error = isDestroyed
+			? catalogueError("actor.stopping", { actorId })
+			: new ActorGone(actorId, { isResumable: true });
+		for (const waits of [...this.#waits.values()]) for (const wait of waits) wait.fail(error);
+	}
+}

@@ -1,0 +1,180 @@
+import {
+	type ActorRequest,
+	type ActorResponse,
+	catalogueError,
+	contentType,
+	decodeCbor,
+	decodeHttpQueueSendRequest,
+	type Encoding,
+	encodeHttpQueueSendResponse,
+	HEADER_CALL_ID,
+	HEADER_QUEUE_OPTIONS,
+	type HttpQueueSendRequest,
+} from "@rivetkit/protocol";
+import { type ErasedActorConfig, queueDeclaration } from "../../actor/erased.ts";
+import { Connection } from "../connections/connection.ts";
+import type { ActorInstance } from "../instance/instance.ts";
+import { isPromiseLike, withTimeout } from "../lifecycle/with-timeout.ts";
+import { readSendOptions, type SendOptions } from "../queue/admission.ts";
+import { ClientSend, type SenderPatience } from "../queue/client-send.ts";
+import type { SendOutcome } from "../queue/kept-answers.ts";
+import { metadataRequest } from "../raw/incoming-request.ts";
+
+/**
+ * `POST /queue` and `POST /queue/{name}` (contract: protocol 2.4). The call is a short-lived connection;
+ * it is answered when the message is durable, or with `wait` when what became of it is.
+ *
+ * A sender that waits while the actor falls asleep is handed on: the call ends with a resumable
+ * `ActorGone`, and when the gateway offers the same request to the next incarnation, the wait goes on.
+ */
+export async function handleQueueSend(
+	instance: ActorInstance,
+	pathName: string | null,
+	request: ActorRequest,
+	encoding: Encoding,
+	params: unknown,
+): Promise<ActorResponse> {
+	const resumed = interrupted.get(request);
+	const send = resumed ?? (await readSend(instance, pathName, request, encoding));
+	instance.assertAcceptsWork();
+	const declaration = queueDeclaration(instance.config, send.name);
+	if (!declaration) {
+		warnOfUndeclared(instance, send.name);
+		return answer(encoding, { status: "completed", response: null });
+	}
+	const connection = new Connection(instance, "http", params);
+	const { onBeforeConnect, createConnState, onConnect } = instance.config;
+	const opened = instance.connections.open(
+		connection,
+		onBeforeConnect || createConnState || onConnect
+			? metadataRequest(request.headers, `/queue/${encodeURIComponent(send.name)}`)
+			: undefined,
+	);
+	if (isPromiseLike(opened)) await opened;
+	try {
+		if (declaration.canPublish)
+			await assertMayPublish(instance, connection, declaration.canPublish);
+		if (send.waits) interrupted.set(request, send);
+		return answer(encoding, await send.run(instance, () => request.signal));
+	} finally {
+		void instance.connections.close(connection);
+	}
+}
+
+/** Sends that wait, by their request: what of them is left when their actor stops. */
+const interrupted = new WeakMap<ActorRequest, ClientSend>();
+
+async function readSend(
+	instance: ActorInstance,
+	pathName: string | null,
+	request: ActorRequest,
+	encoding: Encoding,
+): Promise<ClientSend> {
+	const body = await request.body.bytes(instance.services.limits.maxIncomingMessageSize);
+	const message = decodeHttpQueueSendRequest(encoding, body);
+	const name = pathName ?? message.name;
+	if (name === undefined) throw catalogueError("request.invalid", { detail: "missing queue name" });
+	return new ClientSend({
+		name,
+		body: message.body,
+		options: optionsOf(request),
+		callId: request.headers.get(HEADER_CALL_ID),
+		wait: waitOf(instance, message),
+	});
+}
+
+function waitOf(
+	instance: ActorInstance,
+	{ wait, timeout }: HttpQueueSendRequest,
+): SenderPatience | null {
+	if (!wait) return null;
+	return {
+		deadlineMs: timeout === undefined ? null : instance.now() + timeout,
+		isOver: timeout !== undefined && timeout <= 0,
+	};
+}
+
+function optionsOf(request: ActorRequest): SendOptions {
+	const text = request.headers.get(HEADER_QUEUE_OPTIONS);
+	if (text === null) return readSendOptions(undefined);
+	let raw: unknown;
+	try {
+		raw = JSON.parse(text);
+	} catch (error) {
+		const detail = `header ${HEADER_QUEUE_OPTIONS} is not JSON: ${(error as Error).message}`;
+		throw catalogueError("request.invalid", { detail });
+	}
+	return readSendOptions(raw);
+}
+
+/** Throws `auth.forbidden`, what the guard threw, or that its answer is no boolean. */
+async function assertMayPublish(
+	instance: ActorInstance,
+	connection: Connection,
+	canPublish: (c: unknown) => unknown,
+): Promise<void> {
+	instance.work.begin("guard");
+	try {
+		const verdict = await withTimeout(
+			instance,
+			"canPublish",
+			instance.options.actionTimeout,
+			canPublish(instance.contexts.connection(connection, undefined)),
+			"actionTimeout",
+		);
+		if (verdict === true) return;
+		throw verdict === false
+			? catalogueError("auth.forbidden", {})
+			: catalogueError("handler.invalid_can_publish_response", {});
+	} finally {
+		instance.work.end("guard");
+		instance.saveSoon();
+	}
+}
+
+function answer(encoding: Encoding, outcome: SendOutcome): ActorResponse {
+	switch (outcome.status) {
+		case "completed": {
+			if (outcome.response === null) return respond(encoding, { status: "completed" });
+			const response = decodeCbor(outcome.response);
+			return respond(encoding, { status: "completed", response });
+		}
+		case "timedOut":
+			return respond(encoding, { status: "timedOut" });
+		case "givenUp": {
+			const { queue, attempts } = outcome;
+			throw catalogueError("queue.message_given_up", { queue, attempts });
+		}
+	}
+}
+
+function respond(
+	encoding: Encoding,
+	response: Parameters<typeof encodeHttpQueueSendResponse>[1],
+): ActorResponse {
+	return {
+		status: 200,
+		headers: { "content-type": contentType(encoding) },
+		body: encodeHttpQueueSendResponse(encoding, response),
+	};
+}
+
+/** Names come from clients: no more than this many are remembered per definition. */
+const WARNED_NAMES_MAX = 100;
+const warned = new WeakMap<ErasedActorConfig, Set<string>>();
+
+/** W-Q-7: the message is ignored, as callers of the contract expect; the log says so once per name. */
+function warnOfUndeclared(instance: ActorInstance, name: string): void {
+	let names = warned.get(instance.config);
+	if (!names) {
+		names = new Set();
+		warned.set(instance.config, names);
+	}
+	if (names.has(name) || names.size >= WARNED_NAMES_MAX) return;
+	names.add(name);
+	const known = [...instance.config.queues.keys()].join(", ") || "none";
+	instance.log.warn(
+		{ queue: name, known },
+		"messages to a queue that is not declared are ignored; declare it under `queues`",
+	);
+}

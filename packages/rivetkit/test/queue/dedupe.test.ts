@@ -1,0 +1,120 @@
+// Dedupe keys (contract: lifecycle W-Q-10).
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { actor } from "../../src/actor/definition.ts";
+import { queue } from "../../src/actor/tokens.ts";
+import { DEDUPE_WINDOW_MS } from "../../src/runtime/queue/limits.ts";
+import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { codeOf, type WireSend } from "../support/wire-http.ts";
+import { Crashable } from "./support/crashable.ts";
+
+const subject = actor({
+	queues: { a: queue<number>(), b: queue<number>(), c: queue({ message: z.number().min(0) }) },
+	options: { maxQueueSize: 5 },
+	actions: {
+		send: (c, name: "a" | "b", body: number, dedupeKey: string) =>
+			c.queue.send(name, body, { dedupeKey }),
+		sendTwice: async (c) => {
+			const sent = [1, 2].map((body) => c.queue.send("a", body, { dedupeKey: "twice" }));
+			return (await Promise.all(sent)).map(({ id }) => id);
+		},
+		take: async (c) => (await c.queue.tryNextBatch({ count: 10 })).map(({ body }) => body),
+		answer: async (c) => {
+			const message = await c.queue.tryNext({ completable: true });
+			await message?.complete("done");
+		},
+		nap: (c) => c.sleep(),
+	},
+});
+
+const dedupe = (dedupeKey: string): WireSend => ({
+	headers: { "x-rivet-queue-options": JSON.stringify({ dedupeKey }) },
+});
+
+describe("a dedupe key", () => {
+	it("stands for the message it was first sent with, per queue, also at the same moment", async () => {
+		await using crashable = await Crashable.start({ subject });
+		const first = (await crashable.call("send", "a", 1, "k")) as { id: bigint; createdAt: number };
+		expect(await crashable.call("send", "a", 2, "k")).toMatchObject({
+			id: first.id,
+			createdAt: first.createdAt,
+		});
+		expect(await crashable.call("send", "b", 3, "k")).toMatchObject({ id: 2n });
+		expect(await crashable.call("sendTwice")).toEqual([3n, 3n]);
+		await Promise.all([4, 5, 6].map((body) => crashable.send("a", body, dedupe("wire"))));
+		const bodies = (await crashable.call("take")) as number[];
+		expect(bodies).toHaveLength(4);
+		expect(bodies.slice(0, 3)).toEqual([1, 3, 1]);
+	});
+
+	it("is remembered when the message is handled, over sleep and crash, for 24 hours", async () => {
+		const clock = new FakeClock();
+		await using crashable = await Crashable.start({ subject }, clock);
+		await crashable.send("a", 1, dedupe("k"));
+		expect(await crashable.call("take")).toEqual([1]);
+		await crashable.send("a", 2, dedupe("k"));
+		await crashable.call("nap");
+		await crashable.send("a", 3, dedupe("k"));
+		await crashable.crash();
+		await clock.advance(DEDUPE_WINDOW_MS - 1);
+		await crashable.send("a", 4, dedupe("k"));
+		expect(await crashable.call("take")).toEqual([]);
+		await clock.advance(1);
+		await crashable.send("a", 5, dedupe("k"));
+		await crashable.send("a", 6, dedupe("k"));
+		expect(await crashable.call("take")).toEqual([5]);
+	});
+
+	it("of a message that was refused, or whose commit failed, stands for nothing", async () => {
+		await using crashable = await Crashable.start({ subject });
+		expect(codeOf(await crashable.send("c", -1, dedupe("k")))).toBe("queue.invalid_payload");
+		expect(codeOf(await crashable.send("c", 1, dedupe("k")))).toBe("ok");
+		crashable.store.failNext();
+		expect((await crashable.send("a", 2, dedupe("k"))).status).toBe(500);
+		expect(codeOf(await crashable.send("a", 3, dedupe("k")))).toBe("ok");
+		for (let n = 0; n < 3; n++) await crashable.send("b", n);
+		expect(codeOf(await crashable.send("b", 9, dedupe("full")))).toBe("queue.full");
+		expect(await crashable.call("take")).toEqual([1, 3, 0, 1, 2]);
+		expect(codeOf(await crashable.send("b", 9, dedupe("full")))).toBe("ok");
+	});
+
+	it("lets a second sender wait for the first one's message, and completes it when that is gone", async () => {
+		await using crashable = await Crashable.start({ subject });
+		const wait = { ...dedupe("k"), wait: true };
+		const first = crashable.send("a", 1, wait);
+		await eventually(async () => expect(await crashable.stored()).toEqual([1]));
+		const second = crashable.send("a", 2, wait);
+		// Its connection has come, so it is waiting.
+		await crashable.call("take").then(
+			() => {},
+			() => {},
+		);
+		const outcomes = [(await first).outcome, (await second).outcome];
+		expect(outcomes).toEqual([{ status: "completed" }, { status: "completed" }]);
+		expect((await crashable.send("a", 3, wait)).outcome).toEqual({ status: "completed" });
+	});
+
+	it("leaves nothing behind when its time is over: old keys go with new ones", async () => {
+		const clock = new FakeClock();
+		await using crashable = await Crashable.start({ subject }, clock);
+		const rows = async () =>
+			(await crashable.store.inner.scan(crashable.id, { start: Uint8Array.of(0x10), end: null }))
+				.length;
+		for (let n = 0; n < 40; n++) {
+			await crashable.send("a", n, dedupe(`old ${n}`));
+			await crashable.call("take");
+		}
+		expect(await rows()).toBe(80);
+		await clock.advance(DEDUPE_WINDOW_MS);
+		await crashable.crash();
+		for (let n = 0; n < 12; n++) {
+			await crashable.send("a", n, dedupe(`new ${n}`));
+			await crashable.call("take");
+		}
+		expect(await rows()).toBe(24);
+		// A key that came again is not forgotten with its first time.
+		await crashable.send("a", 1, dedupe("new 3"));
+		expect(await crashable.call("take")).toEqual([]);
+	});
+});

@@ -1,0 +1,294 @@
+// Senders that wait for completions (contract: api 9, 15.3, A22; lifecycle 12.4, W-Q-5, W-Q-6, W-Q-11, L44).
+import { HEADER_CALL_ID } from "@rivetkit/protocol";
+import { describe, expect, it } from "vitest";
+import { actor } from "../../src/actor/definition.ts";
+import { queue } from "../../src/actor/tokens.ts";
+import { ANSWER_KEPT_MS } from "../../src/runtime/queue/limits.ts";
+import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { Gate, soon } from "../support/gate.ts";
+import { WrappedStore } from "../support/store-wrapper.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { codeOf, outcomeOf, wireAction } from "../support/wire-http.ts";
+import { Crashable } from "./support/crashable.ts";
+
+/** A consumer that completes a message when the test lets it. */
+function consumer() {
+	const scene = { gate: new Gate<unknown>(), seen: [] as [unknown, number][] };
+	const subject = actor({
+		queues: { ask: queue<unknown, unknown>() },
+		options: { sleepGracePeriod: 100 },
+		run: async (c) => {
+			for await (const message of c.queue.iter({ completable: true })) {
+				scene.seen.push([message.body, message.attempt]);
+				const response = await Promise.race([
+					scene.gate.passed,
+					new Promise<"aborted">((resolve) => {
+						c.abortSignal.addEventListener("abort", () => resolve("aborted"));
+					}),
+				]);
+				if (c.aborted) return;
+				await message.complete(response);
+			}
+		},
+		actions: {
+			nap: (c) => c.sleep(),
+			end: (c) => c.destroy(),
+			size: (c) => c.queue.size(),
+		},
+	});
+	return { subject, scene };
+}
+
+const answered = (response: unknown) => ({ status: "completed", response });
+
+describe("a sender that waits", () => {
+	it("gets the response when the completion is durable, not before", async () => {
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject });
+		let isAnswered = false;
+		const sent = crashable.send("ask", 1, { wait: true }).finally(() => {
+			isAnswered = true;
+		});
+		await eventually(() => expect(scene.seen).toHaveLength(1));
+		const goOn = crashable.store.hold();
+		const commits = crashable.store.commits.length;
+		scene.gate.open({ n: 1n, at: new Date(3) });
+		await eventually(() => expect(crashable.store.commits.length).toBeGreaterThan(commits));
+		expect(isAnswered).toBe(false);
+		goOn();
+		expect((await soon(sent)).outcome).toEqual(answered({ n: 1n, at: new Date(3) }));
+	});
+
+	it("keeps waiting when the commit of the completion fails", async () => {
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject });
+		const sent = crashable.send("ask", 1, { wait: true });
+		await eventually(() => expect(scene.seen).toHaveLength(1));
+		crashable.store.failNext();
+		scene.gate.open("yes");
+		expect((await soon(sent)).outcome).toEqual(answered("yes"));
+		expect(scene.seen).toEqual([
+			[1, 1],
+			[1, 2],
+		]);
+	});
+
+	it("times out after its time, and its message stays; 0 is never stored", async () => {
+		const clock = new FakeClock();
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject }, clock);
+		const sent = crashable.send("ask", 1, { wait: true, timeout: 500 });
+		await eventually(() => expect(scene.seen).toHaveLength(1));
+		await clock.advance(520);
+		expect((await soon(sent)).outcome).toEqual({ status: "timedOut" });
+		expect(await crashable.call("size")).toBe(1);
+	});
+
+	it("that goes away leaves its message", async () => {
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject });
+		await using client = crashable.runtime.client();
+		await using local = crashable.runtime.localClient();
+		for (const [index, some] of [client, local].entries()) {
+			const controller = new AbortController();
+			const reason = new Error(`enough ${index}`);
+			const sent = some
+				.subject!.getForId(crashable.id)
+				.send("ask", index, { wait: true, signal: controller.signal });
+			await eventually(async () => expect(await crashable.stored()).toHaveLength(index + 1));
+			controller.abort(reason);
+			await expect(sent).rejects.toBe(reason);
+		}
+		scene.gate.open("late");
+		await eventually(async () => expect(await crashable.stored()).toEqual([]));
+		expect(scene.seen.map(([body]) => body)).toEqual([0, 1]);
+	});
+
+	it("waits on over the actor's sleep, over HTTP, in process and without call ids (L44)", async () => {
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject });
+		await using client = crashable.runtime.client();
+		await using local = crashable.runtime.localClient();
+		const ask = (some: typeof client, body: unknown) =>
+			some.subject!.getForId(crashable.id).send("ask", body, { wait: true });
+		const sent = [
+			ask(client, 1),
+			ask(local as never, 2),
+			crashable.send("ask", 3, { wait: true }).then(({ outcome }) => outcome),
+		];
+		await eventually(async () => expect(await crashable.stored()).toHaveLength(3));
+		for (let nap = 0; nap < 5; nap++) {
+			const seen = scene.seen.length;
+			await crashable.call("nap");
+			// Its senders, and the messages, wake it at once.
+			await eventually(() => expect(scene.seen.length).toBeGreaterThan(seen));
+		}
+		scene.gate.open("yes");
+		expect(await soon(Promise.all(sent))).toEqual([
+			answered("yes"),
+			answered("yes"),
+			answered("yes"),
+		]);
+		expect(await crashable.stored()).toEqual([]);
+		const bodies = scene.seen.map(([body]) => body).slice(-3);
+		expect(new Set(bodies)).toEqual(new Set([1, 2, 3]));
+	});
+
+	it("keeps its deadline over the actor's sleep", async () => {
+		const clock = new FakeClock();
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject }, clock);
+		const sent = crashable.send("ask", 1, { wait: true, timeout: 1_000 });
+		await eventually(() => expect(scene.seen).toHaveLength(1));
+		await clock.advance(600);
+		await crashable.call("nap");
+		await eventually(() => expect(scene.seen).toHaveLength(2));
+		await clock.advance(380);
+		let isOver = false;
+		sent.finally(() => {
+			isOver = true;
+		});
+		await clock.advance(0);
+		expect(isOver).toBe(false);
+		await clock.advance(40);
+		expect((await soon(sent)).outcome).toEqual({ status: "timedOut" });
+	});
+
+	it("of an actor that is destroyed gets actor.stopping, by id and by key", async () => {
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject });
+		await using client = crashable.runtime.client();
+		const byId = crashable.send("ask", 1, { wait: true });
+		const byKey = client.subject!.getOrCreate([]).send("ask", 2, { wait: true });
+		await eventually(async () => expect(await crashable.stored()).toHaveLength(2));
+		await crashable.call("end");
+		expect(codeOf(await soon(byId))).toBe("actor.stopping");
+		expect(await outcomeOf(soon(byKey))).toBe("actor.stopping");
+		expect(scene.seen).toHaveLength(1);
+	});
+
+	it("finds its message again by its call id after a crash, and the response if it came meanwhile", async () => {
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject });
+		const send = () =>
+			crashable.send("ask", 1, { wait: true, headers: { [HEADER_CALL_ID]: "call-1" } });
+		const first = send().catch(() => {});
+		await eventually(() => expect(scene.seen).toHaveLength(1));
+		await crashable.crash();
+		await first;
+		const second = send();
+		await eventually(() => expect(scene.seen).toHaveLength(2));
+		expect(await crashable.stored()).toEqual([1]);
+		second.catch(() => {});
+		await crashable.crash();
+		await eventually(() => expect(scene.seen).toHaveLength(3));
+		scene.gate.open({ large: "x".repeat(200_000) });
+		await eventually(async () => expect(await crashable.stored()).toEqual([]));
+		for (let time = 0; time < 2; time++) {
+			expect((await send()).outcome).toEqual(answered({ large: "x".repeat(200_000) }));
+			await crashable.crash();
+		}
+		expect(scene.seen).toHaveLength(3);
+	});
+
+	it("has 60 seconds to come for the response; then it is gone from the disk", async () => {
+		const clock = new FakeClock();
+		const { subject, scene } = consumer();
+		scene.gate.open("yes");
+		await using crashable = await Crashable.start({ subject }, clock);
+		const send = (callId: string) =>
+			crashable.send("ask", 1, { wait: true, headers: { [HEADER_CALL_ID]: callId } });
+		expect((await send("a")).outcome).toEqual(answered("yes"));
+		expect((await crashable.send("ask", 2, { wait: true })).outcome).toEqual(answered("yes"));
+		expect(scene.seen).toHaveLength(2);
+		await clock.advance(ANSWER_KEPT_MS - 1_000);
+		expect((await send("a")).outcome).toEqual(answered("yes"));
+		expect(scene.seen).toHaveLength(2);
+		const left = async () => {
+			const { inner } = crashable.store;
+			const answers = { start: Uint8Array.of(0x05, 0x02), end: Uint8Array.of(0x06) };
+			const responses = { start: Uint8Array.of(0x10), end: null };
+			const rows = [
+				...(await inner.scan(crashable.id, answers)),
+				...(await inner.scan(crashable.id, responses)),
+			];
+			return rows.length;
+		};
+		// One of the two only: nobody can come again for the other.
+		expect(await left()).toBe(2);
+		await clock.advance(1_100);
+		await eventually(async () => {
+			await clock.advance(10);
+			expect(await left()).toBe(0);
+		});
+	});
+});
+
+describe("a client of ours", () => {
+	it("waits on while its server goes down and comes back", async () => {
+		const { subject, scene } = consumer();
+		const { store } = new WrappedStore();
+		const runtime = await TestRuntime.start({ subject }, { store });
+		const { port } = new URL(runtime.url);
+		await using client = runtime.client();
+		const id = await runtime.actorId("subject", "k");
+		const sent = client.subject!.getForId(id).send("ask", 1, { wait: true, timeout: 60_000 });
+		await eventually(() => expect(scene.seen).toHaveLength(1));
+		// The process ends with the wait open, and another one takes its port and its store.
+		await runtime[Symbol.asyncDispose]();
+		await using next = await TestRuntime.start({ subject }, { store, port: Number(port) });
+		await eventually(() => expect(scene.seen).toHaveLength(2));
+		scene.gate.open("yes");
+		expect(await soon(sent)).toEqual(answered("yes"));
+		expect(next.url).toBe(runtime.url);
+	});
+});
+
+describe("an actor that would wait for itself (W-Q-11)", () => {
+	it("is refused at once, with an explanation, from run; from an action it may", async () => {
+		const seen: unknown[] = [];
+		const subject = actor({
+			queues: { ask: queue<string, string>() },
+			run: async (c) => {
+				const self = c.client() as unknown as {
+					subject: Record<
+						"getForId" | "getOrCreate",
+						(key: unknown) => {
+							send(name: string, body: string, options: object): Promise<unknown>;
+						}
+					>;
+				};
+				if (c.key[0] === "k") {
+					for (const handle of [
+						self.subject.getForId(c.actorId),
+						self.subject.getOrCreate(["k"]),
+					]) {
+						await handle
+							.send("ask", "self", { wait: true })
+							.catch((error: Error) => seen.push(codeOf(error), error.message));
+					}
+					// Another actor of its kind is somebody else.
+					const other = self.subject.getOrCreate(["other"]);
+					seen.push(await other.send("ask", "other", { wait: true }));
+				}
+				for await (const message of c.queue.iter({ completable: true })) {
+					await message.complete(`${message.body}!`);
+				}
+			},
+			actions: {
+				ask: (c) =>
+					(c.client() as never as { subject: { getForId(id: string): { send: Function } } }).subject
+						.getForId(c.actorId)
+						.send("ask", "action", { wait: true }),
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject", "k");
+		await eventually(() => expect(seen).toHaveLength(5));
+		expect(seen.filter((code) => code === "queue.waits_for_itself")).toHaveLength(2);
+		expect(seen[4]).toEqual(answered("other!"));
+		expect(seen[1]).toMatch(/would wait for itself/);
+		expect((await wireAction(runtime, id, "ask")).output).toEqual(answered("action!"));
+	});
+});
