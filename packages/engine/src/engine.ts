@@ -10,6 +10,7 @@ import {
 	CAPABILITY_CALL_IDS,
 	CAPABILITY_QUERY_GATEWAY,
 	CAPABILITY_QUEUE_OPTIONS,
+	CAPABILITY_RESUME_EVENTS,
 	type Clock,
 	DEFAULT_NAMESPACE,
 	DEFAULT_PORT,
@@ -164,8 +165,8 @@ class EmbeddedEngine implements Engine {
 			logger,
 			region,
 			socketsOf: (actorId) => this.#sockets.attachAll(actorId),
-			onEnded: (actorId, intent) => {
-				this.#sockets.incarnationEnded(actorId, intent);
+			onEnded: (actorId, how) => {
+				this.#sockets.incarnationEnded(actorId, how);
 				this.#alarms.stopped(actorId);
 			},
 		});
@@ -331,7 +332,12 @@ class EmbeddedEngine implements Engine {
 			runner: { kind: { normal: {} }, version: 1 },
 			actorNames: Object.fromEntries(actorNames),
 			...options.metadata?.(),
-			capabilities: [CAPABILITY_CALL_IDS, CAPABILITY_QUERY_GATEWAY, CAPABILITY_QUEUE_OPTIONS],
+			capabilities: [
+				CAPABILITY_CALL_IDS,
+				CAPABILITY_QUERY_GATEWAY,
+				CAPABILITY_QUEUE_OPTIONS,
+				CAPABILITY_RESUME_EVENTS,
+			],
 			...(isLocal ? { instance: this.#instance } : {}),
 		};
 	}

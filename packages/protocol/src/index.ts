@@ -128,6 +128,7 @@ export * from "./names.ts";
 export {
 	buildSubprotocols,
 	parseSubprotocols,
+	type ResumePoint,
 	type SubprotocolOffer,
 	type Subprotocols,
 	selectSubprotocol,

@@ -55,6 +55,17 @@ export const SUBPROTOCOL_INSPECTOR_TOKEN = "rivet_inspector_token.";
 export const SUBPROTOCOL_SKIP_READY_WAIT = "rivet_skip_ready_wait";
 /** Ours: id of a client session; a WebSocket action's call id is `<session>:<action id>`. */
 export const SUBPROTOCOL_SESSION = "rivet_session.";
+/**
+ * Ours, beside a session: the client counts the frames it gets, so that it can go on where its socket
+ * broke. `new` on the first socket, then `<connection id>.<frames received on its socket>`. Sent only to
+ * servers that announce {@link CAPABILITY_RESUME_EVENTS}.
+ *
+ * After Init the server sends the events that the client has missed, in order; or, when it does not have
+ * all of them any more, one event named {@link EVENT_RESYNC} without arguments, and goes on from now.
+ */
+export const SUBPROTOCOL_RESUME = "rivet_resume.";
+/** Of a client on its first socket. */
+export const RESUME_NEW = "new";
 
 /** Ours, in the `capabilities` of `/metadata`: call ids are remembered. */
 export const CAPABILITY_CALL_IDS = "call-ids";
@@ -62,6 +73,11 @@ export const CAPABILITY_CALL_IDS = "call-ids";
 export const CAPABILITY_QUERY_GATEWAY = "query-gateway";
 /** Ours, in the `capabilities` of `/metadata`: {@link HEADER_QUEUE_OPTIONS} is understood. */
 export const CAPABILITY_QUEUE_OPTIONS = "queue-options";
+/** Ours, in the `capabilities` of `/metadata`: {@link SUBPROTOCOL_RESUME} is understood. */
+export const CAPABILITY_RESUME_EVENTS = "resume-events";
+
+/** Ours: the reserved name of the event that says that events were missed. */
+export const EVENT_RESYNC = "$rivet.resync";
 
 /** Port of the local server and of an engine's front door. */
 export const DEFAULT_PORT = 6420;

@@ -4,16 +4,25 @@ import { type Encoding, parseEncoding } from "./encoding.ts";
 import { invalidParams, invalidRequest } from "./errors/common.ts";
 import { RivetError } from "./errors/rivet-error.ts";
 import {
+	RESUME_NEW,
 	SUBPROTOCOL_ACTOR,
 	SUBPROTOCOL_CONN_PARAMS,
 	SUBPROTOCOL_ENCODING,
 	SUBPROTOCOL_INSPECTOR_TOKEN,
+	SUBPROTOCOL_RESUME,
 	SUBPROTOCOL_RIVET,
 	SUBPROTOCOL_SESSION,
 	SUBPROTOCOL_TARGET,
 	SUBPROTOCOL_TOKEN,
 	TARGET_ACTOR,
 } from "./names.ts";
+
+/** What a client had when its last socket broke; `null` for the connection on its first socket. */
+export interface ResumePoint {
+	readonly connectionId: string | null;
+	/** Frames that came over that connection's socket, Init included. */
+	readonly received: number;
+}
 
 /** The entries of one upgrade. What was not offered is `null`, absent params are `undefined`. */
 export interface Subprotocols {
@@ -28,6 +37,8 @@ export interface Subprotocols {
 	readonly inspectorToken: string | null;
 	/** Id of the client session (ours). */
 	readonly session: string | null;
+	/** Where a client that counts its frames wants to go on (ours). */
+	readonly resume: ResumePoint | null;
 	/** Every entry, trimmed, in order. */
 	readonly offered: readonly string[];
 	/**
@@ -70,6 +81,7 @@ export function parseSubprotocols(
 		actorId: reading(() => readActorId(last(SUBPROTOCOL_ACTOR)), null),
 		inspectorToken: last(SUBPROTOCOL_INSPECTOR_TOKEN),
 		session: last(SUBPROTOCOL_SESSION),
+		resume: readResumePoint(last(SUBPROTOCOL_RESUME)),
 		offered,
 		error,
 	};
@@ -89,6 +101,14 @@ function readActorId(text: string | null): string | null {
 	return actorId;
 }
 
+/** A point that makes no sense is none of the server's: the client is told that it missed events. */
+function readResumePoint(text: string | null): ResumePoint | null {
+	if (text === null) return null;
+	if (text === RESUME_NEW) return { connectionId: null, received: 0 };
+	const [connectionId = "", received = ""] = text.split(".");
+	return { connectionId, received: /^\d{1,15}$/.test(received) ? Number(received) : 0 };
+}
+
 function percentDecode(text: string): string | null {
 	try {
 		return decodeURIComponent(text);
@@ -106,6 +126,8 @@ export interface SubprotocolOffer {
 	readonly actorId?: string;
 	readonly inspectorToken?: string;
 	readonly session?: string;
+	/** {@link RESUME_NEW}, or `<connection id>.<frames received>`. */
+	readonly resume?: string;
 	/** The user's own entries, behind ours. */
 	readonly extra?: readonly string[];
 }
@@ -130,6 +152,7 @@ export function buildSubprotocols(offer: SubprotocolOffer): string[] {
 	}
 	if (offer.session !== undefined)
 		entries.push(SUBPROTOCOL_SESSION + legal("session", offer.session));
+	if (offer.resume !== undefined) entries.push(SUBPROTOCOL_RESUME + offer.resume);
 	return entries.concat(offer.extra ?? []);
 }
 

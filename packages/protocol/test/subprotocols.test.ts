@@ -19,6 +19,7 @@ const NOTHING = {
 	actorId: null,
 	inspectorToken: null,
 	session: null,
+	resume: null,
 	offered: [],
 	error: null,
 };
@@ -42,6 +43,25 @@ describe("parseSubprotocols (3.2)", () => {
 
 	it("is happy with nothing", () => {
 		for (const none of [undefined, null, "", []]) expect(parseSubprotocols(none)).toEqual(NOTHING);
+	});
+
+	it.each([
+		["rivet_resume.new", { connectionId: null, received: 0 }],
+		["rivet_resume.c0ffee-1.17", { connectionId: "c0ffee-1", received: 17 }],
+		// Whoever cannot say where it was has missed events.
+		["rivet_resume.", { connectionId: "", received: 0 }],
+		["rivet_resume.a.-1", { connectionId: "a", received: 0 }],
+		["rivet_resume.a.1e9", { connectionId: "a", received: 0 }],
+		["rivet_resume.a.9999999999999999", { connectionId: "a", received: 0 }],
+	])("reads where to resume from %s", (entry, resume) => {
+		expect(parseSubprotocols(["rivet", entry]).resume).toEqual(resume);
+	});
+
+	it("offers where to resume behind the session", () => {
+		const offer = { session: "s1", resume: "c0ffee-1.17" };
+		const entries = buildSubprotocols(offer);
+		expect(entries).toEqual(["rivet", "rivet_session.s1", "rivet_resume.c0ffee-1.17"]);
+		for (const entry of entries) expect(entry).toMatch(TOKEN);
 	});
 
 	it("takes the last of repeated entries, even where an earlier one is bad", () => {

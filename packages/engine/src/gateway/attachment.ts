@@ -9,12 +9,14 @@ export class Attachment implements ActorSocket {
 	readonly id: string;
 	readonly protocol: string;
 	readonly outlivesHost = false;
+	readonly isInterrupted: boolean;
 	#held: HeldSocket | undefined;
 	#handler: ActorSocketHandler | undefined;
 
 	constructor(held: HeldSocket) {
 		this.id = held.id;
 		this.protocol = held.accepted.protocol;
+		this.isInterrupted = held.isInterrupted;
 		this.#held = held;
 	}
 

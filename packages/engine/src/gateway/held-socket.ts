@@ -1,6 +1,7 @@
 import { type ActorSocket, CLOSE_ERROR, CLOSE_GOING_AWAY, CLOSE_NORMAL } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
+import type { IncarnationEnd } from "../placement/placement.ts";
 import type { AcceptedSocket, AcceptedSocketHandler } from "./accepted-socket.ts";
 import { Attachment } from "./attachment.ts";
 import { PendingMessages } from "./pending-messages.ts";
@@ -83,6 +84,8 @@ export class HeldSocket implements AcceptedSocketHandler {
 	actorId = "";
 	/** Messages the client was sent. */
 	sentCount = 0;
+	/** The last incarnation was lost with its host. */
+	isInterrupted = false;
 	readonly #keeper: HeldSocketKeeper;
 	readonly #pending = new PendingMessages();
 	#state: HeldSocketState = "opening";
@@ -142,8 +145,10 @@ export class HeldSocket implements AcceptedSocketHandler {
 	}
 
 	/** The incarnation is gone; so is the actor if it was `destroyed`. */
-	ended(destroyed: boolean): void {
+	ended(how: IncarnationEnd): void {
 		const before = this.#state;
+		const destroyed = how === "destroyed";
+		this.isInterrupted ||= how === "lost";
 		this.#attachment?.end();
 		this.#attachment = undefined;
 		this.#state = nextHeldState(before, destroyed ? "destroyed" : "ended");
@@ -197,6 +202,7 @@ export class HeldSocket implements AcceptedSocketHandler {
 	listened(): void {
 		const attachment = this.#attachment!;
 		this.#waitingSinceTs = undefined;
+		this.isInterrupted = false;
 		for (const [index, message] of this.#pending.entries()) {
 			if (attachment !== this.#attachment || this.#state === "closed") {
 				return;

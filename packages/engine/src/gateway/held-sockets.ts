@@ -5,13 +5,12 @@ import {
 	CLOSE_GOING_AWAY,
 	type Clock,
 	type Random,
-	type StopIntent,
 	type Timer,
 } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
-import type { Placement } from "../placement/placement.ts";
+import type { IncarnationEnd, Placement } from "../placement/placement.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
 import { HeldSocket, type HeldSocketKeeper } from "./held-socket.ts";
 
@@ -114,9 +113,9 @@ export class HeldSockets implements HeldSocketKeeper {
 	}
 
 	/** An incarnation is gone, or did not get to live. */
-	incarnationEnded(actorId: string, intent: StopIntent): void {
+	incarnationEnded(actorId: string, how: IncarnationEnd): void {
 		for (const socket of [...(this.#byActor.get(actorId) ?? [])]) {
-			socket.ended(intent === "destroy");
+			socket.ended(how);
 		}
 	}
 
@@ -206,7 +205,7 @@ export class HeldSockets implements HeldSocketKeeper {
 			}
 			const failure = await this.#tryWake(actorId, deadlineTs);
 			if (isActorNotFound(failure?.error)) {
-				this.incarnationEnded(actorId, "destroy");
+				this.incarnationEnded(actorId, "destroyed");
 				break;
 			}
 			this.#giveUpOverdue(actorId);

@@ -35,6 +35,9 @@ const WAKES_MAX = 16;
  */
 export type Phase = "starting" | "live" | "stopping" | "gone";
 
+/** How an incarnation ended: the actor goes on, it is gone, or the host was lost in the middle of it. */
+export type IncarnationEnd = "stopped" | "destroyed" | "lost";
+
 /** One incarnation. The gateway keeps it to tell which one answered. */
 export interface Incarnation {
 	readonly host: ActorHost;
@@ -62,7 +65,7 @@ export interface PlacementOptions {
 	/** The client sockets that the actor's next incarnation goes on with; asked for once per start. */
 	readonly socketsOf?: (actorId: string) => readonly ActorSocket[];
 	/** Called when an incarnation is gone, also one that failed to start, before the next one can begin. */
-	readonly onEnded?: (actorId: string, intent: StopIntent) => void;
+	readonly onEnded?: (actorId: string, how: IncarnationEnd) => void;
 }
 
 interface AttachedHost {
@@ -243,6 +246,10 @@ export class Placement {
 	}
 
 	stopped(actorId: string, generation: number, intent: StopIntent): void {
+		this.#ended(actorId, generation, intent, intent === "destroy" ? "destroyed" : "stopped");
+	}
+
+	#ended(actorId: string, generation: number, intent: StopIntent, how: IncarnationEnd): void {
 		const placed = this.#placed.get(actorId);
 		if (placed === undefined || placed.generation !== generation) {
 			return;
@@ -250,7 +257,7 @@ export class Placement {
 		this.#placed.delete(actorId);
 		this.#leaveLive(placed, "gone");
 		placed.changed?.resolve();
-		this.#options.onEnded?.(actorId, intent);
+		this.#options.onEnded?.(actorId, how);
 	}
 
 	/** Starts nothing more, and stops every incarnation. Resolves when all are gone. */
@@ -296,13 +303,14 @@ export class Placement {
 				"an actor was lost with its host",
 			);
 			const intent = placed.intent ?? "sleep";
+			const how = intent === "destroy" ? "destroyed" : "lost";
 			if (placed.phase === "starting") {
 				placed.phase = "gone";
 				this.#placed.delete(actorId);
 				placed.changed?.resolve();
-				this.#options.onEnded?.(actorId, intent);
+				this.#options.onEnded?.(actorId, how);
 			} else {
-				this.stopped(actorId, placed.generation, intent);
+				this.#ended(actorId, placed.generation, intent, how);
 			}
 		}
 	}
@@ -421,7 +429,7 @@ export class Placement {
 			if (this.#placed.get(actorId) === placed) {
 				this.#placed.delete(actorId);
 			}
-			this.#options.onEnded?.(actorId, "sleep");
+			this.#options.onEnded?.(actorId, "stopped");
 			changed.reject(reason);
 			return;
 		}

@@ -88,6 +88,11 @@ export interface ActorSocket {
 	readonly outlivesHost: boolean;
 	/** Messages this client was sent, by all incarnations together. */
 	readonly sentCount: number;
+	/**
+	 * Whether the incarnation before was lost with its host, so that what it sent last may not have come
+	 * through. Asked at the start.
+	 */
+	readonly isInterrupted: boolean;
 	/** Text goes out as a text frame, bytes as a binary frame. Messages of one turn leave in one write. */
 	send(message: string | Uint8Array): void;
 	/** Sends what {@link prepare} framed. */

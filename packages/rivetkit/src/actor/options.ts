@@ -57,6 +57,15 @@ export interface ActorOptionsInput {
 	maxConnectionBufferSize?: number | undefined;
 	/** Events that one connection may subscribe to; the next is refused, and told to `onError`. Default 1,000. */
 	maxConnectionSubscriptions?: number | undefined;
+	/**
+	 * How long events are kept for a client that lost its socket and may come back: within this time it
+	 * gets what it missed. Default 30,000.
+	 */
+	resumeWindow?: number | undefined;
+	/** Events kept for one client that has not confirmed them; beyond, it is told to resync. Default 1,000. */
+	maxResumeEvents?: number | undefined;
+	/** Bytes of the events kept for one client. Default 1 MiB. */
+	maxResumeBytes?: number | undefined;
 	/** Whether raw WebSockets outlive the instance; a function decides per upgrade. Default false. */
 	canHibernateWebSocket?: boolean | ((request: Request) => boolean) | undefined;
 	/** Messages in all queues of the actor together. Default 1,000. */
@@ -94,6 +103,9 @@ export interface ActorOptions {
 	readonly connectionLivenessTimeout: number;
 	readonly maxConnectionBufferSize: number;
 	readonly maxConnectionSubscriptions: number;
+	readonly resumeWindow: number;
+	readonly maxResumeEvents: number;
+	readonly maxResumeBytes: number;
 	readonly canHibernateWebSocket: boolean | ((request: Request) => boolean);
 	readonly maxQueueSize: number;
 	readonly maxQueueMessageSize: number;
@@ -138,6 +150,9 @@ export const OPTION_TABLE: {
 	connectionLivenessTimeout: { kind: "duration", fallback: 2_500 },
 	maxConnectionBufferSize: { kind: "bytes", fallback: 16 * 1024 * 1024 },
 	maxConnectionSubscriptions: { kind: "count", fallback: 1_000 },
+	resumeWindow: { kind: "duration", fallback: 30_000 },
+	maxResumeEvents: { kind: "count", fallback: 1_000 },
+	maxResumeBytes: { kind: "bytes", fallback: 1024 * 1024 },
 	canHibernateWebSocket: { kind: "flag or function", fallback: false },
 	maxQueueSize: { kind: "count", fallback: 1_000 },
 	maxQueueMessageSize: { kind: "bytes", fallback: 65_536 },

@@ -117,6 +117,7 @@ export class ActorHandleRaw {
 			protocols: [skipReadyWait ? SUBPROTOCOL_SKIP_READY_WAIT : [], protocols].flat(2),
 			params,
 			session: undefined,
+			resume: undefined,
 			signal,
 		});
 		return socket as unknown as WebSocket;

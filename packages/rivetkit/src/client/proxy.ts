@@ -28,6 +28,7 @@ const CONNECTION_MEMBERS = [
 	"onClose",
 	"onError",
 	"onStatusChange",
+	"onResync",
 	"connStatus",
 	"isConnected",
 	"dispose",

@@ -33,6 +33,9 @@ describe("options (A4)", () => {
 			maxStateSize: 16 * 1024 * 1024,
 			maxConnectionBufferSize: 16 * 1024 * 1024,
 			maxConnectionSubscriptions: 1_000,
+			resumeWindow: 30_000,
+			maxResumeEvents: 1_000,
+			maxResumeBytes: 1_048_576,
 			startTimeout: 30_000,
 		});
 	});

@@ -67,10 +67,16 @@ export class BareHost {
 		await this.#host.start(assignment, sockets);
 	}
 
-	async open(socket: ActorSocket, path = "/connect", session?: string): Promise<void> {
+	async open(
+		socket: ActorSocket,
+		path = "/connect",
+		session?: string,
+		resume?: string,
+	): Promise<void> {
 		const protocols = buildSubprotocols({
 			encoding: "json",
 			...(session === undefined ? {} : { session }),
+			...(resume === undefined ? {} : { resume }),
 		});
 		const headers = { get: () => null, entries: () => [] };
 		await this.#host!.openSocket(ACTOR_ID, { path, headers, protocols }, socket);

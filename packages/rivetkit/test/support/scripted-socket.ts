@@ -15,6 +15,7 @@ export class ScriptedSocket implements ActorSocket {
 	readonly bufferedBytes = 0;
 	readonly canHibernate = true;
 	readonly outlivesHost: boolean;
+	isInterrupted = false;
 	sentCount = 0;
 	/** What the client was sent, as it came. */
 	readonly frames: (string | Uint8Array)[] = [];

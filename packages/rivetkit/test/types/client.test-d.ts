@@ -140,6 +140,10 @@ expectTypeOf(connection.connStatus).toEqualTypeOf<ActorConnStatus>();
 expectTypeOf(connection.actorId).toEqualTypeOf<string | undefined>();
 connection.onError((error) => expectTypeOf(error).toEqualTypeOf<ActorError>());
 connection.onStatusChange((status) => expectTypeOf(status).toEqualTypeOf<ActorConnStatus>());
+expectTypeOf(connection.onResync(() => {})).toEqualTypeOf<() => void>();
+connection.onResync((...args) => expectTypeOf(args).toEqualTypeOf<[]>());
+// @ts-expect-error resync has nothing to say but that it happened
+connection.onResync((missed: number) => missed);
 connection.on("message", (payload) => expectTypeOf(payload).toEqualTypeOf<{ text: string }>());
 connection.on("moved", (x, y) => expectTypeOf([x, y]).toEqualTypeOf<number[]>());
 connection.on("cleared", (...args) => expectTypeOf(args).toEqualTypeOf<[]>());

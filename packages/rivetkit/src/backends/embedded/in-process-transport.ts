@@ -141,7 +141,8 @@ export class InProcessTransport implements ClientTransport {
 		});
 		const upgrade = { path: call.path, headers: new PlainHeaders({}), protocols };
 		const socket = (await this.#manager).connect(actorId, upgrade, SUBPROTOCOL_RIVET);
-		return { socket, recognisesRepeats: true };
+		// Nothing breaks in one process: a socket that ends was closed.
+		return { socket, recognisesRepeats: true, resumesEvents: false };
 	}
 
 	async gatewayUrl(actorId: string): Promise<string> {

@@ -1,5 +1,5 @@
 import type { Clock, Random, Timer } from "@rivetkit/protocol";
-import { encodeToServer } from "@rivetkit/protocol";
+import { encodeToServer, RESUME_NEW } from "@rivetkit/protocol";
 import { abortReason } from "../abort.ts";
 import { ActorError, asActorError, InternalError } from "../errors.ts";
 import type { ClientLog } from "../log.ts";
@@ -36,6 +36,8 @@ export interface LoopEvents {
 	/** An error that belongs to no call. */
 	troubled(error: ActorError): void;
 	event(name: string, args: readonly unknown[]): void;
+	/** Events may have been missed for good. */
+	resync(): void;
 	/** Names to subscribe to on a new socket. */
 	subscriptions(): Iterable<string>;
 	/** The loop ended by itself: the actor refused for good. */
@@ -53,6 +55,7 @@ export interface LoopEvents {
  * - C4. While nobody answers, calls wait. A refusal rejects all that wait: with a masked error the attempts
  *   go on, with a public one the connection ends.
  * - C5. No timer runs while the connection is open and idle.
+ * - C6. Between the events of two sockets none is missing, or `resync` says so before the first of them.
  */
 export class ConnectionLoop {
 	status: ActorConnStatus = "idle";
@@ -69,6 +72,10 @@ export class ConnectionLoop {
 	/** Fires when the loop ends, to stop an attempt under way. */
 	readonly #ending = new AbortController();
 	#link: Link | null = null;
+	/** The link that was open last; its peer is asked for what came after it. */
+	#lastOpen: Link | null = null;
+	/** Names that the server may still have from the sockets before. */
+	readonly #subscribed = new Set<string>();
 	/** Open handlers have run and the backlog is sent: what comes now is sent at once. */
 	#ready = false;
 	#retryTimer: Timer | null = null;
@@ -104,7 +111,13 @@ export class ConnectionLoop {
 
 	/** Before the socket is open there is nothing to send: it asks for all names then. */
 	subscriptionChanged(eventName: string, subscribe: boolean): void {
-		if (this.#ready) this.#link?.sendSubscription(eventName, subscribe);
+		if (this.#ready) this.#subscribe(eventName, subscribe);
+	}
+
+	#subscribe(eventName: string, subscribe: boolean): void {
+		if (subscribe) this.#subscribed.add(eventName);
+		else this.#subscribed.delete(eventName);
+		this.#link?.sendSubscription(eventName, subscribe);
 	}
 
 	/**
@@ -137,6 +150,7 @@ export class ConnectionLoop {
 				protocols: [],
 				params,
 				session: this.#session,
+				resume: this.#lastOpen ? `${this.connectionId}.${this.#lastOpen.received}` : RESUME_NEW,
 				signal,
 			});
 			if (signal.aborted) opened.socket.close(1000, "Disposed");
@@ -165,6 +179,7 @@ export class ConnectionLoop {
 					this.#events.troubled(error);
 				},
 				event: (name, args) => this.#events.event(name, args),
+				resync: () => this.#events.resync(),
 				ended: (error, close) => void this.#linkEnded(link, error, close, actorId, query),
 			},
 		});
@@ -174,10 +189,14 @@ export class ConnectionLoop {
 	#opened(link: Link, actorId: string, connectionId: string): void {
 		this.actorId = actorId;
 		this.connectionId = connectionId;
+		const mayHaveMissed = this.#lastOpen && !link.resumesEvents;
+		this.#lastOpen = link;
 		this.#change("opened");
 		// An open handler may have disposed the connection.
 		if (this.#link !== link) return;
-		for (const eventName of this.#events.subscriptions()) link.sendSubscription(eventName, true);
+		const names = new Set(this.#events.subscriptions());
+		for (const name of this.#subscribed) if (!names.has(name)) this.#subscribe(name, false);
+		for (const name of names) this.#subscribe(name, true);
 		const nowMs = this.#environment.clock.now();
 		if (link.recognisesRepeats) {
 			this.#calls.rejectUnrepeatable(nowMs, connectionLost());
@@ -187,6 +206,7 @@ export class ConnectionLoop {
 		}
 		this.#ready = true;
 		this.#sendQueued();
+		if (mayHaveMissed) this.#events.resync();
 	}
 
 	async #linkEnded(

@@ -37,6 +37,7 @@ export class ActorConnRaw {
 	readonly #onClose: Callbacks<[]>;
 	readonly #onError: Callbacks<[error: ActorError]>;
 	readonly #onStatusChange: Callbacks<[status: ActorConnStatus]>;
+	readonly #onResync: Callbacks<[]>;
 	#disposal: Promise<void> | null = null;
 
 	constructor(options: ConnectionOptions) {
@@ -47,6 +48,7 @@ export class ActorConnRaw {
 		this.#onClose = new Callbacks(threw);
 		this.#onError = new Callbacks(threw);
 		this.#onStatusChange = new Callbacks(threw);
+		this.#onResync = new Callbacks(threw);
 		this.#subscriptions = new Subscriptions({
 			subscriptionChanged: (name, subscribe) => this.#loop.subscriptionChanged(name, subscribe),
 			listenerFailed: (name, error) => log.error(`a listener of event "${name}" threw`, error),
@@ -59,6 +61,7 @@ export class ActorConnRaw {
 			},
 			troubled: (error) => this.#onError.call(error),
 			event: (name, args) => this.#subscriptions.deliver(name, args),
+			resync: () => this.#onResync.call(),
 			subscriptions: () => this.#subscriptions.names(),
 			gaveUp: (error) => {
 				if (this.#onError.size === 0) log.error(`${this.#describe()} was refused for good`, error);
@@ -128,6 +131,15 @@ export class ActorConnRaw {
 	/** Called with each new status. Returns how to unsubscribe. */
 	onStatusChange(callback: StatusChangeCallback): () => void {
 		return this.#onStatusChange.add(callback);
+	}
+
+	/**
+	 * Called when events may have been missed for good, before the first one after the gap: the connection
+	 * was away for longer than `options.resumeWindow`, or for more events than the actor keeps, or the
+	 * server has restarted. What events keep up to date has to be read anew. Returns how to unsubscribe.
+	 */
+	onResync(callback: ConnectionStateCallback): () => void {
+		return this.#onResync.add(callback);
 	}
 
 	get connStatus(): ActorConnStatus {

@@ -1,5 +1,5 @@
 import type { Clock, Encoding, Timer, ToClient } from "@rivetkit/protocol";
-import { decodeToClient, encodeToServer, parseCloseReason } from "@rivetkit/protocol";
+import { decodeToClient, EVENT_RESYNC, encodeToServer, parseCloseReason } from "@rivetkit/protocol";
 import { ActorError, MalformedResponseMessage } from "../errors.ts";
 import type { ClientLog } from "../log.ts";
 import type { ClientSocket, OpenedSocket, SocketClose } from "../transport/transport.ts";
@@ -19,6 +19,8 @@ interface LinkEvents {
 	/** An error that belongs to no call, on a link that is open and stays open. */
 	troubled(error: ActorError): void;
 	event(name: string, args: readonly unknown[]): void;
+	/** The server does not have all the events that were missed. */
+	resync(): void;
 	/** `error` is an `ActorError` when the server gave a reason. */
 	ended(error: Error, close: SocketClose): void;
 }
@@ -34,6 +36,10 @@ export interface LinkOptions {
 export class Link {
 	/** The peer answers repeated calls without running them again. */
 	readonly recognisesRepeats: boolean;
+	/** The peer sends the events that were missed, or says that it cannot. */
+	readonly resumesEvents: boolean;
+	/** Frames that have come. */
+	received = 0;
 	/** Time of Init; null before. */
 	openedAtMs: number | null = null;
 	/** A subscription was asked for on this socket, so an error without a call may be its refusal. */
@@ -52,6 +58,7 @@ export class Link {
 		this.#socket = opened.socket;
 		this.#options = options;
 		this.recognisesRepeats = opened.recognisesRepeats;
+		this.resumesEvents = opened.resumesEvents;
 		this.closed = new Promise((resolve) => {
 			this.#reportClosed = resolve;
 		});
@@ -91,6 +98,7 @@ export class Link {
 
 	#receive(data: unknown): void {
 		if (this.#ended) return;
+		this.received++;
 		let message: ToClient;
 		try {
 			message = decodeToClient(this.#options.encoding, frameOf(data));
@@ -115,7 +123,8 @@ export class Link {
 				events.answered(Number(message.id), message.output);
 				return;
 			case "Event":
-				events.event(message.name, message.args);
+				if (message.name === EVENT_RESYNC) events.resync();
+				else events.event(message.name, message.args);
 				return;
 			case "Error":
 				this.#receiveError(message);

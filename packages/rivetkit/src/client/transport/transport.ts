@@ -60,6 +60,8 @@ export interface SocketCall {
 	readonly params: unknown;
 	/** Names the connection across reconnects, so that repeated calls are recognised. */
 	readonly session: string | undefined;
+	/** Where events are to go on; `undefined` for a socket without events. */
+	readonly resume: string | undefined;
 	readonly signal: AbortSignal | undefined;
 }
 
@@ -87,6 +89,8 @@ export interface OpenedSocket {
 	 * again. False for peers that would run it twice.
 	 */
 	readonly recognisesRepeats: boolean;
+	/** Whether the peer sends the events that were missed, or says that it cannot. */
+	readonly resumesEvents: boolean;
 }
 
 /**

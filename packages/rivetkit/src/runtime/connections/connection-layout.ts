@@ -23,6 +23,8 @@ export interface StoredEventHead extends StoredIdentity {
 	readonly kind: "websocket";
 	readonly encoding: "bare" | "cbor" | "json";
 	readonly session: string | null;
+	/** Whether the client counts its frames, to come back for what it misses. */
+	readonly resumes: boolean;
 }
 
 export interface StoredRawHead extends StoredIdentity {

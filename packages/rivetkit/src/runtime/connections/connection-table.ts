@@ -1,9 +1,11 @@
 import type { ActorInstance } from "../instance/instance.ts";
 import { SparseSet } from "../instance/sparse-set.ts";
+import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { withTimeout } from "../lifecycle/with-timeout.ts";
 import { assertStorable } from "../state/track-state.ts";
 import { CLOSE_FINAL, CLOSE_NORMAL, truncateCloseReason } from "./close-codes.ts";
 import type { Connection, ConnectionView } from "./connection.ts";
+import { LingeringConnections } from "./lingering-connections.ts";
 
 /**
  * The accepted connections of one actor, and the hooks around their opening and closing (contract:
@@ -20,8 +22,14 @@ export class ConnectionTable {
 	/** `onDisconnect` hooks that still run. */
 	readonly #closing = new SparseSet<Promise<void>>();
 
+	/** Those that are over for the actor, whose clients may come back for the events they miss. */
+	readonly lingering: LingeringConnections;
+
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
+		this.lingering = new LingeringConnections(instance, (connection) =>
+			this.#removeSubscriptions(connection),
+		);
 	}
 
 	get size(): number {
@@ -164,15 +172,27 @@ export class ConnectionTable {
 		return this.#subscribers?.get(event);
 	}
 
-	/** Takes the connection out and runs `onDisconnect`. Does nothing when it is not open. */
-	close(connection: Connection): void | Promise<void> {
+	/** A connection that is open or lingers, whose client has this session. */
+	resumable(id: string, session: string): Connection | null {
+		const connection = this.#open?.get(id) ?? this.lingering.get(id);
+		return connection?.log && connection.session === session ? connection : null;
+	}
+
+	/**
+	 * Takes the connection out and runs `onDisconnect`. Does nothing when it is not open.
+	 *
+	 * @param mayReturn - whether its socket broke, so that the client may come back for what it misses
+	 */
+	close(connection: Connection, mayReturn = false): void | Promise<void> {
 		if (connection.phase !== "open") return;
 		connection.phase = "closed";
 		if (holdsAwake(connection)) this.#instance.work.end("socket");
 		this.#open?.delete(connection.id);
 		if (this.#open?.size === 0) this.#open = null;
-		if (connection.hasSubscriptions) {
-			for (const event of connection.subscriptions) this.#removeSubscriber(connection, event);
+		if (mayReturn && connection.log && !hasEnded(this.#instance.phase)) {
+			this.lingering.add(connection);
+		} else {
+			this.#removeSubscriptions(connection);
 		}
 		// What a fenced incarnation leaves is the next one's to deal with.
 		if (this.#instance.isFenced) return;
@@ -245,6 +265,7 @@ export class ConnectionTable {
 
 	/** The incarnation has ended; whoever is still connected waits for the next one. */
 	end(): void {
+		this.lingering.end();
 		for (const { leaveTransport } of this.all()) leaveTransport?.();
 	}
 
@@ -253,6 +274,11 @@ export class ConnectionTable {
 		if (!closeTransport) return;
 		const cut = truncateCloseReason(reason);
 		this.#instance.afterDurable(() => closeTransport(code, cut));
+	}
+
+	#removeSubscriptions(connection: Connection): void {
+		if (!connection.hasSubscriptions) return;
+		for (const event of connection.subscriptions) this.#removeSubscriber(connection, event);
 	}
 
 	#removeSubscriber(connection: Connection, event: string): void {

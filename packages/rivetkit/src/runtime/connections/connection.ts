@@ -2,8 +2,10 @@ import type { ActorSocket, Encoding, PreparedMessage } from "@rivetkit/protocol"
 import { catalogueError } from "@rivetkit/protocol";
 import type { ActorInstance } from "../instance/instance.ts";
 import { type TrackedState, trackState } from "../state/track-state.ts";
+import type { Frame } from "./client-frames.ts";
 import { CLOSE_REFUSED } from "./close-codes.ts";
 import type { ConnectionRecord } from "./connection-records.ts";
+import type { EventLog } from "./event-log.ts";
 
 export type ConnectionKind = "http" | "websocket" | "raw-request" | "raw-websocket";
 
@@ -35,9 +37,17 @@ export class Connection {
 	#view: ConnectionView | null = null;
 	/** Whether Init, the first frame of a socket, is out; what was released before it waits. */
 	#hasBegun = false;
-	#early: (string | Uint8Array)[] | null = null;
+	#early: { readonly frame: Frame; readonly isEvent: boolean }[] | null = null;
+	/** What its client may have missed; null when that does not count frames. */
+	log: EventLog | null = null;
+	/** The secret of a client that may come back; null when it has none. */
+	session: string | null = null;
+	/** Set while the socket is gone and the client may come back. */
+	#overflown: (() => void) | null = null;
 	/** Ends the transport when the actor asks for it; set by whoever owns it. */
 	closeTransport: ((code: number, reason: string) => void) | null = null;
+	/** Ends a transport whose client has come back on another one. */
+	loseTransport: (() => void) | null = null;
 	/** Stops what the transport does by itself: the incarnation ends, the client may stay. */
 	leaveTransport: (() => void) | null = null;
 
@@ -115,11 +125,18 @@ export class Connection {
 		return this.#state;
 	}
 
-	/** Sends Init, then what was released before it. A client that went on has had its Init. */
-	begin(init: string | Uint8Array | null): void {
+	/**
+	 * Sends what opens the stream (Init; nothing to a client that went on), the events a client has come
+	 * back for, then what was released before.
+	 */
+	begin(opening: readonly Frame[], missed: readonly Frame[] = []): void {
 		this.#hasBegun = true;
-		if (init !== null) this.deliver(init);
-		for (const message of this.#early ?? []) this.deliver(message);
+		for (const frame of opening) this.deliver(frame);
+		for (const data of missed) this.deliverEvent({ data });
+		for (const { frame, isEvent } of this.#early ?? []) {
+			if (isEvent) this.deliverEvent({ data: frame });
+			else this.deliver(frame);
+		}
 		this.#early = null;
 	}
 
@@ -127,25 +144,42 @@ export class Connection {
 	 * Sends a frame that was made for this connection's encoding. Callers hold it back until durable, in
 	 * order with the closing of the socket, so what was sent before a `disconnect` arrives.
 	 */
-	deliver(message: string | Uint8Array): void {
+	deliver(frame: Frame): void {
 		if (!this.channel) return;
 		if (!this.#hasBegun) {
 			this.#early ??= [];
-			this.#early.push(message);
+			this.#early.push({ frame, isEvent: false });
 			return;
 		}
-		this.channel.socket.send(message);
+		this.channel.socket.send(frame);
 		this.#limitBuffer(this.channel.socket);
 	}
 
-	deliverPrepared(message: PreparedMessage): void {
+	/** The same for an event, which its client may come back for. */
+	deliverEvent(event: PreparedMessage): void {
 		if (!this.channel) return;
-		if (!this.#hasBegun) {
-			this.deliver(message.data);
+		const { socket } = this.channel;
+		if (this.#overflown) {
+			if (!this.log?.addUnsent(socket.sentCount, event.data)) this.#overflown();
 			return;
 		}
-		this.channel.socket.sendPrepared(message);
-		this.#limitBuffer(this.channel.socket);
+		if (!this.#hasBegun) {
+			this.#early ??= [];
+			this.#early.push({ frame: event.data, isEvent: true });
+			return;
+		}
+		socket.sendPrepared(event);
+		this.log?.add(socket.sentCount, event.data);
+		this.#limitBuffer(socket);
+	}
+
+	/** The socket is gone: events go into the log only, until that cannot hold all of them. */
+	linger(overflown: () => void): void {
+		this.#overflown = overflown;
+	}
+
+	get isLingering(): boolean {
+		return this.#overflown !== null;
 	}
 
 	#limitBuffer(socket: ActorSocket): void {

@@ -4,12 +4,16 @@ import {
 	type ActorSocketHandler,
 	ANY_CLIENT,
 	CLOSE_GOING_AWAY,
+	CLOSE_NORMAL,
+	CLOSE_REASON_DISPOSED,
 	catalogueError,
 	decodeToServer,
 	type Encoding,
+	EVENT_RESYNC,
 	encodeToClient,
 	IDENTIFYING_CLIENT,
 	peekActionId,
+	type ResumePoint,
 	RivetError,
 	type ToServer,
 	toWireError,
@@ -23,6 +27,7 @@ import { CLOSE_REFUSED, truncateCloseReason } from "./close-codes.ts";
 import { Connection } from "./connection.ts";
 import type { StoredEventHead } from "./connection-layout.ts";
 import { ConnectionRecord } from "./connection-records.ts";
+import { EventLog } from "./event-log.ts";
 import { Liveness } from "./liveness.ts";
 import { MessageProgress } from "./message-progress.ts";
 import { askGuard, isGuarded, type Refusal } from "./subscription-guard.ts";
@@ -44,6 +49,8 @@ export interface EventConnectionTerms {
 	readonly params: unknown;
 	/** Id of the client's session, which its call ids begin with; null when it has none. */
 	readonly session: string | null;
+	/** Where the client wants to go on; null when it does not count its frames. */
+	readonly resume: ResumePoint | null;
 }
 
 /**
@@ -62,6 +69,9 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	readonly #session: string | null;
 	readonly #connection: Connection;
 	readonly #liveness: Liveness;
+	readonly #resume: ResumePoint | null;
+	/** The connection this one takes the place of, until its client has shown that it knows. */
+	#resumed: Connection | null = null;
 	#phase: "opening" | "open" | "closed" = "opening";
 	#backlog: Waiting[] = [];
 	#earlyBytes = 0;
@@ -83,12 +93,19 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	static create(
 		instance: ActorInstance,
 		socket: ActorSocket,
-		{ encoding, params, session }: EventConnectionTerms,
+		{ encoding, params, session, resume }: EventConnectionTerms,
 	): EventConnection {
 		const connection = new Connection(instance, "websocket", params, { socket, encoding });
-		const head = { kind: "websocket", encoding, params, session, socketId: socket.id } as const;
+		const head: StoredEventHead = {
+			kind: "websocket",
+			encoding,
+			params,
+			session,
+			resumes: resume !== null && session !== null,
+			socketId: socket.id,
+		};
 		if (socket.canHibernate) connection.record = new ConnectionRecord(connection, socket, head);
-		return new EventConnection(instance, socket, connection, head, 0);
+		return new EventConnection(instance, socket, connection, head, 0, resume);
 	}
 
 	/** @param handledBefore - the last message that earlier incarnations have handled, as stored */
@@ -96,8 +113,9 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 		instance: ActorInstance,
 		socket: ActorSocket,
 		connection: Connection,
-		{ encoding, session }: Pick<StoredEventHead, "encoding" | "session">,
+		{ encoding, session, resumes }: StoredEventHead,
 		handledBefore: number,
+		resume: ResumePoint | null = null,
 	) {
 		this.#instance = instance;
 		this.#socket = socket;
@@ -105,9 +123,15 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 		this.#session = session;
 		this.#connection = connection;
 		this.#handledBefore = handledBefore;
+		this.#resume = resume;
+		if (resumes) {
+			connection.session = session;
+			connection.log = new EventLog(instance.options, socket.sentCount);
+		}
 		this.#handled =
 			connection.record && socket.outlivesHost ? new MessageProgress(handledBefore) : null;
 		connection.closeTransport = (code, reason) => this.#closeSocket(code, reason);
+		connection.loseTransport = () => this.#lose(CLOSE_NORMAL, "connection.superseded");
 		connection.leaveTransport = () => this.#liveness.stop();
 		this.#liveness = new Liveness(instance, socket, () => this.#peerDead());
 	}
@@ -119,6 +143,7 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	async open(request: Request): Promise<void> {
 		const instance = this.#instance;
 		this.#socket.listen(this);
+		const previous = this.#previous();
 		try {
 			await instance.connections.open(this.#connection, request);
 		} catch (error) {
@@ -126,6 +151,7 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 			this.#refuse(error);
 			return;
 		}
+		if (previous && (await this.#mayResume(previous))) this.#resumed = previous;
 		if (this.#phase === "closed") {
 			await instance.connections.close(this.#connection);
 			return;
@@ -136,9 +162,52 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 		await begun;
 	}
 
+	/** What the client comes back for. A socket that it has left, unnoticed by us, is over now. */
+	#previous(): Connection | null {
+		const id = this.#resume?.connectionId;
+		if (!id || this.#session === null) return null;
+		const previous = this.#instance.connections.resumable(id, this.#session);
+		previous?.loseTransport?.();
+		return previous?.isLingering && previous.channel?.encoding === this.#encoding ? previous : null;
+	}
+
+	/** Guards are asked again: what the client may hear can have changed with its params. */
+	async #mayResume(previous: Connection): Promise<boolean> {
+		const instance = this.#instance;
+		for (const event of previous.subscriptions) {
+			if (!isGuarded(instance, event)) continue;
+			const refusal = await new Promise<Refusal>((resolve) =>
+				askGuard(instance, this.#connection, event, resolve),
+			);
+			if (refusal) return false;
+		}
+		return true;
+	}
+
+	/** The events the client has missed, in order; null when they are not known. */
+	#missed(): readonly Frame[] | null {
+		if (!this.#resume || this.#resume.connectionId === null) return [];
+		if (!this.#resumed?.isLingering) return null;
+		return this.#resumed.log!.since(this.#resume.received);
+	}
+
+	/** The client has got what it came back for. */
+	#confirmResumed(): void {
+		if (!this.#resumed) return;
+		this.#instance.connections.lingering.giveUp(this.#resumed.id);
+		this.#resumed = null;
+	}
+
 	/** Resolves when the client has its Init, or was refused. */
 	#begun(): Promise<void> {
 		const instance = this.#instance;
+		if (this.#resumed) {
+			// What is emitted from now on goes to both: the client may have to come back once more.
+			for (const event of this.#resumed.subscriptions) {
+				instance.connections.subscribe(this.#connection, event);
+			}
+			instance.connections.lingering.renew(this.#resumed.id);
+		}
 		const init = encodeToClient(this.#encoding, {
 			tag: "Init",
 			actorId: instance.actorId,
@@ -153,7 +222,9 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 				if (error === undefined) {
 					// From here on the record is stored: the next incarnation finds it.
 					if (this.#connection.record) this.#socket.hold();
-					this.#connection.begin(init);
+					const missed = this.#missed();
+					if (missed) this.#connection.begin([init], missed);
+					else this.#connection.begin([init, this.#resync()]);
 					if (this.#phase === "open") this.#liveness.start();
 				} else {
 					this.#refuse(error);
@@ -166,13 +237,19 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	/** Goes on with a client that an earlier incarnation has accepted. */
 	goOn(): void {
 		this.#phase = "open";
-		this.#connection.begin(null);
+		const mayHaveMissed = this.#connection.log !== null && this.#socket.isInterrupted;
+		this.#connection.begin(mayHaveMissed ? [this.#resync()] : []);
 		this.#liveness.start();
 		this.#socket.listen(this);
 	}
 
+	#resync(): Frame {
+		return encodeToClient(this.#encoding, { tag: "Event", name: EVENT_RESYNC, args: [] });
+	}
+
 	onMessage(message: Frame, index: number): void {
 		if (this.#phase === "closed") return;
+		if (this.#resumed && this.#phase === "open") this.#confirmResumed();
 		this.#durable.came(index);
 		this.#handled?.came(index);
 		if (this.#backlog.length === 0 && this.#mayHandle && !this.#mayLeaveRest) {
@@ -205,18 +282,19 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 
 	onPong(): void {
 		this.#liveness.pong();
+		this.#connection.log?.confirm(this.#liveness.sentAtPing);
+		this.#confirmResumed();
 	}
 
-	onClose(): void {
+	onClose(code: number, reason: string): void {
 		this.#liveness.stop();
 		if (this.#isResuming) this.#workOffAll();
 		this.#backlog = [];
 		if (this.#phase === "closed") return;
 		// Too late for `onDisconnect` to be waited for: the next incarnation hears of it instead.
 		if (this.#connection.record && this.#instance.isLeaving) return;
-		const wasOpen = this.#phase === "open";
-		this.#phase = "closed";
-		if (wasOpen) void this.#instance.connections.close(this.#connection);
+		const isDisposed = code === CLOSE_NORMAL && reason === CLOSE_REASON_DISPOSED;
+		this.#closed(!isDisposed);
 	}
 
 	/** A stopping actor begins nothing new: what it leaves in the backlog goes to the next incarnation. */
@@ -384,12 +462,23 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 
 	#closeSocket(code: number, reason: string): void {
 		if (this.#phase === "closed") return;
+		this.#socket.close(code, truncateCloseReason(reason));
+		this.#closed(false);
+	}
+
+	/** The client is not there any more, though its socket is: it may come back on another one. */
+	#lose(code: number, reason: string): void {
+		if (this.#phase === "closed") return;
+		this.#socket.close(code, reason);
+		this.#closed(true);
+	}
+
+	#closed(mayReturn: boolean): void {
 		const wasOpen = this.#phase === "open";
 		this.#phase = "closed";
 		this.#liveness.stop();
 		this.#backlog = [];
-		this.#socket.close(code, truncateCloseReason(reason));
-		if (wasOpen) void this.#instance.connections.close(this.#connection);
+		if (wasOpen) void this.#instance.connections.close(this.#connection, mayReturn);
 	}
 
 	#peerDead(): void {
@@ -397,7 +486,7 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 			{ connId: this.#connection.id },
 			"connection closed: the client did not answer pings (options.connectionLivenessTimeout)",
 		);
-		this.#closeSocket(CLOSE_GOING_AWAY, "connection.liveness_timeout");
+		this.#lose(CLOSE_GOING_AWAY, "connection.liveness_timeout");
 	}
 }
 

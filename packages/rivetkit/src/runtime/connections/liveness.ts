@@ -15,6 +15,8 @@ export class Liveness {
 	#timer: WheelTimer | null = null;
 	#answered = true;
 	#misses = 0;
+	/** Frames the client was sent before the last ping: when that is answered, it has them. */
+	sentAtPing = 0;
 
 	constructor(instance: ActorInstance, socket: ActorSocket, onDead: () => void) {
 		this.#instance = instance;
@@ -38,6 +40,7 @@ export class Liveness {
 
 	#ping = (): void => {
 		this.#answered = false;
+		this.sentAtPing = this.#socket.sentCount;
 		this.#socket.ping();
 		const { connectionLivenessTimeout } = this.#instance.options;
 		this.#timer = this.#instance.services.timers.schedule(connectionLivenessTimeout, this.#judge);

@@ -43,10 +43,11 @@ export class EventSender {
 				const { encoding, socket } = connection.channel!;
 				let message = prepared.get(encoding);
 				if (!message) {
-					message = socket.prepare(messages.get(encoding)!);
-					prepared.set(encoding, message);
+					const data = messages.get(encoding)!;
+					message = connection.isLingering ? { data } : socket.prepare(data);
+					if (!connection.isLingering) prepared.set(encoding, message);
 				}
-				connection.deliverPrepared(message);
+				connection.deliverEvent(message);
 			}
 		});
 	}
@@ -69,9 +70,9 @@ export class EventSender {
 			return;
 		}
 		const { encoding } = connection.channel;
-		const message = this.#encodeFor([connection], name, payload).get(encoding)!;
+		const data = this.#encodeFor([connection], name, payload).get(encoding)!;
 		this.#instance.afterDurable((error) => {
-			if (error === undefined) connection.deliver(message);
+			if (error === undefined) connection.deliverEvent({ data });
 		});
 	}
 

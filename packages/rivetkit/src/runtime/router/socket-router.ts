@@ -30,6 +30,7 @@ export async function routeSocket(
 				encoding: protocols.encoding,
 				params: protocols.connParams,
 				session: protocols.session,
+				resume: protocols.resume,
 			}).open(upgradeRequest(upgrade));
 			return;
 		}

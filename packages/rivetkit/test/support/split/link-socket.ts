@@ -10,16 +10,21 @@ export class LinkSocket implements ActorSocket {
 	readonly bufferedBytes = 0;
 	readonly canHibernate = true;
 	readonly outlivesHost = true;
+	readonly isInterrupted: boolean;
 	sentCount: number;
 	readonly #key: number;
 	readonly #send: (deed: SocketDeed) => void;
 	#handler: ActorSocketHandler | null = null;
 
-	constructor({ key, id, protocol, sentCount }: SocketOffer, send: (deed: SocketDeed) => void) {
+	constructor(
+		{ key, id, protocol, sentCount, isInterrupted }: SocketOffer,
+		send: (deed: SocketDeed) => void,
+	) {
 		this.#key = key;
 		this.id = id;
 		this.protocol = protocol;
 		this.sentCount = sentCount;
+		this.isInterrupted = isInterrupted;
 		this.#send = send;
 	}
 

@@ -7,6 +7,7 @@ export interface SocketOffer {
 	readonly id: string;
 	readonly protocol: string;
 	readonly sentCount: number;
+	readonly isInterrupted: boolean;
 }
 
 type Headers = readonly (readonly [name: string, value: string])[];

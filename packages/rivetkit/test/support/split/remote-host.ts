@@ -109,8 +109,8 @@ export class RemoteHost implements ActorHost {
 	#offer(socket: ActorSocket): SocketOffer {
 		const key = ++this.#lastKey;
 		this.#sockets.set(key, socket);
-		const { id, protocol, sentCount } = socket;
-		return { key, id, protocol, sentCount };
+		const { id, protocol, sentCount, isInterrupted } = socket;
+		return { key, id, protocol, sentCount, isInterrupted };
 	}
 
 	#do(deed: SocketDeed): void {

@@ -2,6 +2,7 @@ import {
 	CAPABILITY_CALL_IDS,
 	CAPABILITY_QUERY_GATEWAY,
 	CAPABILITY_QUEUE_OPTIONS,
+	CAPABILITY_RESUME_EVENTS,
 	parseEndpoint,
 	type ServerMetadata,
 } from "@rivetkit/protocol";
@@ -17,6 +18,8 @@ export interface Address {
 	readonly resolvesQueries: boolean;
 	/** The peer understands options of queue messages beyond the contract. */
 	readonly takesQueueOptions: boolean;
+	/** The peer keeps events for a client that comes back. */
+	readonly resumesEvents: boolean;
 }
 
 /** The address as configured. Nothing is known about the peer, so nothing beyond the contract. */
@@ -32,6 +35,7 @@ export function configuredAddress(config: {
 		remembersCalls: false,
 		resolvesQueries: false,
 		takesQueueOptions: false,
+		resumesEvents: false,
 	};
 }
 
@@ -54,5 +58,6 @@ export function announcedAddress(configured: Address, metadata: ServerMetadata):
 		remembersCalls: can(CAPABILITY_CALL_IDS),
 		resolvesQueries: can(CAPABILITY_QUERY_GATEWAY),
 		takesQueueOptions: can(CAPABILITY_QUEUE_OPTIONS),
+		resumesEvents: can(CAPABILITY_RESUME_EVENTS),
 	};
 }

@@ -154,15 +154,19 @@ export class HttpTransport implements ClientTransport {
 	async openSocket(actorId: string, call: SocketCall): Promise<OpenedSocket> {
 		const address = await this.#reachable(call.signal);
 		const url = joinUrl(address.endpoint, gatewayPath(actorId, address.token, call.path));
-		const recognisesRepeats = address.remembersCalls && call.session !== undefined;
+		const { session, resume } = call;
+		const recognisesRepeats = address.remembersCalls && session !== undefined;
+		const resumesEvents = address.resumesEvents && resume !== undefined;
 		const protocols = buildSubprotocols({
 			encoding: this.encoding,
 			connParams: call.params,
-			...(recognisesRepeats && { session: call.session }),
+			...(recognisesRepeats && { session }),
+			...(resumesEvents && { resume }),
 			extra: call.protocols,
 		});
 		const WebSocket = this.#platform.webSocket();
-		return { socket: new WebSocket(url.replace(/^http/, "ws"), protocols), recognisesRepeats };
+		const socket = new WebSocket(url.replace(/^http/, "ws"), protocols);
+		return { socket, recognisesRepeats, resumesEvents };
 	}
 
 	async gatewayUrl(actorId: string): Promise<string> {
