@@ -20,6 +20,7 @@ const { values, positionals } = parseArgs({
 		actors: { type: "string", default: "10000" },
 		folder: { type: "string", default: tmpdir() },
 		smoke: { type: "boolean", default: false },
+		profile: { type: "boolean", default: false },
 		write: { type: "string" },
 		help: { type: "boolean", default: false },
 	},
@@ -33,6 +34,7 @@ if (values.help) {
   --seconds 1      length of a sample
   --actors 10000   idle actors in the memory scenario (a fifth of it for the published package)
   --folder DIR     where the servers store; should be on a real disk (${tmpdir()})
+  --profile        one more sample of ours, with a profile of its event loop by part
   --smoke          everything tiny: shows that it works, not how fast it is; fails when a server fails
   --write NAME     also write benchmarks/results/NAME.md
 
@@ -72,7 +74,7 @@ try {
 	for (const scenario of chosenScenarios) {
 		const able = chosenSubjects.filter(({ name }) => scenario.subjects?.includes(name) ?? true);
 		if (able.length === 0) continue;
-		const outcome = await runScenario(scenario, able, scale, folder);
+		const outcome = await runScenario(scenario, able, scale, folder, values.profile);
 		outcomes.push(outcome);
 		const figures = able.map(({ name }) => {
 			const value = medianOf(outcome, name);

@@ -109,8 +109,39 @@ export function report(outcomes: readonly Outcome[], settings: string): string {
 		),
 		"Every round, and medians of what stands behind it: latency, server processor time per operation in µs.",
 		table(["scenario", "server", "rounds", "details"], details),
+		...profiled(outcomes),
 		...(failures.length > 0 ? ["Failed:", failures.join("\n")] : []),
 	].join("\n\n");
+}
+
+/** Where the event loop of `ours` spends its time: one column per scenario that was profiled. */
+function profiled(outcomes: readonly Outcome[]): string[] {
+	const all = outcomes.flatMap(({ scenario, profile }) =>
+		profile === undefined ? [] : [{ name: scenario.name, ...profile }],
+	);
+	if (all.length === 0) return [];
+	const sum = (part: string): number =>
+		all.reduce((total, { parts, busyMicros }) => total + (parts[part] ?? 0) / busyMicros, 0);
+	const names = [...new Set(all.flatMap(({ parts }) => Object.keys(parts)))].sort(
+		(a, b) => sum(b) - sum(a),
+	);
+	const percent = (micros: number, of: number): string => `${((100 * micros) / of).toFixed(1)} %`;
+	return [
+		"Where the event loop of `ours` spends its time: self time by part, of one more sample under the profiler.",
+		table(
+			["part", ...all.map(({ name }) => name)],
+			[
+				[
+					"busy, of all time",
+					...all.map(({ busyMicros, idleMicros }) => percent(busyMicros, busyMicros + idleMicros)),
+				],
+				...names.map((part) => [
+					part,
+					...all.map(({ parts, busyMicros }) => percent(parts[part] ?? 0, busyMicros)),
+				]),
+			],
+		),
+	];
 }
 
 /** A page that is kept names no folders of the machine it was made on; messages of failures may. */

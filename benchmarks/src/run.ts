@@ -1,5 +1,6 @@
 import type { Sample, Scale, Scenario } from "./scenarios/scenario.ts";
 import { ServerProcess } from "./server-process.ts";
+import type { LoopProfile } from "./servers/profiler.ts";
 import type { Subject } from "./subjects.ts";
 
 /** What one server leaves unfinished (saves behind its answers) shall not slow the next one. */
@@ -13,6 +14,8 @@ export interface Outcome {
 	/** One sample per round. A subject that failed is absent. */
 	readonly samples: ReadonlyMap<Subject["name"], readonly Sample[]>;
 	readonly failures: ReadonlyMap<Subject["name"], string>;
+	/** Of one more sample of `ours`, when it was asked for. */
+	readonly profile?: LoopProfile;
 }
 
 interface Contender {
@@ -30,7 +33,9 @@ export async function runScenario(
 	subjects: readonly Subject[],
 	scale: Scale,
 	folder: string,
+	profiles = false,
 ): Promise<Outcome> {
+	let profile: LoopProfile | undefined;
 	const failures = new Map<Subject["name"], string>();
 	const contenders = new Map<Subject["name"], Contender>();
 	const servers: ServerProcess[] = [];
@@ -77,6 +82,12 @@ export async function runScenario(
 				});
 			}
 		}
+		const ours = contenders.get("ours");
+		if (profiles && ours !== undefined) {
+			await attempt(ours.server.subject, "a sample under the profiler", async () => {
+				profile = await ours.server.profile(() => ours.prepared.sample(scale.sampleMs));
+			});
+		}
 		for (const { server, prepared } of [...contenders.values()]) {
 			await attempt(server.subject, "reading back", () => prepared.verify());
 		}
@@ -85,5 +96,5 @@ export async function runScenario(
 		for (const server of servers) await server.stop();
 	}
 	const samples = new Map([...contenders].map(([name, contender]) => [name, contender.samples]));
-	return { scenario, samples, failures };
+	return { scenario, samples, failures, ...(profile === undefined ? {} : { profile }) };
 }

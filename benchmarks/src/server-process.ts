@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FromServerProcess, ServerStats, ToServerProcess } from "./servers/child.ts";
+import type { LoopProfile } from "./servers/profiler.ts";
 import type { Subject } from "./subjects.ts";
 
 const START_MS_MAX = 30_000;
@@ -59,13 +60,20 @@ export class ServerProcess {
 		});
 	}
 
-	stats(): Promise<ServerStats> {
-		return this.#ask({ type: "stats" });
+	async stats(): Promise<ServerStats> {
+		return (await this.#ask("stats", "stats")).stats;
 	}
 
 	/** Collects garbage first. Takes a few seconds. */
-	statsAfterCollection(): Promise<ServerStats> {
-		return this.#ask({ type: "collect" });
+	async statsAfterCollection(): Promise<ServerStats> {
+		return (await this.#ask("collect", "stats")).stats;
+	}
+
+	/** What the event loop's thread does while `work` goes on. */
+	async profile(work: () => Promise<unknown>): Promise<LoopProfile> {
+		await this.#ask("profile", "stats");
+		await work();
+		return (await this.#ask("profiled", "profiled")).profile;
 	}
 
 	async stop(): Promise<void> {
@@ -80,17 +88,21 @@ export class ServerProcess {
 		rmSync(this.#storage, { recursive: true, force: true });
 	}
 
-	#ask(question: ToServerProcess): Promise<ServerStats> {
+	#ask<Type extends FromServerProcess["type"]>(
+		question: ToServerProcess["type"],
+		expected: Type,
+	): Promise<Extract<FromServerProcess, { type: Type }>> {
 		return new Promise((resolve, reject) => {
 			const onExit = (): void =>
 				reject(new Error(`${this.subject.title} ended in the middle of a benchmark`));
 			this.#child.once("exit", onExit);
 			this.#child.once("message", (message: FromServerProcess) => {
 				this.#child.off("exit", onExit);
-				if (message.type === "stats") resolve(message.stats);
-				else reject(new Error(`${this.subject.title} said ${message.type}`));
+				if (message.type === expected) {
+					resolve(message as Extract<FromServerProcess, { type: Type }>);
+				} else reject(new Error(`${this.subject.title} said ${message.type}`));
 			});
-			this.#child.send(question);
+			this.#child.send({ type: question } satisfies ToServerProcess);
 		});
 	}
 }

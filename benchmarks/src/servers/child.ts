@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { type LoopProfile, startProfile, stopProfile } from "./profiler.ts";
 
 /** What a server process tells of itself when asked. */
 export interface ServerStats {
@@ -9,10 +10,13 @@ export interface ServerStats {
 	readonly openFiles: number;
 }
 
-export type ToServerProcess = { readonly type: "stats" } | { readonly type: "collect" };
+export type ToServerProcess = {
+	readonly type: "stats" | "collect" | "profile" | "profiled";
+};
 export type FromServerProcess =
 	| { readonly type: "ready"; readonly port: number }
-	| { readonly type: "stats"; readonly stats: ServerStats };
+	| { readonly type: "stats"; readonly stats: ServerStats }
+	| { readonly type: "profiled"; readonly profile: LoopProfile };
 
 const COLLECT_ROUNDS = 6;
 const COLLECT_PAUSE_MS = 250;
@@ -22,7 +26,7 @@ export function announce(port: number): void {
 	if (process.send === undefined)
 		throw new Error("this file is started by the benchmark, not by hand");
 	process.on("message", (message: ToServerProcess) => {
-		void answer(message).then((stats) => say({ type: "stats", stats }));
+		void answer(message).then(say);
 	});
 	process.on("disconnect", () => process.exit(0));
 	say({ type: "ready", port });
@@ -32,8 +36,14 @@ function say(message: FromServerProcess): void {
 	process.send?.(message);
 }
 
-async function answer(message: ToServerProcess): Promise<ServerStats> {
-	if (message.type === "collect") await collectGarbage();
+async function answer({ type }: ToServerProcess): Promise<FromServerProcess> {
+	if (type === "profiled") return { type, profile: await stopProfile() };
+	if (type === "profile") await startProfile();
+	if (type === "collect") await collectGarbage();
+	return { type: "stats", stats: readStats() };
+}
+
+function readStats(): ServerStats {
 	const cpu = process.cpuUsage();
 	const memory = process.memoryUsage();
 	return {
