@@ -123,10 +123,10 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 	],
 	[
 		".",
-		`${OURS} (validated actions, onMigrate, c.atomic, c.cron)`,
+		`${OURS} (validated actions, onMigrate, c.atomic, c.cron, dead letters)`,
 		`ValidatedAction MigrateContext MigrateContextOf AtomicOptions ActorCron CronEntry
 		CronEveryOptions CronHistoryEntry CronSetOptions ScheduledFireInfo ScheduleFailure ScheduleOptions
-		ScheduleCalls RetryOptions CatchUp Overlap`,
+		ScheduleCalls RetryOptions CatchUp Overlap DeadLetter DeadLetterOptions RedriveOptions`,
 	],
 	["./client", SIGNATURE, "KeyInput ClientConfigInput"],
 	[

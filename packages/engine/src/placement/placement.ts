@@ -246,10 +246,10 @@ export class Placement {
 	}
 
 	stopped(actorId: string, generation: number, intent: StopIntent): void {
-		this.#ended(actorId, generation, intent, intent === "destroy" ? "destroyed" : "stopped");
+		this.#ended(actorId, generation, intent === "destroy" ? "destroyed" : "stopped");
 	}
 
-	#ended(actorId: string, generation: number, intent: StopIntent, how: IncarnationEnd): void {
+	#ended(actorId: string, generation: number, how: IncarnationEnd): void {
 		const placed = this.#placed.get(actorId);
 		if (placed === undefined || placed.generation !== generation) {
 			return;
@@ -310,7 +310,7 @@ export class Placement {
 				placed.changed?.resolve();
 				this.#options.onEnded?.(actorId, how);
 			} else {
-				this.#ended(actorId, placed.generation, intent, how);
+				this.#ended(actorId, placed.generation, how);
 			}
 		}
 	}
