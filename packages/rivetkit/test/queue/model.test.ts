@@ -109,7 +109,11 @@ it("does what the model does, over any mix of calls, times and crashes", async (
 			holders.clear();
 			await using crashable = await Crashable.start({ subject }, clock);
 			// Whatever fails: no call may be left waiting.
-			using _ = { [Symbol.dispose]: () => holders.forEach((gate) => gate.open("return")) };
+			using _ = {
+				[Symbol.dispose]: () => {
+					for (const gate of holders) gate.open("return");
+				},
+			};
 			/** Messages in hands, with the calls that have them. */
 			let held: { message: ModelMessage; call: Promise<unknown> }[] = [];
 			for (const [body, todo] of steps.entries()) {
