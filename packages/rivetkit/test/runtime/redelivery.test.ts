@@ -272,6 +272,36 @@ describe("a client that leaves", () => {
 		expect(leaves).toEqual(["began", "began"]);
 	});
 
+	it.each(["a commit that holds", "a commit that fails"])(
+		"while its call is worked on leaves nothing in the store, with %s",
+		async (commit) => {
+			const wrapped = new WrappedStore();
+			const { subject, gate } = counter({ connectionConcurrency: 2 });
+			const host = new BareHost(subject, wrapped.store);
+			await host.start();
+			const socket = new ScriptedSocket("s", true);
+			await host.open(socket);
+			socket.act(1, "add");
+			socket.act(2, "addAfter", "left");
+			const letGo = wrapped.hold();
+			if (commit === "a commit that fails") wrapped.failNext();
+			const commits = wrapped.commits.length;
+			// Its index is in a commit when the client leaves, and another one follows.
+			await eventually(() => expect(wrapped.commits.length).toBe(commits + 1));
+			socket.leave();
+			letGo();
+			await eventually(() => expect(socket.deeds).toContain("release"));
+			gate("left").open();
+			await host.stop();
+			const range = {
+				start: Uint8Array.of(SUBSPACE_CONNECTIONS),
+				end: Uint8Array.of(SUBSPACE_CONNECTIONS + 1),
+			};
+			expect(await host.store.scan("actor", range)).toEqual([]);
+			await host.start();
+		},
+	);
+
 	it("whose socket was never stored is told to come again", async () => {
 		const host = new BareHost(counter().subject);
 		await host.start();

@@ -44,6 +44,8 @@ export class ConnectionRecord {
 	/** The last message handled, and the one the store knows. */
 	handled = 0;
 	storedHandled = 0;
+	/** Whether the connection is over: of a call that outlasts it nothing is written down any more. */
+	isRemoved = false;
 
 	constructor(connection: Connection, socket: ActorSocket | null, head: StoredHead) {
 		this.connection = connection;
@@ -97,12 +99,14 @@ export class ConnectionRecords implements BatchPart {
 	 * sent gets it again, and what it wrote before is in a commit, together with this.
 	 */
 	messageHandled(record: ConnectionRecord, index: number): void {
+		if (record.isRemoved) return;
 		record.handled = index;
 		this.#handled.add(record);
 	}
 
 	/** The connection is over, `onDisconnect` included. */
 	remove(record: ConnectionRecord): void {
+		record.isRemoved = true;
 		record.changed = 0;
 		this.#changed.delete(record);
 		this.#handled.delete(record);
@@ -159,7 +163,7 @@ export class ConnectionRecords implements BatchPart {
 		this.#takenRemoved = [];
 		for (const record of this.#takenHandled) {
 			record.storedHandled = -1;
-			this.#handled.add(record);
+			if (!record.isRemoved) this.#handled.add(record);
 		}
 		this.#takenHandled = [];
 		if (this.#changed.size > 0 || this.#removed.length > 0) this.#instance.committer.markDirty();
