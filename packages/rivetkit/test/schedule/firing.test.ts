@@ -327,6 +327,30 @@ describe("when commits fail", () => {
 		expect(await t.act("calls")).toBe(1);
 	});
 
+	it("a client whose calls cannot be committed does not put off what is scheduled", async () => {
+		const fired: string[] = [];
+		const subject = actor({
+			state: { text: "" },
+			options: { maxStateSize: 1_000 },
+			actions: {
+				plan: (c) => c.schedule.after(SECOND, "fire"),
+				fire: () => void fired.push("fire"),
+				grow: (c) => {
+					c.state.text = "x".repeat(2_000);
+				},
+			},
+		});
+		const clock = new FakeClock(NOON);
+		await using bench = await Bench.start({ subject }, { clock });
+		const id = await bench.runtime.actorId("subject");
+		await bench.call(id, "plan");
+		for (let half = 0; half < 10; half++) {
+			await expect(bench.call(id, "grow")).rejects.toThrow();
+			await bench.advance(SECOND / 2);
+		}
+		expect(fired).toEqual(["fire"]);
+	});
+
 	it("a call that was running meanwhile is made again when it has ended", async () => {
 		const wrapped = new WrappedStore();
 		await using t = await setUp({ wrapped });

@@ -413,11 +413,17 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		this.hold();
 	}
 
-	/** With a disk that takes nothing, whatever is due would be tried as fast as commits fail (K4). */
+	/**
+	 * With a disk that takes nothing, whatever is due would be tried as fast as commits fail (K4). Failures
+	 * during the pause do not prolong it: a client whose calls cannot be committed must not put off what is
+	 * scheduled for good.
+	 */
 	hold(): void {
-		this.#holdMs = Math.min(HOLD_MAX_MS, Math.max(HOLD_FIRST_MS, this.#holdMs * 2));
-		this.#heldUntil = this.#instance.now() + this.#holdMs;
 		this.#times = null;
+		const now = this.#instance.now();
+		if (now < this.#heldUntil) return;
+		this.#holdMs = Math.min(HOLD_MAX_MS, Math.max(HOLD_FIRST_MS, this.#holdMs * 2));
+		this.#heldUntil = now + this.#holdMs;
 	}
 
 	get #parts(): readonly BatchPart[] {
