@@ -139,3 +139,101 @@ describe("L11 calls in flight", () => {
 		expect(starts).toBe(2);
 	});
 });
+
+describe("a connection whose onConnect outlasts the grace period", () => {
+	function slowToConnect() {
+		const clock = new FakeClock();
+		const connecting = new Gate();
+		const seen: string[] = [];
+		let incarnations = 0;
+		const subject = actor({
+			createVars: () => ({ incarnation: ++incarnations }),
+			options: {
+				sleepGracePeriod: 100,
+				onConnectTimeout: 60_000,
+				canHibernateWebSocket: true,
+			},
+			onConnect: async (c) => {
+				seen.push(`onConnect ${c.vars.incarnation}`);
+				if (c.vars.incarnation === 1) await connecting.passed;
+			},
+			onDisconnect: (c) => void seen.push(`onDisconnect ${c.vars.incarnation}`),
+			onRequest: (c) => {
+				seen.push(`onRequest ${c.vars.incarnation}`);
+				return new Response();
+			},
+			onWebSocket: (c) => void seen.push(`onWebSocket ${c.vars.incarnation}`),
+			actions: { run: (c) => void seen.push(`run ${c.vars.incarnation}`) },
+		});
+		/** Stops the actor, whose `onConnect` then ends though the grace period is over. */
+		const outlast = async (runtime: TestRuntime, id: string) => {
+			await eventually(() => expect(seen).toEqual(["onConnect 1"]));
+			const stopped = runtime.embedded.host.stop(id, "sleep");
+			for (let step = 0; step < 20; step++) await clock.advance(20);
+			await soon(stopped);
+			seen.length = 0;
+			connecting.open();
+		};
+		return { subject, clock, seen, outlast };
+	}
+
+	it.each([
+		["/connect", ["onDisconnect 2", "onConnect 2"]],
+		["/websocket/x", ["onDisconnect 2", "onConnect 2", "onWebSocket 2"]],
+	])(
+		"is opened by the next incarnation, and the one before is done with it (%s)",
+		async (...use) => {
+			const [path, hooks] = use;
+			const { subject, clock, seen, outlast } = slowToConnect();
+			await using runtime = await TestRuntime.start({ subject }, { clock });
+			const id = await runtime.actorId("subject");
+			await using socket = new WireSocket(`${runtime.url}/gateway/${id}${path}`);
+			await outlast(runtime, id);
+			await eventually(() => expect(seen).toEqual(hooks));
+			// Nobody pings a client that is not there.
+			for (let minute = 0; minute < 5; minute++) {
+				await clock.advance(20_000);
+				await soon(socket.roundTrip());
+			}
+			expect(seen).toEqual(hooks);
+		},
+	);
+
+	it.each(["action/run", "request/x"])(
+		"is refused with actor.stopping, and not run (%s)",
+		async (path) => {
+			const { subject, clock, seen, outlast } = slowToConnect();
+			await using runtime = await TestRuntime.start({ subject }, { clock });
+			const id = await runtime.actorId("subject");
+			const call = fetch(`${runtime.url}/gateway/${id}/${path}`, {
+				method: "POST",
+				body: '{"args":[]}',
+			});
+			await outlast(runtime, id);
+			expect(await (await soon(call)).json()).toMatchObject({ group: "actor", code: "stopping" });
+			expect(seen).toEqual([]);
+		},
+	);
+
+	it("that a finished incarnation still knows cannot be disconnected by it", async () => {
+		const seen: string[] = [];
+		let leftover: { disconnect(): Promise<void> } | undefined;
+		const subject = actor({
+			onDisconnect: (_c, { kind }) => void seen.push(kind),
+			actions: {
+				keep: (c) => {
+					leftover = c.conn;
+				},
+				ping: () => "pong",
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		await soon(socket.call(0, "keep"));
+		await runtime.embedded.host.stop(id, "sleep");
+		await leftover!.disconnect();
+		expect(await soon(socket.call(1, "ping"))).toMatchObject({ output: "pong" });
+		expect(seen).toEqual([]);
+	});
+});

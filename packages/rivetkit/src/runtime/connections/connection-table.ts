@@ -108,8 +108,11 @@ export class ConnectionTable {
 				options.onConnectTimeout,
 				config.onConnect(c, connection.view),
 			);
+			// The grace period may have ended meanwhile: whoever waits here is for the next incarnation.
+			instance.assertAcceptsWork();
 		} catch (error) {
-			void this.close(connection);
+			// Stored with the actor's last commit, it gets its onDisconnect from the next incarnation.
+			if (!connection.record || !instance.isLeaving) void this.close(connection);
 			throw error;
 		}
 	}
@@ -194,8 +197,8 @@ export class ConnectionTable {
 		} else {
 			this.#removeSubscriptions(connection);
 		}
-		// What a fenced incarnation leaves is the next one's to deal with.
-		if (this.#instance.isFenced) return;
+		// What an incarnation leaves behind is the next one's to deal with.
+		if (hasEnded(this.#instance.phase)) return;
 		const { onDisconnect } = this.#instance.config;
 		if (!onDisconnect) {
 			this.#forget(connection);
