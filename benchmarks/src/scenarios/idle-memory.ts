@@ -24,7 +24,9 @@ export const idleMemory: Scenario = {
 				await Promise.all(
 					connections.map(async (connection) => {
 						while (next < end) {
-							const id = actorIdOf(await connection.call(createRequest(`idle-${next++}`)));
+							// One that may sleep: waiting for that takes a timer.
+							const created = await connection.call(createRequest(`idle-${next++}`, "sleeper"));
+							const id = actorIdOf(created);
 							await connection.call(incrementRequest(id, 1));
 						}
 					}),

@@ -45,6 +45,9 @@ function setUp() {
 				};
 				tick();
 			},
+			schedule: async (c) => {
+				await c.schedule.after(100 * SLEEP_MS, "add");
+			},
 			add: (c) => ++c.state.n,
 		},
 	});
@@ -152,7 +155,7 @@ describe("L7 idle sleep", () => {
 		await asleep(runtime, id);
 	});
 
-	it.each(["waitUntil", "timer"])("does not wait for a pending %s", async (what) => {
+	it.each(["waitUntil", "timer", "schedule"])("does not wait for a pending %s", async (what) => {
 		const clock = new FakeClock();
 		const { gate, subject } = setUp();
 		await using runtime = await TestRuntime.start({ subject }, { clock });
@@ -211,6 +214,19 @@ describe("L7 idle sleep", () => {
 		expect(isLive(runtime, id)).toBe(true);
 		await clock.advance(60);
 		await asleep(runtime, id);
+	});
+
+	it("does not wait for connections that hibernate", async () => {
+		const clock = new FakeClock();
+		const { subject } = setUp();
+		await using runtime = await TestRuntime.start({ subject }, { clock });
+		const id = await runtime.actorId("subject");
+		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		await idle(runtime, id);
+		await clock.advance(SLEEP_MS + 20);
+		await asleep(runtime, id);
+		expect(await socket.call(1, "add")).toMatchObject({ output: 1 });
+		expect(isLive(runtime, id)).toBe(true);
 	});
 
 	it("is off with noSleep", async () => {
