@@ -150,7 +150,7 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 		TransactionOptions`,
 	],
 	["./db/drizzle", SIGNATURE, "DrizzleAccess DrizzleKitConfig DrizzleMigrations DrizzleOptions"],
-	["./test", SIGNATURE, "TestContext"],
+	["./test", SIGNATURE, "TestContext SetupTestOptions FakeTimeOptions TestTime"],
 	["./utils", SIGNATURE, "PromiseWithResolvers"],
 	["./errors", "not listed, but the base of all and what users throw", "UserError"],
 	["./errors", SIGNATURE, "ActorErrorOptions"],

@@ -13,13 +13,14 @@ const all = (await readExamples()).filter(({ heading }) => !(heading in NOT_TYPE
 const isProgram = ({ blocks }: Example) =>
 	blocks.some(({ code }) => /rivetkit\/client"|from "\.\//.test(code));
 const definitions = all.filter((example) => !isProgram(example));
-const programs = [...all.filter(isProgram), errorsExample()];
+const programs = [...all.filter(isProgram), errorsExample(), schedulingExample()];
 
 /** What programs print. */
 const PRINTED: Readonly<Record<string, string>> = {
 	"No Framework": "metadata 200 rivetkit\n",
 	Hono: "metadata 200 rivetkit\n",
 	Errors: "username_too_short\n{ minLength: 3, actual: 2 }\n",
+	Reminders: "{ message: 'after' }\n{ message: 'at' }\n",
 };
 
 let folder: ExamplesFolder;
@@ -75,6 +76,37 @@ function errorsExample(): Example {
 		id: "errors",
 		blocks: [client!],
 		borrowed: [{ ...actor!, file: "server.ts", code }],
+	};
+}
+
+/** The guide's reminders, with somebody who waits for them: they come. */
+function schedulingExample(): Example {
+	const [actor] = all.find(({ heading }) => heading === "Scheduling")!.blocks;
+	const server = `import { setup } from "rivetkit";\n${actor!.code}\nexport const registry = setup({ use: { reminder } });\n`;
+	const client = `import { createClient } from "rivetkit/client";
+import type { registry } from "./server";
+
+const client = createClient<typeof registry>();
+const handle = client.reminder.getOrCreate(["mine"]);
+const connection = handle.connect();
+let heard = () => {};
+connection.on("reminder", (reminder) => {
+	console.log(reminder);
+	heard();
+});
+// Answered: from here on the connection hears of every event.
+await connection.setReminder("after", 20);
+await new Promise<void>((resolve) => { heard = resolve; });
+await connection.setReminderAt("at", Date.now() + 20);
+await new Promise<void>((resolve) => { heard = resolve; });
+await client.dispose();
+`;
+	return {
+		heading: "Reminders",
+		title: "Reminders (of the chapter on scheduling)",
+		id: "reminders",
+		blocks: [{ ...actor!, file: "main.ts", code: client }],
+		borrowed: [{ ...actor!, file: "server.ts", code: server }],
 	};
 }
 

@@ -8,8 +8,11 @@ const seed = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The guide that users and code generators get; its examples are promises. */
 export const GUIDE: string = join(seed, "../../docs/SKILL.md");
 
-export async function readExamples(): Promise<Example[]> {
-	return groupExamples(extractBlocks(await readFile(GUIDE, "utf8")));
+/** A page of our own, with examples that hold like the guide's. */
+export const SCHEDULES_PAGE: string = join(seed, "../../docs/schedules.md");
+
+export async function readExamples(page = GUIDE): Promise<Example[]> {
+	return groupExamples(extractBlocks(await readFile(page, "utf8")));
 }
 
 /** The examples as folders of one folder inside the repository, where packages resolve as for users. */

@@ -104,7 +104,8 @@ export interface ActorSchedule extends ScheduleCalls {
 /**
  * What becomes of times that passed while nothing could run (the server was down). `once`: all of them
  * together are one run. `skip`: what is more than a minute late is left out. `all`: each gets its run, in
- * order; of more than 100, the latest 100.
+ * order; of more than 100, the latest 100. A run that is made up for is still subject to {@link Overlap}: with
+ * `queue`, none is left out behind one that a crash cut off.
  */
 export type CatchUp = "skip" | "once" | "all";
 

@@ -1,1 +1,7 @@
-export { type SetupTestResult, setupTest, type TestContext } from "./setup-test.ts";
+export type { FakeTimeOptions, TestTime } from "./fake-time.ts";
+export {
+	type SetupTestOptions,
+	type SetupTestResult,
+	setupTest,
+	type TestContext,
+} from "./setup-test.ts";

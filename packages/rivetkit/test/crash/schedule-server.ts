@@ -29,7 +29,13 @@ const agenda = actor({
 			c.state.done[label] = (c.state.done[label] ?? 0) + 1;
 		},
 		planJob: (c, name: string) =>
-			c.cron.set({ name, expression: "* * * * * *", action: "tick", catchUp: "all" }),
+			c.cron.set({
+				name,
+				expression: "* * * * * *",
+				action: "tick",
+				catchUp: "all",
+				overlap: "queue",
+			}),
 		tick: (c, info?: { name?: string; scheduledAt: number }) => {
 			const label = `${info!.name} ${info!.scheduledAt}`;
 			note("tick", label);

@@ -130,7 +130,7 @@ it("state and schedule are one: killed at random moments, what is planned is mad
 	console.log(`${acknowledged} calls scheduled, 3 kills`);
 }, 120_000);
 
-it("no run of a job is lost or doubled by a kill -9 with catchUp: all", async () => {
+it("no run of a job is lost or doubled by a kill -9 with catchUp: all and overlap: queue", async () => {
 	await agenda("a").planJob("job");
 	for (let kill = 0; kill < 3; kill++) {
 		const before = (await journalLines()).length;

@@ -57,7 +57,7 @@ export class Bench implements AsyncDisposable {
 	readonly settle = async (): Promise<void> => {
 		for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
 			await new Promise((resolve) => setImmediate(resolve));
-			if (this.runtime.embedded.host.isCommitting) quiet = 0;
+			if (this.runtime.embedded.host.activity === "committing") quiet = 0;
 		}
 	};
 

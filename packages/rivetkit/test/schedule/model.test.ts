@@ -119,7 +119,7 @@ class World {
 	readonly settle = async (): Promise<void> => {
 		for (let quiet = 0; quiet < 5; quiet++) {
 			await new Promise((resolve) => setImmediate(resolve));
-			if (this.#server?.isAlive && this.#server.embedded.host.isCommitting) quiet = 0;
+			if (this.#server?.isAlive && this.#server.embedded.host.activity === "committing") quiet = 0;
 		}
 	};
 

@@ -92,7 +92,8 @@ const immediate = globalThis.setImmediate as ((fn: () => void) => unknown) | und
 const timeout = globalThis.setTimeout;
 const elapsedMs = performance.now.bind(performance);
 
-function nextMacrotask(fn: () => void): void {
+/** Calls `fn` after this macrotask, whatever timers a test has faked. */
+export function nextMacrotask(fn: () => void): void {
 	if (immediate) immediate(fn);
 	else timeout(fn, 0);
 }

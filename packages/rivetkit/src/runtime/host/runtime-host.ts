@@ -52,9 +52,17 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		await Promise.allSettled(pending.map(({ committer }) => committer.flush()));
 	}
 
-	/** Whether a commit of an actor is under way. */
-	get isCommitting(): boolean {
-		return [...this.#live.values()].some(({ committer }) => committer.isCommitting);
+	/**
+	 * Whether something happens by itself now: `committing` goes on without further ado, what is `working`
+	 * (calls, starts, stops) may be waiting for anything.
+	 */
+	get activity(): "committing" | "working" | "quiet" {
+		let activity: "working" | "quiet" = "quiet";
+		for (const { committer, isReady, work } of this.#live.values()) {
+			if (committer.isCommitting) return "committing";
+			if (!isReady || work.inProgress > 0) activity = "working";
+		}
+		return activity;
 	}
 
 	/** `name/key` of the actors that still stop, or whose last writes are not durable yet. */
