@@ -111,7 +111,7 @@ it("does what the model does, over any mix of calls, times and crashes", async (
 			// Whatever fails: no call may be left waiting.
 			using _ = {
 				[Symbol.dispose]: () => {
-					for (const gate of holders) gate.open("return");
+					for (const gate of holders.values()) gate.open("return");
 				},
 			};
 			/** Messages in hands, with the calls that have them. */
