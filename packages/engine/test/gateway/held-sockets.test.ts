@@ -285,11 +285,20 @@ describe("limits", () => {
 		t.host.onStart = () => {
 			throw new Error("no");
 		};
+		const before = t.host.starts.length;
+		const turn = () => new Promise((resolve) => setImmediate(resolve));
 		t.client.send("anybody?");
+		while (t.host.starts.length === before) {
+			await turn();
+		}
 		for (let second = 0; second < 90; second++) {
-			await new Promise((resolve) => setTimeout(resolve, 1));
+			await turn();
 			expect(t.client.isOpen).toBe(true);
 			clock.advance(1_000);
+		}
+		while (t.client.isOpen) {
+			await turn();
+			clock.advance(0);
 		}
 		expect(await t.client.closed).toEqual({ code: 1011, reason: "guard.actor_ready_timeout" });
 		const starts = t.host.starts.length;
