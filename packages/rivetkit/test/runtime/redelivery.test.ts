@@ -216,6 +216,29 @@ describe("a message of a raw socket", () => {
 		// The fourth was through, but the third before it was not: it came at least once.
 		expect(next.frames.at(-1)).toBe("one,four,four,slow");
 	});
+
+	it("is not acknowledged when what it wrote is lost: its client is told by a close", async () => {
+		const wrapped = new WrappedStore();
+		const subject = actor({
+			state: { got: [] as string[] },
+			options: { canHibernateWebSocket: true, stateSaveInterval: 5 },
+			onWebSocket: (c, socket) => {
+				socket.addEventListener("message", (event) => {
+					c.state.got.push((event as MessageEvent<string>).data);
+				});
+			},
+			actions: {},
+		});
+		const host = new BareHost(subject, wrapped.store);
+		await host.start();
+		const socket = new ScriptedSocket("s", true);
+		await host.open(socket, "/websocket");
+		wrapped.failNext();
+		socket.deliver(1, "one");
+		await eventually(() => expect(socket.deeds.length).toBeGreaterThan(1));
+		expect(socket.deeds.slice(0, 2)).toEqual(["hold", "close 1011"]);
+		expect(socket.acknowledged).toBe(0);
+	});
 });
 
 describe("a gateway in the host's own process", () => {

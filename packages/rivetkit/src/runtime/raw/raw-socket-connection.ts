@@ -13,6 +13,7 @@ import { ConnectionRecord } from "../connections/connection-records.ts";
 import { Liveness } from "../connections/liveness.ts";
 import { MessageProgress } from "../connections/message-progress.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { storedRequest, upgradeRequest } from "./incoming-request.ts";
 import { ServerSocket } from "./server-socket.ts";
@@ -29,7 +30,8 @@ interface Early {
  * One raw WebSocket (contract: lifecycle 11, protocol 3.10). Messages wait, in order, until the handler
  * has attached a listener for them, or its promise has settled. Of a socket that outlives the incarnation
  * (`options.canHibernateWebSocket`) each message is acknowledged when its listeners are done with it and
- * what they wrote is durable; `onWebSocket` runs again in the next incarnation.
+ * what they wrote is durable; when that is lost, the socket is closed. `onWebSocket` runs again in the next
+ * incarnation.
  *
  *     opening ─▶ open ─▶ closed
  */
@@ -259,10 +261,15 @@ export class RawSocketConnection implements ActorSocketHandler {
 			this.#acknowledge(index);
 			return;
 		}
-		const acknowledge = () => {
-			if (!instance.isFenced) this.#acknowledge(index);
-		};
-		instance.committer.nextCommit().then(acknowledge, acknowledge);
+		instance.committer.nextCommit().then(
+			() => {
+				if (!instance.isFenced) this.#acknowledge(index);
+			},
+			(error) => {
+				// Of an incarnation that has ended, the next one gets the message; otherwise the client is told.
+				if (!hasEnded(instance.phase)) this.#fail(error);
+			},
+		);
 	}
 
 	#acknowledge(index: number): void {
