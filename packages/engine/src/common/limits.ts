@@ -13,7 +13,10 @@ export interface EngineLimits {
 	readonly webSocketMessageBytesMax: number;
 	/** How long an HTTP call may take until its answer begins. Default 5 min (protocol 2.7). */
 	readonly requestTimeoutMs: number;
-	/** How long the actor may take to take over an accepted WebSocket. Default 15 s (protocol 2.7). */
+	/**
+	 * How long a live actor may take to take over an accepted WebSocket, its hooks included. Default 15 s
+	 * (protocol 2.7). The wait for the actor is limited by `readyTimeoutMs` and `routeTimeoutMs`.
+	 */
 	readonly webSocketOpenTimeoutMs: number;
 	/** How long the peer may take to answer a close frame. Default 10 s. */
 	readonly webSocketCloseTimeoutMs: number;

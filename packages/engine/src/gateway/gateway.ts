@@ -65,19 +65,22 @@ export class Gateway {
 			return;
 		}
 		const socket = sockets.accept(accepted);
-		const timer = clock.after(limits.webSocketOpenTimeoutMs, () =>
-			errors.closeSocket(socket, catalogueError("guard.request_timeout"), upgrade),
-		);
 		try {
-			await this.#attempts(target, (actorId, incarnation) =>
-				sockets.offer(socket, actorId, (offered) =>
-					incarnation.host.openSocket(actorId, upgrade, offered),
-				),
-			);
+			await this.#attempts(target, async (actorId, incarnation) => {
+				// The wait for an incarnation has limits of its own, the same as for calls.
+				const timer = clock.after(limits.webSocketOpenTimeoutMs, () =>
+					errors.closeSocket(socket, catalogueError("guard.request_timeout"), upgrade),
+				);
+				try {
+					await sockets.offer(socket, actorId, (offered) =>
+						incarnation.host.openSocket(actorId, upgrade, offered),
+					);
+				} finally {
+					timer.stop();
+				}
+			});
 		} catch (error) {
 			errors.closeSocket(socket, error, upgrade);
-		} finally {
-			timer.stop();
 		}
 	}
 

@@ -112,6 +112,34 @@ describe("L11 calls in flight", () => {
 		expect(JSON.parse(await soon(answer.passed))).toEqual({ output: 5 });
 	});
 
+	it("that use the whole grace period keep neither calls nor new connections from the next incarnation", async () => {
+		const clock = new FakeClock();
+		const subject = actor({
+			state: { n: 0 },
+			actions: {
+				hang: () => new Promise(() => {}),
+				nap: (c) => c.sleep(),
+				add: (c) => ++c.state.n,
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject }, { clock });
+		const id = await runtime.actorId("subject");
+		const hanging = wireAction(runtime, id, "hang");
+		await wireAction(runtime, id, "nap");
+		await eventually(() =>
+			expect(runtime.embedded.host.awakeBecause(id)).toEqual(["it stops (draining)"]),
+		);
+		const call = wireAction(runtime, id, "add");
+		await using socket = new WireSocket(`${runtime.url}/gateway/${id}/connect`);
+		await socket.opened();
+		// The default of options.sleepGracePeriod, and of the engine's limit for opening a WebSocket.
+		for (let half = 0; half < 31; half++) await clock.advance(500);
+		expect(codeOf(await soon(hanging))).toBe("actor.stopping");
+		expect((await soon(call)).output).toBe(1);
+		await soon(socket.expect("Init"));
+		expect(await soon(socket.call(0, "add"))).toMatchObject({ output: 2 });
+	});
+
 	it("new calls wait for the stop and are served by the next incarnation", async () => {
 		const inSleep = new Gate();
 		const letSleep = new Gate();
