@@ -115,6 +115,12 @@ export class Crashable {
 	}
 }
 
+function gone(property: string | symbol): Promise<never> | undefined {
+	// Only a hint; nobody waits for it.
+	if (property === "endTurn") return undefined;
+	return Promise.reject(new Error("this process is gone"));
+}
+
 /** A clock on which nothing happens any more once it has ended. */
 function endable(inner: Clock): Clock & { end(): void } {
 	let hasEnded = false;
@@ -138,9 +144,7 @@ function detachable(inner: Store): { readonly store: Store; readonly cut: () => 
 			const member: unknown = Reflect.get(target, property);
 			if (typeof member !== "function") return member;
 			return (...args: unknown[]) =>
-				isCut && property !== "close"
-					? Promise.reject(new Error("this process is gone"))
-					: Reflect.apply(member, target, args);
+				isCut && property !== "close" ? gone(property) : Reflect.apply(member, target, args);
 		},
 	});
 	return {
