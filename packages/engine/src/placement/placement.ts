@@ -20,20 +20,11 @@ import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
 import { Deferred } from "./deferred.ts";
+import { nextPhase, type Phase, type PhaseEvent } from "./phases.ts";
 import { StartBackoff } from "./start-backoff.ts";
 
 /** Changes of phase that one caller waits for: an actor that falls asleep at once is not woken forever. */
 const WAKES_MAX = 16;
-
-/**
- * | phase | leaves to | when |
- * |---|---|---|
- * | starting | live | `host.start` resolved |
- * | starting | gone | `host.start` rejected, or `stopped` came first |
- * | starting, live | stopping | `stopping` came, the host answered `ActorGone`, or {@link Placement.stop} |
- * | live, stopping | gone | `stopped` came |
- */
-export type Phase = "starting" | "live" | "stopping" | "gone";
 
 /** How an incarnation ended: the actor goes on, it is gone, or the host was lost in the middle of it. */
 export type IncarnationEnd = "stopped" | "destroyed" | "lost";
@@ -46,6 +37,7 @@ export interface Incarnation {
 }
 
 interface Placed extends Incarnation {
+	readonly actorId: string;
 	generation: number;
 	phase: Phase;
 	/** Known as soon as the incarnation is stopping. */
@@ -166,10 +158,7 @@ export class Placement {
 
 	/** The host answered `ActorGone` for this incarnation. */
 	gone(incarnation: Incarnation): void {
-		const placed = incarnation as Placed;
-		if (placed.phase === "live") {
-			this.#leaveLive(placed, "stopping");
-		}
+		this.#tell(incarnation as Placed, "stopping");
 	}
 
 	/** Resolves when the actor has no incarnation that is being destroyed. */
@@ -239,25 +228,19 @@ export class Placement {
 		if (placed === undefined || placed.generation !== generation) {
 			return;
 		}
-		this.#leaveLive(placed, "stopping");
+		this.#tell(placed, "stopping");
 		if (placed.intent !== "destroy") {
 			placed.intent = intent;
 		}
 	}
 
 	stopped(actorId: string, generation: number, intent: StopIntent): void {
-		this.#ended(actorId, generation, intent === "destroy" ? "destroyed" : "stopped");
-	}
-
-	#ended(actorId: string, generation: number, how: IncarnationEnd): void {
 		const placed = this.#placed.get(actorId);
 		if (placed === undefined || placed.generation !== generation) {
 			return;
 		}
-		this.#placed.delete(actorId);
-		this.#leaveLive(placed, "gone");
-		placed.changed?.resolve();
-		this.#options.onEnded?.(actorId, how);
+		placed.intent = intent;
+		this.#tell(placed, "stopped");
 	}
 
 	/** Starts nothing more, and stops every incarnation. Resolves when all are gone. */
@@ -274,8 +257,7 @@ export class Placement {
 					const actorId = before[index]!;
 					const placed = this.#placed.get(actorId);
 					if (placed !== undefined) {
-						this.#placed.delete(actorId);
-						this.#leaveLive(placed, "gone");
+						this.#tell(placed, "stopped");
 					}
 					failures.push(outcome.reason);
 				}
@@ -302,16 +284,7 @@ export class Placement {
 				{ actorId, generation: placed.generation },
 				"an actor was lost with its host",
 			);
-			const intent = placed.intent ?? "sleep";
-			const how = intent === "destroy" ? "destroyed" : "lost";
-			if (placed.phase === "starting") {
-				placed.phase = "gone";
-				this.#placed.delete(actorId);
-				placed.changed?.resolve();
-				this.#options.onEnded?.(actorId, how);
-			} else {
-				this.#ended(actorId, placed.generation, how);
-			}
+			this.#tell(placed, "lost");
 		}
 	}
 
@@ -344,6 +317,7 @@ export class Placement {
 			throw blocked.error;
 		}
 		const placed: Placed = {
+			actorId,
 			host: this.#attached.host,
 			generation: -1,
 			phase: "starting",
@@ -365,6 +339,7 @@ export class Placement {
 			return;
 		}
 		const placed: Placed = {
+			actorId,
 			host: this.#attached.host,
 			generation: -1,
 			phase: "stopping",
@@ -393,7 +368,6 @@ export class Placement {
 		attached: AttachedHost,
 		acquired: ActorRecord | undefined,
 	): Promise<void> {
-		const changed = placed.changed!;
 		let record = acquired;
 		try {
 			record ??= await this.#acquire(actorId);
@@ -425,29 +399,42 @@ export class Placement {
 			}
 			// Whatever goes wrong on the way, those who wait are told, and the actor can be started again.
 			const reason = await this.#startFailed(actorId, record, error).catch((obstacle) => obstacle);
-			placed.phase = "gone";
-			if (this.#placed.get(actorId) === placed) {
-				this.#placed.delete(actorId);
-			}
-			this.#options.onEnded?.(actorId, "stopped");
-			changed.reject(reason);
+			placed.intent = undefined;
+			this.#tell(placed, "startFailed", reason);
 			return;
 		}
 		this.#backoff.clear(actorId);
 		if (placed.phase === "starting") {
-			placed.phase = "live";
-			placed.changed = undefined;
 			placed.liveKey = liveKeyOf(record.name, record.key);
-			this.#liveIds.set(placed.liveKey, actorId);
-			changed.resolve();
+			this.#tell(placed, "started");
 		}
 	}
 
-	#leaveLive(placed: Placed, phase: "stopping" | "gone"): void {
-		placed.phase = phase;
-		if (placed.liveKey !== "") {
+	/** Moves an incarnation through the table of phases, and does what each change means. */
+	#tell(placed: Placed, event: PhaseEvent, startFailure?: unknown): void {
+		const { actorId, phase: before, changed } = placed;
+		placed.phase = nextPhase(before, event);
+		if (placed.phase === before) {
+			return;
+		}
+		if (before === "live") {
 			this.#liveIds.delete(placed.liveKey);
-			placed.liveKey = "";
+		}
+		if (placed.phase === "live") {
+			this.#liveIds.set(placed.liveKey, actorId);
+			placed.changed = undefined;
+			changed?.resolve();
+		}
+		if (placed.phase === "gone") {
+			if (this.#placed.get(actorId) === placed) {
+				this.#placed.delete(actorId);
+			}
+			if (event === "startFailed") {
+				changed?.reject(startFailure);
+			} else {
+				changed?.resolve();
+			}
+			this.#options.onEnded?.(actorId, endOf(placed, event));
 		}
 	}
 
@@ -520,6 +507,13 @@ export class Placement {
 			catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),
 		);
 	}
+}
+
+function endOf({ intent }: Placed, event: PhaseEvent): IncarnationEnd {
+	if (intent === "destroy") {
+		return "destroyed";
+	}
+	return event === "lost" ? "lost" : "stopped";
 }
 
 /** Unambiguous for any name and key. */
