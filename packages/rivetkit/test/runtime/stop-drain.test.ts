@@ -90,6 +90,72 @@ describe("L11 calls in flight", () => {
 		expect((await wireAction(runtime, id, "state")).output).toEqual({ before: 2, after: 0 });
 	});
 
+	it("that outlast the grace period can read and no longer write, while onSleep still can", async () => {
+		const clock = new FakeClock();
+		const late = new Gate();
+		const done = new Gate();
+		const outcomes: string[] = [];
+		const attempt = (what: string, write: () => unknown) => {
+			try {
+				const result = write();
+				if (result instanceof Promise) result.catch(() => {});
+				outcomes.push(`${what}: done`);
+			} catch (error) {
+				outcomes.push(`${what}: ${(error as { code?: string }).code}`);
+			}
+		};
+		const subject = actor({
+			state: { list: ["first"], hook: 0 },
+			options: { sleepGracePeriod: 1_000 },
+			// Nothing is left of the grace period: what the call does now comes before the final save.
+			onSleep: (c) => {
+				c.state.hook++;
+				late.open();
+			},
+			actions: {
+				hang: async (c) => {
+					const { list } = c.state;
+					await late.passed;
+					attempt("held part", () => list.push("late"));
+					attempt("state", () => c.state.list.push("late"));
+					attempt("root", () => {
+						c.state = { list: [], hook: 9 };
+					});
+					attempt("schedule", () => c.schedule.after(1, "hang"));
+					attempt("queue", () => c.queue.send("work", 1));
+					attempt("broadcast", () => c.broadcast("news"));
+					attempt("saveState", () => c.saveState({ immediate: true }));
+					attempt("read", () => expect(c.state.list).toEqual(["first"]));
+					done.open();
+				},
+				nap: (c) => c.sleep(),
+				state: (c) => c.state,
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject }, { clock });
+		const id = await runtime.actorId("subject");
+		const call = wireAction(runtime, id, "hang");
+		await eventually(() => expect(runtime.embedded.host.liveActorIds).toEqual([id]));
+		await wireAction(runtime, id, "nap");
+		await clock.advance(1_100);
+		expect(codeOf(await soon(call))).toBe("actor.stopping");
+		await soon(done.passed);
+		expect((await soon(wireAction(runtime, id, "state"))).output).toEqual({
+			list: ["first"],
+			hook: 1,
+		});
+		expect(outcomes).toEqual([
+			"held part: stopping",
+			"state: stopping",
+			"root: stopping",
+			"schedule: stopping",
+			"queue: stopping",
+			"broadcast: stopping",
+			"saveState: stopping",
+			"read: done",
+		]);
+	});
+
 	it("waits for the body of a request that came before the stop, and runs it", async () => {
 		const subject = actor({
 			state: { n: 0 },

@@ -13,10 +13,23 @@ import { LATER_FEATURES } from "./later-features.ts";
  */
 export class ActorContext {
 	protected readonly instance: ActorInstance;
+	readonly #era: number;
 	#queue: ContextQueue | null = null;
 
 	constructor(instance: ActorInstance) {
 		this.instance = instance;
+		this.#era = instance.era;
+	}
+
+	/** What has this context has outlived the grace period of the actor's stop: it may only read. */
+	get #isRevoked(): boolean {
+		return this.#era !== this.instance.era;
+	}
+
+	/** For all that writes. Throws `actor.stopping` when the context may only read (W-STOP-1, W-STOP-5). */
+	get #writable(): ActorInstance {
+		if (!this.#isRevoked) return this.instance;
+		throw catalogueError("actor.stopping", { actorId: this.instance.actorId });
 	}
 
 	get actorId(): string {
@@ -40,12 +53,13 @@ export class ActorContext {
 	}
 
 	get state(): unknown {
-		return this.instance.userState();
+		const current = this.instance.userState();
+		return this.#isRevoked ? this.instance.state.formerValue : current;
 	}
 
 	/** Replaces the root; the same as one change of everything. */
 	set state(next: unknown) {
-		this.instance.replaceState(next);
+		this.#writable.replaceState(next);
 	}
 
 	get vars(): unknown {
@@ -57,18 +71,18 @@ export class ActorContext {
 	}
 
 	get kv(): object {
-		this.instance.assertAllowed("kv");
+		this.#writable.assertAllowed("kv");
 		return LATER_FEATURES.kv;
 	}
 
 	get db(): object {
-		this.instance.assertAllowed("db");
+		this.#writable.assertAllowed("db");
 		if (!this.instance.config.db) throw catalogueError("database.not_enabled", {});
 		return LATER_FEATURES.db;
 	}
 
 	get queue(): ContextQueue {
-		this.#queue ??= new ContextQueue(this.instance, this.queueKind);
+		this.#queue ??= new ContextQueue(this.#writable, this.queueKind);
 		return this.#queue;
 	}
 
@@ -83,12 +97,12 @@ export class ActorContext {
 	}
 
 	get schedule(): ActorSchedule {
-		this.instance.assertAllowed("schedule");
+		this.#writable.assertAllowed("schedule");
 		return this.instance.schedules.calls;
 	}
 
 	get cron(): ActorCron {
-		this.instance.assertAllowed("schedule");
+		this.#writable.assertAllowed("schedule");
 		return this.instance.schedules.cron;
 	}
 
@@ -101,7 +115,7 @@ export class ActorContext {
 	}
 
 	broadcast(name: string, ...args: unknown[]): void {
-		this.instance.assertAllowed("broadcast");
+		this.#writable.assertAllowed("broadcast");
 		this.instance.events.broadcast(name, args);
 	}
 
@@ -110,17 +124,17 @@ export class ActorContext {
 	}
 
 	saveState(options: { immediate?: boolean; maxWait?: number } = {}): Promise<void> {
-		this.instance.assertAllowed("saveState");
+		this.#writable.assertAllowed("saveState");
 		return this.instance.saveState(options);
 	}
 
 	waitUntil(promise: PromiseLike<unknown>): void {
-		this.instance.assertAllowed("waitUntil");
+		this.#writable.assertAllowed("waitUntil");
 		this.instance.waitUntil(promise);
 	}
 
 	keepAwake<T>(promise: PromiseLike<T>): Promise<T> {
-		this.instance.assertAllowed("keepAwake");
+		this.#writable.assertAllowed("keepAwake");
 		return this.instance.keepAwake(promise);
 	}
 

@@ -18,6 +18,11 @@ export class ContextFactory {
 		return this.#actor;
 	}
 
+	/** The hooks that come now get a context of their own. */
+	renew(): void {
+		this.#actor = null;
+	}
+
 	beforeConnect(request: Request | undefined): BeforeConnectContext {
 		return new BeforeConnectContext(this.#instance, request);
 	}

@@ -271,6 +271,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 				return;
 			case "giveUp":
 				this.#giveUpCalls();
+				this.#revokeContexts();
 				return;
 			case "end":
 				this.#end();
@@ -385,6 +386,16 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		const reason = catalogueError("actor.aborted", {});
 		this.#abort?.abort(reason);
 		for (const call of this.runningCalls) call.abort(reason);
+	}
+
+	/** Which contexts may write: those made since it last changed. */
+	era = 0;
+
+	/** What still runs has had its time: from here on only the hooks of the stop may write (W-STOP-1). */
+	#revokeContexts(): void {
+		this.era++;
+		this.state.renew();
+		this.#contexts?.renew();
 	}
 
 	#giveUpCalls(): void {

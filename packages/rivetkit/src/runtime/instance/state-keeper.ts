@@ -28,6 +28,8 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 	#journal: StateJournal | null = null;
 	#inStateChange = false;
 	#sizeWarned = false;
+	/** What those see who may read the state and no longer write it. */
+	#former: TrackedState | null = null;
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
@@ -44,6 +46,11 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 
 	get raw(): unknown {
 		return this.#tracked?.raw;
+	}
+
+	/** The state for whoever had it before {@link renew}: as it is, and not to be written. */
+	get formerValue(): unknown {
+		return this.#former?.value;
 	}
 
 	/** The first state of a new actor; part of the first commit. Throws `state.invalid_type`. */
@@ -100,8 +107,26 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 		this.#tracked = trackState(raw, this);
 	}
 
-	/** For the tracked tree only. */
+	/** Parts of the state that somebody holds can be read from now on, and no longer written (W-STOP-1). */
+	renew(): void {
+		if (this.#former || !this.#tracked) return;
+		this.#former = this.#tracked;
+		this.#tracked = trackState(this.#tracked.raw, {
+			rootPath: this.rootPath,
+			onChange: () => this.onChange(),
+			beforeWrite: () => this.#admitWrite(),
+		});
+	}
+
+	/** For the first tracked tree only. */
 	beforeWrite(): void {
+		if (this.#former) {
+			throw catalogueError("actor.stopping", { actorId: this.#instance.actorId });
+		}
+		this.#admitWrite();
+	}
+
+	#admitWrite(): void {
 		this.#instance.assertWritable();
 		this.#journal?.beforeWrite();
 	}
