@@ -6,7 +6,7 @@ assertSupportedRuntime();
 
 export type { Encoding } from "@rivetkit/protocol";
 export type * from "./actor/index.ts";
-export { ActorDefinition, actor, event, queue } from "./actor/index.ts";
+export { ActorDefinition, ActorKv, actor, event, queue } from "./actor/index.ts";
 export {
 	createEngineDriver,
 	createFileSystemDriver,

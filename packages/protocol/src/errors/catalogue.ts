@@ -291,9 +291,32 @@ export const CATALOGUE = {
 		{ metadata: sizeAndLimit },
 	),
 	"kv.batch_too_large": open((d: Size) => sized("Batch", d), { metadata: sizeAndLimit }),
+	"kv.uncommitted_too_large": open(
+		(d: Size) =>
+			`Too much is written to c.kv in one commit (${d.size} bytes). Limit is ${d.limit} bytes (\`actor({ options: { maxUncommittedKvSize: ... } })\`). To write in several commits: \`await c.saveState({ immediate: true })\` in between.`,
+		{ metadata: sizeAndLimit },
+	),
 	"kv.storage_full": open((d: Size) => sized("Storage of this actor", d), {
 		metadata: sizeAndLimit,
 	}),
+
+	"atomic.timed_out": closed(
+		(d: { timeoutMs: number }) =>
+			`c.atomic did not finish within ${d.timeoutMs} ms; what was written in it is dropped. The limit can be raised with: \`c.atomic(work, { timeout: ... })\``,
+	),
+	"atomic.nested": closed(
+		"c.atomic inside c.atomic: everything in the outer one is one commit already. Call the inner work without c.atomic.",
+	),
+	"atomic.no_receive": closed(
+		"Messages cannot be received inside c.atomic: receive first, and handle and complete them inside.",
+	),
+	"atomic.over": closed(
+		"This code belongs to a c.atomic that has failed, so the actor takes nothing more from it. Wait inside c.atomic for everything that is started there.",
+	),
+	"atomic.waits_for_itself": closed(
+		(d: { what: string }) =>
+			`${d.what} inside c.atomic would wait until c.atomic is over, which waits for it. Do it after c.atomic.`,
+	),
 
 	"schedule.full": open(
 		(d: { limit: number }) =>

@@ -1,8 +1,8 @@
 import type { Client, UntypedRegistry } from "../client/types/client.types.ts";
 import type { Logger } from "../log/logger.ts";
+import type { ActorKv } from "./actor-kv.ts";
 import type { Conn } from "./connection.types.ts";
 import type { EventArgs, EventName, Undeclared } from "./declarations.types.ts";
-import type { ActorKv } from "./kv.types.ts";
 import type { ActorQueue } from "./queue.types.ts";
 import type { ActorCron, ActorSchedule } from "./schedule.types.ts";
 
@@ -14,7 +14,7 @@ export interface SaveStateOptions {
 }
 
 export interface AtomicOptions {
-	/** Longest time the batch stays open (ms). Default 10,000. */
+	/** Longest time the batch stays open (ms, > 0), counted from when `work` begins. Default 10,000. */
 	timeout?: number | undefined;
 }
 
@@ -66,8 +66,23 @@ export interface ActorContext<
 	/** Waits for a save: the next throttled one, or with `immediate` one made now. */
 	saveState(options?: SaveStateOptions): Promise<void>;
 	/**
-	 * Keeps everything written inside `work` in one commit, also across waits. A throw drops what it
-	 * wrote to kv, queues, schedules and SQL and restores the parts of state it changed.
+	 * Keeps everything written inside `work` in one commit, also across waits (ruling 18). Resolves with
+	 * what `work` returns when the writes are part of the open batch; the answer of the call waits for the
+	 * disk.
+	 *
+	 * A throw, a commit that fails meanwhile, and the end of `timeout` (`atomic.timed_out`) drop what `work`
+	 * wrote to kv, queues, schedules and SQL, restore the parts of state it changed, and send none of its
+	 * events; what `work` writes after that throws `atomic.over`.
+	 *
+	 * Nothing that comes from outside begins meanwhile: actions, `onRequest`, messages on sockets, hooks of
+	 * connections, scheduled actions and other `c.atomic` wait in line; answers and events wait for the
+	 * commit. Code that was running already (other calls, `run`, timers) goes on: it sees what `work` has
+	 * written, its own writes go into the same commit, and they stay when `work` fails, over those of
+	 * `work` too. So read what you depend on inside `work`.
+	 *
+	 * Inside, `c.atomic` is refused with `atomic.nested`, `c.saveState` and calls of the actor to itself
+	 * with `atomic.waits_for_itself`. Waiting inside for a call or message that has to come in first ends
+	 * with the timeout.
 	 */
 	atomic<T>(work: () => T | PromiseLike<T>, options?: AtomicOptions): Promise<T>;
 	/** Lets the actor's stop wait for a promise. Its rejection is logged. Does not keep it awake. */

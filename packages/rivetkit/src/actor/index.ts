@@ -6,6 +6,7 @@ export type {
 	Actions,
 	ValidatedAction,
 } from "./actions.types.ts";
+export { ActorKv } from "./actor-kv.ts";
 export type {
 	ActorConfig,
 	ActorConfigInput,

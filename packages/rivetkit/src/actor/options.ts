@@ -31,6 +31,8 @@ export interface ActorOptionsInput {
 	rollbackOnError?: boolean | undefined;
 	/** Largest encoded state. A warning is logged from 128 KiB on. Default 16 MiB (lifecycle 21). */
 	maxStateSize?: number | undefined;
+	/** Memory that writes to `c.kv` of one commit may take. Default 64 MiB. */
+	maxUncommittedKvSize?: number | undefined;
 	/** Limit for one action, one `onRequest`, one scheduled action. Default 60,000. */
 	actionTimeout?: number | undefined;
 	/** How many actions of one connection may run at once. Default 1 (lifecycle W-ACT-2). */
@@ -92,6 +94,7 @@ export interface ActorOptions {
 	readonly confirmWrites: boolean;
 	readonly rollbackOnError: boolean;
 	readonly maxStateSize: number;
+	readonly maxUncommittedKvSize: number;
 	readonly actionTimeout: number;
 	readonly connectionConcurrency: number;
 	readonly waitUntilTimeout: number;
@@ -139,6 +142,7 @@ export const OPTION_TABLE: {
 	confirmWrites: { kind: "flag", fallback: true },
 	rollbackOnError: { kind: "flag", fallback: false },
 	maxStateSize: { kind: "bytes", fallback: 16 * 1024 * 1024 },
+	maxUncommittedKvSize: { kind: "bytes", fallback: 64 * 1024 * 1024 },
 	actionTimeout: { kind: "duration", fallback: 60_000 },
 	connectionConcurrency: { kind: "count", fallback: 1 },
 	waitUntilTimeout: { kind: "duration", fallback: 15_000 },

@@ -197,11 +197,8 @@ describe("what a later release brings", () => {
 	const subject = actor({
 		db: { createClient: async () => ({}), onMigrate: async () => {} },
 		actions: {
-			"kv.get": (c) => c.kv.get("k"),
-			"kv.put": (c) => c.kv.put("k", "v"),
 			"db.execute": (c) =>
 				(c.db as unknown as { execute(sql: string): unknown }).execute("select 1"),
-			atomic: (c) => c.atomic(() => {}),
 		},
 	});
 

@@ -85,7 +85,7 @@ const REQUIRED: Readonly<Record<string, Readonly<Record<Place, Verdict>>>> = (()
 		"state read": row("refused", "refused", "ok", "ok", "ok", "ok", "ok", "ok", "ok"),
 		"state write": fromOnCreate("ok"),
 		vars: row("refused", "refused", "refused", "refused", "ok", "ok", "ok", "ok", "ok"),
-		kv: all("later", "stopping"),
+		kv: all("ok", "stopping"),
 		db: all("later", "stopping"),
 		"queue.send": fromOnCreate("ok"),
 		// Ruling 20: an actor that stops takes nothing more.
@@ -106,7 +106,7 @@ const REQUIRED: Readonly<Record<string, Readonly<Record<Place, Verdict>>>> = (()
 		),
 		schedule: fromOnCreate("ok"),
 		cron: fromOnCreate("ok"),
-		atomic: all("later", "later"),
+		atomic: all("ok", "stopping"),
 		"call others": all("ok", "stopping"),
 		"call itself": row(
 			...Array<Verdict>(5).fill("refused"),

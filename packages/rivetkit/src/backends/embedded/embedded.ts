@@ -112,7 +112,10 @@ export function callingActor(owner: ActorInstance): CallingActor {
 		actorId: owner.actorId,
 		name: owner.name,
 		key: owner.key,
-		admitSelfCall: () => assertAllowed("self-call", owner.phase, owner.actorId),
+		admitSelfCall: () => {
+			assertAllowed("self-call", owner.phase, owner.actorId);
+			owner.assertOutsideAtomic("A call of the actor to itself");
+		},
 		admitSelfWait: () => {
 			if (owner.run?.scope?.isCurrent) throw catalogueError("queue.waits_for_itself", {});
 		},

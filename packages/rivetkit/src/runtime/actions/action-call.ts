@@ -32,9 +32,11 @@ export class ActionCall implements RunningCall {
 	readonly #scheduled: ScheduledBy | null;
 	#timer: WheelTimer | null = null;
 	#settled = false;
+	/** Waits for a `c.atomic` to end. */
+	#isInLine = false;
 	/** Set when the call's changes are taken back if it fails. */
 	#entry: JournalEntry | null = null;
-	readonly #rollBacksBefore: number;
+	#rollBacksBefore: number;
 
 	constructor(
 		instance: ActorInstance,
@@ -64,6 +66,32 @@ export class ActionCall implements RunningCall {
 	start(): void {
 		const instance = this.#instance;
 		if (!this.#scheduled) instance.work.begin("action");
+		if (instance.isFree) {
+			this.#begin();
+			return;
+		}
+		this.#isInLine = true;
+		instance.runningCalls.add(this);
+		instance.whenFree(() => this.#beginLater());
+	}
+
+	#beginLater(): void {
+		if (this.#settled) return;
+		const instance = this.#instance;
+		this.#isInLine = false;
+		instance.runningCalls.delete(this);
+		try {
+			instance.assertAcceptsWork();
+		} catch (error) {
+			this.#fail(error);
+			return;
+		}
+		this.#rollBacksBefore = instance.rollBackCount;
+		this.#begin();
+	}
+
+	#begin(): void {
+		const instance = this.#instance;
 		try {
 			const action = findAction(instance.config, this.name);
 			if (!action) throw catalogueError("action.not_found", { name: this.name });
@@ -233,8 +261,8 @@ export class ActionCall implements RunningCall {
 	#finish(settle: () => void): void {
 		if (this.#settled) return;
 		this.#settled = true;
-		if (this.#timer) {
-			this.#timer.cancel();
+		if (this.#timer || this.#isInLine) {
+			this.#timer?.cancel();
 			this.#instance.runningCalls.delete(this);
 		}
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.

@@ -6,7 +6,12 @@ import {
 	toWireError,
 	type WireError,
 } from "@rivetkit/protocol";
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import {
+	type BatchPart,
+	NO_SAVEPOINT,
+	type OpenBatch,
+	type Savepoint,
+} from "../commit/batch-part.ts";
 import type { Committer } from "../commit/committer.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
 import { REPLY_KEPT_BYTES_MAX, type Reply, ReplyWindow } from "./reply-window.ts";
@@ -56,6 +61,11 @@ export class CallLog implements BatchPart {
 
 	rollBack(): void {
 		this.#window?.rollBack();
+	}
+
+	/** Answers are given outside of `c.atomic`. */
+	savepoint(): Savepoint {
+		return NO_SAVEPOINT;
 	}
 
 	/** How the call ended; null when that is not remembered. */

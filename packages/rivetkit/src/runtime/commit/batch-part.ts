@@ -22,4 +22,39 @@ export interface BatchPart {
 	committed(): void;
 	/** Neither what was taken last nor what was written since will land: go back to what is committed. */
 	rollBack(): void;
+	/**
+	 * `c.atomic` begins: from now on, note how to take back what is written while `scope.isRunning`. At most
+	 * one savepoint of a part exists at a time, and no batch is taken while it does; a `rollBack` may come.
+	 * {@link UndoLog} does it for parts whose single writes are easy to take back.
+	 */
+	savepoint(scope: AtomicScope): Savepoint;
+}
+
+/** The work of one `c.atomic`. */
+export interface AtomicScope {
+	/** Whether the code that is running now belongs to it, also after its waits. */
+	readonly isRunning: boolean;
+}
+
+/** How it ends; one of the two is called once. */
+export interface Savepoint {
+	/** Takes back what the scope wrote. What others wrote meanwhile stays, over what the scope wrote too. */
+	rewind(): void;
+	/** Keeps it. */
+	release(): void;
+}
+
+/** Of a part that nothing in a scope writes to. */
+export const NO_SAVEPOINT: Savepoint = { rewind() {}, release() {} };
+
+/** Of a part that is made of parts; rewound last to first. */
+export function joinSavepoints(savepoints: readonly Savepoint[]): Savepoint {
+	return {
+		rewind() {
+			for (const savepoint of savepoints.toReversed()) savepoint.rewind();
+		},
+		release() {
+			for (const savepoint of savepoints) savepoint.release();
+		},
+	};
 }

@@ -13,6 +13,7 @@ import type { TurnJob, TurnScheduler } from "./turn-scheduler.ts";
  *   written before it was asked for. With nothing written and nothing in flight they run at once.
  * - C4. When a commit fails, everything waiting for it and everything written since fails with it, and
  *   the source is told to go back to what was committed last.
+ * - C5. While the batch is held (`c.atomic`) it is not cut, and no release runs that is asked for then.
  */
 export class Committer implements TurnJob {
 	readonly #source: CommitSource;
@@ -20,6 +21,7 @@ export class Committer implements TurnJob {
 	#dirty = false;
 	#turnRequested = false;
 	#cutWanted = false;
+	#held = false;
 	#batchCount = 0;
 	#open: Release[] | null = null;
 	#inFlight: Release[] | null = null;
@@ -35,9 +37,9 @@ export class Committer implements TurnJob {
 		this.#turns = turns;
 	}
 
-	/** Whether something is written that is not durable yet. */
+	/** Whether something is written that is not durable yet, or the batch is held for what will be. */
 	get pending(): boolean {
-		return this.#dirty || this.#inFlight !== null;
+		return this.#dirty || this.#inFlight !== null || this.#held;
 	}
 
 	get dirty(): boolean {
@@ -69,7 +71,7 @@ export class Committer implements TurnJob {
 	whenDurable(release: Release): void {
 		if (this.#ended && this.#dirty) {
 			release(this.#ended());
-		} else if (this.#dirty) {
+		} else if (this.#dirty || this.#held) {
 			if (this.#open) this.#open.push(release);
 			else this.#open = [release];
 			this.cutSoon();
@@ -101,12 +103,32 @@ export class Committer implements TurnJob {
 	/** Asks for the batch to be cut at the end of this turn, or as soon as the one in flight is done. */
 	cutSoon(): void {
 		if (!this.#dirty) return;
-		if (this.#inFlight) {
+		if (this.#inFlight || this.#held) {
 			this.#cutWanted = true;
 		} else if (!this.#turnRequested) {
 			this.#turnRequested = true;
 			this.#turns.request(this);
 		}
+	}
+
+	/** Keeps the batch open, over turns, until {@link letGo}. Not while it is held already. */
+	hold(): void {
+		this.#held = true;
+	}
+
+	letGo(): void {
+		this.#held = false;
+		if (this.#dirty) {
+			if (this.#open) this.#cutWanted = true;
+			if (!this.#inFlight) this.#cutAgain();
+			return;
+		}
+		// Asked for while it was held, and nothing was written.
+		const releases = this.#open;
+		this.#open = null;
+		if (!releases) return;
+		if (this.#inFlight) this.#inFlight.push(...releases);
+		else this.#runAll(releases, this.#ended?.());
 	}
 
 	/** Refuses everything from now on: the incarnation may not write any more. */
@@ -119,7 +141,8 @@ export class Committer implements TurnJob {
 
 	endOfTurn(): void {
 		this.#turnRequested = false;
-		if (!this.#dirty || this.#inFlight || this.#ended) return;
+		if (this.#held) this.#cutWanted = true;
+		if (!this.#dirty || this.#inFlight || this.#held || this.#ended) return;
 		this.#dirty = false;
 		const releases = this.#open ?? [];
 		this.#open = null;

@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
 /**
  * Runs jobs at the end of the current turn of the event loop: after the macrotask in progress and all
  * its microtasks, so that whatever synchronous code wrote is in one batch. One native callback serves
@@ -64,7 +66,8 @@ export class TurnScheduler {
 		nextMacrotask(this.#run);
 	}
 
-	#run = (): void => {
+	/** In the async context of nobody: whoever asked first is not who the others work for. */
+	#run = AsyncLocalStorage.bind((): void => {
 		this.#askedAtMs = NOT_ASKED;
 		this.#turn++;
 		const jobs = this.#jobs;
@@ -73,7 +76,7 @@ export class TurnScheduler {
 		if (this.#jobs.length > 0) this.#ask();
 		for (const job of jobs) job.endOfTurn();
 		this.#onEnd();
-	};
+	});
 }
 
 export interface TurnJob {

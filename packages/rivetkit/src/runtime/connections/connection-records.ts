@@ -5,7 +5,12 @@ import {
 	encodeCbor,
 	type StorageOp,
 } from "@rivetkit/protocol";
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import {
+	type BatchPart,
+	NO_SAVEPOINT,
+	type OpenBatch,
+	type Savepoint,
+} from "../commit/batch-part.ts";
 import { encodeStorable } from "../instance/encode-storable.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { Connection } from "./connection.ts";
@@ -168,6 +173,11 @@ export class ConnectionRecords implements BatchPart {
 		this.#takenHandled = [];
 		if (this.#changed.size > 0 || this.#removed.length > 0) this.#instance.committer.markDirty();
 		this.#instance.saveSoon();
+	}
+
+	/** What sockets do is a fact for `c.atomic`, too; `conn.state` is taken back by a journal of its own. */
+	savepoint(): Savepoint {
+		return NO_SAVEPOINT;
 	}
 
 	#change(record: ConnectionRecord, what: number): void {

@@ -71,6 +71,10 @@ export class ConnectionTable {
 	async #openWithHooks(connection: Connection, request: Request | undefined): Promise<void> {
 		const instance = this.#instance;
 		const { config, options } = instance;
+		if (!instance.isFree) {
+			await instance.untilFree();
+			instance.assertAcceptsWork();
+		}
 		try {
 			if (config.onBeforeConnect) {
 				const c = instance.contexts.beforeConnect(request);
@@ -217,6 +221,9 @@ export class ConnectionTable {
 		const instance = this.#instance;
 		const work = instance.work.begin("onDisconnect");
 		try {
+			// One that closes a connection inside c.atomic must not wait for itself.
+			if (!instance.isFree && !instance.isInAtomic) await instance.untilFree();
+			if (instance.isFenced) return;
 			// A hook without an end must not keep the actor busy for good.
 			await withTimeout(
 				instance,

@@ -101,11 +101,15 @@ export class Connection {
 	}
 
 	initState(raw: unknown): void {
-		this.#state = trackState(raw, {
+		const state = trackState(raw, {
 			rootPath: "conn.state",
 			onChange: () => this.#stateChanged(),
-			beforeWrite: () => this.instance.assertWritable(),
+			beforeWrite: () => {
+				this.instance.assertWritable();
+				this.instance.beforeConnectionWrite(state);
+			},
 		});
+		this.#state = state;
 	}
 
 	/** Goes back to what was committed. */

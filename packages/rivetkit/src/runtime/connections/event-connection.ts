@@ -82,6 +82,8 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	#isResuming = false;
 	/** A subscription is being decided; what comes after it may rely on the outcome. */
 	#isGuarding = false;
+	/** The backlog is in line behind a `c.atomic`. */
+	#isInLine = false;
 	/** Messages an earlier incarnation has handled: those that come again only lack their answer. */
 	readonly #handledBefore: number;
 	/** Handled by this one, and durable. */
@@ -252,7 +254,8 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 		if (this.#resumed && this.#phase === "open") this.#confirmResumed();
 		this.#durable.came(index);
 		this.#handled?.came(index);
-		if (this.#backlog.length === 0 && this.#mayHandle && !this.#mayLeaveRest) {
+		const isFree = this.#instance.isFree;
+		if (this.#backlog.length === 0 && isFree && this.#mayHandle && !this.#mayLeaveRest) {
 			this.#handle(message, index);
 			return;
 		}
@@ -264,7 +267,8 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 			}
 		}
 		this.#backlog.push({ message, index });
-		this.#resumeLater();
+		if (isFree) this.#resumeLater();
+		else this.#standInLine();
 	}
 
 	/** Goes on with what an overdue turn left to the next one. */
@@ -288,6 +292,11 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 
 	onClose(code: number, reason: string): void {
 		this.#liveness.stop();
+		if (this.#isInLine) this.#instance.whenFree(() => this.#ended(code, reason));
+		else this.#ended(code, reason);
+	}
+
+	#ended(code: number, reason: string): void {
 		if (this.#isResuming) this.#workOffAll();
 		this.#backlog = [];
 		if (this.#phase === "closed") return;
@@ -315,15 +324,28 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 
 	#workOff(): void {
 		while (this.#backlog.length > 0 && this.#mayHandle && !this.#mayLeaveRest) {
+			if (!this.#instance.isFree) {
+				this.#standInLine();
+				return;
+			}
 			const { message, index } = this.#backlog.shift()!;
 			this.#handle(message, index);
 		}
 		if (this.#backlog.length > 0) this.#resumeLater();
 	}
 
+	#standInLine(): void {
+		if (this.#isInLine) return;
+		this.#isInLine = true;
+		this.#instance.whenFree(() => {
+			this.#isInLine = false;
+			this.#workOff();
+		});
+	}
+
 	/** What came before the end of the connection came in time, whatever turn it was left to. */
 	#workOffAll(): void {
-		while (this.#backlog.length > 0 && this.#mayHandle) {
+		while (this.#backlog.length > 0 && this.#mayHandle && this.#instance.isFree) {
 			const { message, index } = this.#backlog.shift()!;
 			this.#handle(message, index);
 		}

@@ -1,4 +1,5 @@
 import { catalogueError } from "@rivetkit/protocol";
+import type { ActorKv } from "../../actor/actor-kv.ts";
 import type { ActorCron, ActorSchedule } from "../../actor/schedule.types.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { ConnectionView } from "../connections/connection.ts";
@@ -70,9 +71,9 @@ export class ActorContext {
 		return this.instance.connections.views;
 	}
 
-	get kv(): object {
+	get kv(): ActorKv {
 		this.#writable.assertAllowed("kv");
-		return LATER_FEATURES.kv;
+		return this.instance.userKv;
 	}
 
 	get db(): object {
@@ -138,8 +139,9 @@ export class ActorContext {
 		return this.instance.keepAwake(promise);
 	}
 
-	atomic(): never {
-		throw catalogueError("feature.not_implemented", { feature: "c.atomic" });
+	atomic<T>(work: () => T | PromiseLike<T>, options: { timeout?: number } = {}): Promise<T> {
+		this.instance.assertAllowed("atomic");
+		return this.instance.atomic.run(work, options.timeout);
 	}
 
 	sleep(): void {

@@ -13,7 +13,6 @@ function unavailable(feature: string): object {
 	});
 }
 
-export const LATER_FEATURES: Readonly<Record<"kv" | "db", object>> = {
-	kv: unavailable("c.kv"),
+export const LATER_FEATURES: Readonly<Record<"db", object>> = {
 	db: unavailable("c.db"),
 };

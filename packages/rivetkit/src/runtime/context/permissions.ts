@@ -18,6 +18,7 @@ export type Operation =
 	| "saveState"
 	| "waitUntil"
 	| "keepAwake"
+	| "atomic"
 	| "self-call";
 
 const STOP: readonly Phase[] = [
@@ -47,6 +48,7 @@ const ALLOWED: Readonly<Record<Operation, ReadonlySet<Phase>>> = {
 	saveState: new Set(FROM_ON_CREATE),
 	waitUntil: new Set(FROM_ON_CREATE),
 	keepAwake: new Set(EVERYWHERE),
+	atomic: new Set(EVERYWHERE),
 	// While stopping, too, it would wait for the next incarnation, which waits for this one.
 	"self-call": new Set(["ready"]),
 };

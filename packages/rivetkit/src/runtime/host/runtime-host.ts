@@ -11,6 +11,7 @@ import {
 	type StopIntent,
 } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
+import { outsideSections } from "../atomic/section.ts";
 import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
 import { startInstance } from "../lifecycle/start.ts";
 import { stopInstance } from "../lifecycle/stop.ts";
@@ -84,7 +85,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		}
 		const instance = new ActorInstance(this.#services, this, config, assignment);
 		this.#live.set(actorId, instance);
-		const failure = await startInstance(instance, sockets);
+		const failure = await outsideSections(() => startInstance(instance, sockets));
 		if (failure === null) return;
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
 		if (failure.removeActor) await this.#services.backend.discard(assignment);
@@ -104,14 +105,14 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
 		const instance = this.#live.get(actorId);
 		if (!instance?.acceptsCalls) return Promise.reject(new ActorGone(actorId));
-		return routeRequest(instance, request);
+		return outsideSections(() => routeRequest(instance, request));
 	}
 
 	async openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {
 		const instance = this.#ready(actorId);
 		instance.work.begin("request");
 		try {
-			await routeSocket(instance, upgrade, socket);
+			await outsideSections(() => routeSocket(instance, upgrade, socket));
 		} finally {
 			instance.work.end("request");
 		}
@@ -119,7 +120,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 
 	beginStop(instance: ActorInstance): void {
 		const { actorId } = instance;
-		const done = stopInstance(instance).finally(() => {
+		const done = outsideSections(() => stopInstance(instance)).finally(() => {
 			// The next incarnation may have begun to stop before this one, fenced off, was through.
 			if (this.#stopping.get(actorId) === done) this.#stopping.delete(actorId);
 		});

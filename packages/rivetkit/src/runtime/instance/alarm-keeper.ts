@@ -1,4 +1,4 @@
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import type { BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { ActorInstance } from "./instance.ts";
 
@@ -119,10 +119,19 @@ export class AlarmKeeper implements BatchPart {
 		this.changed();
 	}
 
+	/** The sources have gone back before it. */
+	savepoint(): Savepoint {
+		return { rewind: () => this.changed(), release() {} };
+	}
+
 	#ring = (): void => {
 		this.#timerTs = Number.POSITIVE_INFINITY;
 		const instance = this.#instance;
 		if (!instance.isReady) return;
+		if (!instance.isFree) {
+			instance.whenFree(this.#ring);
+			return;
+		}
 		const now = instance.now();
 		this.#isRinging = true;
 		try {

@@ -9,6 +9,7 @@ import type { ErasedActorConfig } from "../../actor/erased.ts";
 import type { ActorOptions } from "../../actor/options.ts";
 import { FencedOff } from "../../backends/backend.ts";
 import type { Logger } from "../../log/logger.ts";
+import { AtomicWork } from "../atomic/atomic-work.ts";
 import { CallLog } from "../calls/call-log.ts";
 import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
@@ -20,6 +21,9 @@ import { ContextFactory } from "../context/context-factory.ts";
 import { assertAllowed, type Operation } from "../context/permissions.ts";
 import { EventSender } from "../events/event-sender.ts";
 import type { HostServices, InProcessClient } from "../host/services.ts";
+import { kvHost } from "../kv/kv-host.ts";
+import { KvKeeper } from "../kv/kv-keeper.ts";
+import { UserKv } from "../kv/user-kv.ts";
 import { IdleTimer } from "../lifecycle/idle-timer.ts";
 import {
 	type Effect,
@@ -38,6 +42,7 @@ import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { AlarmKeeper } from "./alarm-keeper.ts";
 import { describeError } from "./describe-error.ts";
 import { SparseSet } from "./sparse-set.ts";
+import type { JournaledState } from "./state-journal.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { type LedgerOwner, type NamedWork, WorkLedger } from "./work-ledger.ts";
 
@@ -98,6 +103,9 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#alarm: AlarmKeeper | null = null;
 	#schedules: Schedules | null = null;
 	#queue: MessageQueue | null = null;
+	#kv: KvKeeper | null = null;
+	#userKv: UserKv | null = null;
+	#atomic: AtomicWork | null = null;
 	/** What goes into the commits, in this order. */
 	readonly #parts: BatchPart[] = [];
 	#client: InProcessClient | null = null;
@@ -123,6 +131,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	#addPart<Part extends BatchPart>(part: Part): Part {
 		this.#parts.push(part);
+		this.#atomic?.partAdded(part);
 		return part;
 	}
 
@@ -178,7 +187,10 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	/** When the actor has to be awake. */
 	get alarm(): AlarmKeeper {
-		this.#alarm ??= new AlarmKeeper(this);
+		if (!this.#alarm) {
+			this.#alarm = new AlarmKeeper(this);
+			this.#atomic?.partAdded(this.#alarm);
+		}
 		return this.#alarm;
 	}
 
@@ -196,6 +208,28 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	/** One attempt of `run` is over: what it received and did not handle is given back. */
 	runEnded(scope: RunScope, succeeded: boolean): void {
 		this.#queue?.runEnded(scope, succeeded);
+	}
+
+	get kv(): KvKeeper {
+		this.#kv ??= this.#addPart(new KvKeeper(kvHost(this)));
+		return this.#kv;
+	}
+
+	/** `c.kv`. */
+	get userKv(): UserKv {
+		this.#userKv ??= new UserKv(this.kv, {
+			assertAllowed: () => this.assertAllowed("kv"),
+			refused: (operation, err) => this.log.warn({ err }, `c.kv.${operation} was refused`),
+		});
+		return this.#userKv;
+	}
+
+	/** `c.atomic`. */
+	get atomic(): AtomicWork {
+		this.#atomic ??= new AtomicWork(this, () =>
+			this.#alarm ? [...this.#parts, this.#alarm] : this.#parts,
+		);
+		return this.#atomic;
 	}
 
 	get log(): Logger {
@@ -343,6 +377,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	assertAllowed(operation: Operation): void {
 		assertAllowed(operation, this.#phase, this.actorId);
+		// Reading is harmless, and so is what both are used for beside it: writing is checked itself.
+		if (operation !== "state" && operation !== "vars") this.#atomic?.assertNotDropped();
 	}
 
 	get acceptsWork(): boolean {
@@ -361,9 +397,48 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		throw catalogueError("actor.stopping", { actorId: this.actorId });
 	}
 
-	/** Throws `actor.stopping` once the incarnation has lost its right to write (W-STOP-5). */
+	get isWritable(): boolean {
+		return !hasEnded(this.#phase);
+	}
+
+	/**
+	 * Throws `actor.stopping` once the incarnation has lost its right to write (W-STOP-5), and `atomic.over`
+	 * in what is left of a `c.atomic` that failed.
+	 */
 	assertWritable(): void {
-		if (hasEnded(this.#phase)) throw catalogueError("actor.stopping", { actorId: this.actorId });
+		if (!this.isWritable) throw catalogueError("actor.stopping", { actorId: this.actorId });
+		this.#atomic?.assertNotDropped();
+	}
+
+	/** Whether what the runtime starts for a caller may begin now: no `c.atomic` is under way. */
+	get isFree(): boolean {
+		return this.#atomic === null || this.#atomic.isFree;
+	}
+
+	/** Calls `begin` when {@link isFree}, in the order of the calls. `begin` must not throw. */
+	whenFree(begin: () => void): void {
+		if (this.#atomic === null) begin();
+		else this.#atomic.whenFree(begin);
+	}
+
+	/** Whether the code that is running belongs to the `c.atomic` that is under way. */
+	get isInAtomic(): boolean {
+		return this.#atomic?.isRunning ?? false;
+	}
+
+	/** To be called before each write to the state of a connection. */
+	beforeConnectionWrite(state: JournaledState): void {
+		this.#atomic?.beforeConnectionWrite(state);
+	}
+
+	/** Resolves in a moment when {@link isFree}. */
+	async untilFree(): Promise<void> {
+		while (!this.isFree) await new Promise<void>((resolve) => this.whenFree(resolve));
+	}
+
+	/** Throws inside `c.atomic`, for what waits until it is over. */
+	assertOutsideAtomic(what: string): void {
+		this.#atomic?.assertOutside(what);
 	}
 
 	get isAborted(): boolean {
@@ -399,6 +474,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	}
 
 	#giveUpCalls(): void {
+		// What it wrote is dropped: it would be half of something.
+		this.#atomic?.giveUp(catalogueError("actor.stopping", { actorId: this.actorId }));
 		if (this.runningCalls.size === 0) return;
 		const gone = catalogueError("actor.stopping", { actorId: this.actorId });
 		for (const call of [...this.runningCalls]) call.giveUp(gone);
@@ -445,10 +522,14 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	// Writing
 
-	/** Releases an answer or an event: after the commit of what was written before it, or at once. */
-	afterDurable(release: Release): void {
-		if (this.options.confirmWrites) {
-			this.committer.whenDurable(release);
+	/**
+	 * Releases an answer or an event: after the commit of what was written before it, or at once. One of a
+	 * `c.atomic` that is dropped fails with its error, unless `whenDropped` is there to be called instead.
+	 */
+	afterDurable(release: Release, whenDropped?: () => void): void {
+		const guarded = this.#atomic?.guarded(release, whenDropped) ?? null;
+		if (guarded !== null || this.options.confirmWrites) {
+			this.committer.whenDurable(guarded ?? release);
 		} else {
 			release(undefined);
 			this.saveSoon();
@@ -478,6 +559,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#saveDueMs = 0;
 
 	saveState({ immediate, maxWait }: { immediate?: boolean; maxWait?: number }): Promise<void> {
+		this.assertOutsideAtomic("c.saveState");
 		const saved = immediate ? this.committer.flush() : this.#savedSoon(maxWait);
 		// A failed commit is logged; a caller that does not wait must not end the process.
 		saved.catch(() => {});
@@ -524,8 +606,12 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	 * though its last writes are not (L26).
 	 */
 	rolledBackSince(count: number): { readonly error: unknown } | null {
-		if (count === this.rollBackCount || !this.options.confirmWrites) return null;
-		return { error: this.#rollBackError };
+		return this.options.confirmWrites ? this.lostSince(count) : null;
+	}
+
+	/** Why writes made since {@link rollBackCount} was `count` may be lost; null when none are. */
+	lostSince(count: number): { readonly error: unknown } | null {
+		return count === this.rollBackCount ? null : { error: this.#rollBackError };
 	}
 
 	rollBack(error: unknown): void {

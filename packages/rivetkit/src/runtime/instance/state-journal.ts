@@ -1,18 +1,27 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
+import type { AtomicScope, Savepoint } from "../commit/batch-part.ts";
 import { untracked } from "../state/index.ts";
 
-/** Which call the code that is running belongs to, across its waits. */
-const currentAuthor = new AsyncLocalStorage<Author>();
+/** Which call the code that is running belongs to, across its waits; null for code of no call. */
+const currentAuthor = new AsyncLocalStorage<Author | null>();
 
-/** One call that may take back what it changed. */
+/** One call, or one `c.atomic` in it, that may take back what it changed. */
 class Author {
-	readonly stretches: Stretch[] = [];
+	/** The call that a `c.atomic` is part of. */
+	readonly outer: Author | null;
+	stretches: Stretch[] = [];
 	isOver = false;
+
+	constructor(outer: Author | null) {
+		this.outer = outer;
+	}
 }
 
 /** State before and after a series of changes by one author that nobody else interrupted. */
 interface Stretch {
+	/** Which stretch of the journal it is. */
+	readonly number: number;
 	readonly before: Uint8Array;
 	after: Uint8Array | null;
 }
@@ -34,8 +43,8 @@ export interface JournaledState {
 }
 
 /**
- * Lets an action that fails take its state changes back (`options.rollbackOnError`, lifecycle W-STATE-8)
- * while other code changes the state in between. What somebody else has changed since is left alone, and
+ * Lets an action that fails (`options.rollbackOnError`, lifecycle W-STATE-8) and a `c.atomic` that fails
+ * take their state changes back while other code changes the state in between. What somebody else has changed since is left alone, and
  * so is everything outside plain objects that others changed a part of: a list is taken back as a whole
  * or not at all.
  *
@@ -44,6 +53,9 @@ export interface JournaledState {
 export class StateJournal {
 	readonly #state: JournaledState;
 	#last: Author | null = null;
+	#stretches = 0;
+	/** The `c.atomic` that is under way. */
+	#atomic: { readonly scope: AtomicScope; readonly author: Author } | null = null;
 
 	constructor(state: JournaledState) {
 		this.#state = state;
@@ -51,7 +63,7 @@ export class StateJournal {
 
 	/** One author of changes. */
 	begin(): JournalEntry {
-		const author = new Author();
+		const author = new Author(null);
 		return {
 			run: (work) => currentAuthor.run(author, work),
 			undo: () => this.#undo(author),
@@ -59,28 +71,55 @@ export class StateJournal {
 		};
 	}
 
+	/** What `scope` changes is one author's; if it keeps them, they are the call's that it is part of. */
+	beginAtomic(scope: AtomicScope): Savepoint {
+		const author = new Author(runningCall());
+		this.#atomic = { scope, author };
+		return {
+			rewind: () => {
+				this.#atomic = null;
+				this.#undo(author);
+			},
+			release: () => {
+				this.#atomic = null;
+				this.#endWithin(author);
+			},
+		};
+	}
+
 	/** To be called before each write. */
 	beforeWrite(): void {
-		const running = currentAuthor.getStore();
-		const author = running && !running.isOver ? running : null;
+		const author = this.#atomic?.scope.isRunning ? this.#atomic.author : runningCall();
 		if (author === this.#last) return;
 		const image = this.#image();
 		this.#closeStretch(image);
-		author?.stretches.push({ before: image, after: null });
+		author?.stretches.push({ number: this.#stretches++, before: image, after: null });
 		this.#last = author;
 	}
 
 	#undo(author: Author): void {
 		if (this.#last === author) this.#closeStretch(this.#image());
 		this.#end(author);
-		for (const { before, after } of author.stretches.toReversed()) {
-			this.#takeBack(decodeCbor(before), decodeCbor(after!));
-		}
+		// Taking back is nobody's change: not that of a call around it, which may be taken back later.
+		currentAuthor.run(null, () => {
+			for (const { before, after } of author.stretches.toReversed()) {
+				this.#takeBack(decodeCbor(before), decodeCbor(after!));
+			}
+		});
 	}
 
 	#end(author: Author): void {
 		author.isOver = true;
 		if (this.#last === author) this.#last = null;
+	}
+
+	#endWithin(author: Author): void {
+		const { outer, stretches } = author;
+		if (outer && !outer.isOver && stretches.length > 0) {
+			if (this.#last === author) this.#closeStretch(this.#image());
+			outer.stretches = [...outer.stretches, ...stretches].sort((a, b) => a.number - b.number);
+		}
+		this.#end(author);
 	}
 
 	#closeStretch(image: Uint8Array): void {
@@ -97,6 +136,11 @@ export class StateJournal {
 		if (isPlain(value) && isPlain(before) && isPlain(after)) takeBackMembers(value, before, after);
 		else if (isSame(value, after)) this.#state.replace(before);
 	}
+}
+
+function runningCall(): Author | null {
+	const author = currentAuthor.getStore();
+	return author && !author.isOver ? author : null;
 }
 
 type Plain = Record<string, unknown>;

@@ -1,6 +1,12 @@
 import { catalogueError, decodeCbor } from "@rivetkit/protocol";
 import { STATE_SIZE_WARNING_BYTES } from "../../actor/options.ts";
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import {
+	type AtomicScope,
+	type BatchPart,
+	NO_SAVEPOINT,
+	type OpenBatch,
+	type Savepoint,
+} from "../commit/batch-part.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import {
 	assertStorable,
@@ -101,6 +107,12 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 		this.#taken = null;
 		this.#changed = false;
 		if (this.#committed) this.#tracked?.reset(decodeCbor(this.#committed));
+	}
+
+	savepoint(scope: AtomicScope): Savepoint {
+		if (!this.#instance.config.hasState) return NO_SAVEPOINT;
+		this.#journal ??= new StateJournal(this);
+		return this.#journal.beginAtomic(scope);
 	}
 
 	#adopt(raw: unknown): void {

@@ -10,6 +10,7 @@ const WORDS = {
 	socketListener: (n: number) =>
 		`${plural(n, "WebSocket listener", "WebSocket listeners")} working`,
 	keepAwake: (n: number) => `${plural(n, "keepAwake promise", "keepAwake promises")} pending`,
+	atomic: () => "c.atomic under way",
 	socket: (n: number) => `${plural(n, "open socket", "open sockets")} that cannot hibernate`,
 	run: () => "run is working",
 	runRestart: () => "run failed and is about to be restarted",
@@ -57,6 +58,8 @@ export class WorkLedger {
 	onDisconnect = 0;
 	socketListener = 0;
 	keepAwake = 0;
+	/** 1 while a `c.atomic` is under way. */
+	atomic = 0;
 	/** Connections that cannot hibernate, for as long as they are open. */
 	socket = 0;
 	/** 1 while the `run` handler is active. */

@@ -9,6 +9,7 @@ import {
 	entriesOf,
 	type StoredEntries,
 	SUBSPACE_CONNECTIONS,
+	SUBSPACE_KV_SIZE,
 	SUBSPACE_QUEUE,
 	SUBSPACE_REPLIES,
 	SUBSPACE_SCHEDULE,
@@ -176,6 +177,8 @@ function restore({ instance, sockets }: Start, stored: StoredEntries): void {
 	const schedules = entriesOf(stored, SUBSPACE_SCHEDULE);
 	if (schedules.length > 0) instance.schedules.keeper.load(schedules);
 	instance.loadQueue(entriesOf(stored, SUBSPACE_QUEUE));
+	const kvSize = entriesOf(stored, SUBSPACE_KV_SIZE);
+	if (kvSize.length > 0) instance.kv.load(kvSize);
 	restoreConnections(instance, entriesOf(stored, SUBSPACE_CONNECTIONS), sockets);
 }
 

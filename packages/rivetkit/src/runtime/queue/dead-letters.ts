@@ -70,10 +70,18 @@ export function redrive(queue: MessageQueue, { ids, ...choice }: DeadLetterChoic
 		perQueue.set(givenUp.queue, (perQueue.get(givenUp.queue) ?? 0) + 1);
 	}
 	for (const [name, count] of perQueue) queue.assertRoomFor(name, count);
-	for (const { message, givenUp } of letters) {
-		data.move(message, { name: givenUp.queue, attempt: 0, availableAt: 0, givenUp: null }, null);
-		deliveries.offer(message);
-	}
+	const move = () => {
+		for (const { message, givenUp } of letters) {
+			// Put off, it may come to a message that is in somebody's hands meanwhile, or gone.
+			if (message.header.givenUp !== givenUp || message.place === "held") continue;
+			if (message.place === "gone") continue;
+			data.move(message, { name: givenUp.queue, attempt: 0, availableAt: 0, givenUp: null }, null);
+			deliveries.offer(message);
+		}
+	};
+	const { decisions } = deliveries;
+	if (decisions) decisions.putOff(move);
+	else move();
 	return letters.length;
 }
 

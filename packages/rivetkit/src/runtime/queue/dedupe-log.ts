@@ -1,5 +1,7 @@
 import { decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
 import type { Incarnation } from "../../backends/backend.ts";
+import type { AtomicScope, Savepoint } from "../commit/batch-part.ts";
+import { UndoLog } from "../commit/undo-log.ts";
 import { DEDUPE_KEYS_MAX, DEDUPE_WINDOW_MS } from "./limits.ts";
 import type { StorageReads } from "./message-bodies.ts";
 import { DEDUPE_ORDER_END, dedupeKey, dedupeOrderKey, numberOf } from "./queue-layout.ts";
@@ -43,6 +45,8 @@ export class DedupeLog {
 	/** The oldest entries, oldest first; refilled from the store when it runs out. */
 	#oldest: { readonly sequence: number; readonly createdAt: number; readonly key: Uint8Array }[] =
 		[];
+
+	#undo: UndoLog | null = null;
 
 	constructor(store: StorageReads, actor: Incarnation) {
 		this.#store = store;
@@ -89,6 +93,14 @@ export class DedupeLog {
 		this.#taken.clear();
 		// What was to be dropped is still there.
 		this.#oldest = [];
+		this.#undo?.clear();
+	}
+
+	savepoint(scope: AtomicScope): Savepoint {
+		this.#undo = new UndoLog(scope, () => {
+			this.#undo = null;
+		});
+		return this.#undo;
 	}
 
 	async #once<T extends DedupedMessage>(
@@ -105,7 +117,10 @@ export class DedupeLog {
 		const sent = send();
 		const sequence = this.#next!++;
 		const { id, createdAt } = sent;
-		this.#open.set(lock, { id, createdAt, sequence });
+		const entry: Entry = { id, createdAt, sequence };
+		const before = this.#open.get(lock);
+		const opsBefore = this.#ops.length;
+		this.#open.set(lock, entry);
 		const value: StoredEntry = [id, createdAt, sequence];
 		const order: StoredOrder = [createdAt, row];
 		this.#ops.push(
@@ -116,7 +131,27 @@ export class DedupeLog {
 		if (earlier) this.#ops.push({ op: "delete", key: dedupeOrderKey(earlier.sequence) });
 		if (earlier) this.#oldest = this.#oldest.filter((old) => old.sequence !== earlier.sequence);
 		this.#dropOld(nowMs);
+		if (this.#undo) {
+			const added = this.#ops.slice(opsBefore);
+			this.#undo.note(() => this.#takeBack(lock, entry, before, added));
+		}
 		return { isNew: true, sent };
+	}
+
+	#takeBack(
+		lock: string,
+		entry: Entry,
+		before: Entry | undefined,
+		ops: readonly StorageOp[],
+	): void {
+		const gone = new Set(ops);
+		this.#ops = this.#ops.filter((op) => !gone.has(op));
+		if (this.#open.get(lock) === entry) {
+			if (before) this.#open.set(lock, before);
+			else this.#open.delete(lock);
+		}
+		// What was to be dropped is still there.
+		this.#oldest = [];
 	}
 
 	async #stored(row: Uint8Array): Promise<Entry | null> {

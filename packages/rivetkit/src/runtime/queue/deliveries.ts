@@ -1,7 +1,9 @@
 import { catalogueError } from "@rivetkit/protocol";
 import { type ErasedQueue, queueDeclaration } from "../../actor/erased.ts";
+import type { AtomicScope, Savepoint } from "../commit/batch-part.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
+import { AtomicDecisions } from "./atomic-decisions.ts";
 import { Delivery } from "./delivery.ts";
 import type { SendOutcome } from "./kept-answers.ts";
 import { DELIVERIES_PER_TURN_MAX, RECEIVES_WAITING_MAX } from "./limits.ts";
@@ -31,6 +33,8 @@ const COMPLETED: SendOutcome = { status: "completed", response: null };
  * - D3. A completable message is handed out when the count of its deliveries is durable, so that a message
  *   that kills its consumer is counted too. It leaves the queue when it is completed.
  * - D4. Receives that wait are served in the order they began to.
+ * - D5. What a `c.atomic` sends, completes and releases, and what its writes make final, waits for its end
+ *   ({@link AtomicDecisions}).
  */
 export class Deliveries {
 	readonly #instance: ActorInstance;
@@ -45,6 +49,8 @@ export class Deliveries {
 	#countTimer: WheelTimer | null = null;
 	#handedOutThisTurn = 0;
 	#isOwnWrite = false;
+	/** Of the `c.atomic` that is under way. */
+	#atomic: AtomicDecisions | null = null;
 
 	constructor(instance: ActorInstance, data: QueueData) {
 		this.#instance = instance;
@@ -56,8 +62,43 @@ export class Deliveries {
 		return this.#waiting.size;
 	}
 
+	/** A `c.atomic` begins. */
+	savepoint(scope: AtomicScope): Savepoint {
+		const decisions = new AtomicDecisions(scope, () => {
+			this.#atomic = null;
+		});
+		this.#atomic = decisions;
+		decisions.putOff(() => {
+			for (const receiver of decisions.writers) if (!receiver.isOver) this.#settleAll(receiver);
+		});
+		return decisions;
+	}
+
+	/** Puts off what the `c.atomic` decides that is running; null when none is. */
+	get decisions(): AtomicDecisions | null {
+		return this.#atomic?.isRunning ? this.#atomic : null;
+	}
+
+	/** A message was sent. It may be handed out at once, before it is durable. */
+	added(message: QueuedMessage): void {
+		const { index } = this.#data;
+		const { decisions } = this;
+		if (decisions) {
+			index.hold(message);
+			decisions.putOff(
+				() => {
+					if (message.place === "held") this.#putBack(message);
+				},
+				() => this.#data.takeBack(message),
+			);
+		} else if (message.place === "ready") {
+			this.offer(message);
+		}
+	}
+
 	/** Takes what there is; waits for it when the request says so and there is nothing. */
 	async receive(receiver: Receiver, request: ReceiveRequest): Promise<DeliveredMessage[]> {
+		if (this.decisions) throw catalogueError("atomic.no_receive", {});
 		if (receiver.hasOpenMessage) throw catalogueError("queue.previous_message_not_completed", {});
 		this.#settleAll(receiver);
 		if (this.#handedOutThisTurn >= DELIVERIES_PER_TURN_MAX) await this.#nextTurn();
@@ -121,7 +162,10 @@ export class Deliveries {
 		if (this.#isOwnWrite || this.#undecided.size === 0) return;
 		const runScope = this.#instance.run?.scope ?? null;
 		for (const receiver of this.#undecided) {
-			if (receiver.isWriting(runScope)) this.#settleAll(receiver);
+			if (!receiver.isWriting(runScope)) continue;
+			const { decisions } = this;
+			if (decisions) decisions.writers.add(receiver);
+			else this.#settleAll(receiver);
 		}
 	}
 
@@ -138,18 +182,40 @@ export class Deliveries {
 	 */
 	complete(delivery: Delivery, response: Uint8Array | null): void {
 		this.assertHeld(delivery);
-		delivery.receiver.held.delete(delivery);
-		this.#data.remove(delivery.message, { status: "completed", response });
-		this.#committedSoon();
+		this.#decide(delivery, () => {
+			delivery.receiver.held.delete(delivery);
+			if (!delivery.isHeld) return;
+			this.#data.remove(delivery.message, { status: "completed", response });
+			this.#committedSoon();
+		});
 	}
 
 	assertHeld(delivery: Delivery): void {
 		this.#instance.assertWritable();
-		if (!delivery.isHeld) throw catalogueError("queue.already_completed", {});
+		const isDecided = this.#atomic?.decided.has(delivery);
+		if (isDecided || !delivery.isHeld) throw catalogueError("queue.already_completed", {});
 	}
 
 	/** Gives a message back that its receiver did not complete; the delivery counts. */
 	release(delivery: Delivery): void {
+		this.#decide(delivery, () => this.#release(delivery));
+	}
+
+	/** Does `decision` now, or with the end of the `c.atomic` that is running. */
+	#decide(delivery: Delivery, decision: () => void): void {
+		const { decisions } = this;
+		if (!decisions) {
+			decision();
+			return;
+		}
+		decisions.decided.add(delivery);
+		// Its receiver may have come to its end, and left it to this decision.
+		decisions.putOff(decision, () => {
+			if (delivery.receiver.isOver) this.#release(delivery);
+		});
+	}
+
+	#release(delivery: Delivery): void {
 		const { message, receiver } = delivery;
 		receiver.held.delete(delivery);
 		this.#uncounted.delete(delivery);
@@ -167,8 +233,11 @@ export class Deliveries {
 		if (receiver.kind === "loose") return;
 		for (const pending of [...receiver.pending]) pending.abort();
 		if (succeeded) this.#settleAll(receiver);
-		for (const delivery of [...receiver.held]) this.release(delivery);
+		for (const delivery of [...receiver.held]) {
+			if (!this.#atomic?.decided.has(delivery)) this.#release(delivery);
+		}
 		receiver.kind = "loose";
+		receiver.isOver = true;
 	}
 
 	/** The actor stops: receives that wait end, and those that are being served give back. */

@@ -1,6 +1,12 @@
 import { catalogueError } from "@rivetkit/protocol";
 import { queueDeclaration } from "../../actor/erased.ts";
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import {
+	type AtomicScope,
+	type BatchPart,
+	joinSavepoints,
+	type OpenBatch,
+	type Savepoint,
+} from "../commit/batch-part.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
 import type { AlarmSource } from "../instance/alarm-keeper.ts";
 import type { ActorInstance } from "../instance/instance.ts";
@@ -98,7 +104,7 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 			},
 			message.bytes,
 		);
-		if (queued.place === "ready") this.deliveries.offer(queued);
+		this.deliveries.added(queued);
 		if (message.delayMs > 0 || message.ttlMs !== null) instance.alarm.changed();
 		return queued;
 	}
@@ -202,6 +208,10 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 		this.data.rollBack();
 		// Not within a commit that fails: what is handed out writes.
 		this.#instance.services.turns.request({ endOfTurn: () => this.deliveries.offerAll() });
+	}
+
+	savepoint(scope: AtomicScope): Savepoint {
+		return joinSavepoints([this.data.savepoint(scope), this.deliveries.savepoint(scope)]);
 	}
 
 	nextTs(): number | null {

@@ -1,6 +1,6 @@
 import type { StorageOp } from "@rivetkit/protocol";
 import type { Incarnation } from "../../backends/backend.ts";
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import type { AtomicScope, BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
 import { DedupeLog } from "./dedupe-log.ts";
 import { KeptAnswers, type SendOutcome } from "./kept-answers.ts";
@@ -164,6 +164,16 @@ export class QueueData implements BatchPart {
 			if (header === null) this.#neverWas(message);
 			else this.#goBackTo(message, header, now);
 		}
+	}
+
+	/** Messages are sent and decided upon at the end of a scope ({@link Deliveries}). */
+	savepoint(scope: AtomicScope): Savepoint {
+		return this.dedupe.savepoint(scope);
+	}
+
+	/** A message that was added since the last commit never was. */
+	takeBack(message: QueuedMessage): void {
+		this.#neverWas(message);
 	}
 
 	#neverWas(message: QueuedMessage): void {

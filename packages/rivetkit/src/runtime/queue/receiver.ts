@@ -15,6 +15,8 @@ export class Receiver {
 	readonly #scope: RunScope | null;
 	readonly #decidesAtEnd: boolean;
 	kind: "run" | "call" | "loose";
+	/** It came to its end. */
+	isOver = false;
 	/** What was handed out and is not decided upon, in that order. */
 	readonly held: Set<Delivery> = new Set();
 	/** Receives of it that are not over. */

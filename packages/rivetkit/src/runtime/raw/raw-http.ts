@@ -96,6 +96,10 @@ class RawCall implements RunningCall {
 		const { signal } = this.#request;
 		const c = instance.contexts.request(this.#connection, this.#request, signal);
 		let response: unknown;
+		if (!instance.isFree) {
+			await instance.untilFree();
+			instance.assertAcceptsWork();
+		}
 		try {
 			const answered = onRequest(c, this.#request);
 			response = await withTimeout(instance, "onRequest", limitMs, answered, "actionTimeout");

@@ -28,7 +28,7 @@ interface Early {
 
 /**
  * One raw WebSocket (contract: lifecycle 11, protocol 3.10). Messages wait, in order, until the handler
- * has attached a listener for them, or its promise has settled. Of a socket that outlives the incarnation
+ * has attached a listener for them, or its promise has settled, and while a `c.atomic` is under way. Of a socket that outlives the incarnation
  * (`options.canHibernateWebSocket`) each message is acknowledged when its listeners are done with it and
  * what they wrote is durable; when that is lost, the socket is closed. `onWebSocket` runs again in the next
  * incarnation.
@@ -45,6 +45,10 @@ export class RawSocketConnection implements ActorSocketHandler {
 	#phase: "opening" | "open" | "closed" = "opening";
 	#early: Early[] = [];
 	#earlyBytes = 0;
+	/** The peer's close: comes behind the messages that wait. */
+	#peerClose: (() => void) | null = null;
+	/** What waits is in line behind a `c.atomic`. */
+	#isInLine = false;
 	/** What the listeners of the message that is being delivered return to be waited for. */
 	#pending: PromiseLike<unknown>[] | null = null;
 	/** Messages an earlier incarnation has handled. */
@@ -105,15 +109,15 @@ export class RawSocketConnection implements ActorSocketHandler {
 		connection.closeTransport = (code, reason) => this.#close(code, reason);
 		connection.leaveTransport = () => this.#liveness.stop();
 		this.#userSocket = new ServerSocket(socket, request.url.replace(/^http/, "ws"), {
-			release: (send) =>
+			release: (step, whenDropped) =>
 				instance.afterDurable((error) => {
 					if (error !== undefined) {
 						this.#fail(error);
 						return;
 					}
-					send();
+					step();
 					this.#limitBuffer();
-				}),
+				}, whenDropped),
 			closed: (code, reason) => this.#close(code, reason),
 			failed: (error) => this.#fail(error),
 			track: (promise) => this.#track(promise),
@@ -131,6 +135,10 @@ export class RawSocketConnection implements ActorSocketHandler {
 		try {
 			if (!instance.config.onWebSocket) throw catalogueError("handler.websocket_not_defined", {});
 			await instance.connections.open(this.#connection, this.#request);
+			if (!instance.isFree) {
+				await instance.untilFree();
+				instance.assertAcceptsWork();
+			}
 		} catch (error) {
 			if (!instance.acceptsWork) throw new ActorGone(instance.actorId);
 			this.#fail(error);
@@ -193,20 +201,18 @@ export class RawSocketConnection implements ActorSocketHandler {
 		this.#instance.saveSoon();
 		if (this.#phase !== "opening") return;
 		this.#phase = "open";
-		const early = this.#early;
-		this.#early = [];
-		for (const { message, index } of early) this.#deliver(message, index);
+		this.#workOff();
 	}
 
 	onMessage(message: string | Uint8Array, index: number): void {
-		if (this.#phase === "closed") return;
+		if (this.#phase === "closed" || this.#peerClose) return;
 		this.#durable.came(index);
 		this.#handled?.came(index);
 		if (index <= this.#handledBefore) {
 			this.#acknowledge(index);
 			return;
 		}
-		if (this.#phase === "open") {
+		if (this.#phase === "open" && this.#early.length === 0 && this.#instance.isFree) {
 			this.#deliver(message, index);
 			return;
 		}
@@ -216,7 +222,33 @@ export class RawSocketConnection implements ActorSocketHandler {
 			this.#close(CLOSE_REFUSED, "connection.backlog_full");
 		} else {
 			this.#early.push({ message, index });
+			this.#workOff();
 		}
+	}
+
+	#workOff(): void {
+		while (this.#phase === "open" && (this.#early.length > 0 || this.#peerClose)) {
+			if (!this.#instance.isFree) {
+				this.#standInLine();
+				return;
+			}
+			const next = this.#early.shift();
+			if (next === undefined) {
+				this.#peerClose!();
+				return;
+			}
+			this.#earlyBytes -= next.message.length;
+			this.#deliver(next.message, next.index);
+		}
+	}
+
+	#standInLine(): void {
+		if (this.#isInLine) return;
+		this.#isInLine = true;
+		this.#instance.whenFree(() => {
+			this.#isInLine = false;
+			this.#workOff();
+		});
 	}
 
 	onPong(): void {
@@ -227,7 +259,18 @@ export class RawSocketConnection implements ActorSocketHandler {
 		this.#liveness.stop();
 		// Too late for `onDisconnect` to be waited for: the next incarnation hears of it instead.
 		if (this.#connection.record && this.#instance.isLeaving) return;
+		const close = () => this.#closedByPeer(code, reason, wasClean);
+		if (this.#phase === "open" && (this.#early.length > 0 || !this.#instance.isFree)) {
+			this.#peerClose = close;
+			this.#workOff();
+		} else {
+			close();
+		}
+	}
+
+	#closedByPeer(code: number, reason: string, wasClean: boolean): void {
 		this.#phase = "closed";
+		this.#peerClose = null;
 		this.#early = [];
 		this.#userSocket.end(code, reason, wasClean);
 		void this.#instance.connections.close(this.#connection);

@@ -6,8 +6,8 @@ type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unkno
 
 /** What the owner of a {@link ServerSocket} does for it. */
 export interface ServerSocketOwner {
-	/** Runs `send` when what was written so far is durable. */
-	release(send: () => void): void;
+	/** Runs `step` when what was written so far is durable; `whenDropped` if a `c.atomic` takes it back. */
+	release(step: () => void, whenDropped: () => void): void;
 	/** The actor closes the socket. */
 	closed(code: number, reason: string): void;
 	/** A listener threw or rejected. */
@@ -87,7 +87,10 @@ export class ServerSocket {
 	}
 
 	#release(message: string | Uint8Array): void {
-		this.#owner.release(() => this.#socket.send(message));
+		this.#owner.release(
+			() => this.#socket.send(message),
+			() => {},
+		);
 	}
 
 	#inOrder(step: () => Promise<void>): void {
@@ -109,7 +112,9 @@ export class ServerSocket {
 		}
 		if (this.#readyState >= ServerSocket.CLOSING) return;
 		this.#readyState = ServerSocket.CLOSING;
-		const close = () => this.#owner.release(() => this.#owner.closed(code, reason));
+		const closed = () => this.#owner.closed(code, reason);
+		// It looks closed already: that cannot be taken back.
+		const close = () => this.#owner.release(closed, closed);
 		if (this.#reading) this.#inOrder(async () => close());
 		else close();
 	}

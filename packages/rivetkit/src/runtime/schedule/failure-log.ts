@@ -1,4 +1,4 @@
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import type { AtomicScope, BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
 import { EMPTY_HISTORY } from "./cron-job.ts";
 import type { HistoryLog } from "./history-log.ts";
 import type { FireError, OneShot, PendingCall } from "./pending-call.ts";
@@ -62,5 +62,9 @@ export class FailureLog implements BatchPart {
 
 	rollBack(): void {
 		this.#range.rollBack();
+	}
+
+	savepoint(scope: AtomicScope): Savepoint {
+		return this.#range.savepoint(scope);
 	}
 }

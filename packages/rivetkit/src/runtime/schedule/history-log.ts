@@ -1,5 +1,6 @@
 import type { StorageOp, StorageRange } from "@rivetkit/protocol";
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import type { AtomicScope, BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
+import { UndoLog } from "../commit/undo-log.ts";
 import type { HistoryRange } from "./cron-job.ts";
 import {
 	encodeHistoryRow,
@@ -21,6 +22,7 @@ export class HistoryLog implements BatchPart {
 	readonly #scan: Scan;
 	#open: StorageOp[] = [];
 	#inFlight: StorageOp[] = [];
+	#undo: UndoLog | null = null;
 
 	constructor(scan: Scan) {
 		this.#scan = scan;
@@ -29,22 +31,29 @@ export class HistoryLog implements BatchPart {
 	/** Writes or replaces an entry, unless it has left the range meanwhile. */
 	put(job: number, index: number, range: HistoryRange, row: HistoryRow): void {
 		if (index < range.first) return;
-		this.#open.push({ op: "put", key: historyKey(job, index), value: encodeHistoryRow(row) });
+		this.#write({ op: "put", key: historyKey(job, index), value: encodeHistoryRow(row) });
 	}
 
 	delete(job: number, index: number): void {
-		this.#open.push({ op: "delete", key: historyKey(job, index) });
+		this.#write({ op: "delete", key: historyKey(job, index) });
 	}
 
 	deleteAll(job: number): void {
-		this.#open.push({ op: "deleteRange", start: historyKey(job, 0), end: historyKey(job + 1, 0) });
+		this.#write({ op: "deleteRange", start: historyKey(job, 0), end: historyKey(job + 1, 0) });
+	}
+
+	#write(op: StorageOp): void {
+		this.#open.push(op);
+		this.#undo?.note(() => {
+			this.#open = this.#open.filter((other) => other !== op);
+		});
 	}
 
 	/** The range with its oldest entries dropped, so that at most `max` are left. */
 	trimmed(job: number, range: HistoryRange, max: number): HistoryRange {
 		const first = Math.max(range.first, range.next - max);
 		if (first === range.first) return range;
-		this.#open.push({
+		this.#write({
 			op: "deleteRange",
 			start: historyKey(job, range.first),
 			end: historyKey(job, first),
@@ -82,6 +91,14 @@ export class HistoryLog implements BatchPart {
 	rollBack(): void {
 		this.#open = [];
 		this.#inFlight = [];
+		this.#undo?.clear();
+	}
+
+	savepoint(scope: AtomicScope): Savepoint {
+		this.#undo = new UndoLog(scope, () => {
+			this.#undo = null;
+		});
+		return this.#undo;
 	}
 }
 

@@ -1,4 +1,4 @@
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import type { AtomicScope, BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
 import { type CronJob, EMPTY_HISTORY, type HistoryRange, type JobDefinition } from "./cron-job.ts";
 import type { HistoryLog } from "./history-log.ts";
 import type { PendingCall, Run } from "./pending-call.ts";
@@ -138,6 +138,10 @@ export class JobTable implements BatchPart {
 
 	rollBack(): void {
 		this.#rows.rollBack();
+	}
+
+	savepoint(scope: AtomicScope): Savepoint {
+		return this.#rows.savepoint(scope);
 	}
 }
 

@@ -1,7 +1,14 @@
 import { catalogueError } from "@rivetkit/protocol";
 import { findAction } from "../../actor/erased.ts";
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import {
+	type AtomicScope,
+	type BatchPart,
+	joinSavepoints,
+	type OpenBatch,
+	type Savepoint,
+} from "../commit/batch-part.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
+import { UndoLog } from "../commit/undo-log.ts";
 import type { AlarmSource } from "../instance/alarm-keeper.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { CronJob, JobDefinition } from "./cron-job.ts";
@@ -63,6 +70,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	#holdMs = 0;
 	#parkedCheckTs = 0;
 	#times: Times | null = null;
+	#undo: UndoLog | null = null;
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
@@ -172,7 +180,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		const known = this.#jobs.byName(definition.name);
 		if (known) {
 			if (!this.#jobs.update(known, definition, now)) return;
-			this.#broken.delete(known.sequence);
+			this.#mended(known);
 		} else {
 			this.#assertRoom();
 			const id = this.#instance.services.random.uuid();
@@ -186,9 +194,16 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		if (!job) return false;
 		for (const run of this.runsOf(job)) this.#drop(run);
 		this.#jobs.delete(job);
-		this.#broken.delete(job.sequence);
+		this.#mended(job);
 		this.#changed();
 		return true;
+	}
+
+	#mended({ sequence }: CronJob): void {
+		const why = this.#broken.get(sequence);
+		if (why === undefined) return;
+		this.#broken.delete(sequence);
+		this.#undo?.note(() => this.#broken.set(sequence, why));
 	}
 
 	async historyOf(name: string, limit: number): Promise<HistoryRow[]> {
@@ -366,8 +381,10 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	}
 
 	#drop({ sequence }: PendingCall): void {
+		const wait = this.#waits.get(sequence);
 		this.#calls.delete(sequence);
 		this.#waits.delete(sequence);
+		if (wait !== undefined) this.#undo?.note(() => this.#waits.set(sequence, wait));
 	}
 
 	#assertAction(name: string): void {
@@ -410,7 +427,18 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 
 	rollBack(): void {
 		for (const part of this.#parts) part.rollBack();
+		this.#undo?.clear();
 		this.hold();
+	}
+
+	savepoint(scope: AtomicScope): Savepoint {
+		this.#undo = new UndoLog(scope, () => {
+			this.#undo = null;
+			this.#times = null;
+			this.#instance.alarm.changed();
+		});
+		// Its own is rewound last: it looks at the others.
+		return joinSavepoints([this.#undo, ...this.#parts.map((part) => part.savepoint(scope))]);
 	}
 
 	/**

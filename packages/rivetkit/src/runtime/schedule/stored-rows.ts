@@ -1,4 +1,5 @@
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
+import type { AtomicScope, BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
+import { UndoLog } from "../commit/undo-log.ts";
 
 /** How rows of one kind are stored. */
 export interface RowLayout<Row> {
@@ -19,6 +20,7 @@ export class StoredRows<Row extends { readonly sequence: number }> implements Ba
 	readonly #taken = new Map<number, Row | null>();
 	/** What is stored of rows that are fresh or taken; null for nothing. */
 	readonly #stored = new Map<number, Row | null>();
+	#undo: UndoLog | null = null;
 
 	constructor(layout: RowLayout<Row>) {
 		this.#layout = layout;
@@ -43,13 +45,25 @@ export class StoredRows<Row extends { readonly sequence: number }> implements Ba
 	}
 
 	set(row: Row): void {
+		this.#noteUndo(row.sequence, row);
 		this.#touch(row.sequence);
 		this.#rows.set(row.sequence, row);
 	}
 
 	delete(sequence: number): void {
+		this.#noteUndo(sequence, undefined);
 		this.#touch(sequence);
 		this.#rows.delete(sequence);
+	}
+
+	#noteUndo(sequence: number, after: Row | undefined): void {
+		const before = this.#rows.get(sequence);
+		this.#undo?.note(() => {
+			if (this.#rows.get(sequence) !== after) return;
+			this.#touch(sequence);
+			if (before) this.#rows.set(sequence, before);
+			else this.#rows.delete(sequence);
+		});
 	}
 
 	#touch(sequence: number): void {
@@ -89,5 +103,13 @@ export class StoredRows<Row extends { readonly sequence: number }> implements Ba
 		this.#stored.clear();
 		this.#fresh.clear();
 		this.#taken.clear();
+		this.#undo?.clear();
+	}
+
+	savepoint(scope: AtomicScope): Savepoint {
+		this.#undo = new UndoLog(scope, () => {
+			this.#undo = null;
+		});
+		return this.#undo;
 	}
 }

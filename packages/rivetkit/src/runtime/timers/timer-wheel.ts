@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock, Timer } from "@rivetkit/protocol";
 import { type SlotItem, Slots, TICK_MAX } from "./slots.ts";
 
@@ -116,7 +117,8 @@ export class TimerWheel {
 		this.#armedTick = Number.POSITIVE_INFINITY;
 	}
 
-	readonly #fire = (): void => {
+	/** In the async context of nobody: whoever armed the timer is not who waits for it. */
+	readonly #fire = AsyncLocalStorage.bind((): void => {
 		const armedMs = this.#armedTick * this.#resolutionMs;
 		this.#armed = null;
 		this.#armedTick = Number.POSITIVE_INFINITY;
@@ -135,7 +137,7 @@ export class TimerWheel {
 			this.#isFiring = false;
 			this.#arm();
 		}
-	};
+	});
 
 	#fireUntil(tick: number): void {
 		for (let entry = this.#slots.take(tick); entry; entry = this.#slots.take(tick)) {
