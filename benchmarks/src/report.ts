@@ -42,6 +42,11 @@ function judgeTarget(outcome: Outcome, target: Target): Verdict {
 		const text = `${target.detail} at most ${number(target.detailMax)}`;
 		return atMost(text, detailOf(outcome, "ours", target.detail), target.detailMax);
 	}
+	if ("valueMin" in target) {
+		const value = medianOf(outcome, "ours");
+		const text = `at least ${number(target.valueMin)} ${outcome.scenario.unit}`;
+		return { text, isMet: value === undefined ? undefined : value >= target.valueMin };
+	}
 	const ratio = ratioOf(outcome, target.against);
 	if ("ratioMax" in target) {
 		return atMost(`at most ${target.ratioMax}x ${target.against}`, ratio, target.ratioMax);

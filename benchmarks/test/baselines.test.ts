@@ -12,6 +12,7 @@ import {
 } from "../src/scenarios/actors.ts";
 import { broadcast } from "../src/scenarios/broadcast.ts";
 import { httpActions } from "../src/scenarios/http-actions.ts";
+import { kvPairs } from "../src/scenarios/kv-pairs.ts";
 import { queueMessages } from "../src/scenarios/queue-messages.ts";
 import type { Scale } from "../src/scenarios/scenario.ts";
 import { websocketActions } from "../src/scenarios/websocket-actions.ts";
@@ -42,6 +43,7 @@ describe.each(subjects.filter(({ name }) => name === "bare" || name === "grouped
 					queueMessages(3),
 					websocketActions(2, 8),
 					broadcast(5, 10),
+					kvPairs(7),
 				]) {
 					const prepared = await scenario.prepare(server, scale);
 					const { value, details } = await prepared.sample(scale.sampleMs);

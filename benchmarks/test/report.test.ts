@@ -16,6 +16,7 @@ const outcome: Outcome = {
 			{ against: "published", ratioMin: 3 },
 			{ against: "bare", ratioMin: 0.6 },
 			{ valueMax: 100 },
+			{ valueMin: 101 },
 		],
 		prepare: () => Promise.reject(new Error("not run here")),
 	},
@@ -47,6 +48,7 @@ test("a target is met, missed, or has nothing to be held against", () => {
 		{ text: "at least 3x published", isMet: undefined },
 		{ text: "at least 0.6x bare", isMet: false },
 		{ text: "at most 100 actions/s", isMet: true },
+		{ text: "at least 101 actions/s", isMet: false },
 	]);
 });
 

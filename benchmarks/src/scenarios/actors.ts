@@ -1,4 +1,5 @@
 import { HttpConnection, jsonRequest } from "../load/http-connection.ts";
+import type { Scalar } from "../wire.ts";
 
 /** `sleeper` is a counter that may sleep, `worker` one that counts the messages of its queue. */
 export type ActorName = "counter" | "sleeper" | "worker";
@@ -29,6 +30,10 @@ export function incrementRequest(actorId: string, amount: number): Buffer {
 /** A message that adds to the counter when the actor's run loop handles it. */
 export function sendRequest(actorId: string, amount: number): Buffer {
 	return jsonRequest("POST", `/gateway/${actorId}/queue/add`, `{"body":${amount}}`);
+}
+
+export function actionRequest(actorId: string, name: string, args: readonly Scalar[]): Buffer {
+	return jsonRequest("POST", `/gateway/${actorId}/action/${name}`, JSON.stringify({ args }));
 }
 
 const ACTOR_ID = /"actor_id":"([^"]+)"/;

@@ -2,6 +2,7 @@ import { broadcast } from "./broadcast.ts";
 import { creation } from "./creation.ts";
 import { httpActions } from "./http-actions.ts";
 import { idleMemory } from "./idle-memory.ts";
+import { kvPairs } from "./kv-pairs.ts";
 import { queueMessages } from "./queue-messages.ts";
 import type { Scenario } from "./scenario.ts";
 import { sleepingMemory } from "./sleeping-memory.ts";
@@ -19,6 +20,8 @@ export const scenarios: readonly Scenario[] = [
 	broadcast(1_000, 1),
 	broadcast(200, 10),
 	broadcast(1_000, 10),
+	kvPairs(100),
+	kvPairs(1_000),
 	creation,
 	idleMemory,
 	wake,

@@ -33,6 +33,7 @@ export type Target =
 	| { readonly against: Exclude<Subject["name"], "ours">; readonly ratioMin: number }
 	| { readonly against: Exclude<Subject["name"], "ours">; readonly ratioMax: number }
 	| { readonly valueMax: number }
+	| { readonly valueMin: number }
 	| { readonly detail: string; readonly detailMax: number };
 
 export interface Scenario {

@@ -22,6 +22,13 @@ const handleAtOnce: Enqueue = (counter, amount, release) => {
 	release();
 };
 
+/** What a counter has under keys, as far as the benchmark of key/value pairs needs it. */
+export interface Pairs {
+	put(counter: Counter, key: string, value: string): void;
+	get(counter: Counter, key: string): string | undefined;
+	size(counter: Counter): number;
+}
+
 interface Subscriber {
 	readonly socket: WebSocket;
 	readonly wire: Wire;
@@ -32,7 +39,11 @@ interface Subscriber {
  * The benchmark's application on nothing but `node:http` and `ws`: the same routes and the same bodies
  * as an actor server, with a map of counters behind them.
  */
-export function startBaseline(settle: Settle, enqueue = handleAtOnce): Promise<number> {
+export function startBaseline(
+	settle: Settle,
+	pairs: Pairs,
+	enqueue = handleAtOnce,
+): Promise<number> {
 	const counters = new Map<string, Counter>();
 	const byKey = new Map<string, Counter>();
 	const subscribers = new Map<string, Set<Subscriber>>();
@@ -65,6 +76,21 @@ export function startBaseline(settle: Settle, enqueue = handleAtOnce): Promise<n
 				reply(times);
 				return;
 			}
+			case "pairs": {
+				const [times, round] = args as [number, string];
+				let found = 0;
+				for (let index = 0; index < times; index += 1) {
+					const key = `key ${index}`;
+					const value = `value ${index} of ${round}`;
+					pairs.put(counter, key, value);
+					if (pairs.get(counter, key) === value) found += 1;
+				}
+				settle(counter, () => reply(found));
+				return;
+			}
+			case "keys":
+				reply(pairs.size(counter));
+				return;
 			default:
 				throw new Error(`there is no action ${name}`);
 		}

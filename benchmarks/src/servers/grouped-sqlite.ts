@@ -5,7 +5,7 @@
 import { fdatasync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type Counter, startBaseline } from "./baseline.ts";
+import { type Counter, type Pairs, startBaseline } from "./baseline.ts";
 import { announce } from "./child.ts";
 
 /** Pages of write-ahead log after which SQLite checkpoints, with its own syncs. */
@@ -21,12 +21,18 @@ database.exec(`
 	PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
 	CREATE TABLE counters (id TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 	CREATE TABLE messages (id INTEGER PRIMARY KEY, counter TEXT NOT NULL, body INTEGER NOT NULL);
+	CREATE TABLE pairs (id TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (id, key)) WITHOUT ROWID;
 `);
 const upsert = database.prepare(
 	"INSERT INTO counters VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET count = excluded.count",
 );
 const insert = database.prepare("INSERT INTO messages VALUES (?, ?, ?)");
 const remove = database.prepare("DELETE FROM messages WHERE id = ?");
+const putPair = database.prepare(
+	"INSERT INTO pairs VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+);
+const getPair = database.prepare("SELECT value FROM pairs WHERE id = ? AND key = ?");
+const countPairs = database.prepare("SELECT count(*) AS count FROM pairs WHERE id = ?");
 const log = openSync(`${path}-wal`, "r+");
 
 let dirty = new Set<Counter>();
@@ -65,6 +71,15 @@ function enqueue(counter: Counter, amount: number, release: () => void): void {
 	askForTurn();
 }
 
+/** The transaction that takes what is put in this turn is open. */
+let isOpen = false;
+
+function begin(): void {
+	if (isOpen) return;
+	isOpen = true;
+	database.exec("BEGIN");
+}
+
 function writeTurn(): void {
 	isTurnAsked = false;
 	for (const { counter, amount } of handled) {
@@ -78,11 +93,12 @@ function writeTurn(): void {
 	unsynced.push(...unwritten);
 	dirty = new Set();
 	unwritten = [];
-	database.exec("BEGIN");
+	begin();
 	for (const { id, count } of counters) upsert.run(id, count);
 	for (const { id, counter, amount } of stored) insert.run(id, counter.id, amount);
 	for (const { id } of gone) remove.run(id);
 	database.exec("COMMIT");
+	isOpen = false;
 	if (handled.length > 0) askForTurn();
 	if (!isSyncing) sync();
 }
@@ -100,4 +116,13 @@ function sync(): void {
 	});
 }
 
-announce(await startBaseline(settle, enqueue));
+const pairs: Pairs = {
+	put({ id }, key, value) {
+		begin();
+		putPair.run(id, key, value);
+	},
+	get: ({ id }, key) => getPair.get(id, key)?.value as string | undefined,
+	size: ({ id }) => countPairs.get(id)?.count as number,
+};
+
+announce(await startBaseline(settle, pairs, enqueue));

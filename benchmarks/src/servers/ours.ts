@@ -36,6 +36,17 @@ const counter = actor({
 			for (let index = 0; index < times; index += 1) c.broadcast("news", text);
 			return times;
 		},
+		pairs: async (c, times: number, round: string) => {
+			let found = 0;
+			for (let index = 0; index < times; index += 1) {
+				const key = `key ${index}`;
+				const value = `value ${index} of ${round}`;
+				await c.kv.put(key, value);
+				if ((await c.kv.get(key)) === value) found += 1;
+			}
+			return found;
+		},
+		keys: async (c) => (await c.kv.list("key ")).length,
 		/** How often sleepers of this process have woken, or begun. */
 		wakes: () => wakes,
 	},
