@@ -84,7 +84,6 @@ const CONTRACT: Readonly<Record<string, { readonly values: string; readonly type
 	"./driver-helpers/websocket": { values: "importWebSocket" },
 };
 
-const COMES_LATER = "listed, and comes with the feature that it is a part of";
 const SIGNATURE =
 	"not listed: type of a parameter, a result or an option that users may want to name";
 const OURS = "not listed: part of what we add, and documented where it is declared";
@@ -107,8 +106,6 @@ const INSPECTOR_CLIENT = `inspectorSubprotocols decodeCbor encodeCbor decodeInsp
  * what is listed and not exported; nothing else is.
  */
 const EXPLAINED: readonly (readonly [entry: string, reason: string, names: string])[] = [
-	[".", `${COMES_LATER}: c.kv`, "ActorKv"],
-
 	[
 		".",
 		SIGNATURE,

@@ -18,7 +18,7 @@ export function createRequest(key: string, name: ActorName = "counter"): Buffer 
 	return jsonRequest("POST", "/actors?namespace=default", actorBody(key, name));
 }
 
-export function actionRequest(actorId: string, action: string, ...args: number[]): Buffer {
+export function actionRequest(actorId: string, action: string, ...args: Scalar[]): Buffer {
 	const body = JSON.stringify({ args });
 	return jsonRequest("POST", `/gateway/${actorId}/action/${action}`, body);
 }
@@ -30,10 +30,6 @@ export function incrementRequest(actorId: string, amount: number): Buffer {
 /** A message that adds to the counter when the actor's run loop handles it. */
 export function sendRequest(actorId: string, amount: number): Buffer {
 	return jsonRequest("POST", `/gateway/${actorId}/queue/add`, `{"body":${amount}}`);
-}
-
-export function actionRequest(actorId: string, name: string, args: readonly Scalar[]): Buffer {
-	return jsonRequest("POST", `/gateway/${actorId}/action/${name}`, JSON.stringify({ args }));
 }
 
 const ACTOR_ID = /"actor_id":"([^"]+)"/;

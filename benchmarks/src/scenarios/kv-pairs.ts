@@ -29,8 +29,8 @@ export function kvPairs(pairsPerCall: number): Scenario {
 						while (tally.isOpen()) {
 							const beganMs = performance.now();
 							// Other values than last time: a store writes nothing when nothing changes.
-							const args = [pairsPerCall, `round ${round++}`];
-							const found = outputOf(await connection.call(actionRequest(id, "pairs", args)));
+							const request = actionRequest(id, "pairs", pairsPerCall, `round ${round++}`);
+							const found = outputOf(await connection.call(request));
 							if (found !== pairsPerCall) throw new Error(`${found} of ${pairsPerCall} were found`);
 							tally.done(pairsPerCall, beganMs);
 						}
@@ -38,7 +38,7 @@ export function kvPairs(pairsPerCall: number): Scenario {
 				async verify() {
 					const http = await HttpConnection.open(server.port);
 					try {
-						const keys = outputOf(await http.call(actionRequest(id, "keys", [])));
+						const keys = outputOf(await http.call(actionRequest(id, "keys")));
 						if (keys !== pairsPerCall)
 							throw new Error(`${keys} of ${pairsPerCall} keys are stored`);
 					} finally {

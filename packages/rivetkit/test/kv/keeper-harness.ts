@@ -8,12 +8,12 @@ import {
 	WAKE_START,
 } from "../../src/runtime/commit/storage-layout.ts";
 import { type KvHost, KvKeeper } from "../../src/runtime/kv/kv-keeper.ts";
-import { UserKv } from "../../src/runtime/kv/user-kv.ts";
+import { type KvOwner, UserKv } from "../../src/runtime/kv/user-kv.ts";
 
 const ACTOR_ID = "actor";
 
 /** A keeper on a store, with commits made by hand. */
-export class KeeperHarness implements KvHost {
+export class KeeperHarness implements KvHost, KvOwner {
 	readonly store: Store;
 	readonly totalMax: number | undefined;
 	uncommittedBytesMax: number;
@@ -25,6 +25,8 @@ export class KeeperHarness implements KvHost {
 	readonly scans: { start: string; end: string | null; limit: number | undefined }[] = [];
 	/** Answers of the store that arrive when the test says so; null when they arrive by themselves. */
 	held: (() => void)[] | null = null;
+	/** Methods that refused a call. */
+	readonly refusals: string[] = [];
 	firstWrites = 0;
 	cutsWanted = 0;
 
@@ -33,7 +35,7 @@ export class KeeperHarness implements KvHost {
 		this.totalMax = options.totalMax;
 		this.uncommittedBytesMax = options.uncommittedBytesMax ?? 64 * 1024 * 1024;
 		this.keeper = this.#newKeeper();
-		this.kv = new UserKv(this.keeper, () => {});
+		this.kv = new UserKv(this.keeper, this);
 	}
 
 	static async open(store: Store = createMemoryStore(), options: HarnessOptions = {}) {
@@ -61,10 +63,16 @@ export class KeeperHarness implements KvHost {
 	async reopen(): Promise<void> {
 		({ generation: this.generation } = await this.store.acquire(ACTOR_ID));
 		this.keeper = this.#newKeeper();
-		this.kv = new UserKv(this.keeper, () => {});
+		this.kv = new UserKv(this.keeper, this);
 		const wake = await this.store.scan(ACTOR_ID, { start: WAKE_START, end: WAKE_END });
 		const size = entriesOf(wake, SUBSPACE_KV_SIZE);
 		if (size.length > 0) this.keeper.load(size);
+	}
+
+	assertAllowed(): void {}
+
+	refused(operation: string): void {
+		this.refusals.push(operation);
 	}
 
 	get(keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {

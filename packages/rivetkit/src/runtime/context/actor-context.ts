@@ -140,7 +140,7 @@ export class ActorContext {
 	}
 
 	atomic<T>(work: () => T | PromiseLike<T>, options: { timeout?: number } = {}): Promise<T> {
-		this.instance.assertAllowed("atomic");
+		this.#writable.assertAllowed("atomic");
 		return this.instance.atomic.run(work, options.timeout);
 	}
 
