@@ -188,6 +188,11 @@ export class LocalWireSocket extends WirePeer {
 		this.#socket.send(data as string);
 	}
 
+	opened(): Promise<void> {
+		if (this.#socket.readyState !== this.#socket.CONNECTING) return Promise.resolve();
+		return new Promise((resolve) => this.#socket.addEventListener("open", () => resolve()));
+	}
+
 	close(code?: number, reason?: string): void {
 		this.#socket.close(code, reason);
 	}

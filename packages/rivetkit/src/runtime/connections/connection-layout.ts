@@ -53,8 +53,14 @@ export function deleteConnection(id: string): StorageOp {
 	return { op: "deleteRange", start: partKey(id, PART_HEAD), end: partKey(id, PART_END) };
 }
 
-/** Reads what {@link putPart} wrote, from the ordered entries of the subspace. */
-export function readConnections(entries: StoredEntries): StoredConnection[] {
+/**
+ * Reads what {@link putPart} wrote, from the ordered entries of the subspace. Parts without their head are
+ * a defect of whoever wrote them; they are told of, and not worth an actor that cannot start.
+ */
+export function readConnections(
+	entries: StoredEntries,
+	incomplete: (id: string) => void,
+): StoredConnection[] {
 	const connections: StoredConnection[] = [];
 	let at = 0;
 	while (at < entries.length) {
@@ -65,7 +71,10 @@ export function readConnections(entries: StoredEntries): StoredConnection[] {
 			parts.set(key[PREFIX_BYTES]!, value);
 		}
 		const head = parts.get(PART_HEAD);
-		if (!head) throw new Error(`Stored connection ${id} is incomplete`);
+		if (!head) {
+			incomplete(id);
+			continue;
+		}
 		const read = (part: number): unknown => {
 			const value = parts.get(part);
 			return value && decodeCbor(value);

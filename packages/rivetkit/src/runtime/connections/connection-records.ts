@@ -46,6 +46,8 @@ export class ConnectionRecord {
 	/** Encoded, as committed last and as in the batch being committed; null without a state. */
 	committedState: Uint8Array | null = null;
 	takenState: Uint8Array | null = null;
+	/** Nothing may be written of it any more: its deletion is on its way. */
+	isRemoved = false;
 	/** The last message handled, and the one the store knows. */
 	handled = 0;
 	storedHandled = 0;
@@ -91,6 +93,12 @@ export class ConnectionRecords implements BatchPart {
 		record.storedHandled = handled;
 	}
 
+	/** What is left of a connection that cannot be read. */
+	discard(id: string): void {
+		this.#removed.push(id);
+		this.#instance.committer.markDirty();
+	}
+
 	stateChanged(record: ConnectionRecord): void {
 		this.#change(record, STATE);
 	}
@@ -115,8 +123,7 @@ export class ConnectionRecords implements BatchPart {
 		record.changed = 0;
 		this.#changed.delete(record);
 		this.#handled.delete(record);
-		this.#removed.push(record.connection.id);
-		this.#instance.committer.markDirty();
+		this.discard(record.connection.id);
 	}
 
 	take(batch: OpenBatch): void {
@@ -155,7 +162,7 @@ export class ConnectionRecords implements BatchPart {
 		for (const record of lost) {
 			const wasStored = record.committedState !== null;
 			if (wasStored) record.connection.resetState(decodeCbor(record.committedState!));
-			record.changed |= record.taken;
+			if (!record.isRemoved) record.changed |= record.taken;
 			// State that went back to what is stored needs no write.
 			if (wasStored) record.changed &= ~STATE;
 			record.taken = 0;
@@ -181,6 +188,7 @@ export class ConnectionRecords implements BatchPart {
 	}
 
 	#change(record: ConnectionRecord, what: number): void {
+		if (record.isRemoved) return;
 		record.changed |= what;
 		this.#changed.add(record);
 		const instance = this.#instance;

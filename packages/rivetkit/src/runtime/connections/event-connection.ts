@@ -300,8 +300,8 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 		if (this.#isResuming) this.#workOffAll();
 		this.#backlog = [];
 		if (this.#phase === "closed") return;
-		// Too late for `onDisconnect` to be waited for: the next incarnation hears of it instead.
-		if (this.#connection.record && this.#instance.isLeaving) return;
+		// A stopping actor leaves it, and what came before it, to the next incarnation.
+		if (this.#connection.record && !this.#instance.isReady) return;
 		const isDisposed = code === CLOSE_NORMAL && reason === CLOSE_REASON_DISPOSED;
 		this.#closed(!isDisposed);
 	}

@@ -41,7 +41,7 @@ class RestoredConnections {
 
 	/** Matches what is stored with the sockets there are. */
 	load(entries: StoredEntries): void {
-		for (const stored of readConnections(entries)) {
+		for (const stored of readConnections(entries, (id) => this.#discard(id))) {
 			const { socketId } = stored.head;
 			const socket = this.#sockets.get(socketId);
 			this.#sockets.delete(socketId);
@@ -55,6 +55,11 @@ class RestoredConnections {
 		for (const socket of this.#sockets.values()) socket.close(CLOSE_NORMAL, REASON_NOT_STORED);
 		for (const connection of this.#present) connection.goOn();
 		for (const connection of this.#gone) void this.#instance.connections.close(connection);
+	}
+
+	#discard(connId: string): void {
+		this.#instance.log.error({ connId }, "a stored connection has no head; it is deleted");
+		this.#instance.connectionRecords.discard(connId);
 	}
 
 	#restore(stored: StoredConnection, socket: ActorSocket): void {

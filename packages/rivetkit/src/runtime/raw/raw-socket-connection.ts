@@ -257,8 +257,8 @@ export class RawSocketConnection implements ActorSocketHandler {
 
 	onClose(code: number, reason: string, wasClean: boolean): void {
 		this.#liveness.stop();
-		// Too late for `onDisconnect` to be waited for: the next incarnation hears of it instead.
-		if (this.#connection.record && this.#instance.isLeaving) return;
+		// A stopping actor leaves it, and what came before it, to the next incarnation.
+		if (this.#connection.record && !this.#instance.isReady) return;
 		const close = () => this.#closedByPeer(code, reason, wasClean);
 		if (this.#phase === "open" && (this.#early.length > 0 || !this.#instance.isFree)) {
 			this.#peerClose = close;

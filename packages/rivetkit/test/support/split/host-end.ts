@@ -5,7 +5,7 @@ import type { ActorBackend, Incarnation } from "../../../src/backends/backend.ts
 import { TurnScheduler } from "../../../src/runtime/commit/turn-scheduler.ts";
 import { RuntimeHost } from "../../../src/runtime/host/runtime-host.ts";
 import { TimerWheel } from "../../../src/runtime/timers/timer-wheel.ts";
-import { recordingLogger } from "../test-runtime.ts";
+import { type LogLine, recordingLogger } from "../test-runtime.ts";
 import type { MessageLink } from "./link.ts";
 import { LinkSocket } from "./link-socket.ts";
 import {
@@ -24,6 +24,7 @@ type Entries = [key: Uint8Array, value: Uint8Array][];
 export function runHost(
 	link: MessageLink<ToEngine, ToHost>,
 	definitions: ReadonlyMap<string, ErasedActorConfig>,
+	log: LogLine[] = [],
 ): void {
 	const calls = new Calls();
 	const sockets = new Map<number, LinkSocket>();
@@ -35,7 +36,7 @@ export function runHost(
 			random: systemRandom(),
 			timers: new TimerWheel(clock, { resolutionMs: 10 }),
 			turns: new TurnScheduler(),
-			log: recordingLogger([]),
+			log: recordingLogger(log),
 			limits: { maxIncomingMessageSize: 65_536, maxOutgoingMessageSize: 1_048_576 },
 			exposeErrors: () => true,
 			createClient: () => {

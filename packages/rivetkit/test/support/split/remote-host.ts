@@ -42,10 +42,12 @@ export class RemoteHost implements ActorHost {
 		this.#backend = backend;
 		let tellReady!: () => void;
 		let tellGone!: (error: Error) => void;
-		this.ready = new Promise((resolve, reject) => {
+		this.ready = new Promise<void>((resolve, reject) => {
 			tellReady = resolve;
 			tellGone = reject;
 		});
+		// Whoever does not wait for it hears of the loss by its calls.
+		this.ready.catch(() => {});
 		link.onMessage((message) => {
 			if (this.#isGone) return;
 			if ("ready" in message) tellReady();
