@@ -108,6 +108,7 @@ export {
 	type HostEvents,
 	type PreparedMessage,
 	type RequestBody,
+	type ResumedCall,
 	type StopIntent,
 } from "./host/host.ts";
 export type { StorageBatch, StorageOp, StorageRange } from "./host/storage.ts";

@@ -28,6 +28,8 @@ export const HEADER_SKIP_READY_WAIT = "x-rivet-skip-ready-wait";
  * only to servers that announce {@link CAPABILITY_CALL_IDS}.
  */
 export const HEADER_CALL_ID = "x-rivet-call-id";
+/** Ours: until when a call waits that is taken up again (ms since the epoch); see `ResumedCall`. */
+export const HEADER_WAIT_UNTIL = "x-rivet-wait-until";
 /**
  * Ours: options of a queue message that its body has no place for, as JSON in ASCII:
  * `{ delay?, priority?, ttl?, dedupeKey? }`. Sent only to servers that announce

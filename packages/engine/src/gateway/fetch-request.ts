@@ -16,6 +16,7 @@ export class FetchRequest implements InboundRequest, RequestBody {
 	/** A fetch-style server does not tell. */
 	readonly peerAddress = undefined;
 	readonly #bodyBytesMax: number;
+	#bytes: Promise<Uint8Array> | undefined;
 
 	constructor(request: Request, bodyBytesMax: number) {
 		const url = new URL(request.url);
@@ -37,7 +38,12 @@ export class FetchRequest implements InboundRequest, RequestBody {
 		return this.request.signal;
 	}
 
-	async bytes(limitBytes: number): Promise<Uint8Array> {
+	bytes(limitBytes: number): Promise<Uint8Array> {
+		this.#bytes ??= this.#read(limitBytes);
+		return this.#bytes;
+	}
+
+	async #read(limitBytes: number): Promise<Uint8Array> {
 		const limit = Math.min(limitBytes, this.#bodyBytesMax);
 		if (Number(this.request.headers.get("content-length") ?? 0) > limit) {
 			throw this.#tooLong(limitBytes);

@@ -12,6 +12,7 @@ import {
 	type ActorUpgrade,
 	type Clock,
 	catalogueError,
+	type ResumedCall,
 } from "@rivetkit/protocol";
 import { type ErrorAnswers, isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
@@ -19,6 +20,7 @@ import type { Incarnation, Placement } from "../placement/placement.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
 import type { HeldSockets } from "./held-sockets.ts";
 import { callerGone } from "./inbound.ts";
+import { ResumedRequest } from "./resumed-request.ts";
 
 /** An actor by id, or whatever a query resolves to at each attempt. */
 export type Target = string | QueryTarget;
@@ -92,7 +94,9 @@ export class Gateway {
 	): Promise<ActorResponse> {
 		if (error instanceof ActorGone) {
 			this.#options.placement.gone(incarnation);
-			return this.#offer(target, request, error.isResumable ? 1 : 2);
+			return error.resume
+				? this.#offer(target, new ResumedRequest(request, error.resume), 1)
+				: this.#offer(target, request, 2);
 		}
 		return this.#options.errors.response(error, request);
 	}
@@ -102,6 +106,7 @@ export class Gateway {
 		request: ActorRequest,
 		firstAttempt: number,
 	): Promise<ActorResponse> {
+		let offered = request;
 		try {
 			return await this.#attempts(
 				target,
@@ -109,9 +114,12 @@ export class Gateway {
 					if (waited && request.signal.aborted) {
 						throw callerGone();
 					}
-					return incarnation.host.request(actorId, request);
+					return incarnation.host.request(actorId, offered);
 				},
 				firstAttempt,
+				(left) => {
+					offered = new ResumedRequest(request, left);
+				},
 			);
 		} catch (error) {
 			return this.#options.errors.response(error, request);
@@ -122,6 +130,7 @@ export class Gateway {
 		target: Target,
 		call: (actorId: string, incarnation: Incarnation, waited: boolean) => Promise<T>,
 		firstAttempt = 1,
+		resume: (left: ResumedCall) => void = () => {},
 	): Promise<T> {
 		const { placement, clock, limits } = this.#options;
 		let deadlineTs = clock.now() + limits.routeTimeoutMs;
@@ -138,8 +147,9 @@ export class Gateway {
 						throw error;
 					}
 					placement.gone(incarnation);
-					if (error.isResumable) {
+					if (error.resume) {
 						// It was taken: what comes now is a wait of its own, however often that happens.
+						resume(error.resume);
 						attempt = 0;
 						deadlineTs = clock.now() + limits.routeTimeoutMs;
 					}

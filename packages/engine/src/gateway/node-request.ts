@@ -31,6 +31,7 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 	/** Set when the body was over a limit: the connection must not be used for another request. */
 	overLimit = false;
 	#controller: AbortController | undefined;
+	#bytes: Promise<Uint8Array> | undefined;
 
 	constructor(context: NodeContext, message: IncomingMessage, response: ServerResponse) {
 		this.context = context;
@@ -87,6 +88,11 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 	}
 
 	bytes(limitBytes: number): Promise<Uint8Array> {
+		this.#bytes ??= this.#read(limitBytes);
+		return this.#bytes;
+	}
+
+	#read(limitBytes: number): Promise<Uint8Array> {
 		return new Promise((resolve, reject) => {
 			const message = this.message;
 			const limit = Math.min(limitBytes, this.context.limits.httpBodyBytesMax);

@@ -218,18 +218,31 @@ describe("stopping", () => {
 		await using t = testEngine({ clock });
 		const actorId = await t.create();
 		const seen: unknown[] = [];
-		t.host.onRequest = async (request) => {
-			seen.push(request);
+		t.host.onRequest = async ({ method, path, headers, body }) => {
+			const text = new TextDecoder().decode(await body.bytes(100));
+			const own = ["x-rivet-call-id", "x-rivet-wait-until", "x-own"].map((name) =>
+				headers.get(name),
+			);
+			seen.push([method, path, text, ...own]);
+			expect(Object.fromEntries(headers.entries())).toMatchObject({ "x-own": "1" });
 			if (seen.length > 8) return { status: 200, headers: {}, body: "at last" };
 			// Longer than one call may look for its actor.
 			clock.advance(50_000);
 			void t.host.stop(actorId, "sleep");
-			throw new ActorGone(actorId, { isResumable: true });
+			throw new ActorGone(actorId, {
+				callId: `call ${seen.length}`,
+				deadlineTs: seen.length % 2 ? 5 : null,
+			});
 		};
-		const request = plainRequest("POST", "/queue/x");
+		const request = plainRequest("POST", "/queue/x", "payload", { "x-own": "1" });
 		const answer = await t.engine.request(actorId, request);
 		expect(answer.body).toBe("at last");
-		expect(new Set(seen)).toEqual(new Set([request]));
+		expect(seen.slice(0, 4)).toEqual([
+			["POST", "/queue/x", "payload", null, null, "1"],
+			["POST", "/queue/x", "payload", "call 1", "5", "1"],
+			["POST", "/queue/x", "payload", "call 2", null, "1"],
+			["POST", "/queue/x", "payload", "call 3", "5", "1"],
+		]);
 		expect(t.host.starts).toHaveLength(9);
 	});
 

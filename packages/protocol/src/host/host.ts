@@ -7,7 +7,7 @@
  *   after the older one's `stopped` was reported or its lease was lost.
  * - H2. `request` and `openSocket` are called only between a resolved `start` and `stopped`. A host
  *   that is already stopping the actor answers with {@link ActorGone}, and the gateway waits
- *   for the next incarnation. It gives that one the same request object.
+ *   for the next incarnation.
  * - H3. What a host answers it may release only when the writes made before it are durable.
  */
 
@@ -19,10 +19,10 @@ export interface HeadersView {
 	entries(): Iterable<[name: string, value: string]>;
 }
 
-/** A request body that is read at most once, either whole or as a stream. */
+/** A request body that is read either whole or, once, as a stream. */
 export interface RequestBody {
 	/**
-	 * The whole body. Rejects with `message.incoming_too_long` as soon as more than `limitBytes` have
+	 * The whole body; the same one for a second reader (with the same limit). Rejects with `message.incoming_too_long` as soon as more than `limitBytes` have
 	 * arrived, and with the abort reason when the caller goes away first.
 	 */
 	bytes(limitBytes: number): Promise<Uint8Array>;
@@ -124,19 +124,27 @@ export interface ActorSocketHandler {
 	onPong?(): void;
 }
 
+/** What is left of a call that waits when its actor stops: the next incarnation goes on with it. */
+export interface ResumedCall {
+	/** Under which the call is known there; the request's `x-rivet-call-id` from now on. */
+	readonly callId: string;
+	/** Until when it waits (ms since the epoch), its `x-rivet-wait-until`; null for no limit. */
+	readonly deadlineTs: number | null;
+}
+
 /**
- * Why a host could not take a call: the instance is stopping or gone. The call was not started, or is
- * resumable: all that is left of it is a wait, which the next incarnation takes up when it is given the
- * same request.
+ * Why a host could not take a call: the instance is stopping or gone. The call was not started, or
+ * `resume` says how the next incarnation takes it up: the request is offered to it again, with what
+ * `resume` says in its headers.
  */
 export class ActorGone extends Error {
 	override readonly name = "ActorGone";
 	readonly actorId: string;
-	readonly isResumable: boolean;
-	constructor(actorId: string, { isResumable = false }: { readonly isResumable?: boolean } = {}) {
+	readonly resume: ResumedCall | null;
+	constructor(actorId: string, resume: ResumedCall | null = null) {
 		super(`Actor ${actorId} has no live instance on this host`);
 		this.actorId = actorId;
-		this.isResumable = isResumable;
+		this.resume = resume;
 	}
 }
 

@@ -11,7 +11,7 @@ import {
 import { afterEach, describe, expect, expectTypeOf, it } from "vitest";
 import { EmbeddedBackend } from "../../src/backends/embedded/embedded-backend.ts";
 import { createClient } from "../../src/client/index.ts";
-import { type AnyClient, actor, setup } from "../../src/index.ts";
+import { type AnyClient, actor, queue, setup } from "../../src/index.ts";
 import { embeddedSubject } from "../backends/support/embedded-subject.ts";
 import { type LogLine, recordingLogger } from "../support/test-runtime.ts";
 
@@ -27,7 +27,8 @@ const counter = actor({
 			c.client<typeof registry>().counter.getOrCreate([key]).add(amount),
 	},
 });
-const registry = setup({ use: { counter }, managerBasePath: "/api" });
+const sleeper = actor({ queues: { ask: queue<number>() }, actions: { nap: (c) => c.sleep() } });
+const registry = setup({ use: { counter, sleeper }, managerBasePath: "/api" });
 const config = registry.parseConfig();
 
 const cleanUps: (() => unknown)[] = [];
@@ -36,14 +37,14 @@ afterEach(async () => {
 });
 
 /** A host without an engine: one actor, started by hand. */
-async function loneHost(lines: LogLine[] = []) {
+async function loneHost(lines: LogLine[] = [], name: "counter" | "sleeper" = "counter") {
 	const { backend, newActor, takeOver, close } = embeddedSubject(createMemoryStore());
 	cleanUps.push(close);
 	const host = createActorHost(config, { backend, log: recordingLogger(lines) });
 	const { actorId, ...rest } = await newActor();
-	await host.start({ actorId, ...rest, name: "counter" }, []);
+	await host.start({ actorId, ...rest, name }, []);
 	cleanUps.push(() => host.stop(actorId, "sleep"));
-	const restart = async () => host.start({ ...(await takeOver(actorId)), name: "counter" }, []);
+	const restart = async () => host.start({ ...(await takeOver(actorId)), name }, []);
 	return { host, actorId, restart };
 }
 
@@ -72,6 +73,29 @@ describe("createActorRouter", () => {
 		const missing = await post("/action/nope", '{"args":[]}');
 		expect([missing.status, await missing.json()]).toMatchObject([400, { code: "not_found" }]);
 		expect((await router.fetch(new Request("http://any/nowhere"))).status).toBe(404);
+	});
+
+	it("tells a sender that waits for a queue message to ask again when the actor stops", async () => {
+		const { host, actorId, restart } = await loneHost([], "sleeper");
+		const router = createActorRouter(host, actorId);
+		const send = (timeout: number) => {
+			const headers = { "x-rivet-call-id": "call" };
+			const body = JSON.stringify({ body: 1, wait: true, timeout });
+			return router.fetch(new Request("http://any/queue/ask", { method: "POST", headers, body }));
+		};
+		const waiting = send(60_000);
+		await router.fetch(
+			new Request("http://any/action/nap", { method: "POST", body: '{"args":[]}' }),
+		);
+		const answer = await waiting;
+		expect([answer.status, await answer.json()]).toMatchObject([
+			503,
+			{ group: "guard", code: "actor_stopped_while_waiting" },
+		]);
+		await expect(send(60_000)).rejects.toBeInstanceOf(ActorGone);
+		await host.stop(actorId, "sleep");
+		await restart();
+		expect(await (await send(20)).json()).toEqual({ status: "timedOut" });
 	});
 
 	it("answers other origins as the gateway does", async () => {

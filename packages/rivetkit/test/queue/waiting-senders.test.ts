@@ -277,10 +277,14 @@ describe("an actor that would wait for itself (W-Q-11)", () => {
 				}
 			},
 			actions: {
-				ask: (c) =>
-					(c.client() as never as { subject: { getForId(id: string): { send: Function } } }).subject
-						.getForId(c.actorId)
-						.send("ask", "action", { wait: true }),
+				ask: (c) => {
+					const { subject } = c.client() as unknown as {
+						subject: {
+							getForId(id: string): { send(...args: unknown[]): Promise<{ status: string }> };
+						};
+					};
+					return subject.getForId(c.actorId).send("ask", "action", { wait: true });
+				},
 			},
 		});
 		await using runtime = await TestRuntime.start({ subject });

@@ -1,4 +1,4 @@
-import { catalogueError, RivetError, type WireError } from "@rivetkit/protocol";
+import { RivetError, type WireError } from "@rivetkit/protocol";
 import type { Outcome } from "../calls/call-log.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
@@ -38,19 +38,10 @@ const DONE: Outcome = { ok: true, output: null };
 export class ClientSend {
 	readonly name: string;
 	readonly #send: ClientSendOptions;
-	#waitKey: string | null;
-	/** The actor that has stored the message for this send. */
-	#storedBy: string | null = null;
 
 	constructor(send: ClientSendOptions) {
 		this.name = send.name;
 		this.#send = send;
-		this.#waitKey = send.callId;
-	}
-
-	/** Whether its sender waits for the completion. */
-	get waits(): boolean {
-		return this.#send.wait !== null;
 	}
 
 	/** Resolves when the message is durable, or with what became of it. `signal`: the caller has gone. */
@@ -93,9 +84,8 @@ export class ClientSend {
 	): Promise<SendOutcome> {
 		const { queue } = instance;
 		const { senders, answers } = queue.data;
-		this.#waitKey ??= temporaryWaitKey(instance.services.random.uuid());
-		const waitKey = this.#waitKey;
-		const wait = { deadlineMs: patience.deadlineMs, signal };
+		const waitKey = this.#send.callId ?? temporaryWaitKey(instance.services.random.uuid());
+		const wait = { waitKey, deadlineMs: patience.deadlineMs, signal };
 		// The same send may be on its way in twice.
 		for (let arriving = senders.arriving(waitKey); arriving; arriving = senders.arriving(waitKey)) {
 			await arriving;
@@ -104,7 +94,6 @@ export class ClientSend {
 		if (kept) return kept;
 		const known = senders.messageOf(waitKey);
 		if (known) return queue.waitFor(known, wait);
-		if (this.#storedBy !== null) return this.#lost(instance);
 		if (patience.isOver) return TIMED_OUT;
 		senders.assertRoom();
 		const queued = this.#enqueue(instance, waitKey);
@@ -112,14 +101,6 @@ export class ClientSend {
 		// Sent before under the same dedupe key, and handled since.
 		if (!message) return STORED;
 		return queue.waitFor(message, wait);
-	}
-
-	/** The message is gone and nobody knows what became of it any more. */
-	#lost({ actorId }: ActorInstance): SendOutcome {
-		if (this.#storedBy !== actorId) {
-			throw catalogueError("actor.stopping", { actorId: this.#storedBy! });
-		}
-		return TIMED_OUT;
 	}
 
 	/** The message that stands for this send; null when it was sent before, and handled since. */
@@ -142,7 +123,6 @@ export class ClientSend {
 		const { queue } = instance;
 		const add = () => {
 			const queued = queue.enqueue(message, waitKey);
-			this.#storedBy = instance.actorId;
 			return { queued, id: queued.id, createdAt: queued.header.createdAt };
 		};
 		if (message.dedupeKey === null) return add().queued;

@@ -1,4 +1,4 @@
-import { ActorGone, catalogueError } from "@rivetkit/protocol";
+import { ActorGone, catalogueError, type ResumedCall } from "@rivetkit/protocol";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { SendOutcome } from "./kept-answers.ts";
 import { SENDERS_WAITING_MAX } from "./limits.ts";
@@ -14,12 +14,15 @@ export const mayComeAgain = (waitKey: string): boolean => !waitKey.startsWith(TE
 
 /** One sender that waits for what becomes of its message. */
 interface SenderWait {
+	readonly left: ResumedCall;
 	readonly settle: (outcome: SendOutcome) => void;
 	readonly fail: (error: unknown) => void;
 }
 
 /** How long and for whom a sender waits. */
 export interface WaitOptions {
+	/** Under which its send is known, here and in the next incarnation. */
+	readonly waitKey: string;
 	/** When the wait times out (ms since the epoch); null for never. */
 	readonly deadlineMs: number | null;
 	/** Ends the wait: the caller went away. */
@@ -90,10 +93,10 @@ export class SenderWaits {
 	}
 
 	/**
-	 * Waits for what becomes of a message. Rejects with a resumable {@link ActorGone} when the actor
-	 * stops first, and with the reason of the signal when the caller goes away.
+	 * Waits for what becomes of a message. Rejects with an {@link ActorGone} that can be resumed when the
+	 * actor stops first, and with the reason of the signal when the caller goes away.
 	 */
-	wait(message: QueuedMessage, { deadlineMs, signal }: WaitOptions): Promise<SendOutcome> {
+	wait(message: QueuedMessage, { waitKey, deadlineMs, signal }: WaitOptions): Promise<SendOutcome> {
 		return new Promise((resolve, reject) => {
 			let timer: WheelTimer | null = null;
 			const leave = () => {
@@ -105,6 +108,7 @@ export class SenderWaits {
 				if (waits.size === 0) this.#waits.delete(message);
 			};
 			const wait: SenderWait = {
+				left: { callId: waitKey, deadlineTs: deadlineMs },
 				settle: (outcome) => {
 					leave();
 					resolve(outcome);
@@ -146,9 +150,12 @@ export class SenderWaits {
 
 	/** The actor stops: every sender is told to ask the next incarnation, or that there will be none. */
 	interrupt(actorId: string, isDestroyed: boolean): void {
-		const error = isDestroyed
-			? catalogueError("actor.stopping", { actorId })
-			: new ActorGone(actorId, { isResumable: true });
-		for (const waits of [...this.#waits.values()]) for (const wait of waits) wait.fail(error);
+		for (const wait of [...this.#waits.values()].flatMap((waits) => [...waits])) {
+			wait.fail(
+				isDestroyed
+					? catalogueError("actor.stopping", { actorId })
+					: new ActorGone(actorId, wait.left),
+			);
+		}
 	}
 }

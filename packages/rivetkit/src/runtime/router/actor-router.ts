@@ -17,8 +17,8 @@ import { handleAction } from "./http-action.ts";
 import { handleQueueSend } from "./http-queue.ts";
 
 /**
- * The HTTP routes of one actor (contract: protocol 2.2). Errors are responses; rejects only with a
- * resumable {@link ActorGone}, when the next incarnation has to go on with the call.
+ * The HTTP routes of one actor (contract: protocol 2.2). Errors are responses; rejects only with an
+ * {@link ActorGone} that says how the next incarnation goes on with the call.
  */
 export async function routeRequest(
 	instance: ActorInstance,
@@ -31,7 +31,7 @@ export async function routeRequest(
 		encoding = parseEncoding(request.headers.get(HEADER_ENCODING));
 		return await dispatch(instance, request, encoding);
 	} catch (error) {
-		if (error instanceof ActorGone && error.isResumable) throw error;
+		if (error instanceof ActorGone && error.resume) throw error;
 		return errorResponse(encoding, instance.describeError(error, { path: request.path }));
 	} finally {
 		instance.work.end("request");

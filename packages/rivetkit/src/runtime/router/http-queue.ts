@@ -9,7 +9,7 @@ import {
 	encodeHttpQueueSendResponse,
 	HEADER_CALL_ID,
 	HEADER_QUEUE_OPTIONS,
-	type HttpQueueSendRequest,
+	HEADER_WAIT_UNTIL,
 } from "@rivetkit/protocol";
 import { type ErasedActorConfig, queueDeclaration } from "../../actor/erased.ts";
 import { Connection } from "../connections/connection.ts";
@@ -24,8 +24,8 @@ import { metadataRequest } from "../raw/incoming-request.ts";
  * `POST /queue` and `POST /queue/{name}` (contract: protocol 2.4). The call is a short-lived connection;
  * it is answered when the message is durable, or with `wait` when what became of it is.
  *
- * A sender that waits while the actor falls asleep is handed on: the call ends with a resumable
- * `ActorGone`, and when the gateway offers the same request to the next incarnation, the wait goes on.
+ * A sender that waits while the actor falls asleep is handed on: the call ends with an `ActorGone` that
+ * says how the next incarnation finds its message, and the wait goes on there.
  */
 export async function handleQueueSend(
 	instance: ActorInstance,
@@ -34,8 +34,7 @@ export async function handleQueueSend(
 	encoding: Encoding,
 	params: unknown,
 ): Promise<ActorResponse> {
-	const resumed = interrupted.get(request);
-	const send = resumed ?? (await readSend(instance, pathName, request, encoding));
+	const send = await readSend(instance, pathName, request, encoding);
 	instance.assertAcceptsWork();
 	const declaration = queueDeclaration(instance.config, send.name);
 	if (!declaration) {
@@ -54,15 +53,11 @@ export async function handleQueueSend(
 	try {
 		if (declaration.canPublish)
 			await assertMayPublish(instance, connection, declaration.canPublish);
-		if (send.waits) interrupted.set(request, send);
 		return answer(encoding, await send.run(instance, () => request.signal));
 	} finally {
 		void instance.connections.close(connection);
 	}
 }
-
-/** Sends that wait, by their request: what of them is left when their actor stops. */
-const interrupted = new WeakMap<ActorRequest, ClientSend>();
 
 async function readSend(
 	instance: ActorInstance,
@@ -79,18 +74,21 @@ async function readSend(
 		body: message.body,
 		options: optionsOf(request),
 		callId: request.headers.get(HEADER_CALL_ID),
-		wait: waitOf(instance, message),
+		wait: message.wait ? patienceOf(instance, request, message.timeout) : null,
 	});
 }
 
-function waitOf(
+function patienceOf(
 	instance: ActorInstance,
-	{ wait, timeout }: HttpQueueSendRequest,
-): SenderPatience | null {
-	if (!wait) return null;
+	request: ActorRequest,
+	timeout: number | undefined,
+): SenderPatience {
+	if (timeout === undefined) return { deadlineMs: null, isOver: false };
+	// Of a wait that goes on here: its time has begun before.
+	const until = Number(request.headers.get(HEADER_WAIT_UNTIL) ?? Number.NaN);
 	return {
-		deadlineMs: timeout === undefined ? null : instance.now() + timeout,
-		isOver: timeout !== undefined && timeout <= 0,
+		deadlineMs: Number.isNaN(until) ? instance.now() + timeout : until,
+		isOver: timeout <= 0,
 	};
 }
 

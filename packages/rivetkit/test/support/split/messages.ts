@@ -1,4 +1,10 @@
-import { type ActorAssignment, ActorGone, RivetError, type StopIntent } from "@rivetkit/protocol";
+import {
+	type ActorAssignment,
+	ActorGone,
+	type ResumedCall,
+	RivetError,
+	type StopIntent,
+} from "@rivetkit/protocol";
 import { FencedOff } from "../../../src/backends/backend.ts";
 
 /** A client's socket as an incarnation gets it. `key` names it on the link for as long as that lives. */
@@ -83,6 +89,7 @@ interface WireFailure {
 	readonly name: string;
 	readonly message: string;
 	readonly actorId?: string;
+	readonly resume?: ResumedCall | null;
 	readonly rivet?: {
 		readonly group: string;
 		readonly code: string;
@@ -98,18 +105,21 @@ export function toFailure(error: unknown): WireFailure {
 		const { group, code, public: isPublic, statusCode, metadata } = error;
 		return { name, message, rivet: { group, code, isPublic, statusCode, metadata } };
 	}
-	if (error instanceof ActorGone || error instanceof FencedOff) {
+	if (error instanceof ActorGone) {
+		return { name, message, actorId: error.actorId, resume: error.resume };
+	}
+	if (error instanceof FencedOff) {
 		return { name, message, actorId: error.actorId };
 	}
 	return { name, message };
 }
 
-export function fromFailure({ name, message, actorId = "", rivet }: WireFailure): Error {
+export function fromFailure({ name, message, actorId = "", resume, rivet }: WireFailure): Error {
 	if (rivet) {
 		const { group, code, isPublic, ...rest } = rivet;
 		return new RivetError(group, code, message, { public: isPublic, ...rest });
 	}
-	if (name === "ActorGone") return new ActorGone(actorId);
+	if (name === "ActorGone") return new ActorGone(actorId, resume);
 	if (name === "FencedOff") return new FencedOff(actorId);
 	return new Error(message);
 }
