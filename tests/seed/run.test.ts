@@ -13,13 +13,14 @@ const all = (await readExamples()).filter(({ heading }) => !(heading in NOT_TYPE
 const isProgram = ({ blocks }: Example) =>
 	blocks.some(({ code }) => /rivetkit\/client"|from "\.\//.test(code));
 const definitions = all.filter((example) => !isProgram(example));
-const programs = [...all.filter(isProgram), errorsExample(), schedulingExample()];
+const programs = [...all.filter(isProgram), errorsExample(), schedulingExample(), runLoopExample()];
 
 /** What programs print. */
 const PRINTED: Readonly<Record<string, string>> = {
 	"No Framework": "metadata 200 rivetkit\n",
 	Hono: "metadata 200 rivetkit\n",
 	Errors: "username_too_short\n{ minLength: 3, actual: 2 }\n",
+	"Run loop": "5\n",
 	Reminders: "{ message: 'after' }\n{ message: 'at' }\n",
 };
 
@@ -76,6 +77,29 @@ function errorsExample(): Example {
 		id: "errors",
 		blocks: [client!],
 		borrowed: [{ ...actor!, file: "server.ts", code }],
+	};
+}
+
+/** "Run Loop", with somebody who sends to its queue. */
+function runLoopExample(): Example {
+	const [loop] = all.find(({ heading }) => heading === "Run Loop")!.blocks;
+	const server = loop!.code.replace("const registry =", "export const registry =");
+	const client = `import { createClient } from "rivetkit/client";
+import type { registry } from "./server";
+
+const client = createClient<typeof registry>();
+const worker = client.counterWorker.getOrCreate(["mine"]);
+await worker.send("mutate", { delta: 2 });
+await worker.send("mutate", { delta: 3 }, { wait: true });
+console.log(await worker.getValue());
+await client.dispose();
+`;
+	return {
+		heading: "Run loop",
+		title: "Run loop (with a client)",
+		id: "run-loop-client",
+		blocks: [{ ...loop!, file: "main.ts", code: client }],
+		borrowed: [{ ...loop!, file: "server.ts", code: server }],
 	};
 }
 

@@ -8,8 +8,9 @@ const seed = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The guide that users and code generators get; its examples are promises. */
 export const GUIDE: string = join(seed, "../../docs/SKILL.md");
 
-/** A page of our own, with examples that hold like the guide's. */
+/** Pages of our own, with examples that hold like the guide's. */
 export const SCHEDULES_PAGE: string = join(seed, "../../docs/schedules.md");
+export const QUEUES_PAGE: string = join(seed, "../../docs/queues.md");
 
 export async function readExamples(page = GUIDE): Promise<Example[]> {
 	return groupExamples(extractBlocks(await readFile(page, "utf8")));

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { Gate } from "../support/gate.ts";
 import { Crashable } from "./support/crashable.ts";
 
@@ -129,6 +130,55 @@ describe("an actor without messages for its run", () => {
 		await crashable.call("nap");
 		await eventually(() => expect(live(crashable)).toBe(false));
 		expect(await alarmOf(crashable)).toBeNull();
+	});
+});
+
+describe("an actor whose run waits for messages (L45, L52)", () => {
+	it("sleeps when it is idle, and with the first message its run is there again", async () => {
+		const clock = new FakeClock();
+		const { subject, seen, gate } = worker(undefined);
+		gate.open();
+		await using crashable = await Crashable.start({ subject }, clock);
+		for (const body of ["a", "b"]) {
+			await clock.advance(29_000);
+			expect(live(crashable)).toBe(true);
+			await clock.advance(2_000);
+			await eventually(() => expect(live(crashable)).toBe(false));
+			await crashable.send("jobs", body);
+			await eventually(() => expect(seen.at(-1)).toBe(body));
+		}
+	});
+
+	it("stays awake while it handles one, and while there is another", async () => {
+		const clock = new FakeClock();
+		const { subject, seen, gate } = worker(undefined);
+		await using crashable = await Crashable.start({ subject }, clock);
+		await crashable.send("jobs", "a");
+		await crashable.send("jobs", "b");
+		await eventually(() => expect(seen).toEqual(["a"]));
+		await clock.advance(300_000);
+		expect(live(crashable)).toBe(true);
+		gate.open();
+		await eventually(() => expect(seen).toEqual(["a", "b"]));
+		await clock.advance(31_000);
+		await eventually(() => expect(live(crashable)).toBe(false));
+	});
+
+	it("stays awake for a sender that waits", async () => {
+		const clock = new FakeClock();
+		const subject = actor({
+			queues: { jobs: queue<string>() },
+			run: (c) => c.queue.next({ names: ["none" as never] }) as never,
+		});
+		await using crashable = await Crashable.start({ subject }, clock);
+		const sent = crashable.send("jobs", "a", { wait: true, timeout: 100_000 });
+		await eventually(async () => expect(await crashable.stored()).toEqual([1]));
+		await clock.advance(99_000);
+		expect(live(crashable)).toBe(true);
+		await clock.advance(1_100);
+		expect((await sent).outcome).toEqual({ status: "timedOut" });
+		await clock.advance(31_000);
+		await eventually(() => expect(live(crashable)).toBe(false));
 	});
 });
 

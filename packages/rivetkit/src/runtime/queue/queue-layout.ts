@@ -17,7 +17,7 @@ import type { MessageHeader } from "./message.ts";
  * |---|---|
  * | `10 00 <u48 id> [<u16 chunk>]` | body of one message |
  * | `10 01 <u48 sequence> [<u16 chunk>]` | response of one kept completion |
- * | `10 02 <name> 00 <dedupe key>` | which message has the key |
+ * | `10 02 <u32 length of name> <name> <dedupe key>` | which message has the key |
  * | `10 03 <u48 sequence>` | the dedupe keys in the order they came |
  */
 const NEXT_ID = 0x00;
@@ -45,11 +45,12 @@ const utf8 = new TextEncoder();
 
 export function dedupeKey(name: string, key: string): Uint8Array {
 	const [nameBytes, keyBytes] = [utf8.encode(name), utf8.encode(key)];
-	const bytes = new Uint8Array(nameBytes.byteLength + keyBytes.byteLength + 3);
+	const bytes = new Uint8Array(6 + nameBytes.byteLength + keyBytes.byteLength);
 	bytes[0] = SUBSPACE_QUEUE_DATA;
 	bytes[1] = DEDUPE;
-	bytes.set(nameBytes, 2);
-	bytes.set(keyBytes, nameBytes.byteLength + 3);
+	new DataView(bytes.buffer).setUint32(2, nameBytes.byteLength);
+	bytes.set(nameBytes, 6);
+	bytes.set(keyBytes, 6 + nameBytes.byteLength);
 	return bytes;
 }
 
