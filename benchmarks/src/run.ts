@@ -39,6 +39,7 @@ export async function runScenario(
 	const failures = new Map<Subject["name"], string>();
 	const contenders = new Map<Subject["name"], Contender>();
 	const servers: ServerProcess[] = [];
+	const stepMsMax = scenario.stepMsMax ?? STEP_MS_MAX;
 	const attempt = async (
 		subject: Subject,
 		what: string,
@@ -46,8 +47,8 @@ export async function runScenario(
 	): Promise<void> => {
 		let timer: NodeJS.Timeout | undefined;
 		const late = new Promise<never>((_, reject) => {
-			const say = (): void => reject(new Error(`${what} took over ${STEP_MS_MAX} ms`));
-			timer = setTimeout(say, STEP_MS_MAX);
+			const say = (): void => reject(new Error(`${what} took over ${stepMsMax} ms`));
+			timer = setTimeout(say, stepMsMax);
 		});
 		try {
 			await Promise.race([step(), late]);

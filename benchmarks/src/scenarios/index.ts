@@ -1,3 +1,4 @@
+import { alarms } from "./alarms.ts";
 import { broadcast } from "./broadcast.ts";
 import { creation } from "./creation.ts";
 import { httpActions } from "./http-actions.ts";
@@ -5,7 +6,7 @@ import { idleMemory } from "./idle-memory.ts";
 import { kvPairs } from "./kv-pairs.ts";
 import { queueMessages } from "./queue-messages.ts";
 import type { Scenario } from "./scenario.ts";
-import { sleepingMemory } from "./sleeping-memory.ts";
+import { sleepingMemory, sleepingWithAlarms } from "./sleeping-memory.ts";
 import { wake } from "./wake.ts";
 import { websocketActions } from "./websocket-actions.ts";
 
@@ -26,4 +27,6 @@ export const scenarios: readonly Scenario[] = [
 	idleMemory,
 	wake,
 	sleepingMemory,
+	alarms,
+	sleepingWithAlarms,
 ];

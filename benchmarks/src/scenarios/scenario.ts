@@ -46,6 +46,8 @@ export interface Scenario {
 	readonly subjects?: readonly Subject["name"][];
 	/** Samples per server, when more would tell no more. */
 	readonly roundsMax?: number;
+	/** How long a step may take, when that is more than usual. */
+	readonly stepMsMax?: number;
 	readonly targets: readonly Target[];
 	prepare(server: ServerProcess, scale: Scale): Promise<Prepared>;
 }

@@ -5,6 +5,8 @@ import { announce } from "./child.ts";
 import { freePort, whenServing } from "./free-port.ts";
 
 let wakes = 0;
+/** How late alarms were, in ms. */
+let lateness: number[] = [];
 
 /** Sleeps when it is told to, not by itself in the middle of a measurement. */
 const sleeper = actor({
@@ -20,6 +22,13 @@ const sleeper = actor({
 		},
 		count: (c) => c.state.count,
 		sleep: (c) => c.sleep(),
+		alarmAt: async (c, time: number) => {
+			await c.schedule.at(time, "ring", time);
+		},
+		ring: (c, time: number) => {
+			c.state.count += 1;
+			lateness.push(Date.now() - time);
+		},
 	},
 });
 
@@ -48,6 +57,12 @@ const counter = actor({
 		keys: async (c) => (await c.kv.list("key ")).length,
 		/** How often sleepers of this process have woken, or begun. */
 		wakes: () => wakes,
+		rung: () => lateness.length,
+		takeLateness: () => {
+			const taken = lateness;
+			lateness = [];
+			return taken;
+		},
 	},
 });
 

@@ -43,8 +43,10 @@ export class AlarmClock {
 	readonly #live = new Set<string>();
 	/** When to try again to wake actors that could not be started, in ms since the epoch. */
 	readonly #retries = new Map<string, number>();
+	/** Names of actors that have due alarms and that nobody hosts. */
+	readonly #unhosted = new Set<string>();
 	/** Due actors whose turn to be started has not come. */
-	#waiting: string[] = [];
+	readonly #waiting = new Set<string>();
 	#wakeCount = 0;
 	#timer: Timer | undefined;
 	#timerTs = Number.POSITIVE_INFINITY;
@@ -60,6 +62,11 @@ export class AlarmClock {
 	/** Arms the timer for the earliest alarm; overdue ones wake their actors now. */
 	start(): void {
 		this.#running = true;
+		// What could not be started may be what a new host has.
+		for (const actorId of this.#retries.keys()) {
+			this.#retries.set(actorId, 0);
+		}
+		this.#unhosted.clear();
 		this.#look();
 	}
 
@@ -89,30 +96,8 @@ export class AlarmClock {
 	/** An incarnation is gone, or its start failed; if its alarm is still due, it is woken again. */
 	stopped(actorId: string): void {
 		if (this.#live.delete(actorId) && this.#running) {
-			void this.#check(actorId);
-		}
-	}
-
-	/** Queues an actor whose alarm was due when it was read last, if it still is. */
-	async #check(actorId: string): Promise<void> {
-		const { store, clock, logger } = this.#options;
-		try {
-			const record = await store.actorById(actorId);
-			const alarmTs = record?.alarmTs ?? null;
-			if (!this.#running || alarmTs === null || this.#retries.has(actorId)) {
-				return;
-			}
-			const now = clock.now();
-			if (alarmTs > now) {
-				this.#keepUnread(now);
-				this.#armBy(alarmTs);
-			} else {
-				this.#waiting.push(actorId);
-				this.#wakeWaiting();
-			}
-		} catch (error) {
-			logger.error({ actorId, err: error }, "the alarm of an actor could not be read");
-			this.#retryAt(actorId, clock.now() + RETRY_MS);
+			this.#waiting.add(actorId);
+			this.#wakeWaiting();
 		}
 	}
 
@@ -181,7 +166,7 @@ export class AlarmClock {
 	async #readDue(): Promise<number> {
 		const { clock, store } = this.#options;
 		const now = clock.now();
-		const retryTs = this.#checkRetries(now);
+		const retryTs = this.#queueRetries(now);
 		this.#keepUnread(now);
 		for (let limit = FIRST_PAGE; this.#running && this.#hasRoom; limit = PAGE) {
 			const alarms = await store.dueAlarms(Number.MAX_SAFE_INTEGER, limit, this.#position);
@@ -201,7 +186,7 @@ export class AlarmClock {
 
 	/** While this holds, more alarms are read. */
 	get #hasRoom(): boolean {
-		return this.#waiting.length < WAKES_AT_ONCE;
+		return this.#waiting.size < WAKES_AT_ONCE;
 	}
 
 	#queue(actorId: string): void {
@@ -209,19 +194,19 @@ export class AlarmClock {
 			return;
 		}
 		if (this.#options.placement.live(actorId) === undefined) {
-			this.#waiting.push(actorId);
+			this.#waiting.add(actorId);
 		} else {
 			this.#live.add(actorId);
 		}
 	}
 
 	/** Returns when the next one is worth another attempt. */
-	#checkRetries(now: number): number {
+	#queueRetries(now: number): number {
 		let nextTs = Number.POSITIVE_INFINITY;
 		for (const [actorId, retryTs] of this.#retries) {
 			if (retryTs <= now) {
 				this.#retries.delete(actorId);
-				void this.#check(actorId);
+				this.#waiting.add(actorId);
 			} else {
 				nextTs = Math.min(nextTs, retryTs);
 			}
@@ -234,16 +219,17 @@ export class AlarmClock {
 			return;
 		}
 		const hadRoom = this.#hasRoom;
-		let next = 0;
-		while (this.#wakeCount < WAKES_AT_ONCE && next < this.#waiting.length) {
-			const actorId = this.#waiting[next++]!;
+		for (const actorId of this.#waiting) {
+			if (this.#wakeCount >= WAKES_AT_ONCE) {
+				break;
+			}
+			this.#waiting.delete(actorId);
 			this.#wakeCount++;
 			void this.#wake(actorId).then(() => {
 				this.#wakeCount--;
 				this.#wakeWaiting();
 			});
 		}
-		this.#waiting = this.#waiting.slice(next);
 		if (!hadRoom && this.#hasRoom) {
 			this.#look();
 		}
@@ -252,9 +238,12 @@ export class AlarmClock {
 	async #wake(actorId: string): Promise<void> {
 		const { placement, clock, limits, logger } = this.#options;
 		try {
+			if (!(await this.#isWorthWaking(actorId))) {
+				return;
+			}
 			await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "key");
 			if (placement.live(actorId) === undefined) {
-				await this.#check(actorId);
+				this.#waiting.add(actorId);
 			} else {
 				this.#live.add(actorId);
 			}
@@ -265,5 +254,31 @@ export class AlarmClock {
 			logger.warn({ actorId, err: error }, "an actor could not be woken by its alarm");
 			this.#retryAt(actorId, Math.max(placement.retryTs(actorId), clock.now() + RETRY_MS));
 		}
+	}
+
+	/** Whether the alarm of an actor is still due, and somebody hosts actors like it. */
+	async #isWorthWaking(actorId: string): Promise<boolean> {
+		const { store, placement, clock, logger } = this.#options;
+		const record = await store.actorById(actorId);
+		const alarmTs = record?.alarmTs ?? null;
+		if (!this.#running || record === undefined || alarmTs === null) {
+			return false;
+		}
+		const now = clock.now();
+		if (alarmTs > now) {
+			this.#keepUnread(now);
+			this.#armBy(alarmTs);
+			return false;
+		}
+		const { name } = record;
+		if (placement.isHosted(name)) {
+			return true;
+		}
+		if (!this.#unhosted.has(name)) {
+			this.#unhosted.add(name);
+			logger.warn({ name }, "alarms of actors wait: no actor of this name is registered here");
+		}
+		this.#retryAt(actorId, now + LOOK_AGAIN_MS);
+		return false;
 	}
 }

@@ -114,6 +114,11 @@ export class Placement {
 		return this.#liveIds.get(liveKeyOf(name, key));
 	}
 
+	/** Whether the host that is attached has actors of this name; true while none is. */
+	isHosted(name: string): boolean {
+		return this.#attached?.hosts(name) ?? true;
+	}
+
 	/** When a start of this actor is worth another attempt (ms since the epoch), 0 for now. */
 	retryTs(actorId: string): number {
 		return this.#backoff.blocked(actorId)?.retryTs ?? 0;

@@ -173,6 +173,33 @@ describe("an alarm", () => {
 		await expect.poll(() => t.wakes(t.actorId)).toBe(2);
 	});
 
+	test("of an actor that nobody hosts any more waits, says so once, and starts nothing", async () => {
+		const t = await withAlarm(1_000);
+		const others = await Promise.all(Array.from({ length: 20 }, () => t.asleep(1_000)));
+		await t.engine.close();
+		t.clock.advance(5_000);
+		const lines: string[] = [];
+		const at = (_fields: object, message: string) => void lines.push(message);
+		const engine = createEngine({
+			store: t.store,
+			version: "0",
+			clock: t.clock,
+			logger: { debug: at, info: at, warn: at, error: at },
+		});
+		const host = new FakeHost(t.store);
+		host.events = engine.attachHost(host, { actorNames: { chat: {} } });
+		const generation = async () => (await t.store.actorById(t.actorId))!.generation;
+		const before = await generation();
+		for (let minute = 0; minute < 60; minute++) {
+			t.clock.advance(60_000);
+			await settled();
+		}
+		expect(await generation()).toBe(before);
+		expect([host.starts.length, others.length]).toEqual([0, 20]);
+		expect(lines).toEqual(["alarms of actors wait: no actor of this name is registered here"]);
+		await engine.close();
+	});
+
 	test("is not early after the clock was set back, and not lost", async () => {
 		await using t = await withAlarm(1_000);
 		const later = await t.asleep(20_000, ["later"]);

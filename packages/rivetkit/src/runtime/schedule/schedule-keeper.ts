@@ -139,7 +139,14 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		const id = this.#instance.services.random.uuid();
 		const source: OneShot = { kind: "at", id, ...call };
 		this.#calls.set(pendingCall(this.#nextSequence++, source, runAt));
-		this.#changed();
+		const known = this.#times;
+		this.#wrote();
+		// Many calls are added one after the other: each one can only make the times earlier.
+		this.#times = known && {
+			next: Math.max(Math.min(known.next, runAt), this.#heldUntil),
+			wake: Math.min(known.wake, runAt),
+		};
+		this.#instance.alarm.changed();
 		return id;
 	}
 
@@ -268,6 +275,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	}
 
 	#turns(beside?: ReadonlySet<number>): Turns {
+		if (this.#jobs.size === 0) return NO_TURNS;
 		const mayOverlap = (job: number) => this.#jobs.get(job)?.overlap === "allow";
 		return new Turns(this.#calls.values(), mayOverlap, beside);
 	}
@@ -314,11 +322,12 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	/** The call, when it can be made now: it may have been cancelled since it fell due, or have to wait. */
 	startable(sequence: number): Startable | null {
 		const call = this.#calls.get(sequence);
-		if (!call || this.callParked(call) !== null || !this.#turns().has(call)) return null;
+		if (!call || this.callParked(call) !== null) return null;
 		if (call.source.kind === "at") {
 			const { action, args } = call.source;
 			return { call, job: null, action, args };
 		}
+		if (!this.#turns().has(call)) return null;
 		const job = this.#jobs.get(call.source.job)!;
 		return { call, job, action: job.action, args: job.args };
 	}
@@ -331,7 +340,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		if (call.source.kind === "run") {
 			this.#jobs.began(call.source, running, this.#instance.now());
 		}
-		this.#changed();
+		this.#wrote();
 		return running;
 	}
 
@@ -394,6 +403,8 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 
 	#assertRoom(): void {
 		const limit = this.#instance.options.maxSchedules;
+		if (this.#calls.size + this.#jobs.size < limit) return;
+		// Runs of jobs do not count.
 		if (this.calls().length + this.#jobs.size < limit) return;
 		throw catalogueError("schedule.full", { limit });
 	}
@@ -458,6 +469,9 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		return [this.#calls, this.#jobs, this.#failures, this.#history];
 	}
 }
+
+/** Without jobs every call may begin at any time. */
+const NO_TURNS = new Turns([], () => true);
 
 interface Times {
 	/** When there is something to do. */
