@@ -64,6 +64,7 @@ export function createActorHost(config: RegistryConfig, options: ActorHostOption
 			clock,
 			random,
 			timers: new TimerWheel(clock, { resolutionMs: TIMER_RESOLUTION_MS }),
+			alarms: new TimerWheel(clock, { resolutionMs: 1 }),
 			turns: new TurnScheduler(),
 			log,
 			limits: config,

@@ -32,6 +32,7 @@ const diary = actor({
 	},
 	actions: {
 		write: (c) => c.state.days.push(Date.now()),
+		writeIn: (c, ms: number) => c.schedule.after(ms, "write"),
 		read: (c) => ({ ...c.state }),
 	},
 });
@@ -77,6 +78,20 @@ describe("setupTest", () => {
 		const { days: written, sleeps } = await handle.read();
 		expect(written).toEqual(Array.from({ length: days }, (_, day) => startMs + day * dayMs));
 		expect(sleeps).toBe(days);
+	});
+
+	it("makes scheduled calls on the fake clock (A47), awake and asleep", async (test) => {
+		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: 5_000 });
+		const { client } = await setupTest(test, registry);
+		const handle = client.diary.getOrCreate(["scheduled"]);
+		await handle.writeIn(1_000);
+		await vi.advanceTimersByTimeAsync(999);
+		expect((await handle.read()).days).toEqual([]);
+		await vi.advanceTimersByTimeAsync(1);
+		expect((await handle.read()).days).toEqual([6_000]);
+		await handle.writeIn(600_000);
+		await vi.advanceTimersByTimeAsync(600_000);
+		expect(await handle.read()).toEqual({ days: [6_000, 606_000], sleeps: 1 });
 	});
 
 	it("times actions out on the fake clock", async (test) => {

@@ -7,12 +7,12 @@ import { FakeClock } from "../support/fake-clock.ts";
 
 function setUp(committedTs: number | null = null) {
 	const clock = new FakeClock(1_000_000);
-	const timers = new TimerWheel(clock, { resolutionMs: 10 });
+	const timers = new TimerWheel(clock, { resolutionMs: 1 });
 	const seen = { dirty: 0, touched: 0 };
 	const instance = {
 		isReady: true,
 		assignment: { alarmTs: committedTs },
-		services: { timers },
+		services: { alarms: timers },
 		now: () => clock.now(),
 		committer: { markDirty: () => void seen.dirty++ },
 		saveSoon: () => {},
@@ -65,9 +65,9 @@ describe("alarm keeper", () => {
 		keeper.add(early);
 		keeper.start();
 		expect(seen.dirty).toBe(1);
-		clock.advanceSync(90);
+		clock.advanceSync(99);
 		expect(early.told).toEqual([]);
-		clock.advanceSync(30);
+		clock.advanceSync(1);
 		expect([early.told.length, late.told.length, seen.touched]).toEqual([1, 0, 1]);
 		clock.advanceSync(300);
 		expect([early.told.length, late.told.length, seen.touched]).toEqual([1, 1, 2]);

@@ -102,8 +102,11 @@ export class MortalServer implements Clock {
 				if (property === "commit") return (batch: CommitBatch) => this.#commit(batch);
 				const member: unknown = Reflect.get(target, property);
 				if (typeof member !== "function") return member;
-				return (...args: unknown[]) =>
-					this.#isAlive ? this.#answer(member.apply(target, args) as Promise<unknown>) : NEVER;
+				return (...args: unknown[]) => {
+					if (!this.#isAlive) return NEVER;
+					const answer: unknown = member.apply(target, args);
+					return answer instanceof Promise ? this.#answer(answer) : answer;
+				};
 			},
 		});
 	}

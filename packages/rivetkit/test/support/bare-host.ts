@@ -41,6 +41,7 @@ export class BareHost {
 				clock,
 				random: systemRandom(),
 				timers: new TimerWheel(clock, { resolutionMs: 10 }),
+				alarms: new TimerWheel(clock, { resolutionMs: 1 }),
 				turns: new TurnScheduler(),
 				log: recordingLogger(this.log),
 				limits: { maxIncomingMessageSize: 65_536, maxOutgoingMessageSize: 1_048_576 },

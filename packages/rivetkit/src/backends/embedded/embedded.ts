@@ -68,6 +68,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		clock,
 		random,
 		timers: new TimerWheel(clock, { resolutionMs: TIMER_RESOLUTION_MS }),
+		alarms: new TimerWheel(clock, { resolutionMs: 1 }),
 		turns: new TurnScheduler(() => store.endTurn()),
 		log,
 		limits: options.messageLimits,

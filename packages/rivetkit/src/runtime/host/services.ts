@@ -11,6 +11,8 @@ export interface HostServices {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly timers: TimerWheel;
+	/** Deadlines that are met to the millisecond: the alarms of live actors. */
+	readonly alarms: TimerWheel;
 	readonly turns: TurnScheduler;
 	readonly log: Logger;
 	readonly limits: MessageLimits;

@@ -84,7 +84,7 @@ export class AlarmKeeper implements BatchPart {
 		}
 		const delayMs = Math.min(next - this.#instance.now(), LOOK_AGAIN_MS);
 		if (this.#timer) this.#timer.restart(delayMs);
-		else this.#timer = this.#instance.services.timers.schedule(delayMs, this.#ring);
+		else this.#timer = this.#instance.services.alarms.schedule(delayMs, this.#ring);
 	}
 
 	/** From now on sources hear of their times; those that are over, at once. */

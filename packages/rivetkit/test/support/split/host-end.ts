@@ -35,6 +35,7 @@ export function runHost(
 			clock,
 			random: systemRandom(),
 			timers: new TimerWheel(clock, { resolutionMs: 10 }),
+			alarms: new TimerWheel(clock, { resolutionMs: 1 }),
 			turns: new TurnScheduler(),
 			log: recordingLogger(log),
 			limits: { maxIncomingMessageSize: 65_536, maxOutgoingMessageSize: 1_048_576 },
