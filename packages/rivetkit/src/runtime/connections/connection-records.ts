@@ -46,13 +46,11 @@ export class ConnectionRecord {
 	/** Encoded, as committed last and as in the batch being committed; null without a state. */
 	committedState: Uint8Array | null = null;
 	takenState: Uint8Array | null = null;
-	/** Nothing may be written of it any more: its deletion is on its way. */
+	/** Nothing may be written of it any more, also not for a call that outlasts it. */
 	isRemoved = false;
 	/** The last message handled, and the one the store knows. */
 	handled = 0;
 	storedHandled = 0;
-	/** Whether the connection is over: of a call that outlasts it nothing is written down any more. */
-	isRemoved = false;
 
 	constructor(connection: Connection, socket: ActorSocket | null, head: StoredHead) {
 		this.connection = connection;
