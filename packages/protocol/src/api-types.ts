@@ -27,9 +27,9 @@ export interface ApiCreateActorRequest {
 	readonly key?: string | null;
 	readonly runner_name_selector: string;
 	readonly crash_policy: string;
-	readonly datacenter?: string | null;
+	readonly datacenter?: string | null | undefined;
 	/** Standard base64 of CBOR. */
-	readonly input?: string | null;
+	readonly input?: string | null | undefined;
 }
 
 export interface ApiPagination {

@@ -1,5 +1,5 @@
 /** Endpoint URLs with credentials in them, and the configuration around them (contract 5.3). */
-import { collapseSlashes, splitQuery } from "./gateway/path.ts";
+import { collapseSlashes, encodeQuery, splitQuery } from "./gateway/path.ts";
 import {
 	DEFAULT_BASE_PATH,
 	DEFAULT_ENDPOINT,
@@ -53,11 +53,9 @@ export function parseEndpoint(
 	if (!/^https?:$/.test(url.protocol)) throw fail(`invalid URL: ${input}`);
 	url.username = "";
 	url.password = "";
-	if (url.href.includes("#")) {
-		if (url.search !== "" || /^[^#]*\?/.test(url.href)) throw fail(QUERY_STRING);
-		throw fail("endpoint cannot contain a fragment");
-	}
-	if (url.href.includes("?")) throw fail(QUERY_STRING);
+	// `search` and `hash` are empty for a lone "?" or "#", which has no place here either.
+	if (/^[^#]*\?/.test(url.href)) throw fail("endpoint cannot contain a query string");
+	if (url.href.includes("#")) throw fail("endpoint cannot contain a fragment");
 	if (token !== "" && namespace === "") {
 		throw fail("endpoint cannot have a token without a namespace");
 	}
@@ -67,8 +65,6 @@ export function parseEndpoint(
 		...(token === "" ? {} : { token }),
 	};
 }
-
-const QUERY_STRING = "endpoint cannot contain a query string";
 
 /** What a client or server is configured with. Empty texts count as not given. */
 export interface EndpointOptions {
@@ -135,11 +131,7 @@ export function joinUrl(
 ): string {
 	const url = new URL(endpoint);
 	const [pathname, ownQuery] = splitQuery(path);
-	const parameters = Object.entries(query)
-		.filter((parameter): parameter is [string, string] => parameter[1] !== undefined)
-		.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
-	if (ownQuery.length > 1) parameters.unshift(ownQuery.slice(1));
+	const search = [ownQuery.slice(1), encodeQuery(query)].filter(Boolean).join("&");
 	const base = url.pathname.replace(/\/$/, "");
-	const search = parameters.length > 0 ? `?${parameters.join("&")}` : "";
-	return url.origin + collapseSlashes(`${base}/${pathname}`) + search;
+	return url.origin + collapseSlashes(`${base}/${pathname}`) + (search && `?${search}`);
 }

@@ -27,6 +27,7 @@ export {
 	encodeHttpQueueSendRequest,
 	encodeHttpQueueSendResponse,
 	encodeHttpResponseError,
+	httpQueueSendRequestEncoder,
 } from "./client/http.ts";
 export {
 	type ActorSpecifier,
@@ -130,7 +131,9 @@ export {
 	buildSubprotocols,
 	parseSubprotocols,
 	type ResumePoint,
+	routingSubprotocols,
 	type SubprotocolOffer,
+	type SubprotocolRoute,
 	type Subprotocols,
 	selectSubprotocol,
 } from "./subprotocols.ts";

@@ -121,20 +121,16 @@ function percentDecode(text: string): string | null {
 export interface SubprotocolOffer {
 	readonly encoding?: Encoding;
 	readonly connParams?: unknown;
-	readonly token?: string;
-	/** Routes by sub-protocol instead of by path (4.4). */
-	readonly actorId?: string;
-	readonly inspectorToken?: string;
 	readonly session?: string;
 	/** {@link RESUME_NEW}, or `<connection id>.<frames received>`. */
 	readonly resume?: string;
-	/** The user's own entries, behind ours. */
+	/** The user's own entries and those of {@link routingSubprotocols}, behind the others. */
 	readonly extra?: readonly string[];
 }
 
 /**
  * The entries to open a socket with, `rivet` first. Throws `EncodeError` for params that are not JSON
- * and `TypeError` for a token that is not legal in a sub-protocol.
+ * and `TypeError` for a session that is not legal in a sub-protocol.
  */
 export function buildSubprotocols(offer: SubprotocolOffer): string[] {
 	const entries = [SUBPROTOCOL_RIVET];
@@ -142,18 +138,35 @@ export function buildSubprotocols(offer: SubprotocolOffer): string[] {
 	if (offer.connParams !== undefined) {
 		entries.push(SUBPROTOCOL_CONN_PARAMS + percentEncode(connParamsJson(offer.connParams)));
 	}
-	if (offer.token !== undefined) entries.push(SUBPROTOCOL_TOKEN + legal("token", offer.token));
-	if (offer.actorId !== undefined) {
-		entries.push(SUBPROTOCOL_TARGET + TARGET_ACTOR);
-		entries.push(SUBPROTOCOL_ACTOR + percentEncode(offer.actorId));
-	}
-	if (offer.inspectorToken !== undefined) {
-		entries.push(SUBPROTOCOL_INSPECTOR_TOKEN + legal("inspector token", offer.inspectorToken));
-	}
 	if (offer.session !== undefined)
 		entries.push(SUBPROTOCOL_SESSION + legal("session", offer.session));
 	if (offer.resume !== undefined) entries.push(SUBPROTOCOL_RESUME + offer.resume);
 	return entries.concat(offer.extra ?? []);
+}
+
+/** Where to go and by what right, for what a path does not say. Absent fields are left out. */
+export interface SubprotocolRoute {
+	readonly token?: string;
+	/** Routes by sub-protocol instead of by path (4.4). */
+	readonly actorId?: string;
+	readonly inspectorToken?: string;
+}
+
+/**
+ * Entries for `extra` of {@link buildSubprotocols}; apart from it because clients route by path. Throws
+ * `TypeError` for a token that is not legal in a sub-protocol.
+ */
+export function routingSubprotocols(route: SubprotocolRoute): string[] {
+	const entries: string[] = [];
+	if (route.token !== undefined) entries.push(SUBPROTOCOL_TOKEN + legal("token", route.token));
+	if (route.actorId !== undefined) {
+		entries.push(SUBPROTOCOL_TARGET + TARGET_ACTOR);
+		entries.push(SUBPROTOCOL_ACTOR + percentEncode(route.actorId));
+	}
+	if (route.inspectorToken !== undefined) {
+		entries.push(SUBPROTOCOL_INSPECTOR_TOKEN + legal("inspector token", route.inspectorToken));
+	}
+	return entries;
 }
 
 /** Parentheses are illegal in sub-protocols, yet the usual function leaves them alone. */

@@ -16,14 +16,9 @@ export function utf8Length(text: string): number {
 	for (let i = 0; i < units; i++) {
 		const unit = text.charCodeAt(i);
 		if (unit < 0x80) continue;
-		if (unit < 0x800) {
-			bytes += 1;
-		} else if (isLeadSurrogate(unit) && isTrailSurrogate(text.charCodeAt(i + 1))) {
-			bytes += 2;
-			i++;
-		} else {
-			bytes += 2;
-		}
+		bytes += unit < 0x800 ? 1 : 2;
+		// The two halves of a pair make four bytes.
+		if (isSurrogate(unit) && (text.codePointAt(i) as number) > 0xffff) i++;
 	}
 	return bytes;
 }
@@ -95,9 +90,8 @@ export function writeUtf8(text: string, target: Uint8Array, offset: number): num
 			continue;
 		}
 		if (isSurrogate(unit)) {
-			const next = text.charCodeAt(i + 1);
-			if (isLeadSurrogate(unit) && isTrailSurrogate(next)) {
-				const point = 0x10000 + ((unit & 0x3ff) << 10) + (next & 0x3ff);
+			const point = text.codePointAt(i) as number;
+			if (point > 0xffff) {
 				target[at++] = 0xf0 | (point >> 18);
 				target[at++] = 0x80 | ((point >> 12) & 0x3f);
 				target[at++] = 0x80 | ((point >> 6) & 0x3f);
@@ -116,12 +110,4 @@ export function writeUtf8(text: string, target: Uint8Array, offset: number): num
 
 function isSurrogate(unit: number): boolean {
 	return (unit & 0xf800) === 0xd800;
-}
-
-function isLeadSurrogate(unit: number): boolean {
-	return (unit & 0xfc00) === 0xd800;
-}
-
-function isTrailSurrogate(unit: number): boolean {
-	return (unit & 0xfc00) === 0xdc00;
 }

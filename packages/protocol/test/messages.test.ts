@@ -25,6 +25,7 @@ import {
 	encodeToClient,
 	encodeToServer,
 	type HttpResponseError,
+	httpQueueSendRequestEncoder,
 	IDENTIFYING_CLIENT,
 	peekActionId,
 	type ToClient,
@@ -419,6 +420,27 @@ describe("strictness (conformance 3, 4, 6, 7)", () => {
 		expect(timeouts("bare", -5)).toBe(0);
 		expect(timeouts("bare", 1.5)).toBe(2);
 	});
+
+	it.each(ENCODINGS)(
+		"a queue message in %s is sent again with less time, else as it was",
+		(encoding) => {
+			const body = { list: [1n, "two", undefined], bytes: new Uint8Array([1, 2]) };
+			const encode = httpQueueSendRequestEncoder(encoding, { body, name: "jobs", wait: true });
+			const times = [undefined, 5_000, 4_000] as const;
+			const atOnce = times.map((timeout) =>
+				encodeHttpQueueSendRequest(encoding, {
+					body,
+					name: "jobs",
+					wait: true,
+					...(timeout === undefined ? {} : { timeout }),
+				}),
+			);
+			body.list.push("added later");
+			body.bytes.fill(9);
+			encodeCbor("another value in between");
+			expect(times.map(encode)).toEqual(atOnce);
+		},
+	);
 });
 
 describe("own prototypes", () => {

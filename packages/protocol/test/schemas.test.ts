@@ -44,6 +44,15 @@ describe("client protocol versions share the layouts that one reader serves", ()
 			definition("client-protocol-v3.bare", type),
 		);
 	});
+	it("version 1 has the layouts of 3, but for a connection token at the end of Init", () => {
+		const newest = definition("client-protocol-v3.bare", "Init");
+		expect(definition("client-protocol-v1.bare", "Init")).toBe(
+			newest?.replace("}", "  connectionToken: str\n}"),
+		);
+		expect(definition("client-protocol-v1.bare", "Error")).toBe(
+			definition("client-protocol-v3.bare", "Error"),
+		);
+	});
 	it("queue messages are the same in 3 and 4", () => {
 		for (const type of ["HttpQueueSendRequest", "HttpQueueSendResponse"]) {
 			expect(definition("client-protocol-v4.bare", type)).toBe(

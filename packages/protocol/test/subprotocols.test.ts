@@ -6,6 +6,7 @@ import {
 	ENCODINGS,
 	encodeConnParamsHeader,
 	parseSubprotocols,
+	routingSubprotocols,
 	selectSubprotocol,
 } from "../src/index.ts";
 import { expectSame } from "./support/same.ts";
@@ -129,9 +130,7 @@ describe("buildSubprotocols", () => {
 					const entries = buildSubprotocols({
 						connParams,
 						encoding,
-						actorId,
-						token: "a.b-c",
-						inspectorToken: "_x",
+						extra: routingSubprotocols({ actorId, token: "a.b-c", inspectorToken: "_x" }),
 					});
 					for (const entry of entries) expect(entry).toMatch(TOKEN);
 					const parsed = parseSubprotocols(entries.join(", "));
@@ -156,8 +155,8 @@ describe("buildSubprotocols", () => {
 	});
 
 	it("refuses tokens that no entry can carry", () => {
-		expect(() => buildSubprotocols({ token: "a b" })).toThrow(TypeError);
-		expect(() => buildSubprotocols({ inspectorToken: "a,b" })).toThrow(TypeError);
+		expect(() => routingSubprotocols({ token: "a b" })).toThrow(TypeError);
+		expect(() => routingSubprotocols({ inspectorToken: "a,b" })).toThrow(TypeError);
 		expect(() => buildSubprotocols({ session: "" })).toThrow(TypeError);
 	});
 });

@@ -1,6 +1,5 @@
 /** The frame around every top-level BARE message: a version, u16 little-endian (contract 1.2). */
-import { malformed } from "../errors/common.ts";
-import { RivetError } from "../errors/rivet-error.ts";
+import { asMalformed, malformed } from "../errors/common.ts";
 import { copyToSend } from "../slab.ts";
 import { ByteCursor } from "./runtime.ts";
 
@@ -71,7 +70,6 @@ function decodeFrom<T, R>(
 		if (bc.offset !== data.length) throw malformed("trailing bytes");
 		return convert(message);
 	} catch (error) {
-		if (error instanceof RivetError) throw error;
-		throw malformed(error instanceof Error ? error.message : String(error), error);
+		throw asMalformed(error);
 	}
 }

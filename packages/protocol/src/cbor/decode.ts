@@ -5,6 +5,7 @@
  */
 import { malformed } from "../errors/common.ts";
 import { RivetError } from "../errors/rivet-error.ts";
+import { defineOwn } from "../own-property.ts";
 import { MAX_DEPTH } from "../unencodable.ts";
 import { readUtf8 } from "../utf8.ts";
 import { TYPED_ARRAY_TAGS } from "./encode.ts";
@@ -167,12 +168,10 @@ function readRecord(info: number, depth: number): Record<string, unknown> {
 		const name = readName(depth);
 		const value = readItem(depth);
 		if (name !== "__proto__") record[name] = value;
-		else Object.defineProperty(record, name, { value, ...OWN });
+		else defineOwn(record, name, value);
 	}
 	return record;
 }
-
-const OWN = { configurable: true, enumerable: true, writable: true };
 
 function readName(depth: number): string {
 	const head = bytes[position];
@@ -339,8 +338,7 @@ function readError(name: string, message: string): Error {
 			? (Reflect.get(globalThis, name) as ErrorConstructor)
 			: Error;
 		const error = new native(message);
-		if (error.name !== name)
-			Object.defineProperty(error, "name", { value: name, ...OWN, enumerable: false });
+		if (error.name !== name) defineOwn(error, "name", name, { enumerable: false });
 		return error;
 	} finally {
 		if (limit !== undefined) Reflect.set(Error, "stackTraceLimit", limit);

@@ -86,9 +86,11 @@ export function optional<T>(
 
 export function actorSpecifier(fields: Fields, name: string): ActorSpecifier {
 	const actor = record(name, fields[name]);
-	const key = actor.key === null ? undefined : optional(actor, "key", text);
-	const specifier = { actorId: text(actor, "actorId"), generation: id(actor, "generation") };
-	return key === undefined ? specifier : { ...specifier, key };
+	return withoutAbsentKey({
+		actorId: text(actor, "actorId"),
+		generation: id(actor, "generation"),
+		key: actor.key === null ? undefined : optional(actor, "key", text),
+	});
 }
 
 export function wrong(name: string, expected: string): Error {
@@ -107,9 +109,11 @@ interface BareActor {
 }
 
 export function fromBareActor(actor: BareActor | undefined): ActorSpecifier | undefined {
-	if (actor === undefined) return undefined;
-	const { actorId, generation, key } = actor;
-	return key === undefined ? { actorId, generation } : { actorId, generation, key };
+	return actor && withoutAbsentKey(actor);
+}
+
+function withoutAbsentKey({ key, ...actor }: BareActor): ActorSpecifier {
+	return key === undefined ? actor : { ...actor, key };
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { decodeEnvelope, encodeEnvelope, type Readers } from "../bare/envelope.ts";
 import { decodeCbor } from "../cbor/decode.ts";
-import { encodeCborTransient } from "../cbor/encode.ts";
+import { encodeCbor, encodeCborTransient } from "../cbor/encode.ts";
 import type { Encoding } from "../encoding.ts";
 import * as v3 from "../generated/client-protocol-v3.ts";
 import * as v4 from "../generated/client-protocol-v4.ts";
@@ -94,18 +94,38 @@ const QUEUE_SEND_REQUEST: Readers<v3.HttpQueueSendRequest> = {
 
 export function encodeHttpQueueSendRequest(
 	encoding: Encoding,
-	{ body, name, wait, timeout }: HttpQueueSendRequest,
+	{ timeout, ...message }: HttpQueueSendRequest,
 ): Body {
-	const options = { ...only("name", name), ...only("wait", wait), ...only("timeout", timeout) };
+	return httpQueueSendRequestEncoder(encoding, message)(timeout);
+}
+
+/**
+ * For a request that is sent again when less time is left: takes the body as it is now, and gives the
+ * encoded request for each timeout (ms).
+ */
+export function httpQueueSendRequestEncoder(
+	encoding: Encoding,
+	{ body, name, wait }: Omit<HttpQueueSendRequest, "timeout">,
+): (timeout: number | undefined) => Body {
 	if (encoding !== "bare") {
-		return encodeObject(encoding, { body: present(encoding, body), ...options });
+		const untimed = encodeObject(encoding, {
+			body: present(encoding, body),
+			...only("name", name),
+			...only("wait", wait),
+		});
+		return (timeout) =>
+			timeout === undefined
+				? untimed
+				: encodeObject(encoding, { ...decodeObject(encoding, untimed), timeout });
 	}
-	return encodeEnvelope(CLIENT_PROTOCOL_VERSION, v3.writeHttpQueueSendRequest, {
-		body: encodeCborTransient(body),
-		name,
-		wait,
-		timeout: timeout === undefined ? undefined : Math.max(0, Math.ceil(timeout)),
-	});
+	const bytes = encodeCbor(body);
+	return (timeout) =>
+		encodeEnvelope(CLIENT_PROTOCOL_VERSION, v3.writeHttpQueueSendRequest, {
+			body: bytes,
+			name,
+			wait,
+			timeout: timeout === undefined ? undefined : Math.max(0, Math.ceil(timeout)),
+		});
 }
 
 export function decodeHttpQueueSendRequest(encoding: Encoding, data: Body): HttpQueueSendRequest {

@@ -9,6 +9,12 @@ export function malformed(cause: string, error?: unknown): RivetError {
 	return publicError("message", "malformed", `Malformed message: ${cause}`, error);
 }
 
+/** What decoding threw: an error of ours as it is, any other as the cause of `message.malformed`. */
+export function asMalformed(error: unknown): RivetError {
+	if (error instanceof RivetError) return error;
+	return malformed(error instanceof Error ? error.message : String(error), error);
+}
+
 /** `request.invalid`. */
 export function invalidRequest(detail: string): RivetError {
 	return publicError("request", "invalid", `Invalid request: ${detail}`);

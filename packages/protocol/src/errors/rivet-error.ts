@@ -32,7 +32,7 @@ export class RivetError extends Error {
 	readonly metadata: unknown;
 
 	constructor(group: string, code: string, message: string, options: RivetErrorOptions = {}) {
-		super(message, "cause" in options ? { cause: options.cause } : undefined);
+		super(message, options);
 		this.name = "RivetError";
 		this.group = group;
 		this.code = code;

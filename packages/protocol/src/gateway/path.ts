@@ -42,6 +42,16 @@ export function splitQuery(pathWithQuery: string): [path: string, query: string]
 	return mark < 0 ? [text, ""] : [text.slice(0, mark), text.slice(mark)];
 }
 
+/** `a=1&b=2` of the parameters that are there. */
+export function encodeQuery(
+	parameters: Readonly<Record<string, string | null | undefined>>,
+): string {
+	return Object.entries(parameters)
+		.filter((parameter): parameter is [string, string] => typeof parameter[1] === "string")
+		.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+		.join("&");
+}
+
 export function collapseSlashes(path: string): string {
 	return path.replace(/\/{2,}/g, "/");
 }

@@ -2,7 +2,7 @@
 import { decodeBase64, encodeBase64 } from "../base64.ts";
 import { decodeCbor } from "../cbor/decode.ts";
 import { RivetError } from "../errors/rivet-error.ts";
-import { collapseSlashes, splitQuery } from "./path.ts";
+import { collapseSlashes, encodeQuery, splitQuery } from "./path.ts";
 
 const RESERVED = "rvt-";
 const KEY_SEPARATOR = ",";
@@ -96,12 +96,17 @@ function partition(query: string): { reserved: [name: string, value: string][]; 
 	const reserved: [string, string][] = [];
 	const others: string[] = [];
 	for (const pair of query === "" ? [] : query.slice(1).split("&")) {
-		const equals = pair.indexOf("=");
-		const name = formDecode(equals < 0 ? pair : pair.slice(0, equals));
-		if (name?.startsWith(RESERVED)) reserved.push([name, equals < 0 ? "" : pair.slice(equals + 1)]);
-		else others.push(pair);
+		const name = reservedName(pair);
+		if (name === null) others.push(pair);
+		else reserved.push([name, pair.replace(/^[^=]*=?/, "")]);
 	}
 	return { reserved, rest: others.length === 0 ? "" : `?${others.join("&")}` };
+}
+
+/** The name in a `name=value` pair of a query when it is a reserved one. */
+function reservedName(pair: string): string | null {
+	const name = formDecode(pair.replace(/=.*/, ""));
+	return name?.startsWith(RESERVED) ? name : null;
 }
 
 function readValues(reserved: readonly [name: string, value: string][]): Map<string, string> {
@@ -190,11 +195,11 @@ export interface QueryGatewayTarget {
 	/** For `getOrCreate`. */
 	readonly pool?: string;
 	/** CBOR of the input. For `getOrCreate`. */
-	readonly input?: Uint8Array;
-	readonly region?: string;
+	readonly input?: Uint8Array | undefined;
+	readonly region?: string | undefined;
 	/** Default `sleep`, which is always sent along. */
 	readonly crashPolicy?: CrashPolicy;
-	readonly token?: string | null;
+	readonly token?: string | null | undefined;
 	readonly skipReadyWait?: boolean;
 	/** Path and query at the actor. Default `/`. */
 	readonly path?: string;
@@ -214,29 +219,27 @@ export function buildQueryGateway(target: QueryGatewayTarget): string | null {
 	if (key.some((part) => part.includes(KEY_SEPARATOR))) return null;
 	if (key.length === 1 && key[0] === "") return null;
 	if (input && input.length > (target.inputBytesMax ?? QUERY_INPUT_BYTES_MAX)) return null;
-	if (partition(query).reserved.length > 0) return null;
+	if (
+		query
+			.slice(1)
+			.split("&")
+			.some((pair) => reservedName(pair) !== null)
+	)
+		return null;
 
-	const parameters: [string, string | null | undefined][] = [
-		["namespace", target.namespace],
-		["method", target.method],
-		["key", key.length === 0 ? undefined : key.join(KEY_SEPARATOR)],
-	];
-	if (target.method === "getOrCreate") {
-		parameters.push(
-			["pool", target.pool ?? "default"],
-			["input", input && encodeBase64(input, "url")],
-			["region", target.region],
-			["crash-policy", target.crashPolicy ?? "sleep"],
-		);
-	}
-	parameters.push(
-		["token", target.token],
-		["skip-ready-wait", target.skipReadyWait ? "true" : null],
-	);
-	const reserved = parameters
-		.filter((parameter): parameter is [string, string] => typeof parameter[1] === "string")
-		.map(([parameter, value]) => `${RESERVED}${parameter}=${encodeURIComponent(value)}`)
-		.join("&");
+	const reserved = encodeQuery({
+		"rvt-namespace": target.namespace,
+		"rvt-method": target.method,
+		"rvt-key": key.length === 0 ? undefined : key.join(KEY_SEPARATOR),
+		...(target.method === "getOrCreate" && {
+			"rvt-pool": target.pool ?? "default",
+			"rvt-input": input && encodeBase64(input, "url"),
+			"rvt-region": target.region,
+			"rvt-crash-policy": target.crashPolicy ?? "sleep",
+		}),
+		"rvt-token": target.token,
+		"rvt-skip-ready-wait": target.skipReadyWait ? "true" : undefined,
+	});
 	const prefix = collapseSlashes(`/gateway/${encodeURIComponent(name)}/${path}`);
 	return `${prefix}?${reserved}${query === "" ? "" : `&${query.slice(1)}`}`;
 }

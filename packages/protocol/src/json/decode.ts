@@ -1,7 +1,6 @@
 /** The JSON form of contract 1.8 to values. */
 import { decodeBase64 } from "../base64.ts";
-import { malformed } from "../errors/common.ts";
-import { RivetError } from "../errors/rivet-error.ts";
+import { asMalformed, malformed } from "../errors/common.ts";
 import { MAX_DEPTH } from "../unencodable.ts";
 
 /** The value of a JSON text. Throws `message.malformed` and nothing else. */
@@ -11,8 +10,7 @@ export function decodeJson(text: string): unknown {
 		// A tag is a string that begins with `$`; without one nothing can need a change.
 		return text.includes('"$') || text.includes('"\\u0024') ? revive(value, 0) : value;
 	} catch (error) {
-		if (error instanceof RivetError) throw error;
-		throw malformed(error instanceof Error ? error.message : String(error), error);
+		throw asMalformed(error);
 	}
 }
 

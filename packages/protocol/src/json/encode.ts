@@ -3,6 +3,7 @@
  * `["$Uint8Array", …]`, with real arrays of that look escaped by one more `$`.
  */
 import { encodeBase64 } from "../base64.ts";
+import { defineOwn } from "../own-property.ts";
 import { locateUnencodable, MAX_DEPTH } from "../unencodable.ts";
 
 const UNENCODABLE = /* @__PURE__ */ Symbol("unencodable");
@@ -111,11 +112,5 @@ function recordToPlain(
 
 function define(target: Record<string, unknown>, name: string, value: unknown): void {
 	if (name !== "__proto__") target[name] = value;
-	else
-		Object.defineProperty(target, name, {
-			value,
-			configurable: true,
-			enumerable: true,
-			writable: true,
-		});
+	else defineOwn(target, name, value);
 }

@@ -3,6 +3,11 @@ export function abortReason(signal: AbortSignal): unknown {
 	return signal.reason ?? new DOMException("This operation was aborted", "AbortError");
 }
 
+/** Throws the signal's reason when it has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+	if (signal?.aborted) throw abortReason(signal);
+}
+
 /** One signal for several, or `undefined` when there is none. */
 export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
 	const given = signals.filter((signal) => signal !== undefined);

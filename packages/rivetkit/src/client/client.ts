@@ -1,5 +1,5 @@
 import { normalizeKey } from "@rivetkit/protocol";
-import { abortReason } from "./abort.ts";
+import { throwIfAborted } from "./abort.ts";
 import type { ActorConnRaw } from "./connection/connection.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { asActorError, asClientError } from "./errors.ts";
@@ -75,7 +75,7 @@ export class ClientRaw {
 			const actorId = await this.#environment.transport.create(actor, signal);
 			return this.#handle({ kind: "found", name, actorId }, options);
 		} catch (error) {
-			if (signal?.aborted) throw abortReason(signal);
+			throwIfAborted(signal);
 			throw asClientError(error);
 		}
 	}

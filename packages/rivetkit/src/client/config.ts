@@ -74,21 +74,21 @@ function shapeIssues(config: object): ConfigIssue[] {
 		return [{ path: [], message: "expected an endpoint or an object" }];
 	}
 	const issues: ConfigIssue[] = [];
+	const expected = (name: string, what: string, got: string) => {
+		issues.push({ path: [name], message: `expected ${what}, got ${got}` });
+	};
 	const { encoding, headers, ...fields } = config as Record<string, unknown>;
 	for (const name of ["endpoint", "token", "namespace", "runnerName", "poolName"]) {
 		const value = fields[name];
 		if (value !== undefined && typeof value !== "string") {
-			issues.push({ path: [name], message: `expected a string, got ${typeof value}` });
+			expected(name, "a string", typeof value);
 		}
 	}
 	if (encoding !== undefined && !(ENCODINGS as readonly unknown[]).includes(encoding)) {
-		issues.push({
-			path: ["encoding"],
-			message: `expected ${ENCODINGS.join(", ")}, got ${String(encoding)}`,
-		});
+		expected("encoding", ENCODINGS.join(", "), String(encoding));
 	}
 	if (headers !== undefined && (typeof headers !== "object" || headers === null)) {
-		issues.push({ path: ["headers"], message: `expected an object, got ${typeof headers}` });
+		expected("headers", "an object", typeof headers);
 	}
 	return issues;
 }

@@ -1,5 +1,5 @@
 import { HEADER_SKIP_READY_WAIT, SUBPROTOCOL_SKIP_READY_WAIT } from "@rivetkit/protocol";
-import { abortReason, anySignal, untilAborted } from "./abort.ts";
+import { anySignal, throwIfAborted, untilAborted } from "./abort.ts";
 import { ActorConnRaw } from "./connection/connection.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { asActorError, asClientError } from "./errors.ts";
@@ -63,7 +63,7 @@ export class ActorHandleRaw {
 				signal,
 			});
 		} catch (error) {
-			if (signal?.aborted) throw abortReason(signal);
+			throwIfAborted(signal);
 			throw asActorError(error);
 		}
 	}
@@ -160,7 +160,7 @@ export class ActorHandleRaw {
 			});
 			return wait ? result : undefined;
 		} catch (error) {
-			if (signal?.aborted) throw abortReason(signal);
+			throwIfAborted(signal);
 			throw asClientError(error);
 		}
 	}
@@ -170,7 +170,7 @@ export class ActorHandleRaw {
 	}
 
 	async #params(signal: AbortSignal | undefined): Promise<unknown> {
-		if (signal?.aborted) throw abortReason(signal);
+		throwIfAborted(signal);
 		return this.#options.getParams
 			? untilAborted(connectionParams(this.#options), signal)
 			: this.#options.params;

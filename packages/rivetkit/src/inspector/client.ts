@@ -3,7 +3,7 @@
  * browsers. A socket is opened to an actor's {@link PATH_INSPECTOR_CONNECT} with the sub-protocols of
  * {@link inspectorSubprotocols}; its frames are binary.
  */
-import { buildSubprotocols } from "@rivetkit/protocol";
+import { buildSubprotocols, routingSubprotocols } from "@rivetkit/protocol";
 
 /** For the fields of messages that hold CBOR: states, arguments, outputs, rows. */
 export {
@@ -54,5 +54,5 @@ export {
  * in a sub-protocol.
  */
 export function inspectorSubprotocols(token: string): string[] {
-	return buildSubprotocols({ inspectorToken: token });
+	return buildSubprotocols({ extra: routingSubprotocols({ inspectorToken: token }) });
 }

@@ -88,7 +88,7 @@ export class PendingCalls {
 			const ageMs = nowMs - (call.firstSentAtMs ?? nowMs);
 			if (!call.settled && ageMs <= RESEND_WINDOW_MS && call.sendCount <= RESENDS_MAX) continue;
 			this.#sent.delete(call.id);
-			settle(call, () => call.reject(reason));
+			settle(call, "reject", reason);
 		}
 	}
 
@@ -99,39 +99,35 @@ export class PendingCalls {
 
 	/** Settles the call with its answer. False when no such call waits for one. */
 	answered(id: number, output: unknown): boolean {
-		const call = this.#take(id);
-		if (call) settle(call, () => call.resolve(output));
-		return call !== undefined;
+		return this.#settleSent(id, "resolve", output);
 	}
 
 	/** Rejects the call with the error it was answered with. False when no such call waits. */
 	failed(id: number, error: unknown): boolean {
-		const call = this.#take(id);
-		if (call) settle(call, () => call.reject(error));
-		return call !== undefined;
+		return this.#settleSent(id, "reject", error);
 	}
 
 	rejectSent(reason: unknown): void {
 		const calls = [...this.#sent.values()];
 		this.#sent.clear();
-		for (const call of calls) settle(call, () => call.reject(reason));
+		for (const call of calls) settle(call, "reject", reason);
 	}
 
 	rejectAll(reason: unknown): void {
 		this.rejectSent(reason);
-		for (const call of this.#queued.splice(0)) settle(call, () => call.reject(reason));
+		for (const call of this.#queued.splice(0)) settle(call, "reject", reason);
 	}
 
-	#take(id: number): PendingCall | undefined {
+	#settleSent(id: number, how: "resolve" | "reject", value: unknown): boolean {
 		const call = this.#sent.get(id);
-		if (call) this.#sent.delete(id);
-		return call;
+		if (call) settle(call, how, value);
+		return this.#sent.delete(id);
 	}
 
 	#listenForAbort(call: PendingCall, signal: AbortSignal): void {
 		const onAbort = () => {
 			this.#queued = this.#queued.filter((other) => other !== call);
-			settle(call, () => call.reject(abortReason(signal)));
+			settle(call, "reject", abortReason(signal));
 		};
 		signal.addEventListener("abort", onAbort, { once: true });
 		call.stopListening = () => signal.removeEventListener("abort", onAbort);
@@ -144,9 +140,9 @@ export class PendingCalls {
 	}
 }
 
-function settle(call: PendingCall, how: () => void): void {
+function settle(call: PendingCall, how: "resolve" | "reject", value: unknown): void {
 	if (call.settled) return;
 	call.settled = true;
 	call.stopListening?.();
-	how();
+	call[how](value);
 }

@@ -23,20 +23,16 @@ export interface Address {
 }
 
 /** The address as configured. Nothing is known about the peer, so nothing beyond the contract. */
-export function configuredAddress(config: {
+export function configuredAddress({
+	endpoint,
+	namespace,
+	token,
+}: {
 	readonly endpoint: string;
 	readonly namespace: string;
 	readonly token?: string;
 }): Address {
-	return {
-		endpoint: config.endpoint,
-		namespace: config.namespace,
-		token: config.token,
-		remembersCalls: false,
-		resolvesQueries: false,
-		takesQueueOptions: false,
-		resumesEvents: false,
-	};
+	return { endpoint, namespace, token, ...abilities([]) };
 }
 
 /**
@@ -45,8 +41,6 @@ export function configuredAddress(config: {
  */
 export function announcedAddress(configured: Address, metadata: ServerMetadata): Address {
 	const { clientEndpoint, clientNamespace, clientToken, capabilities } = metadata;
-	const can = (capability: string) =>
-		Array.isArray(capabilities) && capabilities.includes(capability);
 	return {
 		...(clientEndpoint
 			? {
@@ -55,9 +49,15 @@ export function announcedAddress(configured: Address, metadata: ServerMetadata):
 					token: clientToken ?? configured.token,
 				}
 			: configured),
-		remembersCalls: can(CAPABILITY_CALL_IDS),
-		resolvesQueries: can(CAPABILITY_QUERY_GATEWAY),
-		takesQueueOptions: can(CAPABILITY_QUEUE_OPTIONS),
-		resumesEvents: can(CAPABILITY_RESUME_EVENTS),
+		...abilities(Array.isArray(capabilities) ? capabilities : []),
+	};
+}
+
+function abilities(capabilities: readonly string[]) {
+	return {
+		remembersCalls: capabilities.includes(CAPABILITY_CALL_IDS),
+		resolvesQueries: capabilities.includes(CAPABILITY_QUERY_GATEWAY),
+		takesQueueOptions: capabilities.includes(CAPABILITY_QUEUE_OPTIONS),
+		resumesEvents: capabilities.includes(CAPABILITY_RESUME_EVENTS),
 	};
 }

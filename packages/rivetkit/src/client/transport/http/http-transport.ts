@@ -3,19 +3,18 @@ import {
 	buildSubprotocols,
 	contentType,
 	decodeHttpActionResponse,
-	decodeHttpQueueSendRequest,
 	decodeHttpQueueSendResponse,
 	type Encoding,
 	encodeAsciiJson,
 	encodeConnParamsHeader,
 	encodeHttpActionRequest,
-	encodeHttpQueueSendRequest,
 	gatewayPath,
 	HEADER_CALL_ID,
 	HEADER_CONN_PARAMS,
 	HEADER_ENCODING,
 	HEADER_QUEUE_OPTIONS,
 	HEADER_TOKEN,
+	httpQueueSendRequestEncoder,
 	joinUrl,
 	PATH_ACTION,
 	PATH_METADATA,
@@ -113,22 +112,19 @@ export class HttpTransport implements ClientTransport {
 		if (options && !address.takesQueueOptions) throw unknownOptions(address, options);
 		const beganMs = clock.now();
 		// The body as it is now: the sender may change it while the call is repeated.
-		const first = encodeHttpQueueSendRequest(this.encoding, {
+		const encode = httpQueueSendRequestEncoder(this.encoding, {
 			body: call.body,
 			name: call.queue,
 			wait: call.wait,
-			timeout: timeoutMs,
 		});
 		const body = await this.#post(
 			target,
 			`${PATH_QUEUE}/${encodeURIComponent(call.queue)}`,
 			call,
 			(tryCount) => {
-				if (tryCount === 1 || timeoutMs === undefined) return first;
+				if (tryCount === 1 || timeoutMs === undefined) return encode(timeoutMs);
 				// The message is stored in any case, whatever time is left for the wait.
-				const timeout = Math.max(1, timeoutMs - (clock.now() - beganMs));
-				const message = decodeHttpQueueSendRequest(this.encoding, first);
-				return encodeHttpQueueSendRequest(this.encoding, { ...message, timeout });
+				return encode(Math.max(1, timeoutMs - (clock.now() - beganMs)));
 			},
 			{
 				waits: call.wait,
@@ -240,21 +236,17 @@ export class HttpTransport implements ClientTransport {
 	#queryUrl(address: Address, target: ActorQuery, path: string): string | null {
 		if (!address.resolvesQueries || !("key" in target)) return null;
 		const { namespace, token, endpoint } = address;
-		const creation =
-			target.kind === "getOrCreate"
-				? {
-						pool: this.#config.runnerName,
-						...optional("input", encodeInput(target.input)),
-						...optional("region", target.region),
-					}
-				: {};
 		const query = buildQueryGateway({
 			method: target.kind,
 			name: target.name,
 			namespace,
 			key: target.key,
-			...creation,
-			...optional("token", token),
+			...(target.kind === "getOrCreate" && {
+				pool: this.#config.runnerName,
+				input: encodeInput(target.input),
+				region: target.region,
+			}),
+			token,
 			path,
 		});
 		return query === null ? null : joinUrl(endpoint, query);
@@ -321,8 +313,4 @@ function unknownOptions(address: Address, options: object): ActorError {
 		"unsupported",
 		`The server at ${address.endpoint} does not know ${Object.keys(options).join(", ")} of queue messages, as far as its metadata tell (disableMetadataLookup: nothing).`,
 	);
-}
-
-function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-	return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }

@@ -80,13 +80,14 @@ async function putActor(
 	{ name, key, input, region }: NewActor,
 ): Promise<ApiActor> {
 	const encodedInput = encodeInput(input);
+	// What is undefined is left out of JSON.
 	const body: ApiCreateActorRequest = {
 		name,
 		key: serializeKey(key),
 		runner_name_selector: call.runnerName,
 		crash_policy: "sleep",
-		...(region === undefined ? {} : { datacenter: region }),
-		...(encodedInput && { input: encodeBase64(encodedInput) }),
+		datacenter: region,
+		input: encodedInput && encodeBase64(encodedInput),
 	};
 	const answer = await request(call, method, {}, body);
 	return parsed(() => {

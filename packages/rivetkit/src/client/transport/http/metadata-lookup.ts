@@ -1,6 +1,6 @@
 import type { Clock, ServerMetadata, Timer } from "@rivetkit/protocol";
 import { RUNTIME } from "@rivetkit/protocol";
-import { abortReason } from "../../abort.ts";
+import { throwIfAborted, untilAborted } from "../../abort.ts";
 import { describeCause, HttpRequestError } from "../../errors.ts";
 import type { ClientLog } from "../../log.ts";
 import type { Fetch } from "./platform.ts";
@@ -62,36 +62,27 @@ export class MetadataLookup {
 	 * The answer, as soon as there is one. Rejects with an `HttpRequestError` naming endpoint and last
 	 * cause after {@link METADATA_WAIT_MS}, and with the signal's reason after an abort.
 	 */
-	wait(clock: Clock, signal: AbortSignal | undefined): Promise<ServerMetadata> {
-		if (this.answer) return Promise.resolve(this.answer);
-		if (signal?.aborted) return Promise.reject(abortReason(signal));
+	async wait(clock: Clock, signal: AbortSignal | undefined): Promise<ServerMetadata> {
+		if (this.answer) return this.answer;
+		throwIfAborted(signal);
 		if (this.#someoneGaveUp && this.#retryTimer) {
 			this.#retryTimer.stop();
 			this.#retryTimer = null;
 			void this.#look();
 		}
-		return new Promise((resolve, reject) => {
-			const stop = () => {
-				timer.stop();
-				signal?.removeEventListener("abort", onAbort);
-				this.#waiting.delete(onAnswer);
-			};
-			const onAnswer = (metadata: ServerMetadata) => {
-				stop();
-				resolve(metadata);
-			};
-			const onAbort = () => {
-				stop();
-				reject(signal ? abortReason(signal) : undefined);
-			};
+		let stop: (() => void) | undefined;
+		const answered = new Promise<ServerMetadata>((resolve, reject) => {
 			const timer = clock.after(METADATA_WAIT_MS, () => {
-				stop();
 				this.#someoneGaveUp = true;
 				reject(this.#unreachable());
 			});
-			this.#waiting.add(onAnswer);
-			signal?.addEventListener("abort", onAbort, { once: true });
+			this.#waiting.add(resolve);
+			stop = () => {
+				timer.stop();
+				this.#waiting.delete(resolve);
+			};
 		});
+		return untilAborted(answered, signal).finally(stop);
 	}
 
 	async #look(): Promise<void> {

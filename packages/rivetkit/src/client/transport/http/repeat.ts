@@ -1,5 +1,5 @@
 import type { Clock, Random, Timer } from "@rivetkit/protocol";
-import { abortReason } from "../../abort.ts";
+import { untilAborted } from "../../abort.ts";
 import { ActorError } from "../../errors.ts";
 import { ConnectionBroken, GatewayUnavailable } from "./exchange.ts";
 
@@ -38,7 +38,7 @@ export async function untilAnswered<T>(
 	tryOnce: () => Promise<T>,
 	environment: { readonly clock: Clock; readonly random: Random },
 	signal: AbortSignal | undefined,
-	{ waits = false }: { readonly waits?: boolean } = {},
+	{ waits }: { readonly waits: boolean },
 ): Promise<T> {
 	for (let tryCount = 1; ; tryCount++) {
 		const beganMs = environment.clock.now();
@@ -62,16 +62,9 @@ function isTransient(error: unknown, waits: boolean): boolean {
 }
 
 function pause(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-	return new Promise((resolve, reject) => {
-		const onAbort = () => {
-			timer.stop();
-			if (signal) reject(abortReason(signal));
-		};
-		const timer: Timer = clock.after(delayMs, () => {
-			signal?.removeEventListener("abort", onAbort);
-			resolve();
-		});
-		if (signal?.aborted) onAbort();
-		else signal?.addEventListener("abort", onAbort, { once: true });
+	let timer: Timer | undefined;
+	const over = new Promise<void>((resolve) => {
+		timer = clock.after(delayMs, resolve);
 	});
+	return untilAborted(over, signal).finally(() => timer?.stop());
 }
