@@ -116,7 +116,7 @@ export class ConnectionTable {
 			instance.assertAcceptsWork();
 		} catch (error) {
 			// Stored with the actor's last commit, it gets its onDisconnect from the next incarnation.
-			if (!connection.record || !instance.isLeaving) void this.close(connection);
+			if (!connection.record || instance.acceptsWork) void this.close(connection);
 			throw error;
 		}
 	}
