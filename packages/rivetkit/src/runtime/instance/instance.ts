@@ -385,12 +385,6 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		return this.#phase === "ready" || this.#phase === "draining";
 	}
 
-	/** Whether connections are left to the next incarnation already. */
-	get isLeaving(): boolean {
-		const phase = this.#phase;
-		return phase === "disconnecting" || phase === "saving" || hasEnded(phase);
-	}
-
 	/** Throws `actor.stopping` when the grace period of calls that came before the stop is over. */
 	assertAcceptsWork(): void {
 		if (this.acceptsWork) return;
