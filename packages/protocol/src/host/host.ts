@@ -180,7 +180,10 @@ export interface ActorHost {
 	start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): Promise<void>;
 	/** Runs the stop sequence; resolves when the incarnation is gone. Unknown actors resolve at once. */
 	stop(actorId: string, intent: StopIntent): Promise<void>;
-	/** One HTTP call. Never rejects but with {@link ActorGone}: errors are responses. */
+	/**
+	 * One HTTP call. Errors are responses. Rejects only with {@link ActorGone}, or, when the host was lost
+	 * before it answered, with the error the caller is told (`guard.tunnel_response_closed`).
+	 */
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse>;
 	/**
 	 * One WebSocket, already accepted. Resolves when the actor has taken it or closed it; until then the

@@ -6,19 +6,21 @@ export interface EventLogLimits {
 	readonly maxResumeBytes: number;
 }
 
-/** From this many forgotten places on, they are given back when they are half of the list. */
-const COMPACT_AT = 256;
+/** Places of a log that has something in it, at first. A power of two, as all its sizes are. */
+const PLACES_MIN = 16;
 
 /**
  * The events of one connection that its client has not confirmed. Frames of a socket are counted, by both
- * sides; an event is kept under the number of its frame.
+ * sides; an event is kept under the number of its frame. Each delivered event passes here, so the log is a
+ * ring, and takes no room while it is empty.
  */
 export class EventLog {
 	readonly #limits: EventLogLimits;
 	#numbers: number[] = [];
 	#frames: Frame[] = [];
-	/** Where in the lists the oldest one is; those before it are gone. */
+	/** Where in the ring the oldest one is. */
 	#head = 0;
+	#size = 0;
 	#bytes = 0;
 	/** Events up to this frame are not in the log: confirmed, forgotten, or of an earlier incarnation. */
 	#base: number;
@@ -29,62 +31,91 @@ export class EventLog {
 	}
 
 	get size(): number {
-		return this.#frames.length - this.#head;
+		return this.#size;
 	}
 
 	/** Returns whether everything since the last confirmation is still there. */
 	add(number: number, frame: Frame): boolean {
-		this.#numbers.push(number);
-		this.#frames.push(frame);
-		this.#bytes += frame.length;
 		const { maxResumeEvents, maxResumeBytes } = this.#limits;
-		if (this.size <= maxResumeEvents && this.#bytes <= maxResumeBytes) return true;
-		while (this.size > maxResumeEvents || this.#bytes > maxResumeBytes) this.#dropFirst();
-		return false;
+		const bytes = this.#bytes + frame.length;
+		let isWhole = true;
+		if (this.#size >= maxResumeEvents || bytes > maxResumeBytes) {
+			isWhole = false;
+			this.#makeRoom(maxResumeEvents - 1, maxResumeBytes - frame.length);
+			if (frame.length > maxResumeBytes) {
+				this.#base = number;
+				return false;
+			}
+		}
+		if (this.#size === this.#frames.length) this.#grow();
+		const at = (this.#head + this.#size) & (this.#frames.length - 1);
+		this.#numbers[at] = number;
+		this.#frames[at] = frame;
+		this.#size++;
+		this.#bytes += frame.length;
+		return isWhole;
 	}
 
 	/** One that comes when the socket is gone; it gets the next number. */
 	addUnsent(sentCount: number, frame: Frame): boolean {
-		const last = Math.max(sentCount, this.#base, this.#numbers.at(-1) ?? 0);
-		return this.add(last + 1, frame);
+		return this.add(Math.max(sentCount, this.#base, this.#last) + 1, frame);
 	}
 
 	/** The client has had everything up to this frame. */
 	confirm(number: number): void {
-		if (this.size === 0 || this.#numbers.at(-1)! <= number) {
-			this.#clear();
-			this.#base = Math.max(this.#base, number);
+		if (this.#last > number) {
+			while (this.#numbers[this.#head]! <= number) this.#dropFirst();
 			return;
 		}
-		while (this.#numbers[this.#head]! <= number) this.#dropFirst();
+		this.#base = Math.max(this.#base, number);
+		if (this.#size === 0) return;
+		this.#numbers = [];
+		this.#frames = [];
+		this.#head = 0;
+		this.#size = 0;
+		this.#bytes = 0;
 	}
 
 	/** The events after this frame, in order; null when some of them are not in the log. */
 	since(number: number): Frame[] | null {
 		if (number < this.#base) return null;
 		const missed: Frame[] = [];
-		for (let at = this.#head; at < this.#frames.length; at++) {
+		for (let index = 0; index < this.#size; index++) {
+			const at = (this.#head + index) & (this.#frames.length - 1);
 			if (this.#numbers[at]! > number) missed.push(this.#frames[at]!);
 		}
 		return missed;
 	}
 
-	#dropFirst(): void {
-		this.#base = this.#numbers[this.#head]!;
-		this.#bytes -= this.#frames[this.#head]!.length;
-		this.#frames[this.#head++] = "";
-		if (this.size === 0) this.#clear();
-		else if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#frames.length) {
-			this.#numbers = this.#numbers.slice(this.#head);
-			this.#frames = this.#frames.slice(this.#head);
-			this.#head = 0;
-		}
+	get #last(): number {
+		if (this.#size === 0) return 0;
+		return this.#numbers[(this.#head + this.#size - 1) & (this.#frames.length - 1)]!;
 	}
 
-	#clear(): void {
-		this.#numbers = [];
-		this.#frames = [];
+	#makeRoom(events: number, bytes: number): void {
+		while (this.#size > 0 && (this.#size > events || this.#bytes > bytes)) this.#dropFirst();
+	}
+
+	#dropFirst(): void {
+		const at = this.#head;
+		this.#base = this.#numbers[at]!;
+		this.#bytes -= this.#frames[at]!.length;
+		this.#frames[at] = "";
+		this.#head = (at + 1) & (this.#frames.length - 1);
+		this.#size--;
+	}
+
+	#grow(): void {
+		const places = Math.max(PLACES_MIN, this.#frames.length * 2);
+		const numbers = new Array<number>(places).fill(0);
+		const frames = new Array<Frame>(places).fill("");
+		for (let index = 0; index < this.#size; index++) {
+			const at = (this.#head + index) & (this.#frames.length - 1);
+			numbers[index] = this.#numbers[at]!;
+			frames[index] = this.#frames[at]!;
+		}
+		this.#numbers = numbers;
+		this.#frames = frames;
 		this.#head = 0;
-		this.#bytes = 0;
 	}
 }
