@@ -217,8 +217,12 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	/** `c.kv`. */
 	get userKv(): UserKv {
+		const { era } = this;
 		this.#userKv ??= new UserKv(this.kv, {
-			assertAllowed: () => this.assertAllowed("kv"),
+			assertAllowed: () => {
+				if (era !== this.era) throw catalogueError("actor.stopping", { actorId: this.actorId });
+				this.assertAllowed("kv");
+			},
 			refused: (operation, err) => this.log.warn({ err }, `c.kv.${operation} was refused`),
 		});
 		return this.#userKv;
@@ -464,6 +468,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#revokeContexts(): void {
 		this.era++;
 		this.state.renew();
+		this.#userKv = null;
 		this.#contexts?.renew();
 	}
 
