@@ -9,6 +9,7 @@ function setUp(committedTs: number | null = null) {
 	const clock = new FakeClock(1_000_000);
 	const timers = new TimerWheel(clock, { resolutionMs: 1 });
 	const seen = { dirty: 0, touched: 0 };
+	const waiting: (() => void)[] = [];
 	const instance = {
 		isReady: true,
 		assignment: { alarmTs: committedTs },
@@ -17,6 +18,8 @@ function setUp(committedTs: number | null = null) {
 		committer: { markDirty: () => void seen.dirty++ },
 		saveSoon: () => {},
 		touch: () => void seen.touched++,
+		isFree: true,
+		whenFree: (work: () => void) => void waiting.push(work),
 	};
 	const keeper = new AlarmKeeper(instance as unknown as ActorInstance);
 	const taken = () => {
@@ -24,7 +27,7 @@ function setUp(committedTs: number | null = null) {
 		keeper.take(batch);
 		return batch.alarmTs;
 	};
-	return { clock, timers, keeper, instance, seen, taken };
+	return { clock, timers, keeper, instance, seen, taken, waiting };
 }
 
 /** A source with times in order, which drops them as it is told (or keeps them when it is stubborn). */
@@ -97,6 +100,19 @@ describe("alarm keeper", () => {
 		expect(stubborn.told).toHaveLength(2);
 		clock.advanceSync(600);
 		expect([stubborn.told.length, other.told.length, timers.size]).toEqual([3, 1, 0]);
+	});
+
+	it("waits while the actor is not free, and tells then", () => {
+		const { keeper, clock, instance, waiting } = setUp();
+		const planned = source([clock.now() + 100]);
+		keeper.add(planned);
+		keeper.start();
+		instance.isFree = false;
+		clock.advanceSync(500);
+		expect([planned.told, waiting.length]).toEqual([[], 1]);
+		instance.isFree = true;
+		waiting[0]!();
+		expect(planned.told).toHaveLength(1);
 	});
 
 	it("is never early when the clock is set back", () => {
