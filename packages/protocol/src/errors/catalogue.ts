@@ -216,9 +216,9 @@ export const CATALOGUE = {
 		(d: { limit: number; queue?: string }) =>
 			`Queue is full. Limit is ${d.limit} messages${
 				d.queue === undefined
-					? " (`actor({ options: { maxQueueSize: ... } })`)"
-					: ` in '${d.queue}' (\`queue({ maxSize: ... })\`)`
-			}.`,
+					? ". It can be raised with: `actor({ options: { maxQueueSize: ... } })`"
+					: ` in '${d.queue}'. It can be raised with: \`queue({ maxSize: ... })\``
+			}`,
 		{ metadata: all },
 	),
 	"queue.message_too_large": open(
