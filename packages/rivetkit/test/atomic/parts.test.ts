@@ -199,7 +199,7 @@ describe("queues in c.atomic", () => {
 			const end = new Gate();
 			await t.run((c) => c.queue.send("jobs", outcome));
 			let section: Promise<unknown> | undefined;
-			await t.run(async (c) => {
+			const action = t.run(async (c) => {
 				const [message] = await c.queue.nextBatch({ names: ["jobs"], completable: true });
 				section = errorOf(
 					c.atomic(async () => {
@@ -211,9 +211,12 @@ describe("queues in c.atomic", () => {
 				);
 				// Not waited for: the action is over before c.atomic is, and with it its hold on the message.
 				await begun.passed;
-				end.open();
 			});
+			await begun.passed;
+			await turns();
+			end.open();
 			await section;
+			await action;
 			const left = await t.run((c) => bodies(c));
 			expect(left).toEqual(outcome === "kept" ? [] : ["dropped"]);
 		}
