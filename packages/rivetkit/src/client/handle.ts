@@ -153,7 +153,8 @@ export class ActorHandleRaw {
 				queue,
 				body,
 				wait,
-				timeoutMs: wait ? options.timeout : undefined,
+				timeoutMs:
+					wait && options.timeout !== Number.POSITIVE_INFINITY ? options.timeout : undefined,
 				options: messageOptionsOf(options),
 				params,
 				signal,

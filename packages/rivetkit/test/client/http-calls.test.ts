@@ -286,6 +286,9 @@ describe("queue messages", () => {
 		});
 		const [call] = scene.server.requestsTo("/queue/");
 		expect(JSON.parse(String(call?.body))).toMatchObject({ wait: true, timeout: 50 });
+		await handle.send("work", 1, { wait: true, timeout: Number.POSITIVE_INFINITY });
+		const [, endless] = scene.server.requestsTo("/queue/");
+		expect(JSON.parse(String(endless?.body))).toEqual({ body: 1, name: "work", wait: true });
 	});
 
 	test("go over HTTP from a connection too", async () => {

@@ -121,6 +121,34 @@ describe("a message that used up its deliveries", () => {
 	});
 });
 
+describe("what the inspector will show", () => {
+	it("is a summary without bodies, oldest first, that consumes nothing (protocol 7.2)", async () => {
+		let summary: ((limit: number) => unknown) | null = null;
+		const subject = actor({
+			queues: { a: queue<number>(), b: queue<number>() },
+			actions: {
+				look: (c) => {
+					const { instance } = c as unknown as {
+						instance: { queue: { summary(limit: number): unknown } };
+					};
+					summary = (limit) => instance.queue.summary(limit);
+				},
+			},
+		});
+		await using crashable = await Crashable.start({ subject });
+		await crashable.send("b", 1);
+		await crashable.send("a", 2);
+		await crashable.call("look");
+		const first = { id: 1, name: "b", createdAtMs: expect.any(Number) };
+		const second = { id: 2, name: "a", createdAtMs: expect.any(Number) };
+		const size = { size: 2, maxSize: 1_000 };
+		expect(summary!(50)).toEqual({ ...size, truncated: false, messages: [first, second] });
+		expect(summary!(1)).toEqual({ ...size, truncated: true, messages: [first] });
+		expect(summary!(0)).toEqual({ ...size, truncated: true, messages: [] });
+		expect(await crashable.stored()).toEqual([1, 2]);
+	});
+});
+
 describe("dead letters", () => {
 	it("go back to their queue on request, with their deliveries counted anew", async () => {
 		const { subject, seen, scene } = poisoned();

@@ -259,18 +259,28 @@ describe("limits and options", () => {
 
 	it.each([
 		["next", { names: "a" }],
-		["next", { name: ["a"] }],
-		["next", { count: 2 }],
 		["next", { timeout: "1" }],
-		["tryNext", { timeout: 1 }],
+		["next", { signal: "soon" }],
 		["tryNextBatch", { count: Number.NaN }],
 		["nextBatch", { completable: 1 }],
 		["nextBatch", null],
-	])(
-		"%s(%j) is refused: an option it does not take would silently do nothing",
-		async (form, options) => {
-			await using subject = await ReceivingActor.start();
-			expect(codeOf(await subject.answer(form, options))).toBe("queue.invalid_option");
-		},
-	);
+	])("%s(%j) is refused", async (form, options) => {
+		await using subject = await ReceivingActor.start();
+		expect(codeOf(await subject.answer(form, options))).toBe("queue.invalid_option");
+	});
+
+	it("options that a receive does not take do nothing, and are logged once", async () => {
+		await using subject = await ReceivingActor.start();
+		await subject.send("a", 1);
+		await subject.send("a", 2);
+		expect(await subject.call("tryNext", { name: ["b"], timeout: 5_000 })).toBe(1);
+		expect(await subject.call("tryNext", { name: ["b"] })).toBe(2);
+		expect(await subject.call("next", { count: 2, timeout: 0 })).toBeUndefined();
+		const warned = subject.runtime.log.filter(({ level }) => level === "warn");
+		expect(warned.map(({ fields }) => [fields.form, fields.option])).toEqual([
+			["c.queue.tryNext", "name"],
+			["c.queue.tryNext", "timeout"],
+			["c.queue.next", "count"],
+		]);
+	});
 });

@@ -14,8 +14,9 @@ import { Crashable } from "./support/crashable.ts";
 
 /** A consumer that completes a message when the test lets it. */
 function consumer() {
-	const scene = { gate: new Gate<unknown>(), seen: [] as [unknown, number][] };
+	const scene = { gate: new Gate<unknown>(), seen: [] as [unknown, number][], completed: 0 };
 	const subject = actor({
+		state: { touches: 0 },
 		queues: { ask: queue<unknown, unknown>() },
 		options: { sleepGracePeriod: 100 },
 		run: async (c) => {
@@ -29,9 +30,11 @@ function consumer() {
 				]);
 				if (c.aborted) return;
 				await message.complete(response);
+				scene.completed++;
 			}
 		},
 		actions: {
+			touch: (c) => ++c.state.touches,
 			nap: (c) => c.sleep(),
 			end: (c) => c.destroy(),
 			size: (c) => c.queue.size(),
@@ -58,6 +61,30 @@ describe("a sender that waits", () => {
 		expect(isAnswered).toBe(false);
 		goOn();
 		expect((await soon(sent)).outcome).toEqual(answered({ n: 1n, at: new Date(3) }));
+	});
+
+	it("does not get it with the commit that was under way when the message was completed", async () => {
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject });
+		let isAnswered = false;
+		const sent = crashable.send("ask", 1, { wait: true }).finally(() => {
+			isAnswered = true;
+		});
+		await eventually(() => expect(scene.seen).toHaveLength(1));
+		const { store } = crashable;
+		const commits = store.commits.length;
+		const goOn = store.hold();
+		const touched = crashable.call("touch");
+		await eventually(() => expect(store.commits.length).toBe(commits + 1));
+		scene.gate.open("yes");
+		await eventually(() => expect(scene.completed).toBe(1));
+		goOn();
+		const goOnAgain = store.hold();
+		await touched;
+		await eventually(() => expect(store.commits.length).toBe(commits + 2));
+		expect(isAnswered).toBe(false);
+		goOnAgain();
+		expect((await soon(sent)).outcome).toEqual(answered("yes"));
 	});
 
 	it("keeps waiting when the commit of the completion fails", async () => {

@@ -56,28 +56,27 @@ export class ContextQueue {
 	}
 
 	async next(options?: unknown): Promise<UserMessage | undefined> {
-		const request = { ...readReceiveOptions(options, WAITING_OPTIONS), count: 1 };
-		const [message] = await this.#receive("queue.next", request);
+		const [message] = await this.#receive("queue.next", this.#read("next", options));
 		return message;
 	}
 
 	async nextBatch(options?: unknown): Promise<UserMessage[]> {
-		return this.#receive("queue.next", readReceiveOptions(options, WAITING_BATCH_OPTIONS));
+		return this.#receive("queue.next", this.#read("nextBatch", options));
 	}
 
 	async tryNext(options?: unknown): Promise<UserMessage | undefined> {
-		const request = { ...readReceiveOptions(options, TRY_OPTIONS), count: 1, timeoutMs: 0 };
+		const request = { ...this.#read("tryNext", options), timeoutMs: 0 };
 		const [message] = await this.#receive("queue.tryNext", request);
 		return message;
 	}
 
 	async tryNextBatch(options?: unknown): Promise<UserMessage[]> {
-		const request = { ...readReceiveOptions(options, TRY_BATCH_OPTIONS), timeoutMs: 0 };
+		const request = { ...this.#read("tryNextBatch", options), timeoutMs: 0 };
 		return this.#receive("queue.tryNext", request);
 	}
 
 	iter(options?: unknown): AsyncIterableIterator<UserMessage> {
-		const request = { ...readReceiveOptions(options, ITER_OPTIONS), count: 1, timeoutMs: null };
+		const request = this.#read("iter", options);
 		return new MessageIterator(
 			() => this.#deliver("queue.next", request),
 			(delivered) => this.#userMessage(delivered),
@@ -108,6 +107,10 @@ export class ContextQueue {
 	/** The context comes to its end: what it received is decided upon. */
 	end(succeeded: boolean): void {
 		if (this.#receiver) this.#instance.queue.deliveries.end(this.#receiver, succeeded);
+	}
+
+	#read(form: Parameters<typeof readReceiveOptions>[1], options: unknown): ReceiveRequest {
+		return readReceiveOptions(this.#instance, form, options);
 	}
 
 	/** A message of the actor's own: what it was handling leaves the queue with it. */
@@ -172,12 +175,6 @@ export class ContextQueue {
 		deliveries.release(delivery);
 	}
 }
-
-const TRY_OPTIONS = ["names", "completable"] as const;
-const TRY_BATCH_OPTIONS = [...TRY_OPTIONS, "count"] as const;
-const ITER_OPTIONS = [...TRY_OPTIONS, "signal"] as const;
-const WAITING_OPTIONS = [...ITER_OPTIONS, "timeout"] as const;
-const WAITING_BATCH_OPTIONS = [...WAITING_OPTIONS, "count"] as const;
 
 function sentMessage({ id, header }: QueuedMessage, body: unknown): UserMessage {
 	const { name, createdAt } = header;

@@ -1,18 +1,40 @@
 import { catalogueError } from "@rivetkit/protocol";
+import type { ActorInstance } from "../instance/instance.ts";
 import type { DeadLetterChoice } from "./dead-letters.ts";
 import type { ReceiveRequest } from "./pending-receive.ts";
+import { warnOnce } from "./warn-once.ts";
 
 type ReceiveOption = "names" | "completable" | "count" | "signal" | "timeout";
 
+/** The forms of receives, with the options they take. */
+const RECEIVES = {
+	next: ["names", "completable", "signal", "timeout"],
+	nextBatch: ["names", "completable", "signal", "timeout", "count"],
+	tryNext: ["names", "completable"],
+	tryNextBatch: ["names", "completable", "count"],
+	iter: ["names", "completable", "signal"],
+} as const satisfies Record<string, readonly ReceiveOption[]>;
+
 /**
- * What a receive asks for, of which this form of it takes `allowed`. Throws `queue.invalid_option`, also
- * for names no form has: a misspelt option would silently do nothing.
+ * What a receive asks for. Throws `queue.invalid_option`. An option that this form does not take does
+ * nothing, as ever, but not silently.
  */
 export function readReceiveOptions(
+	instance: ActorInstance,
+	form: keyof typeof RECEIVES,
 	raw: unknown,
-	allowed: readonly ReceiveOption[],
 ): ReceiveRequest {
-	const { names, completable, count, signal, timeout } = fieldsOf(raw, allowed);
+	const fields = objectOf(raw);
+	const takes: readonly string[] = RECEIVES[form];
+	for (const option of Object.keys(fields).filter((name) => !takes.includes(name))) {
+		warnOnce(
+			instance,
+			`option ${form} ${option}`,
+			{ form: `c.queue.${form}`, option, takes },
+			"a receive does not take this option; it does nothing",
+		);
+	}
+	const { names, completable, count, signal, timeout } = takesOnly(fields, takes);
 	check("names", "a list of queue names", names, isListOfText);
 	check("completable", "true or false", completable, isFlag);
 	check("count", "a number", count, isNumber);
@@ -39,14 +61,23 @@ export function readDeadLetterOptions(
 	return { queue, limit: limit === undefined ? undefined : Math.floor(limit), ids };
 }
 
-function fieldsOf(raw: unknown, allowed: readonly string[]): Readonly<Record<string, unknown>> {
+function fieldsOf(raw: unknown, allowed: readonly string[]): Fields {
+	const fields = objectOf(raw);
+	const unknown = Object.keys(fields).find((name) => !allowed.includes(name));
+	if (unknown === undefined) return fields;
+	throw invalid(unknown, `one of ${allowed.join(", ")}`, "an option this call does not take");
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function objectOf(raw: unknown): Fields {
 	if (raw === undefined) return {};
 	if (typeof raw !== "object" || raw === null) throw invalid("options", "an object", raw);
-	const unknown = Object.keys(raw).find((name) => !allowed.includes(name));
-	if (unknown !== undefined) {
-		throw invalid(unknown, `one of ${allowed.join(", ")}`, "an option this call does not take");
-	}
-	return raw as Readonly<Record<string, unknown>>;
+	return raw as Fields;
+}
+
+function takesOnly(fields: Fields, names: readonly string[]): Fields {
+	return Object.fromEntries(names.map((name) => [name, fields[name]]));
 }
 
 function check<T>(
@@ -63,7 +94,11 @@ const isFlag = (value: unknown): value is boolean => typeof value === "boolean";
 const isNumber = (value: unknown): value is number =>
 	typeof value === "number" && !Number.isNaN(value);
 const isCount = (value: unknown): value is number => isNumber(value) && value >= 0;
-const isSignal = (value: unknown): value is AbortSignal => value instanceof AbortSignal;
+// Structural: the signal of another realm or polyfill is one too.
+const isSignal = (value: unknown): value is AbortSignal =>
+	typeof value === "object" &&
+	typeof (value as Partial<AbortSignal> | null)?.aborted === "boolean" &&
+	typeof (value as Partial<AbortSignal>).addEventListener === "function";
 const isListOfText = (value: unknown): value is string[] =>
 	Array.isArray(value) && value.every(isText);
 const isListOfIds = (value: unknown): value is bigint[] =>

@@ -11,13 +11,14 @@ import {
 	HEADER_QUEUE_OPTIONS,
 	HEADER_WAIT_UNTIL,
 } from "@rivetkit/protocol";
-import { type ErasedActorConfig, queueDeclaration } from "../../actor/erased.ts";
+import { queueDeclaration } from "../../actor/erased.ts";
 import { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike, withTimeout } from "../lifecycle/with-timeout.ts";
 import { readSendOptions, type SendOptions } from "../queue/admission.ts";
 import { ClientSend, type SenderPatience } from "../queue/client-send.ts";
 import type { SendOutcome } from "../queue/kept-answers.ts";
+import { warnOnce } from "../queue/warn-once.ts";
 import { metadataRequest } from "../raw/incoming-request.ts";
 
 /**
@@ -157,21 +158,12 @@ function respond(
 	};
 }
 
-/** Names come from clients: no more than this many are remembered per definition. */
-const WARNED_NAMES_MAX = 100;
-const warned = new WeakMap<ErasedActorConfig, Set<string>>();
-
 /** W-Q-7: the message is ignored, as callers of the contract expect; the log says so once per name. */
 function warnOfUndeclared(instance: ActorInstance, name: string): void {
-	let names = warned.get(instance.config);
-	if (!names) {
-		names = new Set();
-		warned.set(instance.config, names);
-	}
-	if (names.has(name) || names.size >= WARNED_NAMES_MAX) return;
-	names.add(name);
 	const known = [...instance.config.queues.keys()].join(", ") || "none";
-	instance.log.warn(
+	warnOnce(
+		instance,
+		`queue ${name}`,
 		{ queue: name, known },
 		"messages to a queue that is not declared are ignored; declare it under `queues`",
 	);
