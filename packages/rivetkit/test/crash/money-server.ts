@@ -1,5 +1,6 @@
 // A server process that ends itself by SIGKILL at one of its commits: `KILL_AT` is its number since the
-// start, `KILL_WHEN` the moment. An actor moves money between two accounts, as its queue says.
+// start, `KILL_WHEN` the moment. An actor moves money between two accounts, as its queue says, and keeps
+// what is on the second one in `c.kv`, too.
 import { appendFileSync, writeSync } from "node:fs";
 import { type CommitBatch, openSqliteStore, type Store } from "@rivetkit/engine";
 import { type StorageOp, systemClock, systemRandom } from "@rivetkit/protocol";
@@ -27,14 +28,23 @@ const bank = actor({
 			const { id, amount } = message.body;
 			outside(`${c.key[0]} ${id}`);
 			if (completable) await new Promise((resolve) => setImmediate(resolve));
+			const stored = Number(await c.kv.get("to"));
+			// Its first write, and all the others with it: from here to the end nothing is waited for.
+			const written = c.kv.put("to", String(stored + amount));
 			c.state.from -= amount;
 			c.state.to += amount;
 			c.state.moves++;
 			if ("complete" in message)
 				await (message as { complete(n: number): Promise<void> }).complete(c.state.to);
+			await written;
 		}
 	},
-	actions: { accounts: (c) => ({ ...c.state, waiting: c.queue.size() }) },
+	actions: {
+		accounts: async (c) => {
+			const stored = Number(await c.kv.get("to"));
+			return { ...c.state, stored, waiting: c.queue.size() };
+		},
+	},
 });
 
 const store = killing(await openSqliteStore({ directory: `${directory}/store` }));
@@ -68,6 +78,7 @@ function kindOf({ ops }: CommitBatch): string {
 		has("put", 0x05, 0x01) && !has("put", 0x10, 0x00) ? "lease" : "",
 		has("delete", 0x05, 0x01) ? "remove" : "",
 		has("put", 0x01) ? "state" : "",
+		has("put", 0x12) ? "kv" : "",
 		has("put", 0x05, 0x02) ? "answer" : "",
 	];
 	return kinds.filter((kind) => kind !== "").join("+") || "other";

@@ -13,8 +13,17 @@ const MOMENTS = ["before", "during", "after"] as const;
 const KINDS = ["completable", "plain"] as const;
 const FROM = 10_000;
 
+interface Accounts {
+	from: number;
+	to: number;
+	/** What is on the second account, as `c.kv` has it. */
+	stored: number;
+	moves: number;
+	waiting: number;
+}
+
 interface Bank {
-	accounts(): Promise<{ from: number; to: number; moves: number; waiting: number }>;
+	accounts(): Promise<Accounts>;
 	send(
 		name: "moves",
 		body: { id: string; amount: number },
@@ -88,6 +97,7 @@ it("keeps totals exact however often and wherever the process is killed", async 
 			expect(accounts, KINDS[index]!).toEqual({
 				from: FROM - total,
 				to: total,
+				stored: total,
 				moves: sent,
 				waiting: 0,
 			});
@@ -103,7 +113,7 @@ it("keeps totals exact however often and wherever the process is killed", async 
 			`${sent} moves, killed at: ${[...killed].map(([kind, n]) => `${kind} ${n}`).join(", ")}`,
 		);
 		const kinds = [...killed.keys()].join(" ");
-		for (const kind of ["enqueue", "remove", "state"]) expect(kinds).toContain(kind);
+		for (const kind of ["enqueue", "remove", "state", "kv"]) expect(kinds).toContain(kind);
 	} finally {
 		isSending = false;
 		await server?.end("SIGKILL");
