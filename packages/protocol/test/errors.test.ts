@@ -255,6 +255,7 @@ describe("the catalogue (6.2, api 13.2)", () => {
 			operation: "o",
 			option: "o",
 			found: "f",
+			queue: "q",
 			expected: "e",
 			received: "r",
 			reason: "r",

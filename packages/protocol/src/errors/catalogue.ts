@@ -222,7 +222,12 @@ export const CATALOGUE = {
 		{ metadata: all },
 	),
 	"queue.message_too_large": open(
-		(d: Size) => sized("Queue message", d, " (`actor({ options: { maxQueueMessageSize: ... } })`)"),
+		(d: Size) =>
+			sized(
+				"Queue message",
+				d,
+				". It can be raised with: `actor({ options: { maxQueueMessageSize: ... } })`",
+			),
 		{ metadata: sizeAndLimit },
 	),
 	"queue.message_invalid": open(
