@@ -16,6 +16,7 @@ import {
 } from "../state/track-state.ts";
 import { encodeStorable } from "./encode-storable.ts";
 import type { ActorInstance } from "./instance.ts";
+import { awaken, isSame, type RestingBytes, rest } from "./resting-bytes.ts";
 import { type JournalEntry, StateJournal } from "./state-journal.ts";
 import { type StoredState, stateOps } from "./state-layout.ts";
 
@@ -27,7 +28,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 	readonly #instance: ActorInstance;
 	#tracked: TrackedState | null = null;
 	#changed = false;
-	#committed: Uint8Array | null = null;
+	#committed: RestingBytes | null = null;
 	#committedChunked = false;
 	/** Of the batch being committed. */
 	#taken: { readonly bytes: Uint8Array; readonly chunked: boolean } | null = null;
@@ -69,7 +70,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 
 	/** What a wake found on disk; null when nothing was ever stored. */
 	load({ bytes, chunked }: StoredState): void {
-		this.#committed = bytes;
+		this.#committed = bytes === null ? null : rest(bytes);
 		this.#committedChunked = chunked;
 		this.#adopt(bytes === null ? undefined : decodeCbor(bytes));
 	}
@@ -90,7 +91,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 		if (!this.#changed) return;
 		this.#changed = false;
 		const bytes = this.#encode();
-		if (this.#committed && equalBytes(bytes, this.#committed)) return;
+		if (this.#committed !== null && isSame(this.#committed, bytes)) return;
 		const { ops, chunked } = stateOps(bytes, this.#committedChunked);
 		this.#taken = { bytes, chunked };
 		batch.ops.push(...ops);
@@ -98,7 +99,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 
 	committed(): void {
 		if (!this.#taken) return;
-		this.#committed = this.#taken.bytes;
+		this.#committed = rest(this.#taken.bytes);
 		this.#committedChunked = this.#taken.chunked;
 		this.#taken = null;
 	}
@@ -106,7 +107,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 	rollBack(): void {
 		this.#taken = null;
 		this.#changed = false;
-		if (this.#committed) this.#tracked?.reset(decodeCbor(this.#committed));
+		if (this.#committed !== null) this.#tracked?.reset(decodeCbor(awaken(this.#committed)));
 	}
 
 	savepoint(scope: AtomicScope): Savepoint {
@@ -184,10 +185,4 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 		}
 		return bytes;
 	}
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-	if (a.byteLength !== b.byteLength) return false;
-	for (let i = 0; i < a.byteLength; i++) if (a[i] !== b[i]) return false;
-	return true;
 }
