@@ -20,6 +20,7 @@ export function serializeKey(key: readonly string[]): string {
 /** Reads any text as a key; never fails. Absent, `""` and `/` are the empty key. */
 export function parseKey(text: string | null | undefined): string[] {
 	if (text === null || text === undefined || text === "" || text === "/") return [];
+	if (!text.includes("\\")) return text.split("/");
 	const key: string[] = [];
 	let part = "";
 	for (let i = 0; i < text.length; i++) {

@@ -22,14 +22,18 @@ export class ConnectionTable {
 	/** `onDisconnect` hooks that still run. */
 	readonly #closing = new SparseSet<Promise<void>>();
 
-	/** Those that are over for the actor, whose clients may come back for the events they miss. */
-	readonly lingering: LingeringConnections;
+	#lingering: LingeringConnections | null = null;
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
-		this.lingering = new LingeringConnections(instance, (connection) =>
+	}
+
+	/** Those that are over for the actor, whose clients may come back for the events they miss. */
+	get lingering(): LingeringConnections {
+		this.#lingering ??= new LingeringConnections(this.#instance, (connection) =>
 			this.#removeSubscriptions(connection),
 		);
+		return this.#lingering;
 	}
 
 	get size(): number {
@@ -181,7 +185,7 @@ export class ConnectionTable {
 
 	/** A connection that is open or lingers, whose client has this session. */
 	resumable(id: string, session: string): Connection | null {
-		const connection = this.#open?.get(id) ?? this.lingering.get(id);
+		const connection = this.#open?.get(id) ?? this.#lingering?.get(id);
 		return connection?.log && connection.session === session ? connection : null;
 	}
 
@@ -275,7 +279,7 @@ export class ConnectionTable {
 
 	/** The incarnation has ended; whoever is still connected waits for the next one. */
 	end(): void {
-		this.lingering.end();
+		this.#lingering?.end();
 		for (const { leaveTransport } of this.all()) leaveTransport?.();
 	}
 

@@ -107,7 +107,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#userKv: UserKv | null = null;
 	#atomic: AtomicWork | null = null;
 	/** What goes into the commits, in this order. */
-	readonly #parts: BatchPart[] = [];
+	readonly #parts: BatchPart[];
 	#client: InProcessClient | null = null;
 	#log: Logger | null = null;
 	#saveTimer: WheelTimer | null = null;
@@ -126,7 +126,9 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.run = config.run ? new RunHandler(this) : null;
 		this.#idle = config.options.noSleep ? null : new IdleTimer(this);
 		this.committer = new Committer(this, services.turns);
-		this.state = this.#addPart(new StateKeeper(this));
+		this.state = new StateKeeper(this);
+		// A list that is pushed to gets room for seventeen; most actors have this one part.
+		this.#parts = [this.state];
 	}
 
 	#addPart<Part extends BatchPart>(part: Part): Part {
