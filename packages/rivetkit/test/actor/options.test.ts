@@ -36,6 +36,7 @@ describe("options (A4)", () => {
 			resumeWindow: 30_000,
 			maxResumeEvents: 1_000,
 			maxResumeBytes: 1_048_576,
+			maxUncommittedKvSize: 64 * 1024 * 1024,
 			startTimeout: 30_000,
 		});
 	});
