@@ -41,7 +41,8 @@ function connects(port: number): Promise<boolean> {
 	});
 }
 
-describe("shutdown", () => {
+// Each starts one or two processes.
+describe("shutdown", { timeout: 60_000 }, () => {
 	it("lets all actors sleep on SIGTERM, saves them, and exits with 0", async () => {
 		const { server, keeper } = await setUp();
 		expect(await keeper.add(3)).toBe(3);
