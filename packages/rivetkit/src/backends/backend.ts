@@ -15,6 +15,8 @@ export interface Incarnation {
  *   incarnation exists (then nothing of it was written) or with another error when it could not be
  *   written (then nothing of it was written either, and later commits may succeed).
  * - B2. Commits of one incarnation apply in the order of the calls.
+ * - B3. A read sees the commits of its incarnation that were called before it, but for those that fail,
+ *   and none that were called after it. So what it answers goes together with what was written by then.
  */
 export interface ActorBackend {
 	/** What a wake reads: the entries in `range`; null for an actor that was never initialised. */

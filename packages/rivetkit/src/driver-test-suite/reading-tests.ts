@@ -14,6 +14,7 @@ const KEYS: readonly (readonly number[])[] = [
 	[255],
 	[255, 255],
 ];
+const READS_AT_ONCE = 20;
 const LARGE_VALUE_BYTES = 3 * 1024 * 1024;
 
 /** What is read of an actor: order, bounds, and whose the bytes are. */
@@ -44,6 +45,25 @@ export function readingTests({ expect, test }: SuiteContext): void {
 		const values = await backend.get(actor, [utf8("b"), utf8("x"), utf8("a"), utf8("b")]);
 		expect(values.map(textOf)).toEqual(["2", null, "1", "2"]);
 		expect(await backend.get(actor, [])).toEqual([]);
+	});
+
+	test("B3: a read sees the commits that were called before it, and none after it", async (subject) => {
+		const { backend } = subject;
+		const actor = await subject.newActor();
+		const commits: Promise<void>[] = [];
+		const gets: Promise<(Uint8Array | null)[]>[] = [];
+		const scans: Promise<[Uint8Array, Uint8Array][]>[] = [];
+		for (let index = 0; index < READS_AT_ONCE; index++) {
+			commits.push(backend.commit(actor, puts({ a: String(index), [`b ${index}`]: "" })));
+			gets.push(backend.get(actor, [utf8("a"), utf8(`b ${index + 1}`)]));
+			scans.push(backend.scan(actor, { start: utf8("b"), end: utf8("c") }));
+		}
+		await Promise.all(commits);
+		for (const [index, values] of (await Promise.all(gets)).entries()) {
+			expect(values.map(textOf)).toEqual([String(index), null]);
+		}
+		const seen = (await Promise.all(scans)).map((entries) => entries.length);
+		expect(seen).toEqual(seen.map((_, index) => index + 1));
 	});
 
 	test("a scan is in byte order, from start to before end, limited, and backwards", async (subject) => {

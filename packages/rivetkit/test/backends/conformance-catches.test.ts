@@ -101,6 +101,28 @@ const FAULTS: Readonly<Record<string, { fault: Fault; caughtBy: string }>> = {
 		},
 		caughtBy: "B2: commits that were called without waiting",
 	},
+	"reads a little later than it is asked to": {
+		fault: (backend) => ({
+			get: async (actor, keys) => {
+				await new Promise((resolve) => setTimeout(resolve, 5));
+				return backend.get(actor, keys);
+			},
+		}),
+		caughtBy: "B3: a read sees the commits that were called before it",
+	},
+	"lists what is stored without waiting for commits": {
+		fault: (backend) => {
+			let committed: Promise<unknown> = Promise.resolve();
+			return {
+				commit: (actor, batch) => {
+					const done = committed.then(() => backend.commit(actor, batch));
+					committed = done.catch(() => {});
+					return done;
+				},
+			};
+		},
+		caughtBy: "B3: a read sees the commits that were called before it",
+	},
 	"applies the operations of a batch in two": {
 		fault: (backend) => ({
 			commit: async (actor, { ops, ...rest }: StorageBatch) => {
