@@ -10,6 +10,7 @@ export const GUIDE: string = join(seed, "../../docs/SKILL.md");
 
 /** Pages of our own, with examples that hold like the guide's. */
 export const SCHEDULES_PAGE: string = join(seed, "../../docs/schedules.md");
+export const KV_PAGE: string = join(seed, "../../docs/kv.md");
 export const QUEUES_PAGE: string = join(seed, "../../docs/queues.md");
 
 export async function readExamples(page = GUIDE): Promise<Example[]> {
