@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { event, queue } from "../../src/actor/tokens.ts";
 import { UserError } from "../../src/errors/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 
 /** The published 2.1.3 client, in each of its encodings, against our server (protocol 9, no. 77). */
@@ -40,6 +41,7 @@ const room = actor({
 		leave: (c) => {
 			c.destroy();
 		},
+		nap: (c) => c.sleep(),
 	},
 	onRequest: async (c, request) => {
 		const { pathname, search } = new URL(request.url);
@@ -156,6 +158,25 @@ describe.each(["bare", "cbor", "json"] as const)("published 2.1.3 client, %s", (
 		expect(pairs).toEqual([["a", 1]]);
 		await expect(connection.refuse()).rejects.toMatchObject({ group: "user", code: "no" });
 		expect(await connection.count(1)).toBe(6);
+		await connection.dispose();
+	});
+
+	it("keeps its connection over a sleep of the actor: id, params, state and subscriptions", async () => {
+		const handle = client.room.getOrCreate(["sleeper"], { params: { user: "Sue" } });
+		const connection = handle.connect();
+		const counts: number[] = [];
+		const statuses: string[] = [];
+		connection.on("counted", (count: number) => counts.push(count));
+		expect(await connection.count(1)).toBe(1);
+		connection.onStatusChange((status: string) => statuses.push(status));
+		const { connectionId } = connection;
+		const actorId = await handle.resolve();
+		await connection.nap();
+		await eventually(() => expect(runtime.embedded.host.liveActorIds).not.toContain(actorId));
+		expect(await connection.whoAmI()).toBe("Sue");
+		expect(await connection.count(2)).toBe(3);
+		expect(counts).toEqual([1, 3]);
+		expect([connection.connectionId, statuses]).toEqual([connectionId, []]);
 		await connection.dispose();
 	});
 
