@@ -9,7 +9,6 @@ import {
 	catalogueError,
 	decodeToServer,
 	type Encoding,
-	EVENT_RESYNC,
 	encodeToClient,
 	IDENTIFYING_CLIENT,
 	peekActionId,
@@ -30,6 +29,7 @@ import { ConnectionRecord } from "./connection-records.ts";
 import { EventLog } from "./event-log.ts";
 import { Liveness } from "./liveness.ts";
 import { MessageProgress } from "./message-progress.ts";
+import { Resumption, resyncFrame } from "./resumption.ts";
 import { askGuard, isGuarded, type Refusal } from "./subscription-guard.ts";
 import { subscriptionRefusal } from "./subscription-limits.ts";
 
@@ -69,9 +69,8 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	readonly #session: string | null;
 	readonly #connection: Connection;
 	readonly #liveness: Liveness;
-	readonly #resume: ResumePoint | null;
-	/** The connection this one takes the place of, until its client has shown that it knows. */
-	#resumed: Connection | null = null;
+	/** Of a client that counts its frames, on this socket. */
+	readonly #resumption: Resumption | null;
 	#phase: "opening" | "open" | "closed" = "opening";
 	#backlog: Waiting[] = [];
 	#earlyBytes = 0;
@@ -125,7 +124,7 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 		this.#session = session;
 		this.#connection = connection;
 		this.#handledBefore = handledBefore;
-		this.#resume = resume;
+		this.#resumption = resume && new Resumption(instance, connection, encoding, resume);
 		if (resumes) {
 			connection.session = session;
 			connection.log = new EventLog(instance.options, socket.sentCount);
@@ -145,7 +144,7 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	async open(request: Request): Promise<void> {
 		const instance = this.#instance;
 		this.#socket.listen(this);
-		const previous = this.#previous();
+		this.#resumption?.find();
 		try {
 			await instance.connections.open(this.#connection, request);
 		} catch (error) {
@@ -153,7 +152,7 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 			this.#refuse(error);
 			return;
 		}
-		if (previous && (await this.#mayResume(previous))) this.#resumed = previous;
+		if (this.#resumption?.isGuarded) await this.#resumption.askGuards();
 		if (this.#phase === "closed") {
 			await instance.connections.close(this.#connection);
 			return;
@@ -164,52 +163,10 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 		await begun;
 	}
 
-	/** What the client comes back for. A socket that it has left, unnoticed by us, is over now. */
-	#previous(): Connection | null {
-		const id = this.#resume?.connectionId;
-		if (!id || this.#session === null) return null;
-		const previous = this.#instance.connections.resumable(id, this.#session);
-		previous?.loseTransport?.();
-		return previous?.isLingering && previous.channel?.encoding === this.#encoding ? previous : null;
-	}
-
-	/** Guards are asked again: what the client may hear can have changed with its params. */
-	async #mayResume(previous: Connection): Promise<boolean> {
-		const instance = this.#instance;
-		for (const event of previous.subscriptions) {
-			if (!isGuarded(instance, event)) continue;
-			const refusal = await new Promise<Refusal>((resolve) =>
-				askGuard(instance, this.#connection, event, resolve),
-			);
-			if (refusal) return false;
-		}
-		return true;
-	}
-
-	/** The events the client has missed, in order; null when they are not known. */
-	#missed(): readonly Frame[] | null {
-		if (!this.#resume || this.#resume.connectionId === null) return [];
-		if (!this.#resumed?.isLingering) return null;
-		return this.#resumed.log!.since(this.#resume.received);
-	}
-
-	/** The client has got what it came back for. */
-	#confirmResumed(): void {
-		if (!this.#resumed) return;
-		this.#instance.connections.lingering.giveUp(this.#resumed.id);
-		this.#resumed = null;
-	}
-
 	/** Resolves when the client has its Init, or was refused. */
 	#begun(): Promise<void> {
 		const instance = this.#instance;
-		if (this.#resumed) {
-			// What is emitted from now on goes to both: the client may have to come back once more.
-			for (const event of this.#resumed.subscriptions) {
-				instance.connections.subscribe(this.#connection, event);
-			}
-			instance.connections.lingering.renew(this.#resumed.id);
-		}
+		this.#resumption?.adopt();
 		const init = encodeToClient(this.#encoding, {
 			tag: "Init",
 			actorId: instance.actorId,
@@ -224,9 +181,8 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 				if (error === undefined) {
 					// From here on the record is stored: the next incarnation finds it.
 					if (this.#connection.record) this.#socket.hold();
-					const missed = this.#missed();
-					if (missed) this.#connection.begin([init], missed);
-					else this.#connection.begin([init, this.#resync()]);
+					const { frames = [], missed = [] } = this.#resumption?.opening() ?? {};
+					this.#connection.begin([init, ...frames], missed);
 					if (this.#phase === "open") this.#liveness.start();
 				} else {
 					this.#refuse(error);
@@ -240,18 +196,14 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	goOn(): void {
 		this.#phase = "open";
 		const mayHaveMissed = this.#connection.log !== null && this.#socket.isInterrupted;
-		this.#connection.begin(mayHaveMissed ? [this.#resync()] : []);
+		this.#connection.begin(mayHaveMissed ? [resyncFrame(this.#encoding)] : []);
 		this.#liveness.start();
 		this.#socket.listen(this);
 	}
 
-	#resync(): Frame {
-		return encodeToClient(this.#encoding, { tag: "Event", name: EVENT_RESYNC, args: [] });
-	}
-
 	onMessage(message: Frame, index: number): void {
 		if (this.#phase === "closed") return;
-		if (this.#resumed && this.#phase === "open") this.#confirmResumed();
+		if (this.#phase === "open") this.#resumption?.confirm();
 		this.#durable.came(index);
 		this.#handled?.came(index);
 		const isFree = this.#instance.isFree;
@@ -287,7 +239,7 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	onPong(): void {
 		this.#liveness.pong();
 		this.#connection.log?.confirm(this.#liveness.sentAtPing);
-		this.#confirmResumed();
+		this.#resumption?.confirm();
 	}
 
 	onClose(code: number, reason: string): void {
