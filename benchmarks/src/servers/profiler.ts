@@ -55,10 +55,13 @@ export function summarize(profile: Profiler.Profile): LoopProfile {
 	let idleMicros = 0;
 	for (const [index, id] of (profile.samples ?? []).entries()) {
 		const micros = profile.timeDeltas?.[index] ?? 0;
-		if (nodes.get(id)!.callFrame.functionName === "(idle)") {
+		const { functionName, url } = nodes.get(id)!.callFrame;
+		if (functionName === "(idle)") {
 			idleMicros += micros;
 			continue;
 		}
+		// Starting and stopping the profile is not the server's work.
+		if (url === "node:inspector") continue;
 		const part = partOf(id);
 		busyMicros += micros;
 		parts[part] = (parts[part] ?? 0) + micros;
