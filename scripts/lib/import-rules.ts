@@ -149,9 +149,22 @@ export const rooms: readonly Room[] = [
 		imports: [PROTOCOL],
 	},
 	{
+		// SQLite through the runtime's own engine, and how a database becomes entries of a store.
+		name: "rivetkit/sqlite",
+		at: ["packages/rivetkit/src/sqlite"],
+		imports: [PROTOCOL],
+	},
+	{
 		name: "rivetkit/db",
 		at: ["packages/rivetkit/src/db"],
-		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors", "rivetkit/actor", "rivetkit/log"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/utils",
+			"rivetkit/errors",
+			"rivetkit/sqlite",
+			"rivetkit/actor",
+			"rivetkit/log",
+		],
 	},
 	{
 		name: "rivetkit/runtime",
@@ -161,10 +174,11 @@ export const rooms: readonly Room[] = [
 			"rivetkit/utils",
 			"rivetkit/errors",
 			"rivetkit/log",
+			"rivetkit/sqlite",
 			"rivetkit/actor",
 			"rivetkit/backend",
 		],
-		types: ["rivetkit/client"],
+		types: ["rivetkit/client", "rivetkit/db"],
 	},
 	{
 		name: "rivetkit/workflow",

@@ -207,6 +207,10 @@ describe("the catalogue (6.2, api 13.2)", () => {
 		schedule.full yes 400
 		schedule.arguments_too_large yes 400
 		database.not_enabled no 500
+		database.closed no 500
+		database.statement_refused no 500
+		database.invalid_parameter no 500
+		database.full yes 400
 		driver.websockets_not_enabled yes 400
 		proxy.error yes 400
 		config.endpoint_mismatch yes 400
@@ -268,6 +272,10 @@ describe("the catalogue (6.2, api 13.2)", () => {
 			datacenter: "d",
 			valid_hosts: "v",
 			parameters: "p",
+			parameter: 1,
+			runtime: "r",
+			statement: "s",
+			migration: "m",
 		};
 		for (const name of Object.keys(CATALOGUE) as CatalogueCode[]) {
 			// Rows take different details; these are all of them at once.

@@ -343,6 +343,103 @@ export const CATALOGUE = {
 	"database.not_enabled": closed(
 		"Database not enabled. Must implement `database` to use database.",
 	),
+	"database.unsupported_runtime": closed(
+		(d: { runtime: string }) =>
+			`Actors' databases need the SQLite engine of the runtime, and this one (${d.runtime}) has none. Use Node.js 22.13 or newer, Bun 1.2 or newer or Deno 2.2 or newer, or a database provider of your own (\`actor({ db: { createClient, onMigrate } })\`).`,
+		{ metadata: all },
+	),
+	"database.closed": closed("database is closed"),
+	"database.statement_refused": closed(
+		(d: { statement: string; reason: string }) => `${d.statement} is refused: ${d.reason}.`,
+		{ metadata: all },
+	),
+	"database.invalid_statement": closed(
+		(d: { reason: string }) => `Statement cannot be run: ${d.reason}.`,
+		{ metadata: all },
+	),
+	"database.invalid_parameter": closed(
+		(d: { parameter: number | string; reason: string }) =>
+			`SQL parameter ${d.parameter}: ${d.reason}.`,
+		{ metadata: all },
+	),
+	"database.too_many_rows": closed(
+		(d: { limit: number }) =>
+			`The result has more than ${d.limit} rows (\`actor({ options: { maxQueryRows: ... } })\`). Read large results with c.db.stream().`,
+		{ metadata: all },
+	),
+	"database.result_too_large": closed(
+		(d: { limit: number }) =>
+			`The result is larger than ${d.limit} bytes (\`actor({ options: { maxQueryBytes: ... } })\`). Read large results with c.db.stream().`,
+		{ metadata: all },
+	),
+	"database.statement_timed_out": closed(
+		(d: { limit: number }) =>
+			`Reading the result took longer than ${d.limit} ms (\`actor({ options: { queryTimeout: ... } })\`).`,
+		{ metadata: all },
+	),
+	"database.full": open(
+		(d: { limit: number }) =>
+			`Database of this actor is full. Limit is ${d.limit} bytes (\`actor({ options: { maxDatabaseSize: ... } })\`).`,
+		{ metadata: all },
+	),
+	"database.commit_too_large": closed(
+		(d: Size) =>
+			sized(
+				"Changes of the database since the last commit",
+				d,
+				" (`actor({ options: { maxDatabaseCommitSize: ... } })`); commit in smaller steps with c.saveState({ immediate: true })",
+			),
+		{ metadata: sizeAndLimit },
+	),
+	"database.nested_transaction": closed(
+		(d: { operation: string }) =>
+			`${d.operation} inside a transaction of the same database would wait for itself: use the transaction's own \`tx\` instead, and SAVEPOINT for a part that may be undone.`,
+		{ metadata: all },
+	),
+	"database.transaction_timed_out": closed(
+		(d: { limit: number }) =>
+			`The transaction was open for more than ${d.limit} ms and was rolled back (\`c.db.transaction(work, { timeout })\`).`,
+		{ metadata: all },
+	),
+	"database.transaction_over": closed(
+		"The transaction is over: await everything inside it before its function returns.",
+	),
+	"database.rolled_back": closed(
+		(d: { reason: string }) =>
+			`The database was rolled back to its last committed content: ${d.reason}`,
+		{ metadata: all },
+	),
+	"database.damaged": closed(
+		(d: { reason: string }) => `The stored database is damaged: ${d.reason}.`,
+		{
+			metadata: all,
+		},
+	),
+	"database.busy": closed(
+		(d: { limit: number }) =>
+			`${d.limit} calls already wait for a transaction of this actor's database to end.`,
+		{ metadata: all },
+	),
+	"database.too_many_streams": closed(
+		(d: { limit: number }) =>
+			`${d.limit} streams of this actor's database are already open. End them (\`break\` out of the loop, or \`return()\`) before opening more.`,
+		{ metadata: all },
+	),
+	"database.stream_timed_out": closed(
+		(d: { limit: number }) =>
+			`The stream was not read for ${d.limit} ms and was closed (\`actor({ options: { queryTimeout: ... } })\`).`,
+		{ metadata: all },
+	),
+	"database.migration_changed": closed(
+		(d: { migration: string }) =>
+			`Migration ${d.migration} was applied with other content than it has now. Write a new migration instead of changing an old one.`,
+		{ metadata: all },
+	),
+	"database.migration_failed": closed(
+		(d: { migration: string; reason: string }) =>
+			`Migration ${d.migration} failed and was rolled back: ${d.reason}`,
+		{ metadata: all },
+	),
 	"driver.websockets_not_enabled": open("WebSockets are not enabled for this driver"),
 	"proxy.error": open(
 		(d: { operation: string; cause: string }) =>

@@ -1,0 +1,623 @@
+import { catalogueError } from "@rivetkit/protocol";
+import type {
+	Bindings,
+	SqliteConnection,
+	SqliteStatement,
+	SqlRow,
+	SqlValue,
+} from "../engine/engine.ts";
+import { rowMaker } from "../engine/rows.ts";
+import { primaryCode, SQLITE_CONSTRAINT, SqliteError } from "../engine/sqlite-error.ts";
+import { floatParameters } from "./float-parameters.ts";
+import { toBindings } from "./parameters.ts";
+import { assertAllowedStatement, readPragma, setsConnection, writesDatabase } from "./rules.ts";
+import { givesSingleRow } from "./single-row.ts";
+import { type CachedEntry, StatementCache } from "./statement-cache.ts";
+import { type ParsedStatement, parseStatements } from "./statements.ts";
+
+/** Compiled statements that one open database keeps. */
+const STATEMENTS_MAX = 128;
+/** Statements that are timed one by one after a transaction that took long. */
+const STATEMENTS_TIMED = 256;
+/** Rows between two looks at the clock while a result is read. */
+const ROWS_PER_TIME_CHECK = 64;
+
+export interface SqlLimits {
+	/** Rows of one result. */
+	readonly rowsMax: number;
+	/** Bytes of one result. */
+	readonly resultBytesMax: number;
+	/** Longest time that reading one result may take (ms). */
+	readonly timeoutMs: number;
+	/** From this time on (ms) a statement is reported as slow. */
+	readonly slowMs: number;
+}
+
+/** Who has to know what statements do. */
+export interface SqlObserver {
+	/** Something outside a transaction of the user's was written, or a transaction that wrote is over. */
+	wrote(): void;
+	/** SQLite ended a transaction by itself; what it had written is lost. */
+	lost(error: unknown): void;
+	slow(sql: string, ms: number): void;
+}
+
+/**
+ * - `none`: nothing is open.
+ * - `shared`: ours, around statements of whoever comes; ends when the actor commits.
+ * - `byHand`: begun by a statement of the user's, also around everybody's statements.
+ * - `exclusive`: of `transaction()`, which sees to it that nobody else's statements come in between.
+ */
+export type TransactionState = "none" | "shared" | "byHand" | "exclusive";
+
+/** How rows are handed out: by column, or as lists of values. */
+export type RowShape = "rows" | "values";
+
+/** What one shape gives. */
+export type Shaped<Shape extends RowShape> = Shape extends "rows" ? SqlRow : SqlValue[];
+
+interface Prepared extends CachedEntry {
+	readonly parsed: ParsedStatement;
+	readonly statement: SqliteStatement;
+	/** Whether the next three are known; not worth the while for what runs once. */
+	isTuned: boolean;
+	/** See `float-parameters.ts`. */
+	floats: number;
+	reading: "nothing" | "single row" | "row by row" | "whole" | "returned";
+	/** It need not be timed by itself. */
+	isFast: boolean;
+	/** Made with the first row. */
+	toRow: ((values: readonly SqlValue[]) => SqlRow) | null;
+	/** Reads or writes rows and nothing else, and can share a transaction with others. */
+	readonly isPlain: boolean;
+	readonly writes: boolean;
+}
+
+/**
+ * SQL of one open database (contract: api 11.1): compiles and caches, binds, reads results within limits,
+ * and keeps track of transactions. Synchronous; knows nothing of pages or commits.
+ *
+ * Statements outside a transaction share one, which costs far less than one each. Those that must not
+ * share (a conflict may roll everything back, a deferred constraint is checked when it ends) stand alone.
+ */
+export class SqlSession {
+	readonly #connection: SqliteConnection;
+	readonly #limits: SqlLimits;
+	readonly #observer: SqlObserver;
+	readonly #now: () => number;
+	readonly #cache = new StatementCache<Prepared>(STATEMENTS_MAX);
+	readonly #settings = new Map<string, string>();
+	#state: TransactionState = "none";
+	/** Whether the open transaction has written, and whether it changed the schema. */
+	#hasWritten = false;
+	#hasChangedSchema = false;
+	/** When the open transaction began. */
+	#openedMs = 0;
+	/** How many statements are still timed one by one. */
+	#timed = 0;
+	/** Some constraint of the schema says what a conflict does, or is only checked when a transaction ends. */
+	#standAlone: boolean;
+	/** Statements run so far. */
+	statements = 0;
+	slowStatements = 0;
+
+	constructor(
+		connection: SqliteConnection,
+		limits: SqlLimits,
+		observer: SqlObserver,
+		now: () => number,
+	) {
+		this.#connection = connection;
+		this.#limits = limits;
+		this.#observer = observer;
+		this.#now = now;
+		this.#standAlone = this.#schemaStandsAlone();
+	}
+
+	get state(): TransactionState {
+		return this.#state;
+	}
+
+	/** Pragmas that were set on the connection, to be set again on the next one. */
+	get settings(): readonly string[] {
+		return [...this.#settings.values()];
+	}
+
+	/** Whether closing the connection would lose temporary tables. */
+	get hasTemporaryObjects(): boolean {
+		const statement = this.#connection.prepare("SELECT 1 FROM sqlite_temp_schema LIMIT 1");
+		try {
+			return statement.get([]) !== undefined;
+		} finally {
+			statement.finalize();
+		}
+	}
+
+	/**
+	 * Runs one statement, or any number without parameters; their rows follow each other. `given` may be
+	 * changed. Throws `SqliteError` or an error of the catalogue.
+	 */
+	execute<Shape extends RowShape>(sql: string, given: unknown[], shape: Shape): Shaped<Shape>[] {
+		const cached = this.#cache.get(sql);
+		if (cached !== undefined) {
+			if (!cached.isTuned) this.#tune(cached);
+			return this.#run(cached, given, shape);
+		}
+		if (typeof sql !== "string") {
+			throw catalogueError("database.invalid_statement", {
+				reason: `SQL is a string, not ${sql === null ? "null" : typeof sql}`,
+			});
+		}
+		const parsed = parseStatements(sql);
+		if (parsed.length === 1) {
+			const prepared = this.#prepare(parsed[0]!);
+			let keep = false;
+			try {
+				const rows = this.#run(prepared, given, shape);
+				keep = prepared.isPlain;
+				return rows;
+			} finally {
+				if (keep) this.#cache.set(sql, prepared);
+				else prepared.drop();
+			}
+		}
+		return this.#script(parsed, given, shape);
+	}
+
+	/** Begins a transaction that only its owner uses, until one of the next two is called. */
+	beginExclusive(): void {
+		this.endShared();
+		this.#control("BEGIN IMMEDIATE");
+		this.#open("exclusive");
+	}
+
+	/** Throws when SQLite refuses, for a deferred constraint; the transaction is rolled back then. */
+	commitExclusive(): void {
+		try {
+			this.#control("COMMIT");
+		} catch (error) {
+			this.rollBack();
+			throw error;
+		}
+		this.#ended(true);
+	}
+
+	/** Ends our shared transaction, if it is open. */
+	endShared(): void {
+		if (this.#state !== "shared") return;
+		try {
+			this.#control("COMMIT");
+		} catch (error) {
+			const hadWritten = this.#hasWritten;
+			this.rollBack();
+			if (hadWritten) this.#observer.lost(error);
+			throw error;
+		}
+		this.#open("none");
+	}
+
+	/** Rolls back whatever is open. */
+	rollBack(): void {
+		if (this.#connection.inTransaction) this.#control("ROLLBACK");
+		this.#ended(false);
+	}
+
+	/** Gives up what was compiled: the connection is about to be closed, which rolls back what is open. */
+	forget(): void {
+		this.#cache.clear();
+		for (const statement of this.#controls.values()) statement.finalize();
+		this.#controls.clear();
+		this.#state = "none";
+	}
+
+	#script<Shape extends RowShape>(
+		parsed: readonly ParsedStatement[],
+		given: unknown[],
+		shape: Shape,
+	): Shaped<Shape>[] {
+		if (given.length > 0) {
+			throw catalogueError("database.invalid_statement", {
+				reason: `with parameters there is one statement, here are ${parsed.length}`,
+			});
+		}
+		const results: Shaped<Shape>[][] = [];
+		for (const statement of parsed) {
+			const prepared = this.#prepare(statement);
+			try {
+				results.push(this.#run(prepared, [], shape));
+			} finally {
+				prepared.drop();
+			}
+		}
+		return results.flat();
+	}
+
+	#prepare(parsed: ParsedStatement): Prepared {
+		assertAllowedStatement(parsed);
+		const { kind, text, parameters, returning } = parsed;
+		// Settings take effect when they are compiled, and most not inside a transaction.
+		if (kind === "pragma" && isWritingPragma(parsed)) this.endShared();
+		const statement = this.#connection.prepare(text, {
+			numbered: parameters.numbered,
+			runsOnce: returning || kind === "other",
+		});
+		const isPlain = kind === "read" || kind === "write" || kind === "other";
+		return {
+			parsed,
+			statement,
+			isTuned: false,
+			floats: 0,
+			toRow: null,
+			isPlain: isPlain && !parsed.mayRollBack,
+			writes: kind !== "read",
+			reading: this.#reading(parsed, statement),
+			isFast: false,
+			used: false,
+			drop: () => statement.finalize(),
+		};
+	}
+
+	/** A statement is used again: from now on it runs the fastest way that is right for it. */
+	#tune(prepared: Prepared): void {
+		const { parsed, isPlain, writes } = prepared;
+		prepared.isTuned = true;
+		prepared.floats = floatParameters(this.#connection, parsed);
+		const isQuery = !writes && !/^EXPLAIN\b/i.test(parsed.text);
+		if (isQuery && givesSingleRow(this.#connection, parsed.text)) prepared.reading = "single row";
+		const { reading } = prepared;
+		prepared.isFast =
+			isPlain && parsed.onConflict === null && (reading === "nothing" || reading === "single row");
+	}
+
+	#reading({ kind, returning }: ParsedStatement, statement: SqliteStatement): Prepared["reading"] {
+		if (statement.columns?.length === 0) return "nothing";
+		if (kind === "read") return "row by row";
+		if (returning) return "returned";
+		// On old engines every statement may give rows; all others certainly do not.
+		return kind === "pragma" || kind === "other" ? "whole" : "nothing";
+	}
+
+	#run<Shape extends RowShape>(
+		prepared: Prepared,
+		given: unknown[],
+		shape: Shape,
+	): Shaped<Shape>[] {
+		const bindings = toBindings(prepared.parsed.parameters, given, prepared.floats);
+		this.statements++;
+		if (prepared.isFast && this.#timed === 0) return this.#runFast(prepared, bindings, shape);
+		if (this.#timed > 0) this.#timed--;
+		const startMs = this.#now();
+		let rows: Shaped<Shape>[];
+		try {
+			if (prepared.isPlain && !(prepared.writes && this.#standAlone)) {
+				if (this.#state === "none") this.#beginShared();
+				if (prepared.writes) this.#noteWrite();
+				rows =
+					prepared.parsed.onConflict !== null && this.#state === "shared"
+						? this.#guarded(prepared, bindings, shape, startMs)
+						: this.#read(prepared, bindings, shape, startMs);
+			} else {
+				rows = this.#runApart(prepared, bindings, shape, startMs);
+			}
+		} catch (error) {
+			this.#afterError(error);
+			throw error;
+		}
+		const tookMs = this.#now() - startMs;
+		if (tookMs >= this.#limits.slowMs) {
+			this.slowStatements++;
+			this.#observer.slow(prepared.parsed.text, tookMs);
+		}
+		return rows;
+	}
+
+	/**
+	 * A statement that has run before, and either gives no rows or finds one by its key. Two looks at the
+	 * clock would be a fifth of what it costs, so the transaction it is in is timed instead: when that took
+	 * long, the next statements are timed one by one, to find out which it is.
+	 */
+	#runFast<Shape extends RowShape>(
+		prepared: Prepared,
+		bindings: Bindings,
+		shape: Shape,
+	): Shaped<Shape>[] {
+		try {
+			if (this.#state === "none") this.#beginShared();
+			if (prepared.writes) {
+				if (this.#standAlone) return this.#runApart(prepared, bindings, shape, 0);
+				this.#noteWrite();
+			}
+			return this.#read(prepared, bindings, shape, 0);
+		} catch (error) {
+			this.#afterError(error);
+			throw error;
+		}
+	}
+
+	#beginShared(): void {
+		this.#control("BEGIN");
+		this.#open("shared");
+	}
+
+	#open(state: TransactionState): void {
+		const nowMs = this.#now();
+		const tookMs = this.#state === "none" ? 0 : nowMs - this.#openedMs;
+		if (tookMs >= this.#limits.slowMs) this.#timed = STATEMENTS_TIMED;
+		this.#openedMs = nowMs;
+		this.#state = state;
+		this.#hasWritten = false;
+		this.#hasChangedSchema = false;
+	}
+
+	#noteWrite(): void {
+		if (this.#hasWritten) return;
+		this.#hasWritten = true;
+		if (this.#state === "shared") this.#observer.wrote();
+	}
+
+	/**
+	 * Alone, a statement that fails leaves nothing behind. Inside a transaction SQLite relies on its journal
+	 * of the statement, which it does not keep when the statement says what to do about conflicts, though
+	 * it may fail for other reasons.
+	 */
+	#guarded<Shape extends RowShape>(
+		prepared: Prepared,
+		bindings: Bindings,
+		shape: Shape,
+		startMs: number,
+	): Shaped<Shape>[] {
+		this.#control("SAVEPOINT rivetkit_statement");
+		try {
+			const rows = this.#read(prepared, bindings, shape, startMs);
+			this.#control("RELEASE rivetkit_statement");
+			return rows;
+		} catch (error) {
+			if (this.#connection.inTransaction) {
+				// OR FAIL keeps what came before the conflict.
+				const keeps = prepared.parsed.onConflict === "FAIL" && isConstraint(error);
+				if (!keeps) this.#control("ROLLBACK TO rivetkit_statement");
+				this.#control("RELEASE rivetkit_statement");
+			}
+			throw error;
+		}
+	}
+
+	/** Statements that are more than reading and writing rows. */
+	#runApart<Shape extends RowShape>(
+		prepared: Prepared,
+		bindings: Bindings,
+		shape: Shape,
+		startMs: number,
+	): Shaped<Shape>[] {
+		const { kind, head, text } = prepared.parsed;
+		const isOurs = this.#state === "none" || this.#state === "shared";
+		const run = () => this.#read(prepared, bindings, shape, startMs);
+		switch (kind) {
+			case "begin":
+			case "savepoint":
+				if (isOurs) this.endShared();
+				else if (kind === "begin" && this.#state === "exclusive") refuseControl(text);
+				run();
+				if (isOurs) this.#open("byHand");
+				return [];
+			case "commit":
+			case "rollback":
+				if (this.#state === "exclusive") refuseControl(text);
+				this.endShared();
+				run();
+				this.#ended(kind === "commit");
+				return [];
+			case "release":
+			case "rollbackTo":
+				this.endShared();
+				run();
+				if (kind === "rollbackTo" && this.#hasChangedSchema) this.#schemaChanged();
+				// The outermost savepoint is a transaction.
+				if (this.#state === "byHand" && !this.#connection.inTransaction) this.#ended(true);
+				return [];
+			case "pragma": {
+				if (!isWritingPragma(prepared.parsed)) return run();
+				this.endShared();
+				const rows = run();
+				const pragma = readPragma(head)!;
+				if (setsConnection(pragma)) this.#settings.set(pragma.name, text);
+				this.#schemaChanged();
+				this.#wroteAlone();
+				return rows;
+			}
+			case "schema": {
+				if (this.#state === "none") this.#beginShared();
+				this.#noteWrite();
+				const rows = run();
+				this.#schemaChanged();
+				return rows;
+			}
+			default: {
+				if (!isOurs) {
+					this.#noteWrite();
+					return run();
+				}
+				this.endShared();
+				const rows = run();
+				if (kind === "vacuum") this.#schemaChanged();
+				this.#wroteAlone();
+				return rows;
+			}
+		}
+	}
+
+	/** A statement that was a transaction of its own has written. */
+	#wroteAlone(): void {
+		if (this.#state === "none") this.#observer.wrote();
+		else this.#noteWrite();
+	}
+
+	/** A transaction of the user's is over. */
+	#ended(committed: boolean): void {
+		const hasWritten = this.#hasWritten;
+		const hasChangedSchema = this.#hasChangedSchema;
+		this.#open("none");
+		if (committed && hasWritten) this.#observer.wrote();
+		// Compiled statements may be about tables that are gone again.
+		if (!committed && hasChangedSchema) this.#schemaChanged();
+	}
+
+	#schemaChanged(): void {
+		this.#hasChangedSchema = this.#state !== "none";
+		this.#cache.clear();
+		this.#standAlone = this.#schemaStandsAlone();
+	}
+
+	#schemaStandsAlone(): boolean {
+		const statement = this.#connection.prepare(
+			"SELECT 1 FROM sqlite_schema WHERE sql LIKE '%CONFLICT%' OR sql LIKE '%ROLLBACK%' OR sql LIKE '%DEFERRED%' LIMIT 1",
+		);
+		try {
+			return statement.get([]) !== undefined;
+		} finally {
+			statement.finalize();
+		}
+	}
+
+	/** Some errors end the transaction they happen in, with all that was written in it before. */
+	#afterError(error: unknown): void {
+		if (this.#state === "none" || this.#connection.inTransaction) return;
+		const hadWritten = this.#hasWritten;
+		const wasShared = this.#state === "shared";
+		this.#ended(false);
+		if (hadWritten && wasShared) this.#observer.lost(error);
+	}
+
+	#read<Shape extends RowShape>(
+		prepared: Prepared,
+		bindings: Bindings,
+		shape: Shape,
+		startMs: number,
+	): Shaped<Shape>[] {
+		if (prepared.reading === "nothing") {
+			prepared.statement.run(bindings);
+			return [];
+		}
+		const { statement } = prepared;
+		const source = shape === "rows" ? statement : statement.withEveryColumn;
+		const values = this.#values(source, prepared.reading, bindings, startMs);
+		if (shape === "values" || values.length === 0) return values as Shaped<Shape>[];
+		prepared.toRow ??= rowMaker(statement.columns!);
+		const rows = values as unknown[];
+		for (let index = 0; index < rows.length; index++) rows[index] = prepared.toRow(values[index]!);
+		return rows as Shaped<Shape>[];
+	}
+
+	#values(
+		source: SqliteStatement,
+		reading: Exclude<Prepared["reading"], "nothing">,
+		bindings: Bindings,
+		startMs: number,
+	): SqlValue[][] {
+		switch (reading) {
+			case "single row": {
+				const row = source.get(bindings);
+				if (row === undefined) return [];
+				const bytes = sizeOf(row);
+				if (bytes > this.#limits.resultBytesMax) refuseBytes(this.#limits.resultBytesMax);
+				return [row];
+			}
+			case "row by row":
+				return this.#readRowByRow(source, bindings, startMs);
+			case "whole":
+				return this.#readWhole(source, bindings);
+			case "returned":
+				return this.#readReturned(source, bindings);
+		}
+	}
+
+	/** Rows of a statement that writes: when they are too many, what it wrote is undone. */
+	#readReturned(source: SqliteStatement, bindings: Bindings): SqlValue[][] {
+		this.#control("SAVEPOINT rivetkit_rows");
+		try {
+			const rows = this.#readWhole(source, bindings);
+			this.#control("RELEASE rivetkit_rows");
+			return rows;
+		} catch (error) {
+			if (this.#connection.inTransaction) {
+				this.#control("ROLLBACK TO rivetkit_rows");
+				this.#control("RELEASE rivetkit_rows");
+			}
+			throw error;
+		}
+	}
+
+	#readWhole(source: SqliteStatement, bindings: Bindings): SqlValue[][] {
+		const { rowsMax, resultBytesMax } = this.#limits;
+		const rows = source.all(bindings);
+		if (rows.length > rowsMax) refuseRows(rowsMax);
+		let bytes = 0;
+		for (const row of rows) bytes += sizeOf(row);
+		if (bytes > resultBytesMax) refuseBytes(resultBytesMax);
+		return rows;
+	}
+
+	#readRowByRow(source: SqliteStatement, bindings: Bindings, startMs: number): SqlValue[][] {
+		const { rowsMax, resultBytesMax, timeoutMs } = this.#limits;
+		const rows: SqlValue[][] = [];
+		let bytes = 0;
+		for (const row of source.iterate(bindings)) {
+			rows.push(row);
+			bytes += sizeOf(row);
+			if (rows.length > rowsMax) refuseRows(rowsMax);
+			if (bytes > resultBytesMax) refuseBytes(resultBytesMax);
+			if (rows.length % ROWS_PER_TIME_CHECK === 0 && this.#now() - startMs > timeoutMs) {
+				throw catalogueError("database.statement_timed_out", { limit: timeoutMs });
+			}
+		}
+		return rows;
+	}
+
+	readonly #controls = new Map<string, SqliteStatement>();
+
+	/** Compiled once: these run around everything else. */
+	#control(sql: string): void {
+		let statement = this.#controls.get(sql);
+		if (statement === undefined) {
+			statement = this.#connection.prepare(sql);
+			this.#controls.set(sql, statement);
+		}
+		statement.run([]);
+	}
+}
+
+function isConstraint(error: unknown): boolean {
+	return error instanceof SqliteError && primaryCode(error) === SQLITE_CONSTRAINT;
+}
+
+function isWritingPragma({ head }: ParsedStatement): boolean {
+	const pragma = readPragma(head);
+	return pragma !== null && writesDatabase(pragma);
+}
+
+/** About what a row takes in memory, strings counted by their characters. */
+function sizeOf(row: readonly SqlValue[]): number {
+	let bytes = 0;
+	for (let index = 0; index < row.length; index++) {
+		const value = row[index]!;
+		if (typeof value === "string") bytes += value.length;
+		else if (typeof value === "object" && value !== null) bytes += value.byteLength;
+		else bytes += 8;
+	}
+	return bytes;
+}
+
+function refuseControl(statement: string): never {
+	throw catalogueError("database.statement_refused", {
+		statement,
+		reason: "a transaction ends when its function returns or throws; SAVEPOINT works inside it",
+	});
+}
+
+function refuseRows(limit: number): never {
+	throw catalogueError("database.too_many_rows", { limit });
+}
+
+function refuseBytes(limit: number): never {
+	throw catalogueError("database.result_too_large", { limit });
+}
