@@ -146,6 +146,8 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 		`DatabaseProvider DatabaseProviderContext DatabaseOptions SqlExecutor SqlParameter SqlRow
 		TransactionOptions`,
 	],
+	["./db", SIGNATURE, "DatabaseKv SqlDatabase SqlValuesExecutor"],
+	["./db", `${OURS} (an error that can be told apart)`, "SqliteError"],
 	["./db/drizzle", SIGNATURE, "DrizzleAccess DrizzleKitConfig DrizzleMigrations DrizzleOptions"],
 	["./test", SIGNATURE, "TestContext SetupTestOptions FakeTimeOptions TestTime"],
 	["./utils", SIGNATURE, "PromiseWithResolvers"],

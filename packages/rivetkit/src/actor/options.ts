@@ -76,6 +76,25 @@ export interface ActorOptionsInput {
 	maxQueueMessageSize?: number | undefined;
 	/** Pending schedules. Default 1,000. */
 	maxSchedules?: number | undefined;
+	/** Bytes of the actor's database (`database.full`). Default 10 GiB. */
+	maxDatabaseSize?: number | undefined;
+	/**
+	 * Bytes of database pages that may change between two commits, all of which one commit holds in memory
+	 * (`database.commit_too_large`). Default 256 MiB.
+	 */
+	maxDatabaseCommitSize?: number | undefined;
+	/** Rows of one SQL result (`database.too_many_rows`); `c.db.stream` has no such limit. Default 1,000,000. */
+	maxQueryRows?: number | undefined;
+	/** Bytes of one SQL result (`database.result_too_large`). Default 64 MiB. */
+	maxQueryBytes?: number | undefined;
+	/**
+	 * Longest time for reading one SQL result (`database.statement_timed_out`). A statement that computes
+	 * without giving rows cannot be interrupted by the engines there are; it is logged as slow. Also how
+	 * long a stream waits for its reader. Default 30,000.
+	 */
+	queryTimeout?: number | undefined;
+	/** SQL statements that take longer are logged and counted: nothing else runs meanwhile. Default 500. */
+	slowQueryThreshold?: number | undefined;
 }
 
 /** Options with the defaults of the contract (api 3.3) filled in. */
@@ -113,6 +132,12 @@ export interface ActorOptions {
 	readonly maxQueueSize: number;
 	readonly maxQueueMessageSize: number;
 	readonly maxSchedules: number;
+	readonly maxDatabaseSize: number;
+	readonly maxDatabaseCommitSize: number;
+	readonly maxQueryRows: number;
+	readonly maxQueryBytes: number;
+	readonly queryTimeout: number;
+	readonly slowQueryThreshold: number;
 }
 
 /** From this many encoded bytes on, state is worth a warning (lifecycle 21). */
@@ -161,6 +186,12 @@ export const OPTION_TABLE: {
 	maxQueueSize: { kind: "count", fallback: 1_000 },
 	maxQueueMessageSize: { kind: "bytes", fallback: 65_536 },
 	maxSchedules: { kind: "count", fallback: 1_000 },
+	maxDatabaseSize: { kind: "bytes", fallback: 10 * 1024 ** 3 },
+	maxDatabaseCommitSize: { kind: "bytes", fallback: 256 * 1024 ** 2 },
+	maxQueryRows: { kind: "count", fallback: 1_000_000 },
+	maxQueryBytes: { kind: "bytes", fallback: 64 * 1024 ** 2 },
+	queryTimeout: { kind: "duration", fallback: 30_000 },
+	slowQueryThreshold: { kind: "duration", fallback: 500 },
 };
 
 export const OPTION_NAMES: readonly (keyof ActorOptionsInput)[] = Object.keys(

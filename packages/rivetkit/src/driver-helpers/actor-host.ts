@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import {
 	type ActorHost,
 	type Clock,
@@ -21,6 +22,7 @@ import type { RegistryConfig } from "../registry/config/registry-config.ts";
 import { definitionsOf } from "../registry/definitions.ts";
 import { exposeErrors } from "../registry/local-runtime.ts";
 import { TurnScheduler } from "../runtime/commit/turn-scheduler.ts";
+import { DatabasePool } from "../runtime/database/database-pool.ts";
 import { RuntimeHost } from "../runtime/host/runtime-host.ts";
 import { TimerWheel } from "../runtime/timers/timer-wheel.ts";
 
@@ -61,6 +63,11 @@ export function createActorHost(config: RegistryConfig, options: ActorHostOption
 	return new RuntimeHost(
 		{
 			backend,
+			databases: new DatabasePool({
+				dataDirectory: config.storagePath === undefined ? null : resolve(config.storagePath),
+				openMax: config.maxOpenDatabases,
+				log,
+			}),
 			clock,
 			random,
 			timers: new TimerWheel(clock, { resolutionMs: TIMER_RESOLUTION_MS }),

@@ -47,6 +47,7 @@ export class LocalRuntime implements Guarded {
 			random: systemRandom(),
 			log: this.#log,
 			messageLimits: config,
+			maxOpenDatabases: config.maxOpenDatabases,
 			version: VERSION,
 			namespace: config.namespace,
 			...(config.token === undefined ? undefined : { token: config.token }),

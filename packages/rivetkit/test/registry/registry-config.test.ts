@@ -65,6 +65,7 @@ describe("defaults (api 14.1)", () => {
 			},
 			handleSignals: true,
 			shutdownTimeout: 15_000,
+			maxOpenDatabases: 128,
 			test: { enabled: false },
 			warnings: [],
 		});

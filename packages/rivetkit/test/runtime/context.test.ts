@@ -192,24 +192,3 @@ describe("A12 members of c", () => {
 		});
 	});
 });
-
-describe("what a later release brings", () => {
-	const subject = actor({
-		db: { createClient: async () => ({}), onMigrate: async () => {} },
-		actions: {
-			"db.execute": (c) =>
-				(c.db as unknown as { execute(sql: string): unknown }).execute("select 1"),
-		},
-	});
-
-	it.each(Object.keys(subject.config.actions))(
-		"c.%s says clearly that it is not there yet",
-		async (name) => {
-			await using runtime = await TestRuntime.start({ subject });
-			const id = await runtime.actorId("subject");
-			const answer = await wireAction(runtime, id, name);
-			expect([answer.status, codeOf(answer)]).toEqual([501, "feature.not_implemented"]);
-			expect(answer.error?.message).toContain(`c.${name}`);
-		},
-	);
-});

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
+import { db } from "../../src/db/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { codeOf, wireAction } from "../support/wire-http.ts";
 
 /** What a call does at one place. "later": not part of this release. "refused": names the place. */
-type Verdict = "ok" | "later" | "refused" | "stopping";
+type Verdict = "ok" | "later" | "refused" | "stopping" | "closed";
 
 interface AnyContext {
 	readonly actorId: string;
@@ -86,7 +87,7 @@ const REQUIRED: Readonly<Record<string, Readonly<Record<Place, Verdict>>>> = (()
 		"state write": fromOnCreate("ok"),
 		vars: row("refused", "refused", "refused", "refused", "ok", "ok", "ok", "ok", "ok"),
 		kv: all("ok", "stopping"),
-		db: all("later", "stopping"),
+		db: all("ok", "closed"),
 		"queue.send": fromOnCreate("ok"),
 		// Ruling 20: an actor that stops takes nothing more.
 		"queue.next": row(
@@ -133,6 +134,7 @@ async function verdictOf(c: AnyContext, operation: string, place: Place): Promis
 		const message = (error as Error).message;
 		if (code === "feature.not_implemented") return "later";
 		if (code === "actor.stopping") return "stopping";
+		if (code === "database.closed") return "closed";
 		if (code !== "actor.internal_error") return `${code}: ${message}`;
 		const expected = place === "action" ? "ready" : place;
 		return message.includes(`does not work in ${expected}; it works in `) ? "refused" : message;
@@ -155,7 +157,7 @@ async function observe(operation: string): Promise<Record<string, string>> {
 			await look("createVars", c);
 			return { v: 1 };
 		},
-		db: { createClient: async () => ({}), onMigrate: async () => {} },
+		db: db(),
 		onMigrate: (c) => look("onMigrate", c),
 		onCreate: (c) => look("onCreate", c),
 		onWake: (c) => look("onWake", c),

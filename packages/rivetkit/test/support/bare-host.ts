@@ -3,6 +3,7 @@ import { type ActorSocket, buildSubprotocols, systemClock, systemRandom } from "
 import { erasedConfig } from "../../src/actor/erased.ts";
 import { EmbeddedBackend } from "../../src/backends/embedded/embedded-backend.ts";
 import { TurnScheduler } from "../../src/runtime/commit/turn-scheduler.ts";
+import { DatabasePool } from "../../src/runtime/database/database-pool.ts";
 import { RuntimeHost } from "../../src/runtime/host/runtime-host.ts";
 import { TimerWheel } from "../../src/runtime/timers/timer-wheel.ts";
 import { type LogLine, recordingLogger } from "./test-runtime.ts";
@@ -38,6 +39,11 @@ export class BareHost {
 		this.#host = new RuntimeHost(
 			{
 				backend: new EmbeddedBackend(this.store, () => {}),
+				databases: new DatabasePool({
+					dataDirectory: null,
+					openMax: 8,
+					log: recordingLogger(this.log),
+				}),
 				clock,
 				random: systemRandom(),
 				timers: new TimerWheel(clock, { resolutionMs: 10 }),

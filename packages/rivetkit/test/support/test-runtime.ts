@@ -45,6 +45,9 @@ export interface TestRuntimeOptions {
 	readonly port?: number;
 	readonly maxIncomingMessageSize?: number;
 	readonly maxOutgoingMessageSize?: number;
+	/** Holds the working files of databases; a temporary folder when absent. */
+	readonly dataDirectory?: string;
+	readonly maxOpenDatabases?: number;
 }
 
 /** Actors on an embedded engine with a server on a free port. Close it with `await using`. */
@@ -89,6 +92,10 @@ export class TestRuntime {
 				maxOutgoingMessageSize: options.maxOutgoingMessageSize ?? 1_048_576,
 			},
 			version: "0.0.0-test",
+			...(options.dataDirectory === undefined ? {} : { dataDirectory: options.dataDirectory }),
+			...(options.maxOpenDatabases === undefined
+				? {}
+				: { maxOpenDatabases: options.maxOpenDatabases }),
 			namespace: "default",
 			exposeErrors: () => options.exposeErrors ?? false,
 			publicUrl: () => url,

@@ -6,6 +6,7 @@ import type { Client, UntypedRegistry } from "../../client/types/client.types.ts
 import type { Logger } from "../../log/logger.ts";
 import { TurnScheduler } from "../../runtime/commit/turn-scheduler.ts";
 import { assertAllowed } from "../../runtime/context/permissions.ts";
+import { DatabasePool } from "../../runtime/database/database-pool.ts";
 import { RuntimeHost } from "../../runtime/host/runtime-host.ts";
 import type { HostServices, MessageLimits } from "../../runtime/host/services.ts";
 import type { ActorInstance } from "../../runtime/instance/instance.ts";
@@ -16,6 +17,8 @@ import { type CallingActor, InProcessTransport } from "./in-process-transport.ts
 
 /** How far apart the deadlines of one host may be moved to share a timer (ms). */
 export const TIMER_RESOLUTION_MS = 10;
+
+const OPEN_DATABASES_MAX = 128;
 
 export interface EmbeddedOptions {
 	readonly store: Store;
@@ -28,7 +31,9 @@ export interface EmbeddedOptions {
 	readonly version: string;
 	readonly namespace: string;
 	readonly token?: string;
-	/** Named in messages, and lets a second process recognise this one. */
+	/** Databases of actors that may be open at the same time. Default 128. */
+	readonly maxOpenDatabases?: number;
+	/** Holds working files of databases; is named in messages, and lets a second process recognise this one. */
 	readonly dataDirectory?: string;
 	readonly metadata?: () => Partial<ServerMetadata>;
 	readonly exposeErrors: () => boolean;
@@ -61,7 +66,13 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		...(options.dataDirectory === undefined ? undefined : { dataDirectory: options.dataDirectory }),
 		...(options.metadata ? { metadata: options.metadata } : undefined),
 	});
+	const databases = new DatabasePool({
+		dataDirectory: options.dataDirectory ?? null,
+		openMax: options.maxOpenDatabases ?? OPEN_DATABASES_MAX,
+		log,
+	});
 	const services: HostServices = {
+		databases,
 		backend: new EmbeddedBackend(store, (actorId, alarmTs) =>
 			engine.alarmCommitted(actorId, alarmTs),
 		),
@@ -86,7 +97,10 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		host,
 		timers: services.timers,
 		close() {
-			closing ??= engine.close().finally(() => store.close());
+			closing ??= engine
+				.close()
+				.finally(() => databases.close())
+				.finally(() => store.close());
 			return closing;
 		},
 	};

@@ -95,6 +95,7 @@ function resolve(input: RegistryConfigInput, env: Environment): Read {
 		storagePath: input.storagePath ?? envText(env, "RIVETKIT_STORAGE_PATH"),
 		maxIncomingMessageSize: input.maxIncomingMessageSize ?? 65_536,
 		maxOutgoingMessageSize: input.maxOutgoingMessageSize ?? 1_048_576,
+		maxOpenDatabases: input.maxOpenDatabases ?? 128,
 		noWelcome: input.noWelcome ?? false,
 		logging: { level: input.logging?.level, baseLogger: input.logging?.baseLogger },
 		...backend,

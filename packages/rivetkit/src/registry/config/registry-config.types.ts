@@ -42,6 +42,11 @@ export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> 
 	maxIncomingMessageSize?: number | undefined;
 	/** Bytes of one response or event out. Default 1,048,576. */
 	maxOutgoingMessageSize?: number | undefined;
+	/**
+	 * Databases of actors that are kept open at the same time, with about five file descriptors and up to
+	 * 2 MiB of memory each; others are closed while nobody uses them. Default 128.
+	 */
+	maxOpenDatabases?: number | undefined;
 	/** Prints no banner. Default false. */
 	noWelcome?: boolean | undefined;
 	logging?:
@@ -120,6 +125,7 @@ export interface RegistryConfig {
 	readonly storagePath: string | undefined;
 	readonly maxIncomingMessageSize: number;
 	readonly maxOutgoingMessageSize: number;
+	readonly maxOpenDatabases: number;
 	readonly noWelcome: boolean;
 	readonly logging: {
 		readonly level: LogLevel | undefined;

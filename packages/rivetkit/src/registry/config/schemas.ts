@@ -111,6 +111,7 @@ export const DocRegistryConfigSchema = z.object({
 	storagePath: text.optional().describe('Env RIVETKIT_STORAGE_PATH; default ".rivetkit".'),
 	maxIncomingMessageSize: positive.optional().describe("Bytes. Default 65536."),
 	maxOutgoingMessageSize: positive.optional().describe("Bytes. Default 1048576."),
+	maxOpenDatabases: positive.optional().describe("Databases kept open. Default 128."),
 	noWelcome: z.boolean().optional().describe("Prints no banner. Default false."),
 	logging: LoggingSchema.optional(),
 	endpoint: z.string().optional().describe("Env RIVET_ENGINE, RIVET_ENDPOINT."),

@@ -136,9 +136,8 @@ export class ActionCall implements RunningCall {
 		this.#entry = instance.state.beginEntry();
 		instance.inCall = true;
 		try {
-			result = this.#entry
-				? this.#entry.run(() => action.handler(this.#context, ...args))
-				: action.handler(this.#context, ...args);
+			const run = () => instance.runCall(this, () => action.handler(this.#context, ...args));
+			result = this.#entry ? this.#entry.run(run) : run();
 		} catch (error) {
 			instance.inCall = false;
 			this.#fail(error);
@@ -265,6 +264,7 @@ export class ActionCall implements RunningCall {
 			this.#timer?.cancel();
 			this.#instance.runningCalls.delete(this);
 		}
+		this.#instance.database?.callEnded(this);
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.
 		settle();
 		if (!this.#scheduled) this.#instance.work.end("action");

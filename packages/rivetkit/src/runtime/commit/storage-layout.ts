@@ -14,6 +14,7 @@
  * | 0x10 | queue: bodies, and what else is read when it is asked for |
  * | 0x11 | histories of cron jobs, see `schedule/schedule-layout.ts` |
  * | 0x12 | `c.kv`: `12 <key>` |
+ * | 0x13 | database: records, pages, bytes of providers (`sqlite/pages/stored-pages.ts`) |
  */
 export const SUBSPACE_STATE = 0x01;
 export const SUBSPACE_REPLIES = 0x02;

@@ -6,7 +6,6 @@ import type { ConnectionView } from "../connections/connection.ts";
 import type { InProcessClient } from "../host/services.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { ContextQueue } from "../queue/context-queue.ts";
-import { LATER_FEATURES } from "./later-features.ts";
 
 /**
  * The `c` that user code sees (contract: api 5.1). One per instance serves the hooks; calls, connection
@@ -76,10 +75,9 @@ export class ActorContext {
 		return this.instance.userKv;
 	}
 
-	get db(): object {
-		this.#writable.assertAllowed("db");
-		if (!this.instance.config.db) throw catalogueError("database.not_enabled", {});
-		return LATER_FEATURES.db;
+	get db(): unknown {
+		if (this.instance.isWritable) this.#writable.assertAllowed("db");
+		return this.instance.userDatabase();
 	}
 
 	get queue(): ContextQueue {

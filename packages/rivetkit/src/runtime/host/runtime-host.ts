@@ -12,6 +12,7 @@ import {
 } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
 import { outsideSections } from "../atomic/section.ts";
+import { outsideCalls } from "../database/call-scope.ts";
 import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
 import { startInstance } from "../lifecycle/start.ts";
 import { stopInstance } from "../lifecycle/stop.ts";
@@ -85,7 +86,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		}
 		const instance = new ActorInstance(this.#services, this, config, assignment);
 		this.#live.set(actorId, instance);
-		const failure = await outsideSections(() => startInstance(instance, sockets));
+		const failure = await asHost(() => startInstance(instance, sockets));
 		if (failure === null) return;
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
 		if (failure.removeActor) await this.#services.backend.discard(assignment);
@@ -105,14 +106,14 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
 		const instance = this.#live.get(actorId);
 		if (!instance?.acceptsCalls) return Promise.reject(new ActorGone(actorId));
-		return outsideSections(() => routeRequest(instance, request));
+		return asHost(() => routeRequest(instance, request));
 	}
 
 	async openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {
 		const instance = this.#ready(actorId);
 		instance.work.begin("request");
 		try {
-			await outsideSections(() => routeSocket(instance, upgrade, socket));
+			await asHost(() => routeSocket(instance, upgrade, socket));
 		} finally {
 			instance.work.end("request");
 		}
@@ -120,7 +121,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 
 	beginStop(instance: ActorInstance): void {
 		const { actorId } = instance;
-		const done = outsideSections(() => stopInstance(instance)).finally(() => {
+		const done = asHost(() => stopInstance(instance)).finally(() => {
 			// The next incarnation may have begun to stop before this one, fenced off, was through.
 			if (this.#stopping.get(actorId) === done) this.#stopping.delete(actorId);
 		});
@@ -142,4 +143,9 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		if (!instance?.acceptsCalls) throw new ActorGone(actorId);
 		return instance;
 	}
+}
+
+/** Runs what the host is asked for: it belongs to no call and no section, whoever asks. */
+function asHost<T>(work: () => T): T {
+	return outsideSections(() => outsideCalls(work));
 }

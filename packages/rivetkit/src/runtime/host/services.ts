@@ -2,6 +2,7 @@ import type { Clock, Random } from "@rivetkit/protocol";
 import type { ActorBackend } from "../../backends/backend.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { TurnScheduler } from "../commit/turn-scheduler.ts";
+import type { DatabasePool } from "../database/database-pool.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { TimerWheel } from "../timers/timer-wheel.ts";
 
@@ -16,6 +17,8 @@ export interface HostServices {
 	readonly turns: TurnScheduler;
 	readonly log: Logger;
 	readonly limits: MessageLimits;
+	/** What actors' databases share. */
+	readonly databases: DatabasePool;
 	/** Whether callers see the text of internal errors (contract: protocol 6.1). Asked per error. */
 	exposeErrors(): boolean;
 	/** The in-process client an actor gets from `c.client()`. */

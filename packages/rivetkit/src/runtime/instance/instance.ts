@@ -19,6 +19,8 @@ import { ConnectionRecords } from "../connections/connection-records.ts";
 import { ConnectionTable } from "../connections/connection-table.ts";
 import { ContextFactory } from "../context/context-factory.ts";
 import { assertAllowed, type Operation } from "../context/permissions.ts";
+import { runInCall } from "../database/call-scope.ts";
+import { DatabaseKeeper } from "../database/database-keeper.ts";
 import { EventSender } from "../events/event-sender.ts";
 import type { HostServices, InProcessClient } from "../host/services.ts";
 import { kvHost } from "../kv/kv-host.ts";
@@ -80,6 +82,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	readonly work: WorkLedger;
 	/** Null when the actor has no `run`. */
 	readonly run: RunHandler | null;
+	/** Null when the actor has no `db`. */
+	readonly database: DatabaseKeeper | null;
 	readonly runningCalls = new SparseSet<RunningCall>();
 	/** Promises that stopping waits for. */
 	readonly background = new SparseSet<Promise<unknown>>();
@@ -129,6 +133,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.state = new StateKeeper(this);
 		// A list that is pushed to gets room for seventeen; most actors have this one part.
 		this.#parts = [this.state];
+		this.database = config.db ? new DatabaseKeeper(this, config.db) : null;
+		if (this.database) this.#parts.push(...this.database.parts);
 	}
 
 	#addPart<Part extends BatchPart>(part: Part): Part {
@@ -209,6 +215,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	/** One attempt of `run` is over: what it received and did not handle is given back. */
 	runEnded(scope: RunScope, succeeded: boolean): void {
+		this.database?.callEnded(scope);
 		this.#queue?.runEnded(scope, succeeded);
 	}
 
@@ -472,6 +479,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.state.renew();
 		this.#userKv = null;
 		this.#contexts?.renew();
+		this.database?.revoke();
 	}
 
 	#giveUpCalls(): void {
@@ -499,6 +507,9 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 			});
 			this.#client = null;
 		}
+		const isGone =
+			this.#phase === "fenced" || (this.#phase === "stopped" && this.#wish === "destroy");
+		this.database?.end(isGone ? "remove" : "keep");
 	}
 
 	// State and variables
@@ -519,6 +530,18 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		if (!this.config.hasVars) throw catalogueError("actor.vars_not_enabled", {});
 		if (!hasEnded(this.#phase)) this.assertAllowed("vars");
 		return this.vars;
+	}
+
+	/** `c.db`, where it is allowed. */
+	userDatabase(): unknown {
+		if (!this.database) throw catalogueError("database.not_enabled", {});
+		if (hasEnded(this.#phase)) throw catalogueError("database.closed", {});
+		return this.database.client;
+	}
+
+	/** Runs the handler of a call, or `run`, so that the database knows whose statements they are. */
+	runCall<T>(call: object, handler: () => T): T {
+		return this.database ? runInCall(call, this.era, handler) : handler();
 	}
 
 	// Writing

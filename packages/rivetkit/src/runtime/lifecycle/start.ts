@@ -41,6 +41,8 @@ export async function startInstance(
 ): Promise<StartFailure | null> {
 	const start = new Start(instance, sockets);
 	try {
+		// Has its own time: a large database may have to be written into its working file again.
+		await instance.database?.load();
 		await withinStartTimeout(start);
 		return null;
 	} catch (error) {
@@ -72,20 +74,27 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 		const { services, assignment } = start.instance;
 		const range = { start: WAKE_START, end: WAKE_END };
 		const stored = await services.backend.load(assignment, range);
-		if (stored === null) start.isCreating = true;
-		else restore(start, stored);
+		if (stored === null) {
+			start.isCreating = true;
+			start.instance.database?.startOver();
+		} else {
+			restore(start, stored);
+		}
 		return "done";
 	},
 
 	onMigrate({ instance, isCreating }) {
-		const { config, options, contexts } = instance;
+		const { config, options, contexts, database } = instance;
 		const event = isCreating ? "doneNew" : "done";
-		if (!config.onMigrate) return event;
-		const migrated = config.onMigrate(contexts.actor, isCreating);
-		return after(
-			withTimeout(instance, "onMigrate", options.onMigrateTimeout, migrated),
-			() => event,
-		);
+		const migrate = () => {
+			const migrated = config.onMigrate?.(contexts.actor, isCreating);
+			return withTimeout(instance, "onMigrate", options.onMigrateTimeout, migrated);
+		};
+		if (!database) return after(migrate(), () => event);
+		return after(database.open().then(migrate), () => {
+			database.migrated();
+			return event;
+		});
 	},
 
 	createState({ instance }) {

@@ -101,7 +101,7 @@ class RawCall implements RunningCall {
 			instance.assertAcceptsWork();
 		}
 		try {
-			const answered = onRequest(c, this.#request);
+			const answered = instance.runCall(this, () => onRequest(c, this.#request));
 			response = await withTimeout(instance, "onRequest", limitMs, answered, "actionTimeout");
 			c.endReceiving(true);
 		} catch (error) {
@@ -110,6 +110,8 @@ class RawCall implements RunningCall {
 			const timedOut = catalogueError("request.timed_out", { timeoutMs: limitMs });
 			this.#controller.abort(timedOut);
 			throw timedOut;
+		} finally {
+			instance.database?.callEnded(this);
 		}
 		// Structural: the Response of another realm or polyfill is one too.
 		if (!isResponse(response)) throw catalogueError("handler.invalid_request_handler_response", {});

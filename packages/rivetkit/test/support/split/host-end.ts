@@ -3,6 +3,7 @@ import { type ActorResponse, systemClock, systemRandom } from "@rivetkit/protoco
 import type { ErasedActorConfig } from "../../../src/actor/erased.ts";
 import type { ActorBackend, Incarnation } from "../../../src/backends/backend.ts";
 import { TurnScheduler } from "../../../src/runtime/commit/turn-scheduler.ts";
+import { DatabasePool } from "../../../src/runtime/database/database-pool.ts";
 import { RuntimeHost } from "../../../src/runtime/host/runtime-host.ts";
 import { TimerWheel } from "../../../src/runtime/timers/timer-wheel.ts";
 import { type LogLine, recordingLogger } from "../test-runtime.ts";
@@ -32,6 +33,11 @@ export function runHost(
 	const host = new RuntimeHost(
 		{
 			backend: new LinkBackend(link, calls),
+			databases: new DatabasePool({
+				dataDirectory: null,
+				openMax: 8,
+				log: recordingLogger([]),
+			}),
 			clock,
 			random: systemRandom(),
 			timers: new TimerWheel(clock, { resolutionMs: 10 }),

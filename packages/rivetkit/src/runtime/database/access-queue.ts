@@ -1,0 +1,101 @@
+import { catalogueError } from "@rivetkit/protocol";
+
+/** Calls that may wait for one database to become free. */
+const WAITING_MAX = 10_000;
+
+interface Waiting {
+	/** Runs it; whoever holds the queue afterwards says so. */
+	readonly enter: () => void;
+	readonly refuse: (error: unknown) => void;
+}
+
+/**
+ * Who may use a database now. First come, first served: a holder has it alone, short work passes through
+ * in between, and while it is shut nobody gets in.
+ */
+export class AccessQueue {
+	#held = false;
+	#shut = false;
+	#waiting: Waiting[] = [];
+	/** Where in `#waiting` the next one is; moved instead of shifting the list. */
+	#next = 0;
+
+	/** Whether work may run at once, before anybody else. */
+	get isFree(): boolean {
+		return !this.#held && !this.#shut && this.#next === this.#waiting.length;
+	}
+
+	/** Runs `work` as soon as its turn has come. Rejects with `database.busy` when too many wait. */
+	run<T>(work: () => T): Promise<T> {
+		return new Promise<T>((resolve, reject) => {
+			this.#enqueue({
+				enter: () => {
+					try {
+						resolve(work());
+					} catch (error) {
+						reject(error);
+					}
+				},
+				refuse: reject,
+			});
+		});
+	}
+
+	/** Resolves when the caller has the database alone, with what gives it back. */
+	hold(): Promise<() => void> {
+		return new Promise((resolve, reject) => {
+			this.#enqueue({
+				enter: () => {
+					this.#held = true;
+					let released = false;
+					resolve(() => {
+						if (released) return;
+						released = true;
+						this.#held = false;
+						this.#advance();
+					});
+				},
+				refuse: reject,
+			});
+		});
+	}
+
+	/** Lets nobody in until {@link open}. A holder keeps what it has. */
+	shut(): void {
+		this.#shut = true;
+	}
+
+	open(): void {
+		this.#shut = false;
+		this.#advance();
+	}
+
+	/** Refuses everybody who waits. */
+	refuseAll(error: unknown): void {
+		const waiting = this.#waiting.slice(this.#next);
+		this.#waiting = [];
+		this.#next = 0;
+		for (const { refuse } of waiting) refuse(error);
+	}
+
+	#enqueue(entry: Waiting): void {
+		if (this.#waiting.length - this.#next >= WAITING_MAX) {
+			entry.refuse(catalogueError("database.busy", { limit: WAITING_MAX }));
+			return;
+		}
+		this.#waiting.push(entry);
+		this.#advance();
+	}
+
+	#advance(): void {
+		while (!this.#held && !this.#shut && this.#next < this.#waiting.length) {
+			const entry = this.#waiting[this.#next]!;
+			this.#next++;
+			if (this.#next === this.#waiting.length) {
+				this.#waiting = [];
+				this.#next = 0;
+			}
+			entry.enter();
+		}
+	}
+}

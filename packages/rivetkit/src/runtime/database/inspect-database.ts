@@ -1,0 +1,106 @@
+import { catalogueError } from "@rivetkit/protocol";
+import type { SqlExecutor, SqlRow } from "../../db/raw-access.types.ts";
+
+/** Rows that one request of the inspector gets at most (contract: protocol 7.3). */
+const ROWS_MAX = 500;
+
+/** One column, as `PRAGMA table_xinfo` tells it. */
+export interface InspectedColumn {
+	readonly cid: number;
+	readonly name: string;
+	readonly type: string;
+	readonly notnull: number;
+	readonly dflt_value: string | null;
+	/** Its place in the primary key, from 1; 0 outside. */
+	readonly pk: number;
+}
+
+export interface InspectedForeignKey {
+	readonly from: string;
+	readonly table: string;
+	/** Null for the primary key of the other table. */
+	readonly to: string | null;
+	readonly on_update: string;
+	readonly on_delete: string;
+}
+
+export interface InspectedTable {
+	readonly table: {
+		readonly schema: "main";
+		readonly name: string;
+		readonly type: "table" | "view";
+	};
+	readonly columns: readonly InspectedColumn[];
+	readonly foreignKeys: readonly InspectedForeignKey[];
+	/** Rows of a table; null for a view, where counting may cost anything. */
+	readonly records: number | null;
+}
+
+/**
+ * Tables and views of a database, for the inspector (contract: protocol 7.3). SQLite's own tables and
+ * Drizzle's are left out.
+ */
+export async function inspectSchema(db: SqlExecutor): Promise<{ tables: InspectedTable[] }> {
+	const found = await db.execute<{ name: string; type: "table" | "view" }>(
+		"SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_\\_drizzle\\_%' ESCAPE '\\' ORDER BY name",
+	);
+	const tables: InspectedTable[] = [];
+	for (const { name, type } of found) {
+		const columns = await db.execute<InspectedColumn>(
+			'SELECT cid, name, type, "notnull", dflt_value, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1',
+			name,
+		);
+		const foreignKeys = await db.execute<InspectedForeignKey>(
+			'SELECT "from", "table", "to", on_update, on_delete FROM pragma_foreign_key_list(?) ORDER BY id, seq',
+			name,
+		);
+		const records = type === "table" ? await countOf(db, name) : null;
+		tables.push({ table: { schema: "main", name, type }, columns, foreignKeys, records });
+	}
+	return { tables };
+}
+
+/** A page of a table's rows. `limit` is cut to 500. Throws `request.invalid` for a table there is not. */
+export async function inspectRows(
+	db: SqlExecutor,
+	table: string,
+	{ limit = 100, offset = 0 }: { readonly limit?: number; readonly offset?: number } = {},
+): Promise<SqlRow[]> {
+	const known = await db.execute(
+		"SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?",
+		table,
+	);
+	if (known.length === 0) {
+		throw catalogueError("request.invalid", { detail: `there is no table '${table}'` });
+	}
+	const rows = Math.max(0, Math.min(ROWS_MAX, Math.trunc(limit)));
+	const from = Math.max(0, Math.trunc(offset));
+	return db.execute(`SELECT * FROM ${quoted(table)} LIMIT ? OFFSET ?`, rows, from);
+}
+
+/** SQL as somebody types it; `args` by position or `properties` by name, not both (`request.invalid`). */
+export async function inspectExecute(
+	db: SqlExecutor,
+	request: {
+		readonly sql: string;
+		readonly args?: readonly unknown[] | undefined;
+		readonly properties?: Readonly<Record<string, unknown>> | undefined;
+	},
+): Promise<SqlRow[]> {
+	const { sql, args, properties } = request;
+	if (args !== undefined && properties !== undefined) {
+		throw catalogueError("request.invalid", { detail: "either args or properties, not both" });
+	}
+	return properties === undefined ? db.execute(sql, ...(args ?? [])) : db.execute(sql, properties);
+}
+
+async function countOf(db: SqlExecutor, table: string): Promise<number> {
+	const [row] = await db.execute<{ count: number }>(
+		`SELECT count(*) AS count FROM ${quoted(table)}`,
+	);
+	return row!.count;
+}
+
+function quoted(name: string): string {
+	return `"${name.replaceAll('"', '""')}"`;
+}
