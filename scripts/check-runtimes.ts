@@ -3,7 +3,8 @@
 // each of them, on Bun and on Deno.
 
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -87,6 +88,84 @@ console.log(seen);
 process.exit(0);
 `;
 
+/** What SQL does in an actor, from the tests of `c.db`; see there. */
+const SQL_SUITE = "packages/rivetkit/test/database/conformance/suite.ts";
+
+/** Runs the SQL suite in actions, each case in an actor of its own; prints how many passed. */
+const SQL_PROGRAM = `
+import { eq } from "drizzle-orm";
+import { actor, setup } from "rivetkit";
+import { db } from "rivetkit/db";
+import { db as drizzle, integer, sqliteTable, text } from "rivetkit/db/drizzle";
+import { cases } from "./sql-suite.mjs";
+
+const notes = sqliteTable("notes", { id: integer("id").primaryKey(), text: text("text") });
+const tags = sqliteTable("tags", { id: integer("id").primaryKey(), text: text("text") });
+const migrations = {
+	journal: { entries: [{ idx: 0, when: 1, tag: "0000_notes" }] },
+	migrations: {
+		m0000: "CREATE TABLE notes (id integer PRIMARY KEY, text text); CREATE TABLE tags (id integer PRIMARY KEY, text text)",
+	},
+};
+const sql = actor({
+	db: db(),
+	actions: {
+		run: (c, index) => cases[index].run(c.db),
+		integrity: async (c) => (await c.db.execute("PRAGMA integrity_check"))[0].integrity_check,
+		nap: (c) => c.sleep(),
+	},
+});
+const orm = actor({
+	db: drizzle({ schema: { notes, tags }, migrations }),
+	actions: {
+		join: async (c) => {
+			await c.db.insert(notes).values({ text: "note" });
+			await c.db.insert(tags).values({ text: "tag" });
+			// Columns of the same name in both.
+			const [row] = await c.db.select().from(notes).innerJoin(tags, eq(notes.id, tags.id));
+			return row;
+		},
+	},
+});
+const [, , storagePath] = process.argv;
+const registry = setup({ use: { sql, orm }, storagePath, managerPort: 0, noWelcome: true });
+const { client } = registry.start();
+let passed = 0;
+for (const [index, { name }] of cases.entries()) {
+	const handle = client.sql.getOrCreate([name]);
+	try {
+		await handle.run(index);
+		await handle.nap();
+		if ((await handle.integrity()) !== "ok") throw new Error("the database is damaged");
+		passed++;
+	} catch (error) {
+		console.log(name + ": " + error.message);
+	}
+}
+const joined = JSON.stringify(await client.orm.getOrCreate(["a"]).join());
+await registry.shutdown();
+console.log(passed + " of " + cases.length + " cases " + joined);
+process.exit(0);
+`;
+const SQL_PRINTED =
+	/^(\d+) of \1 cases \{"notes":\{"id":1,"text":"note"\},"tags":\{"id":1,"text":"tag"\}\}$/;
+
+/** Runs {@link SQL_PROGRAM}. */
+async function sqlWorks(app: string, command: string, options: string[]): Promise<void> {
+	const data = mkdtempSync(join(app, "sql-data-"));
+	const { stdout } = await run(command, [...options, join(app, "sql.mjs"), data], {
+		cwd: app,
+		timeout: 120_000,
+		env: {
+			...process.env,
+			NODE_ENV: "production",
+			NODE_NO_WARNINGS: "1",
+			RIVET_EXPOSE_ERRORS: "1",
+		},
+	});
+	if (!SQL_PRINTED.test(stdout.trim())) throw new Error(stdout);
+}
+
 /** Other runtimes, whose binaries come in packages of their own. */
 const OTHERS = [
 	{
@@ -122,6 +201,9 @@ try {
 	writeFileSync(join(app, "package.json"), JSON.stringify({ private: true, type: "commonjs" }));
 	await npm(app, "install", ...packed.map(({ tarball }) => tarball), ...OPTIONAL_PEERS);
 	writeFileSync(join(app, "counts.mjs"), PROGRAM);
+	writeFileSync(join(app, "sql.mjs"), SQL_PROGRAM);
+	const suite = stripTypeScriptTypes(readFileSync(SQL_SUITE, "utf8"));
+	writeFileSync(join(app, "sql-suite.mjs"), suite);
 	const specifiers = packed.flatMap(({ workspace }) => specifiersOf(workspace));
 
 	const checks: Check[] = [];
@@ -136,6 +218,10 @@ try {
 		checks.push({
 			title: `Node ${version}: actors run, and go on after a restart`,
 			run: () => countsTwice(app, node, []),
+		});
+		checks.push({
+			title: `Node ${version}: the SQL suite passes in actors`,
+			run: () => sqlWorks(app, node, []),
 		});
 		for (const specifier of specifiers) {
 			checks.push({
@@ -159,16 +245,21 @@ try {
 		}
 	}
 	for (const { title, dependency, command } of OTHERS) {
+		const home = join(folder, title.replace(" ", "-"));
+		const [binary, ...options] = command;
+		const path = join(home, "node_modules", binary!);
 		checks.push({
 			title: `${title}: actors run, and go on after a restart`,
 			run: async () => {
-				const home = join(folder, title.replace(" ", "-"));
 				mkdirSync(home);
 				writeFileSync(join(home, "package.json"), JSON.stringify({ private: true }));
 				await npm(home, "install", dependency);
-				const [binary, ...options] = command;
-				await countsTwice(app, join(home, "node_modules", binary!), options);
+				await countsTwice(app, path, options);
 			},
+		});
+		checks.push({
+			title: `${title}: the SQL suite passes in actors`,
+			run: () => sqlWorks(app, path, options),
 		});
 	}
 	checks.push({

@@ -149,6 +149,7 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 	["./db", SIGNATURE, "DatabaseKv SqlDatabase SqlValuesExecutor"],
 	["./db", `${OURS} (an error that can be told apart)`, "SqliteError"],
 	["./db/drizzle", SIGNATURE, "DrizzleAccess DrizzleKitConfig DrizzleMigrations DrizzleOptions"],
+	["./db/drizzle", `${OURS} (drizzle-kit's folder without a bundler)`, "readMigrations"],
 	["./test", SIGNATURE, "TestContext SetupTestOptions FakeTimeOptions TestTime"],
 	["./utils", SIGNATURE, "PromiseWithResolvers"],
 	["./errors", "not listed, but the base of all and what users throw", "UserError"],
