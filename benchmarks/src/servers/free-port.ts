@@ -15,14 +15,14 @@ export function freePort(): Promise<number> {
 const POLL_MS = 20;
 const START_MS_MAX = 20_000;
 
-/** Resolves when the server answers `/metadata` and its registry has the counter. */
-export async function whenServing(port: number): Promise<void> {
+/** Resolves when the server answers `/metadata` and its registry has this actor. */
+export async function whenServing(port: number, actor = "counter"): Promise<void> {
 	const deadline = performance.now() + START_MS_MAX;
 	for (;;) {
 		try {
 			const response = await fetch(`http://127.0.0.1:${port}/metadata`);
 			const { actorNames } = (await response.json()) as { actorNames?: Record<string, unknown> };
-			if (actorNames !== undefined && "counter" in actorNames) return;
+			if (actorNames !== undefined && actor in actorNames) return;
 			throw new Error(`another server answers on port ${port}`);
 		} catch (error) {
 			if (performance.now() > deadline) throw error;
