@@ -13,7 +13,12 @@ function session(): SqlSession {
 	const connection = engine.open(":memory:");
 	connection.exec("PRAGMA foreign_keys = ON");
 	const limits = { rowsMax: 1e6, resultBytesMax: 1e9, timeoutMs: 1e6, slowMs: 1e6 };
-	return new SqlSession(connection, limits, { wrote() {}, lost() {}, slow() {} }, Date.now);
+	return new SqlSession(
+		connection,
+		limits,
+		{ wrote() {}, mayHaveWritten() {}, lost() {}, slow() {} },
+		Date.now,
+	);
 }
 
 const table = fc.constantFrom("a", "b");

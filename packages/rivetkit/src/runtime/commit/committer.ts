@@ -67,6 +67,11 @@ export class Committer implements TurnJob {
 		this.onWrite?.();
 	}
 
+	/** Like {@link markDirty}, for what nobody meant to write: {@link onWrite} is not told. */
+	noteDirty(): void {
+		this.#dirty = true;
+	}
+
 	/** Runs `release` as soon as everything written so far is durable (C3), or with the error (C4). */
 	whenDurable(release: Release): void {
 		if (this.#ended && this.#dirty) {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { catalogueError } from "@rivetkit/protocol";
 
 /** Calls that may wait for one database to become free. */
@@ -27,11 +28,13 @@ export class AccessQueue {
 
 	/** Runs `work` as soon as its turn has come. Rejects with `database.busy` when too many wait. */
 	run<T>(work: () => T): Promise<T> {
+		// Whoever makes room runs it, and what it writes is still its caller's.
+		const asCaller = AsyncLocalStorage.snapshot();
 		return new Promise<T>((resolve, reject) => {
 			this.#enqueue({
 				enter: () => {
 					try {
-						resolve(work());
+						resolve(asCaller(work));
 					} catch (error) {
 						reject(error);
 					}

@@ -301,10 +301,16 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 	// Told by the session
 
 	wrote(): void {
+		this.mayHaveWritten();
+		// Each time: whoever watches for a certain caller's writes has to hear of all of them.
+		this.#instance.committer.markDirty();
+	}
+
+	mayHaveWritten(): void {
 		if (this.#isDirty) return;
 		this.#isDirty = true;
 		const instance = this.#instance;
-		instance.committer.markDirty();
+		instance.committer.noteDirty();
 		// A start commits when it is done.
 		if (instance.isReady || instance.isStopping) instance.saveSoon();
 	}

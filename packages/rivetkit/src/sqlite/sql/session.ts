@@ -35,8 +35,13 @@ export interface SqlLimits {
 
 /** Who has to know what statements do. */
 export interface SqlObserver {
-	/** Something outside a transaction of the user's was written, or a transaction that wrote is over. */
+	/**
+	 * A statement outside a transaction of the user's has written, or a transaction that wrote is over. Told
+	 * each time, while the caller is on the stack.
+	 */
 	wrote(): void;
+	/** A statement outside a transaction of the user's has failed, and may have kept some of what it wrote. */
+	mayHaveWritten(): void;
 	/** SQLite ended a transaction by itself; what it had written is lost. */
 	lost(error: unknown): void;
 	slow(sql: string, ms: number): void;
@@ -291,11 +296,12 @@ export class SqlSession {
 		try {
 			if (prepared.isPlain && !(prepared.writes && this.#standAlone)) {
 				if (this.#state === "none") this.#beginShared();
-				if (prepared.writes) this.#noteWrite();
+				if (prepared.writes) this.#hasWritten = true;
 				rows =
 					prepared.parsed.onConflict !== null && this.#state === "shared"
 						? this.#guarded(prepared, bindings, shape, startMs)
 						: this.#read(prepared, bindings, shape, startMs);
+				if (prepared.writes) this.#wrote();
 			} else {
 				rows = this.#runApart(prepared, bindings, shape, startMs);
 			}
@@ -323,11 +329,12 @@ export class SqlSession {
 	): Shaped<Shape>[] {
 		try {
 			if (this.#state === "none") this.#beginShared();
-			if (prepared.writes) {
-				if (this.#standAlone) return this.#runApart(prepared, bindings, shape, 0);
-				this.#noteWrite();
-			}
-			return this.#read(prepared, bindings, shape, 0);
+			if (!prepared.writes) return this.#read(prepared, bindings, shape, 0);
+			if (this.#standAlone) return this.#runApart(prepared, bindings, shape, 0);
+			this.#hasWritten = true;
+			const rows = this.#read(prepared, bindings, shape, 0);
+			this.#wrote();
+			return rows;
 		} catch (error) {
 			this.#afterError(error);
 			throw error;
@@ -349,8 +356,8 @@ export class SqlSession {
 		this.#hasChangedSchema = false;
 	}
 
-	#noteWrite(): void {
-		if (this.#hasWritten) return;
+	/** A statement that writes has run. */
+	#wrote(): void {
 		this.#hasWritten = true;
 		if (this.#state === "shared") this.#observer.wrote();
 	}
@@ -377,6 +384,7 @@ export class SqlSession {
 				const keeps = prepared.parsed.onConflict === "FAIL" && isConstraint(error);
 				if (!keeps) this.#control("ROLLBACK TO rivetkit_statement");
 				this.#control("RELEASE rivetkit_statement");
+				if (keeps) this.#wrote();
 			}
 			throw error;
 		}
@@ -427,14 +435,15 @@ export class SqlSession {
 			}
 			case "schema": {
 				if (this.#state === "none") this.#beginShared();
-				this.#noteWrite();
+				this.#hasWritten = true;
 				const rows = run();
 				this.#schemaChanged();
+				this.#wrote();
 				return rows;
 			}
 			default: {
 				if (!isOurs) {
-					this.#noteWrite();
+					this.#hasWritten = true;
 					return run();
 				}
 				this.endShared();
@@ -449,7 +458,7 @@ export class SqlSession {
 	/** A statement that was a transaction of its own has written. */
 	#wroteAlone(): void {
 		if (this.#state === "none") this.#observer.wrote();
-		else this.#noteWrite();
+		else this.#wrote();
 	}
 
 	/** A transaction of the user's is over. */
@@ -481,6 +490,7 @@ export class SqlSession {
 
 	/** Some errors end the transaction they happen in, with all that was written in it before. */
 	#afterError(error: unknown): void {
+		if (this.#hasWritten && this.#state === "shared") this.#observer.mayHaveWritten();
 		if (this.#state === "none" || this.#connection.inTransaction) return;
 		const hadWritten = this.#hasWritten;
 		const wasShared = this.#state === "shared";
