@@ -8,14 +8,22 @@ import { eventually } from "../support/eventually.ts";
 import { digestOf, randomOf, SCHEMA, takeStep } from "./support/steps.ts";
 import { temporaryDirectory } from "./support/temporary-directory.ts";
 
-const ACTORS = 6;
-const KILLS = 8;
+const ACTORS = 5;
+const KILLS = 6;
 /** Acknowledged steps between two kills. */
-const PROGRESS = 40;
+const PROGRESS = 30;
 
 interface Book {
 	step(seed: number, how: number): Promise<number>;
-	content(): Promise<{ step: number; digest: string; integrity: string }>;
+	content(): Promise<{
+		step: number;
+		/** Steps whose messages were booked. */
+		handled: number[];
+		/** Messages in the queue. */
+		waiting: number;
+		digest: string;
+		integrity: string;
+	}>;
 }
 
 /** The same history in memory, as far as it was acknowledged or found. */
@@ -74,7 +82,7 @@ function filesIn(folder: string): string[] {
 	return fs.existsSync(folder) ? fs.readdirSync(folder).map((name) => join(folder, name)) : [];
 }
 
-it(`state and SQL are one prefix of what was acknowledged: ${ACTORS} actors, ${KILLS} kills, files damaged`, async () => {
+it(`state, queue and SQL are one prefix of what was acknowledged: ${ACTORS} actors, ${KILLS} kills, files damaged`, async () => {
 	await using data = await temporaryDirectory();
 	const port = await freePort();
 	const server = new ServerProcess("../database/books-server.ts", [data.path, String(port)]);
@@ -108,10 +116,15 @@ it(`state and SQL are one prefix of what was acknowledged: ${ACTORS} actors, ${K
 	const verify = async (): Promise<void> => {
 		for (const [seed, book] of books.entries()) {
 			const before = acknowledged[seed]!;
-			const { step, digest, integrity } = await book.content();
+			const { step, handled, waiting, digest, integrity } = await book.content();
 			expect(step, `actor ${seed}: lost`).toBeGreaterThanOrEqual(before);
 			expect(step, `actor ${seed}: more than was asked for`).toBeLessThanOrEqual(sent[seed]!);
 			expect(digest, `actor ${seed} at step ${step}`).toBe(await models[seed]!.at(step));
+			// Each message is in the queue or in the table, never in both or none.
+			expect(handled).toEqual(
+				Array.from({ length: Math.max(0, step - 1) }, (_, index) => index + 1),
+			);
+			expect(waiting).toBe(step === 0 ? 0 : 1);
 			expect(integrity).toBe("ok");
 			acknowledged[seed] = step;
 		}

@@ -8,6 +8,7 @@ export type Run = (sql: string, ...parameters: (string | number | Uint8Array | n
 export const SCHEMA = `
 	CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY, value TEXT, data BLOB, step INTEGER);
 	CREATE TABLE IF NOT EXISTS steps (step INTEGER PRIMARY KEY) WITHOUT ROWID;
+	CREATE TABLE IF NOT EXISTS handled (step INTEGER PRIMARY KEY) WITHOUT ROWID;
 `;
 
 /** One step: what it does depends on seed and number alone. `run` may return promises. */
