@@ -41,6 +41,12 @@ const ledger = actor({
 				rows,
 			);
 		},
+		fillDense: async (c, rows: number) => {
+			await c.db.execute(
+				"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO entries (amount) SELECT randomblob(3000) FROM n",
+				rows,
+			);
+		},
 		clear: (c) => c.db.execute("DELETE FROM entries; VACUUM").then(() => {}),
 		integrity: (c) => c.db.execute("PRAGMA integrity_check"),
 		nap: (c) => c.sleep(),
@@ -49,7 +55,7 @@ const ledger = actor({
 });
 
 type Ledger = Record<
-	"add" | "book" | "fill" | "clear" | "integrity" | "nap" | "end",
+	"add" | "book" | "fill" | "fillDense" | "clear" | "integrity" | "nap" | "end",
 	(...args: number[]) => Promise<unknown>
 >;
 
@@ -90,6 +96,27 @@ async function start(store: Store = createMemoryStore(), data?: string): Promise
 			await directory?.[Symbol.asyncDispose]();
 		},
 	};
+}
+
+/** A store that counts the bytes of the values that were read. */
+function countingReads(inner: Store): { store: Store; reading: { bytes: number } } {
+	const reading = { bytes: 0 };
+	const count = (value: Uint8Array | null) => {
+		reading.bytes += value?.byteLength ?? 0;
+	};
+	const store = new Proxy(inner, {
+		get: (target, property) => {
+			const member: unknown = Reflect.get(target, property);
+			if (typeof member !== "function") return member;
+			if (property !== "get" && property !== "scan") return member.bind(target);
+			return async (...args: unknown[]) => {
+				const found = await (Reflect.apply(member, target, args) as Promise<unknown[]>);
+				for (const entry of found) count((Array.isArray(entry) ? entry[1] : entry) as Uint8Array);
+				return found;
+			};
+		},
+	});
+	return { store, reading };
 }
 
 describe("one commit", () => {
@@ -250,6 +277,30 @@ describe("the working file", () => {
 		expect(await setting.actor.add(4)).toBe(10);
 		await setting.asleep();
 		expect(await setting.actor.book()).toEqual({ state: 10, sum: 10, count: 4 });
+	});
+
+	it("of a large database is used without reading the database from the store", async () => {
+		await using directory = await temporaryDirectory();
+		const { store, reading } = countingReads(createMemoryStore());
+		await using setting = await start(store, directory.path);
+		// Large enough to be synced when it is closed.
+		await setting.actor.fillDense(5_000);
+		await setting.asleep();
+		await eventually(() =>
+			expect(fs.readFileSync(`${setting.file}.mark`, "utf8")).toContain('"synced":true'),
+		);
+		const { size } = fs.statSync(setting.file);
+		expect(size).toBeGreaterThan(16 * 2 ** 20);
+		reading.bytes = 0;
+		expect(await setting.actor.add(1)).toBe(1);
+		await setting.asleep();
+		expect(await setting.actor.book()).toMatchObject({ count: 5_001 });
+		expect(reading.bytes).toBeLessThan(64 * 1024);
+		await setting.asleep();
+		fs.rmSync(setting.folder, { recursive: true });
+		reading.bytes = 0;
+		expect(await setting.actor.book()).toMatchObject({ state: 1, count: 5_001 });
+		expect(reading.bytes).toBeGreaterThan(size / 2);
 	});
 
 	it("is written again when it is of another commit", async () => {

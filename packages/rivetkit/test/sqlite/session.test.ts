@@ -186,6 +186,38 @@ describe("a session", () => {
 		);
 	});
 
+	it("counts statements and slow ones, and times those that are used again by their transaction", () => {
+		const slow: [string, number][] = [];
+		let nowMs = 0;
+		let passingMs = 0;
+		const limits = { rowsMax: 10, resultBytesMax: 1e9, timeoutMs: 1e6, slowMs: 20 };
+		const observer = {
+			wrote() {},
+			mayHaveWritten() {},
+			lost() {},
+			slow: (sql: string, ms: number) => void slow.push([sql, ms]),
+		};
+		const ours = new SqlSession(engine.open(":memory:"), limits, observer, () => {
+			nowMs += passingMs;
+			return nowMs;
+		});
+		ours.execute("CREATE TABLE t (a)", [], "rows");
+		passingMs = 25;
+		ours.execute("SELECT 'snail'", [], "rows");
+		passingMs = 0;
+		expect(slow).toEqual([["SELECT 'snail'", 25]]);
+		const insert = () => ours.execute("INSERT INTO t VALUES (?)", [1], "rows");
+		for (let count = 0; count < 3; count++) insert();
+		// Nobody looked at the clock meanwhile; the transaction tells, and then each is timed.
+		nowMs += 30;
+		ours.endShared();
+		passingMs = 21;
+		insert();
+		expect(slow.at(-1)?.[0]).toBe("INSERT INTO t VALUES (?)");
+		expect(ours.slowStatements).toBe(slow.length);
+		expect(ours.statements).toBe(6);
+	});
+
 	it("gives the same rows as objects and as lists", () => {
 		const ours = session();
 		ours.execute(SCHEMA, [], "rows");
