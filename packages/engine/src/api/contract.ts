@@ -122,6 +122,7 @@ export interface ApiOperation {
 
 const notFound = { description: "`actor.not_found`", schema: errorSchema };
 const invalid = { description: "`request.invalid`", schema: errorSchema };
+const tooLarge = { description: "`guard.invalid_request_body`", schema: errorSchema };
 
 /** All routes, by operation id. */
 export const OPERATIONS = {
@@ -139,7 +140,7 @@ export const OPERATIONS = {
 		summary: "The actor with this name and key, made and started if there is none",
 		body: getOrCreateBodySchema,
 		answer: z.object({ actor: actorSchema, created: z.boolean() }),
-		failures: { 400: invalid },
+		failures: { 400: invalid, 413: tooLarge },
 	},
 	createActor: {
 		method: "POST",
@@ -149,6 +150,7 @@ export const OPERATIONS = {
 		answer: z.object({ actor: actorSchema }),
 		failures: {
 			400: { description: "`request.invalid`, `actor.duplicate_key`", schema: errorSchema },
+			413: tooLarge,
 		},
 	},
 	listActorNames: {

@@ -9,6 +9,7 @@ import {
 	decodeBase64,
 	decodeCbor,
 	encodeBase64,
+	isActorError,
 	parseKey,
 	type Random,
 	serializeKey,
@@ -210,7 +211,7 @@ export class ManagementApi {
 				detail: "the content type must be application/json",
 			});
 		}
-		const bytes = await request.body.bytes(this.#options.limits.apiBodyBytesMax);
+		const bytes = await this.#bytes(request);
 		let value: unknown;
 		try {
 			value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -218,6 +219,20 @@ export class ManagementApi {
 			throw catalogueError("request.invalid", { detail: "the body is not JSON" }, { cause: error });
 		}
 		return parse(schema, value, "body");
+	}
+
+	/** The reader of a body knows messages to actors; here another option raises the limit. */
+	async #bytes(request: InboundRequest): Promise<Uint8Array> {
+		const limit = this.#options.limits.apiBodyBytesMax;
+		try {
+			return await request.body.bytes(limit);
+		} catch (error) {
+			if (isActorError(error) && error.code === "incoming_too_long") {
+				const details = { limit, option: "apiBodyBytesMax" } as const;
+				throw catalogueError("guard.invalid_request_body", details, { cause: error });
+			}
+			throw error;
+		}
 	}
 }
 

@@ -133,8 +133,14 @@ describe("PUT /actors", () => {
 	test("a body over its limit is refused", async () => {
 		await using t = await serving({ limits: { apiBodyBytesMax: 200 } });
 		const answer = await t.call("PUT", "/actors", { ...wanted, datacenter: "d".repeat(200) });
-		expect(answer.status).toBe(400);
-		expect(answer.body).toMatchObject({ group: "message", code: "incoming_too_long" });
+		expect(answer.status).toBe(413);
+		expect(answer.body).toEqual({
+			group: "guard",
+			code: "invalid_request_body",
+			message:
+				"Request body too large. Limit is 200 bytes. It can be raised with: `setup({ limits: { apiBodyBytesMax: ... } })`",
+			metadata: { limit: 200 },
+		});
 	});
 
 	test("a start that fails is a masked 500", async () => {

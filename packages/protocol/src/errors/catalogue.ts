@@ -60,6 +60,9 @@ const all = <D>(details: D): D => details;
 /** "what: detail", or only what. */
 const withDetail = (what: string, detail: string | undefined) =>
 	detail === undefined ? what : `${what}: ${detail}`;
+/** How whoever runs the server raises a limit of the engine's front. */
+const raisedBy = (limit: string) =>
+	` It can be raised with: \`setup({ limits: { ${limit}: ... } })\``;
 const sized = (what: string, { size, limit }: Size, hint = "") =>
 	`${what} too large (${size} bytes). Limit is ${limit} bytes${hint}.`;
 /** Known when the message was measured; absent when it was cut off while it arrived. */
@@ -287,7 +290,9 @@ export const CATALOGUE = {
 		(d: Size) => sized("conn.state", d, "; keep growing data in c.state, c.kv or c.db"),
 		{ metadata: sizeAndLimit },
 	),
-	"input.too_large": open((d: Size) => sized("Actor input", d), { metadata: sizeAndLimit }),
+	"input.too_large": open((d: Size) => sized("Actor input", d) + raisedBy("inputBytesMax"), {
+		metadata: sizeAndLimit,
+	}),
 
 	"kv.key_too_large": open((d: Size) => sized("Key", d), { metadata: sizeAndLimit }),
 	"kv.value_too_large": open((d: Size) => sized("Value", d), { metadata: sizeAndLimit }),
@@ -490,8 +495,9 @@ export const CATALOGUE = {
 	"guard.websocket_not_supported": open("WebSockets are not supported here."),
 	"guard.rate_limit": open("Too many requests.", { status: 429 }),
 	"guard.invalid_request_body": open(
-		(d: { limit: number }) => `Request body too large. Limit is ${d.limit} bytes.`,
-		{ status: 413, metadata: all },
+		(d: { limit: number; option?: "httpBodyBytesMax" | "apiBodyBytesMax" }) =>
+			`Request body too large. Limit is ${d.limit} bytes.${raisedBy(d.option ?? "httpBodyBytesMax")}`,
+		{ status: 413, metadata: ({ limit }) => ({ limit }) },
 	),
 	"guard.request_body_too_large": open(
 		(d: { limit: number }) => `Request body too large. Limit is ${d.limit} bytes.`,

@@ -48,6 +48,7 @@ export class LocalRuntime implements Guarded {
 			log: this.#log,
 			messageLimits: config,
 			maxOpenDatabases: config.maxOpenDatabases,
+			engineLimits: config.limits,
 			version: VERSION,
 			namespace: config.namespace,
 			...(config.token === undefined ? undefined : { token: config.token }),

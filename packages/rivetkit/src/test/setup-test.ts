@@ -64,6 +64,7 @@ export async function setupTest<R extends Registry>(
 		random: systemRandom(),
 		log: getLogger("test"),
 		messageLimits: config,
+		engineLimits: config.limits,
 		version: VERSION,
 		namespace: config.namespace,
 		exposeErrors: () => process.env.RIVET_EXPOSE_ERRORS === "1",

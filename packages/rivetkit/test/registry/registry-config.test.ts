@@ -38,6 +38,7 @@ describe("defaults (api 14.1)", () => {
 			storagePath: undefined,
 			maxIncomingMessageSize: 65_536,
 			maxOutgoingMessageSize: 1_048_576,
+			limits: {},
 			noWelcome: false,
 			logging: { level: undefined, baseLogger: undefined },
 			endpoint: undefined,
@@ -311,6 +312,9 @@ describe("shapes (A29)", () => {
 		[{ use, managerPort: 70_000 }, /^managerPort: /],
 		[{ use, managerBasePath: "rivet" }, /^managerBasePath: expected a path that starts with "\/"/],
 		[{ use, maxIncomingMessageSize: 0 }, /^maxIncomingMessageSize: /],
+		[{ use, limits: 5 }, /^limits: /],
+		[{ use, limits: { httpBodyBytesMax: -1 } }, /^limits\.httpBodyBytesMax: /],
+		[{ use, limits: { requestTimeoutMs: "5s" } }, /^limits\.requestTimeoutMs: /],
 		[{ use, driver: {} }, /^driver: expected a driver, found object; write createFileSystemDriver/],
 		[{ use, headers: { a: 1 } }, /^headers\.a: /],
 	])("%o is refused", (input, message) => {
@@ -326,6 +330,11 @@ describe("shapes (A29)", () => {
 		const config = parse({ logging: { baseLogger, level: "debug" } });
 		expect(config.use.counter).toBe(counter);
 		expect(config.logging).toEqual({ baseLogger, level: "debug" });
+	});
+
+	it("of the engine's limits leave out what was not set", () => {
+		const limits = { attemptsMax: 5, httpBodyBytesMax: undefined };
+		expect(parse({ limits }).limits).toEqual({ attemptsMax: 5 });
 	});
 
 	it("say everything in one readable message", () => {
@@ -351,11 +360,13 @@ describe("warnings (api 3.2, 14.2, 15.2)", () => {
 			...quiet,
 			storagepath: "x",
 			serverless: { basepath: "/" },
+			limits: { httpBodyBytes: 1 },
 			zzz: 1,
 		});
 		expect(warnings).toEqual([
 			'Unknown property "storagepath" in setup(); did you mean "storagePath"?',
 			'Unknown property "serverless.basepath" in setup(); did you mean "serverless.basePath"?',
+			'Unknown property "limits.httpBodyBytes" in setup(); did you mean "limits.httpBodyBytesMax"?',
 			'Unknown property "zzz" in setup()',
 		]);
 	});

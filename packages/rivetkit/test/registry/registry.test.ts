@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { createClient } from "../../src/client/index.ts";
-import { actor, createMemoryDriver, setup } from "../../src/index.ts";
+import { actor, createMemoryDriver, type RegistryConfigInput, setup } from "../../src/index.ts";
 
 /** `setup()` and what a registry can do (api 14, A30, A31, protocol 5.1 and 4.10). */
 
@@ -19,7 +19,9 @@ afterEach(async () => {
 	for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-function memoryRegistry(options: { managerBasePath?: string; managerPort?: number } = {}) {
+function memoryRegistry(
+	options: Pick<RegistryConfigInput, "managerBasePath" | "managerPort" | "limits"> = {},
+) {
 	const registry = setup({
 		use: { counter },
 		driver: createMemoryDriver(),
@@ -92,6 +94,35 @@ describe("registry", () => {
 		await expect(second.listen()).rejects.toThrow(
 			new RegExp(`${taken.port}[\\s\\S]*setup\\(\\{ managerPort`),
 		);
+	});
+
+	it("gives its engine the limits it was given, and the error says how to raise them", async () => {
+		const registry = memoryRegistry({ limits: { httpBodyBytesMax: 10 } });
+		const { url } = await registry.listen();
+		const query = "rvt-namespace=default&rvt-method=getOrCreate&rvt-runner=default&rvt-key=a";
+		const post = (amount: string) =>
+			fetch(`${url}/gateway/counter/action/add?${query}`, {
+				method: "POST",
+				body: `{"args":[${amount}]}`,
+			});
+		const refused = await post("1");
+		expect([refused.status, await refused.json()]).toEqual([
+			413,
+			{
+				group: "guard",
+				code: "invalid_request_body",
+				message:
+					"Request body too large. Limit is 10 bytes. It can be raised with: `setup({ limits: { httpBodyBytesMax: ... } })`",
+				metadata: { limit: 10 },
+			},
+		]);
+		const roomy = memoryRegistry();
+		const { url: roomyUrl } = await roomy.listen();
+		const answer = await fetch(`${roomyUrl}/gateway/counter/action/add?${query}`, {
+			method: "POST",
+			body: '{"args":[1]}',
+		});
+		expect(answer.status).toBe(200);
 	});
 
 	it("shuts down once, ends sockets, and refuses to start again", async () => {

@@ -6,6 +6,7 @@ export {
 	createMemoryStore,
 	createSocketPair,
 	DEFAULT_LIMITS,
+	type EngineLimits,
 	FetchRequest,
 	fetchPreflight,
 	fetchResponse,

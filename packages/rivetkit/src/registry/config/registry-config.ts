@@ -96,6 +96,7 @@ function resolve(input: RegistryConfigInput, env: Environment): Read {
 		maxIncomingMessageSize: input.maxIncomingMessageSize ?? 65_536,
 		maxOutgoingMessageSize: input.maxOutgoingMessageSize ?? 1_048_576,
 		maxOpenDatabases: input.maxOpenDatabases ?? 128,
+		limits: withoutUndefined(input.limits ?? {}),
 		noWelcome: input.noWelcome ?? false,
 		logging: { level: input.logging?.level, baseLogger: input.logging?.baseLogger },
 		...backend,
@@ -185,6 +186,13 @@ function runnerPool(input: RunnerPoolConfigInput): RunnerPoolConfig {
 		metadataPollInterval: input.metadataPollInterval ?? 1_000,
 		drainOnVersionUpgrade: input.drainOnVersionUpgrade ?? true,
 	};
+}
+
+function withoutUndefined<T extends object>(
+	values: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+	const given = Object.entries(values).filter(([, value]) => value !== undefined);
+	return Object.fromEntries(given) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
 function withoutEndSlash(path: string): string {

@@ -1,5 +1,6 @@
 import type { AnyActorDefinition } from "../../actor/definition.ts";
 import type { DriverConfig } from "../../backends/driver.ts";
+import type { EngineLimits } from "../../backends/embedded/engine.ts";
 import type { LogLevel } from "../../log/levels.ts";
 import type { Logger } from "../../log/logger.ts";
 
@@ -47,6 +48,11 @@ export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> 
 	 * 2 MiB of memory each; others are closed while nobody uses them. Default 128.
 	 */
 	maxOpenDatabases?: number | undefined;
+	/**
+	 * Sizes, counts and times of the embedded engine's HTTP and WebSocket front, such as
+	 * `{ httpBodyBytesMax: 1024 ** 3 }`. What is left out keeps its default (lifecycle 21, protocol 2.7).
+	 */
+	limits?: { [Name in keyof EngineLimits]?: EngineLimits[Name] | undefined } | undefined;
 	/** Prints no banner. Default false. */
 	noWelcome?: boolean | undefined;
 	logging?:
@@ -126,6 +132,8 @@ export interface RegistryConfig {
 	readonly maxIncomingMessageSize: number;
 	readonly maxOutgoingMessageSize: number;
 	readonly maxOpenDatabases: number;
+	/** Those that were set. */
+	readonly limits: Partial<EngineLimits>;
 	readonly noWelcome: boolean;
 	readonly logging: {
 		readonly level: LogLevel | undefined;

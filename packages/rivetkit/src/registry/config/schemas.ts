@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { DriverConfig } from "../../backends/driver.ts";
+import { DEFAULT_LIMITS } from "../../backends/embedded/engine.ts";
 import { describeValue } from "../../config/config-error.ts";
 import { LogLevelSchema } from "../../log/levels.ts";
 import type { Logger } from "../../log/logger.ts";
@@ -44,6 +45,16 @@ export const DriverConfigSchema = z.custom<DriverConfig>(
 		error: ({ input }) =>
 			`expected a driver, found ${describeValue(input)}; write createFileSystemDriver() or createMemoryDriver()`,
 	},
+);
+
+/** Every limit of the engine by its name; a number of at least 0. */
+const LimitsSchema = z.object(
+	Object.fromEntries(
+		Object.entries(DEFAULT_LIMITS).map(([name, value]) => [
+			name,
+			z.number().min(0).optional().describe(`Default ${value}.`),
+		]),
+	),
 );
 
 export const TestConfigSchema = z.object({ enabled: z.boolean().optional() });
@@ -112,6 +123,9 @@ export const DocRegistryConfigSchema = z.object({
 	maxIncomingMessageSize: positive.optional().describe("Bytes. Default 65536."),
 	maxOutgoingMessageSize: positive.optional().describe("Bytes. Default 1048576."),
 	maxOpenDatabases: positive.optional().describe("Databases kept open. Default 128."),
+	limits: LimitsSchema.optional().describe(
+		"Sizes, counts and times of the embedded engine's front.",
+	),
 	noWelcome: z.boolean().optional().describe("Prints no banner. Default false."),
 	logging: LoggingSchema.optional(),
 	endpoint: z.string().optional().describe("Env RIVET_ENGINE, RIVET_ENDPOINT."),
