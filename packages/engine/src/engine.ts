@@ -40,6 +40,7 @@ import { createSocketPair, type PairedWebSocket } from "./gateway/socket-pair.ts
 import { Placement } from "./placement/placement.ts";
 import { dataDirectoryFingerprint, type ServerInstance } from "./server/instance-id.ts";
 import { type ListeningServer, listenOn } from "./server/listen.ts";
+import { identifyOccupant, PortTakenError, type WantedAddress } from "./server/port-taken.ts";
 import type { Store } from "./store/store.ts";
 
 export interface EngineOptions {
@@ -81,6 +82,8 @@ export interface ListenOptions {
 	readonly basePath?: string;
 	/** How users set the port, for the message when it is taken. Default `port`. */
 	readonly portSetting?: string;
+	/** How users set the host, for the message when it cannot be used. Default `host`. */
+	readonly hostSetting?: string;
 }
 
 /** Listeners for a `node:http` server that belongs to somebody else. */
@@ -97,7 +100,7 @@ export interface Engine {
 	attachHost(host: ActorHost, options: AttachHostOptions): HostEvents;
 	/** The whole HTTP API, fetch style. Paths outside `basePath` (default `/`) are 404. */
 	fetch(request: Request, options?: { readonly basePath?: string }): Promise<Response>;
-	/** The whole API on an address of its own. Throws `PortTakenError`. */
+	/** The whole API on an address of its own. Throws a `ListenError`, such as `PortTakenError`. */
 	listen(options?: ListenOptions): Promise<ListeningServer>;
 	/** The whole API for an existing `node:http` server. */
 	nodeListeners(options?: { readonly basePath?: string }): NodeListeners;
@@ -125,6 +128,30 @@ export interface Engine {
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_REGION = "default";
+
+function wantedAddress(options: ListenOptions): WantedAddress {
+	return {
+		host: options.host ?? DEFAULT_HOST,
+		port: options.port ?? DEFAULT_PORT,
+		basePath: normalizeBasePath(options.basePath ?? "/"),
+		portSetting: options.portSetting ?? "port",
+		hostSetting: options.hostSetting ?? "host",
+	};
+}
+
+/**
+ * The error of a second process that wants the same address and data as one that runs; null when none
+ * with this data directory serves there. For whoever could not open a store because it is in use.
+ */
+export async function alreadyServed(
+	directory: string,
+	options: ListenOptions,
+): Promise<PortTakenError | null> {
+	const wanted = wantedAddress(options);
+	const data = dataDirectoryFingerprint(directory);
+	const occupant = await identifyOccupant(wanted, { pid: process.pid, data });
+	return occupant.kind === "same-data" ? new PortTakenError(wanted, occupant) : null;
+}
 
 /** An engine over `store`. Nothing runs until a host is attached. */
 export function createEngine(options: EngineOptions): Engine {
@@ -236,14 +263,8 @@ class EmbeddedEngine implements Engine {
 	}
 
 	async listen(options: ListenOptions = {}): Promise<ListeningServer> {
-		const basePath = normalizeBasePath(options.basePath ?? "/");
-		const wanted = {
-			host: options.host ?? DEFAULT_HOST,
-			port: options.port ?? DEFAULT_PORT,
-			basePath,
-			portSetting: options.portSetting ?? "port",
-		};
-		const front = this.#nodeFront(basePath);
+		const wanted = wantedAddress(options);
+		const front = this.#nodeFront(wanted.basePath);
 		const server = await listenOn(front, wanted, this.#instance, this.#limits);
 		this.#servers.push(server);
 		return server;

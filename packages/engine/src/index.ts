@@ -3,6 +3,7 @@ export { DEFAULT_LIMITS, type EngineLimits } from "./common/limits.ts";
 export type { EngineLogger } from "./common/logger.ts";
 export {
 	type AttachHostOptions,
+	alreadyServed,
 	createEngine,
 	type Engine,
 	type EngineOptions,
@@ -19,7 +20,7 @@ export {
 	type SocketPairOptions,
 } from "./gateway/socket-pair.ts";
 export type { ListeningServer } from "./server/listen.ts";
-export { type Occupant, PortTakenError } from "./server/port-taken.ts";
+export { ListenError, type Occupant, PortTakenError } from "./server/port-taken.ts";
 export { assertSupportedRuntime, unsupportedRuntime } from "./server/supported-runtime.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./store/memory/memory-store.ts";
 export {

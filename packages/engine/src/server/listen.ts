@@ -3,7 +3,13 @@ import type { AddressInfo } from "node:net";
 import type { EngineLimits } from "../common/limits.ts";
 import type { NodeFront } from "../gateway/node-front.ts";
 import type { ServerInstance } from "./instance-id.ts";
-import { identifyOccupant, originOf, PortTakenError, type WantedAddress } from "./port-taken.ts";
+import {
+	identifyOccupant,
+	listenError,
+	originOf,
+	PortTakenError,
+	type WantedAddress,
+} from "./port-taken.ts";
 
 /** How often Node looks for requests that take too long to arrive. */
 const CONNECTIONS_CHECK_MS = 5_000;
@@ -26,7 +32,7 @@ export interface ListeningServer {
 	close(): Promise<void>;
 }
 
-/** Binds the address. Throws {@link PortTakenError}; never picks another port by itself. */
+/** Binds the address. Throws a `ListenError`; never picks another port by itself. */
 export async function listenOn(
 	front: NodeFront,
 	wanted: WantedAddress,
@@ -87,8 +93,9 @@ async function bind(
 			});
 		});
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") {
-			throw error;
+		const failure = error as NodeJS.ErrnoException;
+		if (failure.code !== "EADDRINUSE") {
+			throw listenError(wanted, failure);
 		}
 		throw new PortTakenError(wanted, await identifyOccupant(wanted, instance), { cause: error });
 	}

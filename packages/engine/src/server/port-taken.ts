@@ -16,21 +16,48 @@ export interface WantedAddress {
 	readonly basePath: string;
 	/** How the user sets the port, for the message. */
 	readonly portSetting: string;
+	/** How the user sets the host, for the message. */
+	readonly hostSetting: string;
+}
+
+/** The wanted address cannot be listened on. The message says why and what to do. */
+export class ListenError extends Error {
+	override readonly name: string = "ListenError";
+	/** The system's code, such as `EADDRNOTAVAIL`. */
+	readonly code: string;
+	readonly host: string;
+	readonly port: number;
+	constructor(wanted: WantedAddress, code: string, message: string, options?: ErrorOptions) {
+		super(message, options);
+		this.code = code;
+		this.host = wanted.host;
+		this.port = wanted.port;
+	}
 }
 
 /** The wanted port is in use. The message says by whom and what to do. */
-export class PortTakenError extends Error {
+export class PortTakenError extends ListenError {
 	override readonly name = "PortTakenError";
-	readonly code = "EADDRINUSE";
-	readonly host: string;
-	readonly port: number;
 	readonly occupant: Occupant;
 	constructor(wanted: WantedAddress, occupant: Occupant, options?: ErrorOptions) {
-		super(describe(wanted, occupant), options);
-		this.host = wanted.host;
-		this.port = wanted.port;
+		super(wanted, "EADDRINUSE", describe(wanted, occupant), options);
 		this.occupant = occupant;
 	}
+}
+
+/** What the system said when the address could not be bound, with what to do about it. */
+export function listenError(wanted: WantedAddress, cause: NodeJS.ErrnoException): ListenError {
+	const { host, port, hostSetting, portSetting } = wanted;
+	const advice =
+		cause.code === "EACCES" || cause.code === "EPERM"
+			? `This user may not use that port: choose one above 1023 (${portSetting}).`
+			: `Choose an address of this machine (${hostSetting}), such as 127.0.0.1, or 0.0.0.0 for all of them.`;
+	return new ListenError(
+		wanted,
+		cause.code ?? "",
+		`Cannot listen on ${host}, port ${port}: ${cause.message}. ${advice}`,
+		{ cause },
+	);
 }
 
 /** Asks whoever listens there what it is. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { PortTakenError } from "../../src/server/port-taken.ts";
+import { ListenError, listenError, PortTakenError } from "../../src/server/port-taken.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { Gate } from "../helpers/gate.ts";
 import { exchange, open, untilReceived } from "../helpers/raw-http.ts";
@@ -134,6 +134,25 @@ describe("a port that is taken", () => {
 		await taken(second, port);
 		const server = await second.listen();
 		expect((await fetch(`${server.url}/health`)).status).toBe(200);
+	});
+});
+
+describe("an address that cannot be listened on", () => {
+	test("is refused with what to do", async () => {
+		await using t = testEngine();
+		const error = await t.engine
+			.listen({ host: "203.0.113.7", port: 0, hostSetting: "managerHost" })
+			.catch((thrown: unknown) => thrown);
+		expect(error).toBeInstanceOf(ListenError);
+		expect((error as Error).message).toMatch(/EADDRNOTAVAIL.* \(managerHost\), such as 127/);
+	});
+
+	test("is refused for the port when that is what the user may not use", () => {
+		const wanted = { host: "h", port: 80, basePath: "", portSetting: "p", hostSetting: "h" };
+		const cause = Object.assign(new Error("listen EACCES"), { code: "EACCES" });
+		expect(listenError(wanted, cause).message).toBe(
+			"Cannot listen on h, port 80: listen EACCES. This user may not use that port: choose one above 1023 (p).",
+		);
 	});
 });
 

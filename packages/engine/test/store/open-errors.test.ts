@@ -108,14 +108,16 @@ describe("a directory that cannot be written", () => {
 		const error = await openingError(file);
 		expect(error.code).toBe("read_only");
 		expect(error.message).toContain(file);
-		expect(error.message).toContain("RIVETKIT_STORAGE_PATH");
+		expect(error.message).toMatch(/A file is where a directory should be.*RIVETKIT_STORAGE_PATH/);
 		expect(fs.readFileSync(file, "utf8")).toBe("not a directory");
 	});
 
 	it("is refused where no directory can be made", async () => {
 		const directory = path.join(temporaryDirectory(), "file", "below");
 		fs.writeFileSync(path.dirname(directory), "");
-		expect((await openingError(directory)).code).toBe("read_only");
+		const error = await openingError(directory);
+		expect(error.code).toBe("read_only");
+		expect(error.message).toMatch(/A file is where a directory should be/);
 	});
 
 	it("is made, with its parents, where it is missing", async () => {

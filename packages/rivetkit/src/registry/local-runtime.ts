@@ -1,6 +1,11 @@
 import { systemClock, systemRandom } from "@rivetkit/protocol";
 import { type Embedded, inProcessClient, startEmbedded } from "../backends/embedded/embedded.ts";
-import type { ListeningServer } from "../backends/embedded/engine.ts";
+import {
+	alreadyServed,
+	type ListeningServer,
+	type ListenOptions,
+	StoreError,
+} from "../backends/embedded/engine.ts";
 import { openStoreFor } from "../backends/embedded/open-store.ts";
 import type { Client } from "../client/types/client.types.ts";
 import type { Logger } from "../log/logger.ts";
@@ -66,21 +71,25 @@ export class LocalRuntime implements Guarded {
 		return this.#server?.url ?? null;
 	}
 
-	/** Listens on the configured address. Idempotent. Rejects with a `PortTakenError`. */
+	/** Listens on the configured address. Idempotent. Rejects with a `ListenError` or a `StoreError`. */
 	listen(): Promise<ListeningServer> {
 		this.#listening ??= this.#listen();
 		return this.#listening;
 	}
 
 	async #listen(): Promise<ListeningServer> {
-		const { engine } = await this.#embedded;
 		const { managerHost, managerPort, managerBasePath } = this.config;
-		this.#server = await engine.listen({
+		const address: ListenOptions = {
 			...(managerHost === undefined ? undefined : { host: managerHost }),
 			port: managerPort,
 			basePath: managerBasePath,
 			portSetting: "setup({ managerPort })",
+			hostSetting: "setup({ managerHost })",
+		};
+		const { engine } = await this.#embedded.catch(async (error: unknown) => {
+			throw (await secondStart(error, address)) ?? error;
 		});
+		this.#server = await engine.listen(address);
 		if (!this.config.noWelcome) printBanner(this.config, this.#server.url, this.#dataDirectory);
 		return this.#server;
 	}
@@ -133,6 +142,12 @@ export class LocalRuntime implements Guarded {
 		const base = managerBasePath === "/" ? "" : managerBasePath;
 		return `http://127.0.0.1:${managerPort}${base}`;
 	}
+}
+
+/** A program that was started twice is told where the first one serves, rather than of a lock. */
+async function secondStart(error: unknown, address: ListenOptions): Promise<Error | null> {
+	const isInUse = error instanceof StoreError && error.code === "locked";
+	return isInUse ? alreadyServed(error.path, address) : null;
 }
 
 /** Contract: protocol 6.1; asked per error. */

@@ -1,3 +1,5 @@
+import { printable } from "./start-failure.ts";
+
 /**
  * What a process does for its actors before it ends (contract: lifecycle 18): a stop signal lets all of
  * them sleep first, an uncaught exception lets them commit. One set of listeners serves every registry of
@@ -69,7 +71,7 @@ function onUncaughtException(error: unknown): void {
 	const limit = new Promise<void>((resolve) => setTimeout(resolve, FLUSH_LIMIT_MS));
 	const flushed = Promise.allSettled([...guarded].map((target) => target.flush()));
 	void Promise.race([flushed, limit]).then(() => {
-		console.error(error);
+		console.error(printable(error));
 		process.exit(1);
 	});
 }

@@ -8,6 +8,7 @@ import {
 	type RegistryConfigInput,
 } from "./config/registry-config.ts";
 import { LocalRuntime } from "./local-runtime.ts";
+import { printable, withoutFrames } from "./start-failure.ts";
 
 /** A server as one function; what `registry.handler` is, and what `start()` returns as `fetch`. */
 export type FetchHandler = (request: Request) => Promise<Response>;
@@ -34,6 +35,8 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	readonly config: RegistryConfigInput<A>;
 	#runtime: LocalRuntime | null = null;
 	#shutDown = false;
+	/** It listens or tries to, and somebody is told when that fails. */
+	#isReporting = false;
 
 	/** Throws a `ZodError` with `issues` when the configuration is invalid (contract: api 14.2). */
 	constructor(config: RegistryConfigInput<A>) {
@@ -82,7 +85,13 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	 * port is taken or the data directory cannot be used.
 	 */
 	async listen(): Promise<{ readonly url: string; readonly port: number }> {
-		return this.#start().listen();
+		const runtime = this.#start();
+		this.#isReporting = true;
+		try {
+			return await runtime.listen();
+		} catch (error) {
+			throw withoutFrames(error);
+		}
 	}
 
 	/**
@@ -133,11 +142,13 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 		this.#listen(this.#start());
 	}
 
-	/** Nobody waits for this promise: what goes wrong is told in words, and in the exit code. */
+	/** Nobody waits for this promise: what goes wrong is told in words, once, and in the exit code. */
 	#listen(runtime: LocalRuntime): void {
+		if (this.#isReporting) return;
+		this.#isReporting = true;
 		runtime.listen().catch((error: unknown) => {
 			process.exitCode = 1;
-			console.error(error instanceof Error ? `${error.name}: ${error.message}` : error);
+			console.error(printable(error));
 		});
 	}
 }

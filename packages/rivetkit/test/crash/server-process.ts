@@ -5,12 +5,15 @@ import { fileURLToPath } from "node:url";
 /** A server in a process of its own, which can be killed and started again on the same data and port. */
 export class ServerProcess {
 	readonly #file: string;
+	readonly #nodeEnv: string;
 	readonly args: readonly string[];
 	/** Everything the process of the last start has printed. */
 	output = "";
 	#child: ChildProcess | null = null;
 
-	constructor(file: string, args: readonly string[]) {
+	/** @param nodeEnv - `NODE_ENV` of the process */
+	constructor(file: string, args: readonly string[], nodeEnv = "production") {
+		this.#nodeEnv = nodeEnv;
 		this.#file = fileURLToPath(new URL(file, import.meta.url));
 		this.args = args;
 	}
@@ -25,7 +28,7 @@ export class ServerProcess {
 				this.#file,
 				...this.args,
 			],
-			{ stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NODE_ENV: "production" } },
+			{ stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NODE_ENV: this.#nodeEnv } },
 		);
 		this.#child = child;
 		this.output = "";

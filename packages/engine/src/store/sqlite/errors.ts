@@ -61,9 +61,16 @@ export function toStoreError(error: unknown, path: string, doing: string): Error
 		return error instanceof Error ? error : new Error(String(error));
 	}
 	const reason = (error as Error).message;
-	return new StoreError(code, path, `${doing} ${path}: ${reason}. ${ADVICE[code]}`, {
-		cause: error,
-	});
+	const advice = isFileInTheWay(error) ? FILE_IN_THE_WAY : ADVICE[code];
+	return new StoreError(code, path, `${doing} ${path}: ${reason}. ${advice}`, { cause: error });
+}
+
+const FILE_IN_THE_WAY =
+	"A file is where a directory should be: choose another directory (RIVETKIT_STORAGE_PATH), or move the file away.";
+
+function isFileInTheWay(error: unknown): boolean {
+	const { code } = error as { code?: unknown };
+	return code === "ENOTDIR" || code === "EEXIST";
 }
 
 const ADVICE: Record<StoreErrorCode, string> = {

@@ -70,6 +70,8 @@ function prepareDirectory(directory: string, file: string): void {
 	const { R_OK, W_OK, X_OK } = fs.constants;
 	try {
 		makeDirectory(directory);
+		// Says ENOTDIR for a file, which a check of access rights does not.
+		fs.opendirSync(directory).closeSync();
 		fs.accessSync(directory, R_OK | W_OK | X_OK);
 		if (fs.existsSync(file)) {
 			fs.accessSync(file, R_OK | W_OK);

@@ -2,6 +2,7 @@
 export {
 	type AcceptedSocket,
 	type AcceptedSocketHandler,
+	alreadyServed,
 	assertSupportedRuntime,
 	createMemoryStore,
 	createSocketPair,
@@ -10,11 +11,14 @@ export {
 	FetchRequest,
 	fetchPreflight,
 	fetchResponse,
+	ListenError,
 	type ListeningServer,
+	type ListenOptions,
 	loadSqliteEngine,
 	type SqliteConnection,
 	type SqliteEngine,
 	type SqliteRow,
 	type SqliteStatement,
 	type SqliteValue,
+	StoreError,
 } from "@rivetkit/engine";

@@ -1,0 +1,21 @@
+// A server process for the tests of failing starts: asked to start in one of the ways there are.
+import { actor, setup } from "../../src/index.ts";
+
+const [, , data, port, how, host] = process.argv;
+const registry = setup({
+	use: { counter: actor({}) },
+	storagePath: data!,
+	managerPort: Number(port),
+	noWelcome: true,
+	...(host === undefined ? undefined : { managerHost: host }),
+	handleSignals: how !== "listen-unguarded",
+});
+if (how === "start") registry.start();
+if (how === "start-twice") {
+	registry.start();
+	registry.startRunner();
+}
+if (how?.startsWith("listen")) {
+	const { url } = await registry.listen();
+	console.log(`listening ${url}`);
+}
