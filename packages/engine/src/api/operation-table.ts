@@ -18,6 +18,9 @@ export interface MatchedOperation {
 
 /** Finds the operation of a route; a trailing slash means nothing. */
 export function matchOperation(method: string, path: string): MatchedOperation | undefined {
+	if (!path.startsWith("/")) {
+		return undefined;
+	}
 	const segments = split(path);
 	for (const row of ROWS) {
 		if (row.method === method && row.segments.length === segments.length) {

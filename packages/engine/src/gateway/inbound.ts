@@ -12,6 +12,19 @@ export interface InboundRequest extends ActorRequest {
 	readonly peerAddress: string | undefined;
 }
 
+/** Path and query of a request target: also proxies' absolute form is legal (RFC 9112, 3.2.2). */
+export function pathOfTarget(target: string): string {
+	if (target.startsWith("/")) {
+		return target;
+	}
+	const absolute = /^https?:\/\/[^/?#]*(.*)$/i.exec(target);
+	if (absolute === null) {
+		return target;
+	}
+	const rest = absolute[1]!;
+	return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
 /** Headers without some of them. */
 export function withoutHeaders(headers: HeadersView, names: readonly string[]): HeadersView {
 	return {

@@ -14,6 +14,7 @@ import type { ErrorAnswers } from "../common/errors.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { Front } from "./front.ts";
 import type { Gateway } from "./gateway.ts";
+import { pathOfTarget } from "./inbound.ts";
 import { type NodeContext, NodeRequest } from "./node-request.ts";
 import { discardBody, refuseUpgrade, writeResponse } from "./node-response.ts";
 import { NodeSocket, OrderedWebSocket } from "./node-socket.ts";
@@ -83,7 +84,8 @@ export class NodeFront {
 		const headers = headersView(message.headers);
 		const protocols = offeredProtocols(message.headers);
 		const address = message.socket.remoteAddress;
-		const route = front.routeUpgrade(message.url!, headers, protocols, basePath, address);
+		const path = pathOfTarget(message.url!);
+		const route = front.routeUpgrade(path, headers, protocols, basePath, address);
 		if (route.kind === "refused") {
 			refuseUpgrade(socket, route.answer, message.headers.origin);
 			return;

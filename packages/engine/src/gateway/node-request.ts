@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, catalogueError, type HeadersView, type RequestBody } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
-import { callerGone, type InboundRequest } from "./inbound.ts";
+import { callerGone, type InboundRequest, pathOfTarget } from "./inbound.ts";
 
 /** Bytes of a streamed request body that may wait for a slow reader. */
 const STREAM_BUFFER_BYTES = 64 * 1024;
@@ -39,7 +39,7 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 		this.response = response;
 		this.startTs = context.clock.now();
 		this.method = message.method!;
-		this.path = message.url!;
+		this.path = pathOfTarget(message.url!);
 	}
 
 	get peerAddress(): string | undefined {

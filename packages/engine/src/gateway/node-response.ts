@@ -15,7 +15,8 @@ function isBodiless(status: number): boolean {
 
 /**
  * Sends an actor's answer. Never throws: one that cannot be sent (an invalid header) is replaced by what
- * `onFailure` makes of the error, and one that breaks off (a failing stream) cuts the connection.
+ * `onFailure` makes of the error, and one that breaks off (a failing stream, of which the actor's host
+ * knows) cuts the connection.
  */
 export function writeResponse(
 	request: NodeRequest,
@@ -40,7 +41,8 @@ export function writeResponse(
 			writeHead(request, answer, headers);
 			response.flushHeaders();
 			void pump(request, body).catch((error: unknown) => {
-				onFailure(error);
+				const { context, method, path } = request;
+				context.logger.debug({ err: error, method, path }, "a streamed answer broke off");
 				response.destroy();
 			});
 			return;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { testEngine } from "../helpers/engine.ts";
-import { exchange } from "../helpers/raw-http.ts";
+import { exchange, open, untilReceived } from "../helpers/raw-http.ts";
 
 /** Tells what the actor saw. */
 function mirror() {
@@ -53,6 +53,35 @@ describe("path routing", () => {
 		expect(status).toBe(200);
 		expect(seen()).toMatchObject({ actorId, path, method: "GET" });
 	});
+
+	test("takes the absolute form that proxies send, also with a base path and for sockets", async () => {
+		await using t = mirror();
+		const { port } = await t.listen("/base");
+		const actorId = await t.create();
+		const target = `http://example.com:80/base/gateway/${actorId}/x?u=http://b/`;
+		expect((await get(port, target)).seen()).toMatchObject({ actorId, path: "/x?u=http://b/" });
+		expect((await get(port, "HTTP://example.com/base/health")).status).toBe(200);
+		const upgrade =
+			"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+		const socket = await open(port);
+		const accepted = untilReceived(socket, "101 Switching Protocols");
+		socket.write(
+			`GET http://example.com/base/gateway/${actorId}/connect HTTP/1.1\r\nhost: x\r\n${upgrade}\r\n`,
+		);
+		await accepted;
+		socket.destroy();
+	});
+
+	test.each(["*", "http://", "ftp://x/health", "http:///health/x"])(
+		"has nothing at %s",
+		async (target) => {
+			await using t = mirror();
+			const { port } = await t.listen("/base");
+			expect((await get(port, target)).status).toBe(404);
+			const root = await t.listen();
+			expect((await get(root.port, target)).status).toBe(target === "http://" ? 200 : 404);
+		},
+	);
 
 	test.each(["@/x", "//x", "/a//b", "/%ZZ//x"])(
 		"does not take /gateway/<id>%s for a gateway path",
