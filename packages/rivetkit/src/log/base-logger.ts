@@ -50,7 +50,7 @@ function createDefaultLogger(): Logger {
 			level: getPinoLevel(),
 			base: null,
 			timestamp: getIncludeTimestamp() && pino.stdTimeFunctions.epochTime,
-			serializers: { error: pino.stdSerializers.err },
+			serializers: { err: serializeError, error: serializeError },
 			browser: {
 				asObject: true,
 				write: (record) => console.log(formatLogfmt(record as LogRecord, withTarget)),
@@ -58,6 +58,13 @@ function createDefaultLogger(): Logger {
 		},
 		{ write: (line) => writeLine(formatLogfmt(JSON.parse(line) as LogRecord, withTarget)) },
 	);
+}
+
+/** Without the constants that every `DOMException` has and that say nothing about this one. */
+function serializeError(error: Error): object {
+	const record: object = pino.stdSerializers.err(error);
+	if (!(error instanceof DOMException)) return record;
+	return Object.fromEntries(Object.entries(record).filter(([name]) => !/^[A-Z_]+_ERR$/.test(name)));
 }
 
 function writeLine(line: string): void {

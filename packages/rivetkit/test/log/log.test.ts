@@ -90,6 +90,20 @@ describe("rivetkit/log (api 19)", () => {
 		expect(lines[1]).toBe('level=ERROR msg="no luck" connId="c 1"');
 	});
 
+	it("leaves out the constants that come with a DOMException", async () => {
+		const { stdout } = await run(
+			`import { getLogger } from "rivetkit/log";
+			const err = new DOMException("went away", "AbortError");
+			getLogger("gateway").warn({ err }, "it failed");
+			getLogger("gateway").warn({ error: err }, "it failed");`,
+			{},
+		);
+		const [first, second] = stdout.trimEnd().split("\n");
+		expect(first).toMatch(/error="DOMException: went away" .*error\.name=AbortError/);
+		expect(first).not.toContain("_ERR=");
+		expect(second).toBe(first);
+	});
+
 	it("adds time and target when the environment asks for them", async () => {
 		const { stdout } = await run(
 			`import { getLogger } from "rivetkit/log"; getLogger("gateway").info("up");`,

@@ -1,4 +1,5 @@
-import { request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { UserError } from "../../src/errors/index.ts";
@@ -69,6 +70,25 @@ describe("L38 raw requests", () => {
 			});
 		},
 	);
+
+	it("TRACE, which no Request can have, is refused as the caller's mistake", async () => {
+		const { runtime, base } = await serving(mirror);
+		await using _ = runtime;
+		const answered = new Promise<IncomingMessage>((resolve, reject) => {
+			httpRequest(base, { method: "TRACE" }, resolve).on("error", reject).end();
+		});
+		const response = await answered;
+		const body = JSON.parse((await response.toArray()).join(""));
+		expect([response.statusCode, body]).toEqual([
+			400,
+			{
+				group: "request",
+				code: "invalid",
+				message: "Invalid request: method TRACE cannot be handed to onRequest",
+			},
+		]);
+		expect(runtime.log.filter(({ level }) => level === "error")).toEqual([]);
+	});
 
 	it("bodies may be large, both ways", async () => {
 		const { runtime, base } = await serving(
@@ -335,6 +355,50 @@ describe("L39 streaming", () => {
 		controller.abort();
 		await expect(response).rejects.toThrow("aborted");
 		await soon(heard.passed);
+	});
+
+	it.each(["/action/n", "/request/", "/queue/q"])(
+		"a caller that goes away while its body arrives at %s is no error of ours",
+		async (path) => {
+			const { runtime, id } = await serving(
+				async (_c, request) => new Response(await request.text()),
+				{},
+			);
+			await using _ = runtime;
+			const socket = connect(runtime.server.port, "127.0.0.1");
+			socket.write(
+				`POST /gateway/${id}${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"args"`,
+			);
+			await eventually(() => expect(runtime.embedded.host.activity).toBe("working"));
+			socket.destroy();
+			await eventually(() =>
+				expect(runtime.log.map(({ message }) => message)).toContain(
+					"the caller went away before its call was complete",
+				),
+			);
+			expect(runtime.log.filter(({ level }) => level === "error")).toEqual([]);
+			expect((await wireAction(runtime, id, "n")).output).toBe(0);
+		},
+	);
+
+	it("an error of the actor's own is logged, also when the caller has gone", async () => {
+		const entered = new Gate();
+		const { runtime, base } = await serving(async (_c, request) => {
+			entered.open();
+			await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+			throw new TypeError("a bug");
+		});
+		await using _ = runtime;
+		const controller = new AbortController();
+		const response = fetch(`${base}/`, { signal: controller.signal });
+		response.catch(() => {});
+		await entered.passed;
+		controller.abort();
+		await eventually(() =>
+			expect(runtime.log.filter(({ level }) => level === "error")).toEqual([
+				expect.objectContaining({ message: "internal error" }),
+			]),
+		);
 	});
 
 	it("a response that breaks off cuts the connection, and the actor lives", async () => {

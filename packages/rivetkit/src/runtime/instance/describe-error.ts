@@ -13,11 +13,14 @@ import type { ActorInstance } from "./instance.ts";
 /**
  * What a caller may know of an error. Public errors go out as they are; of all others the caller sees a
  * fixed text (unless errors are exposed), and the log gets everything. What is returned can be encoded.
+ *
+ * @param signal - of the caller; that it went away is no error of ours
  */
 export function describeError(
 	instance: ActorInstance,
 	thrown: unknown,
 	operation: Readonly<Record<string, unknown>>,
+	signal?: () => AbortSignal,
 ): WireError {
 	const error = isEndOfIncarnation(thrown)
 		? catalogueError("actor.stopping", { actorId: instance.actorId })
@@ -25,6 +28,8 @@ export function describeError(
 	const wire = toWireError(error, { expose: instance.services.exposeErrors() });
 	if (wire.statusCode < 500) {
 		instance.log.debug({ ...operation, code: `${wire.group}.${wire.code}` }, wire.message);
+	} else if (signal !== undefined && isAbort(error) && signal().aborted) {
+		instance.log.debug(operation, "the caller went away before its call was complete");
 	} else {
 		instance.log.error({ ...operation, err: error }, "internal error");
 	}
@@ -37,6 +42,10 @@ export function describeError(
 		);
 		return { ...wire, metadata: undefined };
 	}
+}
+
+function isAbort(error: unknown): boolean {
+	return error instanceof DOMException && error.name === "AbortError";
 }
 
 function isEndOfIncarnation(thrown: unknown): boolean {

@@ -709,7 +709,11 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	}
 
 	/** An error as a caller may see it; what it hides is logged here (contract: api 13.1). */
-	describeError(error: unknown, operation: Readonly<Record<string, unknown>>): WireError {
-		return describeError(this, error, operation);
+	describeError(
+		error: unknown,
+		operation: Readonly<Record<string, unknown>>,
+		signal?: () => AbortSignal,
+	): WireError {
+		return describeError(this, error, operation, signal);
 	}
 }

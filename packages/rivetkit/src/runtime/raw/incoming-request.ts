@@ -1,10 +1,26 @@
-import type { ActorRequest, ActorUpgrade, HeadersView } from "@rivetkit/protocol";
+import {
+	type ActorRequest,
+	type ActorUpgrade,
+	catalogueError,
+	type HeadersView,
+} from "@rivetkit/protocol";
 
 /** The origin that requests have inside an actor; only path and query mean something there. */
 const ORIGIN = "http://actor";
 
-/** The `Request` a user's `onRequest` gets: streamed body, the call's abort signal. */
+/** Methods that the fetch standard allows in no `Request`. */
+const FORBIDDEN_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+/**
+ * The `Request` a user's `onRequest` gets: streamed body, the call's abort signal. Throws
+ * `request.invalid` for a method that none can have.
+ */
 export function incomingRequest(request: ActorRequest, path: string, signal: AbortSignal): Request {
+	if (FORBIDDEN_METHODS.has(request.method)) {
+		throw catalogueError("request.invalid", {
+			detail: `method ${request.method} cannot be handed to onRequest`,
+		});
+	}
 	const hasBody = request.method !== "GET" && request.method !== "HEAD";
 	const body = hasBody ? request.body.stream() : null;
 	return new Request(ORIGIN + path, {

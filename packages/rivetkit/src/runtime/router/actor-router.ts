@@ -32,7 +32,11 @@ export async function routeRequest(
 		return await dispatch(instance, request, encoding);
 	} catch (error) {
 		if (error instanceof ActorGone && error.resume) throw error;
-		return errorResponse(encoding, instance.describeError(error, { path: request.path }));
+		const operation = { path: request.path };
+		return errorResponse(
+			encoding,
+			instance.describeError(error, operation, () => request.signal),
+		);
 	} finally {
 		instance.work.end("request");
 	}
