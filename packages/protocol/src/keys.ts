@@ -41,16 +41,22 @@ export function parseKey(text: string | null | undefined): string[] {
 
 /**
  * The key as a list of its own: a string is one component, nothing is the empty key. Throws
- * `request.invalid` for anything but strings.
+ * `request.invalid` for anything but strings, and for text that UTF-8 cannot tell apart.
  */
-export function normalizeKey(key: string | readonly string[] | undefined): string[] {
-	if (key === undefined) return [];
-	if (typeof key === "string") return [key];
-	if (!Array.isArray(key)) throw invalidRequest("an actor key is a string or a list of strings");
-	return key.map((part: unknown, index) => {
-		if (typeof part === "string") return part;
-		throw invalidRequest(`actor key component ${index} is not a string but ${describe(part)}`);
+export function normalizeKey(key: string | readonly string[] = []): string[] {
+	const parts = typeof key === "string" ? [key] : key;
+	if (!Array.isArray(parts)) throw invalidRequest("an actor key is a string or a list of strings");
+	return parts.map((part: unknown, index) => {
+		if (typeof part !== "string") throw unusable(index, `a string but ${describe(part)}`);
+		if (hasLoneSurrogate(part)) throw unusable(index, WELL_FORMED);
+		return part;
 	});
+}
+
+const WELL_FORMED = "well-formed Unicode";
+
+function unusable(index: number, what: string) {
+	return invalidRequest(`actor key component ${index} is not ${what}`);
 }
 
 /** Throws `request.invalid` unless the name has 1 to 64 characters. */
@@ -77,9 +83,7 @@ export function checkKey(key: readonly string[]): void {
 				`actor key component ${index} has ${bytes} bytes, the limit is ${KEY_PART_BYTES_MAX}`,
 			);
 		}
-		if (hasLoneSurrogate(part)) {
-			throw invalidRequest(`actor key component ${index} is not well-formed Unicode`);
-		}
+		if (hasLoneSurrogate(part)) throw unusable(index, WELL_FORMED);
 	}
 	const bytes = utf8Length(serializeKey(key));
 	if (bytes > KEY_BYTES_MAX) {

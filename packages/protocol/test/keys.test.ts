@@ -57,6 +57,9 @@ describe("normalizeKey", () => {
 		expect(wrong([null])).toThrow(invalid(/component 0 is not a string but null/));
 		expect(wrong(7)).toThrow(invalid(/a string or a list of strings/));
 		expect(wrong({ length: 1 })).toThrow(invalid(/a string or a list of strings/));
+		expect(wrong(["ok", "\ud800"])).toThrow(invalid(/component 1 is not well-formed Unicode/));
+		expect(wrong("\udc00x")).toThrow(invalid(/component 0 is not well-formed Unicode/));
+		expect(normalizeKey("\ud83d\ude00")).toEqual(["\ud83d\ude00"]);
 	});
 });
 

@@ -1,9 +1,8 @@
 import { normalizeKey } from "@rivetkit/protocol";
 import { throwIfAborted } from "./abort.ts";
-import type { ActorConnRaw } from "./connection/connection.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { asActorError, asClientError } from "./errors.ts";
-import { ActorHandleRaw, type HandleOptions } from "./handle.ts";
+import { ActorHandleRaw, type HandleOptions, type HandleOwner } from "./handle.ts";
 import { handleProxy } from "./proxy.ts";
 import type { ActorQuery, NewActor } from "./transport/transport.ts";
 
@@ -30,12 +29,11 @@ export interface UntypedCreateOptions extends HandleOptions {
  * proxy that takes unknown members as actor names.
  */
 export class ClientRaw {
-	readonly #environment: ClientEnvironment;
-	readonly #connections = new Set<ActorConnRaw>();
+	readonly #owner: HandleOwner;
 	#disposal: Promise<void> | null = null;
 
 	constructor(environment: ClientEnvironment) {
-		this.#environment = environment;
+		this.#owner = { environment, connections: new Set() };
 	}
 
 	/** A handle to the actor of this name and key, which must exist when it is used. */
@@ -72,7 +70,7 @@ export class ClientRaw {
 		};
 		const { signal } = options;
 		try {
-			const actorId = await this.#environment.transport.create(actor, signal);
+			const actorId = await this.#owner.environment.transport.create(actor, signal);
 			return this.#handle({ kind: "found", name, actorId }, options);
 		} catch (error) {
 			throwIfAborted(signal);
@@ -80,16 +78,21 @@ export class ClientRaw {
 		}
 	}
 
-	/** Closes all connections. A second call does nothing but log a warning. */
+	/**
+	 * Closes all connections, and those that handles open later at once. A second call does nothing but log
+	 * a warning.
+	 */
 	dispose(): Promise<void> {
-		const { transport, log } = this.#environment;
+		const { environment, connections } = this.#owner;
+		const { transport, log } = environment;
 		if (this.#disposal) {
 			log.warn("the client was disposed before");
 			return this.#disposal;
 		}
+		this.#owner.connections = null;
 		transport.dispose();
 		this.#disposal = Promise.all(
-			[...this.#connections].map((connection) => connection.dispose()),
+			[...(connections ?? [])].map((connection) => connection.dispose()),
 		).then(() => {});
 		return this.#disposal;
 	}
@@ -99,8 +102,7 @@ export class ClientRaw {
 	}
 
 	#handle(query: ActorQuery, options: HandleOptions): ActorHandleRaw {
-		const owner = { environment: this.#environment, connections: this.#connections };
-		return handleProxy(new ActorHandleRaw(owner, query, options));
+		return handleProxy(new ActorHandleRaw(this.#owner, query, options));
 	}
 }
 

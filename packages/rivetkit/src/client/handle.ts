@@ -12,8 +12,8 @@ import type { ActorQuery } from "./transport/transport.ts";
 /** What all handles of a client share. */
 export interface HandleOwner {
 	readonly environment: ClientEnvironment;
-	/** Connections to close when the client is disposed. */
-	readonly connections: Set<ActorConnRaw>;
+	/** Connections to close when the client is disposed; null when it was. */
+	connections: Set<ActorConnRaw> | null;
 }
 
 /** What a handle was made with besides its query. */
@@ -68,7 +68,10 @@ export class ActorHandleRaw {
 		}
 	}
 
-	/** Opens a connection in the background and returns it at once. Dispose it when done. */
+	/**
+	 * Opens a connection in the background and returns it at once. Dispose it when done. After the client
+	 * was disposed the connection is, too, from the start.
+	 */
 	connect(): ActorConnRaw {
 		const { environment, connections } = this.#owner;
 		const connection = new ActorConnRaw({
@@ -77,10 +80,14 @@ export class ActorHandleRaw {
 			params: () => connectionParams(this.#options),
 			signal: this.#options.signal,
 			queueSend: (queue, body, options) => this.send(queue, body, options),
-			ended: (ended) => connections.delete(ended),
+			ended: (ended) => connections?.delete(ended),
 		});
-		connections.add(connection);
-		connection.connect();
+		if (connections) {
+			connections.add(connection);
+			connection.connect();
+		} else {
+			void connection.dispose();
+		}
 		return connectionProxy(connection);
 	}
 

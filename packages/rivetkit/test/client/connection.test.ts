@@ -572,6 +572,21 @@ describe("dispose of a connection", () => {
 		expect(logged).toEqual(["the client was disposed before"]);
 	});
 
+	test("a connection of a client that was disposed is, too, and opens nothing", async () => {
+		await using server = await ScriptedServer.start();
+		const { client } = clientOf(server);
+		const handle = client.room!.getOrCreate("a");
+		await handle.resolve();
+		await client.dispose();
+		const connection = handle.connect();
+		expect(connection.connStatus).toBe("idle");
+		await expect(connection.act()).rejects.toBeInstanceOf(ActorConnDisposed);
+		const known = server.requests.length;
+		await new Promise((resolve) => setImmediate(resolve));
+		expect(server.requests.slice(known)).toEqual([]);
+		expect(server.sockets.waiting).toEqual([]);
+	});
+
 	test("no timer runs while a connection is open and idle, nor after it is disposed", async () => {
 		await using server = await ScriptedServer.start();
 		const clock = new ManualClock();
