@@ -41,8 +41,10 @@ export interface Store {
 
 	/**
 	 * Takes the actor for a new incarnation: raises the generation (0 at first) and so fences off every
-	 * earlier one. Rejects with `StaleGenerationError` when the actor is destroyed or unknown. Ordered
-	 * (S1), not synced.
+	 * earlier one. Rejects with `StaleGenerationError` when the actor is destroyed or unknown.
+	 *
+	 * The generation is durable no later than the first commit that carries it. A crash before that may hand
+	 * it out again, so an incarnation that could outlive this process needs a `sync` first.
 	 */
 	acquire(actorId: string): Promise<ActorRecord>;
 	/**

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
-import type { Store, StoreError } from "../../src/store/store.ts";
+import { StaleGenerationError, type Store, type StoreError } from "../../src/store/store.ts";
 import { nextLine, startChild } from "./child.ts";
 import { acquiredActor, contents, newActor, plain, putBatch, text } from "./fixtures.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
@@ -56,16 +56,22 @@ describe("a store without space left", () => {
 			store.get(small.actorId, [text("a")]),
 			store.commit(putBatch(large.actorId, 0, { big: "x".repeat(2 * MIB) })),
 		]);
-		for (const outcome of [first, inserted, acquired, second]) {
+		for (const outcome of [first, inserted, second]) {
 			expect(outcome).toMatchObject({ status: "rejected", reason: { code: "full" } });
 		}
 		expect(read.status === "fulfilled" && plain(read.value[0])).toBe("old");
+		// A new incarnation can read, however full the disk is; the one before it is fenced off.
+		const { generation } = acquired.status === "fulfilled" ? acquired.value : { generation: 0 };
+		expect(generation).toBeGreaterThan(0);
+		await expect(store.commit(putBatch(small.actorId, 0, { a: "late" }))).rejects.toThrow(
+			StaleGenerationError,
+		);
 		expect(await contents(store, small.actorId)).toEqual({ a: "old" });
 		expect(await contents(store, large.actorId)).toEqual({});
 		expect(await store.actorById(created.actorId)).toBeUndefined();
 		expect(await store.listNames("default", 9)).toEqual(["counter"]);
 		// Nothing that is remembered of the rolled-back turn gets in the way.
-		await store.commit(putBatch(small.actorId, 0, { a: "newer" }));
+		await store.commit(putBatch(small.actorId, generation, { a: "newer" }));
 		expect((await store.insertActor(created)).created).toBe(true);
 		expect(await store.listNames("default", 9)).toEqual(["counter", "unborn"]);
 	});

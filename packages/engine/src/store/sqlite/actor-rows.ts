@@ -9,6 +9,7 @@ import {
 } from "../store.ts";
 import { ActorCache, type LiveActor } from "./actor-cache.ts";
 import type { SqliteConnection, SqliteRow, SqliteStatement, SqliteValue } from "./engine.ts";
+import { RaisedGenerations } from "./raised-generations.ts";
 import { fromStoredText, toStoredBytes, toStoredText } from "./stored-values.ts";
 
 const CACHED_ACTORS_MAX = 65_536;
@@ -21,13 +22,15 @@ const INPUT = "(SELECT input FROM inputs WHERE actor = row_id) AS input";
 export class ActorRows {
 	readonly #connection: SqliteConnection;
 	readonly #cache = new ActorCache(CACHED_ACTORS_MAX);
+	readonly #raised = new RaisedGenerations();
 	readonly #insert: SqliteStatement;
 	readonly #insertInput: SqliteStatement;
 	readonly #deleteInput: SqliteStatement;
 	readonly #live: SqliteStatement;
 	readonly #byId: SqliteStatement;
 	readonly #byKey: SqliteStatement;
-	readonly #raiseGeneration: SqliteStatement;
+	readonly #byIdWithRow: SqliteStatement;
+	readonly #setGeneration: SqliteStatement;
 	readonly #delete: SqliteStatement;
 	readonly #dueAlarms: SqliteStatement;
 	readonly #nextAlarm: SqliteStatement;
@@ -52,10 +55,10 @@ export class ActorRows {
 			`SELECT ${COLUMNS}, ${INPUT} FROM actors
 			WHERE namespace = ? AND name = ? AND key = ? AND destroy_ts IS NULL`,
 		);
-		this.#raiseGeneration = connection.prepare(
-			`UPDATE actors SET generation = generation + 1 WHERE id = ? AND destroy_ts IS NULL
-			RETURNING row_id, ${COLUMNS}, ${INPUT}`,
+		this.#byIdWithRow = connection.prepare(
+			`SELECT row_id, ${COLUMNS}, ${INPUT} FROM actors WHERE id = ? AND destroy_ts IS NULL`,
 		);
+		this.#setGeneration = connection.prepare("UPDATE actors SET generation = ? WHERE row_id = ?");
 		this.#delete = connection.prepare("DELETE FROM actors WHERE row_id = ?");
 		this.#dueAlarms = connection.prepare(
 			`SELECT id, alarm_ts FROM actors
@@ -77,6 +80,12 @@ export class ActorRows {
 	/** Call after a transaction was rolled back: what is remembered of it never happened. */
 	forget(): void {
 		this.#cache.clear();
+		this.#raised.rolledBack();
+	}
+
+	/** Call after a transaction committed. */
+	committed(): void {
+		this.#raised.committed();
 	}
 
 	/** The new actor's record, or undefined when its key or its id is taken. */
@@ -124,9 +133,9 @@ export class ActorRows {
 	}
 
 	live(actorId: string): LiveActor | undefined {
-		const cached = this.#cache.get(actorId);
-		if (cached !== undefined) {
-			return cached;
+		const known = this.#raised.get(actorId) ?? this.#cache.get(actorId);
+		if (known !== undefined) {
+			return known;
 		}
 		const row = this.#live.get(toStoredText(actorId));
 		return row
@@ -139,26 +148,49 @@ export class ActorRows {
 
 	byId(actorId: string): ActorRecord | undefined {
 		const row = this.#byId.get(toStoredText(actorId));
-		return row ? toRecord(row) : undefined;
+		return row ? this.#record(row) : undefined;
 	}
 
 	byKey(namespace: string, name: string, key: string): ActorRecord | undefined {
 		const row = this.#byKey.get(toStoredText(namespace), toStoredText(name), toStoredText(key));
-		return row ? toRecord(row) : undefined;
+		return row ? this.#record(row) : undefined;
 	}
 
-	/** Throws `StaleGenerationError` when there is no live actor with this id. */
+	/**
+	 * Only reads: the new generation is written with the actor's next commit, or by
+	 * {@link writeGenerations}. Throws `StaleGenerationError` when there is no live actor with this id.
+	 */
 	raiseGeneration(actorId: string): ActorRecord {
-		const row = this.#raiseGeneration.get(toStoredText(actorId));
+		const row = this.#byIdWithRow.get(toStoredText(actorId));
 		if (!row) {
+			// Raised in a transaction that inserted it and was rolled back.
+			this.#raised.delete(actorId);
 			throw new StaleGenerationError(actorId, -1);
 		}
-		const record = toRecord(row);
-		this.#cache.set(actorId, {
-			rowId: row.row_id as number,
-			generation: record.generation,
-		});
-		return record;
+		const generation = (this.#raised.get(actorId)?.generation ?? (row.generation as number)) + 1;
+		this.#raised.set(actorId, { rowId: row.row_id as number, generation });
+		return toRecord(row, generation);
+	}
+
+	/** Generations that were raised and are not written. */
+	get unwrittenGenerations(): number {
+		return this.#raised.size;
+	}
+
+	writeGenerations(): void {
+		for (const [actorId] of this.#raised.entries()) {
+			this.writeGeneration(actorId);
+		}
+	}
+
+	/** Writes the actor's generation, if that has not been done. */
+	writeGeneration(actorId: string): void {
+		const raised = this.#raised.get(actorId);
+		if (raised !== undefined) {
+			this.#setGeneration.get(raised.generation, raised.rowId);
+			this.#raised.settle(actorId);
+			this.#cache.set(actorId, raised);
+		}
 	}
 
 	/** Writes what the batch says about the record, the alarm and the destruction. */
@@ -200,6 +232,7 @@ export class ActorRows {
 		this.#delete.get(rowId);
 		this.#deleteInput.get(rowId);
 		this.#cache.delete(actorId);
+		this.#raised.settle(actorId);
 	}
 
 	list(query: ListActors): ActorRecord[] {
@@ -254,7 +287,12 @@ export class ActorRows {
 			);
 			this.#lists.set(where, statement);
 		}
-		return statement.all(...values, Math.max(0, query.limit)).map(toRecord);
+		return statement.all(...values, Math.max(0, query.limit)).map((row) => this.#record(row));
+	}
+
+	#record(row: SqliteRow): ActorRecord {
+		const raised = this.#raised.get(fromStoredText(row.id as string));
+		return toRecord(row, raised?.generation ?? (row.generation as number));
 	}
 
 	#updateOf(columns: readonly string[]): SqliteStatement {
@@ -268,7 +306,7 @@ export class ActorRows {
 	}
 }
 
-function toRecord(row: SqliteRow): ActorRecord {
+function toRecord(row: SqliteRow, generation: number): ActorRecord {
 	return {
 		actorId: fromStoredText(row.id as string),
 		namespace: fromStoredText(row.namespace as string),
@@ -279,7 +317,7 @@ function toRecord(row: SqliteRow): ActorRecord {
 		datacenter: fromStoredText(row.datacenter as string),
 		input: row.input as Uint8Array | null,
 		createTs: row.create_ts as number,
-		generation: row.generation as number,
+		generation,
 		initialised: row.initialised === 1,
 		startTs: row.start_ts as number | null,
 		connectableTs: row.connectable_ts as number | null,

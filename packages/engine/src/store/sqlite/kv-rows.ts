@@ -1,10 +1,12 @@
 import type { StorageOp, StorageRange } from "@rivetkit/protocol";
-import type { SqliteConnection, SqliteStatement } from "./engine.ts";
+import type { SqliteConnection, SqliteStatement, SqliteValue } from "./engine.ts";
 import { toStoredBytes } from "./stored-values.ts";
 
 /** Rows removed in one go when an actor's data goes: larger actors take several transactions. */
 const REMOVAL_ROWS = 128;
 const PAGE_BYTES = 4096;
+
+type Direction = "forward" | "reverse" | "forwardToEnd" | "reverseToEnd";
 
 /** The `kv` and `removals` tables. Everything here runs inside the caller's transaction. */
 export class KvRows {
@@ -13,7 +15,9 @@ export class KvRows {
 	readonly #delete: SqliteStatement;
 	readonly #deleteFrom: SqliteStatement;
 	readonly #deleteBetween: SqliteStatement;
-	readonly #scan: Record<"forward" | "reverse" | "forwardToEnd" | "reverseToEnd", SqliteStatement>;
+	/** Without a limit. It is a statement of its own because SQLite takes half as long for it. */
+	readonly #scan: Record<Direction, SqliteStatement>;
+	readonly #scanSome: Record<Direction, SqliteStatement>;
 	readonly #deleteSome: SqliteStatement;
 	readonly #hasAny: SqliteStatement;
 	readonly #addRemoval: SqliteStatement;
@@ -21,10 +25,19 @@ export class KvRows {
 	readonly #endRemoval: SqliteStatement;
 
 	constructor(connection: SqliteConnection) {
-		const scan = (condition: string, order: string) =>
-			connection.prepare(
-				`SELECT key, value FROM kv WHERE actor = ? AND key >= ? ${condition} ORDER BY key ${order} LIMIT ?`,
-			);
+		const scans = (limit: "LIMIT ?" | ""): Record<Direction, SqliteStatement> => {
+			const scan = (condition: string, order: string) =>
+				connection.prepare(
+					`SELECT key, value FROM kv WHERE actor = ? AND key >= ? ${condition}
+					ORDER BY key ${order} ${limit}`,
+				);
+			return {
+				forward: scan("AND key < ?", "ASC"),
+				reverse: scan("AND key < ?", "DESC"),
+				forwardToEnd: scan("", "ASC"),
+				reverseToEnd: scan("", "DESC"),
+			};
+		};
 		this.#get = connection.prepare("SELECT value FROM kv WHERE actor = ? AND key = ?");
 		// Cheaper than INSERT OR REPLACE, which deletes first; writes no page when the value is the same.
 		this.#put = connection.prepare(
@@ -35,12 +48,8 @@ export class KvRows {
 		this.#deleteBetween = connection.prepare(
 			"DELETE FROM kv WHERE actor = ? AND key >= ? AND key < ?",
 		);
-		this.#scan = {
-			forward: scan("AND key < ?", "ASC"),
-			reverse: scan("AND key < ?", "DESC"),
-			forwardToEnd: scan("", "ASC"),
-			reverseToEnd: scan("", "DESC"),
-		};
+		this.#scan = scans("");
+		this.#scanSome = scans("LIMIT ?");
 		this.#deleteSome = connection.prepare(
 			"DELETE FROM kv WHERE actor = ? AND key IN (SELECT key FROM kv WHERE actor = ? ORDER BY key LIMIT ?)",
 		);
@@ -55,15 +64,17 @@ export class KvRows {
 	}
 
 	scan(rowId: number, range: StorageRange): [key: Uint8Array, value: Uint8Array][] {
-		const { reverse = false } = range;
-		const start = toStoredBytes(range.start);
-		const end = range.end === null ? null : toStoredBytes(range.end);
-		// SQLite reads a negative limit as none.
-		const limit = range.limit === undefined ? -1 : Math.max(0, range.limit);
+		const { reverse = false, limit } = range;
+		const bounds: SqliteValue[] = [rowId, toStoredBytes(range.start)];
+		if (range.end !== null) {
+			bounds.push(toStoredBytes(range.end));
+		}
+		const direction =
+			`${reverse ? "reverse" : "forward"}${range.end === null ? "ToEnd" : ""}` as const;
 		const rows =
-			end === null
-				? this.#scan[reverse ? "reverseToEnd" : "forwardToEnd"].all(rowId, start, limit)
-				: this.#scan[reverse ? "reverse" : "forward"].all(rowId, start, end, limit);
+			limit === undefined
+				? this.#scan[direction].all(...bounds)
+				: this.#scanSome[direction].all(...bounds, Math.max(0, limit));
 		return rows.map((row) => [row.key as Uint8Array, row.value as Uint8Array]);
 	}
 

@@ -27,6 +27,8 @@ import type { WalFile } from "./wal-file.ts";
 /** Pages that an insert touches: the row, its indexes, the name. For the checkpointer's estimate. */
 const PAGES_PER_ACTOR = 6;
 const PAGE_BYTES = 4096;
+/** Generations that wait for a commit of their actors; more are written by themselves. */
+const UNWRITTEN_GENERATIONS_MAX = 256;
 
 export interface SqliteStoreParts {
 	readonly engine: SqliteEngine;
@@ -49,6 +51,7 @@ export class SqliteStore implements Store {
 	readonly #queue: CommitQueue;
 	readonly #checkpointer: Checkpointer;
 	#cleaning: Promise<void> | undefined;
+	#isWritingGenerations = false;
 	#closing: Promise<void> | undefined;
 
 	/** Prepares the statements, so it throws when the tables are not as expected. */
@@ -67,7 +70,10 @@ export class SqliteStore implements Store {
 				this.#actors.forget();
 				this.#history.forget();
 			},
-			onCommitted: () => this.#checkpointer.check(),
+			onCommitted: () => {
+				this.#actors.committed();
+				this.#checkpointer.check();
+			},
 		});
 		this.#checkpointer = new Checkpointer({
 			engine: parts.engine,
@@ -122,12 +128,29 @@ export class SqliteStore implements Store {
 	}
 
 	acquire(actorId: string): Promise<ActorRecord> {
-		return this.#queue.ordered(() => {
-			const record = this.#actors.raiseGeneration(actorId);
-			this.#checkpointer.wrote(1);
-			return record;
-		});
+		const acquired = this.#queue.read(() => this.#actors.raiseGeneration(actorId));
+		if (this.#actors.unwrittenGenerations > UNWRITTEN_GENERATIONS_MAX) {
+			this.#writeGenerations();
+		}
+		return acquired;
 	}
+
+	/** One that fails is repeated: those that are not written stay in the way. */
+	#writeGenerations(): void {
+		if (this.#isWritingGenerations) {
+			return;
+		}
+		this.#isWritingGenerations = true;
+		const over = () => {
+			this.#isWritingGenerations = false;
+		};
+		this.#queue.ordered(this.#writeAllGenerations).then(over, over);
+	}
+
+	readonly #writeAllGenerations = (): void => {
+		this.#checkpointer.wrote(this.#actors.unwrittenGenerations);
+		this.#actors.writeGenerations();
+	};
 
 	discard(actorId: string, generation: number): Promise<void> {
 		return this.#queue.ordered(() => {
@@ -175,7 +198,9 @@ export class SqliteStore implements Store {
 	}
 
 	sync(): Promise<void> {
-		return this.#queue.sync();
+		return this.#actors.unwrittenGenerations > 0
+			? this.#queue.durable(this.#writeAllGenerations)
+			: this.#queue.sync();
 	}
 
 	dueAlarms(
@@ -202,6 +227,7 @@ export class SqliteStore implements Store {
 			throw new StaleGenerationError(actorId, generation);
 		}
 		const { rowId } = actor;
+		this.#actors.writeGeneration(actorId);
 		if (batch.destroyTs === undefined) {
 			this.#checkpointer.wrote(this.#kv.apply(rowId, ops));
 		}
@@ -266,6 +292,9 @@ export class SqliteStore implements Store {
 
 	async #close(): Promise<void> {
 		const { connection, wal, lock, file } = this.#parts;
+		if (this.#actors.unwrittenGenerations > 0) {
+			this.#writeGenerations();
+		}
 		const steps: (() => unknown)[] = [
 			() => this.#queue.finish(new StoreError("closed", file, `The store ${file} is closed`)),
 			() => this.#checkpointer.close(),
