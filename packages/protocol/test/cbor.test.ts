@@ -343,7 +343,8 @@ describe("properties", () => {
 function toText(value: unknown): string {
 	return (
 		JSON.stringify(value, (_key, item: unknown) => {
-			if (typeof item === "bigint") return String(item);
+			// JSON leaves out properties without a value, with their names.
+			if (typeof item === "bigint" || item === undefined) return String(item);
 			if (item instanceof Map) return [...item];
 			if (item instanceof Error) return String(item);
 			return item;
