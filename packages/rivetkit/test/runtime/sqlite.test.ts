@@ -98,6 +98,8 @@ describe("actors on the file store", () => {
 			expect(one("SELECT count(*) AS n FROM kv").n).toBeGreaterThan(1_000);
 			if (how === "c.destroy()") {
 				await wireAction(runtime, id, "end");
+				// The file tells of it before the disk has it, and the actor is stopping until then.
+				await eventually(() => expect(runtime.embedded.host.liveActorIds).toEqual([]));
 			} else {
 				await wireAction(runtime, id, "nap");
 				await eventually(() => expect(runtime.embedded.host.liveActorIds).toEqual([]));
