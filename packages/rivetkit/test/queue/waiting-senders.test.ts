@@ -1,5 +1,5 @@
 // Senders that wait for completions (contract: api 9, 15.3, A22; lifecycle 12.4, W-Q-5, W-Q-6, W-Q-11, L44).
-import { HEADER_CALL_ID } from "@rivetkit/protocol";
+import { HEADER_CALL_ID, HEADER_WAIT_UNTIL } from "@rivetkit/protocol";
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
@@ -14,10 +14,16 @@ import { Crashable } from "./support/crashable.ts";
 
 /** A consumer that completes a message when the test lets it. */
 function consumer() {
-	const scene = { gate: new Gate<unknown>(), seen: [] as [unknown, number][], completed: 0 };
+	const scene = {
+		gate: new Gate<unknown>(),
+		/** Sends that came. */
+		arrived: 0,
+		seen: [] as [unknown, number][],
+		completed: 0,
+	};
 	const subject = actor({
 		state: { touches: 0 },
-		queues: { ask: queue<unknown, unknown>() },
+		queues: { ask: queue<unknown, unknown>({ canPublish: () => ++scene.arrived > 0 }) },
 		options: { sleepGracePeriod: 100 },
 		run: async (c) => {
 			for await (const message of c.queue.iter({ completable: true })) {
@@ -43,6 +49,7 @@ function consumer() {
 	return { subject, scene };
 }
 
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const answered = (response: unknown) => ({ status: "completed", response });
 
 describe("a sender that waits", () => {
@@ -217,6 +224,97 @@ describe("a sender that waits", () => {
 			await crashable.crash();
 		}
 		expect(scene.seen).toHaveLength(3);
+	});
+
+	it("and whose message is stored outlives a commit that fails with others' writes", async () => {
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject });
+		const { store } = crashable;
+		const send = () =>
+			crashable.send("ask", 1, { wait: true, headers: { [HEADER_CALL_ID]: "call-1" } });
+		const first = send();
+		await eventually(() => expect(scene.seen).toHaveLength(1));
+		const goOn = store.hold();
+		store.failNext();
+		const touched = crashable.call("touch");
+		await eventually(() => expect(store.fail).toBeNull());
+		// Comes again while the other commit is under way.
+		const second = send();
+		await eventually(() => expect(scene.arrived).toBe(2));
+		await turn();
+		goOn();
+		await expect(touched).rejects.toMatchObject({ code: "internal_error" });
+		const third = send();
+		await eventually(() => expect(scene.arrived).toBe(3));
+		await turn();
+		expect(await crashable.call("size")).toBe(1);
+		scene.gate.open("yes");
+		for (const sent of [first, second, third]) {
+			expect((await soon(sent)).outcome).toEqual(answered("yes"));
+		}
+		expect(scene.seen).toHaveLength(1);
+	});
+
+	it("that comes again at the very moment of the completion's commit is no second message", async () => {
+		let seen = 0;
+		const scene = { arrives: () => {}, complete: new Gate(), completed: new Gate() };
+		const canPublish = () => {
+			scene.arrives();
+			return true;
+		};
+		const subject = actor({
+			queues: { ask: queue<number, string>({ canPublish }) },
+			run: async (c) => {
+				for await (const message of c.queue.iter({ completable: true })) {
+					seen++;
+					await scene.complete.passed;
+					await message.complete("yes");
+					scene.completed.open();
+				}
+			},
+		});
+		await using crashable = await Crashable.start({ subject });
+		for (let microtasks = 0; microtasks < 30; microtasks++) {
+			Object.assign(scene, { arrives: () => {}, complete: new Gate(), completed: new Gate() });
+			const send = () =>
+				crashable.send("ask", 1, {
+					wait: true,
+					headers: { [HEADER_CALL_ID]: `call-${microtasks}` },
+				});
+			const first = send();
+			await eventually(() => expect(seen).toBe(microtasks + 1));
+			const goOn = crashable.store.holdAnswers();
+			scene.complete.open();
+			await scene.completed.passed;
+			await eventually(async () => expect(await crashable.stored()).toEqual([]));
+			scene.arrives = async () => {
+				for (let count = 0; count < microtasks; count++) await null;
+				goOn();
+			};
+			for (const sent of [send(), first]) {
+				expect((await soon(sent)).outcome).toEqual(answered("yes"));
+			}
+			expect(seen).toBe(microtasks + 1);
+		}
+	});
+
+	it("waits as its timeout says when its deadline was handed on as no time", async () => {
+		const clock = new FakeClock();
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject }, clock);
+		const sent = ["Infinity", "soon"].map((until) =>
+			crashable.send("ask", 1, {
+				wait: true,
+				timeout: 500,
+				headers: { [HEADER_WAIT_UNTIL]: until },
+			}),
+		);
+		await eventually(async () => expect(await crashable.stored()).toHaveLength(2));
+		expect(scene.seen).toHaveLength(1);
+		await clock.advance(520);
+		for (const { outcome } of await soon(Promise.all(sent))) {
+			expect(outcome).toEqual({ status: "timedOut" });
+		}
 	});
 
 	it("has 60 seconds to come for the response; then it is gone from the disk", async () => {

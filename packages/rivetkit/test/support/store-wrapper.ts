@@ -18,6 +18,7 @@ export class WrappedStore {
 	readonly store: Store;
 	readonly inner: Store;
 	#held: Gate | null = null;
+	#unanswered: Gate | null = null;
 
 	constructor(inner: Store = createMemoryStore()) {
 		this.inner = inner;
@@ -48,6 +49,16 @@ export class WrappedStore {
 		};
 	}
 
+	/** Commits land, but whoever waits for them hears nothing from now on; returns what lets them hear. */
+	holdAnswers(): () => void {
+		const gate = new Gate();
+		this.#unanswered = gate;
+		return () => {
+			this.#unanswered = null;
+			gate.open();
+		};
+	}
+
 	/** The next commit fails with `error`. */
 	failNext(error: Error = new Error("disk full")): void {
 		this.fail = () => {
@@ -62,5 +73,6 @@ export class WrappedStore {
 		await this.#held?.passed;
 		if (error) throw error;
 		await this.inner.commit(batch);
+		await this.#unanswered?.passed;
 	}
 }

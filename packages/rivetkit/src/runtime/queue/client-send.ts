@@ -90,7 +90,8 @@ export class ClientSend {
 		for (let arriving = senders.arriving(waitKey); arriving; arriving = senders.arriving(waitKey)) {
 			await arriving;
 		}
-		const kept = await answers.get(waitKey);
+		// Asked without a wait in between: what is not kept yet has its message still.
+		const kept = answers.has(waitKey) ? await answers.get(waitKey) : null;
 		if (kept) return kept;
 		const known = senders.messageOf(waitKey);
 		if (known) return queue.waitFor(known, wait);

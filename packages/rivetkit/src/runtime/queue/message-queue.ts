@@ -115,8 +115,10 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 		senders.assertRoom();
 		const outcome = senders.wait(message, wait);
 		if (this.#instance.isAborted) this.#interruptSenders();
-		this.#instance.afterDurable((error) => {
-			if (error !== undefined) senders.fail(message, error);
+		// Whoever waits hears of it, also where answers do not wait for the disk.
+		this.#instance.committer.whenDurable((error) => {
+			// One that is stored stays, whatever else failed: who waits for it goes on waiting.
+			if (error !== undefined && !message.isStored) senders.fail(message, error);
 		});
 		return outcome;
 	}

@@ -88,7 +88,7 @@ function patienceOf(
 	// Of a wait that goes on here: its time has begun before.
 	const until = Number(request.headers.get(HEADER_WAIT_UNTIL) ?? Number.NaN);
 	return {
-		deadlineMs: Number.isNaN(until) ? instance.now() + timeout : until,
+		deadlineMs: Number.isFinite(until) ? until : instance.now() + timeout,
 		isOver: timeout <= 0,
 	};
 }
