@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
-import { RECEIVES_WAITING_MAX } from "../../src/runtime/queue/limits.ts";
+import { DELIVERIES_PER_TURN_MAX, RECEIVES_WAITING_MAX } from "../../src/runtime/queue/limits.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { Gate, soon } from "../support/gate.ts";
@@ -173,6 +173,27 @@ describe("aborts", () => {
 		expect(new Set(seen)).toEqual(new Set(["actor.stopping"]));
 	});
 
+	it("an action that is over gets nothing that it asked for in a full turn", async () => {
+		const outcomes: string[] = [];
+		const subject = actor({
+			queues: { a: queue<number>() },
+			actions: {
+				/** Has had as much as one turn hands out, and asks for more without waiting for it. */
+				take: async (c) => {
+					await c.queue.tryNextBatch({ count: DELIVERIES_PER_TURN_MAX });
+					outcomeOf(c.queue.next()).then((outcome) => outcomes.push(outcome));
+				},
+				size: (c) => c.queue.size(),
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		for (let n = 0; n < DELIVERIES_PER_TURN_MAX + 2; n++) await wireSend(runtime, id, "a", n);
+		await wireAction(runtime, id, "take");
+		await eventually(() => expect(outcomes).toEqual(["actor.aborted"]));
+		expect((await wireAction(runtime, id, "size")).output).toBe(2);
+	});
+
 	it("an action that is over waits for nothing any more: what comes is for others", async () => {
 		const clock = new FakeClock();
 		let late = "";
@@ -218,6 +239,54 @@ describe("iter", () => {
 		const id = await runtime.actorId("subject");
 		for (let n = 1; n < 5; n++) await wireSend(runtime, id, "a", n);
 		await eventually(() => expect(seen).toEqual([1, 2, -1, 3, 4, -1]));
+	});
+
+	it("that is left while a message is waited for takes none: what comes is for others", async () => {
+		const seen: unknown[] = [];
+		const subject = actor({
+			queues: { a: queue<number>() },
+			actions: {
+				go: async (c) => {
+					for (const completable of [false, true]) {
+						const messages = c.queue.iter({ completable });
+						const waiting = messages.next();
+						await new Promise((resolve) => setImmediate(resolve));
+						await messages.return!();
+						await c.queue.send("a", 1);
+						seen.push(await waiting, (await c.queue.tryNext())?.body, await messages.next());
+						// Left before it began.
+						const unused = c.queue.iter({ completable });
+						await unused.return!();
+						seen.push(await unused.next());
+					}
+				},
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		expect(codeOf(await wireAction(runtime, id, "go"))).toBe("ok");
+		const over = { done: true, value: undefined };
+		expect(seen).toEqual([over, 1, over, over, over, 1, over, over]);
+	});
+
+	it("that is left in a full turn takes none either", async () => {
+		const subject = actor({
+			queues: { a: queue<number>() },
+			actions: {
+				go: async (c) => {
+					const count = DELIVERIES_PER_TURN_MAX;
+					for (let n = 0; n <= count; n++) await c.queue.send("a", n);
+					await c.queue.tryNextBatch({ count });
+					const messages = c.queue.iter();
+					const waiting = messages.next();
+					await messages.return!();
+					return [(await waiting).done, (await c.queue.tryNext())?.body === count];
+				},
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		expect((await wireAction(runtime, id, "go")).output).toEqual([true, true]);
 	});
 
 	it("does not keep others from running while it works off a backlog", async () => {

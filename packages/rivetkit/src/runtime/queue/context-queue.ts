@@ -76,11 +76,17 @@ export class ContextQueue {
 	}
 
 	iter(options?: unknown): AsyncIterableIterator<UserMessage> {
-		const request = this.#read("iter", options);
+		let isLeft = false;
+		const request = { ...this.#read("iter", options), isCalledOff: () => isLeft };
 		return new MessageIterator(
 			() => this.#deliver("queue.next", request),
 			(delivered) => this.#userMessage(delivered),
-			(delivery) => this.#instance.queue.deliveries.release(delivery),
+			(last) => {
+				const { deliveries } = this.#instance.queue;
+				isLeft = true;
+				deliveries.callOff(request);
+				if (last?.completable && last.isHeld) deliveries.release(last);
+			},
 		);
 	}
 
@@ -183,24 +189,24 @@ function sentMessage({ id, header }: QueuedMessage, body: unknown): UserMessage 
 
 /**
  * Messages one after the other until the actor stops. Leaving the loop releases a completable message
- * that is not completed (ruling 11). A plain one stays in its receiver's hands: `break` and a throw look
- * the same from here, and what comes next tells them apart.
+ * that is not completed (ruling 11), and ends a `next()` that still waits. A plain message stays in its
+ * receiver's hands: `break` and a throw look the same from here, and what comes next tells them apart.
  */
 class MessageIterator implements AsyncIterableIterator<UserMessage> {
 	readonly #deliver: () => Promise<DeliveredMessage[]>;
 	readonly #userMessage: (delivered: DeliveredMessage) => UserMessage;
-	readonly #release: (delivery: Delivery) => void;
+	readonly #leave: (last: Delivery | null) => void;
 	#current: Delivery | null = null;
 	#isDone = false;
 
 	constructor(
 		deliver: () => Promise<DeliveredMessage[]>,
 		userMessage: (delivered: DeliveredMessage) => UserMessage,
-		release: (delivery: Delivery) => void,
+		leave: (last: Delivery | null) => void,
 	) {
 		this.#deliver = deliver;
 		this.#userMessage = userMessage;
-		this.#release = release;
+		this.#leave = leave;
 	}
 
 	[Symbol.asyncIterator](): this {
@@ -222,8 +228,7 @@ class MessageIterator implements AsyncIterableIterator<UserMessage> {
 
 	async return(): Promise<IteratorResult<UserMessage, undefined>> {
 		this.#isDone = true;
-		const delivery = this.#current;
-		if (delivery?.completable && delivery.isHeld) this.#release(delivery);
+		this.#leave(this.#current);
 		return END;
 	}
 }

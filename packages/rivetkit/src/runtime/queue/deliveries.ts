@@ -101,9 +101,12 @@ export class Deliveries {
 		if (this.decisions) throw catalogueError("atomic.no_receive", {});
 		if (receiver.hasOpenMessage) throw catalogueError("queue.previous_message_not_completed", {});
 		this.#settleAll(receiver);
+		const wasOver = receiver.isOver;
 		if (this.#handedOutThisTurn >= DELIVERIES_PER_TURN_MAX) await this.#nextTurn();
 		const mayWait = request.timeoutMs === null || request.timeoutMs > 0;
-		if (request.signal?.aborted || (mayWait && this.#instance.isAborted)) {
+		const isCalledOff =
+			request.signal?.aborted || request.isCalledOff?.() || receiver.isOver !== wasOver;
+		if (isCalledOff || (mayWait && this.#instance.isAborted)) {
 			throw catalogueError("actor.aborted", {});
 		}
 		this.#instance.assertWritable();
@@ -114,6 +117,13 @@ export class Deliveries {
 			if (messages.length > 0) this.#serve(pending, messages);
 			else this.#wait(pending);
 		});
+	}
+
+	/** Ends the receives of this very request that are not over, as their signal would. */
+	callOff(request: ReceiveRequest): void {
+		for (const pending of [...this.#waiting, ...this.#serving]) {
+			if (pending.request === request) pending.abort();
+		}
 	}
 
 	/** A message became ready: the first receive that waits for it gets it. */

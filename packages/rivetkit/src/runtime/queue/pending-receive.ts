@@ -13,6 +13,8 @@ export interface ReceiveRequest {
 	/** Longest wait (ms); 0 for none, null for no limit. */
 	readonly timeoutMs: number | null;
 	readonly signal: AbortSignal | undefined;
+	/** Whether nobody wants it any more; asked before it begins. See {@link Deliveries.callOff}. */
+	readonly isCalledOff?: () => boolean;
 }
 
 /** Who waits for a receive. */
