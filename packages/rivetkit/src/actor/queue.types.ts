@@ -125,7 +125,10 @@ export interface DeadLetterOptions {
 }
 
 export interface RedriveOptions extends DeadLetterOptions {
-	/** Only these. Throws `queue.message_not_found` when one is no dead letter, or is in somebody's hands. */
+	/**
+	 * Only these. Throws `queue.message_not_found` when one is no dead letter (of `queue`, if that is given),
+	 * or is in somebody's hands; then none goes back.
+	 */
 	ids?: readonly bigint[] | undefined;
 	/** Most to redrive. Default: all. */
 	limit?: number | undefined;

@@ -170,6 +170,21 @@ describe("dead letters", () => {
 		expect(await crashable.stored()).toEqual([]);
 	});
 
+	it("are named once each, and together with a queue all of it, or none goes back", async () => {
+		const { subject, scene } = poisoned({ maxSize: 2 });
+		await using crashable = await Crashable.start({ subject });
+		for (const body of [-1, -2]) await crashable.send("jobs", body);
+		await eventually(async () => expect(await crashable.call("size")).toBe(2));
+		await expect(
+			crashable.call("redrive", { ids: [1n, 2n], queue: "other" }),
+		).rejects.toMatchObject({ code: "message_not_found", metadata: { id: 1n } });
+		expect(await crashable.call("size")).toBe(2);
+		scene.isFixed = true;
+		const twice = { ids: [1n, 2n, 1n], queue: "jobs" };
+		expect(await crashable.call("redrive", twice)).toBe(2);
+		await eventually(async () => expect(await crashable.call("total")).toBe(-3));
+	});
+
 	it("that do not exist, or are in somebody's hands, are queue.message_not_found", async () => {
 		const { subject } = poisoned();
 		await using crashable = await Crashable.start({ subject });
@@ -200,6 +215,21 @@ describe("dead letters", () => {
 		await eventually(async () => expect(await crashable.call("size")).toBe(1));
 		expect(await crashable.call("takeDead")).toEqual(["dead", -1, 1]);
 		expect(await crashable.call("takeDead")).toBeUndefined();
+	});
+
+	it("push out the oldest also when it was more urgent than others", async () => {
+		const { subject } = poisoned({ maxAttempts: 1 }, { maxSize: 2 });
+		await using crashable = await Crashable.start({ subject });
+		for (const [index, priority] of [0, 9, 0].entries()) {
+			const headers = { "x-rivet-queue-options": JSON.stringify({ priority }) };
+			await crashable.send("jobs", -1 - index, { headers });
+			await eventually(async () =>
+				expect(await crashable.call("size")).toBe(Math.min(2, index + 1)),
+			);
+		}
+		await eventually(async () =>
+			expect(await crashable.call("dead")).toMatchObject([{ body: -2 }, { body: -3 }]),
+		);
 	});
 
 	it("beyond maxSize of their queue push out the oldest; redrive respects maxSize of the other", async () => {

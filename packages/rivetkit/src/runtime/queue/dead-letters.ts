@@ -13,7 +13,7 @@ export interface DeadLetterView {
 	readonly givenUpAt: number;
 }
 
-/** Which dead letters are meant. */
+/** Which dead letters are meant: with `ids`, each of them has to be one of `queue`. */
 export interface DeadLetterChoice {
 	/** The queue they were given up in; any when absent. */
 	readonly queue?: string | undefined;
@@ -60,7 +60,7 @@ export function redrive(queue: MessageQueue, { ids, ...choice }: DeadLetterChoic
 	const { data, deliveries } = queue;
 	const letters = (
 		ids
-			? ids.map((id) => letterOf(data.index.get(Number(id)), id))
+			? [...new Set(ids)].map((id) => letterOf(data.index.get(Number(id)), id, choice.queue))
 			: lettersOf(data.index.all(), choice.queue)
 	)
 		.filter(({ message }) => message.place !== "held")
@@ -95,9 +95,14 @@ function lettersOf(messages: Iterable<QueuedMessage>, queue: string | undefined)
 	return letters.sort((a, b) => a.message.id - b.message.id);
 }
 
-function letterOf(message: QueuedMessage | undefined, id: bigint): Letter {
+function letterOf(
+	message: QueuedMessage | undefined,
+	id: bigint,
+	queue: string | undefined,
+): Letter {
 	const givenUp = message?.header.givenUp;
-	if (!message || !givenUp || message.place === "held") {
+	const isMeant = givenUp && (queue === undefined || givenUp.queue === queue);
+	if (!message || !isMeant || message.place === "held") {
 		throw catalogueError("queue.message_not_found", { id });
 	}
 	return { message, givenUp };

@@ -322,7 +322,7 @@ export class Deliveries {
 		const limit = queueDeclaration(this.#instance.config, deadLetter)?.maxSize;
 		const { index } = this.#data;
 		if (limit === undefined || index.sizeOf(deadLetter) < limit) return;
-		const oldest = index.first([deadLetter]);
+		const oldest = index.oldestOf(deadLetter);
 		if (!oldest) return;
 		this.#instance.log.error(
 			{ queue: deadLetter, messageId: oldest.id, limit },

@@ -25,7 +25,8 @@ interface Lane {
 
 /**
  * All messages of an actor by name, priority and id, without their bodies. Counts are derived from it and
- * stored nowhere. Every operation is O(log n) in the number of messages, but for {@link all}.
+ * stored nowhere. Every operation is O(log n) in the number of messages, but for {@link all} and
+ * {@link oldestOf}.
  */
 export class MessageIndex {
 	readonly #isDeadLetter: (name: string) => boolean;
@@ -123,6 +124,16 @@ export class MessageIndex {
 			if (slot && (!first || isBefore(slot, first))) first = slot;
 		}
 		return first?.message;
+	}
+
+	/** The one with the lowest id that may be handed out, whatever its priority. O(messages). */
+	oldestOf(name: string): QueuedMessage | undefined {
+		let oldest: QueuedMessage | undefined;
+		for (const message of this.#byId.values()) {
+			if (message.header.name !== name || message.place !== "ready") continue;
+			if (!oldest || message.id < oldest.id) oldest = message;
+		}
+		return oldest;
 	}
 
 	/** Takes a message into somebody's hands. */
