@@ -1,4 +1,5 @@
 // Dedupe keys (contract: lifecycle W-Q-10).
+import { HEADER_CALL_ID } from "@rivetkit/protocol";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { actor } from "../../src/actor/definition.ts";
@@ -6,6 +7,7 @@ import { queue } from "../../src/actor/tokens.ts";
 import { DEDUPE_WINDOW_MS } from "../../src/runtime/queue/limits.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { Gate, soon } from "../support/gate.ts";
 import { codeOf, type WireSend } from "../support/wire-http.ts";
 import { Crashable } from "./support/crashable.ts";
 
@@ -117,4 +119,115 @@ describe("a dedupe key", () => {
 		await crashable.send("a", 1, dedupe("new 3"));
 		expect(await crashable.call("take")).toEqual([]);
 	});
+
+	it("of a message that a c.atomic sends waits for its end: only a kept one was sent", async () => {
+		const { subject, scripts, scene } = atomic();
+		await using crashable = await Crashable.start({ subject });
+		for (const fails of [true, false]) {
+			const begun = new Gate();
+			const gate = new Gate();
+			scripts.push(async (send) => {
+				await send("inside");
+				begun.open();
+				await gate.passed;
+				// Its own key, though somebody else waits for what becomes of it.
+				await send("inside again");
+				if (fails) throw new Error("no");
+			});
+			const section = crashable.call("section").catch(() => {});
+			await begun.passed;
+			const key = dedupe("k");
+			const sent = [
+				crashable.send("a", "outside", key),
+				crashable.send("a", "waits", { ...key, wait: true }),
+			];
+			await eventually(() => expect(scene.arrived).toBe(2));
+			scene.arrived = 0;
+			await new Promise((resolve) => setImmediate(resolve));
+			gate.open();
+			await section;
+			if (fails) await eventually(async () => expect(await crashable.call("take")).toBe("outside"));
+			else expect(await crashable.call("take")).toBeUndefined();
+			for (const { status } of await soon(Promise.all(sent))) expect(status).toBe(200);
+			expect(await crashable.call("take")).toBeUndefined();
+		}
+	});
+
+	it("of a dead letter is told to a second sender that waits: queue.message_given_up", async () => {
+		const failing = actor({
+			queues: {
+				jobs: queue<number>({ maxAttempts: 1, deadLetter: "dead" }),
+				dead: queue<number>(),
+			},
+			run: async (c) => {
+				for await (const message of c.queue.iter({ completable: true })) await message.release();
+			},
+			actions: { dead: (c) => c.queue.size("dead") },
+		});
+		await using crashable = await Crashable.start({ subject: failing });
+		await crashable.send("jobs", 1, dedupe("k"));
+		await eventually(async () => expect(await crashable.call("dead")).toBe(1));
+		const second = await crashable.send("jobs", 1, { ...dedupe("k"), wait: true, timeout: 5_000 });
+		expect(codeOf(second)).toBe("queue.message_given_up");
+		expect(second.error?.metadata).toEqual({ queue: "jobs", attempts: 1 });
+		expect((await crashable.send("jobs", 1, dedupe("k"))).status).toBe(200);
+		expect(await crashable.call("dead")).toBe(1);
+	});
+
+	it("acknowledges nothing that a failing commit takes back, whenever it fails", async () => {
+		for (const headers of [{}, { [HEADER_CALL_ID]: "call" }]) {
+			for (const wait of [false, true]) {
+				for (let microtasks = 0; microtasks < 24; microtasks++) {
+					const scene = { validating: () => {} };
+					await using crashable = await Crashable.start({ subject: validated(scene) });
+					const { store } = crashable;
+					const goOn = store.hold();
+					store.failNext();
+					const touched = crashable.call("touch").catch(() => {});
+					await eventually(() => expect(store.fail).toBeNull());
+					scene.validating = async () => {
+						for (let count = 0; count < microtasks; count++) await null;
+						goOn();
+					};
+					const { status } = await crashable.send("a", 1, {
+						headers: { ...dedupe("k").headers, ...headers },
+						// Long enough for the commit to fail, and not to hang here when nobody hears of it.
+						...(wait ? { wait, timeout: 20 } : undefined),
+					});
+					await touched;
+					expect([microtasks, status, await crashable.call("size")]).toEqual(
+						status === 200 ? [microtasks, 200, 1] : [microtasks, 500, 0],
+					);
+				}
+			}
+		}
+	});
 });
+
+/** An actor whose sections do what the test says. */
+function atomic() {
+	const scripts: ((send: (body: string) => Promise<unknown>) => Promise<void>)[] = [];
+	const scene = { arrived: 0 };
+	const subject = actor({
+		queues: { a: queue<string>({ canPublish: () => ++scene.arrived > 0 }) },
+		actions: {
+			section: (c) =>
+				c.atomic(() => scripts.shift()!((body) => c.queue.send("a", body, { dedupeKey: "k" }))),
+			take: async (c) => (await c.queue.tryNext())?.body,
+		},
+	});
+	return { subject, scripts, scene };
+}
+
+/** An actor that tells when it looks at a body. */
+function validated(scene: { validating: () => unknown }) {
+	const message = z.number().refine(() => {
+		scene.validating();
+		return true;
+	});
+	return actor({
+		state: { touches: 0 },
+		queues: { a: queue({ message }) },
+		actions: { touch: (c) => ++c.state.touches, size: (c) => c.queue.size() },
+	});
+}

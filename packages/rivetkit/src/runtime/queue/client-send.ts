@@ -38,6 +38,8 @@ const DONE: Outcome = { ok: true, output: null };
 export class ClientSend {
 	readonly name: string;
 	readonly #send: ClientSendOptions;
+	/** Of the instance, when the message was taken in or found: what is rolled back since is lost. */
+	#rollBacksBefore = 0;
 
 	constructor(send: ClientSendOptions) {
 		this.name = send.name;
@@ -48,15 +50,20 @@ export class ClientSend {
 	async run(instance: ActorInstance, signal: () => AbortSignal): Promise<SendOutcome> {
 		const { wait } = this.#send;
 		if (wait) return this.#storeAndWait(instance, wait, signal());
-		await this.#store(instance);
+		const lost = instance.rolledBackSince(await this.#store(instance));
+		if (lost) throw lost.error;
 		await durable(instance);
 		return STORED;
 	}
 
-	#store(instance: ActorInstance): unknown {
+	/** Returns the instance's `rollBackCount` of when the message was in. */
+	async #store(instance: ActorInstance): Promise<number> {
 		const { callId } = this.#send;
-		if (callId === null) return this.#enqueue(instance, null);
-		return new Promise<void>((resolve, reject) => {
+		if (callId === null) {
+			await this.#enqueue(instance, null);
+			return this.#rollBacksBefore;
+		}
+		return new Promise((resolve, reject) => {
 			instance.calls.once(
 				callId,
 				instance.services.clock,
@@ -66,13 +73,21 @@ export class ClientSend {
 					try {
 						const queued = this.#enqueue(instance, null);
 						// In the commit of the message, if it can be: the answer to a repetition.
-						if (isPromiseLike(queued)) queued.then(() => settle(DONE), refused);
-						else settle(DONE);
+						if (!isPromiseLike(queued)) {
+							settle(DONE);
+							return;
+						}
+						queued.then(() => {
+							const lost = instance.rolledBackSince(this.#rollBacksBefore);
+							if (lost) refused(lost.error);
+							else settle(DONE);
+						}, refused);
 					} catch (error) {
 						refused(error);
 					}
 				},
-				(outcome) => (outcome.ok ? resolve() : reject(asThrown(outcome.error))),
+				(outcome) =>
+					outcome.ok ? resolve(instance.rollBackCount) : reject(asThrown(outcome.error)),
 			);
 		});
 	}
@@ -101,6 +116,10 @@ export class ClientSend {
 		const message = isPromiseLike(queued) ? await senders.arrives(waitKey, queued) : queued;
 		// Sent before under the same dedupe key, and handled since.
 		if (!message) return STORED;
+		const lost = instance.lostSince(this.#rollBacksBefore);
+		if (lost) throw lost.error;
+		const { givenUp } = message.header;
+		if (givenUp) return { status: "givenUp", queue: givenUp.queue, attempts: givenUp.attempts };
 		return queue.waitFor(message, wait);
 	}
 
@@ -122,8 +141,10 @@ export class ClientSend {
 		waitKey: string | null,
 	): QueuedMessage | null | Promise<QueuedMessage | null> {
 		const { queue } = instance;
+		this.#rollBacksBefore = instance.rollBackCount;
 		const add = () => {
 			const queued = queue.enqueue(message, waitKey);
+			this.#rollBacksBefore = instance.rollBackCount;
 			return { queued, id: queued.id, createdAt: queued.header.createdAt };
 		};
 		if (message.dedupeKey === null) return add().queued;

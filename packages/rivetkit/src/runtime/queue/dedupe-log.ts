@@ -24,6 +24,30 @@ export type Deduped<T> =
 type StoredEntry = [id: number, createdAt: number, sequence: number];
 type StoredOrder = [createdAt: number, key: Uint8Array];
 
+/** A `c.atomic` under way, and what was sent in it. */
+class OpenAtomic {
+	readonly #scope: AtomicScope;
+	readonly #entries = new Set<Entry>();
+	readonly ended: Promise<void>;
+	end!: () => void;
+
+	constructor(scope: AtomicScope) {
+		this.#scope = scope;
+		this.ended = new Promise((resolve) => {
+			this.end = resolve;
+		});
+	}
+
+	sent(entry: Entry): void {
+		if (this.#scope.isRunning) this.#entries.add(entry);
+	}
+
+	/** Whether the entry is one of it, and the code that is running is not. */
+	hidesFromOthers(entry: Entry): boolean {
+		return this.#entries.has(entry) && !this.#scope.isRunning;
+	}
+}
+
 /** Old entries that are read together, and how many of them go with each new one. */
 const OLD_READ = 32;
 const OLD_DROPPED = 4;
@@ -47,6 +71,7 @@ export class DedupeLog {
 		[];
 
 	#undo: UndoLog | null = null;
+	#atomic: OpenAtomic | null = null;
 
 	constructor(store: StorageReads, actor: Incarnation) {
 		this.#store = store;
@@ -55,7 +80,8 @@ export class DedupeLog {
 
 	/**
 	 * The message of an earlier send with this key; without one, `send` is called and its message is
-	 * remembered. Sends with the same key come one after the other.
+	 * remembered. Sends with the same key come one after the other. One that comes upon a message of a
+	 * `c.atomic` of others waits for its end: until then nobody knows whether the message was sent.
 	 */
 	async once<T extends DedupedMessage>(
 		name: string,
@@ -64,8 +90,17 @@ export class DedupeLog {
 		send: () => T,
 	): Promise<Deduped<T>> {
 		const lock = JSON.stringify([name, key]);
+		for (;;) {
+			const result = await this.#inLine(lock, () => this.#once(name, key, nowMs, send));
+			if (!(result instanceof OpenAtomic)) return result;
+			// Not in line: the `c.atomic` itself may send with the key again.
+			await result.ended;
+		}
+	}
+
+	async #inLine<T>(lock: string, work: () => Promise<T>): Promise<T> {
 		const before = this.#busy.get(lock);
-		const result = (before ?? Promise.resolve()).then(() => this.#once(name, key, nowMs, send));
+		const result = (before ?? Promise.resolve()).then(work);
 		const settled = result.then(noop, noop);
 		this.#busy.set(lock, settled);
 		try {
@@ -97,8 +132,12 @@ export class DedupeLog {
 	}
 
 	savepoint(scope: AtomicScope): Savepoint {
+		const atomic = new OpenAtomic(scope);
+		this.#atomic = atomic;
 		this.#undo = new UndoLog(scope, () => {
 			this.#undo = null;
+			this.#atomic = null;
+			atomic.end();
 		});
 		return this.#undo;
 	}
@@ -108,10 +147,11 @@ export class DedupeLog {
 		key: string,
 		nowMs: number,
 		send: () => T,
-	): Promise<Deduped<T>> {
+	): Promise<Deduped<T> | OpenAtomic> {
 		const row = dedupeKey(name, key);
 		const lock = JSON.stringify([name, key]);
 		const earlier = this.#open.get(lock) ?? this.#taken.get(lock) ?? (await this.#stored(row));
+		if (earlier && this.#atomic?.hidesFromOthers(earlier)) return this.#atomic;
 		if (earlier && nowMs - earlier.createdAt < DEDUPE_WINDOW_MS) return { isNew: false, earlier };
 		await this.#readEnds();
 		const sent = send();
@@ -131,6 +171,7 @@ export class DedupeLog {
 		if (earlier) this.#ops.push({ op: "delete", key: dedupeOrderKey(earlier.sequence) });
 		if (earlier) this.#oldest = this.#oldest.filter((old) => old.sequence !== earlier.sequence);
 		this.#dropOld(nowMs);
+		this.#atomic?.sent(entry);
 		if (this.#undo) {
 			const added = this.#ops.slice(opsBefore);
 			this.#undo.note(() => this.#takeBack(lock, entry, before, added));
