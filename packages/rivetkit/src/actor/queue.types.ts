@@ -159,7 +159,8 @@ export interface ActorQueue<Q> {
 	 * receiver writes after it, or when the receiver asks for the next message or comes to its end; until
 	 * then a crash, or a `run` or action that throws, hands it out again. So its effects on this actor
 	 * happen once, if they are written without waiting for something outside first. Use completable
-	 * messages when there is more than one such write, and when several loops of one `run` receive.
+	 * messages when there is more than one such write. To work on several at the same time take them with
+	 * one `nextBatch`: while one is open, other loops of the same `run` or action receive nothing either.
 	 */
 	next<const Names extends QueueName<Q> = QueueName<Q>, Completable extends boolean = false>(
 		options?: QueueNextOptions<Names, Completable>,

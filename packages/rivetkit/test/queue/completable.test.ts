@@ -205,6 +205,42 @@ describe("a lease", () => {
 		expect(await outcome).toBe("queue.previous_message_not_completed");
 	});
 
+	it("keeps the other loops of its run from receiving, too: several at a time are one batch (api 9)", async () => {
+		const failed: string[] = [];
+		const done: number[] = [];
+		const subject = actor({
+			queues: { loops: queue<number>(), batch: queue<number>() },
+			run: async (c) => {
+				const gate = new Gate();
+				const loop = async (waits: boolean) => {
+					for await (const message of c.queue.iter({ names: ["loops"], completable: true })) {
+						if (waits) await gate.passed;
+						await message.complete();
+						if (waits) return;
+					}
+				};
+				const first = loop(true);
+				failed.push(await outcomeOf(Promise.race([first, loop(false)])));
+				gate.open();
+				await first;
+				const messages = await c.queue.nextBatch({ names: ["batch"], completable: true, count: 9 });
+				const finished = messages.map(async (message) => {
+					await new Promise((resolve) => setTimeout(resolve, 10 * (3 - message.body)));
+					await message.complete();
+					done.push(message.body);
+				});
+				await Promise.all(finished);
+			},
+			actions: { fill: (c) => Promise.all([1, 2, 3].map((n) => c.queue.send("batch", n))) },
+		});
+		await using crashable = await Crashable.start({ subject });
+		await crashable.call("fill");
+		for (const body of [1, 2]) await crashable.send("loops", body);
+		await eventually(() => expect(done).toEqual([3, 2, 1]));
+		expect(failed).toEqual(["queue.previous_message_not_completed"]);
+		await eventually(async () => expect(await crashable.stored()).toEqual([]));
+	});
+
 	it.each(["", "throw"])(
 		"ends with the action that has it (%j): the message keeps its place",
 		async (how) => {
