@@ -83,6 +83,7 @@ class History {
 		const limits = { rowsMax: 1e6, resultBytesMax: 1e9, timeoutMs: 1e6, slowMs: 1e6 };
 		const observer = {
 			wrote: () => {},
+			mayHaveWritten: () => {},
 			lost: (error: unknown) => {
 				throw error;
 			},
