@@ -1,6 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
 import { ActorConnDisposed, ActorError } from "../../src/client/errors.ts";
-import type { WebSocketConstructor } from "../../src/client/transport/http/platform.ts";
+import {
+	type Platform,
+	runtimePlatform,
+	type WebSocketConstructor,
+} from "../../src/client/transport/http/platform.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { ScriptedServer } from "./support/scripted-server.ts";
 import { clientOf } from "./support/test-client.ts";
@@ -25,6 +29,22 @@ async function setUp() {
 		async [Symbol.asyncDispose]() {
 			await client.dispose();
 			await server.stop();
+		},
+	};
+}
+
+/** The platform as it is where a global is missing. */
+function runtimeWithout(name: "WebSocket"): Platform {
+	const platform = runtimePlatform();
+	return {
+		...platform,
+		webSocket() {
+			vi.stubGlobal(name, undefined);
+			try {
+				return platform.webSocket();
+			} finally {
+				vi.unstubAllGlobals();
+			}
 		},
 	};
 }
@@ -222,6 +242,36 @@ describe("connection", () => {
 			message: "Connection closed: guard.actor_gone#ray-1",
 		});
 		expect(errors).toMatchObject([{ group: "guard", code: "actor_gone" }]);
+	});
+
+	test.each([
+		["params", { params: 5n }, /connection params are not JSON/],
+		["an input", { createWithInput: () => 1 }, /functions cannot be encoded/],
+	])("with %s that cannot travel is given up at once", async (_what, options, message) => {
+		await using server = await ScriptedServer.start();
+		const { client } = clientOf(server);
+		const connection = client.room!.getOrCreate("k", options).connect();
+		const told = new Promise<ActorError>((resolve) => connection.onError(resolve));
+		await expect(connection.act()).rejects.toThrow(message);
+		expect(await told).toBeInstanceOf(ActorError);
+		expect(connection.connStatus).toBe("disconnected");
+		await expect(connection.act()).rejects.toThrow(message);
+		await client.dispose();
+	});
+
+	test("in a runtime without WebSockets says so at once", async () => {
+		await using server = await ScriptedServer.start();
+		const { client } = clientOf(
+			server,
+			{},
+			{ webSocket: () => runtimeWithout("WebSocket").webSocket() },
+		);
+		const connection = client.room!.getOrCreate("k").connect();
+		await expect(connection.act()).rejects.toThrow(
+			"This runtime has no global WebSocket; RivetKit needs Node 22.13 or newer",
+		);
+		expect(connection.connStatus).toBe("disconnected");
+		await client.dispose();
 	});
 
 	test("an unstructured close rejects calls with a plain error and calls no error handler", async () => {

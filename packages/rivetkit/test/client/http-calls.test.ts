@@ -337,7 +337,7 @@ describe("queue messages", () => {
 		await expect(handle.send("work", 1, { delay: 5, priority: 1 })).rejects.toMatchObject({
 			group: "feature",
 			code: "unsupported",
-			message: expect.stringMatching(/does not know delay, priority/),
+			message: expect.stringMatching(/does not announce delay, priority/),
 		});
 		expect(scene.server.requestsTo("/queue/")).toEqual([]);
 		await handle.send("work", 1, {});

@@ -1,7 +1,7 @@
 import type { Clock, Random, Timer } from "@rivetkit/protocol";
 import { encodeToServer, RESUME_NEW } from "@rivetkit/protocol";
 import { abortReason } from "../abort.ts";
-import { ActorError, asActorError, InternalError } from "../errors.ts";
+import { ActorClientError, ActorError, asActorError, InternalError } from "../errors.ts";
 import type { ClientLog } from "../log.ts";
 import type {
 	ActorQuery,
@@ -9,7 +9,7 @@ import type {
 	OpenedSocket,
 	SocketClose,
 } from "../transport/transport.ts";
-import { failureKind } from "./failure-kind.ts";
+import { type FailureKind, failureKind } from "./failure-kind.ts";
 import { Link } from "./link.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import { ReconnectSchedule } from "./reconnect-schedule.ts";
@@ -156,7 +156,10 @@ export class ConnectionLoop {
 			if (signal.aborted) opened.socket.close(1000, "Disposed");
 			else this.#link = this.#follow(opened, actorId, query);
 		} catch (error) {
-			if (!signal.aborted) this.#attemptFailed(error, query);
+			if (signal.aborted) return;
+			// What no transport tells fails here each time: params that cannot travel, no WebSockets at all.
+			const isTold = error instanceof ActorClientError;
+			this.#attemptFailed(error, isTold ? failureKind(error, query) : "permanent");
 		}
 	}
 
@@ -225,7 +228,7 @@ export class ConnectionLoop {
 		if (this.endReason) return;
 		if (link.openedAtMs === null) {
 			if (!link.recognisesRepeats) this.#calls.rejectAll(reason);
-			this.#attemptFailed(reason, query);
+			this.#attemptFailed(reason, failureKind(reason, query));
 			return;
 		}
 		this.#change("lost");
@@ -241,8 +244,7 @@ export class ConnectionLoop {
 		this.#retryAfter(this.#schedule.afterLoss(clock.now() - link.openedAtMs));
 	}
 
-	#attemptFailed(reason: unknown, query: ActorQuery): void {
-		const kind = failureKind(reason, query);
+	#attemptFailed(reason: unknown, kind: FailureKind): void {
 		const error = asActorError(reason);
 		this.#change("failed");
 		if (this.endReason) return;

@@ -311,6 +311,6 @@ function unknownOptions(address: Address, options: object): ActorError {
 	return new ActorError(
 		"feature",
 		"unsupported",
-		`The server at ${address.endpoint} does not know ${Object.keys(options).join(", ")} of queue messages, as far as its metadata tell (disableMetadataLookup: nothing).`,
+		`The server at ${address.endpoint} does not announce ${Object.keys(options).join(", ")} of queue messages (disableMetadataLookup?)`,
 	);
 }
