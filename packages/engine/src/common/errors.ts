@@ -64,7 +64,7 @@ export class ErrorAnswers {
 		const wire = this.#wire(error);
 		if (CONNECT_PATH.test(upgrade.path)) {
 			const { encoding, error: unreadable } = parseSubprotocols(upgrade.protocols);
-			if (unreadable === null) {
+			if (unreadable?.group !== "encoding") {
 				socket.send(encodeToClient(encoding, { tag: "Error", ...wire, actionId: null }));
 			}
 		}

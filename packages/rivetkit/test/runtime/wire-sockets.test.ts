@@ -101,19 +101,40 @@ describe("opening", () => {
 	});
 
 	it.each([
-		["a bad encoding", ["rivet", "rivet_encoding.xml"], "encoding.invalid"],
+		["a bad encoding", ["rivet", "rivet_encoding.xml"], "encoding.invalid", null],
 		[
 			"params that are not JSON",
 			["rivet", "rivet_encoding.json", "rivet_conn_params.%7B"],
 			"params.invalid",
+			/^Invalid params JSON: Expected property name/,
 		],
-		["params that are not percent-encoding", ["rivet", "rivet_conn_params.%zz"], "params.invalid"],
-	])("P47: %s is told by close 1011 %s", async (_what, protocols, reason) => {
-		const { runtime, url } = await start();
-		await using _ = runtime;
-		await using socket = new WireSocket(url, { protocols });
-		expect(await soon(socket.closed)).toEqual({ code: 1011, reason });
-	});
+		[
+			"params that are not percent-encoding",
+			["rivet", "rivet_conn_params.%zz"],
+			"params.invalid",
+			/^Invalid params JSON: invalid percent-encoding/,
+		],
+		[
+			"params over 4 KiB",
+			["rivet", `rivet_conn_params.%22${"x".repeat(4095)}%22`],
+			"params.invalid",
+			/^Invalid params JSON: longer than the limit of 4096 bytes/,
+		],
+	])(
+		"P47: %s is told by close 1011, in words before it",
+		async (_what, protocols, reason, text) => {
+			const { runtime, url } = await start();
+			await using _ = runtime;
+			await using socket = new WireSocket(url, { protocols });
+			if (text) {
+				const [group, code] = reason.split(".");
+				const frame = { tag: "Error", group, code, message: expect.stringMatching(text) };
+				expect(await soon(socket.next())).toMatchObject({ ...frame, actionId: null });
+			}
+			expect(await soon(socket.closed)).toEqual({ code: 1011, reason });
+			expect(socket.unread).toEqual([]);
+		},
+	);
 
 	it("an unknown path is accepted and closed with 1011", async () => {
 		const { runtime, id } = await start();

@@ -3,6 +3,7 @@ import {
 	type ActorSocket,
 	type ActorUpgrade,
 	catalogueError,
+	encodeToClient,
 	parseSubprotocols,
 } from "@rivetkit/protocol";
 import { CLOSE_REFUSED, truncateCloseReason } from "../connections/close-codes.ts";
@@ -22,9 +23,10 @@ export async function routeSocket(
 ): Promise<void> {
 	const queryStart = upgrade.path.indexOf("?");
 	const pathname = queryStart < 0 ? upgrade.path : upgrade.path.slice(0, queryStart);
+	const protocols = parseSubprotocols(upgrade.protocols);
+	const isConnect = pathname === "/connect" || pathname === "/connect/";
 	try {
-		const protocols = parseSubprotocols(upgrade.protocols);
-		if (pathname === "/connect" || pathname === "/connect/") {
+		if (isConnect) {
 			if (protocols.error) throw protocols.error;
 			await EventConnection.create(instance, socket, {
 				encoding: protocols.encoding,
@@ -43,6 +45,10 @@ export async function routeSocket(
 	} catch (error) {
 		if (error instanceof ActorGone) throw error;
 		const wire = instance.describeError(error, { path: upgrade.path });
+		// The whole error, where the client understands it.
+		if (isConnect && wire.group !== "encoding") {
+			socket.send(encodeToClient(protocols.encoding, { tag: "Error", ...wire, actionId: null }));
+		}
 		socket.close(CLOSE_REFUSED, truncateCloseReason(`${wire.group}.${wire.code}`));
 	}
 }
