@@ -381,6 +381,23 @@ describe("L39 streaming", () => {
 		},
 	);
 
+	it("a caller that leaves a response which streams its own body back is no error of ours", async () => {
+		const { runtime, id } = await serving((_c, request) => new Response(request.body));
+		await using _ = runtime;
+		const chunk = `400\r\n${"x".repeat(1024)}\r\n`;
+		for (let round = 0; round < 20; round++) {
+			const socket = connect(runtime.server.port, "127.0.0.1");
+			socket.write(
+				`POST /gateway/${id}/request/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n${chunk}`,
+			);
+			await new Promise((resolve) => socket.once("data", resolve));
+			socket.destroy();
+		}
+		await eventually(() => expect(runtime.embedded.host.activity).toBe("quiet"));
+		const troubles = runtime.log.filter(({ level }) => level === "error" || level === "warn");
+		expect(troubles).toEqual([]);
+	});
+
 	it("an error of the actor's own is logged, also when the caller has gone", async () => {
 		const entered = new Gate();
 		const { runtime, base } = await serving(async (_c, request) => {

@@ -8,6 +8,7 @@ import {
 } from "@rivetkit/protocol";
 import { FencedOff } from "../../backends/backend.ts";
 import { untracked } from "../state/index.ts";
+import { isCallerGone } from "./caller-gone.ts";
 import type { ActorInstance } from "./instance.ts";
 
 /**
@@ -28,7 +29,7 @@ export function describeError(
 	const wire = toWireError(error, { expose: instance.services.exposeErrors() });
 	if (wire.statusCode < 500) {
 		instance.log.debug({ ...operation, code: `${wire.group}.${wire.code}` }, wire.message);
-	} else if (signal !== undefined && isAbort(error) && signal().aborted) {
+	} else if (signal !== undefined && isCallerGone(error, signal)) {
 		instance.log.debug(operation, "the caller went away before its call was complete");
 	} else {
 		instance.log.error({ ...operation, err: error }, "internal error");
@@ -42,10 +43,6 @@ export function describeError(
 		);
 		return { ...wire, metadata: undefined };
 	}
-}
-
-function isAbort(error: unknown): boolean {
-	return error instanceof DOMException && error.name === "AbortError";
 }
 
 function isEndOfIncarnation(thrown: unknown): boolean {

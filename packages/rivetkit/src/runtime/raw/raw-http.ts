@@ -1,5 +1,6 @@
 import { type ActorRequest, type ActorResponse, catalogueError } from "@rivetkit/protocol";
 import { Connection } from "../connections/connection.ts";
+import { isCallerGone } from "../instance/caller-gone.ts";
 import type { ActorInstance, RunningCall } from "../instance/instance.ts";
 import { HookTimeout, withTimeout } from "../lifecycle/with-timeout.ts";
 import { incomingRequest } from "./incoming-request.ts";
@@ -142,6 +143,7 @@ class RawCall implements RunningCall {
 				try {
 					const { done, value } = await reader.read();
 					await this.#durable();
+					if (this.#finished) return;
 					if (this.#gaveUp) throw this.#gaveUp.error;
 					if (done) {
 						this.finish();
@@ -150,7 +152,12 @@ class RawCall implements RunningCall {
 						controller.enqueue(value);
 					}
 				} catch (error) {
-					this.#instance.log.warn({ err: error }, "a streamed response of onRequest broke off");
+					// The reader has gone: nobody misses what breaks off now.
+					if (this.#finished) return;
+					const { log } = this.#instance;
+					const text = "a streamed response of onRequest broke off";
+					if (isCallerGone(error, () => this.#request.signal)) log.debug(text);
+					else log.warn({ err: error }, text);
 					this.finish();
 					controller.error(error);
 				}
