@@ -5,7 +5,7 @@ import {
 	type RequestBody,
 } from "@rivetkit/protocol";
 import { corsHeaders, isOwnHeader, preflightHeaders } from "./cors.ts";
-import type { InboundRequest } from "./inbound.ts";
+import { bodyTooLong, type InboundRequest } from "./inbound.ts";
 
 /** One request of a fetch-style server. */
 export class FetchRequest implements InboundRequest, RequestBody {
@@ -45,8 +45,9 @@ export class FetchRequest implements InboundRequest, RequestBody {
 
 	async #read(limitBytes: number): Promise<Uint8Array> {
 		const limit = Math.min(limitBytes, this.#bodyBytesMax);
-		if (Number(this.request.headers.get("content-length") ?? 0) > limit) {
-			throw this.#tooLong(limitBytes);
+		const declared = Number(this.request.headers.get("content-length") ?? 0);
+		if (declared > limit) {
+			throw bodyTooLong(limitBytes, this.#bodyBytesMax, declared);
 		}
 		const chunks: Uint8Array[] = [];
 		let size = 0;
@@ -55,7 +56,7 @@ export class FetchRequest implements InboundRequest, RequestBody {
 			size += next.value.byteLength;
 			if (size > limit) {
 				await reader!.cancel();
-				throw this.#tooLong(limitBytes);
+				throw bodyTooLong(limitBytes, this.#bodyBytesMax);
 			}
 			chunks.push(next.value);
 		}
@@ -81,12 +82,6 @@ export class FetchRequest implements InboundRequest, RequestBody {
 				}),
 			) ?? null
 		);
-	}
-
-	#tooLong(limitBytes: number): unknown {
-		return limitBytes < this.#bodyBytesMax
-			? catalogueError("message.incoming_too_long")
-			: catalogueError("guard.invalid_request_body", { limit: this.#bodyBytesMax });
 	}
 }
 

@@ -1,4 +1,4 @@
-import type { ActorRequest, HeadersView } from "@rivetkit/protocol";
+import { type ActorRequest, catalogueError, type HeadersView } from "@rivetkit/protocol";
 
 /**
  * A request on its way through the front. Addressing takes off what is for the gateway (base path,
@@ -37,6 +37,23 @@ export function withoutHeaders(headers: HeadersView, names: readonly string[]): 
 			}
 		},
 	};
+}
+
+/**
+ * Why a body was refused: it has more bytes than its reader takes, or than any body may have.
+ *
+ * @param declaredBytes - its length, where the head says so
+ */
+export function bodyTooLong(
+	limitBytes: number,
+	bodyBytesMax: number,
+	declaredBytes?: number,
+): unknown {
+	if (limitBytes >= bodyBytesMax) {
+		return catalogueError("guard.invalid_request_body", { limit: bodyBytesMax });
+	}
+	const size = declaredBytes === undefined ? undefined : { size: declaredBytes };
+	return catalogueError("message.incoming_too_long", { ...size, limit: limitBytes });
 }
 
 /** The reason of a signal whose caller went away. */

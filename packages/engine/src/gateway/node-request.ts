@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Clock, catalogueError, type HeadersView, type RequestBody } from "@rivetkit/protocol";
+import type { Clock, HeadersView, RequestBody } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
-import { callerGone, type InboundRequest, pathOfTarget } from "./inbound.ts";
+import { bodyTooLong, callerGone, type InboundRequest, pathOfTarget } from "./inbound.ts";
 
 /** Bytes of a streamed request body that may wait for a slow reader. */
 const STREAM_BUFFER_BYTES = 64 * 1024;
@@ -98,7 +98,7 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 			const limit = Math.min(limitBytes, this.context.limits.httpBodyBytesMax);
 			const declared = message.headers["content-length"];
 			if (declared !== undefined && Number(declared) > limit) {
-				reject(this.#tooLong(limitBytes));
+				reject(this.#tooLong(limitBytes, Number(declared)));
 				return;
 			}
 			if (this.#callerGone()) {
@@ -207,11 +207,8 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 		return this.response.destroyed || (this.message.destroyed && !this.message.readableEnded);
 	}
 
-	#tooLong(limitBytes: number): unknown {
+	#tooLong(limitBytes: number, declaredBytes?: number): unknown {
 		this.overLimit = true;
-		const { httpBodyBytesMax } = this.context.limits;
-		return limitBytes < httpBodyBytesMax
-			? catalogueError("message.incoming_too_long")
-			: catalogueError("guard.invalid_request_body", { limit: httpBodyBytesMax });
+		return bodyTooLong(limitBytes, this.context.limits.httpBodyBytesMax, declaredBytes);
 	}
 }

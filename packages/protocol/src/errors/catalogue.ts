@@ -65,7 +65,7 @@ const raisedBy = (limit: string) =>
 	` It can be raised with: \`setup({ limits: { ${limit}: ... } })\``;
 const sized = (what: string, { size, limit }: Size, hint = "") =>
 	`${what} too large (${size} bytes). Limit is ${limit} bytes${hint}.`;
-/** Known when the message was measured; absent when it was cut off while it arrived. */
+/** The size is absent when the message was cut off while it arrived. */
 const maybeSizeAndLimit = (details: Partial<Size>) =>
 	details.limit === undefined ? undefined : details;
 
@@ -579,7 +579,8 @@ export const CATALOGUE = {
 };
 
 function lengths({ size, limit }: Partial<Size>): string {
-	return size === undefined || limit === undefined ? "" : ` (${size} bytes, limit ${limit})`;
+	if (limit === undefined) return "";
+	return size === undefined ? ` (limit ${limit} bytes)` : ` (${size} bytes, limit ${limit})`;
 }
 
 /** `group.code` of every row. */

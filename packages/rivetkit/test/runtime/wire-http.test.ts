@@ -81,6 +81,7 @@ describe("P14, P15 sizes", () => {
 		const body = requestOf(encoding, IN_MAX + 1);
 		const answer = await wireAction(runtime, id, "count", [], { encoding, body });
 		expect([answer.status, codeOf(answer)]).toEqual([400, "message.incoming_too_long"]);
+		expect(answer.error?.metadata).toEqual({ size: IN_MAX + 1, limit: IN_MAX });
 		expect((await wireAction(runtime, id, "nothing", [], { encoding })).status).toBe(200);
 	});
 
@@ -97,7 +98,11 @@ describe("P14, P15 sizes", () => {
 		});
 		const init = { method: "POST", body, duplex: "half" } as RequestInit;
 		const response = await fetch(`${base}/action/echo`, init);
-		expect(await response.json()).toMatchObject({ code: "incoming_too_long" });
+		expect(await response.json()).toMatchObject({
+			code: "incoming_too_long",
+			message: expect.stringContaining("too long (limit 65536 bytes)"),
+			metadata: { limit: 65_536 },
+		});
 	});
 
 	it.each([
