@@ -23,7 +23,7 @@ import {
 } from "@rivetkit/protocol";
 import { AlarmClock } from "./alarms/alarm-clock.ts";
 import { KvAccess } from "./api/kv-access.ts";
-import { ManagementApi } from "./api/management-api.ts";
+import { ManagementApi, type Whereabouts } from "./api/management-api.ts";
 import { ErrorAnswers } from "./common/errors.ts";
 import { type EngineLimits, engineLimits } from "./common/limits.ts";
 import { type EngineLogger, stderrLogger } from "./common/logger.ts";
@@ -61,8 +61,11 @@ export interface EngineOptions {
 	/** Where the store keeps its files: lets a second process recognise this one. */
 	readonly dataDirectory?: string;
 	/** More fields of `/metadata`, asked for each time: `runner`, `clientEndpoint` and so on. */
-	readonly metadata?: () => Partial<ServerMetadata>;
-	/** Whether this is a development server. Default: `NODE_ENV` is `development`. */
+	readonly metadata?: (caller: Whereabouts) => Partial<ServerMetadata>;
+	/**
+	 * Whether this is a development server. Default: `NODE_ENV` is `development`; for the names of actors in
+	 * error messages, which are no secret, that it is not `production`.
+	 */
 	readonly development?: () => boolean;
 	/** Whether callers see private errors. Default: contract 6.1. */
 	readonly exposeErrors?: () => boolean;
@@ -204,7 +207,7 @@ class EmbeddedEngine implements Engine {
 			limits,
 			namespace,
 			region,
-			development,
+			listsNames: options.development ?? isNoProduction,
 			actorNames: () => this.#actorNames,
 		});
 		const resolver = new Resolver(directory, placement, clock, limits);
@@ -220,7 +223,7 @@ class EmbeddedEngine implements Engine {
 			errors,
 			access: new KvAccess(token, development),
 			version,
-			metadata: (isLocal) => this.#metadata(options, isLocal),
+			metadata: (caller) => this.#metadata(options, caller),
 		});
 		this.#clock = clock;
 		this.#limits = limits;
@@ -342,7 +345,7 @@ class EmbeddedEngine implements Engine {
 		});
 	}
 
-	#metadata(options: EngineOptions, isLocal: boolean): Record<string, unknown> {
+	#metadata(options: EngineOptions, caller: Whereabouts): Record<string, unknown> {
 		const actorNames = Object.entries(this.#actorNames).map(([name, metadata]) => [
 			name,
 			{ metadata },
@@ -352,20 +355,24 @@ class EmbeddedEngine implements Engine {
 			version: options.version,
 			runner: { kind: { normal: {} }, version: 1 },
 			actorNames: Object.fromEntries(actorNames),
-			...options.metadata?.(),
+			...options.metadata?.(caller),
 			capabilities: [
 				CAPABILITY_CALL_IDS,
 				CAPABILITY_QUERY_GATEWAY,
 				CAPABILITY_QUEUE_OPTIONS,
 				CAPABILITY_RESUME_EVENTS,
 			],
-			...(isLocal ? { instance: this.#instance } : {}),
+			...(caller === "this machine" ? { instance: this.#instance } : {}),
 		};
 	}
 }
 
 function isDevelopment(): boolean {
 	return process.env.NODE_ENV === "development";
+}
+
+function isNoProduction(): boolean {
+	return process.env.NODE_ENV !== "production";
 }
 
 function isExposed(): boolean {

@@ -1,3 +1,4 @@
+export type { Whereabouts } from "./api/management-api.ts";
 export { openApiDocument } from "./api/openapi.ts";
 export { DEFAULT_LIMITS, type EngineLimits } from "./common/limits.ts";
 export type { EngineLogger } from "./common/logger.ts";

@@ -33,6 +33,9 @@ import type { KvAccess } from "./kv-access.ts";
 import { openApiDocument } from "./openapi.ts";
 import { matchOperation } from "./operation-table.ts";
 
+/** Where a caller is; unknown behind a fetch-style server, which does not tell. */
+export type Whereabouts = "this machine" | "elsewhere" | "unknown";
+
 export interface ManagementApiOptions {
 	readonly store: Store;
 	readonly directory: Directory;
@@ -44,8 +47,8 @@ export interface ManagementApiOptions {
 	readonly errors: ErrorAnswers;
 	readonly access: KvAccess;
 	readonly version: string;
-	/** The fields of `/metadata`. `isLocal`: the caller is on this machine. */
-	readonly metadata: (isLocal: boolean) => Record<string, unknown>;
+	/** The fields of `/metadata`. */
+	readonly metadata: (caller: Whereabouts) => Record<string, unknown>;
 }
 
 /** A request whose route is known. */
@@ -71,7 +74,7 @@ export class ManagementApi {
 			listActorNames: (call) => this.#names(call),
 			destroyActor: (call) => this.#destroy(call),
 			readKv: (call) => this.#readKv(call),
-			metadata: ({ request }) => json(options.metadata(isLoopback(request.peerAddress))),
+			metadata: ({ request }) => json(options.metadata(whereaboutsOf(request.peerAddress))),
 			health: () => json({ status: "ok", runtime: "rivetkit", version: options.version }),
 			openapi: () => this.#openapi(),
 			greeting: () => text("This is a RivetKit server.\n\nLearn more at GET /doc\n"),
@@ -317,6 +320,10 @@ function readCursor(cursor: string): { createTs: number; actorId?: string } {
 	return { createTs: Number(createTs), ...(actorId === undefined ? {} : { actorId }) };
 }
 
-function isLoopback(address: string | undefined): boolean {
-	return address === "::1" || /^(?:::ffff:)?127\./.test(address ?? "");
+function whereaboutsOf(address: string | undefined): Whereabouts {
+	if (address === undefined) {
+		return "unknown";
+	}
+	const isLoopback = address === "::1" || /^(?:::ffff:)?127\./.test(address);
+	return isLoopback ? "this machine" : "elsewhere";
 }

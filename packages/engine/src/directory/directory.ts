@@ -35,8 +35,8 @@ export interface DirectoryOptions {
 	readonly region: string;
 	/** Names of the actors that can be created, with their display hints. */
 	readonly actorNames: () => Readonly<Record<string, ActorNameMetadata>>;
-	/** In development the error for an unknown name lists the names there are (ruling 6). */
-	readonly development: () => boolean;
+	/** Whether the error for an unknown name lists the names there are (ruling 6). */
+	readonly listsNames: () => boolean;
 }
 
 /** The one pool of an embedded engine (protocol 4.6). */
@@ -132,11 +132,11 @@ export class Directory {
 
 	/** Throws `request.invalid` for a name that is not registered (ruling 6). */
 	checkRegistered(name: string): void {
-		const { actorNames, development } = this.#options;
+		const { actorNames, listsNames } = this.#options;
 		const registered = actorNames();
 		if (!Object.hasOwn(registered, name)) {
 			const names = Object.keys(registered).sort();
-			const hint = development()
+			const hint = listsNames()
 				? `; registered are: ${names.length === 0 ? "none" : names.join(", ")}`
 				: "";
 			throw catalogueError("request.invalid", {

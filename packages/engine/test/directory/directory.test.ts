@@ -1,6 +1,6 @@
 import { parseKey, RivetError, serializeKey } from "@rivetkit/protocol";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { testEngine } from "../helpers/engine.ts";
 import { Gate } from "../helpers/gate.ts";
 
@@ -142,12 +142,21 @@ describe("names and keys", () => {
 		expect(t.host.starts).toEqual([]);
 	});
 
-	test("lists the registered names in development", async () => {
-		await using t = testEngine({ development: () => true });
-		const error = await t.engine
+	test("lists the registered names in development, and where nobody says that it is production", async () => {
+		await using told = testEngine({ development: () => true });
+		await using plain = testEngine();
+		for (const t of [told, plain]) {
+			const error = await t.engine
+				.resolve({ kind: "get", name: "nobody", key: [] })
+				.catch((e: unknown) => e);
+			expect((error as Error).message).toContain("registered are: chat, counter");
+		}
+		vi.stubEnv("NODE_ENV", "production");
+		onTestFinished(() => void vi.unstubAllEnvs());
+		const error = await plain.engine
 			.resolve({ kind: "get", name: "nobody", key: [] })
 			.catch((e: unknown) => e);
-		expect((error as Error).message).toContain("registered are: chat, counter");
+		expect((error as Error).message).not.toContain("chat");
 	});
 
 	test("does not take inherited properties for registered names", async () => {

@@ -1,6 +1,7 @@
 import { type ActorNameMetadata, catalogueError } from "@rivetkit/protocol";
 import type { AnyActorDefinition } from "../actor/definition.ts";
 import { displayMetadata, type ErasedActorConfig, erasedConfig } from "../actor/erased.ts";
+import { isDevelopment } from "./config/environment.ts";
 import type { RegistryConfig } from "./config/registry-config.types.ts";
 
 /** The definitions of `setup({ use })` by name, as the runtime reads them. */
@@ -14,10 +15,9 @@ export function definitionsOf(
 export function lookupInRegistry(config: RegistryConfig, name: string): AnyActorDefinition {
 	const definition = Object.hasOwn(config.use, name) ? config.use[name] : undefined;
 	if (definition) return definition;
-	const hint =
-		process.env.NODE_ENV === "development"
-			? `; registered are: ${Object.keys(config.use).sort().join(", ") || "none"}`
-			: "";
+	const hint = isDevelopment(process.env)
+		? `; registered are: ${Object.keys(config.use).sort().join(", ") || "none"}`
+		: "";
 	throw catalogueError("request.invalid", { detail: `actor '${name}' is not registered${hint}` });
 }
 

@@ -5,6 +5,7 @@ import {
 	type ListeningServer,
 	type ListenOptions,
 	StoreError,
+	type Whereabouts,
 } from "../backends/embedded/engine.ts";
 import { openStoreFor } from "../backends/embedded/open-store.ts";
 import type { Client } from "../client/types/client.types.ts";
@@ -12,6 +13,7 @@ import type { Logger } from "../log/logger.ts";
 import type { RuntimeHost } from "../runtime/host/runtime-host.ts";
 import { VERSION } from "../utils/version.ts";
 import { printBanner } from "./banner.ts";
+import { isDevelopment } from "./config/environment.ts";
 import type { RegistryConfig } from "./config/registry-config.ts";
 import { definitionsOf } from "./definitions.ts";
 import { type Guarded, guardProcess } from "./process-guard.ts";
@@ -58,7 +60,7 @@ export class LocalRuntime implements Guarded {
 			namespace: config.namespace,
 			...(config.token === undefined ? undefined : { token: config.token }),
 			...(dataDirectory === null ? undefined : { dataDirectory }),
-			metadata: () => serverMetadata(config, this.localUrl),
+			metadata: (caller) => serverMetadata(config, this.#urlFor(caller)),
 			exposeErrors,
 			publicUrl: () => this.localUrl ?? this.#plannedUrl(),
 		});
@@ -135,6 +137,16 @@ export class LocalRuntime implements Guarded {
 			)
 			.finally(() => this.#unguard?.());
 		return this.#closed;
+	}
+
+	/**
+	 * The address to send a caller of `/metadata` to. Who called it there has one that works, perhaps another
+	 * than ours (a proxy, a name in the network); only in development, on this machine, ours is as good. Behind a
+	 * server of the user's it is the one that takes sockets (ruling 7).
+	 */
+	#urlFor(caller: Whereabouts): string | null {
+		if (caller === "unknown") return this.localUrl;
+		return caller === "this machine" && isDevelopment(process.env) ? this.localUrl : null;
 	}
 
 	#plannedUrl(): string {

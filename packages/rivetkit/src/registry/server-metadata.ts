@@ -3,7 +3,7 @@ import type { RegistryConfig } from "./config/registry-config.ts";
 
 /**
  * What `/metadata` says beside the engine's own part (contract: protocol 5.1). The public endpoint wins;
- * without one, clients are pointed at the address this process listens on, base path included (Q23).
+ * without one, clients are pointed at `localUrl`, base path included (Q23), or stay where they are.
  */
 export function serverMetadata(
 	config: RegistryConfig,

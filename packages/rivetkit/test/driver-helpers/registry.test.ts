@@ -30,7 +30,7 @@ describe("lookupInRegistry", () => {
 	});
 
 	it("names what there is in development (ruling 6)", () => {
-		vi.stubEnv("NODE_ENV", "development");
+		vi.stubEnv("NODE_ENV", undefined);
 		expect(() => lookupInRegistry(config, "other")).toThrow(/registered are: plain, shown/);
 		vi.stubEnv("NODE_ENV", "production");
 		expect(() => lookupInRegistry(config, "other")).toThrow(/'other' is not registered$/);

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { createClient } from "../../src/client/index.ts";
 import { actor, createMemoryDriver, type RegistryConfigInput, setup } from "../../src/index.ts";
 
@@ -20,7 +20,10 @@ afterEach(async () => {
 });
 
 function memoryRegistry(
-	options: Pick<RegistryConfigInput, "managerBasePath" | "managerPort" | "limits"> = {},
+	options: Pick<
+		RegistryConfigInput,
+		"managerBasePath" | "managerHost" | "managerPort" | "limits"
+	> = {},
 ) {
 	const registry = setup({
 		use: { counter },
@@ -61,6 +64,24 @@ describe("registry", () => {
 		const { url } = await registry.listen();
 		expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/rivet$/);
 		expect(await get(`${url}/metadata`)).toMatchObject({ clientEndpoint: url });
+		const viaHandler = await registry.handler(new Request("http://x/api/rivet/metadata"));
+		expect(await viaHandler.json()).toMatchObject({ clientEndpoint: url });
+	});
+
+	it("sends nobody away from an address that works: none in production, none from elsewhere", async () => {
+		const registry = memoryRegistry({ managerHost: "0.0.0.0" });
+		const { url, port } = await registry.listen();
+		const elsewhere = Object.values(networkInterfaces())
+			.flat()
+			.find((address) => address?.family === "IPv4" && !address.internal);
+		if (elsewhere) {
+			const remote = await get(`http://${elsewhere.address}:${port}/metadata`);
+			expect(remote).not.toHaveProperty("clientEndpoint");
+		}
+		expect(await get(`${url}/metadata`)).toMatchObject({ clientEndpoint: url });
+		vi.stubEnv("NODE_ENV", "production");
+		cleanUps.push(() => vi.unstubAllEnvs());
+		expect(await get(`${url}/metadata`)).not.toHaveProperty("clientEndpoint");
 		const viaHandler = await registry.handler(new Request("http://x/api/rivet/metadata"));
 		expect(await viaHandler.json()).toMatchObject({ clientEndpoint: url });
 	});

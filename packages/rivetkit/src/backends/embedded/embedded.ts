@@ -1,4 +1,10 @@
-import { createEngine, type Engine, type EngineLimits, type Store } from "@rivetkit/engine";
+import {
+	createEngine,
+	type Engine,
+	type EngineLimits,
+	type Store,
+	type Whereabouts,
+} from "@rivetkit/engine";
 import { type Clock, catalogueError, type Random, type ServerMetadata } from "@rivetkit/protocol";
 import { displayMetadata, type ErasedActorConfig } from "../../actor/erased.ts";
 import { createClientOver } from "../../client/create-client.ts";
@@ -35,7 +41,7 @@ export interface EmbeddedOptions {
 	readonly maxOpenDatabases?: number;
 	/** Holds working files of databases; is named in messages, and lets a second process recognise this one. */
 	readonly dataDirectory?: string;
-	readonly metadata?: () => Partial<ServerMetadata>;
+	readonly metadata?: (caller: Whereabouts) => Partial<ServerMetadata>;
 	readonly exposeErrors: () => boolean;
 	/** Where clients outside this process reach the gateway. */
 	readonly publicUrl: () => string;

@@ -21,4 +21,5 @@ export {
 	type SqliteStatement,
 	type SqliteValue,
 	StoreError,
+	type Whereabouts,
 } from "@rivetkit/engine";
