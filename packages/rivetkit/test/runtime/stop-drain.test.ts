@@ -1,12 +1,21 @@
 import { request as httpRequest } from "node:http";
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
+import { queue } from "../../src/actor/tokens.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { Gate, soon } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { codeOf, wireAction } from "../support/wire-http.ts";
 import { WireSocket } from "../support/wire-socket.ts";
+
+async function codeOfRejection(promise: Promise<unknown>): Promise<string> {
+	const error = await promise.then(
+		() => ({ group: "not", code: "rejected" }),
+		(reason: { group: string; code: string }) => reason,
+	);
+	return `${error.group}.${error.code}`;
+}
 
 describe("L11 calls in flight", () => {
 	it("finish, over HTTP and over a connection, and their later changes are there after the wake", async () => {
@@ -154,6 +163,112 @@ describe("L11 calls in flight", () => {
 			"saveState: stopping",
 			"read: done",
 		]);
+	});
+
+	it("what it holds of the context's parts is refused, too, and what it received is given back", async () => {
+		const clock = new FakeClock();
+		const late = new Gate();
+		const receipts: string[] = [];
+		const done = new Gate();
+		const outcomes: string[] = [];
+		const attempt = async (what: string, use: () => unknown) => {
+			try {
+				await use();
+				outcomes.push(`${what}: done`);
+			} catch (error) {
+				outcomes.push(`${what}: ${(error as { code?: string }).code}`);
+			}
+		};
+		const subject = actor({
+			options: { sleepGracePeriod: 1_000 },
+			connState: { seen: [] as string[] },
+			queues: { work: queue<number>(), plain: queue<number>(), forRun: queue<number>() },
+			// All three end without an error, when nothing of what they do counts any more.
+			run: async (c) => {
+				await c.queue.next({ names: ["forRun"] });
+				receipts.push("run");
+				await late.passed;
+			},
+			onRequest: async (c) => {
+				await c.queue.next({ names: ["plain"] });
+				receipts.push("request");
+				await late.passed;
+				return new Response();
+			},
+			onSleep: async (c) => {
+				// The hooks of the stop still may.
+				for (const conn of c.conns.values()) conn.state.seen.push("onSleep");
+				await c.schedule.after(3_600_000, "hang");
+				late.open();
+			},
+			actions: {
+				hang: async (c) => {
+					const { schedule, cron, queue: held, conns } = c;
+					const { conn } = c;
+					if (!conn) return;
+					const { seen } = conn.state;
+					const message = await held.next({ names: ["work"], completable: true });
+					receipts.push("action");
+					await late.passed;
+					await attempt("schedule.after", () => schedule.after(1, "hang"));
+					await attempt("schedule.cancel", () => schedule.cancel("x"));
+					await attempt("cron.set", () =>
+						cron.set({ name: "j", cron: "* * * * *", action: "hang" }),
+					);
+					await attempt("queue.send", () => held.send("work", 1));
+					await attempt("queue.tryNext", () => held.tryNext());
+					await attempt("message.complete", () => message!.complete());
+					await attempt("message.release", () => message!.release());
+					await attempt("held conn.state", () => seen.push("late"));
+					await attempt("conn.state", () => conn.state.seen.push("late"));
+					await attempt("conn.state root", () => {
+						conn.state = { seen: [] };
+					});
+					await attempt("conn.send", () => conn.send("news"));
+					await attempt("conn.disconnect", () => conn.disconnect());
+					for (const one of [conns, c.conns]) {
+						for (const other of one.values()) {
+							await attempt("c.conns", () => other.state.seen.push("late"));
+						}
+					}
+					await attempt("c.client", () => c.client());
+					await attempt("read", () => expect(conn.state.seen).toEqual(["onSleep"]));
+					done.open();
+				},
+				nap: (c) => c.sleep(),
+				look: async (c) => ({
+					// The next incarnation's run has it again.
+					forRun: receipts.filter((who) => who === "run").length,
+					seen: c.conn.state.seen,
+					schedules: (await c.schedule.list()).length,
+					plain: (await c.queue.tryNext({ names: ["plain"] }))?.body,
+					work: (await c.queue.tryNext({ names: ["work"], completable: true }))?.attempt,
+				}),
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject }, { clock });
+		const id = await runtime.actorId("subject");
+		for (const name of ["work", "plain", "forRun"]) {
+			await fetch(`${runtime.url}/gateway/${id}/queue/${name}`, {
+				method: "POST",
+				body: '{"body":7}',
+			});
+		}
+		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+		socket.act(0, "hang");
+		await eventually(() => expect(receipts).toContain("action"));
+		const request = fetch(`${runtime.url}/gateway/${id}/request/x`);
+		await eventually(() => expect([...receipts].sort()).toEqual(["action", "request", "run"]));
+		await wireAction(runtime, id, "nap");
+		await clock.advance(1_100);
+		expect(await soon(socket.next())).toMatchObject({ code: "stopping", actionId: 0 });
+		expect(await (await soon(request)).json()).toMatchObject({ group: "actor", code: "stopping" });
+		await soon(done.passed);
+		expect(outcomes.filter((outcome) => !outcome.endsWith(": stopping"))).toEqual(["read: done"]);
+		expect(outcomes).toHaveLength(16);
+		expect(await soon(socket.call(1, "look"))).toMatchObject({
+			output: { seen: ["onSleep"], schedules: 1, work: 2, plain: 7, forRun: 2 },
+		});
 	});
 
 	it("waits for the body of a request that came before the stop, and runs it", async () => {
@@ -326,7 +441,7 @@ describe("a connection whose onConnect outlasts the grace period", () => {
 		await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
 		await soon(socket.call(0, "keep"));
 		await runtime.embedded.host.stop(id, "sleep");
-		await leftover!.disconnect();
+		expect(await codeOfRejection(leftover!.disconnect())).toBe("actor.stopping");
 		expect(await soon(socket.call(1, "ping"))).toMatchObject({ output: "pong" });
 		expect(seen).toEqual([]);
 	});

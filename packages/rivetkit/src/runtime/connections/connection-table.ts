@@ -48,14 +48,23 @@ export class ConnectionTable {
 		return this.#open?.values() ?? [];
 	}
 
-	/** `c.conns`: a live, read-only map of what users may see. */
-	get views(): Map<string, ConnectionView> {
-		// Users see a Map; what would change it throws.
-		this.#views ??= new LiveViews(() => this.#open ?? NONE) as unknown as Map<
-			string,
-			ConnectionView
-		>;
+	/** `c.conns` of contexts of this era: a live, read-only map of what users may see. */
+	viewsOf(era: number): Map<string, ConnectionView> {
+		if (era !== this.#instance.era) return this.#newViews(era);
+		this.#views ??= this.#newViews(era);
 		return this.#views;
+	}
+
+	#newViews(era: number): Map<string, ConnectionView> {
+		// Users see a Map; what would change it throws.
+		const views: unknown = new LiveViews(() => this.#open ?? NONE, era);
+		return views as Map<string, ConnectionView>;
+	}
+
+	/** What somebody holds of them can only be read from now on (W-STOP-5). */
+	renew(): void {
+		this.#views = null;
+		for (const connection of this.all()) connection.renew();
 	}
 
 	/**
@@ -313,10 +322,12 @@ const NONE: ReadonlyMap<string, Connection> = new Map();
 /** A `Map` of views over the map of connections, without keeping a second map in step. */
 class LiveViews implements ReadonlyMap<string, ConnectionView> {
 	readonly #open: () => ReadonlyMap<string, Connection>;
+	readonly #era: number;
 	readonly [Symbol.toStringTag] = "Map";
 
-	constructor(open: () => ReadonlyMap<string, Connection>) {
+	constructor(open: () => ReadonlyMap<string, Connection>, era: number) {
 		this.#open = open;
+		this.#era = era;
 	}
 	set(): never {
 		throw readOnly("set");
@@ -331,19 +342,19 @@ class LiveViews implements ReadonlyMap<string, ConnectionView> {
 		return this.#open().size;
 	}
 	get(id: string): ConnectionView | undefined {
-		return this.#open().get(id)?.view;
+		return this.#open().get(id)?.viewOf(this.#era);
 	}
 	has(id: string): boolean {
 		return this.#open().has(id);
 	}
 	*entries(): MapIterator<[string, ConnectionView]> {
-		for (const [id, connection] of this.#open()) yield [id, connection.view];
+		for (const [id, connection] of this.#open()) yield [id, connection.viewOf(this.#era)];
 	}
 	keys(): MapIterator<string> {
 		return this.#open().keys() as MapIterator<string>;
 	}
 	*values(): MapIterator<ConnectionView> {
-		for (const connection of this.#open().values()) yield connection.view;
+		for (const connection of this.#open().values()) yield connection.viewOf(this.#era);
 	}
 	[Symbol.iterator](): MapIterator<[string, ConnectionView]> {
 		return this.entries();
@@ -352,7 +363,8 @@ class LiveViews implements ReadonlyMap<string, ConnectionView> {
 		fn: (value: ConnectionView, key: string, map: ReadonlyMap<string, ConnectionView>) => void,
 		thisArg?: unknown,
 	): void {
-		for (const [id, connection] of this.#open()) fn.call(thisArg, connection.view, id, this);
+		for (const [id, connection] of this.#open())
+			fn.call(thisArg, connection.viewOf(this.#era), id, this);
 	}
 }
 

@@ -34,6 +34,8 @@ export class Connection {
 	record: ConnectionRecord | null = null;
 	#subscriptions: Set<string> | null = null;
 	#state: TrackedState | null = null;
+	/** As those see it whose time to write is over. */
+	#formerState: TrackedState | null = null;
 	#view: ConnectionView | null = null;
 	/** Whether Init, the first frame of a socket, is out; what was released before it waits. */
 	#hasBegun = false;
@@ -71,8 +73,13 @@ export class Connection {
 	}
 
 	get view(): ConnectionView {
-		this.#view ??= new ConnectionView(this);
+		this.#view ??= new ConnectionView(this, this.instance.era);
 		return this.#view;
+	}
+
+	/** As contexts of this era see it: the same object for all that may write. */
+	viewOf(era: number): ConnectionView {
+		return era === this.instance.era ? this.view : new ConnectionView(this, era);
 	}
 
 	get subscriptions(): Set<string> {
@@ -92,6 +99,10 @@ export class Connection {
 		this.#enabledState().replace(next);
 	}
 
+	get formerState(): unknown {
+		return (this.#formerState ?? this.#enabledState()).value;
+	}
+
 	get hasState(): boolean {
 		return this.#state !== null;
 	}
@@ -101,15 +112,25 @@ export class Connection {
 	}
 
 	initState(raw: unknown): void {
+		const { era } = this.instance;
 		const state = trackState(raw, {
 			rootPath: "conn.state",
 			onChange: () => this.#stateChanged(),
 			beforeWrite: () => {
+				this.instance.assertCurrent(era);
 				this.instance.assertWritable();
 				this.instance.beforeConnectionWrite(state);
 			},
 		});
 		this.#state = state;
+	}
+
+	/** Views, and parts of the state that somebody holds, can only be read from now on (W-STOP-5). */
+	renew(): void {
+		this.#view = null;
+		if (!this.#state) return;
+		this.#formerState ??= this.#state;
+		this.initState(this.#state.raw);
 	}
 
 	/** Goes back to what was committed. */
@@ -200,9 +221,17 @@ export class Connection {
 /** The `conn` that users see (contract: api 5.2). */
 export class ConnectionView {
 	readonly #connection: Connection;
+	readonly #era: number;
 
-	constructor(connection: Connection) {
+	constructor(connection: Connection, era: number) {
 		this.#connection = connection;
+		this.#era = era;
+	}
+
+	/** For all that is more than reading. Throws `actor.stopping` for who may only read. */
+	get #current(): Connection {
+		this.#connection.instance.assertCurrent(this.#era);
+		return this.#connection;
 	}
 
 	/** UUID. */
@@ -215,11 +244,12 @@ export class ConnectionView {
 	}
 
 	get state(): unknown {
-		return this.#connection.state;
+		const isCurrent = this.#era === this.#connection.instance.era;
+		return isCurrent ? this.#connection.state : this.#connection.formerState;
 	}
 
 	set state(next: unknown) {
-		this.#connection.state = next;
+		this.#current.state = next;
 	}
 
 	get kind(): ConnectionKind {
@@ -237,14 +267,21 @@ export class ConnectionView {
 	}
 
 	send(event: string, ...args: unknown[]): void {
-		this.#connection.instance.events.sendTo(this.#connection, event, args);
+		this.#connection.instance.events.sendTo(this.#current, event, args);
 	}
 
+	/** Refused as a rejection, which does not end the process when nobody looks at it. */
 	disconnect(reason?: string, options?: { final?: boolean }): Promise<void> {
-		return this.#connection.instance.connections.disconnect(
-			this.#connection,
-			reason ?? "",
-			options?.final ?? false,
-		);
+		const { instance, id } = this.#connection;
+		const closed = this.#disconnect(reason ?? "", options?.final ?? false);
+		closed.catch((error: unknown) => {
+			instance.log.warn({ err: error, connId: id }, "conn.disconnect was refused");
+		});
+		return closed;
+	}
+
+	async #disconnect(reason: string, final: boolean): Promise<void> {
+		const connection = this.#current;
+		await connection.instance.connections.disconnect(connection, reason, final);
 	}
 }

@@ -16,7 +16,7 @@ export class ActionContext extends ActorContext {
 
 	/** The calling connection; undefined for scheduled actions. */
 	get conn(): ConnectionView | undefined {
-		return this.#connection?.view;
+		return this.#connection?.viewOf(this.era);
 	}
 
 	/** Fires when the actor stops, the call times out, or its caller goes away. */

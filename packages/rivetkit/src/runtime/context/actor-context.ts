@@ -13,17 +13,17 @@ import { ContextQueue } from "../queue/context-queue.ts";
  */
 export class ActorContext {
 	protected readonly instance: ActorInstance;
-	readonly #era: number;
+	protected readonly era: number;
 	#queue: ContextQueue | null = null;
 
 	constructor(instance: ActorInstance) {
 		this.instance = instance;
-		this.#era = instance.era;
+		this.era = instance.era;
 	}
 
 	/** What has this context has outlived the grace period of the actor's stop: it may only read. */
 	get #isRevoked(): boolean {
-		return this.#era !== this.instance.era;
+		return this.era !== this.instance.era;
 	}
 
 	/** For all that writes. Throws `actor.stopping` when the context may only read (W-STOP-1, W-STOP-5). */
@@ -67,7 +67,7 @@ export class ActorContext {
 	}
 
 	get conns(): Map<string, ConnectionView> {
-		return this.instance.connections.views;
+		return this.instance.connections.viewsOf(this.era);
 	}
 
 	get kv(): ActorKv {
@@ -92,7 +92,8 @@ export class ActorContext {
 
 	/** The call of this context is over. */
 	endReceiving(succeeded: boolean): void {
-		this.#queue?.end(succeeded);
+		// Nothing of what outlasted the grace period counts as done.
+		this.#queue?.end(succeeded && !this.#isRevoked);
 	}
 
 	get schedule(): ActorSchedule {
@@ -119,7 +120,7 @@ export class ActorContext {
 	}
 
 	client(): InProcessClient {
-		return this.instance.client();
+		return this.#writable.client();
 	}
 
 	saveState(options: { immediate?: boolean; maxWait?: number } = {}): Promise<void> {

@@ -229,7 +229,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		const { era } = this;
 		this.#userKv ??= new UserKv(this.kv, {
 			assertAllowed: () => {
-				if (era !== this.era) throw catalogueError("actor.stopping", { actorId: this.actorId });
+				this.assertCurrent(era);
 				this.assertAllowed("kv");
 			},
 			refused: (operation, err) => this.log.warn({ err }, `c.kv.${operation} was refused`),
@@ -470,14 +470,23 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		for (const call of this.runningCalls) call.abort(reason);
 	}
 
-	/** Which contexts may write: those made since it last changed. */
+	/** Which contexts, and what came from them, may write: those made since it last changed. */
 	era = 0;
+
+	/** Throws `actor.stopping` for what an earlier era left behind (W-STOP-5). */
+	assertCurrent(era: number): void {
+		if (era !== this.era) throw catalogueError("actor.stopping", { actorId: this.actorId });
+	}
 
 	/** What still runs has had its time: from here on only the hooks of the stop may write (W-STOP-1). */
 	#revokeContexts(): void {
 		this.era++;
 		this.state.renew();
 		this.#userKv = null;
+		this.#schedules?.renew();
+		this.#connections?.renew();
+		// Whether its run handled what it received, nobody will know.
+		if (this.run?.scope) this.#queue?.runEnded(this.run.scope, false);
 		this.#contexts?.renew();
 		this.database?.revoke();
 	}

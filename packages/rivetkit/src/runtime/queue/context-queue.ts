@@ -1,4 +1,5 @@
 import { catalogueError, decodeCbor, RivetError } from "@rivetkit/protocol";
+import type { Operation } from "../context/permissions.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { type AdmittedMessage, admit, admitResponse, readSendOptions } from "./admission.ts";
@@ -22,11 +23,13 @@ interface UserMessage {
 /** `c.queue` of one context (contract: api 9). */
 export class ContextQueue {
 	readonly #instance: ActorInstance;
+	readonly #era: number;
 	/** Of a context with an end of its own; null for the one that hooks and `run` share. */
 	readonly #receiver: Receiver | null;
 
 	constructor(instance: ActorInstance, kind: "call" | "shared") {
 		this.#instance = instance;
+		this.#era = instance.era;
 		const { rollbackOnError } = instance.options;
 		this.#receiver =
 			kind === "call" ? new Receiver("call", { decidesAtEnd: rollbackOnError }) : null;
@@ -34,7 +37,7 @@ export class ContextQueue {
 
 	async send(name: string, body?: unknown, options?: unknown): Promise<UserMessage> {
 		const instance = this.#instance;
-		instance.assertAllowed("queue.send");
+		this.#assertAllowed("queue.send");
 		if (typeof name !== "string" || name === "") {
 			throw catalogueError("queue.invalid_option", {
 				option: "name",
@@ -82,8 +85,10 @@ export class ContextQueue {
 			() => this.#deliver("queue.next", request),
 			(delivered) => this.#userMessage(delivered),
 			(last) => {
-				const { deliveries } = this.#instance.queue;
 				isLeft = true;
+				// Of an earlier era everything has been given back.
+				if (this.#era !== this.#instance.era) return;
+				const { deliveries } = this.#instance.queue;
 				deliveries.callOff(request);
 				if (last?.completable && last.isHeld) deliveries.release(last);
 			},
@@ -91,20 +96,20 @@ export class ContextQueue {
 	}
 
 	size(name?: string): number {
-		this.#instance.assertAllowed("queue.send");
+		this.#assertAllowed("queue.send");
 		const { index } = this.#instance.queue.data;
 		return name === undefined ? index.size : index.sizeOf(name);
 	}
 
 	async deadLetters(options?: unknown): Promise<DeadLetterView[]> {
 		const choice = readDeadLetterOptions(options, ["queue", "limit"]);
-		this.#instance.assertAllowed("queue.send");
+		this.#assertAllowed("queue.send");
 		return listDeadLetters(this.#instance.queue, choice);
 	}
 
 	async redrive(options?: unknown): Promise<number> {
 		const choice = readDeadLetterOptions(options, ["queue", "limit", "ids"]);
-		this.#instance.assertAllowed("queue.send");
+		this.#assertAllowed("queue.send");
 		const count = redrive(this.#instance.queue, choice);
 		if (!this.#instance.inCall) this.#instance.saveSoon();
 		return count;
@@ -113,6 +118,11 @@ export class ContextQueue {
 	/** The context comes to its end: what it received is decided upon. */
 	end(succeeded: boolean): void {
 		if (this.#receiver) this.#instance.queue.deliveries.end(this.#receiver, succeeded);
+	}
+
+	#assertAllowed(operation: Operation): void {
+		this.#instance.assertCurrent(this.#era);
+		this.#instance.assertAllowed(operation);
 	}
 
 	#read(form: Parameters<typeof readReceiveOptions>[1], options: unknown): ReceiveRequest {
@@ -145,7 +155,7 @@ export class ContextQueue {
 		if (operation === "queue.next" && instance.isAborted && instance.acceptsWork) {
 			return Promise.reject(catalogueError("actor.aborted", {}));
 		}
-		instance.assertAllowed(operation);
+		this.#assertAllowed(operation);
 		const { queue } = instance;
 		return queue.receive(this.#receiver ?? queue.currentReceiver, request);
 	}
@@ -169,6 +179,7 @@ export class ContextQueue {
 	}
 
 	async #complete(delivery: Delivery, name: string, response: unknown): Promise<void> {
+		this.#instance.assertCurrent(this.#era);
 		const { deliveries } = this.#instance.queue;
 		deliveries.assertHeld(delivery);
 		const admitted = admitResponse(this.#instance, name, response);
@@ -176,6 +187,7 @@ export class ContextQueue {
 	}
 
 	async #release(delivery: Delivery): Promise<void> {
+		this.#instance.assertCurrent(this.#era);
 		const { deliveries } = this.#instance.queue;
 		deliveries.assertHeld(delivery);
 		deliveries.release(delivery);

@@ -1,6 +1,7 @@
 import { type ActorRequest, type ActorResponse, catalogueError } from "@rivetkit/protocol";
 import { Connection } from "../connections/connection.ts";
 import { isCallerGone } from "../instance/caller-gone.ts";
+import type { RequestContext } from "../context/connection-context.ts";
 import type { ActorInstance, RunningCall } from "../instance/instance.ts";
 import { HookTimeout, withTimeout } from "../lifecycle/with-timeout.ts";
 import { incomingRequest } from "./incoming-request.ts";
@@ -38,6 +39,7 @@ class RawCall implements RunningCall {
 	#refuse!: (error: unknown) => void;
 	#body: ReadableStreamDefaultReader<Uint8Array> | null = null;
 	#gaveUp: { readonly error: unknown } | null = null;
+	#context: RequestContext | null = null;
 	#finished = false;
 	/** The body outlives the call of the router, which counts as work until it has the head. */
 	#isStreaming = false;
@@ -77,6 +79,7 @@ class RawCall implements RunningCall {
 	giveUp(error: unknown): void {
 		this.#gaveUp = { error };
 		this.#controller.abort(error);
+		this.#context?.endReceiving(false);
 		this.#refuse(error);
 		void this.#body?.cancel(error).catch(() => {});
 	}
@@ -96,6 +99,7 @@ class RawCall implements RunningCall {
 		const limitMs = instance.options.actionTimeout;
 		const { signal } = this.#request;
 		const c = instance.contexts.request(this.#connection, this.#request, signal);
+		this.#context = c;
 		let response: unknown;
 		if (!instance.isFree) {
 			await instance.untilFree();

@@ -9,50 +9,47 @@ import type {
 import type { ActorInstance } from "../instance/instance.ts";
 import { checkCron, checkEvery, checkLimit } from "./checks.ts";
 import type { CronJob } from "./cron-job.ts";
-import { refusable } from "./refusable.ts";
+import { RefusableCalls } from "./refusable-calls.ts";
 import { parkedOf, progressOf } from "./schedule-access.ts";
 import type { ScheduleKeeper } from "./schedule-keeper.ts";
 import type { HistoryRow } from "./schedule-layout.ts";
 
 /** `c.cron` (contract: api 10). */
-export class CronAccess implements ActorCron {
-	readonly #instance: ActorInstance;
+export class CronAccess extends RefusableCalls implements ActorCron {
 	readonly #keeper: ScheduleKeeper;
 
 	constructor(instance: ActorInstance, keeper: ScheduleKeeper) {
-		this.#instance = instance;
+		super(instance);
 		this.#keeper = keeper;
 	}
 
 	set(options: CronSetOptions): Promise<void> {
-		return refusable(this.#instance, "cron.set", () => this.#keeper.setJob(checkCron(options)));
+		return this.refusable("cron.set", () => this.#keeper.setJob(checkCron(options)));
 	}
 
 	every(options: CronEveryOptions): Promise<void> {
-		return refusable(this.#instance, "cron.every", () =>
-			this.#keeper.setJob(checkEvery(options, this.#instance.now())),
+		return this.refusable("cron.every", () =>
+			this.#keeper.setJob(checkEvery(options, this.instance.now())),
 		);
 	}
 
 	get(name: string): Promise<CronEntry | null> {
-		return refusable(this.#instance, "cron.get", () => {
+		return this.refusable("cron.get", () => {
 			const job = this.#keeper.job(name);
 			return job ? this.#entry(job) : null;
 		});
 	}
 
 	list(): Promise<CronEntry[]> {
-		return refusable(this.#instance, "cron.list", () =>
-			this.#keeper.jobs().map((job) => this.#entry(job)),
-		);
+		return this.refusable("cron.list", () => this.#keeper.jobs().map((job) => this.#entry(job)));
 	}
 
 	delete(name: string): Promise<boolean> {
-		return refusable(this.#instance, "cron.delete", () => this.#keeper.deleteJob(name));
+		return this.refusable("cron.delete", () => this.#keeper.deleteJob(name));
 	}
 
 	history(name: string, options?: { limit?: number | undefined }): Promise<CronHistoryEntry[]> {
-		return refusable(this.#instance, "cron.history", async () => {
+		return this.refusable("cron.history", async () => {
 			const rows = await this.#keeper.historyOf(name, checkLimit(options));
 			return rows.map(historyEntry);
 		});

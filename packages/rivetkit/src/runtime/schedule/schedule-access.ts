@@ -16,7 +16,7 @@ import {
 	encodeArguments,
 } from "./checks.ts";
 import type { OneShot, PendingCall } from "./pending-call.ts";
-import { refusable } from "./refusable.ts";
+import { RefusableCalls } from "./refusable-calls.ts";
 import { NO_RETRY } from "./retry.ts";
 import type { ScheduleKeeper } from "./schedule-keeper.ts";
 import { TIME_MAX } from "./timing.ts";
@@ -24,12 +24,11 @@ import { TIME_MAX } from "./timing.ts";
 type CallOptions = Pick<OneShot, "retry" | "fireInfo">;
 
 /** `c.schedule` (contract: api 10). */
-export class ScheduleAccess implements ActorSchedule {
-	readonly #instance: ActorInstance;
+export class ScheduleAccess extends RefusableCalls implements ActorSchedule {
 	readonly #keeper: ScheduleKeeper;
 
 	constructor(instance: ActorInstance, keeper: ScheduleKeeper) {
-		this.#instance = instance;
+		super(instance);
 		this.#keeper = keeper;
 	}
 
@@ -55,9 +54,9 @@ export class ScheduleAccess implements ActorSchedule {
 		action: string,
 		args: readonly unknown[],
 	): Promise<string> {
-		return refusable(this.#instance, "schedule.after", () => {
+		return this.refusable("schedule.after", () => {
 			const delay = Math.max(0, checkTime("The delay of a schedule", delayMs));
-			const runAt = Math.min(this.#instance.now() + delay, TIME_MAX);
+			const runAt = Math.min(this.instance.now() + delay, TIME_MAX);
 			return this.#add(options, runAt, action, args);
 		});
 	}
@@ -68,7 +67,7 @@ export class ScheduleAccess implements ActorSchedule {
 		action: string,
 		args: readonly unknown[],
 	): Promise<string> {
-		return refusable(this.#instance, "schedule.at", () =>
+		return this.refusable("schedule.at", () =>
 			this.#add(options, checkTime("The time of a schedule", epochMs), action, args),
 		);
 	}
@@ -79,24 +78,24 @@ export class ScheduleAccess implements ActorSchedule {
 	}
 
 	get(id: string): Promise<ScheduleEntry | null> {
-		return refusable(this.#instance, "schedule.get", () => {
+		return this.refusable("schedule.get", () => {
 			const call = this.#keeper.call(id);
 			return call ? this.#entry(call) : null;
 		});
 	}
 
 	list(): Promise<ScheduleEntry[]> {
-		return refusable(this.#instance, "schedule.list", () =>
+		return this.refusable("schedule.list", () =>
 			this.#keeper.calls().map((call) => this.#entry(call)),
 		);
 	}
 
 	cancel(id: string): Promise<boolean> {
-		return refusable(this.#instance, "schedule.cancel", () => this.#keeper.cancel(id));
+		return this.refusable("schedule.cancel", () => this.#keeper.cancel(id));
 	}
 
 	failures(options?: { limit?: number | undefined }): Promise<ScheduleFailure[]> {
-		return refusable(this.#instance, "schedule.failures", async () => {
+		return this.refusable("schedule.failures", async () => {
 			const rows = await this.#keeper.failures(checkLimit(options));
 			return rows.map(({ id, action, scheduledAt, firedAt, attempts, error }) => ({
 				id: id!,

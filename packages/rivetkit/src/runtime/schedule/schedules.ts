@@ -6,14 +6,30 @@ import { ScheduleKeeper } from "./schedule-keeper.ts";
 /** What an actor has once it has scheduled something. */
 export class Schedules {
 	readonly keeper: ScheduleKeeper;
-	/** `c.schedule`. */
-	readonly calls: ScheduleAccess;
-	/** `c.cron`. */
-	readonly cron: CronAccess;
+	readonly #instance: ActorInstance;
+	#calls: ScheduleAccess;
+	#cron: CronAccess;
 
 	constructor(instance: ActorInstance) {
+		this.#instance = instance;
 		this.keeper = new ScheduleKeeper(instance);
-		this.calls = new ScheduleAccess(instance, this.keeper);
-		this.cron = new CronAccess(instance, this.keeper);
+		this.#calls = new ScheduleAccess(instance, this.keeper);
+		this.#cron = new CronAccess(instance, this.keeper);
+	}
+
+	/** `c.schedule`. */
+	get calls(): ScheduleAccess {
+		return this.#calls;
+	}
+
+	/** `c.cron`. */
+	get cron(): CronAccess {
+		return this.#cron;
+	}
+
+	/** What somebody holds is refused from now on (W-STOP-5). */
+	renew(): void {
+		this.#calls = new ScheduleAccess(this.#instance, this.keeper);
+		this.#cron = new CronAccess(this.#instance, this.keeper);
 	}
 }
