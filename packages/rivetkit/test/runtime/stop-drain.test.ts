@@ -213,7 +213,7 @@ describe("L11 calls in flight", () => {
 					await attempt("schedule.after", () => schedule.after(1, "hang"));
 					await attempt("schedule.cancel", () => schedule.cancel("x"));
 					await attempt("cron.set", () =>
-						cron.set({ name: "j", cron: "* * * * *", action: "hang" }),
+						cron.set({ name: "j", expression: "* * * * *", action: "hang" }),
 					);
 					await attempt("queue.send", () => held.send("work", 1));
 					await attempt("queue.tryNext", () => held.tryNext());

@@ -1,7 +1,7 @@
 import { type ActorRequest, type ActorResponse, catalogueError } from "@rivetkit/protocol";
 import { Connection } from "../connections/connection.ts";
-import { isCallerGone } from "../instance/caller-gone.ts";
 import type { RequestContext } from "../context/connection-context.ts";
+import { isCallerGone } from "../instance/caller-gone.ts";
 import type { ActorInstance, RunningCall } from "../instance/instance.ts";
 import { HookTimeout, withTimeout } from "../lifecycle/with-timeout.ts";
 import { incomingRequest } from "./incoming-request.ts";
