@@ -70,8 +70,9 @@ function prepareDirectory(directory: string, file: string): void {
 	const { R_OK, W_OK, X_OK } = fs.constants;
 	try {
 		makeDirectory(directory);
-		// Says ENOTDIR for a file, which a check of access rights does not.
-		fs.opendirSync(directory).closeSync();
+		if (!fs.statSync(directory).isDirectory()) {
+			throw Object.assign(new Error("it is a file"), { code: "ENOTDIR" });
+		}
 		fs.accessSync(directory, R_OK | W_OK | X_OK);
 		if (fs.existsSync(file)) {
 			fs.accessSync(file, R_OK | W_OK);
