@@ -203,9 +203,14 @@ export class PairedWebSocket {
 		if (own !== null) {
 			this.#call(own, event);
 		}
-		for (const [listener, { once }] of [...(this.#listeners.get(type) ?? [])]) {
+		const listeners = this.#listeners.get(type);
+		for (const [listener, { once }] of [...(listeners ?? [])]) {
+			// An earlier listener may have removed it.
+			if (!listeners!.has(listener)) {
+				continue;
+			}
 			if (once) {
-				this.#listeners.get(type)!.delete(listener);
+				listeners!.delete(listener);
 			}
 			this.#call(listener as Listener<K>, event);
 		}

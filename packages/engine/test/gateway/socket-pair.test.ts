@@ -158,6 +158,10 @@ describe("a socket pair", () => {
 		const removed = () => calls.push("removed");
 		p.client.addEventListener("message", removed);
 		p.client.removeEventListener("message", removed);
+		const remove = () => p.client.removeEventListener("message", late);
+		const late = () => calls.push("removed by an earlier one");
+		p.client.addEventListener("message", remove);
+		p.client.addEventListener("message", late);
 		p.client.addEventListener("message", () => calls.push("once"), { once: true });
 		p.server.send("a");
 		p.server.send("b");

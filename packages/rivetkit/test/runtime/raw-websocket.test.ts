@@ -368,6 +368,9 @@ describe("listeners", () => {
 			socket.addEventListener("message", twice);
 			socket.addEventListener("message", removed);
 			socket.removeEventListener("message", removed);
+			const late = () => void seen.push("removed by an earlier one");
+			socket.addEventListener("message", () => socket.removeEventListener("message", late));
+			socket.addEventListener("message", late);
 			socket.addEventListener("message", () => void seen.push("once"), { once: true });
 			const target = socket as unknown as EventTarget;
 			target.addEventListener("message", { handleEvent: () => void seen.push("object") });

@@ -146,6 +146,8 @@ export class ServerSocket {
 		const handler = this[`on${type}`] as ((event: Event) => unknown) | null;
 		if (handler) this.#call(() => handler.call(this, event));
 		for (const entry of [...(this.#listeners.get(type) ?? [])]) {
+			// An earlier listener may have removed it.
+			if (!this.#listeners.get(type)?.includes(entry)) continue;
 			if (entry.once) this.removeEventListener(type, entry.listener);
 			const { listener } = entry;
 			this.#call(() =>
