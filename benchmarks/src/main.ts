@@ -5,6 +5,7 @@ import { loadavg, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { isInMemory, memoryFolder } from "./memory-folder.ts";
 import { judge, medianOf, number, report, withoutPaths } from "./report.ts";
 import { type Outcome, runScenario } from "./run.ts";
 import { scenarios } from "./scenarios/index.ts";
@@ -69,12 +70,20 @@ if (chosenScenarios.length === 0) throw new Error(`no scenario matches ${positio
 
 mkdirSync(resolve(values.folder), { recursive: true });
 const folder = mkdtempSync(join(resolve(values.folder), "rivetkit-bench-"));
+const memory = memoryFolder();
+const memoryStorage = memory && mkdtempSync(join(memory, "rivetkit-bench-"));
 const outcomes: Outcome[] = [];
+if (isInMemory(folder)) console.error(`${folder} is in memory: syncs cost nothing there`);
 try {
 	for (const scenario of chosenScenarios) {
+		const storage = scenario.storage === "memory" ? memoryStorage : folder;
+		if (storage === undefined) {
+			console.error(`${scenario.name}: left out, there is no memory file system here`);
+			continue;
+		}
 		const able = chosenSubjects.filter(({ name }) => scenario.subjects?.includes(name) ?? true);
 		if (able.length === 0) continue;
-		const outcome = await runScenario(scenario, able, scale, folder, values.profile);
+		const outcome = await runScenario(scenario, able, scale, storage, values.profile);
 		outcomes.push(outcome);
 		const figures = able.map(({ name }) => {
 			const value = medianOf(outcome, name);
@@ -83,7 +92,9 @@ try {
 		console.error(`${scenario.name}: ${figures.join(", ")} ${scenario.unit}`);
 	}
 } finally {
-	rmSync(folder, { recursive: true, force: true });
+	for (const used of [folder, memoryStorage]) {
+		if (used !== undefined) rmSync(used, { recursive: true, force: true });
+	}
 }
 
 const settings = values.smoke
@@ -97,6 +108,7 @@ if (values.write !== undefined) {
 		text,
 		new Map([
 			[folder, "FOLDER"],
+			...(memoryStorage === undefined ? [] : [[memoryStorage, "MEMORY"] as const]),
 			[repository, "."],
 		]),
 	);

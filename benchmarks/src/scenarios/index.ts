@@ -23,6 +23,8 @@ export const scenarios: readonly Scenario[] = [
 	broadcast(1_000, 10),
 	kvPairs(100),
 	kvPairs(1_000),
+	kvPairs(100, "memory"),
+	kvPairs(1_000, "memory"),
 	creation,
 	idleMemory,
 	wake,

@@ -44,6 +44,8 @@ export interface Scenario {
 	readonly encoding: Encoding;
 	/** The servers that have the feature; absent for all. */
 	readonly subjects?: readonly Subject["name"][];
+	/** Where the servers store: `memory` needs a memory file system, and costs processor time alone. */
+	readonly storage?: "disk" | "memory";
 	/** Samples per server, when more would tell no more. */
 	readonly roundsMax?: number;
 	/** How long a step may take, when that is more than usual. */
