@@ -34,6 +34,7 @@ import { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-req
 import { Front, normalizeBasePath } from "./gateway/front.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import { HeldSockets } from "./gateway/held-sockets.ts";
+import { Inspections } from "./gateway/inspections.ts";
 import { NodeFront } from "./gateway/node-front.ts";
 import { type ActorQuery, type ResolvedActor, Resolver } from "./gateway/resolver.ts";
 import { createSocketPair, type PairedWebSocket } from "./gateway/socket-pair.ts";
@@ -212,7 +213,8 @@ class EmbeddedEngine implements Engine {
 		});
 		const resolver = new Resolver(directory, placement, clock, limits);
 		const sockets = new HeldSockets({ placement, clock, random, limits, logger });
-		const gateway = new Gateway({ placement, sockets, clock, limits, errors });
+		const inspections = new Inspections(store, placement);
+		const gateway = new Gateway({ placement, sockets, inspections, clock, limits, errors });
 		const api = new ManagementApi({
 			store,
 			directory,

@@ -107,6 +107,7 @@ export {
 	type ActorUpgrade,
 	type HeadersView,
 	type HostEvents,
+	type InspectedActor,
 	type PreparedMessage,
 	type RequestBody,
 	type ResumedCall,
@@ -114,6 +115,7 @@ export {
 } from "./host/host.ts";
 export type { StorageBatch, StorageOp, StorageRange } from "./host/storage.ts";
 export { type ActorIdParts, formatActorId, newActorId, parseActorId } from "./ids.ts";
+export { INSPECTOR_TOKEN_KEY, newInspectorToken } from "./inspector-token.ts";
 export { decodeJson } from "./json/decode.ts";
 export { encodeJson } from "./json/encode.ts";
 export {
@@ -126,6 +128,7 @@ export {
 	parseKey,
 	serializeKey,
 } from "./keys.ts";
+export { isLoopbackAddress, isLoopbackHost } from "./loopback.ts";
 export * from "./names.ts";
 export {
 	buildSubprotocols,

@@ -9,7 +9,9 @@ import {
 	decodeBase64,
 	decodeCbor,
 	encodeBase64,
+	INSPECTOR_TOKEN_KEY,
 	isActorError,
+	isLoopbackAddress,
 	parseKey,
 	type Random,
 	serializeKey,
@@ -29,6 +31,7 @@ import {
 	namesQuerySchema,
 	type OperationId,
 } from "./contract.ts";
+import { InspectorTokens } from "./inspector-tokens.ts";
 import type { KvAccess } from "./kv-access.ts";
 import { openApiDocument } from "./openapi.ts";
 import { matchOperation } from "./operation-table.ts";
@@ -63,10 +66,12 @@ type Handler = (call: Call) => ActorResponse | Promise<ActorResponse>;
 export class ManagementApi {
 	readonly #options: ManagementApiOptions;
 	readonly #handlers: Record<OperationId, Handler>;
+	readonly #tokens: InspectorTokens;
 	#document: string | undefined;
 
 	constructor(options: ManagementApiOptions) {
 		this.#options = options;
+		this.#tokens = new InspectorTokens(options.store, options.random);
 		this.#handlers = {
 			listActors: (call) => this.#list(call),
 			getOrCreateActor: (call) => this.#getOrCreate(call),
@@ -198,7 +203,9 @@ export class ManagementApi {
 		if ((await directory.byId(actorId)) === undefined) {
 			throw catalogueError("actor.not_found", { identifier: actorId });
 		}
-		const [value] = await store.get(actorId, [key]);
+		const value = isTokenKey(key)
+			? await this.#tokens.read(actorId)
+			: (await store.get(actorId, [key]))[0];
 		return json({ value: value == null ? null : encodeBase64(value) });
 	}
 
@@ -247,6 +254,10 @@ function json(value: unknown, status = 200): ActorResponse {
 
 function text(body: string): ActorResponse {
 	return { status: 200, headers: { "content-type": "text/plain; charset=UTF-8" }, body };
+}
+
+function isTokenKey(key: Uint8Array): boolean {
+	return key.byteLength === 1 && key[0] === INSPECTOR_TOKEN_KEY[0];
 }
 
 /** Failures of `GET /actors` have their own shape. */
@@ -324,6 +335,5 @@ function whereaboutsOf(address: string | undefined): Whereabouts {
 	if (address === undefined) {
 		return "unknown";
 	}
-	const isLoopback = address === "::1" || /^(?:::ffff:)?127\./.test(address);
-	return isLoopback ? "this machine" : "elsewhere";
+	return isLoopbackAddress(address) ? "this machine" : "elsewhere";
 }

@@ -20,6 +20,7 @@ import type { Incarnation, Placement } from "../placement/placement.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
 import type { HeldSockets } from "./held-sockets.ts";
 import { callerGone } from "./inbound.ts";
+import { type Inspections, isInspectorPath } from "./inspections.ts";
 import { ResumedRequest } from "./resumed-request.ts";
 
 /** An actor by id, or whatever a query resolves to at each attempt. */
@@ -35,6 +36,7 @@ export interface QueryTarget {
 export interface GatewayOptions {
 	readonly placement: Placement;
 	readonly sockets: HeldSockets;
+	readonly inspections: Inspections;
 	readonly clock: Clock;
 	readonly limits: EngineLimits;
 	readonly errors: ErrorAnswers;
@@ -56,7 +58,9 @@ export class Gateway {
 				.request(actorId!, request)
 				.catch((error: unknown) => this.#afterFailure(target, live, request, error));
 		}
-		return this.#offer(target, request, 1);
+		return isInspectorPath(request.path)
+			? this.#inspect(target, request)
+			: this.#offer(target, request, 1);
 	}
 
 	/** One accepted WebSocket. Resolves when the actor has it or it was closed. Never rejects. */
@@ -99,6 +103,17 @@ export class Gateway {
 				: this.#offer(target, request, 2);
 		}
 		return this.#options.errors.response(error, request);
+	}
+
+	/** Asks the host about an actor that takes no calls now; it is woken only if the answer needs it. */
+	async #inspect(target: Target, request: ActorRequest): Promise<ActorResponse> {
+		try {
+			const actorId = typeof target === "string" ? target : await target.resolve();
+			const answer = await this.#options.inspections.answer(actorId, request);
+			return answer ?? this.#offer(actorId, request, 1);
+		} catch (error) {
+			return this.#options.errors.response(error, IN_JSON);
+		}
 	}
 
 	async #offer(
@@ -165,6 +180,9 @@ export class Gateway {
 		throw catalogueError("guard.retry_attempts_exceeded", { attempts: limits.attemptsMax });
 	}
 }
+
+/** Asks for no encoding: the inspector speaks plain JSON only. */
+const IN_JSON = { headers: { get: () => null, entries: () => [] } };
 
 const SOCKET_PATHS = ["/connect", "/inspector/connect", "/websocket"];
 

@@ -8,7 +8,6 @@ export interface InboundRequest extends ActorRequest {
 	method: string;
 	path: string;
 	headers: HeadersView;
-	/** IP address of the sender; absent for callers in this process. */
 	readonly peerAddress: string | undefined;
 }
 

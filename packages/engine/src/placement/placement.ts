@@ -7,6 +7,7 @@
  * - P4. A lost host takes no caller with it: they wait for the next one, within their limits.
  */
 import {
+	type ActorAssignment,
 	type ActorHost,
 	type ActorSocket,
 	type Clock,
@@ -117,6 +118,32 @@ export class Placement {
 	/** Whether the host that is attached has actors of this name; true while none is. */
 	isHosted(name: string): boolean {
 		return this.#attached?.hosts(name) ?? true;
+	}
+
+	/** The host that is attached, for questions that need no incarnation. */
+	get host(): ActorHost | undefined {
+		return this.#attached?.host;
+	}
+
+	/** Where the actor's incarnation is in its life; undefined when it has none. */
+	phase(actorId: string): Phase | undefined {
+		return this.#placed.get(actorId)?.phase;
+	}
+
+	/** What an incarnation of this actor is told. */
+	assignmentOf(record: ActorRecord): ActorAssignment {
+		return {
+			actorId: record.actorId,
+			generation: record.generation,
+			name: record.name,
+			key: parseKey(record.key),
+			namespace: record.namespace,
+			region: this.#options.region,
+			input: record.input,
+			createTs: record.createTs,
+			alarmTs: record.alarmTs,
+			initialised: record.initialised,
+		};
 	}
 
 	/** When a start of this actor is worth another attempt (ms since the epoch), 0 for now. */
@@ -383,18 +410,7 @@ export class Placement {
 			}
 			placed.generation = record.generation;
 			await attached.host.start(
-				{
-					actorId,
-					generation: record.generation,
-					name: record.name,
-					key: parseKey(record.key),
-					namespace: record.namespace,
-					region: this.#options.region,
-					input: record.input,
-					createTs: record.createTs,
-					alarmTs: record.alarmTs,
-					initialised: record.initialised,
-				},
+				this.assignmentOf(record),
 				this.#options.socketsOf?.(actorId) ?? [],
 			);
 		} catch (error) {

@@ -344,6 +344,24 @@ describe("GET /actors/{id}/kv/keys/{key}", () => {
 		expect(t.host.live.size).toBe(0);
 	});
 
+	test("makes the inspector's token when it is first read, and one only", async () => {
+		await using t = await serving({ development: () => true });
+		const actorId = await t.create();
+		const read = async () => {
+			const { body } = await t.call("GET", `/actors/${actorId}/kv/keys/Aw==`);
+			return Buffer.from(String(body.value), "base64").toString("utf8");
+		};
+		const [one, two] = await Promise.all([read(), read()]);
+		expect(one).toMatch(/^[\w-]{43}$/);
+		expect([two, await read()]).toEqual([one, one]);
+		const other = await t.create();
+		const { body } = await t.call("GET", `/actors/${other}/kv/keys/Aw==`);
+		expect(Buffer.from(String(body.value), "base64").toString("utf8")).not.toBe(one);
+		// The actor goes on with the generation that it has.
+		await t.host.stop(actorId, "sleep");
+		expect(await read()).toBe(one);
+	});
+
 	test("of an unknown actor is 404, with a key that is not base64 400", async () => {
 		await using t = await withValue({ development: () => true });
 		expect((await t.call("GET", "/actors/nobody/kv/keys/Aw==")).status).toBe(404);

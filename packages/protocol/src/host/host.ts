@@ -39,6 +39,8 @@ export interface ActorRequest {
 	readonly body: RequestBody;
 	/** Fires when the caller goes away before the response is complete. Made on first use. */
 	readonly signal: AbortSignal;
+	/** IP address of the sender; absent where nobody knows it, and for callers in this process. */
+	readonly peerAddress?: string | undefined;
 }
 
 /** What an actor answers. */
@@ -169,6 +171,17 @@ export interface ActorAssignment {
 
 export type StopIntent = "sleep" | "destroy";
 
+/** What the directory and placement know of an actor that somebody inspects. Times in ms since the epoch. */
+export interface InspectedActor {
+	/** As an incarnation that began now would get it, with the newest generation; -1 before the first. */
+	readonly assignment: ActorAssignment;
+	readonly placement: "resting" | "starting" | "live" | "stopping";
+	readonly startTs: number | null;
+	readonly sleepTs: number | null;
+	/** When it may be started again after a start that failed; 0 for at once. */
+	readonly retryTs: number;
+}
+
 /** Implemented by whoever hosts actors; called by placement and gateway. */
 export interface ActorHost {
 	/**
@@ -190,6 +203,12 @@ export interface ActorHost {
 	 * gateway may offer it to another incarnation. Rejects only with {@link ActorGone}; refusals close.
 	 */
 	openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void>;
+	/**
+	 * One inspector request about an actor that takes no calls now, to be answered from what is stored. Null
+	 * when it needs an incarnation: the actor is then woken, and gets it as {@link request}. Errors are
+	 * responses. A host without this method has its actors woken by whoever inspects them.
+	 */
+	inspect?(actor: InspectedActor, request: ActorRequest): Promise<ActorResponse | null>;
 }
 
 /** What a host tells the engine; given to the host when it is attached. */

@@ -1,0 +1,104 @@
+// Inspector requests ask the host before anybody is woken (protocol 7.2; what the host answers is its own).
+import type { ActorRequest, InspectedActor } from "@rivetkit/protocol";
+import { expect, test } from "vitest";
+import { testEngine } from "../helpers/engine.ts";
+
+async function inspected(answer: (actor: InspectedActor, request: ActorRequest) => string | null) {
+	const t = testEngine();
+	const seen: InspectedActor[] = [];
+	const inspect = async (actor: InspectedActor, request: ActorRequest) => {
+		seen.push(actor);
+		const body = answer(actor, request);
+		return body === null ? null : { status: 200, headers: {}, body };
+	};
+	Object.assign(t.host, { inspect });
+	const { url } = await t.listen();
+	const get = async (actorId: string, path: string) => {
+		const response = await fetch(`${url}/gateway/${actorId}${path}`);
+		return { status: response.status, body: await response.text() };
+	};
+	return Object.assign(t, { seen, get });
+}
+
+test("a sleeping actor is not woken for what the host can tell, and is for what it cannot", async () => {
+	await using t = await inspected((_, { path }) => (path.endsWith("/wake") ? null : "stored"));
+	const actorId = await t.create(["a", "b"]);
+	expect(await t.get(actorId, "/inspector/state")).toEqual({
+		status: 200,
+		body: "GET /inspector/state",
+	});
+	expect(t.seen).toEqual([]);
+	await t.host.stop(actorId, "sleep");
+	expect(await t.get(actorId, "/inspector/state?x=1")).toEqual({ status: 200, body: "stored" });
+	expect(t.host.live.size).toBe(0);
+	expect(t.seen).toEqual([
+		{
+			assignment: expect.objectContaining({
+				actorId,
+				name: "counter",
+				key: ["a", "b"],
+				generation: 0,
+				initialised: true,
+			}),
+			placement: "resting",
+			startTs: expect.any(Number),
+			sleepTs: expect.any(Number),
+			retryTs: 0,
+		},
+	]);
+	expect((await t.get(actorId, "/inspector/wake")).body).toBe("GET /inspector/wake");
+	expect(t.host.live.size).toBe(1);
+});
+
+test("query paths are looked up, and their actors not woken either", async () => {
+	await using t = await inspected(() => "stored");
+	await t.host.stop(await t.create(["k"]), "sleep");
+	const query = "rvt-namespace=default&rvt-method=get&rvt-key=k";
+	expect((await t.get("counter", `/inspector/state?${query}`)).body).toBe("stored");
+	expect(t.host.live.size).toBe(0);
+	const missing = "rvt-namespace=default&rvt-method=get&rvt-key=none";
+	expect((await t.get("counter", `/inspector/state?${missing}`)).status).toBe(404);
+});
+
+test("an actor that is gone is not found, in JSON whatever was asked for", async () => {
+	await using t = await inspected(() => "stored");
+	const actorId = await t.create();
+	await t.engine.destroy(actorId);
+	for (const id of [actorId, "nobody"]) {
+		const { status, body } = await t.get(id, "/inspector/state");
+		expect([status, JSON.parse(body).code]).toEqual([404, "not_found"]);
+	}
+	expect(t.seen).toEqual([]);
+});
+
+test("an actor on its way in, and one that waits after failed starts, are told apart", async () => {
+	await using t = await inspected(() => "stored");
+	const actorId = await t.create();
+	await t.host.stop(actorId, "sleep");
+	let fail!: () => void;
+	t.host.onStart = () =>
+		new Promise((_, reject) => {
+			fail = () => reject(new Error("no"));
+		});
+	for (let attempt = 1; attempt <= 2; attempt++) {
+		const called = t.get(actorId, "/health");
+		await expect.poll(() => t.host.starts.length).toBe(attempt + 1);
+		await t.get(actorId, "/inspector/state");
+		expect(t.seen.at(-1)).toMatchObject({ placement: "starting" });
+		fail();
+		expect((await called).status).toBe(500);
+	}
+	await t.get(actorId, "/inspector/state");
+	expect(t.seen.at(-1)).toMatchObject({ placement: "resting" });
+	expect(t.seen.at(-1)!.retryTs).toBeGreaterThan(0);
+});
+
+test("a host that cannot be asked has its actors woken", async () => {
+	await using t = testEngine();
+	const { url } = await t.listen();
+	const actorId = await t.create();
+	await t.host.stop(actorId, "sleep");
+	const response = await fetch(`${url}/gateway/${actorId}/inspector/state`);
+	expect(await response.text()).toBe("GET /inspector/state");
+	expect(t.host.live.size).toBe(1);
+});
