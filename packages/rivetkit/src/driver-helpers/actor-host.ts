@@ -40,7 +40,7 @@ export interface ActorHostOptions {
 	readonly random?: Random;
 }
 
-/** The live actors of one process, for whoever places them. */
+/** The live actors of one process, for whoever places them. Inspecting them takes a token. */
 export interface HostedActors extends ActorHost {
 	/** Whom to tell when an incarnation begins to stop and when it is gone; once, before the first start. */
 	attach(events: HostEvents): void;
@@ -75,6 +75,8 @@ export function createActorHost(config: RegistryConfig, options: ActorHostOption
 			turns: new TurnScheduler(),
 			log,
 			limits: config,
+			// Whose callers these are, only the caller's server knows.
+			inspection: { ...config.inspector, isOpen: () => false },
 			exposeErrors,
 			createClient: (owner) => {
 				if (!manager) {

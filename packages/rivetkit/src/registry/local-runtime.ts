@@ -1,4 +1,4 @@
-import { systemClock, systemRandom } from "@rivetkit/protocol";
+import { isLoopbackHost, systemClock, systemRandom } from "@rivetkit/protocol";
 import { type Embedded, inProcessClient, startEmbedded } from "../backends/embedded/embedded.ts";
 import {
 	alreadyServed,
@@ -61,6 +61,7 @@ export class LocalRuntime implements Guarded {
 			...(config.token === undefined ? undefined : { token: config.token }),
 			...(dataDirectory === null ? undefined : { dataDirectory }),
 			metadata: (caller) => serverMetadata(config, this.#urlFor(caller)),
+			inspection: { ...config.inspector, isOpen: () => isOpenToLoopback(config) },
 			exposeErrors,
 			publicUrl: () => this.localUrl ?? this.#plannedUrl(),
 		});
@@ -160,6 +161,12 @@ export class LocalRuntime implements Guarded {
 async function secondStart(error: unknown, address: ListenOptions): Promise<Error | null> {
 	const isInUse = error instanceof StoreError && error.code === "locked";
 	return isInUse ? alreadyServed(error.path, address) : null;
+}
+
+/** Ruling 13: without a token only what nobody else can reach, and not in production. */
+function isOpenToLoopback({ managerHost }: RegistryConfig): boolean {
+	if (process.env.NODE_ENV === "production") return false;
+	return managerHost === undefined || isLoopbackHost(managerHost);
 }
 
 /** Contract: protocol 6.1; asked per error. */

@@ -9,6 +9,9 @@ import type { Registry } from "../registry/registry.ts";
 import { VERSION } from "../utils/version.ts";
 import { FakeTime, type FakeTimeOptions, type TestTime } from "./fake-time.ts";
 
+/** Opens the inspector of a test's actors (api 18). */
+const INSPECTOR_TOKEN = "token";
+
 /** What `setupTest` needs of a test framework: Vitest's test context has it. */
 export interface TestContext {
 	onTestFinished(cleanUp: () => Promise<void> | void): void;
@@ -33,7 +36,8 @@ export interface SetupTestOptions {
 /**
  * Runs the registry's actors for one test: a server on a free loopback port with an empty store in
  * memory. Tests do not see each other's actors, and the registry is left as it is. When the test is
- * finished the client is disposed, every actor stopped, and the server closed.
+ * finished the client is disposed, every actor stopped, and the server closed. The actors can be inspected
+ * with the token `token`.
  *
  * With `{ fakeTime: true }` the test moves the actors' time. Without, time is the process's: with
  * `vi.useFakeTimers({ toFake: ["setTimeout", "Date"] })` the actors' clock moves with
@@ -67,6 +71,7 @@ export async function setupTest<R extends Registry>(
 		engineLimits: config.limits,
 		version: VERSION,
 		namespace: config.namespace,
+		inspection: { enabled: true, token: () => INSPECTOR_TOKEN, isOpen: () => false },
 		exposeErrors: () => process.env.RIVET_EXPOSE_ERRORS === "1",
 		publicUrl: () => endpoint,
 	});

@@ -8,6 +8,7 @@ import {
 } from "../../src/backends/embedded/embedded.ts";
 import { createClient } from "../../src/client/index.ts";
 import type { Logger } from "../../src/log/logger.ts";
+import type { InspectionConfig } from "../../src/runtime/inspector/inspection-config.ts";
 
 export interface LogLine {
 	readonly level: string;
@@ -48,6 +49,10 @@ export interface TestRuntimeOptions {
 	/** Holds the working files of databases; a temporary folder when absent. */
 	readonly dataDirectory?: string;
 	readonly maxOpenDatabases?: number;
+	/** Of the management API. */
+	readonly token?: string;
+	/** Default: open to this machine, without a token. */
+	readonly inspection?: Partial<InspectionConfig>;
 }
 
 /** Actors on an embedded engine with a server on a free port. Close it with `await using`. */
@@ -97,6 +102,8 @@ export class TestRuntime {
 				? {}
 				: { maxOpenDatabases: options.maxOpenDatabases }),
 			namespace: "default",
+			...(options.token === undefined ? undefined : { token: options.token }),
+			inspection: { enabled: true, token: () => "", isOpen: () => true, ...options.inspection },
 			exposeErrors: () => options.exposeErrors ?? false,
 			publicUrl: () => url,
 		});

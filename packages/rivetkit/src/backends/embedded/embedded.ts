@@ -15,6 +15,7 @@ import { assertAllowed } from "../../runtime/context/permissions.ts";
 import { DatabasePool } from "../../runtime/database/database-pool.ts";
 import { RuntimeHost } from "../../runtime/host/runtime-host.ts";
 import type { HostServices, MessageLimits } from "../../runtime/host/services.ts";
+import type { InspectionConfig } from "../../runtime/inspector/inspection-config.ts";
 import type { ActorInstance } from "../../runtime/instance/instance.ts";
 import { TimerWheel } from "../../runtime/timers/timer-wheel.ts";
 import type { ManagerDriver } from "../manager.ts";
@@ -42,6 +43,8 @@ export interface EmbeddedOptions {
 	/** Holds working files of databases; is named in messages, and lets a second process recognise this one. */
 	readonly dataDirectory?: string;
 	readonly metadata?: (caller: Whereabouts) => Partial<ServerMetadata>;
+	/** Default: the actors cannot be inspected. */
+	readonly inspection?: InspectionConfig;
 	readonly exposeErrors: () => boolean;
 	/** Where clients outside this process reach the gateway. */
 	readonly publicUrl: () => string;
@@ -89,6 +92,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		turns: new TurnScheduler(() => store.endTurn()),
 		log,
 		limits: options.messageLimits,
+		...(options.inspection ? { inspection: options.inspection } : undefined),
 		exposeErrors: options.exposeErrors,
 		createClient: (owner) => inProcessClient(engine, callingActor(owner), options),
 	};

@@ -7,7 +7,7 @@
  * |---|---|
  * | 1 | state: `01` whole value, or its head when chunked; `01 <u32 index>` chunks |
  * | 2 | answered calls: `02 <u48 sequence>` one entry per commit |
- * | 3 | schedules and cron jobs, see `schedule/schedule-layout.ts` |
+ * | 3 | schedules and cron jobs, see `schedule/schedule-layout.ts`; `03` alone is the inspector's token (protocol 4.6) |
  * | 4 | connections that outlive the incarnation: `04 <16 bytes id> <part>`, see `connection-layout.ts` |
  * | 5 | queue: what every wake reads of it, see `queue/queue-layout.ts` |
  * | 0x0f | upper bound of the bytes in `c.kv`, CBOR |
@@ -34,8 +34,12 @@ export type StoredEntries = readonly (readonly [key: Uint8Array, value: Uint8Arr
 
 /** The entries of one subspace, from an ordered scan of several. */
 export function entriesOf(scanned: StoredEntries, subspace: number): StoredEntries {
-	const first = scanned.findIndex(([key]) => key[0] === subspace);
+	const first = scanned.findIndex(([key]) => key[0] === subspace && !isInspectorToken(key));
 	if (first < 0) return [];
 	const end = scanned.findIndex(([key], index) => index > first && key[0] !== subspace);
 	return scanned.slice(first, end < 0 ? scanned.length : end);
+}
+
+function isInspectorToken(key: Uint8Array): boolean {
+	return key.byteLength === 1 && key[0] === SUBSPACE_SCHEDULE;
 }

@@ -89,7 +89,8 @@ export class ConnectionTable {
 			instance.assertAcceptsWork();
 		}
 		try {
-			if (config.onBeforeConnect) {
+			// Whoever inspects the actor was let in already (lifecycle 20).
+			if (config.onBeforeConnect && connection.kind !== "inspector") {
 				const c = instance.contexts.beforeConnect(request);
 				await withTimeout(
 					instance,

@@ -7,7 +7,7 @@ import { CLOSE_REFUSED } from "./close-codes.ts";
 import type { ConnectionRecord } from "./connection-records.ts";
 import type { EventLog } from "./event-log.ts";
 
-export type ConnectionKind = "http" | "websocket" | "raw-request" | "raw-websocket";
+export type ConnectionKind = "http" | "websocket" | "raw-request" | "raw-websocket" | "inspector";
 
 /** How events and answers reach the peer of an event connection. */
 export interface EventChannel {

@@ -8,12 +8,18 @@ import {
 	type ActorUpgrade,
 	catalogueError,
 	type HostEvents,
+	type InspectedActor,
+	PATH_INSPECTOR,
 	type StopIntent,
 } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
 import { outsideSections } from "../atomic/section.ts";
 import { outsideCalls } from "../database/call-scope.ts";
+import type { InspectionConfig } from "../inspector/inspection-config.ts";
+import { Inspector } from "../inspector/inspector.ts";
+import { type LifecycleChange, LifecycleLog } from "../inspector/lifecycle-log.ts";
 import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
+import type { LifecycleEvent } from "../lifecycle/lifecycle.ts";
 import { startInstance } from "../lifecycle/start.ts";
 import { stopInstance } from "../lifecycle/stop.ts";
 import { routeRequest } from "../router/actor-router.ts";
@@ -26,11 +32,18 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	readonly #definitions: ReadonlyMap<string, ErasedActorConfig>;
 	readonly #live = new Map<string, ActorInstance>();
 	readonly #stopping = new Map<string, Promise<void>>();
+	readonly #lifecycle = new LifecycleLog();
+	readonly #inspector: Inspector;
 	#events: HostEvents | null = null;
 
 	constructor(services: HostServices, definitions: ReadonlyMap<string, ErasedActorConfig>) {
 		this.#services = services;
 		this.#definitions = definitions;
+		this.#inspector = new Inspector(
+			services.inspection ?? NOT_INSPECTED,
+			services,
+			this.#lifecycle,
+		);
 	}
 
 	/** Whom to tell when an incarnation ends; set once, before the first start. */
@@ -86,8 +99,13 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		}
 		const instance = new ActorInstance(this.#services, this, config, assignment);
 		this.#live.set(actorId, instance);
+		this.#note(instance, "starting");
 		const failure = await asHost(() => startInstance(instance, sockets));
-		if (failure === null) return;
+		if (failure === null) {
+			this.#note(instance, "ready");
+			return;
+		}
+		this.#note(instance, "startFailed", textOf(failure.error));
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
 		if (failure.removeActor) await this.#services.backend.discard(assignment);
 		throw failure.error;
@@ -106,6 +124,9 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
 		const instance = this.#live.get(actorId);
 		if (!instance?.acceptsCalls) return Promise.reject(new ActorGone(actorId));
+		if (request.path.startsWith(PATH_INSPECTOR)) {
+			return asHost(() => this.#inspector.handle(instance, request));
+		}
 		return asHost(() => routeRequest(instance, request));
 	}
 
@@ -119,6 +140,12 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		}
 	}
 
+	inspect(actor: InspectedActor, request: ActorRequest): Promise<ActorResponse | null> {
+		const { actorId, name } = actor.assignment;
+		const config = this.#definitions.get(name);
+		return this.#inspector.handleResting(actor, config, this.#live.get(actorId), request);
+	}
+
 	beginStop(instance: ActorInstance): void {
 		const { actorId } = instance;
 		const done = asHost(() => stopInstance(instance)).finally(() => {
@@ -128,14 +155,21 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		this.#stopping.set(actorId, done);
 	}
 
-	tellStopping(instance: ActorInstance, intent: StopIntent): void {
+	tellStopping(instance: ActorInstance, intent: StopIntent, cause: LifecycleEvent): void {
+		this.#note(instance, "stopping", stopReason(instance, intent, cause));
 		this.#events?.stopping(instance.actorId, instance.assignment.generation, intent);
 	}
 
 	tellStopped(instance: ActorInstance, intent: StopIntent): void {
 		const { actorId } = instance;
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
+		this.#note(instance, endOf(instance, intent));
 		this.#events?.stopped(actorId, instance.assignment.generation, intent);
+	}
+
+	#note(instance: ActorInstance, change: LifecycleChange, detail?: string): void {
+		if (!this.#services.inspection?.enabled) return;
+		this.#lifecycle.record(instance.assignment, instance.now(), change, detail);
 	}
 
 	#ready(actorId: string): ActorInstance {
@@ -148,4 +182,25 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 /** Runs what the host is asked for: it belongs to no call and no section, whoever asks. */
 function asHost<T>(work: () => T): T {
 	return outsideSections(() => outsideCalls(work));
+}
+
+const NOT_INSPECTED: InspectionConfig = { enabled: false, token: () => "", isOpen: () => false };
+
+function stopReason({ options }: ActorInstance, intent: StopIntent, cause: LifecycleEvent): string {
+	if (intent === "destroy") return "it is destroyed";
+	if (cause !== "idle") return "it was asked to sleep";
+	return `idle for ${options.sleepTimeout} ms (options.sleepTimeout)`;
+}
+
+function endOf({ phase }: ActorInstance, intent: StopIntent): LifecycleChange {
+	if (phase !== "stopped") return "lost";
+	return intent === "destroy" ? "destroyed" : "asleep";
+}
+
+function textOf(error: unknown): string {
+	try {
+		return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+	} catch {
+		return "an error that cannot be shown";
+	}
 }

@@ -3,6 +3,7 @@ import type { ActorBackend } from "../../backends/backend.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { TurnScheduler } from "../commit/turn-scheduler.ts";
 import type { DatabasePool } from "../database/database-pool.ts";
+import type { InspectionConfig } from "../inspector/inspection-config.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { TimerWheel } from "../timers/timer-wheel.ts";
 
@@ -19,6 +20,8 @@ export interface HostServices {
 	readonly limits: MessageLimits;
 	/** What actors' databases share. */
 	readonly databases: DatabasePool;
+	/** Absent: the actors cannot be inspected. */
+	readonly inspection?: InspectionConfig;
 	/** Whether callers see the text of internal errors (contract: protocol 6.1). Asked per error. */
 	exposeErrors(): boolean;
 	/** The in-process client an actor gets from `c.client()`. */

@@ -59,12 +59,21 @@ export interface RunningCall extends NamedWork {
 	giveUp(error: unknown): void;
 }
 
+/** Parts of an instance that not every actor needs; null for those that nothing has needed yet. */
+export interface MadeParts {
+	readonly connections: ConnectionTable | null;
+	readonly schedules: Schedules | null;
+	readonly queue: MessageQueue | null;
+	readonly kv: KvKeeper | null;
+	readonly alarm: AlarmKeeper | null;
+}
+
 /** Where an instance lives: does what concerns more than the instance itself. */
 export interface InstanceHost {
 	/** Runs the stop sequence of an instance that has begun to stop. */
 	beginStop(instance: ActorInstance): void;
-	/** The engine learns that the instance stops, and for what. */
-	tellStopping(instance: ActorInstance, intent: StopIntent): void;
+	/** The engine learns that the instance stops, and for what. `cause` is what began it. */
+	tellStopping(instance: ActorInstance, intent: StopIntent, cause: LifecycleEvent): void;
 	/** The instance is gone; the engine learns what became of the actor. */
 	tellStopped(instance: ActorInstance, intent: StopIntent): void;
 }
@@ -245,6 +254,17 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		return this.#atomic;
 	}
 
+	/** What there is so far of the parts that are made when they are needed: looking at them makes none. */
+	get made(): MadeParts {
+		return {
+			connections: this.#connections,
+			schedules: this.#schedules,
+			queue: this.#queue,
+			kv: this.#kv,
+			alarm: this.#alarm,
+		};
+	}
+
 	get log(): Logger {
 		this.#log ??= this.services.log.child({
 			actor: this.name,
@@ -296,10 +316,10 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		const { to, wish, effects } = transition(this.#phase, this.#wish, event);
 		this.#phase = to;
 		this.#wish = wish;
-		for (const effect of effects) this.#perform(effect);
+		for (const effect of effects) this.#perform(effect, event);
 	}
 
-	#perform(effect: Effect): void {
+	#perform(effect: Effect, cause: LifecycleEvent): void {
 		switch (effect) {
 			case "begin":
 				this.#begin();
@@ -308,7 +328,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 				this.services.turns.request({ endOfTurn: () => this.dispatch("stopDue") });
 				return;
 			case "announce":
-				this.#host.tellStopping(this, this.#wish ?? "sleep");
+				this.#host.tellStopping(this, this.#wish ?? "sleep", cause);
 				return;
 			case "abort":
 				this.#abortAll();
@@ -359,7 +379,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.run?.start();
 		// Alarms that are over fire at once.
 		if (this.#alarm || this.assignment.alarmTs !== null) this.alarm.start();
-		if (this.#wish !== null) this.#perform("stopLater");
+		if (this.#wish !== null) this.#perform("stopLater", "done");
 	}
 
 	/** For the work ledger: the wait for `sleepTimeout` begins. */

@@ -31,7 +31,7 @@ const LISTED_DEFAULT = 100;
 
 /** Dead letters in the order of their ids, with their bodies. */
 export async function listDeadLetters(
-	{ data }: MessageQueue,
+	{ data }: Pick<MessageQueue, "data">,
 	choice: DeadLetterChoice,
 ): Promise<DeadLetterView[]> {
 	const letters = lettersOf(data.index.all(), choice.queue).slice(

@@ -1,0 +1,14 @@
+import { catalogueError } from "@rivetkit/protocol";
+import type { ActorInstance } from "../../instance/instance.ts";
+
+/**
+ * Replaces the whole state as the actor itself would (contract: lifecycle 20): `onStateChange` runs.
+ * Resolves when it is durable. Throws `actor.state_not_enabled` and what an assignment to `c.state` throws.
+ */
+export async function patchState(instance: ActorInstance, state: unknown): Promise<void> {
+	if (!instance.config.hasState) throw catalogueError("actor.state_not_enabled", {});
+	await instance.untilFree();
+	instance.assertAcceptsWork();
+	instance.replaceState(state);
+	await instance.committer.flush();
+}

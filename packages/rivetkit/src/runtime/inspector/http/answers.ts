@@ -1,0 +1,40 @@
+import { type ActorResponse, encodeCbor, type WireError } from "@rivetkit/protocol";
+import { untracked } from "../../state/index.ts";
+import { toPlainJson } from "../plain-json.ts";
+
+const COMMON = {
+	// Tokens may be in the address of whoever shows this.
+	"referrer-policy": "no-referrer",
+	"cache-control": "no-store",
+} as const;
+
+const JSON_HEADERS = { "content-type": "application/json", ...COMMON } as const;
+const CBOR_HEADERS = { "content-type": "application/cbor", ...COMMON } as const;
+
+/** Members that are undefined are left out. Throws an `EncodeError` for what cannot be encoded. */
+export function answer(value: object, asCbor: boolean): ActorResponse {
+	return asCbor
+		? { status: 200, headers: CBOR_HEADERS, body: encodeCbor(untracked(value)) }
+		: { status: 200, headers: JSON_HEADERS, body: toPlainJson(value) };
+}
+
+/** A structured error; in plain JSON whatever was asked for, so that everybody can read it. */
+export function errorAnswer({ statusCode, ...error }: WireError): ActorResponse {
+	const { group, code, message, metadata = null } = error;
+	return {
+		status: statusCode,
+		headers: JSON_HEADERS,
+		body: toPlainJson({ group, code, message, metadata }),
+	};
+}
+
+/** What a call of the actor failed with, in the form that callers may see; it has been logged. */
+export class CallFailed extends Error {
+	override readonly name = "CallFailed";
+	readonly wire: WireError;
+
+	constructor(wire: WireError) {
+		super(wire.message);
+		this.wire = wire;
+	}
+}

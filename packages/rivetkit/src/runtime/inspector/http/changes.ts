@@ -1,0 +1,85 @@
+import type { ActorInstance } from "../../instance/instance.ts";
+import { dropMessages, redriveMessages, sendMessage } from "../changes/change-queue.ts";
+import { deleteSchedule } from "../changes/delete-schedule.ts";
+import { patchState } from "../changes/patch-state.ts";
+import { runAction } from "../changes/run-action.ts";
+import { invalid } from "../invalid.ts";
+import { CallFailed } from "./answers.ts";
+import type { InspectorCall } from "./call.ts";
+
+type Change = (instance: ActorInstance, call: InspectorCall) => Promise<object>;
+
+/** The contract's (protocol 7.2, 8.7). */
+
+export const changeState: Change = async (instance, call) => {
+	const body = await call.body();
+	if (!Object.hasOwn(body, "state")) throw invalid("the body must have a member 'state'");
+	await patchState(instance, body.state);
+	return { ok: true };
+};
+
+export const callAction: Change = async (instance, call) => {
+	const args = argumentsIn(await call.body());
+	instance.assertAcceptsWork();
+	const outcome = await runAction(instance, call.parameters[0]!, args, call.request.signal);
+	if (outcome.ok) return outcome.output === undefined ? {} : { output: outcome.output };
+	throw new CallFailed(outcome.error);
+};
+
+/** A list under `args`; or, under `properties`, an object that is the only argument. */
+function argumentsIn({ args, properties }: Readonly<Record<string, unknown>>): unknown[] {
+	if (properties !== undefined) {
+		if (args !== undefined) throw invalid("either args or properties, not both");
+		if (typeof properties !== "object" || properties === null || Array.isArray(properties)) {
+			throw invalid("properties must be an object");
+		}
+		return [properties];
+	}
+	if (args === undefined) return [];
+	if (!Array.isArray(args)) throw invalid("args must be a list");
+	return args;
+}
+
+export const addMessage: Change = async (instance, call) => {
+	const { name, body } = await call.body();
+	if (typeof name !== "string" || name === "") throw invalid("name must be the name of a queue");
+	return sendMessage(instance, name, body);
+};
+
+export const clearQueue: Change = async (instance, { query }) => {
+	const name = query.get("name");
+	await dropMessages(instance, ({ header }) => name === null || header.name === name);
+	return {};
+};
+
+/** Ours. */
+
+export const dropMessage: Change = async (instance, { parameters }) => {
+	const id = Number(parameters[0]);
+	return { dropped: (await dropMessages(instance, (message) => message.id === id)) > 0 };
+};
+
+export const redriveDeadLetters: Change = async (instance, call) => {
+	const { queue, ids, limit } = await call.body();
+	if (queue !== undefined && typeof queue !== "string") throw invalid("queue must be a text");
+	if (limit !== undefined && !isCount(limit)) throw invalid("limit must be a whole number");
+	return {
+		redriven: await redriveMessages(instance, { queue, limit, ids: messageIds(ids) }),
+	};
+};
+
+function messageIds(ids: unknown): bigint[] | undefined {
+	if (ids === undefined) return undefined;
+	if (Array.isArray(ids) && ids.every(isCount)) return ids.map((id) => BigInt(id));
+	throw invalid("ids must be a list of ids of messages");
+}
+
+function isCount(value: unknown): value is number {
+	return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+export const removeSchedule: Change = async (instance, { parameters }) => ({
+	deleted: await deleteSchedule(instance, parameters[0]!),
+});
+
+export const wakeUp: Change = async () => ({ ok: true });

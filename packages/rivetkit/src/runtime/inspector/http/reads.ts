@@ -1,0 +1,81 @@
+import type { ActorView } from "../view/actor-view.ts";
+import { connectionsOf } from "../view/connection-details.ts";
+import { listKv } from "../view/kv-page.ts";
+import { deadLettersOf, messagePage, queueStatus } from "../view/queue-listing.ts";
+import { failuresOf, historyOf, schedulesOf } from "../view/schedule-listing.ts";
+import { NO_TRACES } from "../view/traces.ts";
+import { workflowOf } from "../view/workflow.ts";
+import type { InspectorCall } from "./call.ts";
+
+type Read = (view: ActorView, call: InspectorCall) => object | Promise<object>;
+
+const stateOf = ({ state, config }: ActorView) => ({
+	...(state && { state: state.value }),
+	isStateEnabled: config.hasState,
+});
+
+const rpcsOf = ({ config }: ActorView) => ({ rpcs: [...config.actions.keys()] });
+
+/** The contract's answers (protocol 7.2). */
+
+export const readState: Read = stateOf;
+
+export const readConnections: Read = (view) => ({ connections: connectionsOf(view) });
+
+export const readRpcs: Read = rpcsOf;
+
+export const readQueue: Read = (view, { query }) => {
+	// Anything that is no number lists nothing.
+	const limit = Math.trunc(Number(query.get("limit") ?? 50));
+	return queueStatus(view, limit > 0 ? limit : 0);
+};
+
+export const readTraces: Read = () => NO_TRACES;
+
+export const readWorkflowHistory: Read = (view) => workflowOf(view);
+
+export const readSummary: Read = (view) => {
+	const { history, isWorkflowEnabled } = workflowOf(view);
+	return {
+		...stateOf(view),
+		connections: connectionsOf(view),
+		...rpcsOf(view),
+		queueSize: view.queue?.index.size ?? 0,
+		isDatabaseEnabled: view.config.db !== undefined,
+		isWorkflowEnabled,
+		workflowHistory: history,
+	};
+};
+
+/** Ours. */
+
+const PAGE = { otherwise: 100, max: 1_000 };
+
+export const readLifecycle: Read = ({ lifecycle }) => lifecycle;
+
+export const readMessages: Read = (view, call) =>
+	messagePage(view, {
+		limit: call.number("limit", PAGE),
+		after: call.number("after", { otherwise: 0, max: Number.MAX_SAFE_INTEGER }),
+		name: call.query.get("name"),
+		withBodies: call.query.get("bodies") !== "false",
+	});
+
+export const readDeadLetters: Read = (view, call) =>
+	deadLettersOf(view, { limit: call.number("limit", PAGE), queue: call.query.get("queue") });
+
+export const readSchedules: Read = ({ schedules }) => ({ schedules: schedulesOf(schedules) });
+
+export const readScheduleHistory: Read = (view, call) =>
+	historyOf(view.schedules, call.parameters[0]!, call.number("limit", PAGE));
+
+export const readScheduleFailures: Read = (view, call) =>
+	failuresOf(view.schedules, call.number("limit", PAGE));
+
+export const readKv: Read = (view, call) =>
+	listKv(view, {
+		prefix: call.query.get("prefix") ?? "",
+		after: call.query.get("after"),
+		limit: call.number("limit", PAGE),
+		reverse: call.query.get("reverse") === "true",
+	});

@@ -1,0 +1,82 @@
+import type { ActorInstance } from "../../instance/instance.ts";
+import type { ActorView } from "../view/actor-view.ts";
+import type { InspectorCall } from "./call.ts";
+import * as changes from "./changes.ts";
+import * as reads from "./reads.ts";
+
+/** What a route does, and what it needs for it. */
+export type InspectorRoute =
+	/** Answered from an incarnation, or from what is stored without waking the actor. */
+	| {
+			readonly kind: "read";
+			readonly run: (view: ActorView, call: InspectorCall) => object | Promise<object>;
+	  }
+	/** Needs the actor awake, and counts as a request in progress. */
+	| {
+			readonly kind: "change";
+			readonly run: (instance: ActorInstance, call: InspectorCall) => Promise<object>;
+	  };
+
+type Read = (typeof reads)[keyof typeof reads];
+type Change = (typeof changes)[keyof typeof changes];
+
+const read = (run: Read): InspectorRoute => ({ kind: "read", run });
+const change = (run: Change): InspectorRoute => ({ kind: "change", run });
+
+/** `METHOD /path below /inspector/`; `{}` stands for one segment. */
+const ROUTES: Readonly<Record<string, InspectorRoute>> = {
+	"GET state": read(reads.readState),
+	"PATCH state": change(changes.changeState),
+	"GET connections": read(reads.readConnections),
+	"GET rpcs": read(reads.readRpcs),
+	"POST action/{}": change(changes.callAction),
+	"GET queue": read(reads.readQueue),
+	"POST queue": change(changes.addMessage),
+	"DELETE queue": change(changes.clearQueue),
+	"GET traces": read(reads.readTraces),
+	"GET workflow-history": read(reads.readWorkflowHistory),
+	"GET summary": read(reads.readSummary),
+
+	// Ours.
+	"GET lifecycle": read(reads.readLifecycle),
+	"POST wake": change(changes.wakeUp),
+	"GET queue/messages": read(reads.readMessages),
+	"DELETE queue/messages/{}": change(changes.dropMessage),
+	"GET queue/dead-letters": read(reads.readDeadLetters),
+	"POST queue/redrive": change(changes.redriveDeadLetters),
+	"GET schedules": read(reads.readSchedules),
+	"GET schedules/failures": read(reads.readScheduleFailures),
+	"GET schedules/{}/history": read(reads.readScheduleHistory),
+	"DELETE schedules/{}": change(changes.removeSchedule),
+	"GET kv": read(reads.readKv),
+};
+
+interface PatternRoute {
+	readonly method: string;
+	readonly segments: readonly string[];
+	readonly route: InspectorRoute;
+}
+
+const PATTERNS: readonly PatternRoute[] = Object.entries(ROUTES).map(([pattern, route]) => {
+	const [method, path] = pattern.split(" ") as [string, string];
+	return { method, segments: path.split("/"), route };
+});
+
+export interface MatchedRoute {
+	readonly route: InspectorRoute;
+	/** What stands for each `{}`, as it is in the path. */
+	readonly parameters: readonly string[];
+}
+
+/** @param path - behind `/inspector/`, without query; a trailing slash means nothing */
+export function matchRoute(method: string, path: string): MatchedRoute | null {
+	const segments = path.replace(/\/$/, "").split("/");
+	for (const { method: wanted, segments: pattern, route } of PATTERNS) {
+		if (wanted !== method || pattern.length !== segments.length) continue;
+		if (!pattern.every((part, at) => part === segments[at] || (part === "{}" && segments[at]))) {
+			continue;
+		}
+		return { route, parameters: segments.filter((_, at) => pattern[at] === "{}") };
+	}
+	return null;
+}

@@ -1,0 +1,32 @@
+import type { ErasedActorConfig } from "../../../actor/erased.ts";
+import type { ListedEntry } from "../../kv/list-entries.ts";
+import type { IdRange } from "../../kv/range-set.ts";
+import type { QueueData } from "../../queue/queue-data.ts";
+import type { LifecycleReport } from "./lifecycle-report.ts";
+import type { ScheduleRows } from "./schedule-rows.ts";
+
+/** One connection as inspectors see it (contract: protocol 7.2). */
+export interface InspectedConnection {
+	readonly id: string;
+	readonly type: "websocket" | "http" | "raw-websocket" | "raw-request";
+	/** Undefined when the client passed nothing. */
+	readonly params: unknown;
+	/** Null when it has none. */
+	readonly state: { readonly value: unknown } | null;
+	readonly subscriptions: number;
+	readonly isHibernatable: boolean;
+}
+
+/** What can be read of an actor, whether it is awake or not. Reading changes nothing and wakes nobody. */
+export interface ActorView {
+	readonly config: ErasedActorConfig;
+	/** Null when the actor has none, or none yet. */
+	readonly state: { readonly value: unknown } | null;
+	readonly connections: readonly InspectedConnection[];
+	/** Null when nothing ever was in the queue. */
+	readonly queue: QueueData | null;
+	readonly schedules: ScheduleRows;
+	readonly lifecycle: LifecycleReport;
+	/** Entries of `c.kv`. */
+	listKv(range: IdRange, limit: number, reverse: boolean): Promise<ListedEntry[]>;
+}

@@ -1,0 +1,75 @@
+import { endOfPrefix, idOfText, type KeyId, textOfId } from "../../kv/keys.ts";
+import { type HeldValue, storedBytes } from "../../kv/values.ts";
+import { invalid } from "../invalid.ts";
+import type { ActorView } from "./actor-view.ts";
+
+export interface KvPageRequest {
+	readonly prefix: string;
+	/** The `next` of the page before; null for the first. */
+	readonly after: string | null;
+	readonly limit: number;
+	readonly reverse: boolean;
+}
+
+export interface KvPage {
+	readonly entries: readonly KvEntryJson[];
+	/** The `after` of the next page; null when there is none. */
+	readonly next: string | null;
+}
+
+export interface KvEntryJson {
+	/** Bytes that are no UTF-8 are U+FFFD. */
+	readonly key: string;
+	/** Text, or bytes where the value is no UTF-8. */
+	readonly value: string | Uint8Array;
+	readonly type: "text" | "binary";
+	/** Bytes of the value. */
+	readonly size: number;
+}
+
+/** Entries of `c.kv` in the order of their keys. */
+export async function listKv(
+	view: ActorView,
+	{ prefix, after, limit, reverse }: KvPageRequest,
+): Promise<KvPage> {
+	const start = idOfText(prefix);
+	const end = start === "" ? null : endOfPrefix(start);
+	const cursor = after === null ? null : readCursor(after);
+	const range = {
+		start: !reverse && cursor !== null ? later(start, `${cursor}\0`) : start,
+		end: reverse && cursor !== null ? cursor : end,
+	};
+	if (limit === 0) return { entries: [], next: null };
+	const found = await view.listKv(range, limit + 1, reverse);
+	const listed = found.slice(0, limit);
+	return {
+		entries: listed.map(({ id, value }) => ({ key: textOfId(id), ...valueJson(value) })),
+		next: found.length > limit ? writeCursor(listed.at(-1)!.id) : null,
+	};
+}
+
+function later(a: KeyId, b: KeyId): KeyId {
+	return a < b ? b : a;
+}
+
+const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function valueJson(value: HeldValue): Omit<KvEntryJson, "key"> {
+	const bytes = storedBytes(value);
+	const size = bytes.byteLength;
+	try {
+		return { value: STRICT.decode(bytes), type: "text", size };
+	} catch {
+		return { value: bytes, type: "binary", size };
+	}
+}
+
+/** Keys may be any bytes, so the cursor is their hexadecimal form. */
+function writeCursor(id: KeyId): string {
+	return Array.from(id, (unit) => unit.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+}
+
+function readCursor(text: string): KeyId {
+	if (!/^(?:[0-9a-f]{2})*$/.test(text)) throw invalid("after is no cursor of a page before");
+	return text.replace(/../g, (byte) => String.fromCharCode(Number.parseInt(byte, 16)));
+}
