@@ -10,15 +10,7 @@ const database = actor({
 	db: db({ onMigrate: async (sql) => void (await sql.execute(SCHEMA)) }),
 	options: { noSleep: true },
 	actions: {
-		work: (c, name: WorkName, count: number) =>
-			doWork(
-				{
-					execute: (sql, ...parameters) => c.db.execute(sql, ...parameters),
-					transaction: (work) => c.db.transaction(work),
-				},
-				name,
-				count,
-			),
+		work: (c, name: WorkName, count: number) => doWork(c.db, name, count),
 		nothing: () => 0,
 	},
 });
