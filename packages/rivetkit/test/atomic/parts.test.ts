@@ -313,6 +313,56 @@ describe("queues in c.atomic", () => {
 	});
 });
 
+describe("everything at once in c.atomic", () => {
+	it("is dropped as one: kv, state, messages sent, completed and delayed, dedupe keys, schedules", async () => {
+		await using t = await start();
+		await t.run(async (c) => {
+			for (const key of ["a1", "a2", "b1", "\uffff"]) await c.kv.put(key, key);
+			await c.queue.send("jobs", "held");
+			const held = await c.queue.next({ names: ["jobs"], completable: true });
+			const look = async () => [
+				await c.kv.list(),
+				[...c.state.handled],
+				c.queue.size(),
+				await c.schedule.list(),
+			];
+			const before = await look();
+			const error = await failing(c, async () => {
+				await c.kv.deleteRange("a", "b");
+				await c.kv.putBatch([
+					["a2", "new"],
+					["c", "new"],
+				]);
+				await c.kv.delete("b1");
+				c.state.handled.push("dropped");
+				await c.queue.send("jobs", "sent", { dedupeKey: "key" });
+				await c.queue.send("dead", "delayed", { delay: 10 });
+				await held!.complete();
+				await c.schedule.after(50, "note", "dropped");
+				expect(await look()).toEqual([
+					[
+						["a2", "new"],
+						["c", "new"],
+						["\uffff", "\uffff"],
+					],
+					["dropped"],
+					3,
+					[expect.objectContaining({ action: "note" })],
+				]);
+			});
+			expect(error).toEqual(new Error("no"));
+			expect(await look()).toEqual(before);
+			await held!.complete();
+			await c.queue.send("jobs", "sent anew", { dedupeKey: "key" });
+			expect(await bodies(c)).toEqual(["sent anew"]);
+		});
+		// And so it is on the disk.
+		const userKeys = { start: Uint8Array.of(0x12), end: Uint8Array.of(0x13) };
+		expect(await t.wrapped.inner.scan(t.id, userKeys)).toHaveLength(4);
+		expect(await t.run((c) => [c.queue.size(), c.state.handled.length])).toEqual([0, 0]);
+	});
+});
+
 describe("schedules in c.atomic", () => {
 	it("calls that are made or cancelled in it are so when it is kept, and as before when it is dropped", async () => {
 		const clock = new FakeClock();

@@ -516,6 +516,14 @@ describe("options of ours", () => {
 		expect((await wireAction(runtime, id, "drain")).output).toEqual([]);
 	});
 
+	it("a dedupe key may have 512 bytes", async () => {
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		const options = { dedupeKey: "ä".repeat(256) };
+		const sent = await wireAction(runtime, id, "own", [options]);
+		expect(codeOf(sent)).toBe("ok");
+	});
+
 	it("a header that is no JSON is request.invalid", async () => {
 		await using runtime = await TestRuntime.start({ subject });
 		const id = await runtime.actorId("subject");
@@ -548,4 +556,40 @@ describe("a send that waits for nothing", () => {
 		expect(await handle.drain()).toEqual([["a", 1]]);
 		expect(await outcomeOf(handle.send("a", 1))).toBe("ok");
 	});
+});
+
+it("names that objects have of their own are names like others", async () => {
+	const hostile = ["__proto__", "constructor", "toString", "hasOwnProperty"] as const;
+	const declaration = queue<unknown>();
+	const declared = Object.fromEntries(hostile.slice(0, 3).map((name) => [name, declaration]));
+	const subject = actor({
+		queues: declared as Record<(typeof hostile)[number], typeof declaration>,
+		actions: {
+			own: async (c) => {
+				for (const name of hostile) {
+					const body = Object.fromEntries([
+						["__proto__", 1],
+						["name", name],
+					]);
+					await c.queue.send(name, body, { dedupeKey: "__proto__" });
+				}
+				const taken: unknown[] = [];
+				for (const name of hostile.toReversed()) {
+					const message = await c.queue.tryNext({ names: [name] });
+					const body = message!.body as { name: string };
+					taken.push([message!.name, body.name, Object.hasOwn(body, "__proto__")]);
+				}
+				return taken;
+			},
+			sizes: (c) => hostile.map((name) => c.queue.size(name)),
+		},
+	});
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	expect((await wireAction(runtime, id, "own")).output).toEqual(
+		hostile.toReversed().map((name) => [name, name, true]),
+	);
+	for (const name of hostile) expect((await wireSend(runtime, id, name, 1)).status).toBe(200);
+	// The last one is not declared, and so ignored.
+	expect((await wireAction(runtime, id, "sizes")).output).toEqual([1, 1, 1, 0]);
 });

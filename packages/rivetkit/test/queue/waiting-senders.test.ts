@@ -370,6 +370,10 @@ describe("a client of ours", () => {
 	});
 });
 
+interface Sender {
+	send(name: string, body: string, options: object): Promise<unknown>;
+}
+
 describe("an actor that would wait for itself (W-Q-11)", () => {
 	it("is refused at once, with an explanation, from run; from an action it may", async () => {
 		const seen: unknown[] = [];
@@ -378,21 +382,23 @@ describe("an actor that would wait for itself (W-Q-11)", () => {
 			run: async (c) => {
 				const self = c.client() as unknown as {
 					subject: Record<
-						"getForId" | "getOrCreate",
-						(key: unknown) => {
-							send(name: string, body: string, options: object): Promise<unknown>;
-						}
+						"getForId" | "getOrCreate" | "get",
+						(key: unknown) => Sender & { connect(): Sender & { dispose(): Promise<void> } }
 					>;
 				};
 				if (c.key[0] === "k") {
+					const connection = self.subject.getForId(c.actorId).connect();
 					for (const handle of [
 						self.subject.getForId(c.actorId),
 						self.subject.getOrCreate(["k"]),
+						self.subject.get(["k"]),
+						connection,
 					]) {
 						await handle
 							.send("ask", "self", { wait: true })
 							.catch((error: Error) => seen.push(codeOf(error), error.message));
 					}
+					await connection.dispose();
 					// Another actor of its kind is somebody else.
 					const other = self.subject.getOrCreate(["other"]);
 					seen.push(await other.send("ask", "other", { wait: true }));
@@ -414,9 +420,9 @@ describe("an actor that would wait for itself (W-Q-11)", () => {
 		});
 		await using runtime = await TestRuntime.start({ subject });
 		const id = await runtime.actorId("subject", "k");
-		await eventually(() => expect(seen).toHaveLength(5));
-		expect(seen.filter((code) => code === "queue.waits_for_itself")).toHaveLength(2);
-		expect(seen[4]).toEqual(answered("other!"));
+		await eventually(() => expect(seen).toHaveLength(9));
+		expect(seen.filter((code) => code === "queue.waits_for_itself")).toHaveLength(4);
+		expect(seen[8]).toEqual(answered("other!"));
 		expect(seen[1]).toMatch(/would wait for itself/);
 		expect((await wireAction(runtime, id, "ask")).output).toEqual(answered("action!"));
 	});

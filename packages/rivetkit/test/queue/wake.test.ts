@@ -58,6 +58,25 @@ describe("an actor with messages that its run would take", () => {
 		expect(seen.at(-1)).toBe("c");
 	});
 
+	it("is woken again with those that its own onSleep sent", async () => {
+		const seen: string[] = [];
+		let naps = 0;
+		const subject = actor({
+			queues: { a: queue<string>() },
+			run: async (c) => {
+				for await (const { body } of c.queue.iter()) seen.push(body);
+			},
+			onSleep: async (c) => {
+				if (naps++ === 0) await c.queue.send("a", "from onSleep");
+			},
+			actions: { nap: (c) => c.sleep() },
+		});
+		await using crashable = await Crashable.start({ subject });
+		await crashable.call("nap");
+		await eventually(() => expect(seen).toEqual(["from onSleep"]));
+		await eventually(async () => expect(await crashable.stored()).toEqual([]));
+	});
+
 	it("stays asleep, and is not woken by a start of its host, with messages it would not take", async () => {
 		const { subject, seen, gate } = worker(["jobs"]);
 		gate.open();

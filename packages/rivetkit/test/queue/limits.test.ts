@@ -1,0 +1,144 @@
+// The limits of what a queue remembers of sends, at their boundaries (contract: lifecycle 21, L59).
+import type { StorageOp } from "@rivetkit/protocol";
+import { describe, expect, it } from "vitest";
+import { DedupeLog } from "../../src/runtime/queue/dedupe-log.ts";
+import { KeptAnswers } from "../../src/runtime/queue/kept-answers.ts";
+import {
+	ANSWER_BYTES_MAX,
+	ANSWERS_KEPT_MAX,
+	DEDUPE_KEYS_MAX,
+	SENDERS_WAITING_MAX,
+} from "../../src/runtime/queue/limits.ts";
+import { QueuedMessage } from "../../src/runtime/queue/message.ts";
+import { SenderWaits } from "../../src/runtime/queue/sender-waits.ts";
+import { codeOf } from "../support/wire-http.ts";
+
+/** Of an actor that has stored nothing. */
+const EMPTY = { get: async () => [], scan: async () => [] };
+const incarnation = { actorId: "actor", generation: 0 };
+const header = {
+	name: "a",
+	size: 1,
+	createdAt: 0,
+	priority: 0,
+	attempt: 0,
+	availableAt: 0,
+	expiresAt: null,
+	waitKey: null,
+	givenUp: null,
+};
+
+function thrownBy(run: () => void): string {
+	try {
+		run();
+		return "ok";
+	} catch (error) {
+		return codeOf(error);
+	}
+}
+
+describe("senders that wait", () => {
+	it("are 10,000 at the most; who leaves makes room", async () => {
+		const timer = { cancel() {}, restart() {} };
+		const senders = new SenderWaits({ now: () => 0, schedule: () => timer });
+		const message = new QueuedMessage(1, header, true);
+		const leaver = new AbortController();
+		const { signal } = new AbortController();
+		const wait = { waitKey: "key", deadlineMs: null };
+		for (let count = 1; count < SENDERS_WAITING_MAX; count++) {
+			void senders.wait(message, { ...wait, signal });
+		}
+		expect(thrownBy(() => senders.assertRoom())).toBe("ok");
+		const last = senders.wait(message, { ...wait, signal: leaver.signal });
+		expect(thrownBy(() => senders.assertRoom())).toBe("queue.too_many_waits");
+		leaver.abort(new Error("enough"));
+		await expect(last).rejects.toThrow("enough");
+		expect(thrownBy(() => senders.assertRoom())).toBe("ok");
+		senders.answer(message, null, { status: "completed", response: null });
+		expect(senders.has(message)).toBe(false);
+	});
+});
+
+describe("completions that are kept", () => {
+	const completed = (bytes: number) =>
+		({ status: "completed", response: new Uint8Array(bytes) }) as const;
+
+	it("are 10,000 at the most: the oldest goes", () => {
+		const answers = new KeptAnswers(EMPTY, incarnation);
+		const keep = (index: number) => {
+			answers.add(`key ${index}`, completed(0), 0);
+			answers.take();
+			answers.committed();
+		};
+		for (let index = 0; index < ANSWERS_KEPT_MAX; index++) keep(index);
+		expect(answers.dropOld(0)).toBe(false);
+		keep(ANSWERS_KEPT_MAX);
+		expect(answers.dropOld(0)).toBe(true);
+		expect([answers.has("key 0"), answers.has("key 1")]).toEqual([false, true]);
+	});
+
+	it("are 16 MiB of responses at the most, to the byte", () => {
+		const answers = new KeptAnswers(EMPTY, incarnation);
+		const keep = (key: string, bytes: number) => {
+			answers.add(key, completed(bytes), 0);
+			answers.take();
+			answers.committed();
+		};
+		keep("first", 1);
+		keep("second", ANSWER_BYTES_MAX - 1);
+		expect(answers.dropOld(0)).toBe(false);
+		keep("third", 1);
+		expect(answers.dropOld(0)).toBe(true);
+		expect(["first", "second", "third"].map((key) => answers.has(key))).toEqual([
+			false,
+			true,
+			true,
+		]);
+	});
+});
+
+describe("dedupe keys", () => {
+	it("are 100,000 at the most: the oldest is forgotten, in memory and in the store", async () => {
+		const rows = new Map<string, StorageOp>();
+		const keyOf = (key: Uint8Array) => Buffer.from(key).toString("latin1");
+		let nextId = 1;
+		const log = new DedupeLog(
+			{
+				get: async (_actor, keys) =>
+					keys.map((key) => {
+						const row = rows.get(keyOf(key));
+						return row?.op === "put" ? row.value : null;
+					}),
+				scan: async (_actor, { limit = Number.POSITIVE_INFINITY, reverse }) => {
+					// Rows of the order; they come in ascending order, and go from the front.
+					const found: [Uint8Array, Uint8Array][] = [];
+					const all = reverse ? [...rows.values()].reverse() : rows.values();
+					for (const row of all) {
+						if (found.length >= limit) break;
+						if (row.op === "put" && row.key[1] === 0x03) found.push([row.key, row.value]);
+					}
+					return found;
+				},
+			},
+			incarnation,
+		);
+		const send = async (key: string) => {
+			const sent = await log.once("a", key, 0, () => ({ id: nextId++, createdAt: 0 }));
+			for (const op of log.take()) {
+				if (op.op === "put") rows.set(keyOf(op.key), op);
+				else if (op.op === "delete") rows.delete(keyOf(op.key));
+			}
+			log.committed();
+			return sent.isNew;
+		};
+		for (let index = 0; index < DEDUPE_KEYS_MAX; index++) await send(`key ${index}`);
+		expect(rows.size).toBe(2 * DEDUPE_KEYS_MAX);
+		expect(await send("key 0")).toBe(false);
+		expect(await send("one more")).toBe(true);
+		expect(rows.size).toBe(2 * DEDUPE_KEYS_MAX);
+		expect([await send("key 1"), await send("one more")]).toEqual([false, false]);
+		// It pushes out the next one.
+		expect(await send("key 0")).toBe(true);
+		expect(await send("key 1")).toBe(true);
+	}, 30_000);
+});
