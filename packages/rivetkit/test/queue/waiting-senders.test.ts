@@ -119,6 +119,48 @@ describe("a sender that waits", () => {
 		expect(await crashable.call("size")).toBe(1);
 	});
 
+	it("times out when its message is durable, not before: what it is told stays must not be lost", async () => {
+		const clock = new FakeClock();
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject }, clock);
+		await crashable.call("touch");
+		const { store } = crashable;
+		const goOn = store.hold();
+		let isAnswered = false;
+		const sent = crashable.send("ask", 1, { wait: true, timeout: 500 }).finally(() => {
+			isAnswered = true;
+		});
+		await eventually(() => expect(scene.arrived).toBe(1));
+		await turn();
+		await clock.advance(600);
+		await turn();
+		expect(isAnswered).toBe(false);
+		goOn();
+		expect((await soon(sent)).outcome).toEqual({ status: "timedOut" });
+		expect(await crashable.stored()).toHaveLength(1);
+	});
+
+	it("that is overdue hears of the commit that failed, not that its message stays", async () => {
+		const clock = new FakeClock();
+		const { subject, scene } = consumer();
+		await using crashable = await Crashable.start({ subject }, clock);
+		await crashable.call("touch");
+		const { store } = crashable;
+		const goOn = store.hold();
+		const commits = store.commits.length;
+		const touched = crashable.call("touch");
+		await eventually(() => expect(store.commits.length).toBe(commits + 1));
+		const sent = crashable.send("ask", 1, { wait: true, timeout: 500 });
+		await eventually(() => expect(scene.arrived).toBe(1));
+		await turn();
+		store.failNext();
+		await clock.advance(600);
+		goOn();
+		await touched;
+		expect((await soon(sent)).outcome).not.toEqual({ status: "timedOut" });
+		expect(await crashable.stored()).toHaveLength(0);
+	});
+
 	it("that goes away leaves its message", async () => {
 		const { subject, scene } = consumer();
 		await using crashable = await Crashable.start({ subject });

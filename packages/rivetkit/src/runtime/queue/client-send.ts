@@ -114,8 +114,11 @@ export class ClientSend {
 		senders.assertRoom();
 		const queued = this.#enqueue(instance, waitKey);
 		const message = isPromiseLike(queued) ? await senders.arrives(waitKey, queued) : queued;
-		// Sent before under the same dedupe key, and handled since.
-		if (!message) return STORED;
+		// Sent before under the same dedupe key, and handled since: perhaps in this very turn.
+		if (!message) {
+			await durable(instance);
+			return STORED;
+		}
 		const lost = instance.lostSince(this.#rollBacksBefore);
 		if (lost) throw lost.error;
 		const { givenUp } = message.header;

@@ -118,7 +118,8 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 		// Whoever waits hears of it, also where answers do not wait for the disk.
 		this.#instance.committer.whenDurable((error) => {
 			// One that is stored stays, whatever else failed: who waits for it goes on waiting.
-			if (error !== undefined && !message.isStored) senders.fail(message, error);
+			if (error === undefined || message.isStored) senders.stored(message);
+			else senders.fail(message, error);
 		});
 		return outcome;
 	}

@@ -17,6 +17,8 @@ interface SenderWait {
 	readonly left: ResumedCall;
 	readonly settle: (outcome: SendOutcome) => void;
 	readonly fail: (error: unknown) => void;
+	/** The message is durable: from now on the wait may time out. */
+	readonly stored: () => void;
 }
 
 /** How long and for whom a sender waits. */
@@ -93,12 +95,19 @@ export class SenderWaits {
 	}
 
 	/**
-	 * Waits for what becomes of a message. Rejects with an {@link ActorGone} that can be resumed when the
+	 * Waits for what becomes of a message. A wait that is over says that its message stays in the queue, so
+	 * it ends no sooner than {@link stored}. Rejects with an {@link ActorGone} that can be resumed when the
 	 * actor stops first, and with the reason of the signal when the caller goes away.
 	 */
 	wait(message: QueuedMessage, { waitKey, deadlineMs, signal }: WaitOptions): Promise<SendOutcome> {
 		return new Promise((resolve, reject) => {
 			let timer: WheelTimer | null = null;
+			let isStored = false;
+			let isOverdue = false;
+			const timeOut = () => {
+				isOverdue = true;
+				if (isStored) wait.settle({ status: "timedOut" });
+			};
 			const leave = () => {
 				timer?.cancel();
 				signal.removeEventListener("abort", onAbort);
@@ -117,6 +126,10 @@ export class SenderWaits {
 					leave();
 					reject(error);
 				},
+				stored: () => {
+					isStored = true;
+					if (isOverdue) timeOut();
+				},
 			};
 			const onAbort = () => wait.fail(signal.reason);
 			let waits = this.#waits.get(message);
@@ -128,11 +141,16 @@ export class SenderWaits {
 			this.#count++;
 			if (deadlineMs !== null) {
 				const delayMs = deadlineMs - this.#clock.now();
-				timer = this.#clock.schedule(delayMs, () => wait.settle({ status: "timedOut" }));
+				timer = this.#clock.schedule(delayMs, timeOut);
 			}
 			if (signal.aborted) onAbort();
 			else signal.addEventListener("abort", onAbort, { once: true });
 		});
+	}
+
+	/** The message is durable. */
+	stored(message: QueuedMessage): void {
+		for (const wait of this.#waits.get(message) ?? []) wait.stored();
 	}
 
 	/** Something became of the message, and it is durable. */
