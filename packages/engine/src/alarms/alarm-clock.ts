@@ -6,6 +6,8 @@
  * - A2. An actor that fails to start does not hold up the others; it is tried again.
  * - A3. Each due alarm is read once. Sleeping actors cost nothing here, however many there are and however
  *   many are due; live ones with a due alarm cost an entry in a set.
+ * - A4. When the process begins, actors that store connections are woken after those with due alarms: the
+ *   sockets were its predecessor's, so their clients are gone, and the actors have yet to hear of it.
  */
 import type { Clock, Timer } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
@@ -19,8 +21,6 @@ const RETRY_MS = 1_000;
 /** Alarms that are read together: first a few, as most of the time there are few. */
 const FIRST_PAGE = 16;
 const PAGE = 256;
-/** Actors that are started at the same time. */
-const WAKES_AT_ONCE = 64;
 /**
  * The timer is set for no longer than this (ms) and looks at the wall clock again: one that was set
  * forward, or a machine that was suspended, makes alarms late by this much at the most.
@@ -47,6 +47,10 @@ export class AlarmClock {
 	readonly #unhosted = new Set<string>();
 	/** Due actors whose turn to be started has not come. */
 	readonly #waiting = new Set<string>();
+	/** Actors to be woken for connections that are lost (A4), not yet done with. */
+	readonly #lost = new Set<string>();
+	/** Up to which id actors with lost connections were read; null when all were. */
+	#lostAfter: string | null = "";
 	#wakeCount = 0;
 	#timer: Timer | undefined;
 	#timerTs = Number.POSITIVE_INFINITY;
@@ -164,15 +168,22 @@ export class AlarmClock {
 	 * read when there is.
 	 */
 	async #readDue(): Promise<number> {
-		const { clock, store } = this.#options;
-		const now = clock.now();
+		const now = this.#options.clock.now();
 		const retryTs = this.#queueRetries(now);
 		this.#keepUnread(now);
+		const nextTs = await this.#readAlarms(now);
+		await this.#readLost();
+		return Math.min(retryTs, nextTs);
+	}
+
+	/** Resolves with the time of the first alarm that is not due, as far as it came to see it. */
+	async #readAlarms(now: number): Promise<number> {
+		const { store } = this.#options;
 		for (let limit = FIRST_PAGE; this.#running && this.#hasRoom; limit = PAGE) {
 			const alarms = await store.dueAlarms(Number.MAX_SAFE_INTEGER, limit, this.#position);
 			for (const { actorId, alarmTs } of alarms) {
 				if (alarmTs > now) {
-					return Math.min(retryTs, alarmTs);
+					return alarmTs;
 				}
 				this.#position = { alarmTs, actorId };
 				this.#queue(actorId);
@@ -181,12 +192,27 @@ export class AlarmClock {
 				break;
 			}
 		}
-		return retryTs;
+		return Number.POSITIVE_INFINITY;
+	}
+
+	/** Queues actors whose connections were lost with the process before, as far as there is room (A4). */
+	async #readLost(): Promise<void> {
+		while (this.#running && this.#hasRoom && this.#lostAfter !== null) {
+			const actorIds = await this.#options.store.connectedActors(PAGE, this.#lostAfter);
+			for (const actorId of actorIds) {
+				// One that is live has found out by itself.
+				if (this.#options.placement.live(actorId) === undefined) {
+					this.#lost.add(actorId);
+					this.#queue(actorId);
+				}
+			}
+			this.#lostAfter = actorIds.length < PAGE ? null : actorIds.at(-1)!;
+		}
 	}
 
 	/** While this holds, more alarms are read. */
 	get #hasRoom(): boolean {
-		return this.#waiting.size < WAKES_AT_ONCE;
+		return this.#waiting.size < this.#options.limits.wakesAtOnceMax;
 	}
 
 	#queue(actorId: string): void {
@@ -220,7 +246,7 @@ export class AlarmClock {
 		}
 		const hadRoom = this.#hasRoom;
 		for (const actorId of this.#waiting) {
-			if (this.#wakeCount >= WAKES_AT_ONCE) {
+			if (this.#wakeCount >= this.#options.limits.wakesAtOnceMax) {
 				break;
 			}
 			this.#waiting.delete(actorId);
@@ -247,8 +273,10 @@ export class AlarmClock {
 			} else {
 				this.#live.add(actorId);
 			}
+			this.#lost.delete(actorId);
 		} catch (error) {
 			if (!this.#running || isActorNotFound(error)) {
+				this.#lost.delete(actorId);
 				return;
 			}
 			logger.warn({ actorId, err: error }, "an actor could not be woken by its alarm");
@@ -256,18 +284,22 @@ export class AlarmClock {
 		}
 	}
 
-	/** Whether the alarm of an actor is still due, and somebody hosts actors like it. */
+	/** Whether an actor's alarm is still due or its connections are lost, and somebody hosts actors like it. */
 	async #isWorthWaking(actorId: string): Promise<boolean> {
 		const { store, placement, clock, logger } = this.#options;
 		const record = await store.actorById(actorId);
 		const alarmTs = record?.alarmTs ?? null;
-		if (!this.#running || record === undefined || alarmTs === null) {
+		if (!this.#running || record === undefined) {
 			return false;
 		}
 		const now = clock.now();
-		if (alarmTs > now) {
+		if (alarmTs !== null && alarmTs > now) {
 			this.#keepUnread(now);
 			this.#armBy(alarmTs);
+		}
+		const isDue = alarmTs !== null && alarmTs <= now;
+		if (!isDue && !(this.#lost.has(actorId) && record.connected)) {
+			this.#lost.delete(actorId);
 			return false;
 		}
 		const { name } = record;

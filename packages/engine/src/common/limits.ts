@@ -41,6 +41,11 @@ export interface EngineLimits {
 	readonly readyTimeoutMs: number;
 	/** All waits of one call for its actor together. Default 60 s (engine 3.6). */
 	readonly routeTimeoutMs: number;
+	/**
+	 * Sleeping actors that are started at the same time because their alarm is due; as many again because a
+	 * client sent them a message, and because one has left. The others wait in line. Default 64.
+	 */
+	readonly wakesAtOnceMax: number;
 	/** Incarnations that one call is offered to. Default 3 (protocol 2.3). */
 	readonly attemptsMax: number;
 	/** How long a client may take to send a request's head. Default 15 s. */
@@ -76,6 +81,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
 	closeWakeDelayMs: 1_000,
 	readyTimeoutMs: 30_000,
 	routeTimeoutMs: 60_000,
+	wakesAtOnceMax: 64,
 	attemptsMax: 3,
 	headersTimeoutMs: 15_000,
 	headerBytesMax: 32 * 1024,
@@ -86,12 +92,16 @@ export const DEFAULT_LIMITS: EngineLimits = {
 	requestsInFlightMax: 0,
 };
 
-/** Defaults with what the caller changed. Throws a `RangeError` that names a limit that is no number >= 0. */
+/** Defaults with what the caller changed. Throws a `RangeError` that names a limit that is too small or no number. */
 export function engineLimits(changed: Partial<EngineLimits> = {}): EngineLimits {
 	const limits = { ...DEFAULT_LIMITS, ...changed };
 	for (const [name, value] of Object.entries(limits)) {
-		if (typeof value !== "number" || !(value >= 0)) {
-			throw new RangeError(`limits.${name} must be a number of at least 0, got ${String(value)}`);
+		// None at a time would be none ever.
+		const least = name === "wakesAtOnceMax" ? 1 : 0;
+		if (typeof value !== "number" || !(value >= least)) {
+			throw new RangeError(
+				`limits.${name} must be a number of at least ${least}, got ${String(value)}`,
+			);
 		}
 	}
 	return limits;

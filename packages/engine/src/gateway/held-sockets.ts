@@ -11,13 +11,12 @@ import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { IncarnationEnd, Placement } from "../placement/placement.ts";
+import { WakeSlots } from "../placement/wake-slots.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
 import { HeldSocket, type HeldSocketKeeper } from "./held-socket.ts";
 
 /** Pause before an actor that could not be woken is tried again, at least. */
 const RETRY_MS = 1_000;
-/** Actors that are woken at the same time because clients left while they slept. */
-const CLOSE_WAKES_AT_ONCE = 64;
 /** An actor that falls asleep at once is woken this often without a pause. */
 const WAKES_IN_A_ROW_MAX = 16;
 
@@ -42,12 +41,15 @@ export class HeldSockets implements HeldSocketKeeper {
 	readonly #pauses = new Set<() => void>();
 	/** Actors that are to be woken only because a client has left. */
 	#leftActors = new Set<string>();
+	/** For actors that are woken because a client has sent something. */
+	readonly #messageSlots: WakeSlots;
 	#leftTimer: Timer | undefined;
 	#closeWakeCount = 0;
 	#closing = false;
 
 	constructor(options: HeldSocketsOptions) {
 		this.#options = options;
+		this.#messageSlots = new WakeSlots(options.clock, options.limits.wakesAtOnceMax);
 	}
 
 	/** Sockets that are open or whose actor has yet to hear that they are not. */
@@ -124,6 +126,7 @@ export class HeldSockets implements HeldSocketKeeper {
 		this.#closing = true;
 		this.#leftTimer?.stop();
 		this.#leftActors.clear();
+		this.#messageSlots.close();
 		for (const end of this.#pauses) {
 			end();
 		}
@@ -150,7 +153,7 @@ export class HeldSockets implements HeldSocketKeeper {
 				this.#wakeLeft,
 			);
 		} else {
-			void this.#wake(actorId);
+			void this.#wake(actorId, this.#messageSlots);
 		}
 	}
 
@@ -177,7 +180,7 @@ export class HeldSockets implements HeldSocketKeeper {
 	readonly #wakeLeft = (): void => {
 		this.#leftTimer = undefined;
 		for (const actorId of this.#leftActors) {
-			if (this.#closeWakeCount >= CLOSE_WAKES_AT_ONCE) {
+			if (this.#closeWakeCount >= this.limits.wakesAtOnceMax) {
 				return;
 			}
 			this.#leftActors.delete(actorId);
@@ -193,7 +196,7 @@ export class HeldSockets implements HeldSocketKeeper {
 	};
 
 	/** Wakes an actor, and again for as long as something waits for it. Never rejects. */
-	async #wake(actorId: string): Promise<void> {
+	async #wake(actorId: string, slots?: WakeSlots): Promise<void> {
 		if (this.#waking.has(actorId)) {
 			return;
 		}
@@ -203,7 +206,7 @@ export class HeldSockets implements HeldSocketKeeper {
 			if (deadlineTs === undefined) {
 				break;
 			}
-			const failure = await this.#tryWake(actorId, deadlineTs);
+			const failure = await this.#tryWake(actorId, deadlineTs, slots);
 			if (isActorNotFound(failure?.error)) {
 				this.incarnationEnded(actorId, "destroyed");
 				break;
@@ -225,12 +228,18 @@ export class HeldSockets implements HeldSocketKeeper {
 	async #tryWake(
 		actorId: string,
 		deadlineTs: number,
+		slots: WakeSlots | undefined,
 	): Promise<{ readonly error: unknown } | undefined> {
+		if (slots !== undefined && !(await slots.enter(deadlineTs))) {
+			return undefined;
+		}
 		try {
 			await this.#options.placement.ready(actorId, deadlineTs, "key");
 			return undefined;
 		} catch (error) {
 			return { error };
+		} finally {
+			slots?.leave();
 		}
 	}
 

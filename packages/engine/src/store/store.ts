@@ -72,6 +72,11 @@ export interface Store {
 	 * position, if one is given. Costs as much as it returns.
 	 */
 	dueAlarms(nowMs: number, limit: number, after?: AlarmPosition): Promise<AlarmPosition[]>;
+	/**
+	 * Ids of live actors whose record says `connected`, in order, strictly after `after`. Costs as much as it
+	 * returns.
+	 */
+	connectedActors(limit: number, after?: string): Promise<string[]>;
 	/** The earliest alarm of all, or null. */
 	nextAlarmTs(): Promise<number | null>;
 
@@ -128,6 +133,8 @@ export interface ActorRecord extends NewActor {
 	readonly sleepTs: number | null;
 	readonly destroyTs: number | null;
 	readonly alarmTs: number | null;
+	/** Whether the actor stores connections. */
+	readonly connected: boolean;
 }
 
 export interface ListActors {

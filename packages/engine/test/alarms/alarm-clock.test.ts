@@ -294,3 +294,151 @@ test("alarms that fell due while nothing ran wake their actors when a host is at
 	await expect.poll(() => host.live.has(t.actorId)).toBe(true);
 	await engine.close();
 });
+
+test("those that fell due while nothing ran wake their actors in the order of their times", async () => {
+	const t = await withAlarm(3_000);
+	const [second, first, last] = [
+		await t.asleep(2_000),
+		await t.asleep(1_000),
+		await t.asleep(9_000),
+	];
+	const tied = [await t.asleep(2_500), await t.asleep(2_500)].sort();
+	await t.engine.close();
+	t.clock.advance(10_000);
+	const engine = createEngine({ store: t.store, version: "0", clock: t.clock });
+	const host = new FakeHost(t.store);
+	host.events = engine.attachHost(host, { actorNames: { counter: {} } });
+	const order = [first, second, ...tied, t.actorId, last];
+	await expect.poll(() => host.starts.map(({ actorId }) => actorId)).toEqual(order);
+	await engine.close();
+});
+
+describe("actors whose connections were lost with the process before", () => {
+	/** A process that ends, and the engine of the one after it. */
+	async function restarted(connected: number, others: number, alarms = 0) {
+		const clock = new TestClock();
+		const t = testEngine({ clock });
+		const commit = async (actorId: string, batch: object) => {
+			const { generation } = (await t.store.actorById(actorId))!;
+			await t.store.commit({ actorId, generation, ops: [], ...batch });
+		};
+		const make = async (count: number, batch: object) => {
+			const ids: string[] = [];
+			for (let index = 0; index < count; index++) {
+				const actorId = await t.create();
+				await commit(actorId, batch);
+				await t.host.stop(actorId, "sleep");
+				ids.push(actorId);
+			}
+			return ids;
+		};
+		const lost = await make(connected, { record: { connected: true } });
+		await make(others, {});
+		const due = await make(alarms, { alarmTs: clock.now() });
+		await t.engine.close();
+		let pages = 0;
+		const read = t.store.connectedActors.bind(t.store);
+		t.store.connectedActors = async (...args) => {
+			pages++;
+			return read(...args);
+		};
+		const engine = createEngine({ store: t.store, version: "0", clock });
+		const host = new FakeHost(t.store);
+		const attach = (next: FakeHost) => {
+			next.events = engine.attachHost(next, { actorNames: { counter: {} } });
+		};
+		return {
+			store: t.store,
+			clock,
+			host,
+			engine,
+			commit,
+			lost,
+			due,
+			attach,
+			pages: () => pages,
+			started: () => host.starts.map(({ actorId }) => actorId),
+			[Symbol.asyncDispose]: () => engine.close(),
+		};
+	}
+
+	test("are woken once, behind those with due alarms; the others are not looked at", async () => {
+		await using t = await restarted(3, 50, 2);
+		t.attach(t.host);
+		await expect.poll(() => t.started()).toHaveLength(5);
+		expect(t.started().slice(0, 2).sort()).toEqual([...t.due].sort());
+		expect(t.started().slice(2)).toEqual([...t.lost].sort());
+		expect(t.pages()).toBe(1);
+		for (const actorId of t.lost) {
+			await t.commit(actorId, { record: { connected: false } });
+			await t.host.stop(actorId, "sleep");
+		}
+		t.clock.advance(3_600_000);
+		await settled();
+		expect(t.started().filter((actorId) => t.lost.includes(actorId))).toHaveLength(3);
+	});
+
+	test("are not read again for a host that takes the place of one", async () => {
+		await using t = await restarted(2, 0);
+		t.attach(t.host);
+		await expect.poll(() => t.started()).toHaveLength(2);
+		for (const actorId of t.lost) await t.host.stop(actorId, "sleep");
+		const next = new FakeHost(t.store);
+		t.attach(next);
+		await settled();
+		expect(next.starts).toEqual([]);
+		expect(t.pages()).toBe(1);
+	});
+
+	test("are at most 64 starts at a time, page by page", async () => {
+		await using t = await restarted(600, 0);
+		let [running, most] = [0, 0];
+		t.host.onStart = async () => {
+			running++;
+			most = Math.max(most, running);
+			await new Promise((resolve) => setImmediate(resolve));
+			running--;
+		};
+		t.attach(t.host);
+		await expect.poll(() => t.host.live.size, { timeout: 10_000 }).toBe(600);
+		expect(most).toBe(64);
+		expect(t.pages()).toBe(3);
+	});
+
+	test("that fail to start are tried again", async () => {
+		await using t = await restarted(1, 0);
+		let failures = 2;
+		t.host.onStart = () => {
+			if (failures-- > 0) throw new Error("not yet");
+		};
+		t.attach(t.host);
+		await expect
+			.poll(() => {
+				t.clock.advance(1_000);
+				return t.host.live.has(t.lost[0]!);
+			})
+			.toBe(true);
+		expect(t.started()).toHaveLength(3);
+	});
+});
+
+test("sleeping actors with alarms share one timer, however many they are", async () => {
+	const counts: number[] = [];
+	for (const actors of [1, 2_000]) {
+		const clock = new TestClock();
+		const t = testEngine({ clock });
+		for (let index = 0; index < actors; index++) {
+			const actorId = await t.create();
+			const { generation } = (await t.store.actorById(actorId))!;
+			const alarmTs = clock.now() + 60_000 + index;
+			await t.store.commit({ actorId, generation, ops: [], alarmTs });
+			t.engine.alarmCommitted(actorId, alarmTs);
+			await t.host.stop(actorId, "sleep");
+		}
+		await settled();
+		counts.push(clock.pendingCount);
+		await t.engine.close();
+		expect(clock.pendingCount).toBe(0);
+	}
+	expect(counts).toEqual([1, 1]);
+});

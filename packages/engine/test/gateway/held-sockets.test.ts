@@ -345,4 +345,51 @@ describe("limits", () => {
 		await expect.poll(() => t.heard).toHaveLength(50);
 		expect(t.host.starts).toHaveLength(2);
 	});
+
+	test("messages to many sleeping actors start at most wakesAtOnceMax of them at a time", async () => {
+		const clock = new TestClock();
+		await using t = await holding(inProcess, { clock, limits: { wakesAtOnceMax: 4 } });
+		const actorIds = [t.actorId];
+		const clients = [t.client];
+		for (let index = 1; index < 20; index++) {
+			actorIds.push(await t.create());
+			clients.push(await inProcess(t, actorIds[index]!));
+		}
+		await expect.poll(() => t.sockets).toHaveLength(20);
+		for (const actorId of actorIds) await t.host.stop(actorId, "sleep");
+		const { onStart } = t.host;
+		let [running, most] = [0, 0];
+		t.host.onStart = async (...args) => {
+			running++;
+			most = Math.max(most, running);
+			await new Promise((resolve) => setImmediate(resolve));
+			running--;
+			await onStart(...args);
+		};
+		for (const client of clients) client.send("wake up");
+		await expect.poll(() => t.heard).toHaveLength(20);
+		expect(most).toBe(4);
+	});
+
+	test("a client whose actor stands in line for webSocketWakeTimeoutMs is closed", async () => {
+		const clock = new TestClock();
+		const limits = { wakesAtOnceMax: 1, readyTimeoutMs: 3_600_000 };
+		await using t = await holding(inProcess, { clock, limits });
+		const second = await t.create();
+		const behind = await inProcess(t, second);
+		await expect.poll(() => t.sockets).toHaveLength(2);
+		for (const actorId of [t.actorId, second]) await t.host.stop(actorId, "sleep");
+		const gate = new Gate();
+		t.host.onStart = () => gate.opened;
+		const before = t.host.starts.length;
+		t.client.send("first");
+		await expect.poll(() => t.host.starts.length).toBe(before + 1);
+		clock.advance(1_000);
+		behind.send("second");
+		await new Promise((resolve) => setImmediate(resolve));
+		clock.advance(91_000);
+		expect(await behind.closed).toEqual({ code: 1011, reason: "guard.actor_ready_timeout" });
+		expect(t.host.starts.length).toBe(before + 1);
+		gate.open();
+	});
 });

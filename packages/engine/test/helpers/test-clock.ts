@@ -23,6 +23,11 @@ export class TestClock implements Clock {
 		this.#offset += byMs;
 	}
 
+	/** Timers that are set. */
+	get pendingCount(): number {
+		return this.#pending.length;
+	}
+
 	after(delayMs: number, fn: () => void): Timer {
 		const pending = { dueTs: this.#now + Math.max(0, delayMs), delayMs, fn };
 		this.#pending.push(pending);

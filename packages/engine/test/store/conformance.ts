@@ -56,6 +56,7 @@ function directory(open: MakeStore): void {
 				sleepTs: null,
 				destroyTs: null,
 				alarmTs: null,
+				connected: false,
 			};
 			expect(await store.insertActor(actor)).toEqual({ created: true, actor: expected });
 			expect(await store.actorById(actor.actorId)).toEqual(expected);
@@ -623,6 +624,26 @@ function alarms(open: MakeStore): void {
 			}
 			expect(await store.dueAlarms(20, 10, { alarmTs: 15, actorId: "" })).toEqual(all.slice(2, 5));
 			expect(await store.dueAlarms(100, 10, all.at(-1))).toEqual([]);
+		});
+
+		it("goes through the actors that store connections page by page, by id", async () => {
+			const store = await open({});
+			const actors = await Promise.all(Array.from({ length: 7 }, () => acquiredActor(store)));
+			const ids = actors.map(({ actorId }) => actorId).sort();
+			const commit = (actorId: string, batch: object) =>
+				store.commit(putBatch(actorId, 0, {}, batch));
+			for (const id of ids) await commit(id, { record: { connected: true } });
+			await commit(ids[1]!, { record: { connected: false } });
+			await commit(ids[3]!, { destroyTs: 5 });
+			await commit(ids[4]!, { record: { sleepTs: 9 } });
+			const left = [0, 2, 4, 5, 6].map((index) => ids[index]!);
+			expect(await store.connectedActors(100)).toEqual(left);
+			expect(await store.connectedActors(2)).toEqual(left.slice(0, 2));
+			expect(await store.connectedActors(2, left[1])).toEqual(left.slice(2, 4));
+			expect(await store.connectedActors(2, left[3])).toEqual(left.slice(4));
+			expect(await store.connectedActors(0)).toEqual([]);
+			expect((await store.actorById(ids[1]!))?.connected).toBe(false);
+			expect((await store.actorById(ids[4]!))?.connected).toBe(true);
 		});
 
 		it("moves and clears an alarm with the batch that says so", async () => {

@@ -115,6 +115,7 @@ const batch = fc.record(
 				startTs: time,
 				connectableTs: orNull(time),
 				sleepTs: orNull(time),
+				connected: fc.boolean(),
 			},
 			{ requiredKeys: [] },
 		),
@@ -256,6 +257,13 @@ const call: fc.Arbitrary<Plan> = fc.oneof(
 			},
 	),
 	fc.constant<Plan>(() => ["nextAlarmTs"]),
+	fc.tuple(limit, fc.option(actor)).map(
+		([count, after]): Plan =>
+			(model) =>
+				after === null
+					? ["connectedActors", count]
+					: ["connectedActors", count, model.pickActor(after).actorId],
+	),
 );
 
 const turn = fc.array(call, { minLength: 1, maxLength: 8 }).map((calls) => new Turn(calls));

@@ -36,6 +36,7 @@ export class StoreModel {
 			sleepTs: null,
 			destroyTs: null,
 			alarmTs: null,
+			connected: false,
 		};
 		this.#actors.set(actor.actorId, { record, entries: new Map() });
 		return { created: true, actor: { ...record } };
@@ -85,7 +86,13 @@ export class StoreModel {
 			actor.record = { ...actor.record, alarmTs: batch.alarmTs };
 		}
 		if (batch.destroyTs !== undefined) {
-			actor.record = { ...actor.record, destroyTs: batch.destroyTs, alarmTs: null, input: null };
+			actor.record = {
+				...actor.record,
+				destroyTs: batch.destroyTs,
+				alarmTs: null,
+				input: null,
+				connected: false,
+			};
 			actor.entries.clear();
 		}
 		return undefined;
@@ -157,6 +164,14 @@ export class StoreModel {
 			.sort((a, b) => a.alarmTs! - b.alarmTs! || (a.actorId < b.actorId ? -1 : 1))
 			.slice(0, limit)
 			.map(({ actorId, alarmTs }) => ({ actorId, alarmTs }));
+	}
+
+	connectedActors(limit: number, after = ""): unknown {
+		return this.#records()
+			.filter(({ connected, actorId }) => connected && actorId > after)
+			.map(({ actorId }) => actorId)
+			.sort()
+			.slice(0, limit);
 	}
 
 	nextAlarmTs(): unknown {

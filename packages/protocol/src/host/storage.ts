@@ -21,6 +21,8 @@ export interface StorageBatch {
 		readonly startTs?: number;
 		readonly connectableTs?: number | null;
 		readonly sleepTs?: number | null;
+		/** Whether the actor stores connections: their clients may be gone after a loss of the process. */
+		readonly connected?: boolean;
 	};
 	/** Tombstone: the actor and all its data are gone in this commit, and its key is free. */
 	readonly destroyTs?: number;

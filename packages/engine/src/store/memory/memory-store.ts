@@ -45,6 +45,7 @@ class MemoryStore implements Store {
 	/** Actors ever created, discarded ones not counted: namespace, then name. */
 	readonly #names = new Map<string, SortedMap<string, number>>();
 	readonly #alarms = new SortedMap<TimeKey, string>(compareTimes);
+	readonly #connected = new SortedMap<string, string>(compareText);
 	readonly #tombstones = new SortedMap<TimeKey, string>(compareTimes);
 	#closed = false;
 
@@ -82,6 +83,7 @@ class MemoryStore implements Store {
 				sleepTs: null,
 				destroyTs: null,
 				alarmTs: null,
+				connected: false,
 			},
 			kv: new SortedMap(compareBytes),
 		};
@@ -144,6 +146,7 @@ class MemoryStore implements Store {
 			return;
 		}
 		this.#setAlarm(actor, null);
+		this.#connected.delete(actorId);
 		this.#actors.delete(actorId);
 		this.#live.delete(liveKeyOf(actor.record));
 		this.#countName(actor.record, -1);
@@ -181,6 +184,7 @@ class MemoryStore implements Store {
 		applyOps(actor.kv, batch);
 		if (batch.record !== undefined) {
 			actor.record = { ...actor.record, ...definedFields(batch.record) };
+			this.#noteConnected(actor);
 		}
 		if (batch.alarmTs !== undefined) {
 			this.#setAlarm(actor, batch.alarmTs);
@@ -207,6 +211,11 @@ class MemoryStore implements Store {
 			.map(({ key }) => ({ actorId: key[1], alarmTs: key[0] }));
 	}
 
+	async connectedActors(limit: number, after = ""): Promise<string[]> {
+		this.#assertOpen();
+		return this.#connected.range(`${after}\0`, null, { limit }).map(({ key }) => key);
+	}
+
 	async nextAlarmTs(): Promise<number | null> {
 		this.#assertOpen();
 		return this.#alarms.first()?.key[0] ?? null;
@@ -224,6 +233,14 @@ class MemoryStore implements Store {
 		}
 	}
 
+	#noteConnected({ record: { actorId, connected } }: Actor): void {
+		if (connected) {
+			this.#connected.set(actorId, actorId);
+		} else {
+			this.#connected.delete(actorId);
+		}
+	}
+
 	#setAlarm(actor: Actor, alarmTs: number | null): void {
 		const { actorId, alarmTs: previous } = actor.record;
 		if (previous !== null) {
@@ -238,7 +255,8 @@ class MemoryStore implements Store {
 	#destroy(actor: Actor, destroyTs: number): void {
 		this.#setAlarm(actor, null);
 		this.#live.delete(liveKeyOf(actor.record));
-		actor.record = { ...actor.record, destroyTs, input: null };
+		actor.record = { ...actor.record, destroyTs, input: null, connected: false };
+		this.#noteConnected(actor);
 		actor.kv = new SortedMap(compareBytes);
 		this.#tombstones.set([destroyTs, actor.record.actorId], actor.record.actorId);
 		const oldestKept = this.#clock.now() - this.#limits.maxAgeMs;

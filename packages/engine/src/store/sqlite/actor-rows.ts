@@ -15,7 +15,7 @@ import { fromStoredText, toStoredBytes, toStoredText } from "./stored-values.ts"
 const CACHED_ACTORS_MAX = 65_536;
 
 const COLUMNS = `id, namespace, name, key, runner_name_selector, crash_policy, datacenter, generation,
-	initialised, create_ts, start_ts, connectable_ts, sleep_ts, destroy_ts, alarm_ts`;
+	initialised, create_ts, start_ts, connectable_ts, sleep_ts, destroy_ts, alarm_ts, connected`;
 const INPUT = "(SELECT input FROM inputs WHERE actor = row_id) AS input";
 
 /** The `actors` and `inputs` tables. Everything here runs inside the caller's transaction. */
@@ -34,6 +34,7 @@ export class ActorRows {
 	readonly #delete: SqliteStatement;
 	readonly #dueAlarms: SqliteStatement;
 	readonly #nextAlarm: SqliteStatement;
+	readonly #connected: SqliteStatement;
 	readonly #updates = new Map<string, SqliteStatement>();
 	readonly #lists = new Map<string, SqliteStatement>();
 	#nextRowId: number;
@@ -67,6 +68,9 @@ export class ActorRows {
 		);
 		this.#nextAlarm = connection.prepare(
 			"SELECT alarm_ts FROM actors WHERE alarm_ts IS NOT NULL ORDER BY alarm_ts, id LIMIT 1",
+		);
+		this.#connected = connection.prepare(
+			"SELECT id FROM actors WHERE connected = 1 AND id > ? ORDER BY id LIMIT ?",
 		);
 		// Numbers of rows whose data is still being removed must not be used again.
 		this.#nextRowId = connection
@@ -129,6 +133,7 @@ export class ActorRows {
 			sleepTs: null,
 			destroyTs: null,
 			alarmTs: null,
+			connected: false,
 		};
 	}
 
@@ -209,6 +214,9 @@ export class ActorRows {
 		if (record?.sleepTs !== undefined) {
 			values.sleep_ts = record.sleepTs;
 		}
+		if (record?.connected !== undefined) {
+			values.connected = record.connected ? 1 : 0;
+		}
 		if (record?.sleepTs != null) {
 			// A sleeping actor takes no memory; its next start looks its row up again.
 			this.#cache.delete(actorId);
@@ -218,6 +226,7 @@ export class ActorRows {
 		}
 		if (destroyTs !== undefined) {
 			values.alarm_ts = null;
+			values.connected = 0;
 			values.destroy_ts = destroyTs;
 			this.#deleteInput.get(rowId);
 			this.#cache.delete(actorId);
@@ -254,6 +263,12 @@ export class ActorRows {
 			actorId: fromStoredText(row.id as string),
 			alarmTs: row.alarm_ts as number,
 		}));
+	}
+
+	connected(limit: number, after: string): string[] {
+		return this.#connected
+			.all(toStoredText(after), Math.max(0, limit))
+			.map((row) => fromStoredText(row.id as string));
 	}
 
 	nextAlarmTs(): number | null {
@@ -324,5 +339,6 @@ function toRecord(row: SqliteRow, generation: number): ActorRecord {
 		sleepTs: row.sleep_ts as number | null,
 		destroyTs: row.destroy_ts as number | null,
 		alarmTs: row.alarm_ts as number | null,
+		connected: row.connected === 1,
 	};
 }

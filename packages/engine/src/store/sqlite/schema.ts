@@ -6,7 +6,7 @@ import type { SqliteConnection } from "./engine.ts";
 export const APPLICATION_ID = 0x52564b54;
 
 /** Version of the tables below (`PRAGMA user_version`). */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /**
  * - `actors`: one row per actor, destroyed ones included while their tombstone is kept. `row_id` is
@@ -37,11 +37,13 @@ CREATE TABLE actors (
 	connectable_ts INTEGER,
 	sleep_ts INTEGER,
 	destroy_ts INTEGER,
-	alarm_ts INTEGER
+	alarm_ts INTEGER,
+	connected INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX actors_live ON actors (namespace, name, key) WHERE destroy_ts IS NULL;
 CREATE INDEX actors_newest ON actors (namespace, name, create_ts, id);
 CREATE INDEX actors_alarm ON actors (alarm_ts, id) WHERE alarm_ts IS NOT NULL;
+CREATE INDEX actors_connected ON actors (id) WHERE connected = 1;
 CREATE INDEX actors_destroyed ON actors (destroy_ts, id) WHERE destroy_ts IS NOT NULL;
 CREATE INDEX actors_destroyed_key ON actors (namespace, name, key) WHERE destroy_ts IS NOT NULL;
 
@@ -63,6 +65,13 @@ CREATE TABLE names (
 	PRIMARY KEY (namespace, name)
 ) WITHOUT ROWID, STRICT;
 `;
+
+/** What takes a store of each older format one version further. */
+const MIGRATIONS: Readonly<Record<number, string>> = {
+	1:
+		"ALTER TABLE actors ADD COLUMN connected INTEGER NOT NULL DEFAULT 0;" +
+		"CREATE INDEX actors_connected ON actors (id) WHERE connected = 1;",
+};
 
 const NEWER = (file: string, version: number) =>
 	new StoreError(
@@ -119,7 +128,7 @@ export function inspectFile(file: string): void {
 	}
 }
 
-/** Makes the tables in an empty file, or checks that they are the ones this version knows. */
+/** Makes the tables in an empty file, or checks that they are ones this version knows, and migrates them. */
 export function prepareTables(connection: SqliteConnection, file: string): void {
 	const { objects } = connection.prepare("SELECT count(*) AS objects FROM sqlite_schema").get()!;
 	if (objects === 0 && pragma(connection, "application_id") === 0) {
@@ -131,7 +140,14 @@ export function prepareTables(connection: SqliteConnection, file: string): void 
 		);
 		return;
 	}
-	checkIdentity(file, pragma(connection, "application_id"), pragma(connection, "user_version"));
+	const version = pragma(connection, "user_version");
+	checkIdentity(file, pragma(connection, "application_id"), version);
+	for (let from = version; from < FORMAT_VERSION; from++) {
+		connection.exec(
+			"PRAGMA synchronous = FULL; BEGIN IMMEDIATE;" +
+				`${MIGRATIONS[from]} PRAGMA user_version = ${from + 1}; COMMIT;`,
+		);
+	}
 }
 
 /** What to throw when a statement does not fit the tables, although the file says that it is ours. */
@@ -146,7 +162,7 @@ function checkIdentity(file: string, applicationId: number, version: number): vo
 	if (version > FORMAT_VERSION) {
 		throw NEWER(file, version);
 	}
-	if (version < FORMAT_VERSION) {
+	if (version < 1) {
 		throw DAMAGED(file, `its format ${version} was never released`);
 	}
 }

@@ -211,6 +211,10 @@ export class SqliteStore implements Store {
 		return this.#queue.read(() => this.#actors.dueAlarms(nowMs, limit, after));
 	}
 
+	connectedActors(limit: number, after = ""): Promise<string[]> {
+		return this.#queue.read(() => this.#actors.connected(limit, after));
+	}
+
 	nextAlarmTs(): Promise<number | null> {
 		return this.#queue.read(() => this.#actors.nextAlarmTs());
 	}

@@ -74,6 +74,10 @@ export class ConnectionRecords implements BatchPart {
 	/** Whose last handled message goes into the next batch, whatever that is cut for. */
 	readonly #handled = new Set<ConnectionRecord>();
 	#takenHandled: ConnectionRecord[] = [];
+	/** Connections that are stored once everything is committed. */
+	#count = 0;
+	/** What the actor's record says about {@link #count}; undefined when that is not known. */
+	#storedConnected: boolean | undefined = false;
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
@@ -81,11 +85,15 @@ export class ConnectionRecords implements BatchPart {
 
 	/** A connection that was just accepted. */
 	add(record: ConnectionRecord): void {
+		this.#count++;
 		this.#change(record, ALL);
 	}
 
 	/** One of an earlier incarnation. */
 	adopt(record: ConnectionRecord, { state, handled }: StoredConnection): void {
+		this.#count++;
+		// Whoever stored it may not have known that field.
+		this.#storedConnected = undefined;
 		record.committedState = state;
 		record.handled = handled;
 		record.storedHandled = handled;
@@ -93,6 +101,7 @@ export class ConnectionRecords implements BatchPart {
 
 	/** What is left of a connection that cannot be read. */
 	discard(id: string): void {
+		this.#storedConnected = undefined;
 		this.#removed.push(id);
 		this.#instance.committer.markDirty();
 	}
@@ -117,11 +126,22 @@ export class ConnectionRecords implements BatchPart {
 
 	/** The connection is over, `onDisconnect` included. */
 	remove(record: ConnectionRecord): void {
+		this.#count--;
 		record.isRemoved = true;
 		record.changed = 0;
 		this.#changed.delete(record);
 		this.#handled.delete(record);
-		this.discard(record.connection.id);
+		this.#removed.push(record.connection.id);
+		this.#instance.committer.markDirty();
+	}
+
+	/** The removal of a record was rolled back, and what ends its connection has to be done again. */
+	keep(record: ConnectionRecord): void {
+		const at = this.#removed.indexOf(record.connection.id);
+		if (at < 0) return;
+		this.#removed.splice(at, 1);
+		this.#count++;
+		record.isRemoved = false;
 	}
 
 	take(batch: OpenBatch): void {
@@ -142,6 +162,11 @@ export class ConnectionRecords implements BatchPart {
 			this.#takenHandled.push(record);
 		}
 		this.#handled.clear();
+		const isConnected = this.#count > 0;
+		if (isConnected !== this.#storedConnected) {
+			batch.record = { ...batch.record, connected: isConnected };
+			this.#storedConnected = isConnected;
+		}
 	}
 
 	committed(): void {
@@ -156,6 +181,7 @@ export class ConnectionRecords implements BatchPart {
 	}
 
 	rollBack(): void {
+		this.#storedConnected = undefined;
 		const lost = new Set([...this.#taken, ...this.#changed]);
 		for (const record of lost) {
 			const wasStored = record.committedState !== null;

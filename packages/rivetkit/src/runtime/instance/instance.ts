@@ -635,7 +635,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		for (const part of this.#parts) part.take(batch);
 		// Last: the others decide when the actor has to be awake.
 		this.#alarm?.take(batch);
-		if (this.#record) batch.record = this.#record;
+		if (this.#record) batch.record = { ...batch.record, ...this.#record };
 		this.#record = null;
 		const isEmpty = batch.ops.length === 0 && batch.alarmTs === undefined && !batch.record;
 		return isEmpty ? null : batch;
