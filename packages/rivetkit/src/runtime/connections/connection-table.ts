@@ -1,10 +1,10 @@
 import type { ActorInstance } from "../instance/instance.ts";
-import { SparseSet } from "../instance/sparse-set.ts";
 import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { withTimeout } from "../lifecycle/with-timeout.ts";
 import { assertStorable } from "../state/track-state.ts";
 import { CLOSE_FINAL, CLOSE_NORMAL, truncateCloseReason } from "./close-codes.ts";
 import type { Connection, ConnectionView } from "./connection.ts";
+import { Departures } from "./departures.ts";
 import { LingeringConnections } from "./lingering-connections.ts";
 
 /**
@@ -19,13 +19,16 @@ export class ConnectionTable {
 	#views: Map<string, ConnectionView> | null = null;
 	/** What an earlier incarnation has left, until the actor is ready. */
 	#restored: { goOn(): void } | null = null;
-	/** `onDisconnect` hooks that still run. */
-	readonly #closing = new SparseSet<Promise<void>>();
-
+	#departures: Departures | null = null;
 	#lingering: LingeringConnections | null = null;
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
+	}
+
+	get #leaving(): Departures {
+		this.#departures ??= new Departures(this.#instance);
+		return this.#departures;
 	}
 
 	/** Those that are over for the actor, whose clients may come back for the events they miss. */
@@ -41,7 +44,7 @@ export class ConnectionTable {
 	}
 
 	get disconnecting(): number {
-		return this.#closing.size;
+		return this.#departures?.runningCount ?? 0;
 	}
 
 	all(): Iterable<Connection> {
@@ -76,6 +79,7 @@ export class ConnectionTable {
 		if (!config.onBeforeConnect && !config.createConnState && !config.onConnect) {
 			if (config.connState !== undefined) connection.initState(structuredClone(config.connState));
 			this.#accept(connection);
+			this.#opened(connection);
 			return;
 		}
 		return this.#openWithHooks(connection, request);
@@ -117,7 +121,10 @@ export class ConnectionTable {
 			throw error;
 		}
 		this.#accept(connection);
-		if (!config.onConnect) return;
+		if (!config.onConnect) {
+			this.#opened(connection);
+			return;
+		}
 		try {
 			const c = instance.contexts.connection(connection, request);
 			await withTimeout(
@@ -128,11 +135,17 @@ export class ConnectionTable {
 			);
 			// The grace period may have ended meanwhile: whoever waits here is for the next incarnation.
 			instance.assertAcceptsWork();
+			this.#opened(connection);
 		} catch (error) {
 			// Stored with the actor's last commit, it gets its onDisconnect from the next incarnation.
 			if (!connection.record || instance.acceptsWork) void this.close(connection);
 			throw error;
 		}
+	}
+
+	/** All that its opening writes is written. */
+	#opened(connection: Connection): void {
+		if (this.#instance.config.onDisconnect) this.#leaving.opened(connection);
 	}
 
 	#accept(connection: Connection): void {
@@ -217,52 +230,13 @@ export class ConnectionTable {
 		}
 		// What an incarnation leaves behind is the next one's to deal with.
 		if (hasEnded(this.#instance.phase)) return;
-		const { onDisconnect } = this.#instance.config;
-		if (!onDisconnect) {
-			this.#forget(connection);
-			return;
-		}
-		const done = this.#runOnDisconnect(connection, onDisconnect);
-		this.#closing.add(done);
-		void done.finally(() => this.#closing.delete(done));
-		return done;
+		if (!connection.record && !this.#instance.config.onDisconnect) return;
+		return this.#leaving.begin(connection);
 	}
 
-	async #runOnDisconnect(
-		connection: Connection,
-		onDisconnect: (c: unknown, conn: unknown) => unknown,
-	): Promise<void> {
-		const instance = this.#instance;
-		const work = instance.work.begin("onDisconnect");
-		try {
-			// One that closes a connection inside c.atomic must not wait for itself.
-			if (!instance.isFree && !instance.isInAtomic) await instance.untilFree();
-			if (instance.isFenced) return;
-			// A hook without an end must not keep the actor busy for good.
-			await withTimeout(
-				instance,
-				"onDisconnect",
-				instance.options.actionTimeout,
-				onDisconnect(instance.contexts.actor, connection.view),
-				"actionTimeout",
-			);
-		} catch (error) {
-			instance.log.error({ err: error, connId: connection.id }, "onDisconnect failed");
-		} finally {
-			instance.work.end(work);
-			this.#forget(connection);
-			instance.saveSoon();
-		}
-	}
-
-	/** The stored record goes with what `onDisconnect` wrote last, so that a crash before runs it again. */
-	#forget({ record }: Connection): void {
-		const instance = this.#instance;
-		if (!record || instance.isFenced) return;
-		instance.connectionRecords.remove(record);
-		instance.afterDurable(() => {
-			if (!instance.isFenced) record.socket?.release();
-		});
+	/** The actor stops: an `onDisconnect` that waits to run again does so now. */
+	hurry(): void {
+		this.#departures?.hurry();
 	}
 
 	/** `conn.disconnect()`: closes the transport and resolves when `onDisconnect` is done. */
@@ -284,12 +258,13 @@ export class ConnectionTable {
 			void this.close(connection);
 			this.#closeTransport(connection, code, reason);
 		}
-		await Promise.all(this.#closing);
+		await this.#departures?.allDone();
 	}
 
 	/** The incarnation has ended; whoever is still connected waits for the next one. */
 	end(): void {
 		this.#lingering?.end();
+		this.#departures?.end();
 		for (const { leaveTransport } of this.all()) leaveTransport?.();
 	}
 

@@ -30,6 +30,8 @@ export class Connection {
 	/** Set for kind `websocket` only. */
 	readonly channel: EventChannel | null;
 	phase: "candidate" | "open" | "closed" | "rejected" = "candidate";
+	/** Whether nothing of what its opening wrote can be taken back any more. */
+	isOpeningDurable = true;
 	/** What is stored of a connection that outlives the incarnation; null for others. */
 	record: ConnectionRecord | null = null;
 	#subscriptions: Set<string> | null = null;

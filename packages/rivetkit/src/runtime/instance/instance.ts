@@ -484,6 +484,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		if (this.#aborted) return;
 		this.#aborted = true;
 		this.#queue?.abort();
+		this.#connections?.hurry();
 		if (!this.#abort && this.runningCalls.size === 0) return;
 		const reason = catalogueError("actor.aborted", {});
 		this.#abort?.abort(reason);
