@@ -1,4 +1,4 @@
-import { LazyHeap } from "./lazy-heap.ts";
+import { LazyHeap } from "../collections/lazy-heap.ts";
 import type { QueuedMessage } from "./message.ts";
 
 /** A message in a heap, with what the heap's order needs. It counts while it is the message's slot. */

@@ -1,5 +1,6 @@
 import { catalogueError } from "@rivetkit/protocol";
 import { findAction } from "../../actor/erased.ts";
+import { LazyHeap } from "../collections/lazy-heap.ts";
 import {
 	type AtomicScope,
 	type BatchPart,
@@ -11,6 +12,7 @@ import type { StoredEntries } from "../commit/storage-layout.ts";
 import { UndoLog } from "../commit/undo-log.ts";
 import type { AlarmSource } from "../instance/alarm-keeper.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import { CallIndex } from "./call-index.ts";
 import type { CronJob, JobDefinition } from "./cron-job.ts";
 import { FailureLog } from "./failure-log.ts";
 import { fireInOrder } from "./firing.ts";
@@ -56,12 +58,27 @@ export interface Startable {
 export class ScheduleKeeper implements BatchPart, AlarmSource {
 	readonly #instance: ActorInstance;
 	readonly #history: HistoryLog;
-	readonly #calls = new StoredRows(CALL_LAYOUT);
+	readonly #calls = new StoredRows<PendingCall>(CALL_LAYOUT, (before, after) =>
+		this.#callChanged(before, after),
+	);
+	readonly #index = new CallIndex({
+		current: (sequence) => this.#calls.get(sequence),
+		dueTs: (call) => this.#dueTs(call),
+		isLeftOut: ({ sequence }) => this.#claimed.has(sequence) || this.#gone.has(sequence),
+	});
 	readonly #jobs: JobTable;
 	readonly #failures: FailureLog;
 	#nextSequence = 1;
 	/** Calls in the hands of {@link fireInOrder}. */
 	readonly #claimed = new Set<number>();
+	/** The same, earliest first. */
+	readonly #inProgress = new LazyHeap<PendingCall>(
+		(a, b) => a.dueAt < b.dueAt,
+		({ sequence, dueAt }) =>
+			this.#claimed.has(sequence) && this.#calls.get(sequence)?.dueAt === dueAt,
+	);
+	/** One-shot calls whose action is gone. */
+	readonly #gone = new Set<number>();
 	/** Calls that were cut off, and until when they wait (ms since the epoch). */
 	readonly #waits = new Map<number, number>();
 	/** Jobs that cannot be planned, by sequence, and why. */
@@ -69,7 +86,8 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	#heldUntil = 0;
 	#holdMs = 0;
 	#parkedCheckTs = 0;
-	#times: Times | null = null;
+	/** What jobs and their runs say about {@link Times}. */
+	#jobTimes: JobTimes | null = null;
 	#undo: UndoLog | null = null;
 
 	constructor(instance: ActorInstance) {
@@ -120,16 +138,21 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 
 	// One-shot calls
 
+	#callChanged(before: PendingCall | undefined, after: PendingCall | undefined): void {
+		if ((after ?? before)!.source.kind === "run") this.#jobTimes = null;
+		else if (!after) this.#gone.delete(before!.sequence);
+		else if (!before && this.callParked(after) !== null) this.#gone.add(after.sequence);
+		this.#index.changed(before, after);
+	}
+
 	/** In the order in which they will be made. */
 	calls(): PendingCall[] {
 		return [...this.#calls.values()].filter(({ source }) => source.kind === "at").sort(byDue);
 	}
 
 	call(id: string): PendingCall | undefined {
-		for (const call of this.#calls.values()) {
-			if (call.source.kind === "at" && call.source.id === id) return call;
-		}
-		return undefined;
+		const sequence = this.#index.sequenceOf(id);
+		return sequence === undefined ? undefined : this.#calls.get(sequence);
 	}
 
 	/** Throws `action.not_found` and `schedule.full`. */
@@ -139,14 +162,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		const id = this.#instance.services.random.uuid();
 		const source: OneShot = { kind: "at", id, ...call };
 		this.#calls.set(pendingCall(this.#nextSequence++, source, runAt));
-		const known = this.#times;
-		this.#wrote();
-		// Many calls are added one after the other: each one can only make the times earlier.
-		this.#times = known && {
-			next: Math.max(Math.min(known.next, runAt), this.#heldUntil),
-			wake: Math.min(known.wake, runAt),
-		};
-		this.#instance.alarm.changed();
+		this.#changed();
 		return id;
 	}
 
@@ -175,7 +191,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 
 	/** The runs of a job that have not ended, in order. */
 	runsOf({ sequence }: CronJob): PendingCall[] {
-		return [...this.#calls.values()]
+		return [...this.#index.runs]
 			.filter(({ source }) => source.kind === "run" && source.job === sequence)
 			.sort((a, b) => a.sequence - b.sequence);
 	}
@@ -193,6 +209,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 			const id = this.#instance.services.random.uuid();
 			this.#jobs.create(definition, this.#nextSequence++, id, now);
 		}
+		this.#jobTimes = null;
 		this.#changed();
 	}
 
@@ -202,6 +219,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		for (const run of this.runsOf(job)) this.#drop(run);
 		this.#jobs.delete(job);
 		this.#mended(job);
+		this.#jobTimes = null;
 		this.#changed();
 		return true;
 	}
@@ -248,26 +266,28 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	}
 
 	#look(): Times {
-		this.#times ??= this.#computeTimes();
-		return this.#times;
+		this.#jobTimes ??= this.#computeJobTimes();
+		const { nextTs, hasParked } = this.#jobTimes;
+		let next = Math.min(nextTs, this.#index.nextTs);
+		if (hasParked || this.#gone.size > 0) next = Math.min(next, this.#parkedCheckTs);
+		const inProgressTs = this.#inProgress.peek()?.dueAt ?? Number.POSITIVE_INFINITY;
+		return { next: Math.max(next, this.#heldUntil), wake: Math.min(next, inProgressTs) };
 	}
 
-	#computeTimes(): Times {
-		let next = Number.POSITIVE_INFINITY;
-		let inProgress = Number.POSITIVE_INFINITY;
+	#computeJobTimes(): JobTimes {
+		let nextTs = Number.POSITIVE_INFINITY;
 		let hasParked = false;
 		const turns = this.#turns();
-		for (const call of this.#calls.values()) {
-			if (this.#claimed.has(call.sequence)) inProgress = Math.min(inProgress, call.dueAt);
-			else if (this.callParked(call) !== null) hasParked = true;
-			else if (turns.has(call)) next = Math.min(next, this.#dueTs(call));
+		for (const run of this.#index.runs) {
+			if (this.#claimed.has(run.sequence)) continue;
+			if (this.callParked(run) !== null) hasParked = true;
+			else if (turns.has(run)) nextTs = Math.min(nextTs, this.#dueTs(run));
 		}
 		for (const job of this.#jobs.values()) {
 			if (this.jobParked(job) !== null) hasParked = true;
-			else next = Math.min(next, job.nextAt);
+			else nextTs = Math.min(nextTs, job.nextAt);
 		}
-		if (hasParked) next = Math.min(next, this.#parkedCheckTs);
-		return { next: Math.max(next, this.#heldUntil), wake: Math.min(next, inProgress) };
+		return { nextTs, hasParked };
 	}
 
 	#dueTs(call: PendingCall): number {
@@ -277,7 +297,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	#turns(beside?: ReadonlySet<number>): Turns {
 		if (this.#jobs.size === 0) return NO_TURNS;
 		const mayOverlap = (job: number) => this.#jobs.get(job)?.overlap === "allow";
-		return new Turns(this.#calls.values(), mayOverlap, beside);
+		return new Turns(this.#index.runs, mayOverlap, beside);
 	}
 
 	due(nowMs: number): void {
@@ -286,9 +306,13 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		for (const job of [...this.#jobs.values()]) {
 			if (job.nextAt <= nowMs && this.jobParked(job) === null) this.#planJob(job, nowMs);
 		}
-		const together = this.#dueCalls(nowMs).map(({ sequence }) => sequence);
-		for (const sequence of together) this.#claimed.add(sequence);
-		this.#times = null;
+		const calls = this.#dueCalls(nowMs);
+		for (const call of calls) {
+			this.#claimed.add(call.sequence);
+			this.#inProgress.push(call);
+		}
+		this.#jobTimes = null;
+		const together = calls.map(({ sequence }) => sequence);
 		if (together.length > 0) void fireInOrder(this.#instance, this, together);
 	}
 
@@ -307,14 +331,15 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 
 	/** In the order of their firing, those that wait for another one of these included. */
 	#dueCalls(nowMs: number): PendingCall[] {
-		const due = [...this.#calls.values()].filter(
-			(call) =>
-				this.#dueTs(call) <= nowMs &&
-				!this.#claimed.has(call.sequence) &&
-				this.callParked(call) === null,
+		const runs = [...this.#index.runs].filter(
+			(run) =>
+				this.#dueTs(run) <= nowMs &&
+				!this.#claimed.has(run.sequence) &&
+				this.callParked(run) === null,
 		);
-		const turns = this.#turns(new Set(due.map(({ sequence }) => sequence)));
-		return due.filter((call) => turns.has(call)).sort(byDue);
+		const turns = this.#turns(new Set(runs.map(({ sequence }) => sequence)));
+		const due = runs.filter((run) => turns.has(run));
+		return [...this.#index.takeDue(nowMs), ...due].sort(byDue);
 	}
 
 	// Firing; for `fireInOrder` only
@@ -379,8 +404,12 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 
 	/** Calls are no longer in the hands of `fireInOrder`. */
 	release(sequences: Iterable<number>): void {
-		for (const sequence of sequences) this.#claimed.delete(sequence);
-		this.#times = null;
+		for (const sequence of sequences) {
+			if (!this.#claimed.delete(sequence)) continue;
+			const call = this.#calls.get(sequence);
+			if (call?.source.kind === "at") this.#index.offer(call);
+			else this.#jobTimes = null;
+		}
 		this.#instance.alarm.changed();
 	}
 
@@ -403,9 +432,8 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 
 	#assertRoom(): void {
 		const limit = this.#instance.options.maxSchedules;
-		if (this.#calls.size + this.#jobs.size < limit) return;
 		// Runs of jobs do not count.
-		if (this.calls().length + this.#jobs.size < limit) return;
+		if (this.#index.oneShotCount + this.#jobs.size < limit) return;
 		throw catalogueError("schedule.full", { limit });
 	}
 
@@ -417,7 +445,6 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	}
 
 	#wrote(): void {
-		this.#times = null;
 		this.#instance.committer.markDirty();
 		// A call asks for the commit when it ends; everybody else needs the timer (W-STATE-2).
 		if (!this.#instance.inCall) this.#instance.saveSoon();
@@ -432,20 +459,20 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		if (this.#holdMs === 0) return;
 		this.#holdMs = 0;
 		this.#heldUntil = 0;
-		this.#times = null;
 		this.#instance.alarm.changed();
 	}
 
 	rollBack(): void {
 		for (const part of this.#parts) part.rollBack();
 		this.#undo?.clear();
+		this.#jobTimes = null;
 		this.hold();
 	}
 
 	savepoint(scope: AtomicScope): Savepoint {
 		this.#undo = new UndoLog(scope, () => {
 			this.#undo = null;
-			this.#times = null;
+			this.#jobTimes = null;
 			this.#instance.alarm.changed();
 		});
 		// Its own is rewound last: it looks at the others.
@@ -458,7 +485,6 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	 * scheduled for good.
 	 */
 	hold(): void {
-		this.#times = null;
 		const now = this.#instance.now();
 		if (now < this.#heldUntil) return;
 		this.#holdMs = Math.min(HOLD_MAX_MS, Math.max(HOLD_FIRST_MS, this.#holdMs * 2));
@@ -472,6 +498,13 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 
 /** Without jobs every call may begin at any time. */
 const NO_TURNS = new Turns([], () => true);
+
+interface JobTimes {
+	/** When a job or a run of one is due. */
+	readonly nextTs: number;
+	/** Whether some cannot be run. */
+	readonly hasParked: boolean;
+}
 
 interface Times {
 	/** When there is something to do. */

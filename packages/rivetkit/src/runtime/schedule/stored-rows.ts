@@ -20,10 +20,16 @@ export class StoredRows<Row extends { readonly sequence: number }> implements Ba
 	readonly #taken = new Map<number, Row | null>();
 	/** What is stored of rows that are fresh or taken; null for nothing. */
 	readonly #stored = new Map<number, Row | null>();
+	readonly #changed: (before: Row | undefined, after: Row | undefined) => void;
 	#undo: UndoLog | null = null;
 
-	constructor(layout: RowLayout<Row>) {
+	/** @param changed - told of every change in memory, also of those that are taken back */
+	constructor(
+		layout: RowLayout<Row>,
+		changed: (before: Row | undefined, after: Row | undefined) => void = () => {},
+	) {
 		this.#layout = layout;
+		this.#changed = changed;
 	}
 
 	get size(): number {
@@ -41,19 +47,26 @@ export class StoredRows<Row extends { readonly sequence: number }> implements Ba
 
 	/** A row as it is stored. */
 	load(row: Row): void {
-		this.#rows.set(row.sequence, row);
+		this.#put(row.sequence, row);
 	}
 
 	set(row: Row): void {
 		this.#noteUndo(row.sequence, row);
 		this.#touch(row.sequence);
-		this.#rows.set(row.sequence, row);
+		this.#put(row.sequence, row);
 	}
 
 	delete(sequence: number): void {
 		this.#noteUndo(sequence, undefined);
 		this.#touch(sequence);
-		this.#rows.delete(sequence);
+		this.#put(sequence, undefined);
+	}
+
+	#put(sequence: number, after: Row | undefined): void {
+		const before = this.#rows.get(sequence);
+		if (after) this.#rows.set(sequence, after);
+		else this.#rows.delete(sequence);
+		this.#changed(before, after);
 	}
 
 	#noteUndo(sequence: number, after: Row | undefined): void {
@@ -61,8 +74,7 @@ export class StoredRows<Row extends { readonly sequence: number }> implements Ba
 		this.#undo?.note(() => {
 			if (this.#rows.get(sequence) !== after) return;
 			this.#touch(sequence);
-			if (before) this.#rows.set(sequence, before);
-			else this.#rows.delete(sequence);
+			this.#put(sequence, before);
 		});
 	}
 
@@ -97,8 +109,7 @@ export class StoredRows<Row extends { readonly sequence: number }> implements Ba
 
 	rollBack(): void {
 		for (const [sequence, row] of this.#stored) {
-			if (row) this.#rows.set(sequence, row);
-			else this.#rows.delete(sequence);
+			if (row !== (this.#rows.get(sequence) ?? null)) this.#put(sequence, row ?? undefined);
 		}
 		this.#stored.clear();
 		this.#fresh.clear();

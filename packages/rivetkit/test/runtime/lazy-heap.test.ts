@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { LazyHeap } from "../../src/runtime/queue/lazy-heap.ts";
+import { LazyHeap } from "../../src/runtime/collections/lazy-heap.ts";
 
 interface Item {
 	readonly rank: number;
