@@ -11,11 +11,12 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { type LogLine, recordingLogger } from "../support/test-runtime.ts";
 import { CrashableStore } from "./crashable-store.ts";
 import { LocalConnection } from "./local-connection.ts";
+import { LocalRawSocket } from "./local-raw-socket.ts";
 
 /** What an actor of the world answers. */
 export interface Look {
 	readonly value: number;
-	/** Ids of the open connections, sorted. */
+	/** Ids of the open connections and raw WebSockets, sorted. */
 	readonly connections: readonly string[];
 	/** Tags of the schedules that fired, in order. */
 	readonly fired: readonly number[];
@@ -36,10 +37,16 @@ export interface Handle {
 /** When a schedule that failed is tried again. */
 export const RETRY_MS = 5_000;
 
+/** Where raw WebSockets stay open while their actor sleeps, and where they keep it awake. */
+export const HELD_PATH = "/websocket/held";
+export const PLAIN_PATH = "/websocket/plain";
+
 const EVENT = "added";
 const SETTLE_TURNS_MAX = 5_000;
 /** What a wake with a few commits takes, so that time does not run ahead of it. */
 const STEP_TURNS = 20;
+
+const LASTING: ReadonlySet<string> = new Set(["websocket", "raw-websocket"]);
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -60,6 +67,8 @@ export class World {
 	/** Which instance of each actor may act now. */
 	readonly #instances = new Map<string, object>();
 	readonly #disconnects = new Map<string, number>();
+	/** Keys of the actors that woke since this process began, in order. */
+	readonly wakes: string[] = [];
 	/** Odd tags that have failed; not the actor's to remember, as its attempt may be lost in a crash. */
 	readonly #failed = new Set<number>();
 	readonly #log: LogLine[] = [];
@@ -95,6 +104,20 @@ export class World {
 		// The subscription is at work when a later call over the connection is answered.
 		await connection.call("look");
 		return connection;
+	}
+
+	/** A raw WebSocket, and the id of its connection. */
+	async openRaw(key: string, path: string): Promise<{ id: string; socket: LocalRawSocket }> {
+		const socket = new LocalRawSocket(this.#embedded, await this.idOf(key), path);
+		await this.until(() => socket.isReady, "a raw WebSocket to be accepted");
+		socket.send("id");
+		await this.until(() => socket.received.length > 0, "a raw WebSocket to open");
+		return { id: socket.received.shift()!, socket };
+	}
+
+	/** How often a connection got its onDisconnect from this process. */
+	disconnectsOf(connId: string): number {
+		return this.#disconnects.get(connId) ?? 0;
 	}
 
 	async destroy(actorId: string): Promise<void> {
@@ -133,13 +156,13 @@ export class World {
 		await this.#clock.advance(ms, () => this.turns(STEP_TURNS));
 	}
 
-	/** The process is gone at once; another one starts on what it left on the disk. */
-	crash(): void {
+	/** The process is gone at once; another one starts on what it left on the disk, `downMs` later. */
+	crash(downMs = 0): void {
 		this.#crashable.crash();
 		this.#instances.clear();
 		// An onDisconnect that was not committed runs again.
 		this.#disconnects.clear();
-		this.#start(this.#clock.now());
+		this.#start(this.#clock.now() + downMs);
 	}
 
 	/** The process stops in order; another one starts. */
@@ -178,6 +201,7 @@ export class World {
 	#start(nowMs: number): void {
 		// What a crashed process still does happens on a clock of its own, which stands still.
 		this.#clock = new FakeClock(nowMs);
+		this.wakes.length = 0;
 		this.#crashable = new CrashableStore(this.#disk);
 		this.#embedded = startEmbedded({
 			store: this.#crashable.store,
@@ -204,9 +228,13 @@ export class World {
 		};
 		return actor({
 			state: { value: 0, fired: [] as number[] },
+			options: {
+				canHibernateWebSocket: (request: Request) => new URL(request.url).pathname === HELD_PATH,
+			},
 			createVars: () => ({ instance: {} }),
 			onWake: (c) => {
 				if (!counts()) return;
+				this.wakes.push(c.key[0]!);
 				if (this.#instances.has(c.actorId)) this.violations.push(`${c.actorId} lives twice`);
 				this.#instances.set(c.actorId, c.vars.instance);
 			},
@@ -218,10 +246,23 @@ export class World {
 				if (counts()) this.#instances.delete(c.actorId);
 			},
 			onDisconnect: (_c, conn) => {
-				if (!counts() || conn.kind !== "websocket") return;
+				if (!counts() || !LASTING.has(conn.kind)) return;
 				const times = (this.#disconnects.get(conn.id) ?? 0) + 1;
 				this.#disconnects.set(conn.id, times);
 				if (times > 1) this.violations.push(`${conn.id} is disconnected ${times} times`);
+			},
+			onWebSocket: (c, socket) => {
+				const { conn } = c;
+				socket.addEventListener("message", ({ data }) => {
+					act(c.actorId, c.vars.instance);
+					if (data === "id") {
+						socket.send(conn.id);
+						return;
+					}
+					c.state.value++;
+					c.broadcast(EVENT, c.state.value);
+					socket.send(`${data} ${c.state.value}`);
+				});
 			},
 			actions: {
 				add: async (c) => {
@@ -236,7 +277,7 @@ export class World {
 					act(c.actorId, c.vars.instance);
 					const entries = await c.schedule.list();
 					const tagsOf = (some: typeof entries) => some.map(({ args }) => args[0] as number);
-					const open = [...c.conns.values()].filter(({ kind }) => kind === "websocket");
+					const open = [...c.conns.values()].filter(({ kind }) => LASTING.has(kind));
 					return {
 						value: c.state.value,
 						connections: open.map(({ id }) => id).sort(),
