@@ -1,5 +1,6 @@
-// A minute of hard life: 20,000 actors are created, put to sleep and woken at random. Afterwards nothing of
-// them may be left in the process: no heap, no timer, no listener, no file. `npm run check:soak`.
+// A minute of hard life: 20,000 actors are created, put to sleep and woken at random, by calls, by their alarms
+// and by sockets that stay open meanwhile. Afterwards nothing of them may be left in the process: no heap, no
+// timer, no listener, no file. `npm run check:soak`.
 
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -21,16 +22,33 @@ const SAMPLE = 500;
 /** Lock, index, and database and log of the writer, the checkpoint thread's three connections and a spare. */
 const STORE_FILES_MAX = 12;
 
-const tally = { starts: 0, sleeps: 0, destroyed: 0 };
+/** Alarms are due before everybody has to be asleep. */
+const ALARM_MS_MAX = 1_000;
+
+const tally = { starts: 0, sleeps: 0, destroyed: 0, rung: 0, overSleep: 0 };
 
 const counter = actor({
-	state: { count: 0 },
+	state: { count: 0, rung: 0 },
 	events: { changed: event<number>() },
-	options: { sleepTimeout: 250 },
+	options: { sleepTimeout: 250, canHibernateWebSocket: true },
 	onWake: () => void tally.starts++,
 	onSleep: () => void tally.sleeps++,
 	onDestroy: () => void tally.destroyed++,
+	onWebSocket: (c, socket) => {
+		socket.addEventListener("message", ({ data }) => {
+			c.state.count += Number(data);
+			socket.send(String(c.state.count));
+		});
+	},
 	actions: {
+		ringIn: async (c, ms: number) => {
+			await c.schedule.after(ms, "ring");
+		},
+		ring: (c) => {
+			c.state.rung++;
+			tally.rung++;
+		},
+		rung: (c) => c.state.rung,
 		add: (c, by: number) => {
 			c.state.count += by;
 			c.broadcast("changed", c.state.count);
@@ -91,6 +109,8 @@ const remote = createClient<typeof registry>(`http://127.0.0.1:${port}`);
 
 /** What each counter must be at; undefined for one that does not exist. */
 const counts = new Map<string, number>();
+/** How often each counter's alarm must have rung; nothing for never. */
+const rings = new Map<string, number>();
 
 async function inParallel(work: (caller: number) => Promise<void>): Promise<void> {
 	await Promise.all(Array.from({ length: CALLERS }, (_, caller) => work(caller)));
@@ -129,8 +149,36 @@ async function live(keys: readonly string[], durationMs: number): Promise<void> 
 					break;
 				case 2:
 					await handle.end();
+					rings.delete(key);
 					counts.set(key, await handle.add(1));
 					break;
+				case 3:
+				case 4:
+					await handle.ringIn(below(ALARM_MS_MAX));
+					rings.set(key, (rings.get(key) ?? 0) + 1);
+					break;
+				case 5: {
+					const connection = handle.connect();
+					await connection.add(by);
+					await handle.nap();
+					counts.set(key, await connection.add(by));
+					await connection.dispose();
+					tally.overSleep++;
+					break;
+				}
+				case 6: {
+					const socket = await handle.webSocket("/");
+					await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }));
+					await handle.nap();
+					const answered = new Promise<MessageEvent>((resolve) => {
+						socket.addEventListener("message", resolve as never, { once: true });
+					});
+					socket.send(String(by));
+					counts.set(key, Number((await answered).data));
+					socket.close();
+					tally.overSleep++;
+					break;
+				}
 				default: {
 					const count = await handle.add(by);
 					const expected = (counts.get(key) ?? 0) + by;
@@ -143,6 +191,7 @@ async function live(keys: readonly string[], durationMs: number): Promise<void> 
 }
 
 async function allAsleep(): Promise<void> {
+	await pause(ALARM_MS_MAX);
 	const endMs = performance.now() + ASLEEP_MS_MAX;
 	while (tally.starts !== tally.sleeps + tally.destroyed) {
 		if (performance.now() > endMs) {
@@ -241,6 +290,17 @@ const checks: Check[] = [
 			// The checkpoint thread opens its connections when it first needs them, and keeps them.
 			console.log(`        files of the store: ${before.storeFiles}, then ${after.storeFiles}`);
 			if (after.storeFiles > STORE_FILES_MAX) throw new Error("the store keeps files open");
+		},
+	},
+	{
+		title: "every alarm has rung once",
+		run: async () => {
+			let checked = 0;
+			for (const [key, expected] of rings) {
+				if (checked++ === SAMPLE) break;
+				const rung = await local.counter.getOrCreate([key]).rung();
+				if (rung !== expected) throw new Error(`${key} has rung ${rung} of ${expected} times`);
+			}
 		},
 	},
 	{
