@@ -120,10 +120,13 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 	],
 	[
 		".",
-		`${OURS} (validated actions, onMigrate, c.atomic, c.cron, dead letters)`,
+		`${OURS} (validated actions, onMigrate, c.atomic, c.cron, dead letters, c.workflow)`,
 		`ValidatedAction MigrateContext MigrateContextOf AtomicOptions ActorCron CronEntry
 		CronEveryOptions CronHistoryEntry CronSetOptions ScheduledFireInfo ScheduleFailure ScheduleOptions
-		ScheduleCalls RetryOptions CatchUp Overlap DeadLetter DeadLetterOptions RedriveOptions`,
+		ScheduleCalls RetryOptions CatchUp Overlap DeadLetter DeadLetterOptions RedriveOptions
+		ActorWorkflow WorkflowStateName WorkflowWait WorkflowStatus WorkflowHistorySegment
+		WorkflowHistoryEntry WorkflowHistoryMetadata WorkflowHistory WorkflowCancelOptions
+		WorkflowRecoverOptions WorkflowReplayOptions`,
 	],
 	["./client", SIGNATURE, "KeyInput ClientConfigInput"],
 	[

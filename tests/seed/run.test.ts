@@ -13,7 +13,17 @@ const all = (await readExamples()).filter(({ heading }) => !(heading in NOT_TYPE
 const isProgram = ({ blocks }: Example) =>
 	blocks.some(({ code }) => /rivetkit\/client"|from "\.\//.test(code));
 const definitions = all.filter((example) => !isProgram(example));
-const programs = [...all.filter(isProgram), errorsExample(), schedulingExample(), runLoopExample()];
+const programs = [
+	...all.filter(isProgram),
+	errorsExample(),
+	schedulingExample(),
+	runLoopExample(),
+	workflowExample("Workflows", "worker", "tasks", [
+		'{ url: "https://api.example.com/a" }',
+		'{ url: "https://api.example.com/b" }',
+	]),
+	workflowExample("Workflow Loop", "worker", "work", ["{ amount: 2 }", "{ amount: 3 }"]),
+];
 
 /** What programs print. */
 const PRINTED: Readonly<Record<string, string>> = {
@@ -22,6 +32,9 @@ const PRINTED: Readonly<Record<string, string>> = {
 	Errors: "username_too_short\n{ minLength: 3, actual: 2 }\n",
 	"Run loop": "5\n",
 	Reminders: "{ message: 'after' }\n{ message: 'at' }\n",
+	"Workflows (with a client)": "POST /a \nPOST /b \n",
+	"Workflow Loop (with a client)":
+		'POST /workers/init \nPOST /workers/process {"amount":2}\nPOST /workers/process {"amount":3}\nPOST /workers/shutdown \n',
 };
 
 let folder: ExamplesFolder;
@@ -65,6 +78,51 @@ describe("the guide's programs", () => {
 		expect(printed).toBe(PRINTED[example.heading] ?? "");
 	});
 });
+
+/** A workflow of the guide, with somebody who sends to it and the service that it calls. */
+function workflowExample(
+	chapter: string,
+	name: string,
+	queue: string,
+	bodies: readonly string[],
+): Example {
+	const [block] = all.find(({ heading }) => heading === chapter)!.blocks;
+	const hasSetup = /const registry =/.test(block!.code);
+	const code = hasSetup
+		? block!.code.replace("const registry =", "export const registry =")
+		: `import { setup } from "rivetkit";\n${block!.code}\nexport const registry = setup({ use: { ${name} } });\n`;
+	const service = `
+const { fetch: realFetch } = globalThis;
+export const calls: string[] = [];
+globalThis.fetch = async (input, init) => {
+	const { origin, pathname } = new URL(input instanceof Request ? input.url : String(input));
+	if (origin !== "https://api.example.com") return realFetch(input, init);
+	calls.push(pathname);
+	console.log(init?.method, pathname, init?.body ?? "");
+	return new Response();
+};
+`;
+	const stop =
+		queue === "work" ? `await worker.send("control", { type: "stop", reason: "enough" });` : "";
+	const expected = bodies.length + (queue === "work" ? 2 : 0);
+	const client = `import { createClient } from "rivetkit/client";
+import { calls, type registry } from "./server";
+
+const client = createClient<typeof registry>();
+const worker = client.${name}.getOrCreate(["mine"]);
+${bodies.map((body) => `await worker.send("${queue}", ${body});`).join("\n")}
+${stop}
+while (calls.length < ${expected}) await new Promise((resolve) => setTimeout(resolve, 5));
+await client.dispose();
+`;
+	return {
+		heading: `${chapter} (with a client)`,
+		title: `${chapter} (with a client)`,
+		id: `${chapter.toLowerCase().replace(" ", "-")}-client`,
+		blocks: [{ ...block!, file: "main.ts", code: client }],
+		borrowed: [{ ...block!, file: "server.ts", code: code + service }],
+	};
+}
 
 /** "Client" of the chapter on errors, against "Actor" of the same chapter: it shows what that throws. */
 function errorsExample(): Example {

@@ -13,6 +13,7 @@ export const SCHEDULES_PAGE: string = join(seed, "../../docs/schedules.md");
 export const KV_PAGE: string = join(seed, "../../docs/kv.md");
 export const QUEUES_PAGE: string = join(seed, "../../docs/queues.md");
 export const DATABASE_PAGE: string = join(seed, "../../docs/database.md");
+export const WORKFLOWS_PAGE: string = join(seed, "../../docs/workflows.md");
 
 export async function readExamples(page = GUIDE): Promise<Example[]> {
 	return groupExamples(extractBlocks(await readFile(page, "utf8")));

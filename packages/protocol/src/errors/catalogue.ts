@@ -337,6 +337,21 @@ export const CATALOGUE = {
 		metadata: sizeAndLimit,
 	}),
 
+	"workflow.not_enabled": closed("Workflow not enabled. `run` must be made by `workflow()`."),
+	"workflow.not_recoverable": open(
+		(d: { state: string }) =>
+			`The workflow is ${d.state}. Only one that has failed or is blocked can be recovered.`,
+		{ metadata: all },
+	),
+	"workflow.entry_not_found": open(
+		(d: { entryId: string }) => `No step of the workflow has the id ${d.entryId}.`,
+		{ metadata: all },
+	),
+	"workflow.unknown_export": open(
+		(d: { format: string }) =>
+			`The exported workflow has format ${d.format}, which this version does not know.`,
+		{ metadata: all },
+	),
 	"workflow.entry_too_large": open((d: Size) => sized("Workflow entry", d), {
 		metadata: sizeAndLimit,
 	}),

@@ -5,6 +5,7 @@ import type { Conn } from "./connection.types.ts";
 import type { EventArgs, EventName, Undeclared } from "./declarations.types.ts";
 import type { ActorQueue } from "./queue.types.ts";
 import type { ActorCron, ActorSchedule } from "./schedule.types.ts";
+import type { ActorWorkflow } from "./workflow-control.types.ts";
 
 export interface SaveStateOptions {
 	/** Resolve after the write itself. Default false: after the next throttled save. */
@@ -54,6 +55,8 @@ export interface ActorContext<
 	readonly queue: ActorQueue<Queues>;
 	readonly schedule: ActorSchedule;
 	readonly cron: ActorCron;
+	/** The workflow that is the actor's `run`. Throws `workflow.not_enabled` when `run` is none. */
+	readonly workflow: ActorWorkflow;
 	/** Accepted connections by id. A live view: it changes with the connections, not by hand. */
 	readonly conns: Map<string, Conn<ConnParams, ConnState, Events>>;
 	/**

@@ -43,6 +43,8 @@ export interface ErasedRun {
 	readonly handler: (c: unknown) => unknown;
 	/** Adapter of a workflow's history; see `RunInspectorConfig`. */
 	readonly inspector?: unknown;
+	/** Makes what runs instead of the handler when this is a workflow: `runtime/durable/durable-run.ts`. */
+	readonly durable?: (host: never) => unknown;
 }
 
 /** A database provider (api 11.3) with its types taken off. */
@@ -138,6 +140,7 @@ interface RawRunConfig {
 	readonly icon?: string | undefined;
 	readonly run: ErasedFunction;
 	readonly inspector?: unknown;
+	readonly durable?: (host: never) => unknown;
 }
 
 /** The metadata a plain `run` function may carry (api 3.4). */
@@ -182,7 +185,13 @@ function compile(raw: RawConfig): ErasedActorConfig {
 		hasConnState: raw.connState !== undefined || raw.createConnState !== undefined,
 		hasVars: raw.vars !== undefined || raw.createVars !== undefined,
 		...(run
-			? { run: { handler: run.run as ErasedRun["handler"], inspector: run.inspector } }
+			? {
+					run: {
+						handler: run.run as ErasedRun["handler"],
+						inspector: run.inspector,
+						...(run.durable ? { durable: run.durable } : undefined),
+					},
+				}
 			: undefined),
 		actions: compileActions(raw.actions ?? {}),
 		events: compileEvents(raw.events ?? {}),
@@ -196,11 +205,12 @@ function compile(raw: RawConfig): ErasedActorConfig {
 }
 
 function runConfig(run: RawConfig["run"]): RawRunConfig | undefined {
-	if (typeof run !== "function") return run;
-	const carried = (run as { [RUN_FUNCTION_CONFIG]?: Omit<RawRunConfig, "run"> })[
+	if (!run) return undefined;
+	const [fn, own] = typeof run === "function" ? [run, { run }] : [run.run, run];
+	const carried = (fn as { [RUN_FUNCTION_CONFIG]?: Omit<RawRunConfig, "run"> })[
 		RUN_FUNCTION_CONFIG
 	];
-	return { ...carried, run };
+	return { ...carried, ...own };
 }
 
 /** Display name and icon as `/metadata` shows them: what is not set is left out. */

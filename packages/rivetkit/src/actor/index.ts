@@ -120,3 +120,4 @@ export {
 	type Type,
 } from "./tokens.ts";
 export type * from "./web-socket.types.ts";
+export type * from "./workflow-control.types.ts";

@@ -57,6 +57,7 @@ export class LocalRuntime implements Guarded {
 			maxOpenDatabases: config.maxOpenDatabases,
 			engineLimits: config.limits,
 			version: VERSION,
+			codeVersion: config.runner.version,
 			namespace: config.namespace,
 			...(config.token === undefined ? undefined : { token: config.token }),
 			...(dataDirectory === null ? undefined : { dataDirectory }),

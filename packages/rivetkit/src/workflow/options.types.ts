@@ -176,8 +176,12 @@ export interface WorkflowOptions<Context> {
 	onError?: ((c: Context, event: WorkflowErrorEvent) => MaybePromise<void>) | undefined;
 	/** Recorded entries that the code no longer visits at the root are an error. Default false. */
 	strictRoot?: boolean | undefined;
-	/** Retries a failed workflow once per new version of the registry. Default false. */
+	/** Retries a failed workflow once per new version of the registry (`runner.version`). Default false. */
 	recoverOnDeploy?: boolean | undefined;
 	/** Entries of history in memory. Default 50,000. */
 	maxLiveEntries?: number | undefined;
+	/** Bytes of one recorded value. Default 1 MiB. */
+	maxEntrySize?: number | undefined;
+	/** Iterations of one loop that are kept because they may have to be undone. Default 1,000. */
+	maxRollbackIterations?: number | undefined;
 }

@@ -1,8 +1,11 @@
-import { catalogueError } from "@rivetkit/protocol";
 import type { Undeclared } from "../actor/declarations.types.ts";
 import { RUN_FUNCTION_CONFIG } from "../actor/erased.ts";
 import type { RunContext } from "../actor/hook-contexts.types.ts";
+import type { DurableRunFactory } from "../runtime/durable/durable-run.ts";
+import { WorkflowContext } from "./context.ts";
 import type { ActorWorkflowContext, StrictWorkflowContext } from "./context.types.ts";
+import { WorkflowEngine } from "./engine/engine.ts";
+import { readEngineOptions } from "./engine/engine-options.ts";
 import type { WorkflowOptions } from "./options.types.ts";
 
 /** What `run` takes from `workflow()`. */
@@ -30,11 +33,19 @@ interface WorkflowFactory {
 
 const ICON = "diagram-project";
 
-function createRun(): () => Promise<void> {
+function createRun(fn: (ctx: never) => unknown, options?: object): () => Promise<void> {
+	if (typeof fn !== "function") throw new TypeError("workflow() takes an async function");
+	const engineOptions = readEngineOptions(options as Record<string, unknown> | undefined);
+	const durable: DurableRunFactory = (host) =>
+		new WorkflowEngine(
+			host,
+			(execution, scope) => fn(new WorkflowContext(execution, scope) as never),
+			engineOptions,
+		);
 	const run = async (): Promise<void> => {
-		throw catalogueError("feature.not_implemented", { feature: "Running workflows" });
+		throw new Error("A workflow runs as the `run` of an actor, and not by being called");
 	};
-	return Object.assign(run, { [RUN_FUNCTION_CONFIG]: { icon: ICON } });
+	return Object.assign(run, { [RUN_FUNCTION_CONFIG]: { icon: ICON, durable } });
 }
 
 export const workflow: WorkflowFactory = Object.assign(createRun, { strict: createRun });

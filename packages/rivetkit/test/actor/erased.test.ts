@@ -184,11 +184,14 @@ describe("the compiled definition", () => {
 		expect(erasedConfig(actor({ run: tagged })).run?.handler).toBe(tagged);
 	});
 
-	it("answers that workflows cannot run yet", async () => {
-		const config = erasedConfig(actor({ run: workflow(async () => {}) }));
-		await expect(config.run?.handler({})).rejects.toMatchObject({
-			group: "feature",
-			code: "not_implemented",
-		});
+	it("has the engine of a workflow, also of one in a config; it is no function to be called", async () => {
+		const run = workflow(async () => {});
+		const config = erasedConfig(actor({ run }));
+		expect(config.run?.durable).toBeTypeOf("function");
+		const named = erasedConfig(actor({ run: { name: "Orders", run } }));
+		expect(named.run?.durable).toBe(config.run?.durable);
+		expect(named.display).toEqual({ name: "Orders", icon: "diagram-project" });
+		expect(erasedConfig(actor({ run: async () => {} })).run).not.toHaveProperty("durable");
+		await expect(config.run?.handler({})).rejects.toThrow("runs as the `run` of an actor");
 	});
 });

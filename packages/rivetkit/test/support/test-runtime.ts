@@ -42,6 +42,7 @@ export interface TestRuntimeOptions {
 	readonly store?: Store;
 	readonly clock?: Clock;
 	readonly exposeErrors?: boolean;
+	readonly codeVersion?: number;
 	/** Default: a free one. */
 	readonly port?: number;
 	readonly maxIncomingMessageSize?: number;
@@ -97,6 +98,7 @@ export class TestRuntime {
 				maxOutgoingMessageSize: options.maxOutgoingMessageSize ?? 1_048_576,
 			},
 			version: "0.0.0-test",
+			codeVersion: options.codeVersion ?? 1,
 			...(options.dataDirectory === undefined ? {} : { dataDirectory: options.dataDirectory }),
 			...(options.maxOpenDatabases === undefined
 				? {}

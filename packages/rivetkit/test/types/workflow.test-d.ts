@@ -125,7 +125,20 @@ const worker = actor({
 		await ctx.removed("old", "step");
 		expectTypeOf(ctx.getVersion("v", 2)).toEqualTypeOf<Promise<number>>();
 	}),
-	actions: { total: (c) => c.state.total },
+	actions: {
+		total: (c) => c.state.total,
+		// The workflow from outside of it (5.6).
+		control: async (c) => {
+			expectTypeOf(c.workflow.status().state).toEqualTypeOf<
+				"pending" | "running" | "sleeping" | "rolling_back" | "completed" | "failed" | "cancelled"
+			>();
+			await c.workflow.cancel({ reason: "enough", rollback: true });
+			await c.workflow.import(await c.workflow.export());
+			// @ts-expect-error not an option
+			await c.workflow.recover({ skip: [] });
+			return c.workflow.history();
+		},
+	},
 });
 
 async function helper(ctx: WorkflowContextOf<typeof worker>): Promise<void> {

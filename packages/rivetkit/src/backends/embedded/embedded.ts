@@ -36,6 +36,8 @@ export interface EmbeddedOptions {
 	readonly messageLimits: MessageLimits;
 	readonly engineLimits?: Partial<EngineLimits>;
 	readonly version: string;
+	/** Of the users' code. Default 1. */
+	readonly codeVersion?: number;
 	readonly namespace: string;
 	readonly token?: string;
 	/** Databases of actors that may be open at the same time. Default 128. */
@@ -93,6 +95,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		log,
 		limits: options.messageLimits,
 		...(options.inspection ? { inspection: options.inspection } : undefined),
+		codeVersion: options.codeVersion ?? 1,
 		exposeErrors: options.exposeErrors,
 		createClient: (owner) => inProcessClient(engine, callingActor(owner), options),
 	};

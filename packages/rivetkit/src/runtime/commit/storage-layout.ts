@@ -10,21 +10,25 @@
  * | 3 | schedules and cron jobs, see `schedule/schedule-layout.ts`; `03` alone is the inspector's token (protocol 4.6) |
  * | 4 | connections that outlive the incarnation: `04 <16 bytes id> <part>`, see `connection-layout.ts` |
  * | 5 | queue: what every wake reads of it, see `queue/queue-layout.ts` |
+ * | 0x0e | workflow: its head, see `workflow/history/` |
  * | 0x0f | upper bound of the bytes in `c.kv`, CBOR |
  * | 0x10 | queue: bodies, and what else is read when it is asked for |
  * | 0x11 | histories of cron jobs, see `schedule/schedule-layout.ts` |
  * | 0x12 | `c.kv`: `12 <key>` |
  * | 0x13 | database: records, pages, bytes of providers (`sqlite/pages/stored-pages.ts`) |
+ * | 0x14 | workflow: its entries, see `workflow/history/` |
  */
 export const SUBSPACE_STATE = 0x01;
 export const SUBSPACE_REPLIES = 0x02;
 export const SUBSPACE_SCHEDULE = 0x03;
 export const SUBSPACE_CONNECTIONS = 0x04;
 export const SUBSPACE_QUEUE = 0x05;
+export const SUBSPACE_WORKFLOW = 0x0e;
 export const SUBSPACE_KV_SIZE = 0x0f;
 export const SUBSPACE_QUEUE_DATA = 0x10;
 export const SUBSPACE_HISTORY = 0x11;
 export const SUBSPACE_KV = 0x12;
+export const SUBSPACE_WORKFLOW_HISTORY = 0x14;
 
 export const WAKE_START: Uint8Array = Uint8Array.of(SUBSPACE_STATE);
 export const WAKE_END: Uint8Array = Uint8Array.of(0x10);

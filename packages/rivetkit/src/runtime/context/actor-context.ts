@@ -106,6 +106,13 @@ export class ActorContext {
 		return this.instance.schedules.cron;
 	}
 
+	/** The workflow behind `run`. Throws `workflow.not_enabled` when it is none. */
+	get workflow(): object {
+		const { durable } = this.instance;
+		if (!durable) throw catalogueError("workflow.not_enabled", {});
+		return durable.control;
+	}
+
 	get abortSignal(): AbortSignal {
 		return this.instance.abortSignal;
 	}

@@ -18,6 +18,7 @@ import { outsideCalls } from "../database/call-scope.ts";
 import type { InspectionConfig } from "../inspector/inspection-config.ts";
 import { Inspector } from "../inspector/inspector.ts";
 import { type LifecycleChange, LifecycleLog } from "../inspector/lifecycle-log.ts";
+import { outsideSteps } from "../durable/step-work.ts";
 import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
 import type { LifecycleEvent } from "../lifecycle/lifecycle.ts";
 import { startInstance } from "../lifecycle/start.ts";
@@ -73,9 +74,9 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	 */
 	get activity(): "committing" | "working" | "quiet" {
 		let activity: "working" | "quiet" = "quiet";
-		for (const { committer, isReady, work } of this.#live.values()) {
+		for (const { committer, isReady, work, durable } of this.#live.values()) {
 			if (committer.isCommitting) return "committing";
-			if (!isReady || work.inProgress > 0) activity = "working";
+			if (!isReady || work.inProgress > 0 || durable?.isBusy) activity = "working";
 		}
 		return activity;
 	}
@@ -179,9 +180,9 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	}
 }
 
-/** Runs what the host is asked for: it belongs to no call and no section, whoever asks. */
+/** Runs what the host is asked for: it belongs to no call, no section and no step, whoever asks. */
 function asHost<T>(work: () => T): T {
-	return outsideSections(() => outsideCalls(work));
+	return outsideSections(() => outsideCalls(() => outsideSteps(work)));
 }
 
 const NOT_INSPECTED: InspectionConfig = { enabled: false, token: () => "", isOpen: () => false };

@@ -18,6 +18,8 @@ export interface HostServices {
 	readonly turns: TurnScheduler;
 	readonly log: Logger;
 	readonly limits: MessageLimits;
+	/** Of the registry (`runner.version`): tells users' code from that of an earlier deploy. Default 1. */
+	readonly codeVersion?: number;
 	/** What actors' databases share. */
 	readonly databases: DatabasePool;
 	/** Absent: the actors cannot be inspected. */

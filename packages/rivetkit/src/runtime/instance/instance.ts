@@ -5,7 +5,7 @@ import {
 	type StopIntent,
 	type StorageBatch,
 } from "@rivetkit/protocol";
-import type { ErasedActorConfig } from "../../actor/erased.ts";
+import type { ErasedActorConfig, ErasedRun } from "../../actor/erased.ts";
 import type { ActorOptions } from "../../actor/options.ts";
 import { FencedOff } from "../../backends/backend.ts";
 import type { Logger } from "../../log/logger.ts";
@@ -21,6 +21,8 @@ import { ContextFactory } from "../context/context-factory.ts";
 import { assertAllowed, type Operation } from "../context/permissions.ts";
 import { runInCall } from "../database/call-scope.ts";
 import { DatabaseKeeper } from "../database/database-keeper.ts";
+import { DurableHost } from "../durable/durable-host.ts";
+import type { DurableRun, DurableRunFactory } from "../durable/durable-run.ts";
 import { EventSender } from "../events/event-sender.ts";
 import type { HostServices, InProcessClient } from "../host/services.ts";
 import { kvHost } from "../kv/kv-host.ts";
@@ -93,6 +95,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	readonly run: RunHandler | null;
 	/** Null when the actor has no `db`. */
 	readonly database: DatabaseKeeper | null;
+	/** The workflow behind `run`; null when it is none. */
+	readonly durable: DurableRun | null;
 	readonly runningCalls = new SparseSet<RunningCall>();
 	/** Promises that stopping waits for. */
 	readonly background = new SparseSet<Promise<unknown>>();
@@ -144,6 +148,15 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#parts = [this.state];
 		this.database = config.db ? new DatabaseKeeper(this, config.db) : null;
 		if (this.database) this.#parts.push(...this.database.parts);
+		this.durable = config.run?.durable ? this.#durableRun(config.run.durable) : null;
+	}
+
+	#durableRun(create: NonNullable<ErasedRun["durable"]>): DurableRun {
+		const host = new DurableHost(this);
+		const durable = (create as DurableRunFactory)(host);
+		host.attach(durable);
+		this.alarm.add(host.deadlines);
+		return this.#addPart(durable);
 	}
 
 	#addPart<Part extends BatchPart>(part: Part): Part {
@@ -485,6 +498,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#aborted = true;
 		this.#queue?.abort();
 		this.#connections?.hurry();
+		this.durable?.abort();
 		if (!this.#abort && this.runningCalls.size === 0) return;
 		const reason = catalogueError("actor.aborted", {});
 		this.#abort?.abort(reason);
@@ -526,6 +540,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#saveTimer?.cancel();
 		this.#idle?.stop();
 		this.run?.stop();
+		this.durable?.stop();
 		this.#alarm?.stop();
 		this.#queue?.stop();
 		this.#connections?.end();

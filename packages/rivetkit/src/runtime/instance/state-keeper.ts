@@ -7,6 +7,7 @@ import {
 	type OpenBatch,
 	type Savepoint,
 } from "../commit/batch-part.ts";
+import { assertStepIsOpen, currentStep } from "../durable/step-work.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import {
 	assertStorable,
@@ -87,6 +88,12 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 		return this.#journal.begin();
 	}
 
+	/** A step of a workflow that changed the state ends: what it changed is in the next commit. */
+	adoptStepChanges(): void {
+		this.#changed = true;
+		this.#instance.committer.markDirty();
+	}
+
 	take(batch: OpenBatch): void {
 		if (!this.#changed) return;
 		this.#changed = false;
@@ -141,16 +148,23 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 
 	#admitWrite(): void {
 		this.#instance.assertWritable();
+		if (this.#instance.durable) assertStepIsOpen(this.#instance);
 		this.#journal?.beforeWrite();
 	}
 
 	/** For the tracked tree only. */
 	onChange(): void {
 		const instance = this.#instance;
-		this.#changed = true;
-		instance.committer.markDirty();
-		// A call asks for the commit when it ends; everybody else needs the timer (W-STATE-2).
-		if (!instance.inCall) instance.saveSoon();
+		const step = instance.durable ? currentStep(instance) : undefined;
+		if (step && !instance.isInAtomic) {
+			// No reason to save: the record of the step is (workflows 6.5).
+			step.changedState = true;
+		} else {
+			this.#changed = true;
+			instance.committer.markDirty();
+			// A call asks for the commit when it ends; everybody else needs the timer (W-STATE-2).
+			if (!instance.inCall) instance.saveSoon();
+		}
 		if (instance.config.onStateChange && instance.isReady && !this.#inStateChange) {
 			this.#callOnStateChange(instance.config.onStateChange);
 		}

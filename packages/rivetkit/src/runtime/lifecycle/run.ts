@@ -64,7 +64,12 @@ export class RunHandler {
 		const scope = new RunScope();
 		this.scope = scope;
 		try {
-			await scope.enter(() => instance.runCall(scope, () => config.run!.handler(contexts.actor)));
+			await scope.enter(() =>
+				instance.runCall(
+					scope,
+					() => instance.durable?.run() ?? config.run!.handler(contexts.actor),
+				),
+			);
 		} catch (error) {
 			instance.runEnded(scope, false);
 			throw error;

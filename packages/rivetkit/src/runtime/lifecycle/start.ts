@@ -14,6 +14,7 @@ import {
 	SUBSPACE_REPLIES,
 	SUBSPACE_SCHEDULE,
 	SUBSPACE_STATE,
+	SUBSPACE_WORKFLOW,
 	WAKE_END,
 	WAKE_START,
 } from "../commit/storage-layout.ts";
@@ -185,6 +186,7 @@ function restore({ instance, sockets }: Start, stored: StoredEntries): void {
 	if (replies.length > 0) instance.calls.load(replies, instance.now());
 	const schedules = entriesOf(stored, SUBSPACE_SCHEDULE);
 	if (schedules.length > 0) instance.schedules.keeper.load(schedules);
+	instance.durable?.load(entriesOf(stored, SUBSPACE_WORKFLOW)[0]?.[1] ?? null);
 	instance.loadQueue(entriesOf(stored, SUBSPACE_QUEUE));
 	const kvSize = entriesOf(stored, SUBSPACE_KV_SIZE);
 	if (kvSize.length > 0) instance.kv.load(kvSize);

@@ -8,7 +8,7 @@ import { Delivery } from "./delivery.ts";
 import type { SendOutcome } from "./kept-answers.ts";
 import { DELIVERIES_PER_TURN_MAX, RECEIVES_WAITING_MAX } from "./limits.ts";
 import type { QueuedMessage } from "./message.ts";
-import { PendingReceive, type ReceiveRequest } from "./pending-receive.ts";
+import { PendingReceive, type ReceiveRequest, type Settle } from "./pending-receive.ts";
 import type { QueueData } from "./queue-data.ts";
 import type { Receiver } from "./receiver.ts";
 import { isExhausted, retryDelayMs } from "./retry-policy.ts";
@@ -126,6 +126,16 @@ export class Deliveries {
 		}
 	}
 
+	/** As {@link receive} without a limit of time, for a receiver that takes no more than it can handle. */
+	begin(receiver: Receiver, request: ReceiveRequest, settle: Settle): PendingReceive {
+		this.#instance.assertWritable();
+		const messages = this.#take(request);
+		const pending = new PendingReceive(receiver, request, settle);
+		if (messages.length > 0) this.#serve(pending, messages);
+		else this.#wait(pending);
+		return pending;
+	}
+
 	/** A message became ready: the first receive that waits for it gets it. */
 	offer({ header: { name } }: QueuedMessage): void {
 		for (const pending of this.#waiting) {
@@ -234,13 +244,14 @@ export class Deliveries {
 		const now = this.#instance.now();
 		const delayMs = retryDelayMs(this.#declaration(message), delivery.attempt);
 		this.#count(delivery, delayMs > 0 ? now + delayMs : message.header.availableAt);
+		if (message.header.leased) this.#data.change(message, { leased: false });
 		this.#putBack(message);
 		this.#committedSoon();
 	}
 
 	/** The receiver comes to its end: what it holds is decided upon. Afterwards it is a loose one. */
 	end(receiver: Receiver, succeeded: boolean): void {
-		if (receiver.kind === "loose") return;
+		if (receiver.kind === "loose" || receiver.kind === "durable") return;
 		for (const pending of [...receiver.pending]) pending.abort();
 		if (succeeded) this.#settleAll(receiver);
 		for (const delivery of [...receiver.held]) {
@@ -394,10 +405,17 @@ export class Deliveries {
 	#countFirst(pending: PendingReceive, deliveries: readonly Delivery[]): void {
 		const instance = this.#instance;
 		const now = instance.now();
+		const isLease = pending.receiver.kind === "durable";
 		for (const delivery of deliveries) {
 			const { message, attempt } = delivery;
 			const delayMs = retryDelayMs(this.#declaration(message), attempt);
 			this.#count(delivery, delayMs > 0 ? now + delayMs : message.header.availableAt);
+			if (isLease) this.#data.change(message, { leased: true });
+		}
+		if (isLease) {
+			// Counted in the commit of what its receiver records, which waits for that before it works.
+			this.#readBodies(pending, deliveries);
+			return;
 		}
 		instance.afterDurable((error) => {
 			if (pending.isOver) return;
@@ -442,7 +460,7 @@ export class Deliveries {
 		this.#countHandedOut(deliveries.length);
 		pending.resolve(deliveries.map((delivery, index) => ({ delivery, body: bodies[index]! })));
 		// What it does next belongs to the same turn, and so to the same commit.
-		if (receiver.kind === "loose") this.#settleAll(receiver);
+		if (receiver.kind === "loose" || receiver.kind === "durable") this.#settleAll(receiver);
 	}
 
 	#undecide(delivery: Delivery): void {
@@ -490,6 +508,7 @@ export class Deliveries {
 			if (message.header.attempt === attempt) {
 				this.#data.change(message, { attempt: attempt - 1, availableAt });
 			}
+			if (message.header.leased) this.#data.change(message, { leased: false });
 			this.#putBack(message);
 		}
 	}

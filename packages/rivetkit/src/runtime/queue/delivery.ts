@@ -12,11 +12,16 @@ export class Delivery {
 	/** When the message was available before it was handed out. */
 	readonly availableAt: number;
 
-	constructor(message: QueuedMessage, receiver: Receiver, completable: boolean) {
+	constructor(
+		message: QueuedMessage,
+		receiver: Receiver,
+		completable: boolean,
+		attempt: number = message.header.attempt + 1,
+	) {
 		this.message = message;
 		this.receiver = receiver;
 		this.completable = completable;
-		this.attempt = message.header.attempt + 1;
+		this.attempt = attempt;
 		this.availableAt = message.header.availableAt;
 	}
 

@@ -14,7 +14,7 @@ import type { WaitingWork } from "../instance/work-ledger.ts";
 import type { AdmittedMessage } from "./admission.ts";
 import { type DeliveredMessage, Deliveries } from "./deliveries.ts";
 import type { SendOutcome } from "./kept-answers.ts";
-import type { QueuedMessage } from "./message.ts";
+import type { MessageHeader, QueuedMessage } from "./message.ts";
 import type { ReceiveRequest } from "./pending-receive.ts";
 import { QueueData } from "./queue-data.ts";
 import { Receiver } from "./receiver.ts";
@@ -71,8 +71,12 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 		this.data.dropOldAnswers();
 		const { index } = this.data;
 		for (const message of [...index.all()]) {
+			const { name, attempt, leased } = message.header;
+			if (leased) {
+				index.hold(message);
+				continue;
+			}
 			// Its last delivery ended with the process.
-			const { name, attempt } = message.header;
 			const declaration = queueDeclaration(this.#instance.config, name);
 			if (attempt > 0 && isExhausted(declaration, attempt)) this.deliveries.giveUp(message);
 		}
@@ -81,14 +85,28 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 
 	// Sending
 
-	/** Adds a message to the next commit. Throws `queue.full` and `actor.stopping`. */
-	enqueue(message: AdmittedMessage, waitKey: string | null = null): QueuedMessage {
+	/**
+	 * Adds a message to the next commit; `id`: one that was reserved for it. Throws `queue.full` and
+	 * `actor.stopping`.
+	 */
+	enqueue(message: AdmittedMessage, waitKey: string | null = null, id?: number): QueuedMessage {
+		this.assertAdmits(message.name);
+		return this.add(message, waitKey, id);
+	}
+
+	/** Throws `queue.full` and `actor.stopping`. */
+	assertAdmits(name: string): void {
 		const instance = this.#instance;
 		instance.assertWritable();
 		if (this.data.index.size >= instance.options.maxQueueSize) {
 			throw catalogueError("queue.full", { limit: instance.options.maxQueueSize });
 		}
-		this.assertRoomFor(message.name, 1);
+		this.assertRoomFor(name, 1);
+	}
+
+	/** As {@link enqueue}, of a message that was found to have room before. */
+	add(message: AdmittedMessage, waitKey: string | null, id?: number): QueuedMessage {
+		const instance = this.#instance;
 		const now = instance.now();
 		const queued = this.data.add(
 			{
@@ -103,10 +121,18 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 				givenUp: null,
 			},
 			message.bytes,
+			id,
 		);
 		this.deliveries.added(queued);
 		if (message.delayMs > 0 || message.ttlMs !== null) instance.alarm.changed();
 		return queued;
+	}
+
+	/** A message that had left the queue takes its old place again, with the next commit. */
+	putBack(id: number, header: MessageHeader, body: Uint8Array): void {
+		const message = this.data.add(header, body, id);
+		this.deliveries.added(message);
+		if (header.expiresAt !== null) this.#instance.alarm.changed();
 	}
 
 	/** Waits for what becomes of a message that was just added, or of one that was there. */

@@ -28,6 +28,8 @@ export interface MessageHeader {
 	readonly waitKey: string | null;
 	/** Set in a dead-letter queue. */
 	readonly givenUp: GivenUp | null;
+	/** Whether a workflow has it and will have it again after a crash. */
+	readonly leased?: boolean;
 }
 
 /**

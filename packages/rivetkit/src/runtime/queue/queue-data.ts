@@ -83,9 +83,14 @@ export class QueueData implements BatchPart {
 		}
 	}
 
+	/** An id for a message that is added later. */
+	reserveId(): number {
+		return this.#nextId++;
+	}
+
 	/** A new message; it may be handed out at once, before it is durable. */
-	add(header: MessageHeader, body: Uint8Array): QueuedMessage {
-		const message = new QueuedMessage(this.#nextId++, header, false);
+	add(header: MessageHeader, body: Uint8Array, id: number = this.#nextId++): QueuedMessage {
+		const message = new QueuedMessage(id, header, false);
 		this.bodies.add(message.id, body);
 		this.#journal.added(message);
 		this.index.add(message, this.#clock.now());

@@ -149,6 +149,7 @@ type StoredHeader = [
 	expiresAt?: number | null,
 	waitKey?: string | null,
 	given?: [queue: string, attempts: number, at: number] | null,
+	leased?: boolean,
 ];
 
 function encodeHeader(header: MessageHeader): Uint8Array {
@@ -160,11 +161,13 @@ function encodeHeader(header: MessageHeader): Uint8Array {
 		availableAt === 0 &&
 		expiresAt === null &&
 		waitKey === null &&
-		header.givenUp === null;
+		header.givenUp === null &&
+		!header.leased;
 	if (!isPlain) {
 		const { givenUp } = header;
 		stored.push(priority, attempt, availableAt, expiresAt, waitKey);
 		stored.push(givenUp && [givenUp.queue, givenUp.attempts, givenUp.at]);
+		if (header.leased) stored.push(true);
 	}
 	return encodeCbor(stored);
 }
@@ -180,6 +183,7 @@ function decodeHeader(value: Uint8Array): MessageHeader {
 		expiresAt = null,
 		waitKey = null,
 		given = null,
+		leased = false,
 	] = decodeCbor(value) as StoredHeader;
 	const givenUp = given && { queue: given[0], attempts: given[1], at: given[2] };
 	return {
@@ -192,6 +196,7 @@ function decodeHeader(value: Uint8Array): MessageHeader {
 		expiresAt,
 		waitKey,
 		givenUp,
+		...(leased ? { leased } : undefined),
 	};
 }
 

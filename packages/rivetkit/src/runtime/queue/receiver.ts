@@ -10,11 +10,12 @@ import type { RunScope } from "./run-scope.ts";
  * | run | one attempt of `run` | with its next write or receive, or when it returns | when it ends |
  * | call | one action or `onRequest` | with the next write outside of `run`, its next receive, or when it succeeds | when it ends |
  * | loose | hooks, listeners, what a call left running | at once | when the actor stops |
+ * | durable | a workflow | at once: in the commit of what it records then | when the workflow says so |
  */
 export class Receiver {
 	readonly #scope: RunScope | null;
 	readonly #decidesAtEnd: boolean;
-	kind: "run" | "call" | "loose";
+	kind: "run" | "call" | "loose" | "durable";
 	/** It came to its end. */
 	isOver = false;
 	/** What was handed out and is not decided upon, in that order. */

@@ -53,7 +53,8 @@ export class WakeAlarm {
 	#asleepTs(): number | null {
 		let earliest: number | null = null;
 		for (const { header } of this.#data.index.all()) {
-			if (!this.#wouldTake(header.name)) continue;
+			// What a workflow has waits for the workflow.
+			if (header.leased || !this.#wouldTake(header.name)) continue;
 			const ts = Math.max(header.availableAt, header.createdAt);
 			if (earliest === null || ts < earliest) earliest = ts;
 		}
@@ -61,6 +62,8 @@ export class WakeAlarm {
 	}
 
 	#wouldTake(name: string): boolean {
+		const { durable } = this.#instance;
+		if (durable) return durable.waitsFor(name);
 		// A `run` that came to its end without asking for messages leaves them to others.
 		if (!this.#hasReceived) return !this.#instance.run?.scope?.hasReturned;
 		return this.#names === null ? !this.#data.isDeadLetter(name) : this.#names.has(name);

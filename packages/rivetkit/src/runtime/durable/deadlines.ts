@@ -1,0 +1,86 @@
+import type { AlarmSource } from "../instance/alarm-keeper.ts";
+import { LazyHeap } from "../queue/lazy-heap.ts";
+import { ALARM_LINGER_MS } from "../queue/limits.ts";
+
+/** A deadline that somebody waits for. */
+export class Deadline {
+	readonly ts: number;
+	readonly order: number;
+	readonly fn: () => void;
+	isOver = false;
+
+	constructor(ts: number, order: number, fn: () => void) {
+		this.ts = ts;
+		this.order = order;
+		this.fn = fn;
+	}
+
+	/** Calling off one that is over does nothing. */
+	cancel(): void {
+		this.isOver = true;
+	}
+}
+
+const isEarlier = (a: Deadline, b: Deadline) => a.ts < b.ts || (a.ts === b.ts && a.order < b.order);
+
+export interface DeadlinesOptions {
+	now(): number;
+	/** Whether the actor is awake, and not about to stop. */
+	isReady(): boolean;
+	/** Whether the durable run would go on at once if it were started now. */
+	needsWake(): boolean;
+	/** The next deadline has changed. */
+	changed(): void;
+}
+
+/**
+ * What a durable run waits for, as a part of the actor's one alarm. While the run is at work the stored
+ * alarm is due: an actor whose process ends is woken by the next one, whoever calls it or not. It stays so
+ * for a moment after the run began to wait, because setting and clearing it around each wait would be
+ * most of what is written; it is exact when the actor falls asleep.
+ */
+export class Deadlines implements AlarmSource {
+	readonly #options: DeadlinesOptions;
+	readonly #heap = new LazyHeap<Deadline>(isEarlier, (deadline) => !deadline.isOver);
+	#order = 0;
+	#dueTs: number | null = null;
+	#lastBusyMs = Number.NEGATIVE_INFINITY;
+
+	constructor(options: DeadlinesOptions) {
+		this.#options = options;
+	}
+
+	/** Calls `fn` once when the time has come (ms since the epoch) and the actor is awake. */
+	add(ts: number, fn: () => void): Deadline {
+		const deadline = new Deadline(ts, this.#order++, fn);
+		const earliest = this.nextTs();
+		this.#heap.push(deadline);
+		if (earliest === null || ts < earliest) this.#options.changed();
+		return deadline;
+	}
+
+	nextTs(): number | null {
+		return this.#heap.peek()?.ts ?? null;
+	}
+
+	wakeTs(): number | null {
+		const { needsWake, isReady, now } = this.#options;
+		const needs = needsWake();
+		if (!isReady()) return needs ? now() : this.nextTs();
+		const nowMs = now();
+		if (needs) {
+			this.#lastBusyMs = nowMs;
+			this.#dueTs ??= nowMs;
+		} else if (nowMs - this.#lastBusyMs > ALARM_LINGER_MS) {
+			this.#dueTs = null;
+		}
+		return this.#dueTs ?? this.nextTs();
+	}
+
+	due(nowMs: number): void {
+		for (let next = this.#heap.peek(); next && next.ts <= nowMs; next = this.#heap.peek()) {
+			next.isOver = true;
+			next.fn();
+		}
+	}
+}

@@ -1,0 +1,31 @@
+import type { BatchPart } from "../commit/batch-part.ts";
+import type { DurableHost } from "./durable-host.ts";
+
+/**
+ * The engine behind a `run` that survives crashes (a workflow): one per incarnation of the actor. What it
+ * records is a part of the actor's commits.
+ */
+export interface DurableRun extends BatchPart {
+	/** Adopts what an earlier incarnation stored; not called for a new actor. */
+	load(head: Uint8Array | null): void;
+	/**
+	 * Goes on where the last one stopped. Resolves when it has come to its end, or when the actor stops and
+	 * nothing of it runs any more. Rejects when it has to be started again (a commit failed).
+	 */
+	run(): Promise<void>;
+	/** The actor stops: nothing new begins; what runs may end and be recorded. */
+	abort(): void;
+	/** The actor's incarnation is over. */
+	stop(): void;
+	/** Whether it has something to do that nobody else's alarm or message stands for. */
+	readonly needsWake: boolean;
+	/** Whether code of it is at work. */
+	readonly isBusy: boolean;
+	/** Whether it waits for a message of this queue. */
+	waitsFor(queue: string): boolean;
+	/** `c.workflow`. */
+	readonly control: object;
+}
+
+/** What `run` carries when it is durable. */
+export type DurableRunFactory = (host: DurableHost) => DurableRun;

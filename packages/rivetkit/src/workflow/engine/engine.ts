@@ -1,0 +1,493 @@
+import type { WorkflowWait } from "../../actor/workflow-control.types.ts";
+import type { OpenBatch, Savepoint } from "../../runtime/commit/batch-part.ts";
+import type { DurableHost } from "../../runtime/durable/durable-host.ts";
+import type { DurableRun } from "../../runtime/durable/durable-run.ts";
+import { RollbackCheckpointError } from "../errors.ts";
+import { decodeHead, HEAD_KEY, type Head, newHead } from "../history/head.ts";
+import { Journal } from "../history/journal.ts";
+import { publicError, storeError } from "../history/stored-error.ts";
+import { recordValue } from "../operations/value.ts";
+import type { WorkflowErrorEvent } from "../options.types.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import { Execution, type ExecutionOwner } from "./execution.ts";
+import { RollbackRun } from "./rollback-run.ts";
+import type { Scope } from "./scope.ts";
+import { hooks } from "./test-hooks.ts";
+import { WorkflowControl } from "./workflow-control.ts";
+
+/** A blocked workflow is tried again after this (ms), doubling to the most. */
+const BLOCKED_FIRST_MS = 1_000;
+const BLOCKED_MAX_MS = 300_000;
+
+/**
+ * The workflow of one incarnation of one actor (workflows 5). Runs its function, and what has to be run
+ * instead: nothing while it is paused or blocked, what undoes it when it has failed, nothing when it has ended.
+ *
+ * | state | leaves to | when |
+ * |---|---|---|
+ * | pending | running | it is run for the first time |
+ * | running | completed | the function returns |
+ * | running | rolling_back, failed | it throws: with steps to undo, without |
+ * | running | cancelled, rolling_back | `cancel` |
+ * | rolling_back | failed, cancelled | everything is undone |
+ * | failed | running | `recover` |
+ */
+export class WorkflowEngine implements DurableRun, ExecutionOwner {
+	readonly host: DurableHost;
+	readonly options: EngineOptions;
+	readonly journal: Journal;
+	readonly control: WorkflowControl;
+	readonly #fn: (execution: Execution, scope: Scope) => unknown;
+	#head: Head | null = null;
+	#execution: Execution | null = null;
+	/** Completion order within the incarnation. */
+	#sequence = 0;
+	/** Whether the last incarnation ended without a stop in order, as long as that matters. */
+	#isSuspect = false;
+	#isFrontierNoted = false;
+	/** Whether it waits for something outside of an execution: to be resumed, a time. */
+	#isHalted = false;
+	#isRunning = false;
+	#hadWorkAtAbort = false;
+	/** A commit failed: memory is ahead of the store. */
+	#mustReload = false;
+	#fail: ((error: unknown) => void) | null = null;
+	#signal: (() => void) | null = null;
+
+	constructor(
+		host: DurableHost,
+		fn: (execution: Execution, scope: Scope) => unknown,
+		options: EngineOptions,
+	) {
+		this.host = host;
+		this.#fn = fn;
+		this.options = options;
+		this.journal = new Journal(() => host.wrote());
+		this.control = new WorkflowControl(this);
+	}
+
+	// What the runtime asks
+
+	load(head: Uint8Array | null): void {
+		this.#head = head === null ? null : decodeHead(head);
+		if (this.#head) this.#isSuspect = !this.#head.isClean;
+	}
+
+	get head(): Head {
+		this.#head ??= newHead(this.host.now());
+		return this.#head;
+	}
+
+	get execution(): Execution | null {
+		return this.#execution;
+	}
+
+	/** What it waits for now. */
+	get waitingFor(): WorkflowWait[] {
+		return [...(this.#execution?.waits ?? [])].map(({ path, queues, deadline }) => ({
+			path: path(),
+			...(queues === undefined ? undefined : { names: queues }),
+			...(deadline === undefined ? undefined : { deadline }),
+		}));
+	}
+
+	get hasEnded(): boolean {
+		switch (this.head.state) {
+			case "completed":
+			case "failed":
+			case "cancelled":
+				return true;
+			default:
+				return false;
+		}
+	}
+
+	/** Whether code of it is at work, rather than waiting. */
+	get isBusy(): boolean {
+		return this.#isRunning && !this.#isHalted && !(this.#execution?.isIdle ?? false);
+	}
+
+	get needsWake(): boolean {
+		if (this.hasEnded || this.head.isPaused) return false;
+		if (this.host.isAborted) return this.#hadWorkAtAbort;
+		return !this.#isRunning || this.isBusy;
+	}
+
+	waitsFor(queue: string): boolean {
+		for (const { queues } of this.#execution?.waits ?? []) {
+			if (queues === undefined) continue;
+			if (queues === null ? !this.host.isDeadLetter(queue) : queues.includes(queue)) return true;
+		}
+		return false;
+	}
+
+	abort(): void {
+		if (this.hasEnded) return;
+		this.#hadWorkAtAbort = this.needsWakeNow;
+		this.head.isClean = true;
+		if (this.head.state !== "pending") this.journal.head(this.head);
+		this.#execution?.stop(this.host.abortSignal.reason, { keepsWaits: true });
+		this.signal();
+	}
+
+	/** As {@link needsWake}, of one that has not stopped yet. */
+	get needsWakeNow(): boolean {
+		return !this.head.isPaused && (!this.#isRunning || this.isBusy);
+	}
+
+	stop(): void {
+		this.#execution?.finish({ kind: "stopped" });
+		this.signal();
+	}
+
+	// Commits
+
+	take(batch: OpenBatch): void {
+		this.journal.take(batch);
+	}
+
+	committed(): void {
+		this.journal.committed();
+	}
+
+	/** What runs has built upon what is gone: it begins again from what is stored (workflows 3.2, W3.2g). */
+	rollBack(): void {
+		this.journal.rollBack();
+		this.#mustReload = true;
+		if (!this.#isRunning) return;
+		this.#execution?.finish({ kind: "stopped" });
+		this.#fail?.(new Error("a commit of the workflow failed; it goes on from what is stored"));
+	}
+
+	/** What it records is written when its step is kept, and that is the end of it. */
+	savepoint(): Savepoint {
+		return NOTHING_TO_REWIND;
+	}
+
+	// Running
+
+	async run(): Promise<void> {
+		const failed = new Promise<never>((_resolve, reject) => {
+			this.#fail = reject;
+		});
+		failed.catch(() => {});
+		this.#isRunning = true;
+		try {
+			await Promise.race([this.#run(), failed]);
+		} finally {
+			this.#isRunning = false;
+			this.#fail = null;
+			this.host.setIdle(false);
+		}
+	}
+
+	async #run(): Promise<void> {
+		if (this.#mustReload) await this.#reload();
+		if (this.head.state === "pending") this.#begin();
+		else await this.#deployed();
+		while (!this.hasEnded && !this.host.isAborted && !this.#mustReload) {
+			if (this.head.isPaused) await this.waitFor(null);
+			else if (this.head.state === "rolling_back") await new RollbackRun(this).run();
+			else await this.#execute();
+		}
+	}
+
+	async #reload(): Promise<void> {
+		const [stored] = await this.host.get([HEAD_KEY]);
+		this.#mustReload = false;
+		this.#head = stored ? decodeHead(stored) : null;
+	}
+
+	/** Whether nothing can have been recorded. */
+	#isNew = false;
+
+	/** What a new version of the code changes: a workflow that failed may be tried again with it, once. */
+	async #deployed(): Promise<void> {
+		const { head, host } = this;
+		this.#recordedVersion = head.codeVersion ?? host.codeVersion;
+		if (this.#recordedVersion === host.codeVersion) return;
+		head.codeVersion = host.codeVersion;
+		if (head.state !== "failed" || !this.options.recoverOnDeploy) return;
+		host.log.info({ version: host.codeVersion }, "the failed workflow is tried with new code");
+		await this.control.recover();
+	}
+
+	#recordedVersion: number | null = null;
+
+	/** For messages about code that does not fit: which versions there are. */
+	get versionNote(): string {
+		const { codeVersion } = this.host;
+		const recorded = this.#recordedVersion;
+		if (recorded === null || recorded === codeVersion) return "";
+		return `\nRecorded by version ${recorded} of the registry; this is version ${codeVersion}.`;
+	}
+
+	#begin(): void {
+		this.#isNew = true;
+		this.head.codeVersion = this.host.codeVersion;
+		this.head.state = "running";
+		this.head.startedAt = this.host.now();
+		this.#isFrontierNoted = true;
+		this.writeHead();
+	}
+
+	/** One run of the function, and what follows from how it ends. */
+	async #execute(): Promise<void> {
+		const isFresh = this.#isNew;
+		this.#isNew = false;
+		// It is about to be read.
+		if (!isFresh) await this.durable();
+		if (this.host.isAborted) return;
+		const execution = this.newExecution({ isRollback: false, isFresh });
+		// It may never settle: it ends when the execution does.
+		void execution.start((scope) => this.#fn(execution, scope));
+		const end = await execution.ended;
+		if (this.#mustReload) return;
+		switch (end.kind) {
+			case "returned":
+				return this.#completed(end.value);
+			case "threw":
+				return this.#threw(end.error, execution);
+			case "blocked":
+				if (end.error instanceof RollbackCheckpointError) return this.failed(end.error);
+				return this.#blocked(end.error);
+			case "stopped":
+				return;
+		}
+	}
+
+	newExecution({ isRollback, isFresh }: { isRollback: boolean; isFresh: boolean }): Execution {
+		const execution = new Execution(this, {
+			isFresh,
+			isRollback,
+			strictRoot: this.options.strictRoot,
+		});
+		this.#execution = execution;
+		return execution;
+	}
+
+	/** Runs the function to find out what is to be undone; resolves when it has seen all there is. */
+	async replayForRollback(execution: Execution): Promise<void> {
+		await execution.replay((scope) => this.#fn(execution, scope));
+	}
+
+	async #completed(value: unknown): Promise<void> {
+		const { head } = this;
+		try {
+			const { bytes } = recordValue(this.host, value);
+			if (bytes !== undefined) head.output = bytes;
+		} catch (error) {
+			this.host.log.warn({ err: error }, "what the workflow returned cannot be stored");
+		}
+		await this.end("completed");
+		this.host.log.info({}, "the workflow has completed");
+	}
+
+	async #threw(error: unknown, execution: Execution): Promise<void> {
+		const { head } = this;
+		this.host.log.error({ err: error }, "the workflow has failed");
+		this.report({
+			workflow: { workflowId: this.host.actorId, error: publicError(storeError(error)) },
+		});
+		if (execution.root.compensable === 0) return this.failed(error, false);
+		head.error = storeError(error);
+		head.state = "rolling_back";
+		this.writeHead();
+		await this.durable();
+	}
+
+	async failed(error: unknown, isNews = true): Promise<void> {
+		this.head.error = storeError(error);
+		if (isNews) {
+			this.host.log.error({ err: error }, "the workflow has failed");
+			this.report({
+				workflow: { workflowId: this.host.actorId, error: publicError(this.head.error) },
+			});
+		}
+		await this.end("failed");
+	}
+
+	/** The code does not fit: the history stays as it is, and it is tried again later (workflows 9.3). */
+	async #blocked(error: unknown): Promise<void> {
+		const { head, host } = this;
+		const stored = storeError(error);
+		const before = head.blocked;
+		const isNews = before?.error.message !== stored.message;
+		const attempts = (isNews ? 0 : before!.attempts) + 1;
+		const delayMs = Math.min(BLOCKED_MAX_MS, BLOCKED_FIRST_MS * 2 ** (attempts - 1));
+		head.blocked = { error: stored, attempts, retryAt: host.now() + delayMs };
+		host.log.error(
+			{ err: error, attempts, retryAt: head.blocked.retryAt },
+			"the workflow is blocked",
+		);
+		if (isNews) {
+			this.report({ workflow: { workflowId: host.actorId, error: publicError(stored) } });
+		}
+		this.writeHead();
+		await this.waitFor(head.blocked.retryAt);
+	}
+
+	/** Waits for a signal, or for a time (ms since the epoch): meanwhile the actor may sleep. */
+	async waitFor(untilTs: number | null): Promise<void> {
+		const { host } = this;
+		if (host.isAborted || this.#mustReload) return;
+		await new Promise<void>((resolve) => {
+			const deadline = untilTs === null ? null : host.deadline(untilTs, () => this.signal());
+			this.#signal = () => {
+				// Whoever stops sleeps until then.
+				if (!host.isAborted) deadline?.cancel();
+				resolve();
+			};
+			this.#isHalted = true;
+			host.setIdle(true);
+			host.commitSoon();
+		});
+		this.#isHalted = false;
+		host.setIdle(false);
+	}
+
+	/** What waits outside of an execution looks again. */
+	signal(): void {
+		const signal = this.#signal;
+		this.#signal = null;
+		signal?.();
+	}
+
+	/** Final; resolves when it is durable. */
+	async end(state: "completed" | "failed" | "cancelled"): Promise<void> {
+		const { head } = this;
+		head.state = state;
+		delete head.blocked;
+		delete head.crash;
+		delete head.rollback;
+		this.host.messages.releaseAll();
+		this.writeHead();
+		await this.durable();
+	}
+
+	writeHead(): void {
+		this.journal.head(this.head);
+		this.host.commitWithin(HEAD_FOR_MS);
+	}
+
+	/** Resolves when everything recorded so far is durable. */
+	durable(): Promise<void> {
+		if (!this.journal.isPending) return Promise.resolve();
+		return new Promise((resolve) => {
+			this.host.whenDurable((error) => {
+				if (error === undefined) resolve();
+			});
+		});
+	}
+
+	/** Runs again from what is recorded, in place: as after a crash, but nothing is lost. */
+	restart(reason: string): void {
+		this.#execution?.stop(new Error(reason));
+	}
+
+	// What executions ask
+
+	get epoch(): number {
+		return this.head.epoch;
+	}
+
+	get startedAt(): number {
+		return this.head.startedAt;
+	}
+
+	get depths(): readonly number[] {
+		return this.head.depths;
+	}
+
+	noteDepth(depth: number): void {
+		const { depths } = this.head;
+		if (depths.includes(depth)) return;
+		depths.push(depth);
+		depths.sort((a, b) => a - b);
+		this.journal.head(this.head);
+	}
+
+	/** Higher for every entry, over all incarnations. */
+	nextSequence(): number {
+		const base = this.head.sequenceBase ?? 0;
+		return base + this.host.generation * 2 ** 32 + ++this.#sequence;
+	}
+
+	/** Entries that begin from now on come after this one. */
+	sequencesFrom(sequence: number): void {
+		this.head.sequenceBase = Math.max(sequence, this.head.sequenceBase ?? 0);
+	}
+
+	frontier(path: string): boolean {
+		if (this.#isFrontierNoted) return false;
+		this.#isFrontierNoted = true;
+		const { head } = this;
+		const before = head.crash?.path === path ? head.crash.count : 0;
+		if (this.#isSuspect) head.crash = { path, count: before + 1 };
+		else delete head.crash;
+		head.isClean = false;
+		this.journal.head(head);
+		return (head.crash?.count ?? 0) > CRASHES_FREE_MAX;
+	}
+
+	activityChanged(isIdle: boolean): void {
+		if (this.#isHalted) return;
+		this.host.setIdle(isIdle);
+		if (!isIdle) return;
+		this.host.commitSoon();
+		if (hooks.coldStartAtEveryWait) this.#coldStart();
+	}
+
+	#writesAtColdStart = -1;
+
+	#coldStart(): void {
+		const execution = this.#execution;
+		// Once per wait: without progress it would wait for the same again.
+		if (this.#writesAtColdStart === this.journal.writes) return;
+		this.#writesAtColdStart = this.journal.writes;
+		void this.host.nextTurn().then(() => {
+			if (execution === this.#execution && execution?.isIdle && !execution.isRollback) {
+				hooks.coldStart(this);
+			}
+		});
+	}
+
+	/** Something new was recorded: what was wrong with the code is over. */
+	noteEntry(): void {
+		if (!this.head.blocked) return;
+		delete this.head.blocked;
+		this.journal.head(this.head);
+	}
+
+	report(event: WorkflowErrorEvent): void {
+		const { onError } = this.options;
+		if (!onError) return;
+		const failed = (error: unknown) =>
+			this.host.log.warn({ err: error }, "onError of the workflow failed");
+		try {
+			Promise.resolve(onError(this.host.context, event)).catch(failed);
+		} catch (error) {
+			failed(error);
+		}
+	}
+
+	get maxLiveEntries(): number {
+		return this.options.maxLiveEntries;
+	}
+
+	get maxEntrySize(): number {
+		return this.options.maxEntrySize;
+	}
+
+	get maxRollbackIterations(): number {
+		return this.options.maxRollbackIterations;
+	}
+}
+
+const NOTHING_TO_REWIND: Savepoint = { rewind() {}, release() {} };
+
+/** How long the head may wait for a commit that comes anyway (ms). */
+const HEAD_FOR_MS = 100;
+
+/** Crashes in one and the same step that are nobody's failure (workflows 3.2.8). */
+const CRASHES_FREE_MAX = 9;

@@ -1,0 +1,530 @@
+import { catalogueError } from "@rivetkit/protocol";
+import type { DurableHost } from "../../runtime/durable/durable-host.ts";
+import { EntryInProgressError, HistoryDivergedError } from "../errors.ts";
+import { Entry, type Kind, type KindData } from "../history/entry.ts";
+import type { Journal } from "../history/journal.ts";
+import {
+	DEPTH_MAX,
+	encodeSegment,
+	Location,
+	NAME_BYTES_MAX,
+	type Segment,
+} from "../history/location.ts";
+import { readScope } from "../history/stored-entries.ts";
+import type { WorkflowErrorEvent } from "../options.types.ts";
+import { Activity } from "./activity.ts";
+import { codeError, isCodeError, never } from "./code-error.ts";
+import type { Compensation } from "./compensation.ts";
+import { OpenMessage } from "./open-message.ts";
+import { Scope } from "./scope.ts";
+import { StepAttempt } from "./step-attempt.ts";
+import { Strand } from "./strand.ts";
+
+/** Operations that may be done without a wait before others get their turn. */
+const OPERATIONS_PER_TURN_MAX = 64;
+/** Live entries from which on a workflow is warned of. */
+const LIVE_WARNING = 1_000;
+/** How long records that nobody waits for may wait for a commit (ms; workflows 6.3). */
+const STAGED_FOR_MS = 100;
+
+/** Something that a strand waits for. */
+export interface Wait {
+	readonly path: () => string;
+	/** Messages of these queues (null: of all). */
+	readonly queues?: readonly string[] | null;
+	/** Milliseconds since the epoch. */
+	readonly deadline?: number | undefined;
+}
+
+/** How an execution ended. */
+export type ExecutionEnd =
+	| { readonly kind: "returned"; readonly value: unknown }
+	| { readonly kind: "threw"; readonly error: unknown }
+	/** The code does not fit, or is wrong: it waits for one that does. */
+	| { readonly kind: "blocked"; readonly error: unknown }
+	/** Somebody wanted it to end, and nothing of it runs any more. */
+	| { readonly kind: "stopped" };
+
+/** What an execution needs of the engine around it. */
+export interface ExecutionOwner {
+	readonly host: DurableHost;
+	readonly journal: Journal;
+	/** Of the history. */
+	readonly epoch: number;
+	readonly startedAt: number;
+	nextSequence(): number;
+	/** Depths at which there are entries. */
+	readonly depths: readonly number[];
+	noteDepth(depth: number): void;
+	/** A step is about to run; whether the process ended in it so often that this counts as a failure. */
+	frontier(path: string): boolean;
+	/** Whether it waits or works has changed. */
+	activityChanged(isIdle: boolean): void;
+	/** Which versions of the code recorded and run, if they differ. */
+	readonly versionNote: string;
+	report(event: WorkflowErrorEvent): void;
+	readonly maxEntrySize: number;
+	readonly maxLiveEntries: number;
+	readonly maxRollbackIterations: number;
+	noteEntry(): void;
+}
+
+export interface ExecutionOptions {
+	/** Whether nothing was recorded before. */
+	readonly isFresh: boolean;
+	/** Looks for handlers: recorded entries answer, nothing is executed or written (workflows 3.8.6). */
+	readonly isRollback: boolean;
+	readonly strictRoot: boolean;
+}
+
+/**
+ * One run of a workflow's function from its first line: recorded entries answer, the first ones without
+ * a record are done. It ends once, whatever still runs of it.
+ *
+ *     running ─▶ stopping (nothing new begins, what runs may be recorded) ─▶ over
+ *        └──────────────────────────────────────────────────────────────────▶┘
+ */
+export class Execution {
+	readonly owner: ExecutionOwner;
+	readonly host: DurableHost;
+	readonly journal: Journal;
+	readonly isRollback: boolean;
+	readonly root: Scope;
+	/** Found by a rollback's replay. */
+	readonly compensations: Compensation[] = [];
+	/** What its strands wait for. */
+	readonly waits = new Set<Wait>();
+	readonly #options: ExecutionOptions;
+	readonly #attempts = new Set<StepAttempt>();
+	readonly #activity: Activity;
+	#state: "running" | "stopping" | "over" = "running";
+	#stopReason: unknown = null;
+	#keepsWaits = false;
+	#operations = 0;
+	#live = 0;
+	#isLiveWarned = false;
+	readonly ended: Promise<ExecutionEnd>;
+	#end!: (end: ExecutionEnd) => void;
+
+	constructor(owner: ExecutionOwner, options: ExecutionOptions) {
+		this.owner = owner;
+		this.host = owner.host;
+		this.journal = owner.journal;
+		this.isRollback = options.isRollback;
+		this.#options = options;
+		this.ended = new Promise((resolve) => {
+			this.#end = resolve;
+		});
+		this.#activity = new Activity(null, (isIdle) => {
+			if (isIdle) this.#whenIdle?.();
+			// A rollback is at work until it says that it waits.
+			if (this.#state !== "over" && !options.isRollback) owner.activityChanged(isIdle);
+		});
+		const strand = new Strand(null, this.#activity, options.isFresh);
+		this.root = new Scope(Location.root, null, strand, owner.startedAt);
+	}
+
+	get stopReason(): unknown {
+		return this.#stopReason;
+	}
+
+	/** Whether nothing new may begin. */
+	get isStopped(): boolean {
+		return this.#state !== "running";
+	}
+
+	get isOver(): boolean {
+		return this.#state === "over";
+	}
+
+	get isIdle(): boolean {
+		return this.#activity.isIdle;
+	}
+
+	/** Whether code of this strand may go on. */
+	isStoppedFor(strand: Strand): boolean {
+		return this.#state !== "running" || strand.isOver;
+	}
+
+	/** Runs the function. Errors of it are the end's. */
+	async start(fn: (scope: Scope) => unknown): Promise<void> {
+		const { root } = this;
+		try {
+			if (!this.#options.isFresh) await this.loadScope(root);
+			if (this.isStopped) return;
+			const value = await fn(root);
+			if (this.isStopped) return;
+			if (!this.isRollback) this.#endRoot();
+			this.finish({ kind: "returned", value });
+		} catch (error) {
+			this.finish(isCodeError(error) ? { kind: "blocked", error } : { kind: "threw", error });
+		}
+	}
+
+	/** For a rollback: runs the function as far as records go. Resolves when all of it waits or has ended. */
+	async replay(fn: (scope: Scope) => unknown): Promise<void> {
+		const waits = new Promise<void>((resolve) => {
+			this.#whenIdle = resolve;
+		});
+		const ended = this.loadScope(this.root)
+			.then(() => fn(this.root))
+			.then(
+				() => {},
+				(error: unknown) => {
+					if (isCodeError(error))
+						this.host.log.warn({ err: error }, "rollback: the code has changed");
+				},
+			);
+		await Promise.race([waits, ended, this.ended]);
+	}
+
+	#whenIdle: (() => void) | null = null;
+
+	/** The end, unless there was one: nothing of it is recorded any more. */
+	finish(end: ExecutionEnd): void {
+		if (this.#state === "over") return;
+		this.#state = "over";
+		if (!this.#keepsWaits) this.root.strand.cancel(this.#stopReason);
+		this.#end(end);
+	}
+
+	/** The code does not fit the history, or is wrong. What waits for this never goes on. */
+	block<T>(error: unknown): Promise<T> {
+		if (this.#state === "running") this.finish({ kind: "blocked", error });
+		return never();
+	}
+
+	/**
+	 * Nothing new begins, and what ends until nothing runs any more is recorded. `keepsWaits`: deadlines and
+	 * waits stay as they are, for the actor's alarm to stand in for them.
+	 */
+	stop(reason: unknown, { keepsWaits = false }: { keepsWaits?: boolean } = {}): void {
+		if (this.#state !== "running") return;
+		this.#state = "stopping";
+		this.#stopReason = reason;
+		this.#keepsWaits = keepsWaits;
+		if (!keepsWaits) this.root.strand.dropWaits();
+		this.root.strand.abort(reason);
+		for (const attempt of this.#attempts) attempt.abort(reason);
+		this.#endIfQuiet();
+	}
+
+	#endIfQuiet(): void {
+		if (this.#state === "stopping" && this.#attempts.size === 0) this.finish({ kind: "stopped" });
+	}
+
+	// Steps
+
+	attemptBegun(attempt: StepAttempt): void {
+		this.#attempts.add(attempt);
+	}
+
+	attemptEnded(attempt: StepAttempt): void {
+		this.#attempts.delete(attempt);
+		this.#endIfQuiet();
+	}
+
+	/** The try whose callback is running now; it may be over. */
+	currentAttempt(): StepAttempt | undefined {
+		const step = this.host.currentStep;
+		return step instanceof StepAttempt ? step : undefined;
+	}
+
+	// Operations
+
+	/**
+	 * One operation of a scope: checks that it may begin and that history agrees, then does it. The promise
+	 * never settles when the execution does not go on.
+	 */
+	operate<K extends Kind, T>(
+		scope: Scope,
+		kind: K,
+		name: unknown,
+		work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
+	): Promise<T> {
+		const promise = this.#operate(scope, kind, name, work);
+		// Who forgets to wait for it hears of that with the next operation.
+		promise.catch(() => {});
+		return promise;
+	}
+
+	async #operate<K extends Kind, T>(
+		scope: Scope,
+		kind: K,
+		rawName: unknown,
+		work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
+	): Promise<T> {
+		const { strand } = scope;
+		if (this.currentAttempt()) throw codeError(new EntryInProgressError());
+		if (this.isStoppedFor(strand)) return never();
+		if (scope.isBusy) throw codeError(new EntryInProgressError());
+		const name = checkName(rawName);
+		if (scope.visited.has(name)) {
+			const path = scope.location.pathOf({ kind: "name", name });
+			return this.block(
+				new HistoryDivergedError(
+					`Duplicate entry name "${name}" at location "${path}". Names are unique in their scope.`,
+					{ path, reason: "duplicate" },
+				),
+			);
+		}
+		const entry = scope.records?.get(name);
+		if (entry && !entry.is(kind)) return this.#wrongKind(scope, kind, name, entry);
+		scope.visited.add(name);
+		scope.isBusy = true;
+		try {
+			return await work(entry as Entry<K> | undefined, name);
+		} finally {
+			scope.isBusy = false;
+		}
+	}
+
+	#wrongKind<T>(scope: Scope, kind: Kind, name: string, entry: Entry): Promise<T> {
+		const path = scope.location.pathOf({ kind: "name", name });
+		const advice =
+			entry.kind === "removed"
+				? `The code said removed("${name}") before; give the new entry another name.`
+				: `Give the new entry another name, and tell of the old one with removed("${name}", "${entry.kind}").`;
+		return this.block(
+			new HistoryDivergedError(
+				`Expected ${kind} "${name}" at ${path}, found ${entry.kind}. ${advice}\n${diff(scope, { kind, name })}${this.owner.versionNote}`,
+				{ path, reason: "kind" },
+			),
+		);
+	}
+
+	/** Others get their turn now and then, however many operations need no wait. */
+	async breathe(): Promise<void> {
+		if (++this.#operations % OPERATIONS_PER_TURN_MAX === 0) await this.host.nextTurn();
+	}
+
+	/** Resolves when everything recorded so far is durable; null when it is. */
+	barrier(): Promise<void> | null {
+		if (!this.journal.isPending) return null;
+		return new Promise((resolve) => {
+			// A commit that fails ends the execution: whoever waits never goes on.
+			this.host.whenDurable((error) => {
+				if (error === undefined) resolve();
+			});
+		});
+	}
+
+	// Entries
+
+	/** A new entry of a scope; staged by {@link record}. */
+	create<K extends Kind>(kind: K, data: KindData[K]): Entry<K> {
+		const { owner } = this;
+		this.#countLive(1);
+		owner.noteEntry();
+		return new Entry(kind, owner.nextSequence(), this.host.now(), owner.epoch, data);
+	}
+
+	/** Entries of scopes that are not at their end. Throws when they are too many. */
+	#countLive(count: number): void {
+		const { maxLiveEntries: limit } = this.owner;
+		this.#live += count;
+		if (this.#live > limit) throw codeError(catalogueError("workflow.too_many_entries", { limit }));
+		if (this.#live > LIVE_WARNING && !this.#isLiveWarned) {
+			this.#isLiveWarned = true;
+			this.host.log.warn(
+				{ entries: this.#live, limit },
+				"the workflow keeps many entries; ctx.loop forgets those of finished iterations",
+			);
+		}
+	}
+
+	key(scope: Scope, segment: Segment): Uint8Array {
+		return scope.location.entryKey(encodeSegment(segment));
+	}
+
+	keyOf(scope: Scope, name: string): Uint8Array {
+		return this.key(scope, { kind: "name", name });
+	}
+
+	/** The entry as it is now is in the next commit; `soon`: at the end of this turn. */
+	record(scope: Scope, key: Uint8Array, entry: Entry, soon = false): void {
+		if (this.isRollback) return;
+		this.owner.noteDepth(scope.location.depth);
+		this.journal.entry(key, entry);
+		if (soon || this.journal.isFull) this.host.commitSoon();
+		else this.host.commitWithin(STAGED_FOR_MS);
+	}
+
+	/** The entry has ended as this. */
+	complete(scope: Scope, entry: Entry, status: Entry["status"] = "completed"): void {
+		entry.status = status;
+		entry.completedAt = this.host.now();
+		entry.completedSequence = this.owner.nextSequence();
+		scope.lastTs = entry.completedAt;
+		scope.strand.isLive = true;
+	}
+
+	/** The entry answers from its record. */
+	answered(scope: Scope, entry: Entry): void {
+		scope.strand.isLive = false;
+		if (entry.completedAt > 0) scope.lastTs = entry.completedAt;
+	}
+
+	/** Deletes everything in and below scopes that {@link Location.below} of a location covers. */
+	deleteBelow(location: Location): void {
+		for (const depth of this.#depthsBelow(location)) {
+			this.journal.deleteRange(location.below(depth));
+		}
+	}
+
+	deleteIterations(loop: Location, from: number, to: number): void {
+		for (const depth of this.#depthsBelow(loop)) {
+			this.journal.deleteRange(loop.iterationsBelow(depth, from, to));
+		}
+	}
+
+	#depthsBelow(location: Location): number[] {
+		return this.owner.depths.filter((depth) => depth > location.depth);
+	}
+
+	// Scopes
+
+	/** Reads what was recorded in a scope. */
+	async loadScope(scope: Scope): Promise<void> {
+		scope.records = readScope(await this.host.scan(scope.location.entries));
+		this.#countLive(scope.records.size);
+	}
+
+	/** A scope below `parent`; `isNew`: nothing can be recorded in it. */
+	async openScope(
+		parent: Scope,
+		location: Location,
+		{ isNew, strand = parent.strand }: { isNew: boolean; strand?: Strand },
+	): Promise<Scope> {
+		if (location.depth > DEPTH_MAX) {
+			throw codeError(
+				new RangeError(
+					`"${location.path}" lies ${location.depth} scopes deep; ${DEPTH_MAX} is most`,
+				),
+			);
+		}
+		const scope = new Scope(location, parent, strand, parent.lastTs);
+		strand.scopes.add(scope);
+		if (!isNew) {
+			await this.loadScope(scope);
+			if (this.isStoppedFor(strand)) return never();
+		}
+		return scope;
+	}
+
+	/** Deletes everything in a scope and below. */
+	deleteScope(location: Location): void {
+		this.journal.deleteRange(location.entries);
+		this.deleteBelow(location);
+	}
+
+	/**
+	 * A strand is given up: it does not go on, and what it has of the queue is given back. A plain message
+	 * takes its old place, unless a step has been done with it.
+	 */
+	abandon(strand: Strand, reason: unknown): void {
+		if (strand.isOver) return;
+		for (const child of [...strand.children]) this.abandon(child, reason);
+		for (const scope of strand.scopes) this.releaseOpen(scope);
+		strand.scopes.clear();
+		for (const message of strand.received) this.host.messages.putBack(message);
+		strand.received = [];
+		strand.cancel(reason);
+	}
+
+	/**
+	 * A scope has come to its end without an error: everything recorded in it was visited, and messages that
+	 * were not completed are given back.
+	 */
+	endScope(scope: Scope): void {
+		if (this.isRollback) return;
+		if (scope.isBusy) throw codeError(new EntryInProgressError());
+		const left = scope.unvisited();
+		if (left) throw this.#notVisited(scope, left);
+		this.#live -= scope.visited.size;
+		this.releaseOpen(scope);
+	}
+
+	releaseOpen(scope: Scope): void {
+		scope.strand.scopes.delete(scope);
+		for (const message of scope.open) this.host.messages.release(message.stored.id);
+		scope.open.clear();
+	}
+
+	/** At the root it is only said, unless it is to be an error (workflows 4.5). */
+	#endRoot(): void {
+		const { root } = this;
+		if (root.isBusy) throw codeError(new EntryInProgressError());
+		const left = root.unvisited();
+		if (!left) return;
+		const error = this.#notVisited(root, left);
+		if (this.#options.strictRoot) throw error;
+		this.host.log.warn({ workflow: left.name }, error.message);
+	}
+
+	#notVisited(
+		scope: Scope,
+		{ name, entry }: { readonly name: string; readonly entry: Entry },
+	): HistoryDivergedError {
+		const path = scope.location.pathOf({ kind: "name", name });
+		const type = entry.kind === "try" ? "step" : entry.kind;
+		const message = `Entry "${path}" exists in history but was not visited. If it is gone from the code, say removed("${name}", "${type}") there; if it has another name now, say so as well.`;
+		return new HistoryDivergedError(`${message}\n${diff(scope, null)}${this.owner.versionNote}`, {
+			path,
+			reason: "not visited",
+		});
+	}
+
+	/** A completable message that is in this scope's hands. */
+	openMessage(
+		scope: Scope,
+		key: Uint8Array,
+		entry: Entry,
+		stored: ConstructorParameters<typeof OpenMessage>[4],
+	): OpenMessage {
+		const open = new OpenMessage(this, scope, key, entry, stored);
+		if (!stored.isCompleted) scope.open.add(open);
+		return open;
+	}
+
+	/** It waits for what does not come here: a rollback's replay has seen all there is on this strand. */
+	park<T>(strand: Strand): Promise<T> {
+		strand.wait();
+		return never();
+	}
+}
+
+const utf8 = new TextEncoder();
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function checkName(name: unknown): string {
+	if (typeof name !== "string" || name === "") {
+		const found = typeof name === "string" ? "an empty one" : typeof name;
+		throw codeError(new TypeError(`An entry's name is text that is not empty, not ${found}`));
+	}
+	if (name.length * 3 > NAME_BYTES_MAX && utf8.encode(name).byteLength > NAME_BYTES_MAX) {
+		throw codeError(
+			new RangeError(`The entry name "${name.slice(0, 40)}…" has over ${NAME_BYTES_MAX} bytes`),
+		);
+	}
+	if (LONE_SURROGATE.test(name)) {
+		throw codeError(new TypeError("An entry's name has half of a surrogate pair in it"));
+	}
+	return name;
+}
+
+/** What history has and what the code asked for, in one list. */
+const DIFF_LINES_MAX = 20;
+
+function diff(scope: Scope, asked: { readonly kind: Kind; readonly name: string } | null): string {
+	const lines: string[] = [];
+	for (const [name, entry] of scope.records ?? []) {
+		if (name.startsWith("\0")) continue;
+		if (name === asked?.name) lines.push(`- ${entry.kind} "${name}"`, `+ ${asked.kind} "${name}"`);
+		else lines.push(`${scope.visited.has(name) ? " " : "-"} ${entry.kind} "${name}"`);
+	}
+	const more = lines.length - DIFF_LINES_MAX;
+	const shown = more > 0 ? [...lines.slice(0, DIFF_LINES_MAX), `  … ${more} more`] : lines;
+	const where = scope.location.path === "" ? "the root" : scope.location.path;
+	return [`In ${where} (- recorded and not asked for, + asked for):`, ...shown].join("\n");
+}

@@ -1,0 +1,113 @@
+import { decodeCbor } from "@rivetkit/protocol";
+import type { Entry, StoredMessage } from "../history/entry.ts";
+import { never } from "./code-error.ts";
+import type { Execution } from "./execution.ts";
+import type { Scope } from "./scope.ts";
+import type { StepAttempt } from "./step-attempt.ts";
+
+/** What users get of a message: `complete` with completable ones. */
+export interface WorkflowMessage {
+	readonly id: bigint;
+	readonly name: string;
+	readonly body: unknown;
+	readonly createdAt: number;
+	readonly attempt: number;
+	readonly complete?: (response?: unknown) => Promise<void>;
+}
+
+export function userMessage(stored: StoredMessage, open: OpenMessage | null): WorkflowMessage {
+	const { id, name, body, createdAt, attempt } = stored;
+	return {
+		id: BigInt(id),
+		name,
+		body: decodeCbor(body),
+		createdAt,
+		attempt,
+		...(open ? { complete: (response?: unknown) => open.complete(response) } : undefined),
+	};
+}
+
+/** A completable message in a workflow's hands. */
+export class OpenMessage {
+	readonly stored: StoredMessage;
+	readonly #execution: Execution;
+	readonly #scope: Scope;
+	readonly #key: Uint8Array;
+	readonly #entry: Entry;
+	/** Whether it was completed by code that ran, and not only in the record. */
+	#isCompleted = false;
+
+	constructor(
+		execution: Execution,
+		scope: Scope,
+		key: Uint8Array,
+		entry: Entry,
+		stored: StoredMessage,
+	) {
+		this.#execution = execution;
+		this.#scope = scope;
+		this.#key = key;
+		this.#entry = entry;
+		this.stored = stored;
+	}
+
+	/** Inside a step: with the step's record. Else at once; resolves when it is durable (workflows 3.5.5). */
+	async complete(response?: unknown): Promise<void> {
+		if (this.#isCompleted) throw new Error("Queue message already completed");
+		this.#isCompleted = true;
+		const attempt = this.#execution.currentAttempt();
+		if (attempt && !attempt.isOpen) {
+			this.#isCompleted = false;
+			throw this.#execution.host.guardError("complete");
+		}
+		if (this.stored.isCompleted) {
+			this.#scope.open.delete(this);
+			return;
+		}
+		if (attempt) await this.#completeIn(attempt, response);
+		else await this.#completeNow(response);
+	}
+
+	async #completeIn(attempt: StepAttempt, response: unknown): Promise<void> {
+		const admitted = this.#admit(response);
+		// Without a wait, if it can be: a step need not wait for what it completes.
+		const bytes = admitted instanceof Promise ? await admitted : admitted;
+		if (!attempt.isOpen) throw this.#execution.host.guardError("complete");
+		attempt.onRecorded(
+			() => this.#end(bytes),
+			() => {
+				this.#isCompleted = false;
+			},
+		);
+	}
+
+	async #completeNow(response: unknown): Promise<void> {
+		const execution = this.#execution;
+		const bytes = await this.#admit(response);
+		if (execution.isStoppedFor(this.#scope.strand)) return never();
+		this.#end(bytes);
+		execution.host.commitSoon();
+		await execution.barrier();
+		if (execution.isStoppedFor(this.#scope.strand)) return never();
+	}
+
+	#admit(response: unknown): Uint8Array | null | Promise<Uint8Array | null> {
+		const refused = (error: unknown): never => {
+			this.#isCompleted = false;
+			throw error;
+		};
+		try {
+			const admitted = this.#execution.host.messages.admitResponse(this.stored.name, response);
+			return admitted instanceof Promise ? admitted.catch(refused) : admitted;
+		} catch (error) {
+			return refused(error);
+		}
+	}
+
+	#end(response: Uint8Array | null): void {
+		this.stored.isCompleted = true;
+		this.#scope.open.delete(this);
+		this.#execution.host.messages.complete(this.stored.id, response);
+		this.#execution.journal.entry(this.#key, this.#entry);
+	}
+}

@@ -1,0 +1,125 @@
+import { publicError, storeError } from "../history/stored-error.ts";
+import { retryTime } from "../operations/step-options.ts";
+import { StepContext } from "../step-context.ts";
+import type { Compensation } from "./compensation.ts";
+import type { WorkflowEngine } from "./engine.ts";
+import type { Execution } from "./execution.ts";
+import { StepAttempt } from "./step-attempt.ts";
+
+/** Pauses between tries of a handler that has used up its step's retries (ms): the first, and the most. */
+const PAUSE_FIRST_MS = 1_000;
+const PAUSE_MAX_MS = 300_000;
+
+/**
+ * Undoes completed steps, latest first, each in a commit of its own (workflows 3.8). One that fails is tried
+ * again until it succeeds or is left out: what came before it is never undone before it.
+ */
+export class RollbackRun {
+	readonly #engine: WorkflowEngine;
+
+	constructor(engine: WorkflowEngine) {
+		this.#engine = engine;
+	}
+
+	/** Returns when all is undone, or when the actor stops; then it goes on where it was. */
+	async run(): Promise<void> {
+		const engine = this.#engine;
+		await engine.durable();
+		if (engine.host.isAborted) return;
+		const execution = engine.newExecution({ isRollback: true, isFresh: false });
+		await engine.replayForRollback(execution);
+		const order = execution.compensations.sort(
+			(a, b) => b.entry.completedSequence - a.entry.completedSequence,
+		);
+		for (const compensation of order) {
+			while (!this.#isLeftOut(compensation)) {
+				if (engine.host.isAborted || execution.isStopped) return;
+				if (await this.#try(execution, compensation)) break;
+				if (engine.head.isPaused) return;
+			}
+		}
+		execution.finish({ kind: "stopped" });
+		const { head } = engine;
+		if (head.state !== "rolling_back") return;
+		if (head.cancelReason === undefined) await engine.end("failed");
+		else await engine.end("cancelled");
+	}
+
+	#isLeftOut({ id, entry }: Compensation): boolean {
+		return entry.rollbackCompletedAt > 0 || (this.#engine.head.skipRollback?.includes(id) ?? false);
+	}
+
+	/** Whether it is undone; otherwise it has waited for the time of the next try. */
+	async #try(execution: Execution, compensation: Compensation): Promise<boolean> {
+		const engine = this.#engine;
+		const { entry, key, options, output, id } = compensation;
+		await engine.durable();
+		if (engine.host.isAborted) return false;
+		const { head, host, journal } = engine;
+		const startedAt = host.now();
+		const attempt = new StepAttempt(host, (head.rollback?.attempts ?? 0) + 1);
+		execution.attemptBegun(attempt);
+		try {
+			const context = new StepContext(execution, attempt, () => `${id}-rollback`);
+			const outcome = await attempt.run(
+				() => options.rollback!(context as never, output),
+				options.timeout,
+			);
+			if (outcome.kind === "value" && !execution.isOver) {
+				attempt.keep();
+				entry.rollbackCompletedAt = host.now();
+				entry.rollbackError = null;
+				delete head.rollback;
+				journal.entry(key, entry);
+				journal.head(head);
+				host.commitSoon();
+				return true;
+			}
+			if (execution.isStopped) return false;
+			attempt.drop();
+			const error =
+				outcome.kind === "error"
+					? outcome.error
+					: new Error(
+							`The rollback of step "${compensation.name}" timed out after ${options.timeout}ms`,
+						);
+			this.#failed(compensation, error);
+			await engine.waitFor(this.#nextTry(compensation, startedAt, error));
+			return false;
+		} finally {
+			execution.attemptEnded(attempt);
+		}
+	}
+
+	#failed({ entry, key, name, path, options }: Compensation, error: unknown): void {
+		const { head, host, journal } = this.#engine;
+		const attempts = (head.rollback?.attempts ?? 0) + 1;
+		head.rollback = { attempts, retryAt: host.now() };
+		host.log.error({ err: error, path, attempt: attempts }, "a rollback handler failed");
+		if (attempts >= options.maxAttempts) {
+			const stored = storeError(error);
+			if (!entry.rollbackError) {
+				this.#engine.report({
+					rollback: {
+						workflowId: host.actorId,
+						stepName: name,
+						error: publicError(stored),
+					},
+				});
+			}
+			entry.rollbackError = stored;
+			journal.entry(key, entry);
+		}
+		this.#engine.writeHead();
+	}
+
+	#nextTry({ options }: Compensation, startedAt: number, error: unknown): number {
+		const { head, host } = this.#engine;
+		const { attempts } = head.rollback!;
+		if (attempts < options.maxAttempts) {
+			return retryTime(options, attempts, startedAt, host.now(), error);
+		}
+		const pause = PAUSE_FIRST_MS * 2 ** (attempts - options.maxAttempts);
+		return host.now() + Math.min(PAUSE_MAX_MS, pause);
+	}
+}

@@ -1,0 +1,53 @@
+import type { Entry } from "../history/entry.ts";
+import type { Location } from "../history/location.ts";
+import type { OpenMessage } from "./open-message.ts";
+import type { Strand } from "./strand.ts";
+
+/** A namespace of entries while its code runs: the root, an iteration, a branch, a block. */
+export class Scope {
+	readonly location: Location;
+	readonly parent: Scope | null;
+	readonly strand: Strand;
+	/** What was recorded in it before; null when that can only be nothing. */
+	records: Map<string, Entry> | null = null;
+	readonly visited = new Set<string>();
+	/** Whether an operation is in progress. */
+	isBusy = false;
+	hasCheckpoint = false;
+	/** Completable messages that were received here and not completed. */
+	readonly open = new Set<OpenMessage>();
+	/** Sends so far, by queue. */
+	readonly sends = new Map<string, number>();
+	/** Completed steps, here and below, that may have to be undone. */
+	compensable = 0;
+	/** When the latest entry before this point ended. */
+	lastTs: number;
+	/** Random numbers drawn here. */
+	draws = 0;
+
+	constructor(location: Location, parent: Scope | null, strand: Strand, startTs: number) {
+		this.location = location;
+		this.parent = parent;
+		this.strand = strand;
+		this.lastTs = startTs;
+	}
+
+	/** Whether a checkpoint here or around makes steps undoable. */
+	get isCovered(): boolean {
+		return this.hasCheckpoint || (this.parent?.isCovered ?? false);
+	}
+
+	/** Whether something recorded here has not been visited yet. */
+	get hasUnvisited(): boolean {
+		return this.unvisited() !== null;
+	}
+
+	/** Id of an entry that is recorded and was not visited; what has no name of its own does not count. */
+	unvisited(): { readonly name: string; readonly entry: Entry } | null {
+		if (this.records === null) return null;
+		for (const [name, entry] of this.records) {
+			if (!this.visited.has(name) && !name.startsWith("\0")) return { name, entry };
+		}
+		return null;
+	}
+}

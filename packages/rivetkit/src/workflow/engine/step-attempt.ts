@@ -1,0 +1,134 @@
+import type { ActorContext } from "../../runtime/context/actor-context.ts";
+import type { DurableHost } from "../../runtime/durable/durable-host.ts";
+import type { StepWork } from "../../runtime/durable/step-work.ts";
+
+export type AttemptOutcome =
+	| { readonly kind: "value"; readonly value: unknown }
+	| { readonly kind: "error"; readonly error: unknown }
+	| { readonly kind: "timeout" }
+	/** It may not go on: whatever it comes to is dropped. */
+	| { readonly kind: "revoked" }
+	/** What it came to is written down already. */
+	| { readonly kind: "recorded"; readonly end: unknown };
+
+/** One try of a step, or of a rollback handler: its callback, its limits, and what it does to the queue. */
+export class StepAttempt implements StepWork {
+	readonly owner: object;
+	readonly number: number;
+	/** The `c` of hooks as it was when the try began: of no use once the actor's stop has taken too long. */
+	readonly context: ActorContext;
+	isOpen = true;
+	changedState = false;
+	readonly #host: DurableHost;
+	#effects: { readonly keep: () => void; readonly drop: () => void }[] = [];
+	#controller: AbortController | null = null;
+	#aborted: { readonly reason: unknown } | null = null;
+	#settle: ((outcome: AttemptOutcome) => void) | null = null;
+
+	constructor(host: DurableHost, number: number) {
+		this.#host = host;
+		this.owner = host.stepOwner;
+		this.context = host.context;
+		this.number = number;
+	}
+
+	/** Fires when the try times out, its branch loses, or the workflow stops. */
+	get signal(): AbortSignal {
+		if (!this.#controller) {
+			this.#controller = new AbortController();
+			if (this.#aborted) this.#controller.abort(this.#aborted.reason);
+		}
+		return this.#controller.signal;
+	}
+
+	/** Resolves with how the callback ended, or when it may not go on; the callback itself is not killed. */
+	run(callback: () => unknown, timeoutMs: number): Promise<AttemptOutcome> {
+		return new Promise((resolve) => {
+			this.#settle = resolve;
+			let result: unknown;
+			try {
+				result = this.#host.runStep(this, callback);
+			} catch (error) {
+				this.#end({ kind: "error", error });
+				return;
+			}
+			if (!isPromiseLike(result)) {
+				this.#end({ kind: "value", value: result });
+				return;
+			}
+			const timer =
+				timeoutMs > 0 && Number.isFinite(timeoutMs)
+					? this.#host.timer(timeoutMs, () => {
+							const reason = new Error(`The step timed out after ${timeoutMs} ms`);
+							this.#close(reason, { kind: "timeout" });
+						})
+					: null;
+			result.then(
+				(value) => {
+					timer?.cancel();
+					this.#end({ kind: "value", value });
+				},
+				(error: unknown) => {
+					timer?.cancel();
+					if (this.#settle === null)
+						this.#host.log.debug({ err: error }, "a step failed after its end");
+					this.#end({ kind: "error", error });
+				},
+			);
+		});
+	}
+
+	/** Does `keep` when the step is recorded; `drop` when the try is for nothing. */
+	onRecorded(keep: () => void, drop: () => void = () => {}): void {
+		this.#effects.push({ keep, drop });
+	}
+
+	/** What it put off is done now, in the commit of its record. */
+	keep(): void {
+		this.isOpen = false;
+		const effects = this.#effects;
+		this.#effects = [];
+		if (this.changedState) this.#host.adoptStepChanges();
+		for (const { keep } of effects) keep();
+	}
+
+	/** What it put off is not done; what it changed in the state stays, for the next try to see. */
+	drop(): void {
+		this.isOpen = false;
+		const effects = this.#effects;
+		this.#effects = [];
+		if (this.changedState) this.#host.adoptStepChanges();
+		for (const { drop } of effects) drop();
+	}
+
+	/** Its signal fires; it may still come to its end. */
+	abort(reason: unknown): void {
+		if (this.#aborted) return;
+		this.#aborted = { reason };
+		// Listeners are code of the step, whoever ends it.
+		this.#host.runStep(this, () => this.#controller?.abort(reason));
+	}
+
+	/** Its signal fires, and nothing of it counts from now on. */
+	revoke(reason: unknown): void {
+		this.#close(reason, { kind: "revoked" });
+	}
+
+	#close(reason: unknown, outcome: AttemptOutcome): void {
+		if (this.#settle === null) return;
+		this.isOpen = false;
+		this.abort(reason);
+		this.#end(outcome);
+	}
+
+	#end(outcome: AttemptOutcome): void {
+		const settle = this.#settle;
+		this.#settle = null;
+		if (settle) this.#host.stepEnded(this);
+		settle?.(outcome);
+	}
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+	return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}

@@ -1,0 +1,232 @@
+import { catalogueError, decodeCbor, encodeCbor } from "@rivetkit/protocol";
+import type {
+	ActorWorkflow,
+	WorkflowCancelOptions,
+	WorkflowHistory,
+	WorkflowRecoverOptions,
+	WorkflowReplayOptions,
+	WorkflowStatus,
+} from "../../actor/workflow-control.types.ts";
+import { decodeHead, encodeHead } from "../history/head.ts";
+import { historyJson, pathOf } from "../history/history-json.ts";
+import { ALL_ENTRIES, ALL_HISTORY, entryRange } from "../history/location.ts";
+import {
+	entriesToRecover,
+	entriesToReplay,
+	locate,
+	openMessages,
+	type StoredEntryAt,
+} from "../history/rewind.ts";
+import { publicError } from "../history/stored-error.ts";
+import { readValue } from "../operations/value.ts";
+import type { WorkflowEngine } from "./engine.ts";
+import { idOf } from "./entry-id.ts";
+
+/** What `export` writes. */
+type Exported = [format: number, head: Uint8Array, entries: [key: Uint8Array, value: Uint8Array][]];
+const EXPORT_FORMAT = 1;
+
+/** The highest order of an entry's end. */
+function latestOf(entries: Exported[2]): number {
+	const located = locate(entries);
+	return located.reduce(
+		(latest, { entry }) => Math.max(latest, entry.createdSequence, entry.completedSequence),
+		0,
+	);
+}
+
+/** `c.workflow`: a workflow from outside of it (workflows 5.6). */
+export class WorkflowControl implements ActorWorkflow {
+	readonly #engine: WorkflowEngine;
+
+	constructor(engine: WorkflowEngine) {
+		this.#engine = engine;
+	}
+
+	status(): WorkflowStatus {
+		const engine = this.#engine;
+		const { head } = engine;
+		const isWaiting = head.state === "running" && !engine.isBusy;
+		const error = head.blocked?.error ?? head.error;
+		return {
+			state: isWaiting ? "sleeping" : head.state,
+			blocked: head.blocked !== undefined,
+			paused: head.isPaused === true,
+			...(error === undefined ? undefined : { error: publicError(error) }),
+			...(head.output === undefined ? undefined : { output: readValue(head.output) }),
+			waitingFor: engine.hasEnded ? [] : engine.waitingFor,
+			epoch: head.epoch,
+		};
+	}
+
+	async pause(): Promise<void> {
+		const engine = this.#engine;
+		if (engine.hasEnded || engine.head.isPaused) return;
+		engine.head.isPaused = true;
+		engine.writeHead();
+		engine.restart("The workflow was paused");
+		await engine.durable();
+	}
+
+	async resume(): Promise<void> {
+		const engine = this.#engine;
+		if (!engine.head.isPaused) return;
+		delete engine.head.isPaused;
+		engine.writeHead();
+		engine.signal();
+		await engine.durable();
+	}
+
+	async cancel({ reason = "", rollback = false }: WorkflowCancelOptions = {}): Promise<void> {
+		const engine = this.#engine;
+		const { head } = engine;
+		if (engine.hasEnded) return;
+		head.cancelReason = reason;
+		delete head.isPaused;
+		delete head.blocked;
+		if (rollback) head.state = "rolling_back";
+		engine.execution?.finish({ kind: "stopped" });
+		if (rollback) engine.writeHead();
+		const ended = rollback ? engine.durable() : engine.end("cancelled");
+		engine.signal();
+		await ended;
+	}
+
+	async recover({ skipRollback = [] }: WorkflowRecoverOptions = {}): Promise<void> {
+		const engine = this.#engine;
+		const { head } = engine;
+		if (head.state === "rolling_back" && skipRollback.length > 0) {
+			head.skipRollback = [...new Set([...(head.skipRollback ?? []), ...skipRollback])];
+			delete head.rollback;
+			engine.writeHead();
+			engine.signal();
+			await engine.durable();
+			return;
+		}
+		if (head.blocked) {
+			engine.signal();
+			return;
+		}
+		if (head.state !== "failed") {
+			throw catalogueError("workflow.not_recoverable", { state: this.status().state });
+		}
+		// Messages that were not completed went back to the queue when it failed.
+		const gone = entriesToRecover(await this.#located());
+		this.#takeBack(gone);
+		// Undone effects are not to be found again under their old key.
+		if (gone.some(({ entry }) => entry.rollbackCompletedAt > 0)) head.epoch++;
+		await this.#runAgain();
+	}
+
+	wake(): void {
+		this.#engine.signal();
+		this.#engine.host.lookAtDeadlines();
+	}
+
+	async history(): Promise<WorkflowHistory | null> {
+		const engine = this.#engine;
+		const located = await this.#located();
+		if (located.length === 0 && engine.head.state === "pending") return null;
+		const { output: _, ...workflow } = this.status();
+		return {
+			...historyJson(engine.host.actorId, located),
+			workflow: { ...workflow, liveEntries: located.length },
+		};
+	}
+
+	async replay({ entryId }: WorkflowReplayOptions = {}): Promise<WorkflowHistory | null> {
+		const engine = this.#engine;
+		this.#assertParked();
+		const located = await this.#located();
+		this.#assertParked();
+		if (entryId === undefined) {
+			engine.journal.deleteRange(ALL_HISTORY);
+			engine.host.messages.releaseAll();
+			engine.head.depths = [];
+		} else {
+			this.#takeBack(entriesToReplay(located, this.#stepOf(located, entryId)));
+		}
+		engine.head.epoch++;
+		await this.#runAgain();
+		return this.history();
+	}
+
+	async export(): Promise<Uint8Array> {
+		const engine = this.#engine;
+		await engine.durable();
+		const entries = await engine.host.scan(ALL_ENTRIES);
+		const exported: Exported = [EXPORT_FORMAT, encodeHead(engine.head), entries];
+		return encodeCbor(exported);
+	}
+
+	async import(bytes: Uint8Array): Promise<void> {
+		const engine = this.#engine;
+		this.#assertParked();
+		const [format, headBytes, entries] = decodeCbor(bytes) as Exported;
+		if (format !== EXPORT_FORMAT) {
+			throw catalogueError("workflow.unknown_export", { format: String(format) });
+		}
+		const { depths, startedAt, epoch } = decodeHead(headBytes);
+		engine.journal.deleteRange(ALL_HISTORY);
+		for (const [key, value] of entries) engine.journal.put(key, value);
+		Object.assign(engine.head, {
+			depths,
+			startedAt,
+			epoch: Math.max(epoch, engine.head.epoch) + 1,
+		});
+		engine.sequencesFrom(latestOf(entries));
+		engine.host.messages.releaseAll();
+		await this.#runAgain();
+	}
+
+	async #located(): Promise<StoredEntryAt[]> {
+		const engine = this.#engine;
+		await engine.durable();
+		return locate(await engine.host.scan(ALL_ENTRIES));
+	}
+
+	#stepOf(located: readonly StoredEntryAt[], entryId: string): StoredEntryAt {
+		const { actorId } = this.#engine.host;
+		const found = located.find(
+			({ segments, entry }) =>
+				entry.is("step") && idOf(actorId, entry.epoch, pathOf(segments)) === entryId,
+		);
+		if (!found) throw catalogueError("workflow.entry_not_found", { entryId });
+		return found;
+	}
+
+	/** While code of it runs, nobody knows what it is about to record. */
+	#assertParked(): void {
+		const { head, isBusy, hasEnded } = this.#engine;
+		if (isBusy && !hasEnded) throw catalogueError("actor.workflow_in_flight", {});
+		if (head.state === "rolling_back") throw catalogueError("actor.workflow_in_flight", {});
+	}
+
+	#takeBack(entries: readonly StoredEntryAt[]): void {
+		const { journal, host } = this.#engine;
+		for (const { key, entry } of entries) {
+			journal.deleteRange(entryRange(key));
+			// What it has of the queue is not in anybody's hands then.
+			for (const { id } of openMessages(entry)) host.messages.release(id);
+		}
+	}
+
+	/** Runs again from what is left. */
+	async #runAgain(): Promise<void> {
+		const engine = this.#engine;
+		const { head } = engine;
+		head.state = "running";
+		delete head.error;
+		delete head.output;
+		delete head.blocked;
+		delete head.crash;
+		delete head.cancelReason;
+		delete head.skipRollback;
+		delete head.rollback;
+		engine.writeHead();
+		engine.restart("The workflow begins again from its records");
+		engine.signal();
+		await engine.durable();
+		engine.host.restart();
+	}
+}

@@ -1,0 +1,200 @@
+import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
+import type { StoredError } from "./stored-error.ts";
+
+/** Kinds of entries; the first nine are those of the contract (workflows 7.1), in its order. */
+export const KINDS = [
+	"step",
+	"loop",
+	"sleep",
+	"message",
+	"rollback_checkpoint",
+	"join",
+	"race",
+	"removed",
+	"version_check",
+	"try",
+	"send",
+	"outcome",
+	"start",
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+export const STATUSES = [
+	"pending",
+	"running",
+	"completed",
+	"failed",
+	"exhausted",
+	"cancelled",
+] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** Why a step failed for good. */
+export type FailKind = "critical" | "timeout" | "exhausted" | "rollback";
+
+/** A message in the record of a wait. */
+export interface StoredMessage {
+	readonly id: number;
+	readonly name: string;
+	/** CBOR. */
+	readonly body: Uint8Array;
+	readonly createdAt: number;
+	readonly attempt: number;
+	/** Of completable ones. */
+	isCompleted: boolean;
+}
+
+/** What entries of each kind keep besides what all keep. Values of users are CBOR in bytes. */
+export interface KindData {
+	step: {
+		output?: Uint8Array;
+		/** When the next try begins (ms since the epoch). */
+		retryAt?: number;
+		failKind?: FailKind;
+		/** Whether it has a rollback handler. */
+		isCompensable?: boolean;
+	};
+	loop: {
+		iteration: number;
+		state?: Uint8Array;
+		output?: Uint8Array;
+		/** Iterations below this one are deleted, but for those that are kept. */
+		prunedTo: number;
+		/** Iterations with steps that may have to be rolled back from outside of the loop. */
+		kept?: number[];
+	};
+	sleep: { deadline: number };
+	message: {
+		names: string[] | null;
+		count: number;
+		isCompletable: boolean;
+		isBatch: boolean;
+		deadline?: number;
+		messages?: StoredMessage[];
+		hasTimedOut?: boolean;
+	};
+	rollback_checkpoint: Record<never, never>;
+	join: {
+		branches: string[];
+		/** When it has ended: outputs and errors by branch. */
+		outputs?: Record<string, Uint8Array | undefined>;
+		/** Branches whose entries are kept for a rollback. */
+		kept?: string[];
+	};
+	race: { branches: string[]; winner?: string; output?: Uint8Array; kept?: string[] };
+	removed: { originalType: string };
+	version_check: { resolved: number; latest: number };
+	try: { output?: Uint8Array; compensable?: number };
+	send: { id: number; queue: string };
+	outcome: {
+		output?: Uint8Array;
+		/** Steps in the branch that may have to be undone. */
+		compensable?: number;
+	};
+	start: { state?: Uint8Array };
+}
+
+/** One durable operation in history. Changed in place; each change is staged. */
+export class Entry<K extends Kind = Kind> {
+	readonly kind: K;
+	status: Status = "running";
+	readonly epoch: number;
+	/** Order in which entries began. */
+	readonly createdSequence: number;
+	/** Milliseconds since the epoch, as all times here. */
+	readonly createdAt: number;
+	/** Order in which entries ended; 0 for not yet. */
+	completedSequence = 0;
+	completedAt = 0;
+	attempts = 0;
+	lastAttemptAt = 0;
+	error: StoredError | null = null;
+	rollbackCompletedAt = 0;
+	rollbackError: StoredError | null = null;
+	data: KindData[K];
+	/** Deleted, or about to be: not to be written any more. */
+	isGone = false;
+	/** Whether the store has more of it than one value, or may soon. */
+	isChunked = false;
+
+	constructor(kind: K, sequence: number, nowMs: number, epoch: number, data: KindData[K]) {
+		this.kind = kind;
+		this.createdSequence = sequence;
+		this.createdAt = nowMs;
+		this.epoch = epoch;
+		this.data = data;
+	}
+
+	get isFinished(): boolean {
+		switch (this.status) {
+			case "completed":
+			case "failed":
+			case "exhausted":
+			case "cancelled":
+				return true;
+			default:
+				return false;
+		}
+	}
+
+	is<Wanted extends Kind>(kind: Wanted): this is Entry<Wanted> {
+		return (this.kind as Kind) === kind;
+	}
+
+	encode(): Uint8Array {
+		return encodeCbor([
+			KINDS.indexOf(this.kind),
+			STATUSES.indexOf(this.status),
+			this.epoch,
+			this.createdSequence,
+			this.createdAt,
+			this.completedSequence,
+			this.completedAt,
+			this.attempts,
+			this.lastAttemptAt,
+			this.error,
+			this.data,
+			...(this.rollbackCompletedAt > 0 || this.rollbackError
+				? [this.rollbackCompletedAt, this.rollbackError]
+				: []),
+		]);
+	}
+
+	/** Throws on what no version of this file has written. */
+	static decode(bytes: Uint8Array): Entry {
+		const fields = decodeCbor(bytes) as StoredEntry;
+		const kind = KINDS[fields[0]];
+		const status = STATUSES[fields[1]];
+		if (kind === undefined || status === undefined) {
+			throw new Error(
+				`Workflow entry of unknown kind ${fields[0]} or status ${fields[1]}: written by a newer version`,
+			);
+		}
+		const entry = new Entry<Kind>(kind, fields[3], fields[4], fields[2], fields[10]);
+		entry.status = status;
+		entry.completedSequence = fields[5];
+		entry.completedAt = fields[6];
+		entry.attempts = fields[7];
+		entry.lastAttemptAt = fields[8];
+		entry.error = fields[9];
+		entry.rollbackCompletedAt = fields[11] ?? 0;
+		entry.rollbackError = fields[12] ?? null;
+		return entry;
+	}
+}
+
+type StoredEntry = [
+	kind: number,
+	status: number,
+	epoch: number,
+	createdSequence: number,
+	createdAt: number,
+	completedSequence: number,
+	completedAt: number,
+	attempts: number,
+	lastAttemptAt: number,
+	error: StoredError | null,
+	data: never,
+	rollbackCompletedAt?: number,
+	rollbackError?: StoredError | null,
+];

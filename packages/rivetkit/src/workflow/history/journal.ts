@@ -1,0 +1,102 @@
+import type { StorageOp } from "@rivetkit/protocol";
+import type { OpenBatch } from "../../runtime/commit/batch-part.ts";
+import type { Entry } from "./entry.ts";
+import { encodeHead, HEAD_KEY, type Head } from "./head.ts";
+import type { KeyRange } from "./location.ts";
+import { putEntry } from "./stored-entries.ts";
+
+/** An entry that the next commit has to contain, as it is then. */
+class Put {
+	readonly key: Uint8Array;
+	readonly entry: Entry;
+
+	constructor(key: Uint8Array, entry: Entry) {
+		this.key = key;
+		this.entry = entry;
+	}
+}
+
+/** Staged writes over this size do not wait for company (workflows 6.3). */
+const STAGED_MAX = 256;
+
+/** What a workflow wrote since the last commit, in the order it did. */
+export class Journal {
+	readonly #wrote: () => void;
+	#open: (Put | StorageOp)[] = [];
+	#puts = new Set<Entry>();
+	#head: Head | null = null;
+	#isInFlight = false;
+	/** Writes so far. */
+	writes = 0;
+
+	/** @param wrote - told of each write */
+	constructor(wrote: () => void) {
+		this.#wrote = wrote;
+	}
+
+	/** Whether something is staged, or on its way to the disk. */
+	get isPending(): boolean {
+		return this.#isInFlight || this.isOpen;
+	}
+
+	get isOpen(): boolean {
+		return this.#open.length > 0 || this.#head !== null;
+	}
+
+	/** Whether so much is staged that it should leave. */
+	get isFull(): boolean {
+		return this.#open.length >= STAGED_MAX;
+	}
+
+	entry(key: Uint8Array, entry: Entry): void {
+		if (!this.#puts.has(entry)) {
+			this.#puts.add(entry);
+			this.#open.push(new Put(key, entry));
+		}
+		this.writes++;
+		this.#wrote();
+	}
+
+	/** Bytes as they are. */
+	put(key: Uint8Array, value: Uint8Array): void {
+		this.#open.push({ op: "put", key, value });
+		this.writes++;
+		this.#wrote();
+	}
+
+	deleteRange(range: KeyRange): void {
+		this.#open.push({ op: "deleteRange", ...range });
+		this.writes++;
+		this.#wrote();
+	}
+
+	head(head: Head): void {
+		this.#head = head;
+		this.writes++;
+		this.#wrote();
+	}
+
+	take(batch: OpenBatch): void {
+		if (!this.isOpen) return;
+		for (const write of this.#open) {
+			if (!(write instanceof Put)) batch.ops.push(write);
+			else if (!write.entry.isGone) putEntry(write.key, write.entry, batch.ops);
+		}
+		if (this.#head) batch.ops.push({ op: "put", key: HEAD_KEY, value: encodeHead(this.#head) });
+		this.#open = [];
+		this.#puts = new Set();
+		this.#head = null;
+		this.#isInFlight = true;
+	}
+
+	committed(): void {
+		this.#isInFlight = false;
+	}
+
+	rollBack(): void {
+		this.#open = [];
+		this.#puts = new Set();
+		this.#head = null;
+		this.#isInFlight = false;
+	}
+}

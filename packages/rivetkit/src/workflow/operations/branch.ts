@@ -1,0 +1,141 @@
+import { Activity } from "../engine/activity.ts";
+import { codeError, isCodeError } from "../engine/code-error.ts";
+import type { Execution } from "../engine/execution.ts";
+import type { Scope } from "../engine/scope.ts";
+import { Strand } from "../engine/strand.ts";
+import type { Entry } from "../history/entry.ts";
+import { type Location, OUTCOME_ID } from "../history/location.ts";
+import { reviveError, storeError } from "../history/stored-error.ts";
+import { readValue, recordValue } from "./value.ts";
+
+/** How a branch ended. */
+export type BranchEnd =
+	| { readonly ok: true; readonly bytes: Uint8Array | undefined; readonly value: unknown }
+	| { readonly ok: false; readonly error: Error };
+
+/** One branch of a join or race: a strand and a scope of its own. */
+export class Branch {
+	readonly name: string;
+	readonly strand: Strand;
+	readonly #execution: Execution;
+	readonly #parent: Scope;
+	readonly #location: Location;
+	readonly #run: (scope: Scope) => unknown;
+	scope: Scope | null = null;
+
+	constructor(
+		execution: Execution,
+		parent: Scope,
+		composite: Location,
+		name: string,
+		run: (scope: Scope) => unknown,
+		activity: Activity = parent.strand.activity,
+	) {
+		this.#execution = execution;
+		this.#parent = parent;
+		this.name = name;
+		this.#location = composite.child({ kind: "name", name });
+		this.#run = run;
+		this.strand = new Strand(parent.strand, activity, parent.strand.isLive);
+	}
+
+	get location(): Location {
+		return this.#location;
+	}
+
+	/**
+	 * Runs the branch, unless its end is recorded, and records how it ended (`recordsEnd`). Never settles
+	 * when it does not go on.
+	 */
+	async run({ isNew, recordsEnd }: { isNew: boolean; recordsEnd: boolean }): Promise<BranchEnd> {
+		const execution = this.#execution;
+		const scope = await execution.openScope(this.#parent, this.#location, {
+			isNew,
+			strand: this.strand,
+		});
+		this.scope = scope;
+		const outcome = scope.records?.get(OUTCOME_ID);
+		if (outcome?.is("outcome") && !execution.isRollback) {
+			this.#countKept(outcome);
+			this.strand.readyTs = outcome.completedAt;
+			this.strand.isLive = false;
+			this.strand.end();
+			return readEnd(outcome);
+		}
+		const end = await this.#runToEnd(scope);
+		if (execution.isStoppedFor(this.strand)) return new Promise(() => {});
+		if (end.ok) execution.endScope(scope);
+		else execution.releaseOpen(scope);
+		if (recordsEnd && !execution.isRollback) this.#record(scope, end);
+		this.strand.end();
+		return end;
+	}
+
+	async #runToEnd(scope: Scope): Promise<BranchEnd> {
+		try {
+			const value = await this.#run(scope);
+			return { ok: true, ...this.#recordable(value) };
+		} catch (error) {
+			if (isCodeError(error)) throw error;
+			// What is thrown now is what a replay throws.
+			return { ok: false, error: reviveError(storeError(error)) };
+		}
+	}
+
+	#recordable(value: unknown): ReturnType<typeof recordValue> {
+		try {
+			return recordValue(this.#execution.host, value);
+		} catch (error) {
+			const reason = error instanceof Error ? error.message : String(error);
+			throw codeError(
+				new TypeError(`The result of branch "${this.#location.path}" cannot be stored: ${reason}`),
+			);
+		}
+	}
+
+	#record(scope: Scope, end: BranchEnd): void {
+		const execution = this.#execution;
+		const kept = scope.compensable;
+		const outcome = execution.create("outcome", {
+			...(end.ok && end.bytes !== undefined ? { output: end.bytes } : undefined),
+			...(kept > 0 ? { compensable: kept } : undefined),
+		});
+		if (!end.ok) outcome.error = storeError(end.error);
+		execution.complete(scope, outcome, end.ok ? "completed" : "failed");
+		execution.record(scope, execution.key(scope, { kind: "outcome" }), outcome);
+	}
+
+	#countKept({ data: { compensable = 0 } }: Entry<"outcome">): void {
+		for (let scope: Scope | null = this.scope; scope !== null; scope = scope.parent) {
+			scope.compensable += compensable;
+		}
+	}
+}
+
+function readEnd(outcome: Entry<"outcome">): BranchEnd {
+	if (outcome.error) return { ok: false, error: reviveError(outcome.error) };
+	const bytes = outcome.data.output;
+	return { ok: true, bytes, value: readValue(bytes) };
+}
+
+/** For a rollback's replay: runs branches until each has come to its end or waits for what does not come. */
+export async function visitBranches(
+	execution: Execution,
+	scope: Scope,
+	composite: Location,
+	branches: readonly { readonly name: string; readonly run: (scope: Scope) => unknown }[],
+): Promise<void> {
+	const visits = branches.map(
+		({ name, run }) =>
+			new Promise<void>((resolve) => {
+				const activity = new Activity(scope.strand.activity, (isIdle) => {
+					if (isIdle) resolve();
+				});
+				const branch = new Branch(execution, scope, composite, name, run, activity);
+				branch
+					.run({ isNew: false, recordsEnd: false })
+					.catch((error: unknown) => void execution.block(error));
+			}),
+	);
+	await Promise.all(visits);
+}

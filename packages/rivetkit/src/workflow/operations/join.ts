@@ -1,0 +1,220 @@
+import { codeError, never } from "../engine/code-error.ts";
+import type { Execution } from "../engine/execution.ts";
+import type { Scope } from "../engine/scope.ts";
+import { HistoryDivergedError, JoinError } from "../errors.ts";
+import type { Entry } from "../history/entry.ts";
+import { reviveError, storeError } from "../history/stored-error.ts";
+import { Branch, type BranchEnd, visitBranches } from "./branch.ts";
+import { readValue } from "./value.ts";
+
+export interface JoinBranchConfig {
+	readonly run: (scope: Scope) => unknown;
+	readonly cancelsOthers: boolean;
+}
+
+/** `join`: runs all branches and waits for all (workflows 3.6). */
+export function join(
+	execution: Execution,
+	scope: Scope,
+	name: unknown,
+	branches: ReadonlyMap<string, JoinBranchConfig>,
+): Promise<Record<string, unknown>> {
+	return execution.operate(scope, "join", name, (entry, checkedName) =>
+		new Join(execution, scope, checkedName, branches).run(entry),
+	);
+}
+
+class Join {
+	readonly #execution: Execution;
+	readonly #scope: Scope;
+	readonly #name: string;
+	readonly #branches: ReadonlyMap<string, JoinBranchConfig>;
+	readonly #key: Uint8Array;
+	readonly #location: Scope["location"];
+
+	constructor(
+		execution: Execution,
+		scope: Scope,
+		name: string,
+		branches: ReadonlyMap<string, JoinBranchConfig>,
+	) {
+		this.#execution = execution;
+		this.#scope = scope;
+		this.#name = name;
+		this.#branches = branches;
+		this.#key = execution.keyOf(scope, name);
+		this.#location = scope.location.child({ kind: "name", name });
+	}
+
+	async run(recorded: Entry<"join"> | undefined): Promise<Record<string, unknown>> {
+		const execution = this.#execution;
+		if (execution.isRollback) return this.#visitForRollback(recorded);
+		if (recorded?.isFinished) {
+			execution.answered(this.#scope, recorded);
+			this.#countKept(recorded);
+			return this.#result(recorded);
+		}
+		const names = [...this.#branches.keys()];
+		if (recorded) {
+			const diverged = await this.#divergence(recorded, names);
+			if (diverged) return execution.block(diverged);
+		}
+		const entry = recorded ?? execution.create("join", { branches: names });
+		const isSame = entry.data.branches.join("\0") === names.join("\0");
+		entry.data.branches = names;
+		if (!recorded || !isSame) execution.record(this.#scope, this.#key, entry);
+		const ends = await this.#runBranches(!recorded);
+		if (execution.isStoppedFor(this.#scope.strand)) return never();
+		this.#record(entry, ends);
+		return this.#result(entry);
+	}
+
+	async #runBranches(isNew: boolean): Promise<ReadonlyMap<string, BranchEnd>> {
+		const execution = this.#execution;
+		const { strand } = this.#scope;
+		const branches = [...this.#branches].map(
+			([name, { run }]) => new Branch(execution, this.#scope, this.#location, name, run),
+		);
+		this.#running = branches;
+		strand.wait();
+		const ends = new Map<string, BranchEnd>();
+		await Promise.all(
+			branches.map(async (branch) => {
+				const end = await this.#runBranch(branch, isNew);
+				ends.set(branch.name, end);
+			}),
+		);
+		strand.readyTs = Math.max(
+			strand.readyTs,
+			...branches.map(({ strand: { readyTs } }) => readyTs),
+		);
+		strand.resume();
+		return ends;
+	}
+
+	#running: readonly Branch[] = [];
+	readonly #cancelled = new Map<string, (end: BranchEnd) => void>();
+
+	#runBranch(branch: Branch, isNew: boolean): Promise<BranchEnd> {
+		return new Promise((resolve) => {
+			this.#cancelled.set(branch.name, resolve);
+			branch.run({ isNew, recordsEnd: true }).then(
+				(end) => {
+					this.#cancelled.delete(branch.name);
+					resolve(end);
+					if (!end.ok && this.#branches.get(branch.name)!.cancelsOthers)
+						this.#cancelOthers(branch.name);
+				},
+				(error: unknown) => void this.#execution.block(error),
+			);
+		});
+	}
+
+	/** The others end where they are, because one of them failed that says so. */
+	#cancelOthers(because: string): void {
+		const error = new Error(`Cancelled because branch "${because}" failed`);
+		for (const branch of this.#running) {
+			const resolve = this.#cancelled.get(branch.name);
+			if (!resolve) continue;
+			this.#cancelled.delete(branch.name);
+			this.#execution.abandon(branch.strand, error);
+			resolve({ ok: false, error });
+		}
+	}
+
+	#record(entry: Entry<"join">, ends: ReadonlyMap<string, BranchEnd>): void {
+		const execution = this.#execution;
+		const errors: Record<string, Error> = {};
+		const outputs: Record<string, Uint8Array | undefined> = {};
+		for (const name of entry.data.branches) {
+			const end = ends.get(name)!;
+			if (end.ok) outputs[name] = end.bytes;
+			else errors[name] = end.error;
+		}
+		const kept = this.#running.filter(({ scope }) => scope !== null && scope.compensable > 0);
+		entry.data = {
+			branches: entry.data.branches,
+			outputs,
+			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
+		};
+		const hasFailed = Object.keys(errors).length > 0;
+		if (hasFailed) entry.error = storeError(new JoinError(errors));
+		execution.complete(this.#scope, entry, hasFailed ? "failed" : "completed");
+		// What the branches came to is in the record now.
+		if (kept.length === 0) execution.deleteBelow(this.#location);
+		else {
+			for (const branch of this.#running) {
+				if (!kept.includes(branch)) execution.deleteScope(branch.location);
+			}
+		}
+		execution.record(this.#scope, this.#key, entry);
+	}
+
+	#result(entry: Entry<"join">): Record<string, unknown> {
+		if (entry.error) throw reviveError(entry.error);
+		const outputs = entry.data.outputs ?? {};
+		return Object.fromEntries(entry.data.branches.map((name) => [name, readValue(outputs[name])]));
+	}
+
+	/** Branches may be added as long as none has ended; else the set is what it was (workflows 3.6.4). */
+	async #divergence(entry: Entry<"join">, names: readonly string[]): Promise<Error | null> {
+		const before = entry.data.branches;
+		const gone = before.filter((name) => !names.includes(name));
+		const added = names.filter((name) => !before.includes(name));
+		if (gone.length === 0 && added.length === 0) return null;
+		if (gone.length === 0 && !(await this.#hasEnded(before))) return null;
+		const path = this.#scope.location.pathOf({ kind: "name", name: this.#name });
+		const changes = [...gone.map((name) => `- ${name}`), ...added.map((name) => `+ ${name}`)];
+		return new HistoryDivergedError(
+			`The branches of join "${this.#name}" at ${path} have changed while it is under way (- recorded, + in the code):\n${changes.join("\n")}`,
+			{ path, reason: "branches" },
+		);
+	}
+
+	async #hasEnded(names: readonly string[]): Promise<boolean> {
+		const execution = this.#execution;
+		const keys = names.map((name) =>
+			this.#location.child({ kind: "name", name }).entryKey(OUTCOME),
+		);
+		const found = await execution.host.get(keys);
+		return found.some((value) => value !== null);
+	}
+
+	#countKept({ data: { kept = [] } }: Entry<"join">): void {
+		for (let scope: Scope | null = this.#scope; scope !== null; scope = scope.parent) {
+			scope.compensable += kept.length;
+		}
+	}
+
+	async #visitForRollback(recorded: Entry<"join"> | undefined): Promise<Record<string, unknown>> {
+		const execution = this.#execution;
+		if (!recorded) return execution.park(this.#scope.strand);
+		const wanted = recorded.isFinished ? (recorded.data.kept ?? []) : recorded.data.branches;
+		const branches = [...this.#branches]
+			.filter(([name]) => wanted.includes(name))
+			.map(([name, { run }]) => ({ name, run }));
+		await visitBranches(execution, this.#scope, this.#location, branches);
+		if (!recorded.isFinished) return execution.park(this.#scope.strand);
+		return this.#result(recorded);
+	}
+}
+
+const OUTCOME = Uint8Array.of(0x05);
+
+/** Throws what is no set of branches, as an error of the code. */
+export function readJoinBranches(
+	name: unknown,
+	raw: unknown,
+): [name: string, run: (...args: never[]) => unknown, cancelsOthers: boolean][] {
+	const bad = (found: string) =>
+		codeError(new TypeError(`Join "${String(name)}" takes an object of { run } by name; ${found}`));
+	if (typeof raw !== "object" || raw === null) throw bad(`got ${typeof raw}`);
+	return Object.entries(raw).map(([branch, config]) => {
+		const { run, onError } = (config ?? {}) as { run?: unknown; onError?: unknown };
+		if (typeof run !== "function") throw bad(`branch "${branch}" has no function run`);
+		if (onError !== undefined && onError !== "cancel") {
+			throw bad(`onError of branch "${branch}" is not "cancel"`);
+		}
+		return [branch, run as (...args: never[]) => unknown, onError === "cancel"];
+	});
+}

@@ -1,0 +1,232 @@
+import { decodeCbor } from "@rivetkit/protocol";
+import { codeError, never } from "../engine/code-error.ts";
+import type { Execution } from "../engine/execution.ts";
+import type { Scope } from "../engine/scope.ts";
+import { CriticalError } from "../errors.ts";
+import type { Entry } from "../history/entry.ts";
+import { START_ID } from "../history/location.ts";
+import { type LoopOptions, readLoopOptions } from "./loop-options.ts";
+import { readValue, recordValue } from "./value.ts";
+
+/** `loop`: repeats its body until that says `Loop.break` (workflows 3.3). */
+export function loop(
+	execution: Execution,
+	scope: Scope,
+	name: unknown,
+	raw: Readonly<Record<string, unknown>>,
+	body: (iteration: Scope, state: unknown) => unknown,
+): Promise<unknown> {
+	return execution.operate(scope, "loop", name, async (entry, checkedName) => {
+		const options = readLoopOptions(checkedName, raw);
+		return new LoopRun(execution, scope, checkedName, options, body).run(entry);
+	});
+}
+
+class LoopRun {
+	readonly #execution: Execution;
+	readonly #scope: Scope;
+	readonly #name: string;
+	readonly #options: LoopOptions;
+	readonly #body: (iteration: Scope, state: unknown) => unknown;
+	readonly #key: Uint8Array;
+	readonly #location: Scope["location"];
+
+	constructor(
+		execution: Execution,
+		scope: Scope,
+		name: string,
+		options: LoopOptions,
+		body: (iteration: Scope, state: unknown) => unknown,
+	) {
+		this.#execution = execution;
+		this.#scope = scope;
+		this.#name = name;
+		this.#options = options;
+		this.#body = body;
+		this.#key = execution.keyOf(scope, name);
+		this.#location = scope.location.child({ kind: "name", name });
+	}
+
+	async run(recorded: Entry<"loop"> | undefined): Promise<unknown> {
+		const execution = this.#execution;
+		if (recorded) this.#countKept(recorded);
+		if (execution.isRollback) return this.#visitForRollback(recorded);
+		if (recorded?.isFinished) {
+			execution.answered(this.#scope, recorded);
+			return readValue(recorded.data.output);
+		}
+		const entry = recorded ?? this.#create();
+		for (let isNew = !recorded; ; isNew = true) {
+			const end = await this.#iterate(entry, isNew);
+			if (end) return end.value;
+			await execution.breathe();
+		}
+	}
+
+	#create(): Entry<"loop"> {
+		const { bytes } = this.#recordable(this.#options.state, "state");
+		const entry = this.#execution.create("loop", {
+			iteration: 0,
+			prunedTo: 0,
+			...(bytes === undefined ? undefined : { state: bytes }),
+		});
+		this.#execution.record(this.#scope, this.#key, entry);
+		return entry;
+	}
+
+	/** One iteration; undefined when there is another. */
+	async #iterate(
+		entry: Entry<"loop">,
+		isNew: boolean,
+	): Promise<{ readonly value: unknown } | undefined> {
+		const execution = this.#execution;
+		const { iteration, state } = entry.data;
+		const scope = await this.#openIteration(iteration, isNew);
+		const result: unknown = await this.#body(scope, readValue(state));
+		if (execution.isStoppedFor(scope.strand)) return never();
+		const next = this.#read(result, state !== undefined);
+		execution.endScope(scope);
+		this.#scope.lastTs = scope.lastTs;
+		this.#keep(entry, scope, state);
+		if ("value" in next) {
+			entry.data = { ...entry.data, iteration };
+			const { bytes, value } = this.#recordable(next.value, "value");
+			if (bytes !== undefined) entry.data.output = bytes;
+			execution.complete(this.#scope, entry);
+			this.#prune(entry, iteration + 1);
+			execution.record(this.#scope, this.#key, entry);
+			return { value };
+		}
+		const { bytes } = this.#recordable(next.state, "state");
+		const { state: _, ...rest } = entry.data;
+		entry.data = {
+			...rest,
+			iteration: iteration + 1,
+			...(bytes === undefined ? undefined : { state: bytes }),
+		};
+		this.#prune(entry, iteration + 1);
+		execution.record(this.#scope, this.#key, entry);
+		return undefined;
+	}
+
+	#openIteration(iteration: number, isNew: boolean): Promise<Scope> {
+		const location = this.#location.child({ kind: "iteration", iteration });
+		return this.#execution.openScope(this.#scope, location, { isNew });
+	}
+
+	/** What the body said. Throws what is none, as an error of the code. */
+	#read(
+		result: unknown,
+		hasState: boolean,
+	): { readonly state: unknown } | { readonly value: unknown } {
+		if (result === undefined) {
+			if (!hasState) return { state: undefined };
+			throw codeError(
+				new TypeError(
+					`Loop "${this.#name}" returned undefined for a stateful iteration. Return Loop.continue(state) or Loop.break(value).`,
+				),
+			);
+		}
+		if (typeof result === "object" && result !== null) {
+			const { continue: goesOn, break: ends } = result as Record<string, unknown>;
+			if (ends === true) return { value: (result as { value?: unknown }).value };
+			if (goesOn === true) return { state: (result as { state?: unknown }).state };
+		}
+		throw codeError(
+			new TypeError(
+				`Loop "${this.#name}" returned ${typeof result === "object" ? "an object that is" : `a ${typeof result},`} neither Loop.continue(state) nor Loop.break(value).`,
+			),
+		);
+	}
+
+	#recordable(value: unknown, what: string): ReturnType<typeof recordValue> {
+		const { owner, host } = this.#execution;
+		const recorded = this.#encoded(host, value, what);
+		const size = recorded.bytes?.byteLength ?? 0;
+		if (size <= owner.maxEntrySize) return recorded;
+		throw codeError(
+			new RangeError(
+				`The ${what} of loop "${this.#name}" has ${size} bytes, and the limit is ${owner.maxEntrySize} (option maxEntrySize of workflow())`,
+			),
+		);
+	}
+
+	#encoded(host: Execution["host"], value: unknown, what: string): ReturnType<typeof recordValue> {
+		try {
+			return recordValue(host, value);
+		} catch (error) {
+			const reason = error instanceof Error ? error.message : String(error);
+			throw codeError(
+				new TypeError(`The ${what} of loop "${this.#name}" cannot be stored: ${reason}`),
+			);
+		}
+	}
+
+	// History
+
+	/** The iteration stays when something outside of the loop may have to undo it. */
+	#keep(entry: Entry<"loop">, scope: Scope, state: Uint8Array | undefined): void {
+		const execution = this.#execution;
+		if (scope.compensable === 0) return;
+		if (!this.#scope.isCovered) {
+			// A checkpoint inside of the iteration covers no more than that.
+			for (let at: Scope | null = this.#scope; at !== null; at = at.parent) {
+				at.compensable -= scope.compensable;
+			}
+			return;
+		}
+		const kept = [...(entry.data.kept ?? []), entry.data.iteration];
+		const { maxRollbackIterations: limit } = execution.owner;
+		if (kept.length > limit) {
+			throw new CriticalError(
+				`Loop "${this.#name}" has more than ${limit} iterations that may have to be rolled back. Take the checkpoint inside of the loop, or raise maxRollbackIterations of workflow().`,
+			);
+		}
+		entry.data.kept = kept;
+		const start = execution.create("start", state === undefined ? {} : { state });
+		start.status = "completed";
+		execution.record(scope, execution.key(scope, { kind: "start" }), start);
+	}
+
+	/** Deletes what falls out of the iterations that are kept: each once, in the commit of the next position. */
+	#prune(entry: Entry<"loop">, finished: number): void {
+		const to = finished - this.#options.historyKeep;
+		const { prunedTo, kept = [] } = entry.data;
+		if (to <= prunedTo) return;
+		const stays = new Set(kept);
+		let from = prunedTo;
+		for (let iteration = prunedTo; iteration <= to; iteration++) {
+			if (iteration < to && !stays.has(iteration)) continue;
+			if (iteration > from) this.#execution.deleteIterations(this.#location, from, iteration);
+			from = iteration + 1;
+		}
+		entry.data.prunedTo = to;
+	}
+
+	/** Iterations of before that may have to be undone count for the scopes around. */
+	#countKept({ data: { kept = [] } }: Entry<"loop">): void {
+		if (this.#execution.isRollback) return;
+		for (let scope: Scope | null = this.#scope; scope !== null; scope = scope.parent) {
+			scope.compensable += kept.length;
+		}
+	}
+
+	// Rollback
+
+	/** Handlers of all iterations that are kept, and of the one it was in. */
+	async #visitForRollback(recorded: Entry<"loop"> | undefined): Promise<unknown> {
+		const execution = this.#execution;
+		if (!recorded) return execution.park(this.#scope.strand);
+		const { kept = [], iteration, state, output } = recorded.data;
+		for (const earlier of kept) {
+			const scope = await this.#openIteration(earlier, false);
+			const start = scope.records?.get(START_ID);
+			const bytes = start?.is("start") ? start.data.state : undefined;
+			await this.#body(scope, bytes === undefined ? undefined : decodeCbor(bytes));
+		}
+		if (recorded.isFinished) return readValue(output);
+		const scope = await this.#openIteration(iteration, false);
+		await this.#body(scope, readValue(state));
+		return execution.park(this.#scope.strand);
+	}
+}

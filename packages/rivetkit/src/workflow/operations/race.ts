@@ -1,0 +1,232 @@
+import { codeError, never } from "../engine/code-error.ts";
+import type { Execution } from "../engine/execution.ts";
+import type { Scope } from "../engine/scope.ts";
+import { HistoryDivergedError, RaceError } from "../errors.ts";
+import type { Entry } from "../history/entry.ts";
+import { reviveError, storeError } from "../history/stored-error.ts";
+import { Branch, type BranchEnd, visitBranches } from "./branch.ts";
+import { readValue } from "./value.ts";
+
+export interface RaceBranchConfig {
+	readonly name: string;
+	readonly run: (scope: Scope) => unknown;
+}
+
+export interface RaceWinner {
+	readonly winner: string;
+	readonly value: unknown;
+}
+
+/** `race`: the first branch to succeed wins, and the others are given up (workflows 3.7). */
+export function race(
+	execution: Execution,
+	scope: Scope,
+	name: unknown,
+	branches: readonly RaceBranchConfig[],
+): Promise<RaceWinner> {
+	return execution.operate(scope, "race", name, (entry, checkedName) =>
+		new Race(execution, scope, checkedName, branches).run(entry),
+	);
+}
+
+type Ended = { readonly branch: Branch; readonly end: BranchEnd };
+
+class Race {
+	readonly #execution: Execution;
+	readonly #scope: Scope;
+	readonly #name: string;
+	readonly #configs: readonly RaceBranchConfig[];
+	readonly #key: Uint8Array;
+	readonly #location: Scope["location"];
+	#branches: readonly Branch[] = [];
+	readonly #ended: Ended[] = [];
+	#isDeciding = false;
+	#decided!: (winner: Ended | null) => void;
+
+	constructor(
+		execution: Execution,
+		scope: Scope,
+		name: string,
+		configs: readonly RaceBranchConfig[],
+	) {
+		this.#execution = execution;
+		this.#scope = scope;
+		this.#name = name;
+		this.#configs = configs;
+		this.#key = execution.keyOf(scope, name);
+		this.#location = scope.location.child({ kind: "name", name });
+	}
+
+	async run(recorded: Entry<"race"> | undefined): Promise<RaceWinner> {
+		const execution = this.#execution;
+		if (execution.isRollback) return this.#visitForRollback(recorded);
+		if (recorded?.isFinished) {
+			execution.answered(this.#scope, recorded);
+			this.#countKept(recorded);
+			return this.#result(recorded);
+		}
+		const names = this.#configs.map(({ name }) => name);
+		if (recorded && recorded.data.branches.join("\0") !== names.join("\0")) {
+			return execution.block(this.#diverged(recorded, names));
+		}
+		const entry = recorded ?? execution.create("race", { branches: names });
+		if (!recorded) execution.record(this.#scope, this.#key, entry);
+		const winner = await this.#runBranches(!recorded);
+		if (execution.isStoppedFor(this.#scope.strand)) return never();
+		this.#record(entry, winner);
+		return this.#result(entry);
+	}
+
+	async #runBranches(isNew: boolean): Promise<Ended | null> {
+		const execution = this.#execution;
+		const { strand } = this.#scope;
+		if (this.#configs.length === 0) return null;
+		const decision = new Promise<Ended | null>((resolve) => {
+			this.#decided = resolve;
+		});
+		this.#branches = this.#configs.map(
+			({ name, run }) => new Branch(execution, this.#scope, this.#location, name, run),
+		);
+		strand.wait();
+		for (const branch of this.#branches) {
+			branch.run({ isNew, recordsEnd: true }).then(
+				(end) => this.#branchEnded({ branch, end }),
+				(error: unknown) => void execution.block(error),
+			);
+		}
+		const winner = await decision;
+		strand.readyTs = winner?.branch.strand.readyTs ?? strand.readyTs;
+		strand.resume();
+		return winner;
+	}
+
+	#branchEnded(ended: Ended): void {
+		this.#ended.push(ended);
+		if (this.#isDeciding) return;
+		const isWon = ended.end.ok;
+		if (!isWon && this.#ended.length < this.#branches.length) return;
+		this.#isDeciding = true;
+		void this.#decide();
+	}
+
+	/** Of those that are ready together, the one that was ready first; then the one that is declared first. */
+	async #decide(): Promise<void> {
+		const { host } = this.#execution;
+		await host.nextTurn();
+		for (;;) {
+			const first = this.#first();
+			const isLater = (branch: Branch) => {
+				const { arrivingTs, isOver } = branch.strand;
+				return !isOver && arrivingTs !== null && first && arrivingTs < first.branch.strand.readyTs;
+			};
+			if (!this.#branches.some(isLater)) {
+				this.#decided(first);
+				return;
+			}
+			await host.nextTurn();
+			if (this.#execution.isStopped) return;
+		}
+	}
+
+	#first(): Ended | null {
+		let first: Ended | null = null;
+		for (const branch of this.#branches) {
+			const ended = this.#ended.find((other) => other.branch === branch && other.end.ok);
+			if (ended && (!first || branch.strand.readyTs < first.branch.strand.readyTs)) first = ended;
+		}
+		return first;
+	}
+
+	/** The decision is one commit with what becomes of the losers. */
+	#record(entry: Entry<"race">, winner: Ended | null): void {
+		const execution = this.#execution;
+		const kept: Branch[] = [];
+		const reason = new Error(`Branch lost the race "${this.#name}"`);
+		for (const branch of this.#branches) {
+			if (!this.#ended.some((ended) => ended.branch === branch)) {
+				execution.abandon(branch.strand, reason);
+			}
+			if (branch.scope && branch.scope.compensable > 0) kept.push(branch);
+		}
+		entry.data = {
+			branches: entry.data.branches,
+			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
+		};
+		if (winner?.end.ok) {
+			entry.data.winner = winner.branch.name;
+			if (winner.end.bytes !== undefined) entry.data.output = winner.end.bytes;
+		} else {
+			const errors = this.#ended.map(({ branch: { name }, end }) => ({
+				name,
+				error: end.ok ? "" : end.error.message,
+			}));
+			entry.error = storeError(new RaceError(errors));
+		}
+		execution.complete(this.#scope, entry, winner ? "completed" : "failed");
+		if (kept.length === 0) execution.deleteBelow(this.#location);
+		else {
+			for (const branch of this.#branches) {
+				if (!kept.includes(branch)) execution.deleteScope(branch.location);
+			}
+		}
+		execution.record(this.#scope, this.#key, entry);
+	}
+
+	#result(entry: Entry<"race">): RaceWinner {
+		if (entry.error) throw reviveError(entry.error);
+		return { winner: entry.data.winner!, value: readValue(entry.data.output) };
+	}
+
+	#diverged(entry: Entry<"race">, names: readonly string[]): Error {
+		const path = this.#scope.location.pathOf({ kind: "name", name: this.#name });
+		const before = entry.data.branches;
+		const changes = [
+			...before.filter((name) => !names.includes(name)).map((name) => `- ${name}`),
+			...names.filter((name) => !before.includes(name)).map((name) => `+ ${name}`),
+		];
+		return new HistoryDivergedError(
+			`The branches of race "${this.#name}" at ${path} have changed while it is under way (- recorded, + in the code):\n${changes.join("\n")}`,
+			{ path, reason: "branches" },
+		);
+	}
+
+	#countKept({ data: { kept = [] } }: Entry<"race">): void {
+		for (let scope: Scope | null = this.#scope; scope !== null; scope = scope.parent) {
+			scope.compensable += kept.length;
+		}
+	}
+
+	async #visitForRollback(recorded: Entry<"race"> | undefined): Promise<RaceWinner> {
+		const execution = this.#execution;
+		if (!recorded) return execution.park(this.#scope.strand);
+		const { kept = [], branches } = recorded.data;
+		const wanted = recorded.isFinished ? kept : branches;
+		await visitBranches(
+			execution,
+			this.#scope,
+			this.#location,
+			this.#configs.filter(({ name }) => wanted.includes(name)),
+		);
+		if (!recorded.isFinished) return execution.park(this.#scope.strand);
+		return this.#result(recorded);
+	}
+}
+
+/** Throws what is no list of branches, as an error of the code. */
+export function readRaceBranches(
+	name: unknown,
+	raw: unknown,
+): [name: string, run: (...args: never[]) => unknown][] {
+	const bad = (found: string) =>
+		codeError(new TypeError(`Race "${String(name)}" takes a list of { name, run }; ${found}`));
+	if (!Array.isArray(raw)) throw bad(`got ${typeof raw}`);
+	const names = new Set<string>();
+	return raw.map((config: unknown) => {
+		const { name: branch, run } = (config ?? {}) as { name?: unknown; run?: unknown };
+		if (typeof branch !== "string" || branch === "") throw bad("a branch has no name");
+		if (typeof run !== "function") throw bad(`branch "${branch}" has no function run`);
+		if (names.has(branch)) throw bad(`there are two branches "${branch}"`);
+		names.add(branch);
+		return [branch, run as (...args: never[]) => unknown];
+	});
+}

@@ -1,0 +1,155 @@
+import { codeError, isCodeError, isNamed, never } from "../engine/code-error.ts";
+import type { Execution } from "../engine/execution.ts";
+import type { Scope } from "../engine/scope.ts";
+import type { Entry } from "../history/entry.ts";
+import { publicError, storeError } from "../history/stored-error.ts";
+import type {
+	TryBlockFailure,
+	TryBlockResult,
+	TryStepFailure,
+	TryStepKind,
+	TryStepResult,
+} from "../options.types.ts";
+import { type StepEnd, step } from "./step.ts";
+import { readValue, recordValue } from "./value.ts";
+
+const STEP_KINDS: readonly TryStepKind[] = ["critical", "timeout", "exhausted", "rollback"];
+const STEP_CATCH: readonly TryStepKind[] = ["critical", "timeout", "exhausted"];
+type BlockCatch = "step" | "join" | "race" | "rollback";
+const BLOCK_KINDS: readonly BlockCatch[] = ["step", "join", "race", "rollback"];
+const BLOCK_CATCH: readonly BlockCatch[] = ["step", "join", "race"];
+
+/** `tryStep`: a step whose failures are results (workflows 3.10). */
+export async function tryStep(
+	execution: Execution,
+	scope: Scope,
+	name: unknown,
+	raw: Readonly<Record<string, unknown>>,
+): Promise<TryStepResult<unknown>> {
+	const caught = readCatch(raw.catch, STEP_KINDS, STEP_CATCH, `tryStep "${String(name)}"`);
+	const end = await step(execution, scope, name, raw);
+	if (end.ok) return { ok: true, value: end.value };
+	const failure = stepFailure(String(name), end);
+	if (!caught.includes(failure.kind)) throw end.error;
+	return { ok: false, failure };
+}
+
+function stepFailure(
+	stepName: string,
+	{ entry, error }: Extract<StepEnd, { ok: false }>,
+): TryStepFailure {
+	// Of an exhausted step: what its last try failed with.
+	const stored = entry.error ?? storeError(error);
+	return {
+		kind: entry.data.failKind ?? "exhausted",
+		stepName,
+		attempts: entry.attempts,
+		error: publicError(stored.last ?? stored),
+	};
+}
+
+/** `try`: a block in a scope of its own whose failures are results. */
+export function tryBlock(
+	execution: Execution,
+	scope: Scope,
+	name: unknown,
+	raw: Readonly<Record<string, unknown>>,
+	body: (block: Scope) => unknown,
+): Promise<TryBlockResult<unknown>> {
+	return execution.operate(scope, "try", name, async (recorded, checkedName) => {
+		const caught = readCatch(raw.catch, BLOCK_KINDS, BLOCK_CATCH, `try "${checkedName}"`);
+		const location = scope.location.child({ kind: "name", name: checkedName });
+		const key = execution.keyOf(scope, checkedName);
+		if (recorded?.isFinished && !execution.isRollback) {
+			execution.answered(scope, recorded);
+			for (let at: Scope | null = scope; at !== null; at = at.parent) {
+				at.compensable += recorded.data.compensable ?? 0;
+			}
+			return resultOf(recorded);
+		}
+		if (!recorded && execution.isRollback) return execution.park(scope.strand);
+		const entry = recorded ?? execution.create("try", {});
+		if (!recorded) execution.record(scope, key, entry);
+		const block = await execution.openScope(scope, location, { isNew: !recorded });
+		let result: TryBlockResult<unknown>;
+		try {
+			const value = await body(block);
+			if (execution.isStoppedFor(scope.strand)) return never();
+			result = { ok: true, value };
+			execution.endScope(block);
+		} catch (error) {
+			const failure = isCodeError(error) ? null : blockFailure(checkedName, error);
+			if (failure === null || !isCaught(failure, error, caught)) throw error;
+			if (execution.isStoppedFor(scope.strand)) return never();
+			result = { ok: false, failure };
+			execution.releaseOpen(block);
+		}
+		if (execution.isRollback) return recorded?.isFinished ? resultOf(recorded) : result;
+		const bytes = recordResult(execution, checkedName, result);
+		entry.data = {
+			output: bytes,
+			...(block.compensable > 0 ? { compensable: block.compensable } : undefined),
+		};
+		execution.complete(scope, entry);
+		execution.record(scope, key, entry);
+		return resultOf(entry);
+	});
+}
+
+function recordResult(
+	execution: Execution,
+	name: string,
+	result: TryBlockResult<unknown>,
+): Uint8Array {
+	try {
+		return recordValue(execution.host, result).bytes!;
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		throw codeError(new TypeError(`The result of try "${name}" cannot be stored: ${reason}`));
+	}
+}
+
+function resultOf({ data }: Entry<"try">): TryBlockResult<unknown> {
+	return readValue(data.output) as TryBlockResult<unknown>;
+}
+
+function blockFailure(name: string, error: unknown): TryBlockFailure {
+	const stored = storeError(error);
+	const described = publicError(stored);
+	if (isNamed(error, "JoinError")) return { source: "join", name, error: described };
+	if (isNamed(error, "RaceError")) return { source: "race", name, error: described };
+	const step = failedStep.get(error as object);
+	if (step) return { source: "step", name: step.stepName, error: step.error, step };
+	return { source: "block", name, error: described };
+}
+
+/** Which step an error came from, as long as the same error object travels. */
+const failedStep = new WeakMap<object, TryStepFailure>();
+
+export function noteStepFailure(name: string, end: Extract<StepEnd, { ok: false }>): void {
+	failedStep.set(end.error, stepFailure(name, end));
+}
+
+/** Only failures of operations are caught; what the block itself throws passes through. */
+function isCaught(
+	failure: TryBlockFailure,
+	error: unknown,
+	caught: readonly BlockCatch[],
+): boolean {
+	if (isNamed(error, "RollbackError")) return caught.includes("rollback");
+	if (failure.source === "block")
+		return isNamed(error, "QueueTimeoutError") && caught.includes("step");
+	return caught.includes(failure.source);
+}
+
+function readCatch<Kind extends string>(
+	raw: unknown,
+	kinds: readonly Kind[],
+	usual: readonly Kind[],
+	what: string,
+): readonly Kind[] {
+	if (raw === undefined) return usual;
+	const isList = Array.isArray(raw) && raw.every((kind) => kinds.includes(kind as Kind));
+	if (isList) return raw as Kind[];
+	throw codeError(new TypeError(`${what}: catch is a list of ${kinds.join(", ")}`));
+}

@@ -1,0 +1,32 @@
+import { never } from "../engine/code-error.ts";
+import type { Execution } from "../engine/execution.ts";
+import type { Scope } from "../engine/scope.ts";
+
+/** Waits for a time (ms since the epoch). The actor may sleep meanwhile; its alarm wakes it. */
+export async function waitUntil(
+	execution: Execution,
+	{ strand, location }: Scope,
+	name: string,
+	deadlineTs: number,
+): Promise<void> {
+	const { host } = execution;
+	if (deadlineTs <= host.now()) {
+		strand.readyTs = deadlineTs;
+		return;
+	}
+	await new Promise<void>((resolve) => {
+		const wait = { path: () => location.pathOf({ kind: "name", name }), deadline: deadlineTs };
+		execution.waits.add(wait);
+		const deadline = host.deadline(deadlineTs, () => {
+			execution.waits.delete(wait);
+			strand.readyTs = deadlineTs;
+			strand.resume();
+			resolve();
+		});
+		strand.wait(() => {
+			execution.waits.delete(wait);
+			deadline.cancel();
+		});
+	});
+	if (execution.isStoppedFor(strand)) await never();
+}

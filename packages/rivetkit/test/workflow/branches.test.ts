@@ -1,0 +1,434 @@
+// Conformance checks of workflows 15: join and race (34 to 40), compensation (41 to 45).
+import { describe, expect, it } from "vitest";
+import { JoinError, Loop, RaceError } from "../../src/workflow/index.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Ctx, World } from "./support/world.ts";
+
+const modes = [
+	["resident", false],
+	["cold start at every wait", true],
+] as const;
+
+describe.each(modes)("%s", (_mode, yields) => {
+	it("34. joins branches that sleep, retry and wait for messages, the actor asleep meanwhile", async () => {
+		await using world = await World.start(
+			async (ctx, { ledger }) => {
+				const result = await ctx.join("all", {
+					sleeping: { run: (b) => b.sleep("s", 60_000).then(() => "slept") },
+					flaky: {
+						run: (b) =>
+							b.step({
+								name: "f",
+								retryBackoffBase: 10_000,
+								run: (c) => {
+									ledger.push(`f${c.attempt}`);
+									if (c.attempt < 3) throw new Error("no");
+									return c.attempt;
+								},
+							}),
+					},
+					message: { run: async (b) => (await b.queue.next("m", { names: ["work"] })).body },
+				});
+				await ctx.step("note", () => void ctx.state.log.push(JSON.stringify(result)));
+			},
+			{ yields, options: { sleepTimeout: 1_000 } },
+		);
+		await world.advance(5_000);
+		expect(world.isAwake).toBe(false);
+		await world.send("work", "hello");
+		await world.advance(60_000);
+		expect(world.ledger).toEqual(["f1", "f2", "f3"]);
+		expect((await world.state()).log).toEqual([
+			JSON.stringify({ sleeping: "slept", flaky: 3, message: "hello" }),
+		]);
+	});
+
+	it("35. waits for all when one fails; the error is the same after a cold start", async () => {
+		const seen: string[] = [];
+		await using world = await World.start(
+			async (ctx, { ledger }) => {
+				expect(await ctx.join("none", {})).toEqual({});
+				try {
+					await ctx.join("some", {
+						bad: {
+							run: (b) =>
+								b.step({ name: "x", maxRetries: 0, run: () => Promise.reject(new Error("boom")) }),
+						},
+						good: {
+							run: async (b) => {
+								await b.sleep("s", 100);
+								await b.step("y", () => void ledger.push("good"));
+							},
+						},
+						plain: { run: () => Promise.reject(new RangeError("plain")) },
+					});
+				} catch (error) {
+					const { name, message, errors } = error as JoinError;
+					seen.push(
+						JSON.stringify([
+							name,
+							message,
+							error instanceof JoinError,
+							Object.entries(errors).map(([key, e]) => [key, e.name, e.message]),
+						]),
+					);
+				}
+				await ctx.queue.next("wait");
+			},
+			{ yields },
+		);
+		await world.advance(200);
+		await world.crash();
+		expect(world.ledger).toEqual(["good"]);
+		expect(new Set(seen).size).toBe(1);
+		expect(JSON.parse(seen[0]!)).toEqual([
+			"JoinError",
+			"Join failed: bad, plain",
+			true,
+			[
+				["bad", "StepExhaustedError", 'Step "x" exhausted retries: Error: boom'],
+				["plain", "RangeError", "plain"],
+			],
+		]);
+	});
+
+	it("36. answers a message at once in a race with a timer of a day", async () => {
+		for (const names of [["work"] as const, undefined]) {
+			await using world = await World.start(
+				async (ctx) => {
+					const won = await ctx.race("bid", [
+						{
+							name: "message",
+							run: async (b) => (await b.queue.next("m", names ? { names } : {})).body,
+						},
+						{ name: "timer", run: (b) => b.sleep("t", 86_400_000).then(() => null) },
+					]);
+					await ctx.step("note", () => void ctx.state.log.push(`${won.winner} ${won.value}`));
+					await ctx.queue.next("end", { names: ["control"] });
+				},
+				{ yields, options: { sleepTimeout: 1_000 } },
+			);
+			await world.advance(2_000);
+			expect(world.isAwake).toBe(false);
+			await world.send("work", "bid");
+			await eventually(async () => expect((await world.state()).log).toEqual(["message bid"]));
+			const { waitingFor } = await world.status();
+			expect(waitingFor).toMatchObject([{ path: "end" }]);
+			await world.advance(5_000);
+			expect(world.isAwake).toBe(false);
+			await world.advance(90_000_000);
+			expect(world.isAwake).toBe(false);
+		}
+	});
+
+	it("37. a timer beats a step that runs; the step's signal fires and its late write is refused", async () => {
+		let late = "";
+		await using world = await World.start(
+			async (ctx, { clock }) => {
+				const start = clock.now();
+				const won = await ctx.race("first", [
+					{
+						name: "step",
+						run: (b) =>
+							b.step("slow", (c) => {
+								const { state } = c;
+								return new Promise<void>((resolve) =>
+									c.abortSignal.addEventListener("abort", () => {
+										try {
+											state.n = 99;
+										} catch (error) {
+											late = (error as Error).message;
+										}
+										resolve();
+									}),
+								);
+							}),
+					},
+					{ name: "timer", run: (b) => b.sleep("t", 200) },
+				]);
+				await ctx.step("note", () => {
+					ctx.state.log.push(`${won.winner} ${clock.now() - start < 400}`);
+				});
+			},
+			{ yields: false },
+		);
+		void yields;
+		await world.advance(300);
+		expect((await world.state()).log).toEqual(["timer true"]);
+		expect([late, (await world.state()).n]).toEqual([
+			"state is only available inside workflow steps",
+			0,
+		]);
+	});
+
+	it("38. a winner may return null or nothing; all may fail; losers leave no records", async () => {
+		await using world = await World.start(
+			async (ctx) => {
+				for (const [index, value] of [null, undefined].entries()) {
+					const won = await ctx.race(`race ${index}`, [
+						{ name: "slow", run: (b) => b.sleep("t", 1_000_000) },
+						{
+							name: "quick",
+							run: async (b) => {
+								await b.step("s", () => {});
+								return value;
+							},
+						},
+					]);
+					if (won.winner !== "quick" || won.value !== value) throw new Error("wrong");
+				}
+				const failed = await ctx
+					.race("fails", [
+						{ name: "a", run: () => Promise.reject(new Error("ea")) },
+						{ name: "b", run: () => Promise.reject(new Error("eb")) },
+					])
+					.catch((error: unknown) => error as RaceError);
+				const empty = await ctx.race("empty", []).catch((error: unknown) => error as RaceError);
+				await ctx.step("note", () => {
+					for (const error of [failed, empty]) {
+						const { name, message, errors } = error as RaceError;
+						ctx.state.log.push(JSON.stringify([name, message, errors, error instanceof RaceError]));
+					}
+				});
+				await ctx.race("twice", [
+					{ name: "same", run: async () => 1 },
+					{ name: "same", run: async () => 2 },
+				]);
+			},
+			{ yields },
+		);
+		await world.settle();
+		expect((await world.state()).log.map((line) => JSON.parse(line))).toEqual([
+			[
+				"RaceError",
+				"All branches failed",
+				[
+					{ name: "a", error: "ea" },
+					{ name: "b", error: "eb" },
+				],
+				true,
+			],
+			["RaceError", "All branches failed", [], true],
+		]);
+		expect(await world.status()).toMatchObject({
+			blocked: true,
+			error: { message: expect.stringContaining('there are two branches "same"') },
+		});
+		// Four races and the note.
+		expect(await world.entryCount()).toBe(5);
+	});
+
+	it("39. puts a message back at its place that a loser has taken and not used", async () => {
+		await using world = await World.start(
+			async (ctx) => {
+				await ctx.race("first", [
+					{
+						name: "taker",
+						run: async (b) => {
+							await b.queue.next("m", { names: ["work"] });
+							await b.sleep("long", 1_000_000);
+						},
+					},
+					{ name: "timer", run: (b) => b.sleep("t", 100) },
+				]);
+				const all = await ctx.queue.nextBatch("after", { names: ["work"], count: 10 });
+				await ctx.step(
+					"note",
+					() => void ctx.state.log.push(...all.map(({ body }) => String(body))),
+				);
+			},
+			{ yields },
+		);
+		await world.send("work", "first");
+		await world.send("work", "second");
+		await world.advance(200);
+		expect((await world.state()).log).toEqual(["first", "second"]);
+		expect(await world.call("size")).toBe(0);
+	});
+
+	it("40. goes on with an open join and race after the actor slept", async () => {
+		await using world = await World.start(
+			async (ctx) => {
+				const [joined, won] = [
+					await ctx.join("join", {
+						a: { run: async (b) => (await b.queue.next("m", { names: ["work"] })).body },
+						b: { run: (b) => b.step("s", () => "b") },
+					}),
+					await ctx.race("race", [
+						{ name: "m", run: async (b) => (await b.queue.next("m", { names: ["work"] })).body },
+						{ name: "t", run: (b) => b.sleep("t", 1_000_000) },
+					]),
+				];
+				await ctx.step("note", () => void ctx.state.log.push(JSON.stringify([joined, won])));
+			},
+			{ yields },
+		);
+		await world.nap();
+		await world.send("work", 1);
+		await world.nap();
+		await world.send("work", 2);
+		await eventually(async () =>
+			expect((await world.state()).log).toEqual([
+				JSON.stringify([
+					{ a: 1, b: "b" },
+					{ winner: "m", value: 2 },
+				]),
+			]),
+		);
+	});
+
+	it("41. undoes in the reverse order of completion, across branches, not the step that failed", async () => {
+		await using world = await World.start(
+			async (ctx, { ledger }) => {
+				await ctx.rollbackCheckpoint("checkpoint");
+				const undo = (name: string, value?: unknown) => ({
+					name,
+					run: () => value,
+					rollback: (_c: unknown, output: unknown) => void ledger.push(`${name} ${output}`),
+				});
+				await ctx.step(undo("first", 1));
+				await ctx.join("both", {
+					slow: {
+						run: async (b) => {
+							await b.sleep("s", 100);
+							await b.step(undo("slow", 2));
+						},
+					},
+					quick: { run: (b) => b.step(undo("quick")) },
+				});
+				await ctx.step({
+					...undo("fails"),
+					maxRetries: 0,
+					run: () => Promise.reject(new Error("boom")),
+				});
+			},
+			{ yields },
+		);
+		await world.advance(200);
+		expect(world.ledger).toEqual(["slow 2", "quick undefined", "first 1"]);
+		expect(await world.status()).toMatchObject({
+			state: "failed",
+			error: { name: "StepExhaustedError" },
+		});
+	});
+
+	it("42. a checkpoint in an iteration undoes that one, one outside undoes all", async () => {
+		for (const isOutside of [false, true]) {
+			await using world = await World.start(
+				async (ctx, { ledger }) => {
+					if (isOutside) await ctx.rollbackCheckpoint("checkpoint");
+					await ctx.loop({
+						name: "orders",
+						state: 0,
+						historyKeep: 1,
+						run: async (loop, n) => {
+							if (!isOutside) await loop.rollbackCheckpoint("checkpoint");
+							await loop.step({
+								name: "charge",
+								run: () => n,
+								rollback: (c, output) => {
+									ledger.push(`refund ${output}`);
+									c.state.n += 1;
+								},
+							});
+							await loop.sleep("pause", 10);
+							if (n === 3) throw new Error("stop");
+							return Loop.continue(n + 1);
+						},
+					});
+				},
+				{ yields },
+			);
+			await world.advance(100);
+			const expected = isOutside ? ["refund 3", "refund 2", "refund 1", "refund 0"] : ["refund 3"];
+			expect(world.ledger).toEqual(expected);
+			expect((await world.state()).n).toBe(expected.length);
+			expect((await world.status()).state).toBe("failed");
+		}
+	});
+
+	it("44. tries a handler that fails again, in order, and does each once over crashes", async () => {
+		const failures = { b: 2 };
+		await using world = await World.start(
+			async (ctx, { ledger }) => {
+				await ctx.rollbackCheckpoint("checkpoint");
+				for (const name of ["a", "b", "c"]) {
+					await ctx.step({
+						name,
+						run: () => {},
+						rollback: async () => {
+							if (name === "b" && failures.b-- > 0) throw new Error("not yet");
+							ledger.push(name);
+							if (name === "a") await ctx.client();
+						},
+					});
+				}
+				throw new Error("stop");
+			},
+			{ yields },
+		);
+		expect(world.ledger).toEqual(["c"]);
+		await world.crash();
+		await world.advance(10_000);
+		expect(world.ledger).toEqual(["c", "b", "a"]);
+		expect((await world.status()).state).toBe("failed");
+	});
+
+	it("45. says that a checkpoint is missing before the step runs", async () => {
+		await using world = await World.start(
+			(ctx, { ledger }) =>
+				ctx.step({ name: "s", run: () => void ledger.push("ran"), rollback: () => {} }),
+			{ yields },
+		);
+		expect(world.ledger).toEqual([]);
+		expect(await world.status()).toMatchObject({
+			state: "failed",
+			error: {
+				name: "RollbackCheckpointError",
+				message: "Rollback requires a checkpoint before any rollback step",
+			},
+		});
+	});
+});
+
+it("3.8.5. a handler that never succeeds can be left out", async () => {
+	await using world = await World.start(async (ctx, { ledger }) => {
+		await ctx.rollbackCheckpoint("checkpoint");
+		await ctx.step({ name: "a", run: () => {}, rollback: () => void ledger.push("a") });
+		await ctx.step({
+			name: "b",
+			maxRetries: 0,
+			run: () => {},
+			rollback: () => Promise.reject(new Error("never")),
+		});
+		throw new Error("stop");
+	});
+	await world.advance(20_000);
+	expect(world.ledger).toEqual([]);
+	expect((await world.status()).state).toBe("rolling_back");
+	expect(world.errors.filter((event) => "rollback" in event)).toHaveLength(1);
+	const history = await world.call<{
+		entryMetadata: Record<string, { rollbackError: string | null }>;
+	}>("history");
+	const [id] = Object.entries(history.entryMetadata).find(
+		([, { rollbackError }]) => rollbackError === "never",
+	)!;
+	await world.call("recover", { skipRollback: [id] });
+	await world.advance(1_000);
+	expect([world.ledger, (await world.status()).state]).toEqual([["a"], "failed"]);
+});
+
+it("37. a race returns before its losers end, and a thousand branches share commits", async () => {
+	const fn = async (ctx: Ctx) => {
+		const branches = Object.fromEntries(
+			Array.from({ length: 1_000 }, (_, n) => [`b${n}`, { run: (b: Ctx) => b.step("s", () => n) }]),
+		);
+		const all = await ctx.join("all", branches);
+		await ctx.step("sum", () => {
+			ctx.state.n = Object.values(all).reduce((sum, n) => sum + n, 0);
+		});
+	};
+	await using world = await World.start(fn);
+	expect((await world.state()).n).toBe(499_500);
+	expect(world.store.commits.length).toBeLessThanOrEqual(20);
+});

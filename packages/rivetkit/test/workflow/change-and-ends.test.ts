@@ -1,0 +1,480 @@
+// Conformance checks of workflows 15: change (46 to 50), ends and tools (51 to 55).
+import { describe, expect, it } from "vitest";
+import { Loop } from "../../src/workflow/index.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Ctx, World } from "./support/world.ts";
+
+type History = {
+	nameRegistry: string[];
+	entries: {
+		id: string;
+		location: { tag: string; val: unknown }[];
+		kind: { tag: string; val: Record<string, unknown> };
+	}[];
+	entryMetadata: Record<string, { status: string; attempts: number }>;
+	workflow: { state: string; liveEntries: number };
+};
+
+describe("change", () => {
+	it("46. a renamed step blocks, readably and without loss; a deploy with removed goes on", async () => {
+		const version =
+			(name: string, removes?: string) =>
+			async (ctx: Ctx): Promise<void> => {
+				await ctx.loop("loop", async (loop) => {
+					await loop.step(name, () => {
+						ctx.state.n += 1;
+					});
+					if (removes) await loop.removed(removes, "step");
+					await loop.queue.next("wait", { names: ["work"] });
+				});
+			};
+		await using world = await World.start(version("old"));
+		world.fn = version("new");
+		world.codeVersion = 2;
+		await world.crash();
+		await world.send("work", 1);
+		const blocked = await world.status();
+		expect(blocked).toMatchObject({
+			state: "sleeping",
+			blocked: true,
+			error: { name: "HistoryDivergedError" },
+		});
+		expect(blocked.error!.message).toContain(
+			'Entry "loop/~0/old" exists in history but was not visited.',
+		);
+		expect(blocked.error!.message).toContain('- step "old"');
+		expect(blocked.error!.message).toContain(
+			"Recorded by version 1 of the registry; this is version 2.",
+		);
+		const log = world.runtime.log.filter(({ message }) => message === "the workflow is blocked");
+		expect(log).toHaveLength(1);
+		world.fn = version("new", "old");
+		await world.crash();
+		expect(await world.status()).toMatchObject({ blocked: false, state: "sleeping" });
+		await world.send("work", 2);
+		expect((await world.state()).n).toBeGreaterThanOrEqual(2);
+	});
+
+	it("46. is tried again by itself, less and less often", async () => {
+		let isRight = false;
+		await using world = await World.start(async (ctx) => {
+			if (!isRight) void ctx.state;
+			await ctx.step("done", () => {
+				ctx.state.n = 1;
+			});
+		});
+		await world.advance(3_100);
+		expect((await world.status()).blocked).toBe(true);
+		expect(world.errors.filter((event) => "workflow" in event)).toHaveLength(1);
+		isRight = true;
+		await world.advance(4_000);
+		expect((await world.status()).state).toBe("completed");
+		expect((await world.state()).n).toBe(1);
+	});
+
+	it("47. removed covers a loop, a join, a race and a timed wait with all that is below", async () => {
+		const old = async (ctx: Ctx) => {
+			await ctx.loop("outer", async (it) => {
+				await it.loop("loop", async (inner) => {
+					await inner.step("s", () => {});
+					return Loop.break();
+				});
+				await it.join("join", { a: { run: (b) => b.step("s", () => {}) } });
+				await it.race("race", [{ name: "a", run: (b) => b.step("s", () => {}) }]);
+				await it.queue.nextBatch("timed", { timeout: 10 });
+				await it.try("try", (b) => b.step("s", () => {}));
+				await it.queue.next("wait", { names: ["work"] });
+			});
+		};
+		await using world = await World.start(old);
+		await world.advance(20);
+		world.fn = async (ctx) => {
+			await ctx.loop("outer", async (it) => {
+				for (const [name, type] of [
+					["loop", "loop"],
+					["join", "join"],
+					["race", "race"],
+					["timed", "message"],
+					["try", "step"],
+				] as const) {
+					await it.removed(name, type);
+				}
+				await it.step("fresh", () => {
+					ctx.state.n += 1;
+				});
+				await it.queue.next("wait", { names: ["work"] });
+			});
+		};
+		await world.crash();
+		await world.send("work", 1);
+		expect(await world.status()).toMatchObject({ blocked: false });
+		expect((await world.state()).n).toBe(2);
+	});
+
+	it("48. getVersion tells old iterations from new ones", async () => {
+		const seen: number[] = [];
+		const old = async (ctx: Ctx) => {
+			await ctx.loop("loop", async (it) => {
+				await it.step("a", () => {});
+				await it.queue.next("wait", { names: ["work"] });
+			});
+		};
+		await using world = await World.start(old);
+		world.fn = async (ctx) => {
+			await ctx.loop("loop", async (it) => {
+				const version = await it.getVersion("change", 2);
+				seen.push(version);
+				await it.step("a", () => {});
+				await it.queue.next("wait", { names: ["work"] });
+			});
+		};
+		await world.crash();
+		await world.send("work", 1);
+		expect(seen).toEqual([1, 2]);
+		await world.crash();
+		expect(seen).toEqual([1, 2, 2]);
+		world.fn = async (ctx) => {
+			await ctx.loop("loop", async (it) => {
+				await it.removed("change", "version_check");
+				await it.step("a", () => {});
+				await it.queue.next("wait", { names: ["work"] });
+			});
+		};
+		await world.crash();
+		await world.send("work", 2);
+		expect(await world.status()).toMatchObject({ blocked: false });
+	});
+
+	it("49. names that look like paths, chunks or bytes do not collide", async () => {
+		const names = ["a/b", "~0", "x:count", "\u{1F600}", "a\\b", "\0", "\u0001", "a\0b", "a"];
+		await using world = await World.start(async (ctx) => {
+			for (const name of names) {
+				const value = await ctx.step(name, () => name);
+				if (value !== name) throw new Error(`wrong: ${value}`);
+				await ctx.loop(`loop ${name}`, async (loop) => {
+					await loop.step(name, () => name);
+					return Loop.break();
+				});
+			}
+			await ctx.join("a", { b: { run: (b) => b.step("c", () => 1) } }).catch(() => {});
+			await ctx.queue.next("wait");
+		});
+		await world.crash();
+		expect((await world.status()).error?.message).toMatch(
+			/^Duplicate entry name "a" at location "a"/,
+		);
+	});
+
+	it("50. another kind at a name is a divergence", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.step("thing", () => {});
+			await ctx.queue.next("wait");
+		});
+		world.fn = (ctx) => ctx.sleep("thing", 5);
+		await world.crash();
+		expect((await world.status()).error?.message).toMatch(
+			/^Expected sleep "thing" at thing, found step/,
+		);
+	});
+
+	it("4.5. the root only warns of what is not visited, unless it is to be strict", async () => {
+		for (const strictRoot of [false, true]) {
+			await using world = await World.start(
+				async (ctx) => {
+					await ctx.step("old", () => {});
+					await ctx.queue.next("wait");
+				},
+				{ workflow: { strictRoot } },
+			);
+			world.fn = (ctx) => ctx.step("new", () => {});
+			await world.crash();
+			expect(await world.status()).toMatchObject(
+				strictRoot ? { blocked: true } : { state: "completed", blocked: false },
+			);
+		}
+	});
+
+	it("3.6.4. branches may be added to a join as long as none has ended", async () => {
+		const join = (names: string[]) => async (ctx: Ctx) => {
+			const branch = (name: string) => ({
+				run: async (b: Ctx) => {
+					await b.queue.next("m", { names: [name === "a" ? "work" : "control"] });
+					return name;
+				},
+			});
+			const all = await ctx.join(
+				"j",
+				Object.fromEntries(names.map((name) => [name, branch(name)])),
+			);
+			await ctx.step("note", () => void ctx.state.log.push(Object.keys(all).join()));
+		};
+		await using world = await World.start(join(["a"]));
+		world.fn = join(["a", "b"]);
+		await world.crash();
+		expect((await world.status()).blocked).toBe(false);
+		await world.send("work", 1);
+		world.fn = join(["a", "c"]);
+		await world.crash();
+		expect((await world.status()).error?.message).toContain("- b\n+ c");
+		world.fn = join(["a", "b"]);
+		await world.crash();
+		await world.send("control", 1);
+		expect((await world.state()).log).toEqual(["a,b"]);
+	});
+});
+
+describe("ends", () => {
+	it("51. completed and failed workflows leave the actor callable, and are not entered again", async () => {
+		let entered = 0;
+		let fails = true;
+		await using world = await World.start(async (ctx) => {
+			entered++;
+			await ctx.step("work", () => {
+				ctx.state.n += 1;
+				if (fails) throw new Error("no");
+			});
+			return "output";
+		});
+		await world.advance(10_000);
+		expect((await world.status()).state).toBe("failed");
+		const before = entered;
+		await world.nap();
+		await world.send("work", 1);
+		expect([(await world.state()).n, entered]).toEqual([4, before]);
+		fails = false;
+		await world.call("recover");
+		await world.settle();
+		expect(await world.status()).toMatchObject({ state: "completed", output: "output" });
+		await world.nap();
+		expect([(await world.state()).n, entered]).toEqual([5, before + 1]);
+		await expect(world.call("recover")).rejects.toMatchObject({ code: "not_recoverable" });
+	});
+
+	it("10.4. recovers by itself with a new version of the code, once", async () => {
+		let runs = 0;
+		await using world = await World.start(
+			(ctx) =>
+				ctx.step({
+					name: "s",
+					maxRetries: 0,
+					run: () => {
+						runs++;
+						throw new Error("no");
+					},
+				}),
+			{ workflow: { recoverOnDeploy: true } },
+		);
+		const runsWith = async (version: number) => {
+			world.codeVersion = version;
+			await world.crash();
+			await world.status();
+			await world.settle();
+			return runs;
+		};
+		expect([runs, await runsWith(1), await runsWith(2), await runsWith(2)]).toEqual([1, 1, 2, 2]);
+	});
+
+	it("52. cancel is final, gives messages back, and undoes when asked to", async () => {
+		for (const rollback of [false, true]) {
+			await using world = await World.start(async (ctx, { ledger }) => {
+				await ctx.rollbackCheckpoint("checkpoint");
+				await ctx.step({ name: "a", run: () => {}, rollback: () => void ledger.push("undo a") });
+				await ctx.queue.next("open", { names: ["work"], completable: true });
+				await ctx.step("hangs", () => new Promise(() => {}));
+			});
+			await world.send("work", "m");
+			await world.call("cancel", { rollback, reason: "enough" });
+			await world.settle();
+			expect((await world.status()).state).toBe("cancelled");
+			expect(world.ledger).toEqual(rollback ? ["undo a"] : []);
+			expect(await world.call("take", "work")).toBe("m");
+			await world.crash();
+			expect((await world.status()).state).toBe("cancelled");
+		}
+	});
+
+	it("pauses and resumes, over restarts", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.loop("loop", async (loop) => {
+				await loop.sleep("second", 1_000);
+				await loop.step("tick", () => {
+					ctx.state.n += 1;
+				});
+			});
+		});
+		await world.advance(2_500);
+		expect((await world.state()).n).toBe(2);
+		await world.call("pause");
+		await world.advance(5_000);
+		await world.crash();
+		await world.advance(5_000);
+		expect([(await world.state()).n, (await world.status()).paused]).toEqual([2, true]);
+		await world.call("resume");
+		await world.advance(1_100);
+		expect((await world.state()).n).toBeGreaterThanOrEqual(3);
+	});
+
+	it("destroys its actor from a step; nothing comes after it", async () => {
+		const after: string[] = [];
+		await using world = await World.start(async (ctx) => {
+			await ctx.step("end", (c) => {
+				c.destroy();
+			});
+			await ctx.step("after", () => void after.push("after"));
+		});
+		await world.settle();
+		await eventually(() => expect(world.isAwake).toBe(false));
+		expect(after).toEqual([]);
+	});
+
+	it("53. shows its history as JSON, of every kind, also after a cold start", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.rollbackCheckpoint("checkpoint");
+			await ctx.getVersion("version", 3);
+			await ctx.removed("gone", "sleep");
+			await ctx.step("charge", () => ({ ok: true, big: 5n, at: new Date(0) }));
+			await ctx.join("join", { a: { run: async () => 1 } });
+			await ctx.race("race", [
+				{ name: "w", run: async () => "won" },
+				{ name: "l", run: (b) => b.sleep("s", 1e9) },
+			]);
+			await ctx.loop({
+				name: "poll",
+				state: 4,
+				run: async (loop) => {
+					const [message] = await loop.queue.nextBatch("wait", { names: ["work"], timeout: 1e9 });
+					await loop.sleep("nap", 1_000_000);
+					return Loop.continue(message ? 1 : 2);
+				},
+			});
+		});
+		await world.send("work", "hello");
+		const history = await world.call<History>("history");
+		await world.crash();
+		const again = await world.call<History>("history");
+		expect(again.entries).toEqual(history.entries);
+		const { nameRegistry, entries, entryMetadata, workflow } = again;
+		const shown = entries.map(({ location, kind }) => [
+			location
+				.map(({ tag, val }) => {
+					if (tag === "WorkflowNameIndex") return nameRegistry[val as number];
+					const { loop, iteration } = val as { loop: number; iteration: number };
+					return `${nameRegistry[loop]}#${iteration}`;
+				})
+				.join("/"),
+			kind.tag,
+			kind.val,
+		]);
+		expect(shown).toEqual([
+			["checkpoint", "WorkflowRollbackCheckpointEntry", { name: "checkpoint" }],
+			["version", "WorkflowVersionCheckEntry", { resolved: 3, latest: 3 }],
+			["gone", "WorkflowRemovedEntry", { originalType: "sleep", originalName: null }],
+			[
+				"charge",
+				"WorkflowStepEntry",
+				{ output: { ok: true, big: 5, at: "1970-01-01T00:00:00.000Z" }, error: null },
+			],
+			[
+				"join",
+				"WorkflowJoinEntry",
+				{ branches: { a: { status: "COMPLETED", output: 1, error: null } } },
+			],
+			[
+				"race",
+				"WorkflowRaceEntry",
+				{
+					winner: "w",
+					branches: {
+						w: { status: "COMPLETED", output: "won", error: null },
+						l: { status: "CANCELLED", output: null, error: null },
+					},
+				},
+			],
+			["poll", "WorkflowLoopEntry", { state: 4, iteration: 0, output: null }],
+			[
+				"poll/poll#0/wait:deadline",
+				"WorkflowSleepEntry",
+				{ deadline: expect.any(Number), state: "INTERRUPTED" },
+			],
+			["poll/poll#0/wait:count", "WorkflowMessageEntry", { name: "wait:count", messageData: 1 }],
+			[
+				"poll/poll#0/wait:0",
+				"WorkflowMessageEntry",
+				{ name: "wait:0", messageData: expect.objectContaining({ name: "work", body: "hello" }) },
+			],
+			["poll/poll#0/nap", "WorkflowSleepEntry", { deadline: expect.any(Number), state: "PENDING" }],
+		]);
+		const charge = entries.find(({ kind }) => kind.tag === "WorkflowStepEntry")!;
+		expect(entryMetadata[charge.id]).toMatchObject({ status: "COMPLETED", attempts: 1 });
+		expect(workflow).toMatchObject({ state: "sleeping" });
+		expect(() => JSON.stringify(again)).not.toThrow();
+	});
+
+	it("54. replays from a step: refused while it works, else exactly what came later", async () => {
+		let busy = true;
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.step("a", () => void ledger.push("a"));
+			await ctx.step("b", (c) => void ledger.push(`b ${c.idempotencyKey}`));
+			await ctx.step("c", async () => {
+				ledger.push("c");
+				if (busy) await new Promise(() => {});
+			});
+		});
+		await expect(world.call("replay")).rejects.toMatchObject({ code: "workflow_in_flight" });
+		busy = false;
+		await world.crash();
+		const history = await world.call<History>("history");
+		const b = history.entries[1]!.id;
+		await expect(world.call("replay", { entryId: "none" })).rejects.toMatchObject({
+			code: "entry_not_found",
+		});
+		world.ledger.length = 0;
+		await world.call("replay", { entryId: b });
+		await world.settle();
+		expect(world.ledger.map((line) => line.split(" ")[0])).toEqual(["b", "c"]);
+		expect(world.ledger[0]).not.toContain(b);
+		expect((await world.status()).state).toBe("completed");
+	});
+
+	it("54. replays into another actor: what was recorded answers there", async () => {
+		const fn = async (ctx: Ctx, { ledger }: World) => {
+			const value = await ctx.step("once", () => {
+				ledger.push("once");
+				return "recorded";
+			});
+			await ctx.queue.next("wait", { names: ["work"] });
+			await ctx.step("then", () => void ctx.state.log.push(value));
+		};
+		await using world = await World.start(fn);
+		const exported = await world.call("export");
+		const first = world.id;
+		world.id = await world.runtime.actorId("subject", "/copy");
+		await world.settle();
+		await world.call("import", exported);
+		await world.settle();
+		expect(world.ledger).toEqual(["once", "once"]);
+		await world.send("work", 1);
+		await eventually(async () => expect((await world.state()).log).toEqual(["recorded"]));
+		expect(world.ledger).toEqual(["once", "once"]);
+		world.id = first;
+		expect((await world.state()).log).toEqual([]);
+	});
+
+	it("55. onError hears of each failure once, over sleeps", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.step({ name: "s", maxRetries: 1, run: () => Promise.reject(new Error("no")) });
+		});
+		await world.advance(1_000);
+		await world.nap();
+		await world.advance(1_000);
+		await world.status();
+		expect(world.errors.map((event) => Object.keys(event)[0])).toEqual([
+			"step",
+			"step",
+			"workflow",
+		]);
+		expect(world.errors[0]).toMatchObject({
+			step: { stepName: "s", attempt: 1, willRetry: true, remainingRetries: 1, retryDelay: 200 },
+		});
+	});
+});

@@ -1,0 +1,257 @@
+import { Loop } from "../../../src/workflow/index.ts";
+import type { Scenario } from "./survival.ts";
+import type { Ctx } from "./world.ts";
+
+const work = (count: number, wait: (n: number) => boolean = () => false) =>
+	Array.from({ length: count }, (_, n) => ({ name: "work" as const, body: n + 1, wait: wait(n) }));
+
+/** Workflows of every kind, each with what the outside does to it (workflows 15, checks 58 to 65). */
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+	"58. three steps": {
+		fn: async (ctx, { ledger }) => {
+			for (const name of ["a", "b", "c"]) {
+				await ctx.step(name, async (c) => {
+					ledger.push(name);
+					c.state.n += 1;
+					await new Promise((resolve) => setImmediate(resolve));
+					c.state.log.push(name);
+				});
+			}
+			return "done";
+		},
+	},
+	"59. a loop that receives, works and completes": {
+		messages: work(6, (n) => n % 2 === 0),
+		fn: async (ctx, { ledger }) => {
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				run: async (loop, n) => {
+					const message = await loop.queue.next("next", { names: ["work"], completable: true });
+					await loop.step("add", async () => {
+						ledger.push(`add ${message.body}`);
+						loop.state.n += message.body as number;
+					});
+					await message.complete({ total: n });
+					return n === 5 ? Loop.break() : Loop.continue(n + 1);
+				},
+			});
+		},
+	},
+	"59b. a loop that receives plain messages": {
+		messages: work(6),
+		fn: async (ctx, { ledger }) => {
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				historyKeep: 2,
+				run: async (loop, n) => {
+					const message = await loop.queue.next("next", { names: ["work"] });
+					await loop.step("add", () => {
+						ledger.push(`add ${message.body}`);
+						loop.state.n += message.body as number;
+					});
+					return n === 5 ? Loop.break(n) : Loop.continue(n + 1);
+				},
+			});
+		},
+	},
+	"60. timed batches": {
+		messages: work(4),
+		tickMs: 35,
+		fn: async (ctx) => {
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				run: async (loop, n) => {
+					const batch = await loop.queue.nextBatch("batch", { timeout: 50, count: 10 });
+					const sum = batch.reduce((total, { body }) => total + (body as number), 0);
+					await loop.step("add", (c) => {
+						c.state.n += sum;
+					});
+					return n + sum >= 10 ? Loop.break() : Loop.continue(n + sum);
+				},
+			});
+		},
+	},
+	"61. a join in a loop": {
+		messages: work(3),
+		fn: async (ctx, { ledger }) => {
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				historyKeep: 1,
+				run: async (loop, n) => {
+					const joined = await loop.join("join", {
+						sleep: { run: (b) => b.sleep("s", 30) },
+						flaky: {
+							run: (b) =>
+								b.step({
+									name: "f",
+									retryBackoffBase: 5,
+									maxRetries: 1_000,
+									run: (c) => {
+										ledger.push(`flaky ${n}`);
+										if (c.attempt < 3) throw new Error("no");
+										c.state.other += 1;
+										return 1;
+									},
+								}),
+						},
+						message: { run: async (b) => (await b.queue.next("m")).body as number },
+					});
+					await loop.step("add", (c) => {
+						c.state.n += joined.message + joined.flaky;
+					});
+					return n === 2 ? Loop.break() : Loop.continue(n + 1);
+				},
+			});
+		},
+	},
+	"62. races of a message and a timer": {
+		messages: work(5),
+		fn: async (ctx) => {
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				run: async (loop, n) => {
+					const won = await loop.race("race", [
+						{
+							name: "message",
+							run: async (b) => {
+								const { body } = await b.queue.next("m");
+								await b.step("s", (c) => {
+									c.state.n += body as number;
+								});
+								return body as number;
+							},
+						},
+						{ name: "timer", run: (b) => b.sleep("t", 100_000).then(() => 0) },
+					]);
+					return n + won.value >= 15 ? Loop.break() : Loop.continue(n + won.value);
+				},
+			});
+		},
+	},
+	...Object.fromEntries(
+		[0, 1, 2].map((failing): [string, Scenario] => [
+			`63. a saga that fails at ${failing}`,
+			{
+				ends: "failed",
+				tickMs: 500,
+				fn: async (ctx, { ledger }) => {
+					await ctx.rollbackCheckpoint("checkpoint");
+					for (let n = 0; n < 3; n++) {
+						await ctx.step({
+							name: `book ${n}`,
+							maxRetries: 0,
+							run: (c) => {
+								if (n === failing) throw new Error(`fails at ${n}`);
+								c.state.n += 1;
+								return n;
+							},
+							rollback: (c, output) => {
+								ledger.push(`undo ${output}`);
+								if (c.attempt === 1 && output === 1) throw new Error("flaky");
+								c.state.n -= 1;
+								c.state.log.push(`undone ${output}`);
+							},
+						});
+					}
+				},
+			},
+		]),
+	),
+	"64. loops in loops with versions": {
+		fn: async (ctx) => {
+			await ctx.loop({
+				name: "outer",
+				state: 0,
+				historyKeep: 3,
+				run: async (outer, n) => {
+					const version = await outer.getVersion("v", 2);
+					await outer.loop({
+						name: "inner",
+						state: 0,
+						historyKeep: 1,
+						run: async (inner, m) => {
+							await inner.step("s", (c) => {
+								c.state.n += version;
+							});
+							return m === 1 ? Loop.break() : Loop.continue(m + 1);
+						},
+					});
+					return n === 5 ? Loop.break() : Loop.continue(n + 1);
+				},
+			});
+		},
+	},
+	"65. atomic steps while an action writes": {
+		calls: ["other", "other", "other"],
+		fn: async (ctx) => {
+			for (const name of ["a", "b", "c"]) {
+				await ctx.sleep(`before ${name}`, 10);
+				await ctx.step({
+					name,
+					atomic: true,
+					run: async (c) => {
+						c.state.n += 1;
+						await new Promise((resolve) => setImmediate(resolve));
+						c.state.log.push(name);
+					},
+				});
+			}
+		},
+	},
+	"all kinds together": {
+		messages: [{ name: "control", body: 5 }, ...work(2)],
+		fn: async (ctx, { clock }) => {
+			await ctx.rollbackCheckpoint("checkpoint");
+			await ctx.queue.send("out", "hello");
+			await ctx.step("send", async (c) => {
+				await c.queue.send("control", 7);
+				c.state.n += 1;
+			});
+			const first = await ctx.queue.next("first", { names: ["control"] });
+			const second = await ctx.queue.next("second", { names: ["control"] });
+			const out = await ctx.queue.next("out", { names: ["out"], completable: true });
+			const block = await ctx.try("block", async (b) => {
+				await b.sleep("s", 10);
+				await b.step({ name: "fails", maxRetries: 0, run: () => Promise.reject(new Error("x")) });
+			});
+			await ctx.step("complete", async (c) => {
+				await out.complete();
+				c.state.n += (first.body as number) + (second.body as number);
+				c.state.log.push(String(block.ok), String(out.body));
+			});
+			await ctx.sleepUntil("until", clock.now() - 5);
+			await branches(ctx);
+		},
+	},
+};
+
+async function branches(ctx: Ctx): Promise<void> {
+	await ctx.join("join", {
+		loop: {
+			run: (b) =>
+				b.loop({
+					name: "l",
+					state: 0,
+					run: async (it, n) => {
+						const message = await it.queue.next("m", { names: ["work"] });
+						await it.step("s", (c) => {
+							c.state.n += message.body as number;
+						});
+						return n === 1 ? Loop.break() : Loop.continue(n + 1);
+					},
+				}),
+		},
+		race: {
+			run: (b) =>
+				b.race("r", [
+					{ name: "quick", run: (q) => q.sleep("q", 5) },
+					{ name: "slow", run: (s) => s.sleep("s", 1e7) },
+				]),
+		},
+	});
+}
