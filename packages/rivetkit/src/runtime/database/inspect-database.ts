@@ -2,7 +2,7 @@ import { catalogueError } from "@rivetkit/protocol";
 import type { SqlExecutor, SqlRow } from "../../db/raw-access.types.ts";
 
 /** Rows that one request of the inspector gets at most (contract: protocol 7.3). */
-const ROWS_MAX = 500;
+export const DATABASE_ROWS_MAX = 500;
 
 /** One column, as `PRAGMA table_xinfo` tells it. */
 export interface InspectedColumn {
@@ -73,7 +73,7 @@ export async function inspectRows(
 	if (known.length === 0) {
 		throw catalogueError("request.invalid", { detail: `there is no table '${table}'` });
 	}
-	const rows = Math.max(0, Math.min(ROWS_MAX, Math.trunc(limit)));
+	const rows = Math.max(0, Math.min(DATABASE_ROWS_MAX, Math.trunc(limit)));
 	const from = Math.max(0, Math.trunc(offset));
 	return db.execute(`SELECT * FROM ${quoted(table)} LIMIT ? OFFSET ?`, rows, from);
 }

@@ -1,8 +1,10 @@
+import { DATABASE_ROWS_MAX, inspectRows, inspectSchema } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { dropMessages, redriveMessages, sendMessage } from "../changes/change-queue.ts";
 import { deleteSchedule } from "../changes/delete-schedule.ts";
 import { patchState } from "../changes/patch-state.ts";
 import { runAction } from "../changes/run-action.ts";
+import { databaseOf, executeSql } from "../changes/use-database.ts";
 import { invalid } from "../invalid.ts";
 import { CallFailed } from "./answers.ts";
 import type { InspectorCall } from "./call.ts";
@@ -30,10 +32,7 @@ export const callAction: Change = async (instance, call) => {
 function argumentsIn({ args, properties }: Readonly<Record<string, unknown>>): unknown[] {
 	if (properties !== undefined) {
 		if (args !== undefined) throw invalid("either args or properties, not both");
-		if (typeof properties !== "object" || properties === null || Array.isArray(properties)) {
-			throw invalid("properties must be an object");
-		}
-		return [properties];
+		return [namedValues(properties)];
 	}
 	if (args === undefined) return [];
 	if (!Array.isArray(args)) throw invalid("args must be a list");
@@ -51,6 +50,33 @@ export const clearQueue: Change = async (instance, { query }) => {
 	await dropMessages(instance, ({ header }) => name === null || header.name === name);
 	return {};
 };
+
+export const databaseSchema: Change = async (instance) => ({
+	schema: await inspectSchema(databaseOf(instance)),
+});
+
+export const databaseRows: Change = async (instance, call) => {
+	const table = call.query.get("table");
+	if (table === null || table === "") throw invalid("table must be the name of a table");
+	const limit = call.number("limit", { otherwise: 100, max: DATABASE_ROWS_MAX });
+	const offset = call.number("offset", { otherwise: 0, max: Number.MAX_SAFE_INTEGER });
+	return { rows: await inspectRows(databaseOf(instance), table, { limit, offset }) };
+};
+
+export const databaseExecute: Change = async (instance, call) => {
+	const { sql, args, properties } = await call.body();
+	if (typeof sql !== "string") throw invalid("sql must be a text");
+	if (args !== undefined && !Array.isArray(args)) throw invalid("args must be a list");
+	return { rows: await executeSql(instance, { sql, args, properties: namedValues(properties) }) };
+};
+
+function namedValues(properties: unknown): Readonly<Record<string, unknown>> | undefined {
+	if (properties === undefined) return undefined;
+	if (typeof properties === "object" && properties !== null && !Array.isArray(properties)) {
+		return properties as Readonly<Record<string, unknown>>;
+	}
+	throw invalid("properties must be an object");
+}
 
 /** Ours. */
 

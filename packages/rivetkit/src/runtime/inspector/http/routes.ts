@@ -36,6 +36,10 @@ const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 	"GET traces": read(reads.readTraces),
 	"GET workflow-history": read(reads.readWorkflowHistory),
 	"GET summary": read(reads.readSummary),
+	// SQL needs the actor's own connection.
+	"GET database/schema": change(changes.databaseSchema),
+	"GET database/rows": change(changes.databaseRows),
+	"POST database/execute": change(changes.databaseExecute),
 
 	// Ours.
 	"GET lifecycle": read(reads.readLifecycle),

@@ -1,0 +1,127 @@
+// The inspector's database routes (contract: protocol 8.7, check 76).
+import { expect, it } from "vitest";
+import { actor } from "../../src/actor/definition.ts";
+import { db } from "../../src/db/index.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { inspect } from "./support/inspect.ts";
+
+const subject = actor({
+	db: db({
+		onMigrate: async (d) => {
+			await d.execute(`
+				CREATE TABLE IF NOT EXISTS teams (id INTEGER PRIMARY KEY, name TEXT NOT NULL, logo BLOB);
+				WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)
+				INSERT OR IGNORE INTO teams SELECT i, 'team ' || i, NULL FROM n;
+			`);
+		},
+	}),
+	actions: { nothing: () => {} },
+});
+const plain = actor({ actions: { nothing: () => {} } });
+
+async function started() {
+	const runtime = await TestRuntime.start({ subject, plain });
+	const id = await runtime.actorId("subject");
+	const execute = (body: object, actorId = id) =>
+		inspect(runtime, actorId, "database/execute", { method: "POST", body });
+	return { runtime, id, execute };
+}
+
+it("tells tables with their real columns, and pages of rows of at most 500", async () => {
+	const { runtime, id } = await started();
+	await using _runtime = runtime;
+	expect((await inspect(runtime, id, "summary")).body.isDatabaseEnabled).toBe(true);
+	expect((await inspect(runtime, id, "database/schema")).body).toEqual({
+		schema: {
+			tables: [
+				{
+					table: { schema: "main", name: "teams", type: "table" },
+					columns: [
+						{ cid: 0, name: "id", type: "INTEGER", notnull: 0, dflt_value: null, pk: 1 },
+						{ cid: 1, name: "name", type: "TEXT", notnull: 1, dflt_value: null, pk: 0 },
+						{ cid: 2, name: "logo", type: "BLOB", notnull: 0, dflt_value: null, pk: 0 },
+					],
+					foreignKeys: [],
+					records: 700,
+				},
+			],
+		},
+	});
+	const rows = async (query: string) =>
+		(await inspect(runtime, id, `database/rows?${query}`)).body.rows;
+	expect(await rows("table=teams")).toHaveLength(100);
+	expect(await rows("table=teams&limit=9999")).toHaveLength(500);
+	expect(await rows("table=teams&limit=2&offset=699")).toEqual([
+		{ id: 700, name: "team 700", logo: null },
+	]);
+	for (const wrong of ["", "table=", "table=nope", "table=teams&limit=x"]) {
+		const { status, body } = await inspect(runtime, id, `database/rows?${wrong}`);
+		expect([wrong, status, body.code]).toEqual([wrong, 400, "invalid"]);
+	}
+});
+
+it("runs SQL with values by position or by name, durable when answered", async () => {
+	const { runtime, id, execute } = await started();
+	await using _runtime = runtime;
+	const inserted = await execute({
+		sql: "INSERT INTO teams VALUES (?, ?, ?) RETURNING id",
+		args: [9001, "new", null],
+	});
+	expect(inserted.body).toEqual({ rows: [{ id: 9001 }] });
+	await execute({
+		sql: "UPDATE teams SET logo = x'00ff' WHERE id = :id",
+		properties: { id: 9001 },
+	});
+	await runtime.embedded.host.stop(id, "sleep");
+	const found = await execute({ sql: "SELECT * FROM teams WHERE id = 9001" });
+	expect(found.body).toEqual({ rows: [{ id: 9001, name: "new", logo: "AP8=" }] });
+	expect((await execute({ sql: "SELECT 9007199254740993 AS big" })).body.rows).toEqual([
+		{ big: "9007199254740993" },
+	]);
+	for (const wrong of [
+		{},
+		{ sql: 5 },
+		{ sql: "SELECT 1", args: {} },
+		{ sql: "SELECT 1", args: [], properties: {} },
+		{ sql: "SELECT 1", properties: [] },
+	]) {
+		expect([wrong, (await execute(wrong)).status]).toEqual([wrong, 400]);
+	}
+});
+
+it("tells whoever typed SQL what is wrong with it", async () => {
+	const { runtime, execute } = await started();
+	await using _runtime = runtime;
+	expect(await execute({ sql: "SELECT * FROM nope" })).toMatchObject({
+		status: 400,
+		body: { group: "request", code: "invalid", message: expect.stringContaining("nope") },
+	});
+	expect(await execute({ sql: "SELECT ?", args: [{ a: 1 }, 2] })).toMatchObject({
+		status: 400,
+		body: { group: "database", message: expect.stringContaining("parameter") },
+	});
+});
+
+it("a transaction that is left open is rolled back, and does not block the actor", async () => {
+	const { runtime, id, execute } = await started();
+	await using _runtime = runtime;
+	await execute({ sql: "BEGIN" });
+	await execute({ sql: "DELETE FROM teams WHERE id = 1" });
+	await runtime.embedded.host.stop(id, "sleep");
+	expect((await execute({ sql: "SELECT count(*) AS n FROM teams" })).body.rows).toEqual([
+		{ n: 700 },
+	]);
+});
+
+it("an actor without a database says so", async () => {
+	const { runtime, execute } = await started();
+	await using _runtime = runtime;
+	const id = await runtime.actorId("plain");
+	for (const answer of [
+		await inspect(runtime, id, "database/schema"),
+		await inspect(runtime, id, "database/rows?table=a"),
+		await execute({ sql: "SELECT 1" }, id),
+	]) {
+		expect([answer.status, answer.body.code]).toEqual([500, "internal_error"]);
+	}
+});
