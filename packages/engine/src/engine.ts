@@ -169,6 +169,7 @@ class EmbeddedEngine implements Engine {
 	readonly #placement: Placement;
 	readonly #resolver: Resolver;
 	readonly #gateway: Gateway;
+	readonly #inspections: Inspections;
 	readonly #sockets: HeldSockets;
 	readonly #front: Front;
 	readonly #errors: ErrorAnswers;
@@ -213,7 +214,7 @@ class EmbeddedEngine implements Engine {
 		});
 		const resolver = new Resolver(directory, placement, clock, limits);
 		const sockets = new HeldSockets({ placement, clock, random, limits, logger });
-		const inspections = new Inspections(store, placement);
+		const inspections = new Inspections({ store, placement, clock, limits });
 		const gateway = new Gateway({ placement, sockets, inspections, clock, limits, errors });
 		const api = new ManagementApi({
 			store,
@@ -233,6 +234,7 @@ class EmbeddedEngine implements Engine {
 		this.#placement = placement;
 		this.#resolver = resolver;
 		this.#gateway = gateway;
+		this.#inspections = inspections;
 		this.#sockets = sockets;
 		this.#errors = errors;
 		const limiter = CallLimiter.for(clock, limits);
@@ -327,6 +329,7 @@ class EmbeddedEngine implements Engine {
 			await this.#placement.close();
 		} finally {
 			this.#sockets.closeAll();
+			this.#inspections.closeAll();
 			const graceMs = this.#limits.closeGraceMs;
 			await Promise.all([
 				...this.#servers.map((server) => server.close()),

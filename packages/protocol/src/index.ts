@@ -108,6 +108,8 @@ export {
 	type HeadersView,
 	type HostEvents,
 	type InspectedActor,
+	type InspectionTarget,
+	type PlainSocket,
 	type PreparedMessage,
 	type RequestBody,
 	type ResumedCall,

@@ -65,9 +65,13 @@ export class Gateway {
 
 	/** One accepted WebSocket. Resolves when the actor has it or it was closed. Never rejects. */
 	async openSocket(target: Target, upgrade: ActorUpgrade, accepted: AcceptedSocket): Promise<void> {
-		const { sockets, clock, limits, errors } = this.#options;
+		const { sockets, inspections, clock, limits, errors } = this.#options;
 		if (!isSocketPath(upgrade.path)) {
 			errors.closeSocket(accepted, catalogueError("route.not_found"), upgrade);
+			return;
+		}
+		if (inspections.takes(upgrade)) {
+			await this.#openInspector(target, upgrade, accepted);
 			return;
 		}
 		const socket = sockets.accept(accepted);
@@ -87,6 +91,20 @@ export class Gateway {
 			});
 		} catch (error) {
 			errors.closeSocket(socket, error, upgrade);
+		}
+	}
+
+	async #openInspector(
+		target: Target,
+		upgrade: ActorUpgrade,
+		accepted: AcceptedSocket,
+	): Promise<void> {
+		const { inspections, errors } = this.#options;
+		try {
+			const actorId = typeof target === "string" ? target : await target.resolve();
+			await inspections.openSocket(actorId, upgrade, accepted);
+		} catch (error) {
+			errors.closeSocket(accepted, error, upgrade);
 		}
 	}
 

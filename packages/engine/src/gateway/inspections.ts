@@ -1,43 +1,104 @@
 import {
 	type ActorRequest,
 	type ActorResponse,
+	type ActorUpgrade,
+	CLOSE_GOING_AWAY,
+	type Clock,
 	catalogueError,
 	type InspectedActor,
 	PATH_INSPECTOR,
+	PATH_INSPECTOR_CONNECT,
+	type PlainSocket,
 } from "@rivetkit/protocol";
+import type { EngineLimits } from "../common/limits.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Store } from "../store/store.ts";
+import type { AcceptedSocket } from "./accepted-socket.ts";
 
 /** Whether a request to an actor is one of its inspector (protocol 7.2). */
 export function isInspectorPath(path: string): boolean {
 	return path.startsWith(PATH_INSPECTOR);
 }
 
+export interface InspectionsOptions {
+	readonly store: Store;
+	readonly placement: Placement;
+	readonly clock: Clock;
+	readonly limits: EngineLimits;
+}
+
 /** Looks at actors without waking them. */
 export class Inspections {
-	readonly #store: Store;
-	readonly #placement: Placement;
+	readonly #options: InspectionsOptions;
+	readonly #sockets = new Set<AcceptedSocket>();
 
-	constructor(store: Store, placement: Placement) {
-		this.#store = store;
-		this.#placement = placement;
+	constructor(options: InspectionsOptions) {
+		this.#options = options;
 	}
 
 	/** Null when the answer needs an incarnation. Throws `actor.not_found`. */
 	async answer(actorId: string, request: ActorRequest): Promise<ActorResponse | null> {
-		const { host } = this.#placement;
+		const { host } = this.#options.placement;
 		if (host?.inspect === undefined) {
 			return null;
 		}
 		return host.inspect(await this.#look(actorId), request);
 	}
 
+	/** Whether an upgrade is an inspector's, and the host takes it whatever its actor does. */
+	takes(upgrade: ActorUpgrade): boolean {
+		const path = upgrade.path.replace(/\/?(?:\?.*)?$/, "");
+		return (
+			path === PATH_INSPECTOR_CONNECT && this.#options.placement.host?.inspectSocket !== undefined
+		);
+	}
+
+	/** For what {@link takes} accepts. Resolves when the host has it, or it was closed. */
+	async openSocket(
+		actorId: string,
+		upgrade: ActorUpgrade,
+		accepted: AcceptedSocket,
+	): Promise<void> {
+		const { placement, clock, limits } = this.#options;
+		this.#sockets.add(accepted);
+		const socket: PlainSocket = {
+			get bufferedBytes() {
+				return accepted.bufferedBytes;
+			},
+			send: (message) => accepted.send(message),
+			close: (code, reason) => accepted.close(code, reason),
+			listen: (handler) =>
+				accepted.listen({
+					onMessage: (message) => handler.onMessage(message),
+					onClose: (code, reason, wasClean) => {
+						this.#sockets.delete(accepted);
+						handler.onClose(code, reason, wasClean);
+					},
+				}),
+		};
+		const target = {
+			actorId,
+			look: () => this.#look(actorId),
+			wake: async () => {
+				await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "id");
+			},
+		};
+		await placement.host!.inspectSocket!(target, upgrade, socket);
+	}
+
+	/** Closes every socket. */
+	closeAll(): void {
+		for (const socket of [...this.#sockets]) {
+			socket.close(CLOSE_GOING_AWAY, "");
+		}
+	}
+
 	async #look(actorId: string): Promise<InspectedActor> {
-		const record = await this.#store.actorById(actorId);
+		const { store, placement } = this.#options;
+		const record = await store.actorById(actorId);
 		if (record === undefined || record.destroyTs !== null) {
 			throw catalogueError("actor.not_found", { identifier: actorId });
 		}
-		const placement = this.#placement;
 		const phase = placement.phase(actorId);
 		return {
 			assignment: placement.assignmentOf(record),

@@ -1,6 +1,12 @@
 // Inspector requests ask the host before anybody is woken (protocol 7.2; what the host answers is its own).
-import type { ActorRequest, InspectedActor } from "@rivetkit/protocol";
+import type {
+	ActorRequest,
+	InspectedActor,
+	InspectionTarget,
+	PlainSocket,
+} from "@rivetkit/protocol";
 import { expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { testEngine } from "../helpers/engine.ts";
 
 async function inspected(answer: (actor: InspectedActor, request: ActorRequest) => string | null) {
@@ -100,5 +106,48 @@ test("a host that cannot be asked has its actors woken", async () => {
 	await t.host.stop(actorId, "sleep");
 	const response = await fetch(`${url}/gateway/${actorId}/inspector/state`);
 	expect(await response.text()).toBe("GET /inspector/state");
+	expect(t.host.live.size).toBe(1);
+});
+
+test("an inspector's socket goes to the host without waking its actor, and closes with the engine", async () => {
+	const t = testEngine();
+	const { url } = await t.listen();
+	const actorId = await t.create();
+	await t.host.stop(actorId, "sleep");
+	const seen: { target: InspectionTarget; socket: PlainSocket }[] = [];
+	Object.assign(t.host, {
+		inspectSocket: async (target: InspectionTarget, _: unknown, socket: PlainSocket) => {
+			socket.listen({ onMessage: (message) => socket.send(message), onClose: () => {} });
+			seen.push({ target, socket });
+		},
+	});
+	const ws = new WebSocket(
+		`${url.replace("http", "ws")}/gateway/${actorId}/inspector/connect/?a=1`,
+	);
+	const closed = new Promise<number>((resolve) => ws.on("close", resolve));
+	await new Promise((resolve) => ws.once("open", resolve));
+	const echoed = new Promise((resolve) => ws.once("message", (data) => resolve(String(data))));
+	ws.send("hello");
+	expect(await echoed).toBe("hello");
+	expect(t.host.live.size).toBe(0);
+	const [{ target }] = seen as [(typeof seen)[number]];
+	expect(await target.look()).toMatchObject({ placement: "resting" });
+	await target.wake();
+	expect(await target.look()).toMatchObject({ placement: "live" });
+	await t.engine.destroy(actorId);
+	await expect(target.look()).rejects.toMatchObject({ code: "not_found" });
+	await t.engine.close();
+	expect(await closed).toBe(1001);
+});
+
+test("a host that takes no inspector sockets gets them as any others", async () => {
+	await using t = testEngine();
+	const { url } = await t.listen();
+	const actorId = await t.create();
+	await t.host.stop(actorId, "sleep");
+	t.host.onSocket = (upgrade, socket) => socket.close(1000, upgrade.path);
+	const ws = new WebSocket(`${url.replace("http", "ws")}/gateway/${actorId}/inspector/connect`);
+	const reason = await new Promise((resolve) => ws.on("close", (_, text) => resolve(String(text))));
+	expect(reason).toBe("/inspector/connect");
 	expect(t.host.live.size).toBe(1);
 });

@@ -182,6 +182,29 @@ export interface InspectedActor {
 	readonly retryTs: number;
 }
 
+/** An actor that somebody goes on inspecting while its incarnations come and go. */
+export interface InspectionTarget {
+	readonly actorId: string;
+	/** Looks it up as it is now. Rejects with `actor.not_found`. */
+	look(): Promise<InspectedActor>;
+	/** Resolves when an incarnation takes calls. Rejects with what its start failed with. */
+	wake(): Promise<void>;
+}
+
+/** A client's WebSocket, already accepted, that belongs to no incarnation. Calls after a close do nothing. */
+export interface PlainSocket {
+	/** Bytes accepted by `send` that have not left this process. */
+	readonly bufferedBytes: number;
+	send(message: string | Uint8Array): void;
+	/** The reason is cut to 123 UTF-8 bytes. */
+	close(code: number, reason: string): void;
+	/** Sets, once, who hears of messages; what arrived before comes first. `onClose` comes once, last. */
+	listen(handler: {
+		onMessage(message: string | Uint8Array): void;
+		onClose(code: number, reason: string, wasClean: boolean): void;
+	}): void;
+}
+
 /** Implemented by whoever hosts actors; called by placement and gateway. */
 export interface ActorHost {
 	/**
@@ -209,6 +232,15 @@ export interface ActorHost {
 	 * responses. A host without this method has its actors woken by whoever inspects them.
 	 */
 	inspect?(actor: InspectedActor, request: ActorRequest): Promise<ActorResponse | null>;
+	/**
+	 * One inspector's WebSocket, whether the actor is awake or not. Never rejects: refusals close. A host
+	 * without this method has the actor woken, and gets the socket by {@link openSocket}.
+	 */
+	inspectSocket?(
+		target: InspectionTarget,
+		upgrade: ActorUpgrade,
+		socket: PlainSocket,
+	): Promise<void>;
 }
 
 /** What a host tells the engine; given to the host when it is attached. */

@@ -22,6 +22,7 @@ export {
 	type InspectorToClient,
 	type InspectorToServer,
 	type InspectorVersion,
+	isInspectorMessageOf,
 	type Versioned,
 } from "./messages.ts";
 export {

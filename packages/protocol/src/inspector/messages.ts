@@ -58,6 +58,14 @@ const TO_SERVER_SINCE: { readonly [tag in InspectorToServer["tag"]]?: InspectorV
 	ScheduleDeleteRequest: 6,
 };
 
+/** Whether clients of this version know a message; in place of others they get an `Error`. */
+export function isInspectorMessageOf(
+	version: InspectorVersion,
+	tag: InspectorToClient["tag"],
+): boolean {
+	return (TO_CLIENT_SINCE[tag]?.[0] ?? 1) <= version;
+}
+
 /** A message to a client of the given version, or the `Error` that says what it misses. */
 export function encodeInspectorToClient(
 	version: InspectorVersion,

@@ -176,6 +176,7 @@ export class ConnectionTable {
 		if (holdsAwake(connection)) this.#instance.work.begin("socket");
 		this.#open ??= new Map();
 		this.#open.set(connection.id, connection);
+		this.#instance.watcher?.();
 	}
 
 	subscribe(connection: Connection, event: string): void {
@@ -223,6 +224,7 @@ export class ConnectionTable {
 		if (holdsAwake(connection)) this.#instance.work.end("socket");
 		this.#open?.delete(connection.id);
 		if (this.#open?.size === 0) this.#open = null;
+		this.#instance.watcher?.();
 		if (mayReturn && connection.log && !hasEnded(this.#instance.phase)) {
 			this.lingering.add(connection);
 		} else {

@@ -9,7 +9,9 @@ import {
 	catalogueError,
 	type HostEvents,
 	type InspectedActor,
+	type InspectionTarget,
 	PATH_INSPECTOR,
+	type PlainSocket,
 	type StopIntent,
 } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
@@ -17,8 +19,8 @@ import { outsideSections } from "../atomic/section.ts";
 import { outsideCalls } from "../database/call-scope.ts";
 import type { InspectionConfig } from "../inspector/inspection-config.ts";
 import { Inspector } from "../inspector/inspector.ts";
-import { type LifecycleChange, LifecycleLog } from "../inspector/lifecycle-log.ts";
 import { outsideSteps } from "../durable/step-work.ts";
+import type { LifecycleChange } from "../inspector/lifecycle-log.ts";
 import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
 import type { LifecycleEvent } from "../lifecycle/lifecycle.ts";
 import { startInstance } from "../lifecycle/start.ts";
@@ -33,18 +35,16 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	readonly #definitions: ReadonlyMap<string, ErasedActorConfig>;
 	readonly #live = new Map<string, ActorInstance>();
 	readonly #stopping = new Map<string, Promise<void>>();
-	readonly #lifecycle = new LifecycleLog();
 	readonly #inspector: Inspector;
 	#events: HostEvents | null = null;
 
 	constructor(services: HostServices, definitions: ReadonlyMap<string, ErasedActorConfig>) {
 		this.#services = services;
 		this.#definitions = definitions;
-		this.#inspector = new Inspector(
-			services.inspection ?? NOT_INSPECTED,
-			services,
-			this.#lifecycle,
-		);
+		this.#inspector = new Inspector(services.inspection ?? NOT_INSPECTED, services, {
+			instance: (actorId) => this.#live.get(actorId),
+			definition: (name) => definitions.get(name),
+		});
 	}
 
 	/** Whom to tell when an incarnation ends; set once, before the first start. */
@@ -100,13 +100,13 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		}
 		const instance = new ActorInstance(this.#services, this, config, assignment);
 		this.#live.set(actorId, instance);
-		this.#note(instance, "starting");
+		this.#inspector.note(instance, "starting");
 		const failure = await asHost(() => startInstance(instance, sockets));
 		if (failure === null) {
-			this.#note(instance, "ready");
+			this.#inspector.note(instance, "ready");
 			return;
 		}
-		this.#note(instance, "startFailed", textOf(failure.error));
+		this.#inspector.note(instance, "startFailed", textOf(failure.error));
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
 		if (failure.removeActor) await this.#services.backend.discard(assignment);
 		throw failure.error;
@@ -142,9 +142,15 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	}
 
 	inspect(actor: InspectedActor, request: ActorRequest): Promise<ActorResponse | null> {
-		const { actorId, name } = actor.assignment;
-		const config = this.#definitions.get(name);
-		return this.#inspector.handleResting(actor, config, this.#live.get(actorId), request);
+		return this.#inspector.handleResting(actor, request);
+	}
+
+	inspectSocket(
+		target: InspectionTarget,
+		upgrade: ActorUpgrade,
+		socket: PlainSocket,
+	): Promise<void> {
+		return this.#inspector.openSocket(target, upgrade, socket);
 	}
 
 	beginStop(instance: ActorInstance): void {
@@ -157,20 +163,15 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	}
 
 	tellStopping(instance: ActorInstance, intent: StopIntent, cause: LifecycleEvent): void {
-		this.#note(instance, "stopping", stopReason(instance, intent, cause));
+		this.#inspector.note(instance, "stopping", stopReason(instance, intent, cause));
 		this.#events?.stopping(instance.actorId, instance.assignment.generation, intent);
 	}
 
 	tellStopped(instance: ActorInstance, intent: StopIntent): void {
 		const { actorId } = instance;
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
-		this.#note(instance, endOf(instance, intent));
+		this.#inspector.note(instance, endOf(instance, intent));
 		this.#events?.stopped(actorId, instance.assignment.generation, intent);
-	}
-
-	#note(instance: ActorInstance, change: LifecycleChange, detail?: string): void {
-		if (!this.#services.inspection?.enabled) return;
-		this.#lifecycle.record(instance.assignment, instance.now(), change, detail);
 	}
 
 	#ready(actorId: string): ActorInstance {

@@ -40,6 +40,12 @@ export class InspectorAccess {
 		if (!this.#isOpenFor(caller)) throw catalogueError("inspector.unauthorized");
 	}
 
+	/** The same for a WebSocket: a token is needed always (protocol 7.1). */
+	async checkSocket(token: string | null, readActorToken: ReadActorToken): Promise<void> {
+		if (token !== null && (await this.#opens(token, readActorToken))) return;
+		throw catalogueError("inspector.unauthorized");
+	}
+
 	/** Whether it is the configured token, or the actor's own. */
 	async #opens(given: string, readActorToken: ReadActorToken): Promise<boolean> {
 		const configured = this.#config.token();

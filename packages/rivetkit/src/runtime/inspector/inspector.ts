@@ -2,10 +2,14 @@ import {
 	ActorGone,
 	type ActorRequest,
 	type ActorResponse,
+	type ActorUpgrade,
 	type Clock,
+	catalogueError,
 	INSPECTOR_TOKEN_KEY,
 	type InspectedActor,
+	type InspectionTarget,
 	PATH_INSPECTOR,
+	type PlainSocket,
 	toWireError,
 } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
@@ -14,13 +18,15 @@ import type { Logger } from "../../log/logger.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isStarting } from "../lifecycle/lifecycle.ts";
 import { NOT_FOUND } from "../router/error-response.ts";
+import type { TimerWheel } from "../timers/timer-wheel.ts";
 import { InspectorAccess } from "./access.ts";
 import { answer, CallFailed, errorAnswer } from "./http/answers.ts";
 import { InspectorCall } from "./http/call.ts";
 import { type MatchedRoute, matchRoute } from "./http/routes.ts";
 import type { InspectionConfig } from "./inspection-config.ts";
 import { invalid } from "./invalid.ts";
-import type { LifecycleLog } from "./lifecycle-log.ts";
+import { type LifecycleChange, LifecycleLog } from "./lifecycle-log.ts";
+import { InspectorSockets } from "./socket/inspector-sockets.ts";
 import type { ActorView } from "./view/actor-view.ts";
 import { LiveView } from "./view/live-view.ts";
 import { StoredView } from "./view/stored-view.ts";
@@ -29,7 +35,15 @@ export interface InspectorServices {
 	readonly backend: ActorBackend;
 	readonly clock: Clock;
 	readonly log: Logger;
+	readonly timers: TimerWheel;
 	exposeErrors(): boolean;
+}
+
+/** Where the inspector finds its actors. */
+export interface InspectedHost {
+	/** The incarnation that there is, whatever it does. */
+	instance(actorId: string): ActorInstance | undefined;
+	definition(name: string): ErasedActorConfig | undefined;
 }
 
 interface ParsedRequest extends MatchedRoute {
@@ -39,20 +53,42 @@ interface ParsedRequest extends MatchedRoute {
 const UTF8 = new TextDecoder();
 
 /**
- * The inspector of one host's actors over HTTP (contract: protocol 7). Looking at an actor is no work of
+ * The inspector of one host's actors (contract: protocol 7). Looking at an actor is no work of
  * it: it neither wakes it nor keeps it awake. Changing it needs it awake, as any other call does.
  */
 export class Inspector {
 	readonly #config: InspectionConfig;
 	readonly #services: InspectorServices;
-	readonly #lifecycle: LifecycleLog;
+	readonly #host: InspectedHost;
+	readonly #lifecycle = new LifecycleLog();
 	readonly #access: InspectorAccess;
+	readonly #sockets: InspectorSockets;
 
-	constructor(config: InspectionConfig, services: InspectorServices, lifecycle: LifecycleLog) {
+	constructor(config: InspectionConfig, services: InspectorServices, host: InspectedHost) {
 		this.#config = config;
 		this.#services = services;
-		this.#lifecycle = lifecycle;
+		this.#host = host;
 		this.#access = new InspectorAccess(config, services.log);
+		this.#sockets = new InspectorSockets({
+			timers: services.timers,
+			log: services.log,
+			exposeErrors: () => services.exposeErrors(),
+			admit: (target, token) => this.#admitSocket(target, token),
+			view: async (target) => this.#liveView(target.actorId) ?? this.#view(await target.look()),
+			live: (actorId) => host.instance(actorId),
+		});
+	}
+
+	/** Something happened to an incarnation. */
+	note(instance: ActorInstance, change: LifecycleChange, detail?: string): void {
+		if (!this.#config.enabled) return;
+		this.#lifecycle.record(instance.assignment, instance.now(), change, detail);
+		this.#sockets.changed(instance);
+	}
+
+	/** One socket. Never rejects: refusals close it. */
+	openSocket(target: InspectionTarget, upgrade: ActorUpgrade, socket: PlainSocket): Promise<void> {
+		return this.#sockets.open(target, upgrade, socket);
 	}
 
 	/** One request to an incarnation. Rejects with {@link ActorGone} when it is needed and has ended. */
@@ -73,35 +109,42 @@ export class Inspector {
 		}
 	}
 
-	/**
-	 * One request about an actor that takes no calls now; null when it needs an incarnation.
-	 *
-	 * @param instance - what there is of it, if it is on its way in or out
-	 */
-	async handleResting(
-		actor: InspectedActor,
-		config: ErasedActorConfig | undefined,
-		instance: ActorInstance | undefined,
-		request: ActorRequest,
-	): Promise<ActorResponse | null> {
+	/** One request about an actor that takes no calls now; null when it needs an incarnation. */
+	async handleResting(actor: InspectedActor, request: ActorRequest): Promise<ActorResponse | null> {
 		try {
 			const parsed = await this.#admit(actor.assignment, request);
 			if (!parsed) return NOT_FOUND;
-			const { name } = actor.assignment;
-			if (!config) throw invalid(`no actor is registered under the name '${name}'`);
 			if (parsed.route.kind === "change" || parsed.query.get("wake") === "true") return null;
-			const view =
-				instance && !isStarting(instance.phase)
-					? new LiveView(instance, this.#lifecycle)
-					: await StoredView.read({ ...this.#services, log: this.#lifecycle }, config, actor);
+			const view = this.#liveView(actor.assignment.actorId) ?? (await this.#view(actor));
 			return await this.#read(view, parsed.route.run, call(request, parsed));
 		} catch (error) {
-			const { exposeErrors, log } = this.#services;
-			const wire = toWireError(error, { expose: exposeErrors() });
+			const { log } = this.#services;
+			const wire = toWireError(error, { expose: this.#services.exposeErrors() });
 			const { actorId } = actor.assignment;
 			if (wire.statusCode >= 500) log.error({ err: error, actorId }, "inspecting an actor failed");
 			return errorAnswer(wire);
 		}
+	}
+
+	/** Of an incarnation that has its data; it may be on its way out. */
+	#liveView(actorId: string): ActorView | null {
+		const instance = this.#host.instance(actorId);
+		if (!instance || isStarting(instance.phase)) return null;
+		return new LiveView(instance, this.#lifecycle);
+	}
+
+	/** Of what is stored. Throws `request.invalid` for an actor that this host does not know. */
+	#view(actor: InspectedActor): Promise<ActorView> {
+		const { name } = actor.assignment;
+		const config = this.#host.definition(name);
+		if (!config) throw invalid(`no actor is registered under the name '${name}'`);
+		return StoredView.read({ ...this.#services, log: this.#lifecycle }, config, actor);
+	}
+
+	async #admitSocket(target: InspectionTarget, token: string | null): Promise<void> {
+		if (!this.#config.enabled) throw catalogueError("route.not_found");
+		const { assignment } = await target.look();
+		await this.#access.checkSocket(token, () => this.#actorToken(assignment));
 	}
 
 	/** The route, for whoever may use it; null when there is none. Throws `inspector.unauthorized`. */

@@ -101,6 +101,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	/** Promises that stopping waits for. */
 	readonly background = new SparseSet<Promise<unknown>>();
 	vars: unknown = undefined;
+	/** Told that something of the actor may look different now; null while nobody looks. */
+	watcher: (() => void) | null = null;
 	/** Whether the synchronous part of a call is on the stack; it asks for its commit when it ends. */
 	inCall = false;
 
@@ -664,6 +666,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	committed(): void {
 		for (const part of this.#parts) part.committed();
 		this.#alarm?.committed();
+		this.watcher?.();
 	}
 
 	/** How often writes were lost to a failed commit. */
@@ -693,6 +696,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.log.error({ err: error }, "commit failed; the actor is back at its last committed state");
 		for (const part of this.#parts) part.rollBack();
 		this.#alarm?.rollBack();
+		this.watcher?.();
 	}
 
 	/** Adds changes of the actor's record to the next batch. */

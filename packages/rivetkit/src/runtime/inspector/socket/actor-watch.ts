@@ -1,0 +1,101 @@
+import type { InspectionTarget } from "@rivetkit/protocol";
+import type { Logger } from "../../../log/logger.ts";
+import type { TimerWheel, WheelTimer } from "../../timers/timer-wheel.ts";
+import type { ActorView } from "../view/actor-view.ts";
+import type { InspectorSession } from "./session.ts";
+import { changesBetween, initMessage, type Snapshot, takeSnapshot } from "./snapshot.ts";
+
+/** An actor is looked at for its watchers at most this often (ms), and so much less often per MiB of state. */
+const LOOK_EVERY_MS = 100;
+const MIB = 1024 * 1024;
+
+/** What a watch needs of its host. */
+export interface WatchHost {
+	readonly timers: TimerWheel;
+	readonly log: Logger;
+	/** The actor as it is now. Rejects with `actor.not_found`. */
+	view(target: InspectionTarget): Promise<ActorView>;
+	/** Nobody watches any more. */
+	ended(watch: ActorWatch): void;
+}
+
+/**
+ * One actor as several inspector sockets see it: a look at it serves all of them. It goes on while the
+ * actor sleeps, and costs nothing while nothing changes.
+ */
+export class ActorWatch {
+	readonly target: InspectionTarget;
+	readonly #host: WatchHost;
+	readonly #sessions = new Set<InspectorSession>();
+	/** What those who had their Init know. */
+	#known: Snapshot | null = null;
+	#timer: WheelTimer | null = null;
+	#looking: Promise<void> | null = null;
+	#changed = false;
+
+	constructor(target: InspectionTarget, host: WatchHost) {
+		this.target = target;
+		this.#host = host;
+	}
+
+	/** Sends Init, and then what changes. Rejects with `actor.not_found`. */
+	async join(session: InspectorSession): Promise<void> {
+		this.#sessions.add(session);
+		try {
+			await this.#look(session);
+		} catch (error) {
+			this.leave(session);
+			throw error;
+		}
+	}
+
+	leave(session: InspectorSession): void {
+		if (!this.#sessions.delete(session) || this.#sessions.size > 0) return;
+		this.#timer?.cancel();
+		this.#timer = null;
+		this.#host.ended(this);
+	}
+
+	/** Something of the actor may be different. */
+	changed(): void {
+		this.#changed = true;
+		if (this.#timer || this.#looking) return;
+		const stateBytes = this.#known?.state?.byteLength ?? 0;
+		const pauseMs = Math.round(LOOK_EVERY_MS * (1 + stateBytes / MIB));
+		this.#timer = this.#host.timers.schedule(pauseMs, () => {
+			this.#timer = null;
+			this.#look(null).catch((error) => this.#lost(error));
+		});
+	}
+
+	/** One look after the other, so that nobody hears of things in the wrong order. */
+	async #look(newcomer: InspectorSession | null): Promise<void> {
+		while (this.#looking) await this.#looking;
+		const looking = this.#tell(newcomer);
+		this.#looking = looking
+			.catch(() => {})
+			.finally(() => {
+				this.#looking = null;
+				if (this.#changed && this.#sessions.size > 0) this.changed();
+			});
+		await looking;
+	}
+
+	async #tell(newcomer: InspectorSession | null): Promise<void> {
+		this.#changed = false;
+		const view = await this.#host.view(this.target);
+		const snapshot = takeSnapshot(view);
+		const known = this.#known;
+		this.#known = snapshot;
+		const changes = known ? changesBetween(known, snapshot) : [];
+		for (const session of this.#sessions) {
+			if (session === newcomer) session.begin(initMessage(view, snapshot));
+			else for (const change of changes) session.push(change);
+		}
+	}
+
+	#lost(error: unknown): void {
+		this.#host.log.debug({ err: error }, "an actor that is watched cannot be looked at any more");
+		for (const session of [...this.#sessions]) session.refuse(error);
+	}
+}

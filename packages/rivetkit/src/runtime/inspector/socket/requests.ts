@@ -1,0 +1,164 @@
+import { catalogueError, decodeCbor, encodeCbor } from "@rivetkit/protocol";
+import {
+	encodeTraceRange,
+	type InspectorToClient,
+	type InspectorToServer,
+	type Uint,
+} from "@rivetkit/protocol/inspector";
+import { inspectRows, inspectSchema } from "../../database/inspect-database.ts";
+import type { ActorInstance } from "../../instance/instance.ts";
+import { untracked } from "../../state/index.ts";
+import { deleteSchedule } from "../changes/delete-schedule.ts";
+import { patchState } from "../changes/patch-state.ts";
+import { runAction } from "../changes/run-action.ts";
+import { databaseOf } from "../changes/use-database.ts";
+import { invalid } from "../invalid.ts";
+import type { ActorView } from "../view/actor-view.ts";
+import { queueStatus } from "../view/queue-listing.ts";
+import { type FireJson, historyOf, schedulesOf } from "../view/schedule-listing.ts";
+import { hasWorkflow, workflowBytes } from "../view/workflow.ts";
+import { connectionMessages, scheduleMessage, stateBytes } from "./snapshot.ts";
+
+/** Contract: protocol 7.3. */
+const QUEUE_MESSAGES_MAX = 200;
+const DATABASE_ROWS_MAX = 500;
+const FIRES_MAX = 1_000;
+
+/** How requests get at their actor. */
+export interface RequestHost {
+	view(): Promise<ActorView>;
+	/** Runs a change with the actor awake: it is woken if need be, and stays awake meanwhile. */
+	change<T>(run: (instance: ActorInstance) => Promise<T>): Promise<T>;
+	/** Fires when the client is gone. */
+	readonly signal: AbortSignal;
+}
+
+/** Answers one request of an inspector's socket. Rejects with what goes to the client as an `Error`. */
+export async function answerRequest(
+	host: RequestHost,
+	request: InspectorToServer,
+): Promise<InspectorToClient | null> {
+	switch (request.tag) {
+		case "PatchStateRequest": {
+			const state = decodeCbor(request.val.state);
+			await host.change((instance) => patchState(instance, state));
+			return null;
+		}
+		case "StateRequest": {
+			const view = await host.view();
+			const state = stateBytes(view);
+			const { hasState: isStateEnabled } = view.config;
+			return { tag: "StateResponse", val: { rid: request.val.id, state, isStateEnabled } };
+		}
+		case "ConnectionsRequest": {
+			const connections = connectionMessages(await host.view());
+			return { tag: "ConnectionsResponse", val: { rid: request.val.id, connections } };
+		}
+		case "ActionRequest":
+			return callAction(host, request.val);
+		case "RpcsListRequest": {
+			const rpcs = [...(await host.view()).config.actions.keys()];
+			return { tag: "RpcsListResponse", val: { rid: request.val.id, rpcs } };
+		}
+		case "TraceQueryRequest": {
+			const { id: rid, startMs, endMs, limit } = request.val;
+			const payload = encodeTraceRange({
+				startTimeMs: startMs,
+				endTimeMs: endMs,
+				limit: Math.min(Number(limit), 0xffffffff),
+				clamped: false,
+				baseChunks: [],
+				chunks: [],
+			});
+			return { tag: "TraceQueryResponse", val: { rid, payload } };
+		}
+		case "QueueRequest": {
+			const limit = Math.min(Number(request.val.limit), QUEUE_MESSAGES_MAX);
+			const status = queueStatus(await host.view(), limit);
+			return { tag: "QueueResponse", val: { rid: request.val.id, status } };
+		}
+		case "WorkflowHistoryRequest": {
+			const view = await host.view();
+			const isWorkflowEnabled = hasWorkflow(view);
+			const history = workflowBytes(view);
+			return {
+				tag: "WorkflowHistoryResponse",
+				val: { rid: request.val.id, history, isWorkflowEnabled },
+			};
+		}
+		case "WorkflowReplayRequest":
+			throw catalogueError("feature.not_implemented", { feature: "Replaying a workflow" });
+		case "DatabaseSchemaRequest": {
+			const schema = await told("Failed to get database schema", () =>
+				host.change((instance) => inspectSchema(databaseOf(instance))),
+			);
+			return {
+				tag: "DatabaseSchemaResponse",
+				val: { rid: request.val.id, schema: encodeCbor(schema) },
+			};
+		}
+		case "DatabaseTableRowsRequest": {
+			const { id: rid, table, limit, offset } = request.val;
+			const page = { limit: Math.min(Number(limit), DATABASE_ROWS_MAX), offset: Number(offset) };
+			const rows = await told("Failed to get database rows", () =>
+				host.change((instance) => inspectRows(databaseOf(instance), table, page)),
+			);
+			return { tag: "DatabaseTableRowsResponse", val: { rid, result: encodeCbor(rows) } };
+		}
+		case "SchedulesRequest": {
+			const { schedules } = await host.view();
+			return {
+				tag: "SchedulesResponse",
+				val: { rid: request.val.id, schedules: schedulesOf(schedules).map(scheduleMessage) },
+			};
+		}
+		case "ScheduleHistoryRequest": {
+			const { id: rid, scheduleId } = request.val;
+			const limit = Math.min(Number(request.val.limit), FIRES_MAX);
+			const { schedules } = await host.view();
+			const { history } = await historyOf(schedules, scheduleId, limit);
+			return {
+				tag: "ScheduleHistoryResponse",
+				val: { rid, scheduleId, history: history.map(fireMessage) },
+			};
+		}
+		case "ScheduleDeleteRequest": {
+			const { id: rid, scheduleId } = request.val;
+			const deleted = await host.change((instance) => deleteSchedule(instance, scheduleId));
+			return { tag: "ScheduleDeleteResponse", val: { rid, scheduleId, deleted } };
+		}
+		default:
+			return request satisfies never;
+	}
+}
+
+async function callAction(
+	host: RequestHost,
+	{ id, name, args }: { readonly id: Uint; readonly name: string; readonly args: Uint8Array },
+): Promise<InspectorToClient> {
+	const list = decodeCbor(args);
+	if (!Array.isArray(list)) throw invalid("args must be a list");
+	const outcome = await host.change((instance) => runAction(instance, name, list, host.signal));
+	if (!outcome.ok) throw new RequestFailed(outcome.error.message);
+	const output = encodeCbor(untracked(outcome.output));
+	return { tag: "ActionResponse", val: { rid: id, output } };
+}
+
+/** What a client is told, in these words. */
+export class RequestFailed extends Error {
+	override readonly name = "RequestFailed";
+}
+
+/** The contract's words for failures of the database. */
+async function told<T>(what: string, work: () => Promise<T>): Promise<T> {
+	try {
+		return await work();
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		throw new RequestFailed(`${what}: ${reason}`, { cause: error });
+	}
+}
+
+function fireMessage({ attempts: _, error, finishedAt, ...fire }: FireJson) {
+	return { ...fire, finishedAt, error: error && { ...error, metadata: undefined } };
+}

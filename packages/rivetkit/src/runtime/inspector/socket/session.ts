@@ -1,0 +1,106 @@
+import { type PlainSocket, toWireError } from "@rivetkit/protocol";
+import {
+	decodeInspectorToServer,
+	encodeInspectorToClient,
+	INSPECTOR_COMPATIBLE_VERSION,
+	type InspectorToClient,
+	type InspectorToServer,
+	type InspectorVersion,
+	isInspectorMessageOf,
+} from "@rivetkit/protocol/inspector";
+import { CLOSE_REFUSED } from "../../connections/close-codes.ts";
+
+/** Bytes that wait for a slow peer; more closes its socket. */
+const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
+/** Requests of one socket that are in progress at the same time; more are refused. */
+const REQUESTS_MAX = 64;
+
+export interface SessionHandlers {
+	/** The answer, or null for none. What it rejects with goes to the client as an `Error`. */
+	answer(request: InspectorToServer): Promise<InspectorToClient | null>;
+	closed(): void;
+	/** Text for a client of what went wrong; it logs what that hides. */
+	describe(error: unknown, request: string): string;
+}
+
+/**
+ * One inspector's socket (contract: protocol 7.3). Speaks the version of 2.1.3 until the client is heard
+ * of, and that client's version from then on.
+ */
+export class InspectorSession {
+	readonly #socket: PlainSocket;
+	#version: InspectorVersion;
+	/** Whether Init is out; nothing may come before. */
+	#hasBegun = false;
+	#isOver = false;
+	#requests = 0;
+
+	/** @param version - what the client asked for; null when it did not */
+	constructor(socket: PlainSocket, version: InspectorVersion | null) {
+		this.#socket = socket;
+		this.#version = version ?? INSPECTOR_COMPATIBLE_VERSION;
+	}
+
+	get isOver(): boolean {
+		return this.#isOver;
+	}
+
+	listen(handlers: SessionHandlers): void {
+		this.#socket.listen({
+			onMessage: (message) => void this.#received(message, handlers),
+			onClose: () => {
+				this.#isOver = true;
+				handlers.closed();
+			},
+		});
+	}
+
+	begin(init: InspectorToClient): void {
+		this.#hasBegun = true;
+		this.#send(init);
+	}
+
+	/** Something has changed; clients that are too old to know of it hear nothing. */
+	push(change: InspectorToClient): void {
+		if (this.#hasBegun && isInspectorMessageOf(this.#version, change.tag)) this.#send(change);
+	}
+
+	/** Closes with `group.code` of an error. */
+	refuse(error: unknown): void {
+		const { group, code } = toWireError(error, { expose: true });
+		this.#isOver = true;
+		this.#socket.close(CLOSE_REFUSED, `${group}.${code}`);
+	}
+
+	async #received(data: string | Uint8Array, handlers: SessionHandlers): Promise<void> {
+		let request: string = "message";
+		this.#requests++;
+		try {
+			const { version, message } = decodeInspectorToServer(data);
+			this.#version = version;
+			request = message.tag;
+			if (this.#requests > REQUESTS_MAX) {
+				this.#fail(`more than ${REQUESTS_MAX} requests at the same time`);
+				return;
+			}
+			const answer = await handlers.answer(message);
+			if (answer) this.#send(answer);
+		} catch (error) {
+			this.#fail(handlers.describe(error, request));
+		} finally {
+			this.#requests--;
+		}
+	}
+
+	#fail(message: string): void {
+		this.#send({ tag: "Error", val: { message } });
+	}
+
+	#send(message: InspectorToClient): void {
+		if (this.#isOver) return;
+		this.#socket.send(encodeInspectorToClient(this.#version, message));
+		if (this.#socket.bufferedBytes <= BUFFERED_BYTES_MAX) return;
+		this.#isOver = true;
+		this.#socket.close(CLOSE_REFUSED, "connection.buffer_full");
+	}
+}

@@ -1,0 +1,431 @@
+// The inspector's WebSocket (contract: protocol 7.3, 8.8, checks 74 to 76).
+import { decodeTraceRange, decodeWorkflowHistory } from "@rivetkit/protocol/inspector";
+import { decodeCbor, encodeCbor, type InspectorVersion } from "rivetkit/inspector";
+import { expect, it } from "vitest";
+import { actor } from "../../src/actor/definition.ts";
+import { event, queue } from "../../src/actor/tokens.ts";
+import { db } from "../../src/db/index.ts";
+import { eventually } from "../support/eventually.ts";
+import { Gate } from "../support/gate.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { wireSend } from "../support/wire-http.ts";
+import { WireSocket } from "../support/wire-socket.ts";
+import { inspect } from "./support/inspect.ts";
+import { InspectorSocket, tokenOf } from "./support/inspector-socket.ts";
+
+const options = { token: "engine" };
+const DAY_MS = 86_400_000;
+
+function scene() {
+	const seen: unknown[] = [];
+	const subject = actor({
+		state: { count: 1, when: new Date(0), big: 5n, names: new Map([["a", Uint8Array.of(1)]]) },
+		connState: { seat: 3 },
+		events: { tick: event<number>() },
+		queues: { jobs: queue<number>() },
+		onStateChange: (_c, state) => {
+			seen.push(state.count);
+		},
+		actions: {
+			add: (c, by: number) => {
+				c.state.count += by;
+				return c.state;
+			},
+			fail: () => {
+				throw new Error("secret");
+			},
+			plan: async (c) => {
+				await c.cron.every({ name: "often", interval: DAY_MS, action: "add", args: [1] });
+			},
+			take: async (c) => {
+				await c.queue.tryNext({ names: ["jobs"] });
+			},
+			nap: (c) => c.sleep(),
+			end: (c) => c.destroy(),
+		},
+	});
+	return { subject, seen };
+}
+
+it("begins with Init in the version of 2.1.3, whatever the actor does", async () => {
+	const { subject } = scene();
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	await using _client = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+	await wireSend(runtime, id, "jobs", 1);
+	for (const state of ["awake", "asleep"]) {
+		if (state === "asleep") await runtime.embedded.host.stop(id, "sleep");
+		const { socket, init } = await InspectorSocket.open(runtime, id);
+		await using _socket = socket;
+		expect([state, socket.versions]).toEqual([state, [3]]);
+		expect(init).toMatchObject({
+			isStateEnabled: true,
+			rpcs: ["add", "fail", "plan", "take", "nap", "end"],
+			isDatabaseEnabled: false,
+			queueSize: 1,
+			workflowHistory: undefined,
+			isWorkflowEnabled: false,
+		});
+		expect(decodeCbor(init.state!)).toEqual({
+			count: 1,
+			when: new Date(0),
+			big: 5n,
+			names: new Map([["a", Uint8Array.of(1)]]),
+		});
+		expect(init.connections).toHaveLength(1);
+		expect(decodeCbor(init.connections[0]!.details)).toEqual({
+			type: "websocket",
+			stateEnabled: true,
+			state: { seat: 3 },
+			subscriptions: 0,
+			isHibernatable: true,
+		});
+	}
+	expect(runtime.embedded.host.liveActorIds).toEqual([]);
+});
+
+it("without the actor's token or the configured one closes with 1011", async () => {
+	const { subject } = scene();
+	const inspection = { token: () => "s3cret" };
+	await using runtime = await TestRuntime.start({ subject }, { ...options, inspection });
+	const [id, other] = [await runtime.actorId("subject"), await runtime.actorId("subject", "b")];
+	const end = async (actorId: string, token?: string) => {
+		const socket = new InspectorSocket(runtime, actorId, token === undefined ? {} : { token });
+		return socket.closed;
+	};
+	const refused = "1011 inspector.unauthorized";
+	expect(await end(id)).toBe(refused);
+	expect(await end(id, "wrong")).toBe(refused);
+	expect(await end(id, await tokenOf(runtime, other))).toBe(refused);
+	for (const token of [await tokenOf(runtime, id), "s3cret"]) {
+		const { socket } = await InspectorSocket.open(runtime, id, { token });
+		await socket[Symbol.asyncDispose]();
+	}
+	// Development on loopback is no exception here.
+	await using open = await TestRuntime.start({ subject }, options);
+	const free = await open.actorId("subject");
+	expect((await inspect(open, free, "state")).status).toBe(200);
+	expect(await new InspectorSocket(open, free).closed).toBe(refused);
+	expect(await new InspectorSocket(open, "nobody", { token: "x" }).closed).toBe(
+		"1011 actor.not_found",
+	);
+	await using off = await TestRuntime.start(
+		{ subject },
+		{ ...options, inspection: { enabled: false } },
+	);
+	const dark = await off.actorId("subject");
+	const token = await tokenOf(off, dark);
+	expect(await new InspectorSocket(off, dark, { token }).closed).toBe("1011 route.not_found");
+});
+
+it("answers every request with its id", async () => {
+	const { subject } = scene();
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	await runtime.action(id, "plan");
+	for (let n = 0; n < 250; n++) await wireSend(runtime, id, "jobs", n);
+	const { socket, init } = await InspectorSocket.open(runtime, id, {
+		version: 6,
+		query: "?version=6",
+	});
+	await using _socket = socket;
+	expect(socket.versions).toEqual([6]);
+	expect(init.schedules).toHaveLength(1);
+	const state = await socket.ask({ tag: "StateRequest", val: { id: 1 } }, "StateResponse");
+	expect([state.rid, state.isStateEnabled]).toEqual([1, true]);
+	expect(decodeCbor(state.state!)).toMatchObject({ count: 1, big: 5n });
+	expect(
+		await socket.ask({ tag: "ConnectionsRequest", val: { id: 2 } }, "ConnectionsResponse"),
+	).toEqual({ rid: 2, connections: [] });
+	expect(await socket.ask({ tag: "RpcsListRequest", val: { id: 3 } }, "RpcsListResponse")).toEqual({
+		rid: 3,
+		rpcs: ["add", "fail", "plan", "take", "nap", "end"],
+	});
+	const called = await socket.ask(
+		{ tag: "ActionRequest", val: { id: 4, name: "add", args: encodeCbor([2]) } },
+		"ActionResponse",
+	);
+	expect([called.rid, decodeCbor(called.output)]).toEqual([
+		4,
+		expect.objectContaining({ count: 3, names: new Map([["a", Uint8Array.of(1)]]) }),
+	]);
+	const { payload, rid } = await socket.ask(
+		{ tag: "TraceQueryRequest", val: { id: 5, startMs: 1, endMs: 2, limit: 3 } },
+		"TraceQueryResponse",
+	);
+	expect([rid, payload.byteLength]).toEqual([5, 25]);
+	expect(decodeTraceRange(payload)).toEqual({
+		startTimeMs: 1,
+		endTimeMs: 2,
+		limit: 3,
+		clamped: false,
+		baseChunks: [],
+		chunks: [],
+	});
+	const { status } = await socket.ask(
+		{ tag: "QueueRequest", val: { id: 6, limit: 1_000 } },
+		"QueueResponse",
+	);
+	expect([status.size, status.maxSize, status.truncated]).toEqual([250, 1_000, true]);
+	expect(status.messages).toHaveLength(200);
+	expect(status.messages[0]).toEqual({ id: 1, name: "jobs", createdAtMs: expect.any(Number) });
+	expect(
+		await socket.ask({ tag: "WorkflowHistoryRequest", val: { id: 7 } }, "WorkflowHistoryResponse"),
+	).toEqual({ rid: 7, history: undefined, isWorkflowEnabled: false });
+	const { schedules } = await socket.ask(
+		{ tag: "SchedulesRequest", val: { id: 8 } },
+		"SchedulesResponse",
+	);
+	expect(schedules).toEqual([
+		{
+			id: expect.any(String),
+			name: "often",
+			kind: "every",
+			action: "add",
+			args: encodeCbor([1]),
+			nextRunAt: expect.any(Number),
+			lastRunAt: undefined,
+			expression: undefined,
+			timezone: undefined,
+			intervalMs: DAY_MS,
+			maxHistory: 100,
+		},
+	]);
+	const scheduleId = schedules[0]!.id;
+	expect(
+		await socket.ask(
+			{ tag: "ScheduleHistoryRequest", val: { id: 9, scheduleId, limit: 5 } },
+			"ScheduleHistoryResponse",
+		),
+	).toEqual({ rid: 9, scheduleId, history: [] });
+	expect(
+		await socket.ask(
+			{ tag: "ScheduleDeleteRequest", val: { id: 10, scheduleId, kind: "every" } },
+			"ScheduleDeleteResponse",
+		),
+	).toEqual({ rid: 10, scheduleId, deleted: true });
+	expect(await socket.until("SchedulesUpdated")).toEqual({ schedules: [] });
+});
+
+it("pushes what changes, once, to those who have seen what was before", async () => {
+	const { subject } = scene();
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	const [one, two] = [
+		await InspectorSocket.open(runtime, id),
+		await InspectorSocket.open(runtime, id, { version: 6, query: "?version=6" }),
+	];
+	await using _one = one.socket;
+	await using _two = two.socket;
+	const both = [one.socket, two.socket];
+	await runtime.action(id, "add", 41);
+	for (const socket of both) {
+		const { state } = await socket.until("StateUpdated");
+		expect(decodeCbor(state)).toMatchObject({ count: 42, big: 5n });
+	}
+	await wireSend(runtime, id, "jobs", 1);
+	for (const socket of both) expect(await socket.until("QueueUpdated")).toEqual({ queueSize: 1 });
+	await runtime.action(id, "take");
+	for (const socket of both) expect(await socket.until("QueueUpdated")).toEqual({ queueSize: 0 });
+	const client = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+	client.subscribe("tick");
+	for (const socket of both) {
+		const { connections } = await socket.until(
+			"ConnectionsUpdated",
+			({ connections: [first] }) =>
+				first !== undefined &&
+				(decodeCbor(first.details) as { subscriptions: number }).subscriptions === 1,
+		);
+		expect(connections).toHaveLength(1);
+	}
+	await client[Symbol.asyncDispose]();
+	for (const socket of both) {
+		await socket.until("ConnectionsUpdated", ({ connections }) => connections.length === 0);
+	}
+	await runtime.action(id, "plan");
+	// Only whoever knows schedules hears of them; the other one gets no error instead.
+	expect((await two.socket.until("SchedulesUpdated")).schedules).toHaveLength(1);
+	await one.socket.roundTrip();
+	expect(one.socket.unread).toEqual([]);
+	expect(new Set(one.socket.versions)).toEqual(new Set([3]));
+	expect(new Set(two.socket.versions)).toEqual(new Set([6]));
+});
+
+it("PatchState is answered by StateUpdated, durable, and seen by a later StateRequest", async () => {
+	const { subject, seen } = scene();
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	const { socket } = await InspectorSocket.open(runtime, id);
+	await using _socket = socket;
+	const patched = { count: 9, set: new Set([1n]) };
+	socket.send({ tag: "PatchStateRequest", val: { state: encodeCbor(patched) } });
+	expect(decodeCbor((await socket.until("StateUpdated")).state)).toEqual(patched);
+	const { state } = await socket.ask({ tag: "StateRequest", val: { id: 1 } }, "StateResponse");
+	expect(decodeCbor(state!)).toEqual(patched);
+	expect(seen).toEqual([9]);
+	await runtime.embedded.host.stop(id, "sleep");
+	expect((await inspect(runtime, id, "state", { cbor: true })).body.state).toEqual(patched);
+});
+
+it("stays open over sleep and wake-up without causing either, and ends with its actor", async () => {
+	const { subject } = scene();
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	const { socket } = await InspectorSocket.open(runtime, id);
+	await using _socket = socket;
+	// The socket is no work of the actor.
+	const { body } = await inspect(runtime, id, "lifecycle");
+	expect(body.awakeBecause).toEqual([expect.stringMatching(/^it is idle/)]);
+	await runtime.action(id, "nap");
+	await eventually(() => expect(runtime.embedded.host.liveActorIds).toEqual([]));
+	const asleep = await socket.ask({ tag: "StateRequest", val: { id: 1 } }, "StateResponse");
+	expect(decodeCbor(asleep.state!)).toMatchObject({ count: 1 });
+	expect(runtime.embedded.host.liveActorIds).toEqual([]);
+	await runtime.action(id, "add", 1);
+	expect(decodeCbor((await socket.until("StateUpdated")).state)).toMatchObject({ count: 2 });
+	await runtime.embedded.host.stop(id, "sleep");
+	// A change wakes it.
+	const called = await socket.ask(
+		{ tag: "ActionRequest", val: { id: 2, name: "add", args: encodeCbor([5]) } },
+		"ActionResponse",
+	);
+	expect(decodeCbor(called.output)).toMatchObject({ count: 7 });
+	await runtime.action(id, "end");
+	expect(await socket.closed).toBe("1011 actor.not_found");
+});
+
+it("says what went wrong, and goes on", async () => {
+	const { subject } = scene();
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	const { socket } = await InspectorSocket.open(runtime, id, { version: 6 });
+	await using _socket = socket;
+	const act = (name: string, args: Uint8Array) =>
+		socket.ask({ tag: "ActionRequest", val: { id: 1, name, args } }, "Error");
+	const failed = await act("fail", encodeCbor([]));
+	expect(failed.message).not.toContain("secret");
+	expect((await act("missing", encodeCbor([]))).message).toContain("missing");
+	expect((await act("add", encodeCbor(5))).message).toContain("args must be a list");
+	expect((await act("add", Uint8Array.of(0xff, 0xff))).message).not.toBe("");
+	const schema = await socket.ask({ tag: "DatabaseSchemaRequest", val: { id: 1 } }, "Error");
+	expect(schema.message).toMatch(/^Failed to get database schema: /);
+	const rows = await socket.ask(
+		{ tag: "DatabaseTableRowsRequest", val: { id: 1, table: "a", limit: 1, offset: 0 } },
+		"Error",
+	);
+	expect(rows.message).toMatch(/^Failed to get database rows: /);
+	for (const frame of [
+		"text",
+		Uint8Array.of(3, 0, 99),
+		Uint8Array.of(9, 0, 1),
+		new Uint8Array(0),
+	]) {
+		socket.ws.send(frame);
+		await socket.until("Error");
+	}
+	const state = await socket.ask({ tag: "StateRequest", val: { id: 7 } }, "StateResponse");
+	expect(state.rid).toBe(7);
+});
+
+it.each<InspectorVersion>([1, 2, 3, 4, 5, 6])(
+	"speaks version %d to whoever does",
+	async (version) => {
+		const { subject } = scene();
+		await using runtime = await TestRuntime.start({ subject }, options);
+		const id = await runtime.actorId("subject");
+		const { socket } = await InspectorSocket.open(runtime, id, { version });
+		await using _socket = socket;
+		await socket.ask({ tag: "RpcsListRequest", val: { id: 1 } }, "RpcsListResponse");
+		expect(socket.versions).toEqual([3, version]);
+		await using asked = (
+			await InspectorSocket.open(runtime, id, { version, query: `?version=${version}` })
+		).socket;
+		expect(asked.versions).toEqual([version]);
+	},
+);
+
+it("shows a database, and a workflow's history as its adapter has it", async () => {
+	const history = { nameRegistry: ["charge"], entries: [], entryMetadata: new Map() };
+	let isKnown = false;
+	const subject = actor({
+		db: db({ onMigrate: (d) => void d.execute("CREATE TABLE IF NOT EXISTS t (a, b BLOB)") }),
+		actions: {
+			fill: async (c) => {
+				await c.db.execute("INSERT INTO t VALUES (1, x'00ff'), (2, NULL)");
+			},
+		},
+		run: {
+			run: () => {},
+			inspector: { workflow: { getHistory: () => (isKnown ? history : null) } },
+		},
+	});
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	await runtime.action(id, "fill");
+	const { socket, init } = await InspectorSocket.open(runtime, id);
+	await using _socket = socket;
+	expect([init.isDatabaseEnabled, init.isWorkflowEnabled, init.workflowHistory]).toEqual([
+		true,
+		true,
+		undefined,
+	]);
+	const { schema } = await socket.ask(
+		{ tag: "DatabaseSchemaRequest", val: { id: 1 } },
+		"DatabaseSchemaResponse",
+	);
+	expect(decodeCbor(schema)).toMatchObject({ tables: [{ table: { name: "t" }, records: 2 }] });
+	const { result } = await socket.ask(
+		{ tag: "DatabaseTableRowsRequest", val: { id: 2, table: "t", limit: 1, offset: 0 } },
+		"DatabaseTableRowsResponse",
+	);
+	expect(decodeCbor(result)).toEqual([{ a: 1, b: Uint8Array.of(0, 255) }]);
+	isKnown = true;
+	await runtime.action(id, "fill");
+	const pushed = await socket.until("WorkflowHistoryUpdated");
+	expect(decodeWorkflowHistory(pushed.history)).toEqual(history);
+	const asked = await socket.ask(
+		{ tag: "WorkflowHistoryRequest", val: { id: 3 } },
+		"WorkflowHistoryResponse",
+	);
+	expect(decodeWorkflowHistory(asked.history!)).toEqual(history);
+});
+
+it("a change that fails to be stored is pushed back", async () => {
+	const { subject } = scene();
+	const gate = new Gate();
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	const { socket } = await InspectorSocket.open(runtime, id);
+	await using _socket = socket;
+	const { commit } = runtime.store;
+	let fails = true;
+	Object.assign(runtime.store, {
+		commit: async (batch: never) => {
+			if (!fails) return commit.call(runtime.store, batch);
+			fails = false;
+			await gate.passed;
+			throw new Error("disk full");
+		},
+	});
+	const called = runtime.action(id, "add", 5);
+	await eventually(() => expect(fails).toBe(false));
+	const during = await socket.ask({ tag: "StateRequest", val: { id: 1 } }, "StateResponse");
+	expect(decodeCbor(during.state!)).toMatchObject({ count: 6 });
+	gate.open();
+	expect((await called).status).toBe(500);
+	const after = await socket.ask({ tag: "StateRequest", val: { id: 2 } }, "StateResponse");
+	expect(decodeCbor(after.state!)).toMatchObject({ count: 1 });
+});
+
+it("an engine that closes closes its sockets, and a socket that leaves leaves nothing", async () => {
+	const { subject } = scene();
+	const runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	const { socket } = await InspectorSocket.open(runtime, id);
+	const second = await InspectorSocket.open(runtime, id);
+	await second.socket[Symbol.asyncDispose]();
+	await runtime.action(id, "add", 1);
+	await socket.until("StateUpdated");
+	await runtime[Symbol.asyncDispose]();
+	expect(await socket.closed).toMatch(/^1001 /);
+});
