@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { event, queue } from "../../src/actor/tokens.ts";
 import { eventually } from "../support/eventually.ts";
+import { Gate } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { WireSocket } from "../support/wire-socket.ts";
 import { inspect } from "./support/inspect.ts";
@@ -136,6 +137,38 @@ it("PATCH state replaces it through the actor's own setter, and is durable when 
 	});
 	expect([raw.status, (await raw.json()).code]).toEqual([400, "invalid"]);
 	expect((await inspect(runtime, id, "state")).body.state).toEqual({ count: 40, extra: [null] });
+});
+
+it("changes are answered when they are on disk, and not before", async () => {
+	const { subject } = scene();
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	const { commit } = runtime.store;
+	const change = async (path: string, method: string, body?: unknown) => {
+		const [reached, gate] = [new Gate(), new Gate()];
+		Object.assign(runtime.store, {
+			commit: async (batch: never) => {
+				reached.open();
+				await gate.passed;
+				return commit.call(runtime.store, batch);
+			},
+		});
+		let isAnswered = false;
+		const answer = inspect(runtime, id, path, { method, body }).then((got) => {
+			isAnswered = true;
+			return got;
+		});
+		await reached.passed;
+		// A round trip to the same server is later than an answer that had not waited.
+		await inspect(runtime, id, "rpcs");
+		expect([path, isAnswered]).toEqual([path, false]);
+		gate.open();
+		expect((await answer).status).toBe(200);
+	};
+	await change("state", "PATCH", { state: { count: 2 } });
+	await change("action/add", "POST", { args: [1] });
+	await change("queue", "POST", { name: "jobs", body: 1 });
+	await change("queue", "DELETE");
 });
 
 it("POST action runs on a connection of its own, past onBeforeConnect", async () => {

@@ -251,6 +251,27 @@ it("pushes what changes, once, to those who have seen what was before", async ()
 	expect(new Set(two.socket.versions)).toEqual(new Set([6]));
 });
 
+it("hears of connections of which nothing is stored", async () => {
+	const subject = actor({ onWebSocket: () => {}, actions: { nothing: () => {} } });
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	const { socket } = await InspectorSocket.open(runtime, id);
+	await using _socket = socket;
+	const raw = new WireSocket(`${runtime.url}/gateway/${id}/websocket`);
+	const came = await socket.until(
+		"ConnectionsUpdated",
+		({ connections }) => connections.length > 0,
+	);
+	expect(decodeCbor(came.connections[0]!.details)).toEqual({
+		type: "raw-websocket",
+		stateEnabled: false,
+		subscriptions: 0,
+		isHibernatable: false,
+	});
+	await raw[Symbol.asyncDispose]();
+	await socket.until("ConnectionsUpdated", ({ connections }) => connections.length === 0);
+});
+
 it("PatchState is answered by StateUpdated, durable, and seen by a later StateRequest", async () => {
 	const { subject, seen } = scene();
 	await using runtime = await TestRuntime.start({ subject }, options);
