@@ -1,0 +1,106 @@
+// Every route in every state of an actor, for every kind of caller (issue: "tested in each state and each auth mode").
+import { expect, it } from "vitest";
+import { actor } from "../../src/actor/definition.ts";
+import { queue } from "../../src/actor/tokens.ts";
+import { db } from "../../src/db/index.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { inspect } from "./support/inspect.ts";
+import { tokenOf } from "./support/inspector-socket.ts";
+
+const READS = [
+	["GET", "summary"],
+	["GET", "state"],
+	["GET", "connections"],
+	["GET", "rpcs"],
+	["GET", "queue"],
+	["GET", "traces"],
+	["GET", "workflow-history"],
+	["GET", "lifecycle"],
+	["GET", "queue/messages"],
+	["GET", "queue/dead-letters"],
+	["GET", "schedules"],
+	["GET", "schedules/x/history"],
+	["GET", "schedules/failures"],
+	["GET", "kv"],
+] as const;
+const CHANGES = [
+	["PATCH", "state", { state: { n: 1 } }],
+	["POST", "action/get", {}],
+	["POST", "queue", { name: "jobs" }],
+	["DELETE", "queue"],
+	["DELETE", "queue/messages/1"],
+	["POST", "queue/redrive", {}],
+	["DELETE", "schedules/x"],
+	["POST", "wake"],
+	["GET", "database/schema"],
+	["GET", "database/rows?table=t"],
+	["POST", "database/execute", { sql: "SELECT 1" }],
+] as const;
+type Route = readonly [method: string, path: string, body?: object];
+const ROUTES: readonly { readonly route: Route; readonly kind: "read" | "change" }[] = [
+	...READS.map((route) => ({ route, kind: "read" as const })),
+	...CHANGES.map((route) => ({ route, kind: "change" as const })),
+];
+
+type State = "awake" | "asleep" | "failing" | "destroyed";
+type Caller = "nobody" | "wrong" | "configured" | "own";
+const STATES: readonly State[] = ["awake", "asleep", "failing", "destroyed"];
+const CALLERS: readonly Caller[] = ["nobody", "wrong", "configured", "own"];
+
+function expected(state: State, caller: Caller, kind: "read" | "change"): number {
+	if (state === "destroyed") return 404;
+	if (caller === "nobody" || caller === "wrong") return 401;
+	return state === "failing" && kind === "change" ? 500 : 200;
+}
+
+it.each(STATES)(
+	"answers whom it should, and nobody else, about an actor that is %s",
+	async (state) => {
+		let fails = false;
+		const subject = actor({
+			state: { n: 0 },
+			queues: { jobs: queue<number>() },
+			db: db({ onMigrate: (d) => void d.execute("CREATE TABLE IF NOT EXISTS t (a)") }),
+			onWake: () => {
+				if (fails) throw new Error("broken");
+			},
+			actions: { get: (c) => c.state.n },
+		});
+		await using runtime = await TestRuntime.start(
+			{ subject },
+			{ token: "engine", inspection: { token: () => "s3cret" } },
+		);
+		const id = await runtime.actorId("subject");
+		const tokens: Record<Caller, string | null> = {
+			nobody: null,
+			wrong: "s3cret-not",
+			configured: "s3cret",
+			own: await tokenOf(runtime, id),
+		};
+		if (state === "destroyed") await runtime.embedded.engine.destroy(id);
+		else await runtime.embedded.host.stop(id, "sleep");
+		fails = state === "failing";
+		if (state === "awake") await runtime.action(id, "get");
+		for (const caller of CALLERS) {
+			const token = tokens[caller];
+			const headers = token === null ? undefined : { authorization: `Bearer ${token}` };
+			for (const { route, kind } of ROUTES) {
+				const [method, path, body] = route;
+				const { status } = await inspect(runtime, id, path, {
+					method,
+					...(body && { body }),
+					...(headers && { headers }),
+				});
+				const what = [caller, method, path];
+				expect([...what, status]).toEqual([...what, expected(state, caller, kind)]);
+				if (state !== "asleep") continue;
+				const isWoken = kind === "change" && status === 200;
+				expect([...what, runtime.embedded.host.liveActorIds.length]).toEqual([
+					...what,
+					isWoken ? 1 : 0,
+				]);
+				await runtime.embedded.host.stop(id, "sleep");
+			}
+		}
+	},
+);
