@@ -49,7 +49,11 @@ describe("an engine and its host in two processes", () => {
 		raw.sendData("two");
 		bob.ws.close();
 		await t.runtime.startHost();
-		expect(await soon(ann.expect("ActionResponse"))).toMatchObject({ id: 1 });
+		// A host that is killed before it could say that call 0 is handled leaves it to the next, which knows
+		// the answer and gives it again.
+		let answer = await soon(ann.expect("ActionResponse"));
+		if (Number(answer.id) === 0) answer = await soon(ann.expect("ActionResponse"));
+		expect(answer).toMatchObject({ id: 1 });
 		expect(await soon(raw.raw())).toBe(`${rawId} two`);
 		const after = (await soon(ann.call(2, "who"))) as { output: unknown[] };
 		expect(after.output).toEqual([before.output[0], 1, t.runtime.hostPid]);

@@ -1,5 +1,5 @@
+import { LazyHeap } from "../collections/lazy-heap.ts";
 import type { AlarmSource } from "../instance/alarm-keeper.ts";
-import { LazyHeap } from "../queue/lazy-heap.ts";
 import { ALARM_LINGER_MS } from "../queue/limits.ts";
 
 /** A deadline that somebody waits for. */

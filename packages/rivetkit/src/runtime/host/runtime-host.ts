@@ -17,9 +17,9 @@ import {
 import type { ErasedActorConfig } from "../../actor/erased.ts";
 import { outsideSections } from "../atomic/section.ts";
 import { outsideCalls } from "../database/call-scope.ts";
+import { outsideSteps } from "../durable/step-work.ts";
 import type { InspectionConfig } from "../inspector/inspection-config.ts";
 import { Inspector } from "../inspector/inspector.ts";
-import { outsideSteps } from "../durable/step-work.ts";
 import type { LifecycleChange } from "../inspector/lifecycle-log.ts";
 import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
 import type { LifecycleEvent } from "../lifecycle/lifecycle.ts";
