@@ -1,4 +1,4 @@
-import { actor, setup } from "rivetkit";
+import { actor, setup, UserError } from "rivetkit";
 import { workflow } from "rivetkit/workflow";
 
 /** Seats of one flight, or rooms of one hotel: whoever books takes one, under the order's name. */
@@ -9,7 +9,7 @@ const resource = (total: number) =>
 			book: (c, order: string) => {
 				// The same order may ask twice: its step is repeated when the process ends in the middle.
 				if (c.state.booked.includes(order)) return;
-				if (c.state.booked.length >= total) throw new Error(`${c.name} ${c.key} is full`);
+				if (c.state.booked.length >= total) throw new UserError(`${c.name} ${c.key} is full`);
 				c.state.booked.push(order);
 			},
 			cancel: (c, order: string) => {
@@ -25,7 +25,7 @@ const account = actor({
 		charge: (c, payment: string, amount: number) => {
 			if (payment in c.state.payments) return;
 			if (c.state.balance < amount)
-				throw new Error(`${c.key} has ${c.state.balance}, not ${amount}`);
+				throw new UserError(`${c.key} has ${c.state.balance}, not ${amount}`);
 			c.state.balance -= amount;
 			c.state.payments[payment] = amount;
 		},

@@ -83,7 +83,12 @@ it("waits for a decision in the page, over a kill -9", async () => {
 	const second = await run("approvals.ts", env, /Approvals at/);
 	const html = await (await fetch(page)).text();
 	const [, id] = /action="\/decide\/([^"]+)"/.exec(html)!;
-	expect(await post(`decide/${id}`, { approved: "yes", by: "ann" })).toContain("approved by ann");
+	let decided = await post(`decide/${id}`, { approved: "yes", by: "ann" });
+	for (let look = 0; look < 100 && !decided.includes("approved by ann"); look++) {
+		await new Promise((resolve) => setTimeout(resolve, 50));
+		decided = await (await fetch(page)).text();
+	}
+	expect(decided).toContain("approved by ann");
 	await end(second.child, "SIGTERM");
 });
 
