@@ -1,13 +1,14 @@
 // A server process that ends itself by SIGKILL at one of its commits: `KILL_AT` is its number since the
 // start, `KILL_WHEN` the moment. An actor moves money between two accounts, as its queue says, and keeps
 // what is on the second one in `c.kv`, too.
-import { appendFileSync, writeSync } from "node:fs";
-import { type CommitBatch, openSqliteStore, type Store } from "@rivetkit/engine";
+import { appendFileSync } from "node:fs";
+import { type CommitBatch, openSqliteStore } from "@rivetkit/engine";
 import { type StorageOp, systemClock, systemRandom } from "@rivetkit/protocol";
 import { erasedConfig } from "../../src/actor/erased.ts";
 import { startEmbedded } from "../../src/backends/embedded/embedded.ts";
 import { actor, queue } from "../../src/index.ts";
 import { recordingLogger } from "../support/test-runtime.ts";
+import { killing } from "./killing-store.ts";
 
 const [directory, port, killAt, killWhen] = process.argv.slice(2) as [
 	string,
@@ -47,7 +48,11 @@ const bank = actor({
 	},
 });
 
-const store = killing(await openSqliteStore({ directory: `${directory}/store` }));
+const store = killing(await openSqliteStore({ directory: `${directory}/store` }), {
+	at: Number(killAt),
+	when: killWhen,
+	kindOf,
+});
 const { engine } = startEmbedded({
 	store,
 	definitions: new Map([["bank", erasedConfig(bank)]]),
@@ -82,31 +87,4 @@ function kindOf({ ops }: CommitBatch): string {
 		has("put", 0x05, 0x02) ? "answer" : "",
 	];
 	return kinds.filter((kind) => kind !== "").join("+") || "other";
-}
-
-function killing(inner: Store): Store {
-	let commits = 0;
-	const kill = (batch: CommitBatch) => {
-		writeSync(1, `killed ${killWhen} ${kindOf(batch)}\n`);
-		process.kill(process.pid, "SIGKILL");
-		// Nothing more may happen in this process.
-		for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-	};
-	const commit = async (batch: CommitBatch): Promise<void> => {
-		const isFatal = ++commits === Number(killAt);
-		if (isFatal && killWhen === "before") kill(batch);
-		const done = inner.commit(batch);
-		// Written to the file, perhaps, and not synced.
-		if (isFatal && killWhen === "during") setImmediate(() => setImmediate(() => kill(batch)));
-		await done;
-		// On the disk, and nobody has heard of it.
-		if (isFatal && killWhen === "after") kill(batch);
-	};
-	return new Proxy(inner, {
-		get: (target, property) => {
-			if (property === "commit") return commit;
-			const member: unknown = Reflect.get(target, property);
-			return typeof member === "function" ? member.bind(target) : member;
-		},
-	});
 }
