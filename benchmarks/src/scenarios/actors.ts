@@ -1,8 +1,11 @@
 import { HttpConnection, jsonRequest } from "../load/http-connection.ts";
 import type { Scalar } from "../wire.ts";
 
-/** `sleeper` is a counter that may sleep, `worker` one that counts the messages of its queue. */
-export type ActorName = "counter" | "sleeper" | "worker";
+/**
+ * `sleeper` is a counter that may sleep, `worker` one that counts the messages of its queue, `stepper` one
+ * whose workflow counts its steps, and `looper` a workflow that waits in an iteration of its loop.
+ */
+export type ActorName = "counter" | "sleeper" | "worker" | "stepper" | "looper";
 
 /** The body of `POST /actors` and `PUT /actors`. */
 function actorBody(key: string, name: ActorName): string {
@@ -30,6 +33,11 @@ export function incrementRequest(actorId: string, amount: number): Buffer {
 /** A message that adds to the counter when the actor's run loop handles it. */
 export function sendRequest(actorId: string, amount: number): Buffer {
 	return jsonRequest("POST", `/gateway/${actorId}/queue/add`, `{"body":${amount}}`);
+}
+
+/** So many steps for the actor's workflow. */
+export function stepsRequest(actorId: string, steps: number): Buffer {
+	return jsonRequest("POST", `/gateway/${actorId}/queue/steps`, `{"body":${steps}}`);
 }
 
 const ACTOR_ID = /"actor_id":"([^"]+)"/;

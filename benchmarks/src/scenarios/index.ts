@@ -9,6 +9,8 @@ import type { Scenario } from "./scenario.ts";
 import { sleepingMemory, sleepingWithAlarms } from "./sleeping-memory.ts";
 import { wake } from "./wake.ts";
 import { websocketActions } from "./websocket-actions.ts";
+import { workflowSteps } from "./workflow-steps.ts";
+import { workflowWake } from "./workflow-wake.ts";
 
 export const scenarios: readonly Scenario[] = [
 	httpActions(1),
@@ -31,4 +33,8 @@ export const scenarios: readonly Scenario[] = [
 	sleepingMemory,
 	alarms,
 	sleepingWithAlarms,
+	workflowSteps(1),
+	workflowSteps(100),
+	workflowSteps(1_000),
+	workflowWake,
 ];

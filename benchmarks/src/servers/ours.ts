@@ -1,6 +1,7 @@
 // (d): this repository's package, on its embedded engine.
 
 import { actor, event, queue, setup } from "rivetkit";
+import { Loop, workflow } from "rivetkit/workflow";
 import { announce } from "./child.ts";
 import { freePort, whenServing } from "./free-port.ts";
 
@@ -82,9 +83,61 @@ const worker = actor({
 	},
 });
 
+/** A workflow that does as many steps as each message says, one after the other. */
+const stepper = actor({
+	state: { count: 0 },
+	queues: { steps: queue<number>() },
+	options: { noSleep: true, maxQueueSize: 100_000 },
+	run: workflow(async (ctx) => {
+		await ctx.loop("messages", async (loop) => {
+			const message = await loop.queue.next("next");
+			for (let step = 0; step < message.body; step += 1) {
+				await loop.step(`step ${step}`, async () => {
+					loop.state.count += 1;
+				});
+			}
+		});
+	}),
+	actions: {
+		increment: (c, amount: number) => {
+			c.state.count += amount;
+			return c.state.count;
+		},
+	},
+});
+
+/** A workflow with a loop that goes on until the iteration in its key (`loop-<iteration>-…`), and waits there. */
+const looper = actor({
+	state: { reached: 0 },
+	options: { sleepTimeout: 3_600_000 },
+	run: workflow(async (ctx) => {
+		const iterations = Number(ctx.key[0]?.split("-")[1]);
+		await ctx.loop({
+			name: "loop",
+			state: 0,
+			run: async (loop, iteration) => {
+				await loop.step({ name: "step", ephemeral: true, run: () => iteration });
+				if (iteration === iterations) {
+					await loop.step("there", (c) => {
+						c.state.reached = iteration;
+					});
+					await loop.queue.next("forever");
+				}
+				return Loop.continue(iteration + 1);
+			},
+		});
+	}),
+	actions: {
+		reached: (c) => c.state.reached,
+		/** 1 when the workflow has replayed up to its wait. */
+		waits: (c) => (c.workflow.status().waitingFor.length > 0 ? 1 : 0),
+		sleep: (c) => c.sleep(),
+	},
+});
+
 const port = await freePort();
 const registry = setup({
-	use: { counter, sleeper, worker },
+	use: { counter, sleeper, worker, stepper, looper },
 	noWelcome: true,
 	logging: { level: "error" },
 	managerPort: port,
