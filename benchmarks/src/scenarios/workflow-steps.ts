@@ -8,7 +8,6 @@ const POLL_MS = 5;
 /** Steps of all actors in one round. */
 const STEPS_PER_ROUND = 2_000;
 const STEPS_PER_ACTOR_MIN = 10;
-/** An iteration of the published package gets slower with each step in it. */
 const STEPS_PER_MESSAGE_MAX = 100;
 
 /**
@@ -25,8 +24,9 @@ export function workflowSteps(actors: number): Scenario {
 		title: `Workflow steps, each with a change of the state, ${actors} ${actors === 1 ? "actor" : "actors"}`,
 		unit: "steps/s",
 		encoding: "json",
+		// The published package answered 500, or did steps twice: there is nothing to compare with.
+		subjects: ["bare", "grouped", "ours"],
 		targets: [
-			{ against: "published", ratioMin: 5 },
 			{ against: "grouped", ratioMin: actors === 1 ? 0.8 : 0.6 },
 			...(actors === 100 ? [{ valueMin: 10_000 }] : []),
 		],

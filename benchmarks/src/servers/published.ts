@@ -1,7 +1,6 @@
 // (c): the published package, on its local server with its file storage.
 
 import { actor, queue, setup } from "rivetkit-published";
-import { workflow } from "rivetkit-published/workflow";
 import { announce } from "./child.ts";
 import { freePort, whenServing } from "./free-port.ts";
 
@@ -82,32 +81,9 @@ const worker = actor({
 	},
 });
 
-/** A workflow that does as many steps as each message says, one after the other. */
-const stepper = actor({
-	state: { count: 0 },
-	queues: { steps: queue<number>() },
-	options: { noSleep: true, maxQueueSize: 100_000 },
-	run: workflow(async (ctx) => {
-		await ctx.loop("messages", async (loop) => {
-			const message = await loop.queue.next("next");
-			for (let step = 0; step < message.body; step += 1) {
-				await loop.step(`step ${step}`, async () => {
-					loop.state.count += 1;
-				});
-			}
-		});
-	}),
-	actions: {
-		increment: (c, amount: number) => {
-			c.state.count += amount;
-			return c.state.count;
-		},
-	},
-});
-
 const port = await freePort();
 const registry = setup({
-	use: { counter, sleeper, worker, stepper },
+	use: { counter, sleeper, worker },
 	noWelcome: true,
 	logging: { level: "error" },
 	managerPort: port,
