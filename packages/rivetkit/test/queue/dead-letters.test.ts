@@ -3,12 +3,13 @@ import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
 import { eventually } from "../support/eventually.ts";
+import { Gate } from "../support/gate.ts";
 import { codeOf, wireAction } from "../support/wire-http.ts";
 import { Crashable } from "./support/crashable.ts";
 
 function poisoned(queueOptions: object = {}, deadOptions: object = {}) {
 	const seen: string[] = [];
-	const scene = { isFixed: false };
+	const scene = { isFixed: false, held: new Gate() };
 	const subject = actor({
 		state: { total: 0 },
 		queues: {
@@ -36,7 +37,7 @@ function poisoned(queueOptions: object = {}, deadOptions: object = {}) {
 			},
 			holdDead: async (c) => {
 				const message = await c.queue.next({ names: ["dead"], completable: true });
-				await new Promise((resolve) => setTimeout(resolve, 100));
+				await scene.held.passed;
 				await message?.complete();
 			},
 			total: (c) => c.state.total,
@@ -186,7 +187,7 @@ describe("dead letters", () => {
 	});
 
 	it("that do not exist, or are in somebody's hands, are queue.message_not_found", async () => {
-		const { subject } = poisoned();
+		const { subject, scene } = poisoned();
 		await using crashable = await Crashable.start({ subject });
 		await crashable.send("jobs", -1);
 		await eventually(async () => expect(await crashable.call("size")).toBe(1));
@@ -202,6 +203,7 @@ describe("dead letters", () => {
 		await eventually(async () =>
 			expect(codeOf(await redrive([1n]))).toBe("queue.message_not_found"),
 		);
+		scene.held.open();
 		await holding;
 		expect(await crashable.call("size")).toBe(0);
 		const misspelt = await wireAction(runtime, id, "redrive", [{ id: [1] }]);

@@ -214,7 +214,7 @@ export class DurableHost {
 		return untracked(value);
 	}
 
-	/** For tools of the page on guards (workflows 1.6): nothing fails over it. */
+	/** For tools of the page on guards (workflows 1.6): nothing fails over it; `c.kv` logs what it refuses. */
 	noteGuard(key: string): void {
 		const { config, state } = this.#instance;
 		this.#instance.userKv.put(key, "true").catch(() => {});
