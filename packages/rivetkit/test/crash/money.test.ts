@@ -9,7 +9,9 @@ import { freePort, ServerProcess } from "./server-process.ts";
 
 /** A server dies at its first commit, then at its second, and so on: all there are in one round of a message. */
 const COMMITS = 6;
-const MOMENTS = ["before", "during", "after"] as const;
+const MOMENTS = ["before", "during", "after", "late"] as const;
+/** Shorter than a `late` commit: who waits is told that the wait is over only if the message stays. */
+const WAIT_MS = 500;
 const KINDS = ["completable", "plain"] as const;
 const FROM = 10_000;
 
@@ -60,7 +62,7 @@ it("keeps totals exact however often and wherever the process is killed", async 
 			const moves = Array.from({ length: 3 }, () => {
 				const amount = 1 + (sent % 5);
 				total += amount;
-				const options = sent % 3 === 0 ? { wait: true, timeout: 2_000 } : {};
+				const options = sent % 3 === 0 ? { wait: true, timeout: WAIT_MS } : {};
 				const id = `move ${sent++}`;
 				return banks.map((bank) => send(bank, id, amount, options));
 			});
