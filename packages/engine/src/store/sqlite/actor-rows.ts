@@ -8,15 +8,43 @@ import {
 	StaleGenerationError,
 } from "../store.ts";
 import { ActorCache, type LiveActor } from "./actor-cache.ts";
-import type { SqliteConnection, SqliteRow, SqliteStatement, SqliteValue } from "./engine.ts";
+import {
+	prepareListQuery,
+	type SqliteConnection,
+	type SqliteListQuery,
+	type SqliteStatement,
+	type SqliteValue,
+} from "./engine.ts";
 import { RaisedGenerations } from "./raised-generations.ts";
 import { fromStoredText, toStoredBytes, toStoredText } from "./stored-values.ts";
 
 const CACHED_ACTORS_MAX = 65_536;
 
-const COLUMNS = `id, namespace, name, key, runner_name_selector, crash_policy, datacenter, generation,
-	initialised, create_ts, start_ts, connectable_ts, sleep_ts, destroy_ts, alarm_ts, connected`;
-const INPUT = "(SELECT input FROM inputs WHERE actor = row_id) AS input";
+/** What {@link ActorRow} lists. */
+const COLUMNS = `row_id, id, namespace, name, key, runner_name_selector, crash_policy, datacenter,
+	(SELECT input FROM inputs WHERE actor = row_id) AS input, create_ts, generation, initialised, start_ts,
+	connectable_ts, sleep_ts, destroy_ts, alarm_ts, connected`;
+
+type ActorRow = [
+	rowId: number,
+	id: string,
+	namespace: string,
+	name: string,
+	key: string,
+	runnerNameSelector: string,
+	crashPolicy: string,
+	datacenter: string,
+	input: Uint8Array | null,
+	createTs: number,
+	generation: number,
+	initialised: number,
+	startTs: number | null,
+	connectableTs: number | null,
+	sleepTs: number | null,
+	destroyTs: number | null,
+	alarmTs: number | null,
+	connected: number,
+];
 
 /** The `actors` and `inputs` tables. Everything here runs inside the caller's transaction. */
 export class ActorRows {
@@ -26,17 +54,17 @@ export class ActorRows {
 	readonly #insert: SqliteStatement;
 	readonly #insertInput: SqliteStatement;
 	readonly #deleteInput: SqliteStatement;
-	readonly #live: SqliteStatement;
-	readonly #byId: SqliteStatement;
-	readonly #byKey: SqliteStatement;
-	readonly #byIdWithRow: SqliteStatement;
+	readonly #live: SqliteListQuery;
+	readonly #byId: SqliteListQuery;
+	readonly #byKey: SqliteListQuery;
+	readonly #liveById: SqliteListQuery;
 	readonly #setGeneration: SqliteStatement;
 	readonly #delete: SqliteStatement;
 	readonly #dueAlarms: SqliteStatement;
 	readonly #nextAlarm: SqliteStatement;
 	readonly #connected: SqliteStatement;
 	readonly #updates = new Map<string, SqliteStatement>();
-	readonly #lists = new Map<string, SqliteStatement>();
+	readonly #lists = new Map<string, SqliteListQuery>();
 	#nextRowId: number;
 
 	constructor(connection: SqliteConnection) {
@@ -48,17 +76,15 @@ export class ActorRows {
 		);
 		this.#insertInput = connection.prepare("INSERT INTO inputs VALUES (?, ?)");
 		this.#deleteInput = connection.prepare("DELETE FROM inputs WHERE actor = ?");
-		this.#live = connection.prepare(
+		this.#live = prepareListQuery(
+			connection,
 			"SELECT row_id, generation FROM actors WHERE id = ? AND destroy_ts IS NULL",
 		);
-		this.#byId = connection.prepare(`SELECT ${COLUMNS}, ${INPUT} FROM actors WHERE id = ?`);
-		this.#byKey = connection.prepare(
-			`SELECT ${COLUMNS}, ${INPUT} FROM actors
-			WHERE namespace = ? AND name = ? AND key = ? AND destroy_ts IS NULL`,
-		);
-		this.#byIdWithRow = connection.prepare(
-			`SELECT row_id, ${COLUMNS}, ${INPUT} FROM actors WHERE id = ? AND destroy_ts IS NULL`,
-		);
+		const records = (condition: string) =>
+			prepareListQuery(connection, `SELECT ${COLUMNS} FROM actors WHERE ${condition}`);
+		this.#byId = records("id = ?");
+		this.#byKey = records("namespace = ? AND name = ? AND key = ? AND destroy_ts IS NULL");
+		this.#liveById = records("id = ? AND destroy_ts IS NULL");
 		this.#setGeneration = connection.prepare("UPDATE actors SET generation = ? WHERE row_id = ?");
 		this.#delete = connection.prepare("DELETE FROM actors WHERE row_id = ?");
 		this.#dueAlarms = connection.prepare(
@@ -142,13 +168,8 @@ export class ActorRows {
 		if (known !== undefined) {
 			return known;
 		}
-		const row = this.#live.get(toStoredText(actorId));
-		return row
-			? this.#cache.set(actorId, {
-					rowId: row.row_id as number,
-					generation: row.generation as number,
-				})
-			: undefined;
+		const row = this.#live.get(toStoredText(actorId)) as [number, number] | undefined | null;
+		return row ? this.#cache.set(actorId, { rowId: row[0], generation: row[1] }) : undefined;
 	}
 
 	byId(actorId: string): ActorRecord | undefined {
@@ -166,15 +187,16 @@ export class ActorRows {
 	 * {@link writeGenerations}. Throws `StaleGenerationError` when there is no live actor with this id.
 	 */
 	raiseGeneration(actorId: string): ActorRecord {
-		const row = this.#byIdWithRow.get(toStoredText(actorId));
+		const row = this.#liveById.get(toStoredText(actorId));
 		if (!row) {
 			// Raised in a transaction that inserted it and was rolled back.
 			this.#raised.delete(actorId);
 			throw new StaleGenerationError(actorId, -1);
 		}
-		const generation = (this.#raised.get(actorId)?.generation ?? (row.generation as number)) + 1;
-		this.#raised.set(actorId, { rowId: row.row_id as number, generation });
-		return toRecord(row, generation);
+		const record = this.#record(row);
+		record.generation += 1;
+		this.#raised.set(actorId, { rowId: row[0] as number, generation: record.generation });
+		return record;
 	}
 
 	/** Generations that were raised and are not written. */
@@ -296,18 +318,22 @@ export class ActorRows {
 		const where = conditions.join(" AND ");
 		let statement = this.#lists.get(where);
 		if (statement === undefined) {
-			statement = this.#connection.prepare(
-				`SELECT ${COLUMNS}, ${INPUT} FROM actors WHERE ${where}
-				ORDER BY create_ts DESC, id DESC LIMIT ?`,
+			statement = prepareListQuery(
+				this.#connection,
+				`SELECT ${COLUMNS} FROM actors WHERE ${where} ORDER BY create_ts DESC, id DESC LIMIT ?`,
 			);
 			this.#lists.set(where, statement);
 		}
 		return statement.all(...values, Math.max(0, query.limit)).map((row) => this.#record(row));
 	}
 
-	#record(row: SqliteRow): ActorRecord {
-		const raised = this.#raised.get(fromStoredText(row.id as string));
-		return toRecord(row, raised?.generation ?? (row.generation as number));
+	#record(row: SqliteValue[]): MutableRecord {
+		const record = toRecord(row as ActorRow);
+		const raised = this.#raised.get(record.actorId);
+		if (raised !== undefined) {
+			record.generation = raised.generation;
+		}
+		return record;
 	}
 
 	#updateOf(columns: readonly string[]): SqliteStatement {
@@ -321,24 +347,46 @@ export class ActorRows {
 	}
 }
 
-function toRecord(row: SqliteRow, generation: number): ActorRecord {
-	return {
-		actorId: fromStoredText(row.id as string),
-		namespace: fromStoredText(row.namespace as string),
-		name: fromStoredText(row.name as string),
-		key: fromStoredText(row.key as string),
-		runnerNameSelector: fromStoredText(row.runner_name_selector as string),
-		crashPolicy: fromStoredText(row.crash_policy as string),
-		datacenter: fromStoredText(row.datacenter as string),
-		input: row.input as Uint8Array | null,
-		createTs: row.create_ts as number,
+type MutableRecord = { -readonly [Field in keyof ActorRecord]: ActorRecord[Field] };
+
+function toRecord(row: ActorRow): MutableRecord {
+	const [
+		,
+		id,
+		namespace,
+		name,
+		key,
+		runnerNameSelector,
+		crashPolicy,
+		datacenter,
+		input,
+		createTs,
 		generation,
-		initialised: row.initialised === 1,
-		startTs: row.start_ts as number | null,
-		connectableTs: row.connectable_ts as number | null,
-		sleepTs: row.sleep_ts as number | null,
-		destroyTs: row.destroy_ts as number | null,
-		alarmTs: row.alarm_ts as number | null,
-		connected: row.connected === 1,
+		initialised,
+		startTs,
+		connectableTs,
+		sleepTs,
+		destroyTs,
+		alarmTs,
+		connected,
+	] = row;
+	return {
+		actorId: fromStoredText(id),
+		namespace: fromStoredText(namespace),
+		name: fromStoredText(name),
+		key: fromStoredText(key),
+		runnerNameSelector: fromStoredText(runnerNameSelector),
+		crashPolicy: fromStoredText(crashPolicy),
+		datacenter: fromStoredText(datacenter),
+		input,
+		createTs,
+		generation,
+		initialised: initialised === 1,
+		startTs,
+		connectableTs,
+		sleepTs,
+		destroyTs,
+		alarmTs,
+		connected: connected === 1,
 	};
 }

@@ -1,5 +1,11 @@
 import type { StorageOp, StorageRange } from "@rivetkit/protocol";
-import type { SqliteConnection, SqliteStatement, SqliteValue } from "./engine.ts";
+import {
+	prepareListQuery,
+	type SqliteConnection,
+	type SqliteListQuery,
+	type SqliteStatement,
+	type SqliteValue,
+} from "./engine.ts";
 import { toStoredBytes } from "./stored-values.ts";
 
 /** Rows removed in one go when an actor's data goes: larger actors take several transactions. */
@@ -10,14 +16,14 @@ type Direction = "forward" | "reverse" | "forwardToEnd" | "reverseToEnd";
 
 /** The `kv` and `removals` tables. Everything here runs inside the caller's transaction. */
 export class KvRows {
-	readonly #get: SqliteStatement;
+	readonly #get: SqliteListQuery;
 	readonly #put: SqliteStatement;
 	readonly #delete: SqliteStatement;
 	readonly #deleteFrom: SqliteStatement;
 	readonly #deleteBetween: SqliteStatement;
 	/** Without a limit. It is a statement of its own because SQLite takes half as long for it. */
-	readonly #scan: Record<Direction, SqliteStatement>;
-	readonly #scanSome: Record<Direction, SqliteStatement>;
+	readonly #scan: Record<Direction, SqliteListQuery>;
+	readonly #scanSome: Record<Direction, SqliteListQuery>;
 	readonly #deleteSome: SqliteStatement;
 	readonly #hasAny: SqliteStatement;
 	readonly #addRemoval: SqliteStatement;
@@ -25,9 +31,10 @@ export class KvRows {
 	readonly #endRemoval: SqliteStatement;
 
 	constructor(connection: SqliteConnection) {
-		const scans = (limit: "LIMIT ?" | ""): Record<Direction, SqliteStatement> => {
+		const scans = (limit: "LIMIT ?" | ""): Record<Direction, SqliteListQuery> => {
 			const scan = (condition: string, order: string) =>
-				connection.prepare(
+				prepareListQuery(
+					connection,
 					`SELECT key, value FROM kv WHERE actor = ? AND key >= ? ${condition}
 					ORDER BY key ${order} ${limit}`,
 				);
@@ -38,7 +45,7 @@ export class KvRows {
 				reverseToEnd: scan("", "DESC"),
 			};
 		};
-		this.#get = connection.prepare("SELECT value FROM kv WHERE actor = ? AND key = ?");
+		this.#get = prepareListQuery(connection, "SELECT value FROM kv WHERE actor = ? AND key = ?");
 		// Cheaper than INSERT OR REPLACE, which deletes first; writes no page when the value is the same.
 		this.#put = connection.prepare(
 			"INSERT INTO kv VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -60,7 +67,7 @@ export class KvRows {
 	}
 
 	get(rowId: number, key: Uint8Array): Uint8Array | null {
-		return (this.#get.get(rowId, toStoredBytes(key))?.value ?? null) as Uint8Array | null;
+		return (this.#get.get(rowId, toStoredBytes(key))?.[0] ?? null) as Uint8Array | null;
 	}
 
 	scan(rowId: number, range: StorageRange): [key: Uint8Array, value: Uint8Array][] {
@@ -75,7 +82,7 @@ export class KvRows {
 			limit === undefined
 				? this.#scan[direction].all(...bounds)
 				: this.#scanSome[direction].all(...bounds, Math.max(0, limit));
-		return rows.map((row) => [row.key as Uint8Array, row.value as Uint8Array]);
+		return rows as [key: Uint8Array, value: Uint8Array][];
 	}
 
 	/** About how many pages it wrote, for the checkpointer's estimate. */
