@@ -198,6 +198,17 @@ describe("a dedupe key", () => {
 					expect([microtasks, status, await crashable.call("size")]).toEqual(
 						status === 200 ? [microtasks, 200, 1] : [microtasks, 500, 0],
 					);
+					// The same send again: it is stored now, if it was not.
+					scene.validating = () => {};
+					const again = await crashable.send("a", 1, {
+						headers: { ...dedupe("k").headers, ...headers },
+						...(wait ? { wait, timeout: 20 } : undefined),
+					});
+					expect([microtasks, again.status, await crashable.call("size")]).toEqual([
+						microtasks,
+						200,
+						1,
+					]);
 				}
 			}
 		}

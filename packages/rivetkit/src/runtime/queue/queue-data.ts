@@ -185,6 +185,7 @@ export class QueueData implements BatchPart {
 		if (message.place !== "gone") this.index.remove(message);
 		message.delivery = null;
 		this.bodies.forget(message.id);
+		this.senders.forget(message);
 	}
 
 	#goBackTo(message: QueuedMessage, header: MessageHeader, nowMs: number): void {

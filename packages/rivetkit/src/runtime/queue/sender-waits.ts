@@ -59,6 +59,12 @@ export class SenderWaits {
 		if (waitKey !== null) this.#byKey.set(waitKey, message);
 	}
 
+	/** The message never was: a send with its key is a new one. */
+	forget(message: QueuedMessage): void {
+		const { waitKey } = message.header;
+		if (waitKey !== null && this.#byKey.get(waitKey) === message) this.#byKey.delete(waitKey);
+	}
+
 	/** The message of an earlier send with this key, as long as nothing has become of it. */
 	messageOf(waitKey: string): QueuedMessage | undefined {
 		return this.#byKey.get(waitKey);
@@ -161,8 +167,7 @@ export class SenderWaits {
 
 	/** The message never was: its commit failed. */
 	fail(message: QueuedMessage, error: unknown): void {
-		const { waitKey } = message.header;
-		if (waitKey !== null) this.#byKey.delete(waitKey);
+		this.forget(message);
 		for (const wait of this.#waits.get(message) ?? []) wait.fail(error);
 	}
 
