@@ -195,6 +195,26 @@ describe("limits of a database", () => {
 			).toBe("");
 		}));
 
+	it("maxDatabaseCommitSize: what was rolled back does not count", () =>
+		trying({ maxDatabaseCommitSize: 100 * 4096 }, async (attempt) => {
+			const fill = `INSERT INTO t SELECT randomblob(3000) FROM (${NUMBERS(2_000)})`;
+			const given = await attempt((d) =>
+				d.transaction(async (tx) => {
+					// More than SQLite keeps in memory: it is in the log when it is taken back.
+					await tx.execute(fill);
+					throw new Error("no");
+				}),
+			);
+			expect(given.message).toBe("no");
+			for (const kept of [1, 2]) {
+				expect((await attempt((d) => d.execute("INSERT INTO t VALUES (?)", kept))).code).toBe("ok");
+			}
+			const rows = await attempt(async (d) =>
+				expect(await d.execute("SELECT a FROM t")).toEqual([{ a: 1 }, { a: 2 }]),
+			);
+			expect(rows.message).toBe("");
+		}));
+
 	it("streams: sixteen at a time, and none that nobody reads", async () => {
 		const clock = new FakeClock();
 		await trying(

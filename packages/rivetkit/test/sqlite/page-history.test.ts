@@ -168,7 +168,7 @@ class History {
 
 	commit(): void {
 		this.#session.endShared();
-		const captured = this.#open.capture();
+		const captured = this.#open.capture(Number.POSITIVE_INFINITY);
 		if (captured === null && !this.#ledger.isFolding) return;
 		this.store.apply(this.#ledger.commit(captured, (page) => this.#open.readPage(page)));
 		if (this.#ledger.isFolding) this.folds++;

@@ -7,6 +7,7 @@ import { PAGE_BYTES } from "../../sqlite/pages/page-checksum.ts";
 import { PageLedger } from "../../sqlite/pages/page-ledger.ts";
 import type { DatabaseHead } from "../../sqlite/pages/stored-pages.ts";
 import { WorkingFile } from "../../sqlite/pages/working-file.ts";
+import { TooManyChanges } from "../../sqlite/pages/write-ahead-log.ts";
 import type { DatabasePool } from "./database-pool.ts";
 import { StoredDatabase } from "./stored-database.ts";
 
@@ -145,12 +146,6 @@ export class DatabaseContent {
 	take(ops: StorageOp[], isIdle: boolean): void {
 		const open = this.#open;
 		if (open === null) return;
-		const size = open.uncapturedBytes;
-		const limit = this.#limits.commitBytesMax;
-		if (size > limit) {
-			this.#isDamaged = true;
-			throw catalogueError("database.commit_too_large", { size, limit });
-		}
 		const captured = this.#capture(open);
 		if (captured === null && !this.#ledger.isFolding) return;
 		for (const op of this.#ledger.commit(captured, (page) => open.readPage(page))) ops.push(op);
@@ -230,13 +225,15 @@ export class DatabaseContent {
 	}
 
 	#capture(open: OpenFile) {
+		const limit = this.#limits.commitBytesMax;
 		try {
-			const captured = open.capture();
+			const captured = open.capture(limit);
 			for (const { change } of captured?.changes ?? []) this.#unconfirmed.add(change.page);
 			return captured;
 		} catch (error) {
 			this.#isDamaged = true;
-			throw error;
+			if (!(error instanceof TooManyChanges)) throw error;
+			throw catalogueError("database.commit_too_large", { size: error.bytes, limit });
 		}
 	}
 

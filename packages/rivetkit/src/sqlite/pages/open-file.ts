@@ -59,17 +59,13 @@ export class OpenFile {
 		}
 	}
 
-	/** Bytes that transactions wrote into the log since the last capture, at most. */
-	get uncapturedBytes(): number {
-		return this.#openLog()?.unreadBytes ?? 0;
-	}
-
 	/**
 	 * What transactions changed since the last capture. Null when nothing. Its bytes are good until anything
-	 * is captured again.
+	 * is captured again. Throws `TooManyChanges` when it is more than `bytesMax`; nothing can be captured
+	 * then until the file is opened again.
 	 */
-	capture(): CapturedChanges | null {
-		const read = this.#openLog()?.read() ?? null;
+	capture(bytesMax: number): CapturedChanges | null {
+		const read = this.#openLog()?.read(bytesMax) ?? null;
 		if (read === null) return null;
 		const { pages, pageCount, position, isNew } = read;
 		if (isNew) this.#inLog.clear();

@@ -5,6 +5,7 @@ import { PAGE_BYTES } from "./page-checksum.ts";
 const HEADER_BYTES = 32;
 const HEADER_PAGE_SIZE_AT = 8;
 const HEADER_SALT_AT = 16;
+const HEADER_CHECKSUM_AT = 24;
 const FRAME_HEADER_BYTES = 24;
 const FRAME_PAGE_COUNT_AT = 4;
 const FRAME_SALT_AT = 8;
@@ -35,6 +36,18 @@ export interface LogChanges {
 	readonly position: LogPosition;
 }
 
+/** What transactions have written is more than may be read at once. */
+export class TooManyChanges extends Error {
+	override readonly name = "TooManyChanges";
+	/** Of the frames. */
+	readonly bytes: number;
+
+	constructor(bytes: number) {
+		super(`${bytes} bytes of transactions in the write-ahead log`);
+		this.bytes = bytes;
+	}
+}
+
 /** The log is not what SQLite writes: somebody else changed the file. */
 export class DamagedLog extends Error {
 	override readonly name = "DamagedLog";
@@ -45,25 +58,21 @@ export class DamagedLog extends Error {
  * this file, so closing it drops none.
  *
  * Reads what this process has just written, so the salt alone tells frames from those of an earlier log.
- * Checksums are for what a crash left behind, which SQLite's own recovery reads.
  *
- * What a transaction that was rolled back left in the log has no end, and the next one overwrites it.
+ * What a transaction that was rolled back left in the log has no end, and later ones overwrite it, rarely
+ * all of it. The running checksum tells whether a transaction follows the one before it: it is looked at
+ * where one begins, so that a large rollback costs nothing afterwards.
  */
 export class WriteAheadLog {
 	readonly #descriptor: number;
 	readonly #header = Buffer.alloc(HEADER_BYTES);
 	#salt: bigint | null = null;
-	/** Up to where transactions were read. */
+	/** Up to where transactions were read, and the running checksum there. */
 	#frames = 0;
+	#checksum = 0n;
 
 	constructor(path: string) {
 		this.#descriptor = fs.openSync(path, "r");
-	}
-
-	/** Bytes of the file that may hold transactions nobody has read. */
-	get unreadBytes(): number {
-		this.#followRestart();
-		return Math.max(0, this.#bytesFrom(this.#frames));
 	}
 
 	/** Frames that the transactions read so far have. */
@@ -74,34 +83,40 @@ export class WriteAheadLog {
 	/**
 	 * The transactions since the last call, as one. Null when there is none. `isNew` when the log was begun
 	 * anew meanwhile, which SQLite does when all of the old one is in the database: offsets into the old
-	 * one are void then.
+	 * one are void then. Throws {@link TooManyChanges} when their frames have more than `bytesMax`; the log
+	 * cannot be read any more then.
 	 */
-	read(): (LogChanges & { readonly isNew: boolean }) | null {
+	read(bytesMax: number): (LogChanges & { readonly isNew: boolean }) | null {
 		const isNew = this.#followRestart();
 		if (this.#salt === null) return null;
 		const pages = new Map<number, { bytes: Uint8Array; offset: number }>();
 		/** Of a transaction whose end has not been seen yet. */
 		let open: [number, { bytes: Uint8Array; offset: number }][] = [];
 		let pageCount: number | null = null;
-		let frames = this.#frames;
-		let checksum = 0n;
-		for (const frame of this.#framesFrom(frames)) {
+		const first = this.#frames;
+		const end = first + Math.floor(bytesMax / FRAME_BYTES);
+		let frames = first;
+		for (const frame of this.#framesFrom(first)) {
 			if (frame.readBigUInt64BE(FRAME_SALT_AT) !== this.#salt) break;
-			const bytes = frame.subarray(FRAME_HEADER_BYTES);
+			if (frames === this.#frames && !follows(frame, this.#checksum)) break;
 			const offset = HEADER_BYTES + frames * FRAME_BYTES + FRAME_HEADER_BYTES;
 			frames++;
-			open.push([frame.readUInt32BE(0), { bytes, offset }]);
+			// Beyond the limit nothing is kept: it may be a transaction that is still open.
+			if (frames <= end) {
+				open.push([frame.readUInt32BE(0), { bytes: frame.subarray(FRAME_HEADER_BYTES), offset }]);
+			}
 			const pagesAfter = frame.readUInt32BE(FRAME_PAGE_COUNT_AT);
 			if (pagesAfter === 0) continue;
 			for (const [page, version] of open) pages.set(page, version);
 			open = [];
 			pageCount = pagesAfter;
 			this.#frames = frames;
-			checksum = frame.readBigUInt64BE(FRAME_CHECKSUM_AT);
+			this.#checksum = frame.readBigUInt64BE(FRAME_CHECKSUM_AT);
 		}
 		if (pageCount === null) return null;
+		if (this.#frames > end) throw new TooManyChanges((this.#frames - first) * FRAME_BYTES);
 		for (const page of pages.keys()) if (page > pageCount) pages.delete(page);
-		const position = { salt: this.#salt!, frames: this.#frames, checksum };
+		const position = { salt: this.#salt, frames: this.#frames, checksum: this.#checksum };
 		return { pages, pageCount, position, isNew };
 	}
 
@@ -127,6 +142,7 @@ export class WriteAheadLog {
 		assertReadable(header);
 		this.#salt = salt;
 		this.#frames = 0;
+		this.#checksum = header.readBigUInt64BE(HEADER_CHECKSUM_AT);
 		return true;
 	}
 
@@ -149,6 +165,26 @@ export class WriteAheadLog {
 		const start = HEADER_BYTES + frame * FRAME_BYTES;
 		return fs.fstatSync(this.#descriptor).size - start;
 	}
+}
+
+/** Whether a frame was written behind the one with this running checksum. */
+function follows(frame: Buffer, before: bigint): boolean {
+	const words = new Int32Array(frame.buffer, frame.byteOffset, FRAME_BYTES / 4);
+	let first = Number(before >> 32n) | 0;
+	let second = Number(before & 0xffffffffn) | 0;
+	const add = (from: number, to: number) => {
+		for (let index = from; index < to; index += 2) {
+			first = (first + words[index]! + second) | 0;
+			second = (second + words[index + 1]! + first) | 0;
+		}
+	};
+	// Page number and page count, and the page; not salt and checksum.
+	add(0, FRAME_SALT_AT / 4);
+	add(FRAME_HEADER_BYTES / 4, FRAME_BYTES / 4);
+	return (
+		first === frame.readInt32BE(FRAME_CHECKSUM_AT) &&
+		second === frame.readInt32BE(FRAME_CHECKSUM_AT + 4)
+	);
 }
 
 /**
