@@ -40,7 +40,9 @@ const value = fc.oneof(
 const condition = fc
 	.tuple(column, fc.constantFrom("=", "<", ">=", "<>", "IS", "LIKE"), value)
 	.map(([name, operator, right]) => `${name} ${operator} ${right}`);
-const where = fc.option(condition, { freq: 3 }).map((text) => (text ? ` WHERE ${text}` : ""));
+const where = fc
+	.array(condition, { maxLength: 2 })
+	.map((texts) => (texts.length > 0 ? ` WHERE ${texts.join(" OR ")}` : ""));
 const conflict = fc.constantFrom(
 	"",
 	"OR IGNORE ",
@@ -97,6 +99,10 @@ const statement = fc.oneof(
 		"SELECT * FROM a WHERE id = 3",
 		"SELECT * FROM a WHERE id IN (1, 2, 3) ORDER BY id",
 		"SELECT s FROM a WHERE u IS NULL ORDER BY id",
+		"SELECT * FROM a WHERE id = 1 OR id = 2",
+		"SELECT * FROM a WHERE id = 2 LIMIT 1",
+		"SELECT count(*) FROM a WHERE id = 1",
+		"SELECT id FROM some",
 		"SELECT typeof(n), typeof(s), n, s FROM a ORDER BY id",
 	),
 	fc.constantFrom(
@@ -127,6 +133,7 @@ const statement = fc.oneof(
 const SCHEMA = `
 	CREATE TABLE a (id INTEGER PRIMARY KEY, n INTEGER CHECK (n < 11), s TEXT COLLATE NOCASE, u UNIQUE);
 	CREATE TABLE b (id INTEGER PRIMARY KEY, n NUMERIC UNIQUE, s TEXT NOT NULL DEFAULT 'd', a INTEGER REFERENCES a ON DELETE CASCADE);
+	CREATE VIEW some AS SELECT id FROM b WHERE n IN (5, 6, 7);
 	INSERT INTO a (id, n, s) VALUES (1, 1, 'one'), (2, 2, NULL), (3, NULL, 'x');
 	INSERT INTO b (id, n, a) VALUES (1, 5, 1), (2, 6, 1), (3, 7, 2);
 `;
@@ -173,9 +180,13 @@ describe("a session", () => {
 				for (const [index, sql] of statements.entries()) {
 					const expected = plain.run(sql);
 					const found = outcome(() => ours.execute(sql, [], "values"));
+					const history = `statement ${index}: ${statements.slice(0, index + 1).join(";\n")}`;
+					expect(found, history).toEqual(expected);
+					// From its second use on it may run another way.
+					if (!sql.startsWith("SELECT")) continue;
 					expect(
-						found,
-						`statement ${index}: ${statements.slice(0, index + 1).join(";\n")}`,
+						outcome(() => ours.execute(sql, [], "values")),
+						`again: ${history}`,
 					).toEqual(expected);
 				}
 				for (const sql of ["SELECT * FROM a ORDER BY id", "SELECT * FROM b ORDER BY id"]) {

@@ -5,6 +5,7 @@ import {
 	primaryCode,
 	SQLITE_CANTOPEN,
 	SQLITE_CORRUPT,
+	SQLITE_CORRUPT_VTAB,
 	SQLITE_FULL,
 	SQLITE_IOERR,
 	SQLITE_NOTADB,
@@ -58,8 +59,8 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 	#session: SqlSession | null = null;
 	/** The session, while calls may use it without asking: a call costs one comparison then. */
 	#usable: SqlSession | null = null;
-	/** Pragmas that were set before the file was closed. */
-	#settings: readonly string[] = [];
+	/** Pragmas that were set, by name: they outlive the connection. */
+	readonly #settings = new Map<string, string>();
 	readonly #byHand: ByHandTransaction;
 	readonly #exclusive: ExclusiveAccess;
 	/** Each call has to be looked at: some belong to what may not use the database any more. */
@@ -259,7 +260,6 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 			session.hasTemporaryObjects;
 		if (isNeeded) return "needed";
 		session.endShared();
-		this.#settings = session.settings;
 		this.#dropSession();
 		this.#content.suspend();
 		return "closed";
@@ -400,7 +400,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 	#opened(): SqlSession {
 		if (this.#session !== null) return this.#session;
 		try {
-			const { connection } = this.#content.open(this.#settings);
+			const { connection } = this.#content.open([...this.#settings.values()]);
 			const { maxQueryRows, maxQueryBytes, queryTimeout, slowQueryThreshold } =
 				this.#instance.options;
 			this.#session = new SqlSession(
@@ -413,6 +413,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 				},
 				this,
 				() => this.#instance.now(),
+				this.#settings,
 			);
 		} catch (error) {
 			throw this.#explain(error);
@@ -439,7 +440,8 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 			const limit = this.#content.limits.databaseBytesMax;
 			return catalogueError("database.full", { limit }, { cause: error });
 		}
-		if (!DAMAGE.has(code)) return error;
+		// What is wrong inside a virtual table is so in the store as well.
+		if (!DAMAGE.has(code) || error.errcode === SQLITE_CORRUPT_VTAB) return error;
 		this.#content.distrust();
 		if (this.#isDirty || this.#lost !== null) {
 			this.#lost ??= { error: catalogueError("database.rolled_back", { reason: error.message }) };

@@ -46,24 +46,27 @@ const PRIMARY: Readonly<Record<number, string>> = {
 	26: "NOTADB",
 };
 
-/** Only constraints are worth telling apart. */
-const CONSTRAINT: Readonly<Record<number, string>> = {
-	1: "CHECK",
-	2: "COMMITHOOK",
-	3: "FOREIGNKEY",
-	4: "FUNCTION",
-	5: "NOTNULL",
-	6: "PRIMARYKEY",
-	7: "TRIGGER",
-	8: "UNIQUE",
-	9: "VTAB",
-	10: "ROWID",
-	11: "PINNED",
-	12: "DATATYPE",
+/** Extended result codes that are worth telling apart. */
+const EXTENDED: Readonly<Record<number, string>> = {
+	267: "CORRUPT_VTAB",
+	275: "CONSTRAINT_CHECK",
+	531: "CONSTRAINT_COMMITHOOK",
+	787: "CONSTRAINT_FOREIGNKEY",
+	1043: "CONSTRAINT_FUNCTION",
+	1299: "CONSTRAINT_NOTNULL",
+	1555: "CONSTRAINT_PRIMARYKEY",
+	1811: "CONSTRAINT_TRIGGER",
+	2067: "CONSTRAINT_UNIQUE",
+	2323: "CONSTRAINT_VTAB",
+	2579: "CONSTRAINT_ROWID",
+	2835: "CONSTRAINT_PINNED",
+	3091: "CONSTRAINT_DATATYPE",
 };
 
 export const SQLITE_IOERR = 10;
 export const SQLITE_CORRUPT = 11;
+/** A virtual table is not consistent in itself: an FTS5 index that does not fit its content table. */
+export const SQLITE_CORRUPT_VTAB = 267;
 export const SQLITE_FULL = 13;
 export const SQLITE_CANTOPEN = 14;
 export const SQLITE_CONSTRAINT = 19;
@@ -75,8 +78,5 @@ export function primaryCode(error: SqliteError): number {
 }
 
 function codeName(errcode: number): string {
-	const primary = errcode & 0xff;
-	const name = `SQLITE_${PRIMARY[primary] ?? errcode}`;
-	const detail = primary === 19 ? CONSTRAINT[errcode >> 8] : undefined;
-	return detail === undefined ? name : `${name}_${detail}`;
+	return `SQLITE_${EXTENDED[errcode] ?? PRIMARY[errcode & 0xff] ?? errcode}`;
 }

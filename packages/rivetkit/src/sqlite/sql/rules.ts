@@ -100,10 +100,18 @@ export function readPragma(head: readonly Token[]): Pragma | null {
 	};
 }
 
+/** Pragmas that are kept in the file, or end with the transaction, and not with the connection. */
+const NOT_OF_CONNECTION: ReadonlySet<string> = new Set([
+	"application_id",
+	"auto_vacuum",
+	"defer_foreign_keys",
+	"encoding",
+	"user_version",
+]);
+
 /** Whether a PRAGMA changes a setting of the connection, which is lost when the connection closes. */
 export function setsConnection({ name, hasArgument }: Pragma): boolean {
-	const inFile = ["application_id", "auto_vacuum", "encoding", "user_version"];
-	return hasArgument && SETTABLE.has(name) && !inFile.includes(name);
+	return hasArgument && SETTABLE.has(name) && !NOT_OF_CONNECTION.has(name);
 }
 
 /**
@@ -112,6 +120,9 @@ export function setsConnection({ name, hasArgument }: Pragma): boolean {
  */
 export function assertAllowedStatement({ kind, head, text }: ParsedStatement): void {
 	switch (kind) {
+		case "read":
+			assertAllowedExplain(head, text);
+			break;
 		case "attach":
 			refuse(
 				"ATTACH",
@@ -132,6 +143,13 @@ export function assertAllowedStatement({ kind, head, text }: ParsedStatement): v
 		default:
 			break;
 	}
+}
+
+/** Explained pragmas may be set nevertheless: SQLite carries some out while it compiles them. */
+function assertAllowedExplain(head: readonly Token[], text: string): void {
+	if (head[0]?.text !== "EXPLAIN") return;
+	const at = head[1]?.text === "QUERY" ? 3 : 1;
+	if (head[at]?.text === "PRAGMA") assertAllowedPragma(readPragma(head.slice(at)), text);
 }
 
 function assertAllowedPragma(pragma: Pragma | null, text: string): void {

@@ -91,7 +91,7 @@ export class SqlSession {
 	readonly #observer: SqlObserver;
 	readonly #now: () => number;
 	readonly #cache = new StatementCache<Prepared>(STATEMENTS_MAX);
-	readonly #settings = new Map<string, string>();
+	readonly #settings: Map<string, string>;
 	#state: TransactionState = "none";
 	/** Whether the open transaction has written, and whether it changed the schema. */
 	#hasWritten = false;
@@ -106,13 +106,16 @@ export class SqlSession {
 	statements = 0;
 	slowStatements = 0;
 
+	/** @param settings - pragmas that are set on the connection, by name; what is set is added */
 	constructor(
 		connection: SqliteConnection,
 		limits: SqlLimits,
 		observer: SqlObserver,
 		now: () => number,
+		settings = new Map<string, string>(),
 	) {
 		this.#connection = connection;
+		this.#settings = settings;
 		this.#limits = limits;
 		this.#observer = observer;
 		this.#now = now;
@@ -121,11 +124,6 @@ export class SqlSession {
 
 	get state(): TransactionState {
 		return this.#state;
-	}
-
-	/** Pragmas that were set on the connection, to be set again on the next one. */
-	get settings(): readonly string[] {
-		return [...this.#settings.values()];
 	}
 
 	/** Whether closing the connection would lose temporary tables. */
@@ -275,11 +273,14 @@ export class SqlSession {
 	}
 
 	#reading({ kind, returning }: ParsedStatement, statement: SqliteStatement): Prepared["reading"] {
-		if (statement.columns?.length === 0) return "nothing";
+		// Also without columns: PRAGMA incremental_vacuum does a page's work per row.
+		if (kind === "pragma") return "whole";
+		const { columns } = statement;
+		if (columns?.length === 0) return "nothing";
 		if (kind === "read") return "row by row";
-		if (returning) return "returned";
-		// On old engines every statement may give rows; all others certainly do not.
-		return kind === "pragma" || kind === "other" ? "whole" : "nothing";
+		if (kind === "other") return "whole";
+		// Engines that do not know the columns leave it to the text.
+		return columns !== null || returning ? "returned" : "nothing";
 	}
 
 	#run<Shape extends RowShape>(
@@ -428,7 +429,9 @@ export class SqlSession {
 				this.endShared();
 				const rows = run();
 				const pragma = readPragma(head)!;
-				if (setsConnection(pragma)) this.#settings.set(pragma.name, text);
+				// Inside a transaction SQLite takes no notice of some of them.
+				const isHeeded = this.#state === "none" || pragma.name !== "foreign_keys";
+				if (setsConnection(pragma) && isHeeded) this.#settings.set(pragma.name, text);
 				this.#schemaChanged();
 				this.#wroteAlone();
 				return rows;
@@ -479,7 +482,8 @@ export class SqlSession {
 
 	#schemaStandsAlone(): boolean {
 		const statement = this.#connection.prepare(
-			"SELECT 1 FROM sqlite_schema WHERE sql LIKE '%CONFLICT%' OR sql LIKE '%ROLLBACK%' OR sql LIKE '%DEFERRED%' LIMIT 1",
+			`SELECT 1 FROM (SELECT sql FROM sqlite_schema UNION ALL SELECT sql FROM sqlite_temp_schema)
+			WHERE sql LIKE '%CONFLICT%' OR sql LIKE '%ROLLBACK%' OR sql LIKE '%DEFERRED%' LIMIT 1`,
 		);
 		try {
 			return statement.get([]) !== undefined;
@@ -560,6 +564,7 @@ export class SqlSession {
 	#readWhole(source: SqliteStatement, bindings: Bindings): SqlValue[][] {
 		const { rowsMax, resultBytesMax } = this.#limits;
 		const rows = source.all(bindings);
+		if (source.columns?.length === 0) return [];
 		if (rows.length > rowsMax) refuseRows(rowsMax);
 		let bytes = 0;
 		for (const row of rows) bytes += sizeOf(row);

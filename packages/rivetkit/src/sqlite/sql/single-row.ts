@@ -1,46 +1,108 @@
 import type { SqliteConnection } from "../engine/engine.ts";
 
+/** Opcodes (https://sqlite.org/opcode.html) that go on with the next one, or end the program. */
+const STRAIGHT: ReadonlySet<unknown> = new Set([
+	"Add",
+	"Affinity",
+	"BitAnd",
+	"BitOr",
+	"Blob",
+	"Cast",
+	"Close",
+	"CollSeq",
+	"Column",
+	"Concat",
+	"Copy",
+	"DeferredSeek",
+	"Divide",
+	"Explain",
+	"Function",
+	"Halt",
+	"IdxRowid",
+	"Int64",
+	"IntCopy",
+	"Integer",
+	"Move",
+	"Multiply",
+	"Noop",
+	"Not",
+	"Null",
+	"OpenRead",
+	"PureFunc",
+	"Real",
+	"RealAffinity",
+	"Remainder",
+	"ResultRow",
+	"Rowid",
+	"SCopy",
+	"String",
+	"String8",
+	"Subtract",
+	"Transaction",
+	"Variable",
+]);
+
+/** Opcodes that may jump, and where to in their second operand. */
+const JUMPS: ReadonlySet<unknown> = new Set([
+	"DecrJumpZero",
+	"Eq",
+	"Found",
+	"Ge",
+	"Goto",
+	"Gt",
+	"IdxGE",
+	"IdxGT",
+	"IdxLE",
+	"IdxLT",
+	"If",
+	"IfNot",
+	"IfPos",
+	"Init",
+	"IsNull",
+	"Le",
+	"Lt",
+	"MustBeInt",
+	"Ne",
+	"NotExists",
+	"NotFound",
+	"NotNull",
+	"SeekGE",
+	"SeekGT",
+	"SeekLE",
+	"SeekLT",
+	"SeekRowid",
+]);
+
 /**
- * Whether a query gives at most one row, because its plan only looks up unique keys. Decides how the
- * result is read: a single row at once, anything else row by row, so that limits can end it.
+ * Whether a query gives at most one row whatever it is bound to, because nothing in its program can run
+ * twice. Decides how the result is read: a single row at once, anything else row by row, so that limits
+ * can end it. An opcode that is not known here, say one of a newer SQLite, counts as a loop.
+ *
+ * Its plan would not do: `id IN (…)`, also from `id = ? OR id = ?` or inside a view, looks like `id = ?`.
  */
 export function givesSingleRow(connection: SqliteConnection, query: string): boolean {
-	// Plans show `a IN (…)` and `a IS NULL` as `a=?`, and both may find several rows.
-	if (/\b(?:IN|IS|ISNULL)\b/i.test(query)) return false;
-	const plan = connection.prepare(`EXPLAIN QUERY PLAN ${query}`);
+	const explain = connection.prepare(`EXPLAIN ${query}`);
 	try {
-		// The last column is the one for people.
-		const steps = plan.all([]).map((step) => String(step.at(-1)));
-		return steps.length > 0 && steps.every((step) => isUniqueSearch(connection, step));
+		return runsOnce(explain.all([]));
 	} finally {
-		plan.finalize();
+		explain.finalize();
 	}
 }
 
-/** `SEARCH t USING INTEGER PRIMARY KEY (rowid=?)`, `SEARCH t USING INDEX name (a=? AND b=?)`. */
-function isUniqueSearch(connection: SqliteConnection, step: string): boolean {
-	if (!step.startsWith("SEARCH ")) return false;
-	if (step.endsWith(" USING INTEGER PRIMARY KEY (rowid=?)")) return true;
-	const index = / USING (?:COVERING )?INDEX (\S+) \(([^)]*)\)$/.exec(step);
-	if (index === null) return false;
-	const [, name, terms] = index;
-	const equalities = terms!.split(" AND ");
-	if (!equalities.every((term) => term.endsWith("=?"))) return false;
-	return uniqueKeyLength(connection, name!) === equalities.length;
-}
-
-/** How many columns the key of a unique index has; null when it is not unique or is partial. */
-function uniqueKeyLength(connection: SqliteConnection, index: string): number | null {
-	const found = connection.prepare(
-		`SELECT count(*) AS columns FROM sqlite_schema AS tables
-		JOIN pragma_index_list(tables.name) AS list ON list.name = ?1 AND list."unique" = 1 AND list.partial = 0
-		JOIN pragma_index_info(list.name) WHERE tables.type = 'table'`,
-		{ numbered: true },
-	);
-	try {
-		const columns = Number(found.get([index])?.[0]);
-		return columns > 0 ? columns : null;
-	} finally {
-		found.finalize();
+/** @param program - address, opcode, first operand, second operand, … */
+function runsOnce(program: readonly (readonly unknown[])[]): boolean {
+	let results = 0;
+	/** Where the program begins; it then goes back to its first address, once. */
+	let begin = Number.POSITIVE_INFINITY;
+	for (const [address, opcode, , target] of program) {
+		const at = Number(address);
+		const to = Number(target);
+		if (opcode === "ResultRow") results++;
+		if (opcode === "Init") begin = to;
+		if (STRAIGHT.has(opcode)) continue;
+		if (!JUMPS.has(opcode)) return false;
+		const isReturnFromBegin = opcode === "Goto" && to === 1 && at >= begin;
+		if (to <= at && !isReturnFromBegin) return false;
 	}
+	return results === 1;
 }

@@ -280,6 +280,35 @@ test("a statement can be used again after the schema has changed", async (db) =>
 	deepEqual(await db.execute(select), [{ z: 3 }]);
 });
 
+test("a query that is used again gives all of its rows, however it finds them", async (db) => {
+	await db.execute(`
+		CREATE TABLE t (id INTEGER PRIMARY KEY, u UNIQUE);
+		INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, NULL), (4, NULL);
+		CREATE VIEW chosen AS SELECT id FROM t WHERE id IN (1, 2);
+		CREATE VIEW nameless AS SELECT id FROM t WHERE u IS NULL;
+	`);
+	for (const [sql, parameters, ids] of [
+		["SELECT id FROM t WHERE id = ?", [2], [2]],
+		["SELECT id FROM t WHERE u = ?", ["b"], [2]],
+		["SELECT id FROM t WHERE u = ?", ["nobody"], []],
+		["SELECT id FROM t WHERE id = ? OR id = ?", [1, 2], [1, 2]],
+		["SELECT id FROM t WHERE u = ? OR u = ?", ["a", "b"], [1, 2]],
+		["SELECT id FROM t WHERE id IN (?, ?)", [1, 3], [1, 3]],
+		["SELECT id FROM t WHERE u IS ?", [null], [3, 4]],
+		["SELECT id FROM t WHERE id = ? UNION ALL SELECT 9", [1], [1, 9]],
+		["SELECT id FROM chosen", [], [1, 2]],
+		["SELECT id FROM nameless", [], [3, 4]],
+		["SELECT a.id FROM t AS a, t AS b WHERE b.id = ?", [1], [1, 2, 3, 4]],
+		["SELECT a.id FROM t AS a JOIN t AS b ON b.id = a.id WHERE a.id = ? LIMIT 1", [4], [4]],
+		["WITH replace AS (SELECT 5 AS id) SELECT id FROM replace", [], [5]],
+	] as const) {
+		for (let use = 1; use <= 3; use++) {
+			const found = (await db.execute<{ id: number }>(sql, ...parameters)).map(({ id }) => id);
+			deepEqual(found.sort(), ids, `use ${use} of ${sql}`);
+		}
+	}
+});
+
 test("errors tell SQLite's code, message and statement", async (db) => {
 	const sql = "SELECT * FROM nowhere";
 	await rejects(
@@ -442,6 +471,13 @@ test("triggers, whose semicolons end no statement", async (db) => {
 		["small", "done; 1", "big", "done; 2"],
 	);
 	await fails(db.execute("DELETE FROM t"), "SQLITE_CONSTRAINT_TRIGGER", /stays/);
+	// One that rolls back takes back its own statement only, as alone.
+	await db.execute(
+		"CREATE TEMP TRIGGER ends BEFORE UPDATE ON t BEGIN SELECT raise(ROLLBACK, 'all'); END",
+	);
+	await db.execute("INSERT INTO t VALUES (3)");
+	await fails(db.execute("UPDATE t SET a = 0"), "SQLITE_CONSTRAINT_TRIGGER", /all/);
+	deepEqual(await db.execute("SELECT a FROM t"), [{ a: 1 }, { a: 2 }, { a: 3 }]);
 });
 
 // The language
@@ -566,6 +602,18 @@ test("full text search, where the engine has FTS5", async (db) => {
 	await db.execute("DELETE FROM f WHERE f MATCH 'runs'");
 	await db.execute("INSERT INTO f (f) VALUES ('optimize')");
 	deepEqual(await db.execute("SELECT count(*) AS n FROM f"), [{ n: 1 }]);
+	// An index that does not fit the table it is about is its owner's business, and costs nobody anything.
+	await db.execute(`
+		CREATE TABLE docs (id INTEGER PRIMARY KEY, body);
+		CREATE VIRTUAL TABLE about USING fts5(body, content = 'docs', content_rowid = 'id');
+		INSERT INTO docs VALUES (1, 'one');
+		INSERT INTO about (rowid, body) VALUES (1, 'another');
+	`);
+	const check = "INSERT INTO about (about, rank) VALUES ('integrity-check', 1)";
+	await fails(db.execute(check), "SQLITE_CORRUPT_VTAB");
+	deepEqual(await db.execute("SELECT body FROM docs"), [{ body: "one" }]);
+	await db.execute("INSERT INTO about (about) VALUES ('rebuild')");
+	deepEqual(await db.execute(check), []);
 });
 
 test("VACUUM, ANALYZE, REINDEX and integrity_check", async (db) => {
@@ -581,6 +629,18 @@ test("VACUUM, ANALYZE, REINDEX and integrity_check", async (db) => {
 	equal(await one(db, "SELECT count(*) FROM t"), 250);
 	await db.execute("PRAGMA user_version = 7");
 	equal(await one(db, "PRAGMA user_version"), 7);
+});
+
+test("incremental_vacuum frees as many pages as it is told", async (db) => {
+	await db.execute("PRAGMA auto_vacuum = INCREMENTAL; VACUUM; CREATE TABLE t (a)");
+	await db.execute("INSERT INTO t VALUES (zeroblob(200000))");
+	await db.execute("DELETE FROM t");
+	const free = (await one(db, "PRAGMA freelist_count")) as number;
+	ok(free > 40);
+	deepEqual(await db.execute("PRAGMA incremental_vacuum(10)"), []);
+	equal(await one(db, "PRAGMA freelist_count"), free - 10);
+	await db.execute("PRAGMA incremental_vacuum");
+	equal(await one(db, "PRAGMA freelist_count"), 0);
 });
 
 // What is refused
@@ -616,7 +676,10 @@ test("what would take the database out of our hands is refused", async (db) => {
 		"no_such_pragma",
 	]) {
 		await refused(`PRAGMA ${pragma}`);
+		// Many take effect when they are compiled.
+		await refused(`EXPLAIN PRAGMA ${pragma}`);
 	}
+	await refused("explain query plan /* x */ pragma journal_mode = off");
 	equal(await one(db, "PRAGMA journal_mode"), "wal");
 	await rejects(db.execute("SELECT load_extension('x')"), /not authorized|no such function/);
 	await rejects(
