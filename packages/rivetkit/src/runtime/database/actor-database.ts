@@ -11,12 +11,8 @@ import {
 	SQLITE_NOTADB,
 	SqliteError,
 } from "../../sqlite/engine/sqlite-error.ts";
-import {
-	type RowShape,
-	type Shaped,
-	type SqlObserver,
-	SqlSession,
-} from "../../sqlite/sql/session.ts";
+import type { RowShape, Shaped } from "../../sqlite/sql/result-reader.ts";
+import { type SqlObserver, SqlSession } from "../../sqlite/sql/session.ts";
 import type { AtomicScope, BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { AccessQueue } from "./access-queue.ts";

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { catalogueError } from "@rivetkit/protocol";
 import type { SqlValuesExecutor } from "../../actor/database.types.ts";
-import type { RowShape, SqlSession } from "../../sqlite/sql/session.ts";
+import type { RowShape } from "../../sqlite/sql/result-reader.ts";
+import type { SqlSession } from "../../sqlite/sql/session.ts";
 import type { TimerWheel } from "../timers/timer-wheel.ts";
 
 const current = new AsyncLocalStorage<Transaction>();

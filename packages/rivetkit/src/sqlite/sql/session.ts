@@ -1,34 +1,20 @@
 import { catalogueError } from "@rivetkit/protocol";
-import type {
-	Bindings,
-	SqliteConnection,
-	SqliteStatement,
-	SqlRow,
-	SqlValue,
-} from "../engine/engine.ts";
-import { rowMaker } from "../engine/rows.ts";
+import type { Bindings, SqliteConnection } from "../engine/engine.ts";
 import { primaryCode, SQLITE_CONSTRAINT, SqliteError } from "../engine/sqlite-error.ts";
-import { floatParameters } from "./float-parameters.ts";
+import { ControlStatements } from "./control-statements.ts";
 import { toBindings } from "./parameters.ts";
+import { type Prepared, prepare, tune } from "./prepared.ts";
+import { type ResultLimits, ResultReader, type RowShape, type Shaped } from "./result-reader.ts";
 import { assertAllowedStatement, readPragma, setsConnection, writesDatabase } from "./rules.ts";
-import { givesSingleRow } from "./single-row.ts";
-import { type CachedEntry, StatementCache } from "./statement-cache.ts";
+import { StatementCache } from "./statement-cache.ts";
 import { type ParsedStatement, parseStatements } from "./statements.ts";
 
 /** Compiled statements that one open database keeps. */
 const STATEMENTS_MAX = 128;
 /** Statements that are timed one by one after a transaction that took long. */
 const STATEMENTS_TIMED = 256;
-/** Rows between two looks at the clock while a result is read. */
-const ROWS_PER_TIME_CHECK = 64;
 
-export interface SqlLimits {
-	/** Rows of one result. */
-	readonly rowsMax: number;
-	/** Bytes of one result. */
-	readonly resultBytesMax: number;
-	/** Longest time that reading one result may take (ms). */
-	readonly timeoutMs: number;
+export interface SqlLimits extends ResultLimits {
 	/** From this time on (ms) a statement is reported as slow. */
 	readonly slowMs: number;
 }
@@ -55,39 +41,18 @@ export interface SqlObserver {
  */
 export type TransactionState = "none" | "shared" | "byHand" | "exclusive";
 
-/** How rows are handed out: by column, or as lists of values. */
-export type RowShape = "rows" | "values";
-
-/** What one shape gives. */
-export type Shaped<Shape extends RowShape> = Shape extends "rows" ? SqlRow : SqlValue[];
-
-interface Prepared extends CachedEntry {
-	readonly parsed: ParsedStatement;
-	readonly statement: SqliteStatement;
-	/** Whether the next three are known; not worth the while for what runs once. */
-	isTuned: boolean;
-	/** See `float-parameters.ts`. */
-	floats: number;
-	reading: "nothing" | "single row" | "row by row" | "whole" | "returned";
-	/** It need not be timed by itself. */
-	isFast: boolean;
-	/** Made with the first row. */
-	toRow: ((values: readonly SqlValue[]) => SqlRow) | null;
-	/** Reads or writes rows and nothing else, and can share a transaction with others. */
-	readonly isPlain: boolean;
-	readonly writes: boolean;
-}
-
 /**
- * SQL of one open database (contract: api 11.1): compiles and caches, binds, reads results within limits,
- * and keeps track of transactions. Synchronous; knows nothing of pages or commits.
+ * SQL of one open database (contract: api 11.1): which transaction a statement runs in, whose it is, and
+ * who has to know. Synchronous; knows nothing of pages or commits.
  *
  * Statements outside a transaction share one, which costs far less than one each. Those that must not
  * share (a conflict may roll everything back, a deferred constraint is checked when it ends) stand alone.
  */
 export class SqlSession {
 	readonly #connection: SqliteConnection;
-	readonly #limits: SqlLimits;
+	readonly #controls: ControlStatements;
+	readonly #reader: ResultReader;
+	readonly #slowMs: number;
 	readonly #observer: SqlObserver;
 	readonly #now: () => number;
 	readonly #cache = new StatementCache<Prepared>(STATEMENTS_MAX);
@@ -116,7 +81,9 @@ export class SqlSession {
 	) {
 		this.#connection = connection;
 		this.#settings = settings;
-		this.#limits = limits;
+		this.#controls = new ControlStatements(connection);
+		this.#reader = new ResultReader(limits, this.#controls, now);
+		this.#slowMs = limits.slowMs;
 		this.#observer = observer;
 		this.#now = now;
 		this.#standAlone = this.#schemaStandsAlone();
@@ -143,7 +110,7 @@ export class SqlSession {
 	execute<Shape extends RowShape>(sql: string, given: unknown[], shape: Shape): Shaped<Shape>[] {
 		const cached = this.#cache.get(sql);
 		if (cached !== undefined) {
-			if (!cached.isTuned) this.#tune(cached);
+			if (!cached.isTuned) tune(this.#connection, cached);
 			return this.#run(cached, given, shape);
 		}
 		if (typeof sql !== "string") {
@@ -170,14 +137,14 @@ export class SqlSession {
 	/** Begins a transaction that only its owner uses, until one of the next two is called. */
 	beginExclusive(): void {
 		this.endShared();
-		this.#control("BEGIN IMMEDIATE");
+		this.#controls.run("BEGIN IMMEDIATE");
 		this.#open("exclusive");
 	}
 
 	/** Throws when SQLite refuses, for a deferred constraint; the transaction is rolled back then. */
 	commitExclusive(): void {
 		try {
-			this.#control("COMMIT");
+			this.#controls.run("COMMIT");
 		} catch (error) {
 			this.rollBack();
 			throw error;
@@ -189,7 +156,7 @@ export class SqlSession {
 	endShared(): void {
 		if (this.#state !== "shared") return;
 		try {
-			this.#control("COMMIT");
+			this.#controls.run("COMMIT");
 		} catch (error) {
 			const hadWritten = this.#hasWritten;
 			this.rollBack();
@@ -201,15 +168,14 @@ export class SqlSession {
 
 	/** Rolls back whatever is open. */
 	rollBack(): void {
-		if (this.#connection.inTransaction) this.#control("ROLLBACK");
+		if (this.#connection.inTransaction) this.#controls.run("ROLLBACK");
 		this.#ended(false);
 	}
 
 	/** Gives up what was compiled: the connection is about to be closed, which rolls back what is open. */
 	forget(): void {
 		this.#cache.clear();
-		for (const statement of this.#controls.values()) statement.finalize();
-		this.#controls.clear();
+		this.#controls.finalize();
 		this.#state = "none";
 	}
 
@@ -237,50 +203,9 @@ export class SqlSession {
 
 	#prepare(parsed: ParsedStatement): Prepared {
 		assertAllowedStatement(parsed);
-		const { kind, text, parameters, returning } = parsed;
 		// Settings take effect when they are compiled, and most not inside a transaction.
-		if (kind === "pragma" && isWritingPragma(parsed)) this.endShared();
-		const statement = this.#connection.prepare(text, {
-			numbered: parameters.numbered,
-			runsOnce: returning || kind === "other",
-		});
-		const isPlain = kind === "read" || kind === "write" || kind === "other";
-		return {
-			parsed,
-			statement,
-			isTuned: false,
-			floats: 0,
-			toRow: null,
-			isPlain: isPlain && !parsed.mayRollBack,
-			writes: kind !== "read",
-			reading: this.#reading(parsed, statement),
-			isFast: false,
-			used: false,
-			drop: () => statement.finalize(),
-		};
-	}
-
-	/** A statement is used again: from now on it runs the fastest way that is right for it. */
-	#tune(prepared: Prepared): void {
-		const { parsed, isPlain, writes } = prepared;
-		prepared.isTuned = true;
-		prepared.floats = floatParameters(this.#connection, parsed);
-		const isQuery = !writes && !/^EXPLAIN\b/i.test(parsed.text);
-		if (isQuery && givesSingleRow(this.#connection, parsed.text)) prepared.reading = "single row";
-		const { reading } = prepared;
-		prepared.isFast =
-			isPlain && parsed.onConflict === null && (reading === "nothing" || reading === "single row");
-	}
-
-	#reading({ kind, returning }: ParsedStatement, statement: SqliteStatement): Prepared["reading"] {
-		// Also without columns: PRAGMA incremental_vacuum does a page's work per row.
-		if (kind === "pragma") return "whole";
-		const { columns } = statement;
-		if (columns?.length === 0) return "nothing";
-		if (kind === "read") return "row by row";
-		if (kind === "other") return "whole";
-		// Engines that do not know the columns leave it to the text.
-		return columns !== null || returning ? "returned" : "nothing";
+		if (parsed.kind === "pragma" && isWritingPragma(parsed)) this.endShared();
+		return prepare(this.#connection, parsed);
 	}
 
 	#run<Shape extends RowShape>(
@@ -301,7 +226,7 @@ export class SqlSession {
 				rows =
 					prepared.parsed.onConflict !== null && this.#state === "shared"
 						? this.#guarded(prepared, bindings, shape, startMs)
-						: this.#read(prepared, bindings, shape, startMs);
+						: this.#reader.read(prepared, bindings, shape, startMs);
 				if (prepared.writes) this.#wrote();
 			} else {
 				rows = this.#runApart(prepared, bindings, shape, startMs);
@@ -311,7 +236,7 @@ export class SqlSession {
 			throw error;
 		}
 		const tookMs = this.#now() - startMs;
-		if (tookMs >= this.#limits.slowMs) {
+		if (tookMs >= this.#slowMs) {
 			this.slowStatements++;
 			this.#observer.slow(prepared.parsed.text, tookMs);
 		}
@@ -330,10 +255,10 @@ export class SqlSession {
 	): Shaped<Shape>[] {
 		try {
 			if (this.#state === "none") this.#beginShared();
-			if (!prepared.writes) return this.#read(prepared, bindings, shape, 0);
+			if (!prepared.writes) return this.#reader.read(prepared, bindings, shape, 0);
 			if (this.#standAlone) return this.#runApart(prepared, bindings, shape, 0);
 			this.#hasWritten = true;
-			const rows = this.#read(prepared, bindings, shape, 0);
+			const rows = this.#reader.read(prepared, bindings, shape, 0);
 			this.#wrote();
 			return rows;
 		} catch (error) {
@@ -343,14 +268,14 @@ export class SqlSession {
 	}
 
 	#beginShared(): void {
-		this.#control("BEGIN");
+		this.#controls.run("BEGIN");
 		this.#open("shared");
 	}
 
 	#open(state: TransactionState): void {
 		const nowMs = this.#now();
 		const tookMs = this.#state === "none" ? 0 : nowMs - this.#openedMs;
-		if (tookMs >= this.#limits.slowMs) this.#timed = STATEMENTS_TIMED;
+		if (tookMs >= this.#slowMs) this.#timed = STATEMENTS_TIMED;
 		this.#openedMs = nowMs;
 		this.#state = state;
 		this.#hasWritten = false;
@@ -374,19 +299,16 @@ export class SqlSession {
 		shape: Shape,
 		startMs: number,
 	): Shaped<Shape>[] {
-		this.#control("SAVEPOINT rivetkit_statement");
+		// OR FAIL keeps what came before the conflict.
+		const keeps = (error: unknown) => prepared.parsed.onConflict === "FAIL" && isConstraint(error);
 		try {
-			const rows = this.#read(prepared, bindings, shape, startMs);
-			this.#control("RELEASE rivetkit_statement");
-			return rows;
+			return this.#controls.inSavepoint(
+				"rivetkit_statement",
+				() => this.#reader.read(prepared, bindings, shape, startMs),
+				keeps,
+			);
 		} catch (error) {
-			if (this.#connection.inTransaction) {
-				// OR FAIL keeps what came before the conflict.
-				const keeps = prepared.parsed.onConflict === "FAIL" && isConstraint(error);
-				if (!keeps) this.#control("ROLLBACK TO rivetkit_statement");
-				this.#control("RELEASE rivetkit_statement");
-				if (keeps) this.#wrote();
-			}
+			if (this.#connection.inTransaction && keeps(error)) this.#wrote();
 			throw error;
 		}
 	}
@@ -400,7 +322,7 @@ export class SqlSession {
 	): Shaped<Shape>[] {
 		const { kind, head, text } = prepared.parsed;
 		const isOurs = this.#state === "none" || this.#state === "shared";
-		const run = () => this.#read(prepared, bindings, shape, startMs);
+		const run = () => this.#reader.read(prepared, bindings, shape, startMs);
 		switch (kind) {
 			case "begin":
 			case "savepoint":
@@ -501,104 +423,6 @@ export class SqlSession {
 		this.#ended(false);
 		if (hadWritten && wasShared) this.#observer.lost(error);
 	}
-
-	#read<Shape extends RowShape>(
-		prepared: Prepared,
-		bindings: Bindings,
-		shape: Shape,
-		startMs: number,
-	): Shaped<Shape>[] {
-		if (prepared.reading === "nothing") {
-			prepared.statement.run(bindings);
-			return [];
-		}
-		const { statement } = prepared;
-		const source = shape === "rows" ? statement : statement.withEveryColumn;
-		const values = this.#values(source, prepared.reading, bindings, startMs);
-		if (shape === "values" || values.length === 0) return values as Shaped<Shape>[];
-		prepared.toRow ??= rowMaker(statement.columns!);
-		const rows = values as unknown[];
-		for (let index = 0; index < rows.length; index++) rows[index] = prepared.toRow(values[index]!);
-		return rows as Shaped<Shape>[];
-	}
-
-	#values(
-		source: SqliteStatement,
-		reading: Exclude<Prepared["reading"], "nothing">,
-		bindings: Bindings,
-		startMs: number,
-	): SqlValue[][] {
-		switch (reading) {
-			case "single row": {
-				const row = source.get(bindings);
-				if (row === undefined) return [];
-				const bytes = sizeOf(row);
-				if (bytes > this.#limits.resultBytesMax) refuseBytes(this.#limits.resultBytesMax);
-				return [row];
-			}
-			case "row by row":
-				return this.#readRowByRow(source, bindings, startMs);
-			case "whole":
-				return this.#readWhole(source, bindings);
-			case "returned":
-				return this.#readReturned(source, bindings);
-		}
-	}
-
-	/** Rows of a statement that writes: when they are too many, what it wrote is undone. */
-	#readReturned(source: SqliteStatement, bindings: Bindings): SqlValue[][] {
-		this.#control("SAVEPOINT rivetkit_rows");
-		try {
-			const rows = this.#readWhole(source, bindings);
-			this.#control("RELEASE rivetkit_rows");
-			return rows;
-		} catch (error) {
-			if (this.#connection.inTransaction) {
-				this.#control("ROLLBACK TO rivetkit_rows");
-				this.#control("RELEASE rivetkit_rows");
-			}
-			throw error;
-		}
-	}
-
-	#readWhole(source: SqliteStatement, bindings: Bindings): SqlValue[][] {
-		const { rowsMax, resultBytesMax } = this.#limits;
-		const rows = source.all(bindings);
-		if (source.columns?.length === 0) return [];
-		if (rows.length > rowsMax) refuseRows(rowsMax);
-		let bytes = 0;
-		for (const row of rows) bytes += sizeOf(row);
-		if (bytes > resultBytesMax) refuseBytes(resultBytesMax);
-		return rows;
-	}
-
-	#readRowByRow(source: SqliteStatement, bindings: Bindings, startMs: number): SqlValue[][] {
-		const { rowsMax, resultBytesMax, timeoutMs } = this.#limits;
-		const rows: SqlValue[][] = [];
-		let bytes = 0;
-		for (const row of source.iterate(bindings)) {
-			rows.push(row);
-			bytes += sizeOf(row);
-			if (rows.length > rowsMax) refuseRows(rowsMax);
-			if (bytes > resultBytesMax) refuseBytes(resultBytesMax);
-			if (rows.length % ROWS_PER_TIME_CHECK === 0 && this.#now() - startMs > timeoutMs) {
-				throw catalogueError("database.statement_timed_out", { limit: timeoutMs });
-			}
-		}
-		return rows;
-	}
-
-	readonly #controls = new Map<string, SqliteStatement>();
-
-	/** Compiled once: these run around everything else. */
-	#control(sql: string): void {
-		let statement = this.#controls.get(sql);
-		if (statement === undefined) {
-			statement = this.#connection.prepare(sql);
-			this.#controls.set(sql, statement);
-		}
-		statement.run([]);
-	}
 }
 
 function isConstraint(error: unknown): boolean {
@@ -610,29 +434,9 @@ function isWritingPragma({ head }: ParsedStatement): boolean {
 	return pragma !== null && writesDatabase(pragma);
 }
 
-/** About what a row takes in memory, strings counted by their characters. */
-function sizeOf(row: readonly SqlValue[]): number {
-	let bytes = 0;
-	for (let index = 0; index < row.length; index++) {
-		const value = row[index]!;
-		if (typeof value === "string") bytes += value.length;
-		else if (typeof value === "object" && value !== null) bytes += value.byteLength;
-		else bytes += 8;
-	}
-	return bytes;
-}
-
 function refuseControl(statement: string): never {
 	throw catalogueError("database.statement_refused", {
 		statement,
 		reason: "a transaction ends when its function returns or throws; SAVEPOINT works inside it",
 	});
-}
-
-function refuseRows(limit: number): never {
-	throw catalogueError("database.too_many_rows", { limit });
-}
-
-function refuseBytes(limit: number): never {
-	throw catalogueError("database.result_too_large", { limit });
 }
