@@ -229,6 +229,28 @@ describe("a session", () => {
 		expect(ours.statements).toBe(6);
 	});
 
+	it("times each run of a statement that was slow once", () => {
+		const slow: string[] = [];
+		let nowMs = 0;
+		let passingMs = 25;
+		const limits = { rowsMax: 10, resultBytesMax: 1e9, timeoutMs: 1e6, slowMs: 20 };
+		const observer = {
+			wrote() {},
+			mayHaveWritten() {},
+			lost() {},
+			slow: (sql: string) => void slow.push(sql),
+		};
+		const ours = new SqlSession(engine.open(":memory:"), limits, observer, () => {
+			nowMs += passingMs;
+			return nowMs;
+		});
+		for (let run = 0; run < 3; run++) ours.execute("SELECT 'snail'", [], "rows");
+		expect(slow).toHaveLength(3);
+		passingMs = 0;
+		ours.execute("SELECT 'snail'", [], "rows");
+		expect(slow).toHaveLength(3);
+	});
+
 	it("gives the same rows as objects and as lists", () => {
 		const ours = session();
 		ours.execute(SCHEMA, [], "rows");

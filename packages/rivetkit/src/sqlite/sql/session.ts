@@ -237,6 +237,9 @@ export class SqlSession {
 		}
 		const tookMs = this.#now() - startMs;
 		if (tookMs >= this.#slowMs) {
+			// From now on each of its runs is timed.
+			prepared.isTuned = true;
+			prepared.isFast = false;
 			this.slowStatements++;
 			this.#observer.slow(prepared.parsed.text, tookMs);
 		}
