@@ -45,6 +45,8 @@ export interface ErasedRun {
 	readonly inspector?: unknown;
 	/** Makes what runs instead of the handler when this is a workflow: `runtime/durable/durable-run.ts`. */
 	readonly durable?: (host: never) => unknown;
+	/** Reads what that has stored, for inspectors: `runtime/durable/durable-view.ts`. */
+	readonly durableView?: (stored: never) => unknown;
 }
 
 /** A database provider (api 11.3) with its types taken off. */
@@ -141,6 +143,7 @@ interface RawRunConfig {
 	readonly run: ErasedFunction;
 	readonly inspector?: unknown;
 	readonly durable?: (host: never) => unknown;
+	readonly durableView?: (stored: never) => unknown;
 }
 
 /** The metadata a plain `run` function may carry (api 3.4). */
@@ -189,7 +192,7 @@ function compile(raw: RawConfig): ErasedActorConfig {
 					run: {
 						handler: run.run as ErasedRun["handler"],
 						inspector: run.inspector,
-						...(run.durable ? { durable: run.durable } : undefined),
+						...(run.durable ? { durable: run.durable, durableView: run.durableView } : undefined),
 					},
 				}
 			: undefined),

@@ -34,6 +34,8 @@ export interface WorkflowStatus {
 	/** What it returned. */
 	readonly output?: unknown;
 	readonly waitingFor: readonly WorkflowWait[];
+	/** When code that does not fit, or a rollback that fails, is tried again (ms since the epoch). */
+	readonly retryAt?: number;
 	/** How often its history was taken back on purpose. */
 	readonly epoch: number;
 }
@@ -79,9 +81,121 @@ export interface WorkflowHistory {
 	};
 }
 
+/** Where an entry stands. */
+export type WorkflowEntryStatus =
+	/** It has begun, and nothing of it runs: the actor sleeps, or has ended in the middle of it. */
+	| "pending"
+	| "running"
+	/** For a time or a message. */
+	| "waiting"
+	/** A step between two tries. */
+	| "retrying"
+	| "completed"
+	| "failed"
+	/** A step whose tries are used up. */
+	| "exhausted"
+	| "cancelled";
+
+/** One branch of a join or race. */
+export interface WorkflowBranchDetails {
+	readonly name: string;
+	readonly status: "running" | "completed" | "failed" | "cancelled";
+	readonly error: string | null;
+	readonly output?: unknown;
+}
+
+/** A message that a wait has received. */
+export interface WorkflowMessageDetails {
+	readonly id: number;
+	readonly queue: string;
+	readonly createdAt: number;
+	/** Of completable ones. */
+	readonly isCompleted?: boolean;
+	readonly body?: unknown;
+}
+
+/** One entry of a workflow, as a dashboard draws it. Times in milliseconds since the epoch; null for not (yet). */
+export interface WorkflowEntryDetails {
+	/** The id it has in the history; that of a step is what a replay begins with. */
+	readonly id: string;
+	/** Of the loop, join, race or block around it; null at the root. */
+	readonly parentId: string | null;
+	/** Below a loop: which iteration. */
+	readonly iteration?: number;
+	/** Below a join or race: which branch. */
+	readonly branch?: string;
+	readonly name: string;
+	/** Such as `parts/~3/wait`. */
+	readonly path: string;
+	readonly kind:
+		| "step"
+		| "loop"
+		| "sleep"
+		| "message"
+		| "rollback_checkpoint"
+		| "join"
+		| "race"
+		| "removed"
+		| "version_check"
+		| "try"
+		| "send";
+	readonly status: WorkflowEntryStatus;
+	/** Of a step: tries so far, with the one that runs. */
+	readonly attempts: number;
+	readonly startedAt: number;
+	readonly endedAt: number | null;
+	readonly lastAttemptAt: number | null;
+	/** When it goes on at the latest: the end of a sleep, the timeout of a wait, the next try of a step. */
+	readonly deadline: number | null;
+	readonly error: {
+		readonly name: string;
+		readonly message: string;
+		readonly stack?: string;
+		readonly metadata?: unknown;
+	} | null;
+	/** Whether the step has a handler that undoes it. */
+	readonly isCompensable?: boolean;
+	readonly rolledBackAt: number | null;
+	readonly rollbackError: string | null;
+	/** Of a step, loop, race or block that has ended. */
+	readonly output?: unknown;
+	/** Of a loop: where it is, and what with. */
+	readonly currentIteration?: number;
+	readonly state?: unknown;
+	readonly branches?: readonly WorkflowBranchDetails[];
+	/** Of a race. */
+	readonly winner?: string | null;
+	/** Of a wait: which queues, null for all. */
+	readonly queues?: readonly string[] | null;
+	readonly messages?: readonly WorkflowMessageDetails[];
+	/** Of a check. */
+	readonly version?: { readonly resolved: number; readonly latest: number };
+	/** What kind of entry was removed. */
+	readonly originalType?: string;
+}
+
+/** A workflow as a dashboard draws it. */
+export interface WorkflowDetails extends WorkflowStatus {
+	readonly startedAt: number;
+	/** Why it was, or is being, cancelled. */
+	readonly cancelReason?: string;
+	/** Steps whose code runs now, by id. */
+	readonly running: readonly {
+		readonly entryId: string;
+		readonly path: string;
+		readonly attempt: number;
+	}[];
+	/** Entries in the history. */
+	readonly liveEntries: number;
+	/** In the order they began. */
+	readonly entries: readonly WorkflowEntryDetails[];
+	/** Whether earlier entries were left out. */
+	readonly truncated: boolean;
+}
+
 export interface WorkflowCancelOptions {
 	readonly reason?: string | undefined;
-	/** Whether completed steps are undone first. Default false. */
+	/** Whether completed steps that have a `rollback` are undone first. Default true. */
 	readonly rollback?: boolean | undefined;
 }
 
@@ -105,9 +219,10 @@ export interface ActorWorkflow {
 	pause(): Promise<void>;
 	resume(): Promise<void>;
 	/**
-	 * Ends it for good: signals fire, steps that run are given up, and messages in its hands go back to the
-	 * queue. Resolves when that is durable; with `rollback`, when it has begun to be undone. Does nothing to
-	 * one that has ended.
+	 * Ends it for good: signals fire, steps that run are given up, messages in its hands go back to the
+	 * queue, and completed steps are undone. Resolves when that is durable; when there may be something to
+	 * undo, when that has begun (its state is `rolling_back` until it is `cancelled`). Does nothing to one
+	 * that has ended, and leaves one alone that is being undone because it failed.
 	 */
 	cancel(options?: WorkflowCancelOptions): Promise<void>;
 	/**

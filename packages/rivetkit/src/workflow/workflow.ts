@@ -2,10 +2,13 @@ import type { Undeclared } from "../actor/declarations.types.ts";
 import { RUN_FUNCTION_CONFIG } from "../actor/erased.ts";
 import type { RunContext } from "../actor/hook-contexts.types.ts";
 import type { DurableRunFactory } from "../runtime/durable/durable-run.ts";
+import type { StoredRunReader } from "../runtime/durable/durable-view.ts";
 import { WorkflowContext } from "./context.ts";
 import type { ActorWorkflowContext, StrictWorkflowContext } from "./context.types.ts";
 import { WorkflowEngine } from "./engine/engine.ts";
 import { readEngineOptions } from "./engine/engine-options.ts";
+import { StoredWorkflow } from "./inspect/stored-workflow.ts";
+import { WorkflowView } from "./inspect/workflow-view.ts";
 import type { WorkflowOptions } from "./options.types.ts";
 
 /** What `run` takes from `workflow()`. */
@@ -33,6 +36,8 @@ interface WorkflowFactory {
 
 const ICON = "diagram-project";
 
+const durableView: StoredRunReader = (stored) => new WorkflowView(new StoredWorkflow(stored));
+
 function createRun(fn: (ctx: never) => unknown, options?: object): () => Promise<void> {
 	if (typeof fn !== "function") throw new TypeError("workflow() takes an async function");
 	const engineOptions = readEngineOptions(options as Record<string, unknown> | undefined);
@@ -45,7 +50,7 @@ function createRun(fn: (ctx: never) => unknown, options?: object): () => Promise
 	const run = async (): Promise<void> => {
 		throw new Error("A workflow runs as the `run` of an actor, and not by being called");
 	};
-	return Object.assign(run, { [RUN_FUNCTION_CONFIG]: { icon: ICON, durable } });
+	return Object.assign(run, { [RUN_FUNCTION_CONFIG]: { icon: ICON, durable, durableView } });
 }
 
 export const workflow: WorkflowFactory = Object.assign(createRun, { strict: createRun });

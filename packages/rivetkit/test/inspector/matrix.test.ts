@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
 import { db } from "../../src/db/index.ts";
+import { workflow } from "../../src/workflow/index.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { inspect } from "./support/inspect.ts";
 import { tokenOf } from "./support/inspector-socket.ts";
@@ -15,6 +16,7 @@ const READS = [
 	["GET", "queue"],
 	["GET", "traces"],
 	["GET", "workflow-history"],
+	["GET", "workflow"],
 	["GET", "lifecycle"],
 	["GET", "queue/messages"],
 	["GET", "queue/dead-letters"],
@@ -35,6 +37,12 @@ const CHANGES = [
 	["GET", "database/schema"],
 	["GET", "database/rows?table=t"],
 	["POST", "database/execute", { sql: "SELECT 1" }],
+	["POST", "workflow/pause"],
+	["POST", "workflow/resume"],
+	["POST", "workflow/wake"],
+	["POST", "workflow/replay"],
+	["GET", "workflow/export"],
+	["POST", "workflow/cancel"],
 ] as const;
 type Route = readonly [method: string, path: string, body?: object];
 const ROUTES: readonly { readonly route: Route; readonly kind: "read" | "change" }[] = [
@@ -64,6 +72,7 @@ it.each(STATES)(
 			onWake: () => {
 				if (fails) throw new Error("broken");
 			},
+			run: workflow((ctx) => ctx.sleep("long", 1e12)),
 			actions: { get: (c) => c.state.n },
 		});
 		await using runtime = await TestRuntime.start(

@@ -274,8 +274,8 @@ describe("ends", () => {
 		expect([runs, await runsWith(1), await runsWith(2), await runsWith(2)]).toEqual([1, 1, 2, 2]);
 	});
 
-	it("52. cancel is final, gives messages back, and undoes when asked to", async () => {
-		for (const rollback of [false, true]) {
+	it("52. cancel is final, gives messages back, and undoes unless that is not wanted", async () => {
+		for (const rollback of [false, true, undefined]) {
 			await using world = await World.start(async (ctx, { ledger }) => {
 				await ctx.rollbackCheckpoint("checkpoint");
 				await ctx.step({ name: "a", run: () => {}, rollback: () => void ledger.push("undo a") });
@@ -286,10 +286,74 @@ describe("ends", () => {
 			await world.call("cancel", { rollback, reason: "enough" });
 			await world.settle();
 			expect((await world.status()).state).toBe("cancelled");
-			expect(world.ledger).toEqual(rollback ? ["undo a"] : []);
+			expect(world.ledger).toEqual(rollback === false ? [] : ["undo a"]);
 			expect(await world.call("take", "work")).toBe("m");
 			await world.crash();
 			expect((await world.status()).state).toBe("cancelled");
+		}
+	});
+
+	it("52. a cancelled one is undone wherever it was: in branches, asleep, paused, blocked", async () => {
+		const undoable = (name: string, { ledger }: World) => ({
+			name,
+			run: () => {},
+			rollback: () => void ledger.push(`undo ${name}`),
+		});
+		const scenes: Record<string, (world: World) => Promise<unknown>> = {
+			live: async () => {},
+			asleep: (world) => world.nap(),
+			crashed: (world) => world.crash(),
+			paused: (world) => world.call("pause"),
+			blocked: async (world) => {
+				const before = world.fn;
+				world.fn = (ctx) =>
+					(before(ctx) as Promise<unknown>).then(() => ctx.loop("a", () => 5 as never));
+				await world.crash();
+			},
+		};
+		for (const [scene, prepare] of Object.entries(scenes)) {
+			await using world = await World.start(async (ctx, self) => {
+				await ctx.rollbackCheckpoint("checkpoint");
+				await ctx.step(undoable("a", self));
+				await ctx.loop("loop", async (loop) => {
+					await loop.step(undoable("b", self));
+					await loop.join("join", {
+						quick: { run: (branch) => branch.step(undoable("c", self)) },
+						slow: { run: (branch) => branch.queue.next("open", { names: ["control"] }) },
+					});
+				});
+			});
+			await prepare(world);
+			await world.call("cancel");
+			await world.settle();
+			expect([scene, (await world.status()).state]).toEqual([scene, "cancelled"]);
+			expect([scene, world.ledger]).toEqual([scene, ["undo c", "undo b", "undo a"]]);
+		}
+	});
+
+	it("52. cancelling one that is being undone leaves that alone, or ends it where it is", async () => {
+		for (const rollback of [true, false]) {
+			let isBroken = true;
+			await using world = await World.start(async (ctx, { ledger }) => {
+				await ctx.rollbackCheckpoint("checkpoint");
+				await ctx.step({ name: "a", run: () => {}, rollback: () => void ledger.push("undo a") });
+				await ctx.step({
+					name: "b",
+					maxRetries: 0,
+					run: () => {},
+					rollback: () => {
+						if (isBroken) throw new Error("not yet");
+						ledger.push("undo b");
+					},
+				});
+				throw new Error("lost");
+			});
+			expect((await world.status()).state).toBe("rolling_back");
+			await world.call("cancel", { rollback });
+			isBroken = false;
+			await world.advance(2_000);
+			expect((await world.status()).state).toBe(rollback ? "failed" : "cancelled");
+			expect(world.ledger).toEqual(rollback ? ["undo b", "undo a"] : []);
 		}
 	});
 

@@ -1,5 +1,7 @@
+import type { ActorWorkflow } from "../../actor/workflow-control.types.ts";
 import type { BatchPart } from "../commit/batch-part.ts";
 import type { DurableHost } from "./durable-host.ts";
+import type { DurableView } from "./durable-view.ts";
 
 /**
  * The engine behind a `run` that survives crashes (a workflow): one per incarnation of the actor. What it
@@ -24,7 +26,9 @@ export interface DurableRun extends BatchPart {
 	/** Whether it waits for a message of this queue. */
 	waitsFor(queue: string): boolean;
 	/** `c.workflow`. */
-	readonly control: object;
+	readonly control: ActorWorkflow;
+	/** For inspectors. */
+	readonly view: DurableView;
 }
 
 /** What `run` carries when it is durable. */

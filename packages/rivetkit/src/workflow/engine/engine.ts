@@ -3,9 +3,11 @@ import type { OpenBatch, Savepoint } from "../../runtime/commit/batch-part.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { DurableRun } from "../../runtime/durable/durable-run.ts";
 import { RollbackCheckpointError } from "../errors.ts";
-import { decodeHead, HEAD_KEY, type Head, newHead } from "../history/head.ts";
+import { decodeHead, HEAD_KEY, type Head, newHead, type StoredWait } from "../history/head.ts";
 import { Journal } from "../history/journal.ts";
 import { publicError, storeError } from "../history/stored-error.ts";
+import { LiveWorkflow } from "../inspect/live-workflow.ts";
+import { WorkflowView } from "../inspect/workflow-view.ts";
 import { recordValue } from "../operations/value.ts";
 import type { WorkflowErrorEvent } from "../options.types.ts";
 import type { EngineOptions } from "./engine-options.ts";
@@ -15,9 +17,13 @@ import type { Scope } from "./scope.ts";
 import { hooks } from "./test-hooks.ts";
 import { WorkflowControl } from "./workflow-control.ts";
 
+/** Whoever wants a workflow to stand still waits this long for its replay (ms). */
+const REACH_MS_MAX = 5_000;
 /** A blocked workflow is tried again after this (ms), doubling to the most. */
 const BLOCKED_FIRST_MS = 1_000;
 const BLOCKED_MAX_MS = 300_000;
+/** Every wake reads the head: what a join of many branches waits for is not all in it. */
+const WAITS_STORED_MAX = 32;
 
 /**
  * The workflow of one incarnation of one actor (workflows 5). Runs its function, and what has to be run
@@ -37,6 +43,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	readonly options: EngineOptions;
 	readonly journal: Journal;
 	readonly control: WorkflowControl;
+	readonly view: WorkflowView;
 	readonly #fn: (execution: Execution, scope: Scope) => unknown;
 	#head: Head | null = null;
 	#execution: Execution | null = null;
@@ -64,13 +71,16 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.options = options;
 		this.journal = new Journal(() => host.wrote());
 		this.control = new WorkflowControl(this);
+		this.view = new WorkflowView(new LiveWorkflow(this));
 	}
 
 	// What the runtime asks
 
 	load(head: Uint8Array | null): void {
 		this.#head = head === null ? null : decodeHead(head);
-		if (this.#head) this.#isSuspect = !this.#head.isClean;
+		if (!this.#head) return;
+		this.#isSuspect = !this.#head.isClean;
+		delete this.#head.waits;
 	}
 
 	get head(): Head {
@@ -84,8 +94,8 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 
 	/** What it waits for now. */
 	get waitingFor(): WorkflowWait[] {
-		return [...(this.#execution?.waits ?? [])].map(({ path, queues, deadline }) => ({
-			path: path(),
+		return [...(this.#execution?.waits ?? [])].map(({ location, name, queues, deadline }) => ({
+			path: location.pathOf({ kind: "name", name }),
 			...(queues === undefined ? undefined : { names: queues }),
 			...(deadline === undefined ? undefined : { deadline }),
 		}));
@@ -100,6 +110,16 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 			default:
 				return false;
 		}
+	}
+
+	/** Whether there may be steps to undo: of those in records that have not answered yet, nothing is known. */
+	get mayHaveToUndo(): boolean {
+		const { state, isPaused, blocked } = this.head;
+		if (state === "pending") return false;
+		const execution = this.#execution;
+		if (execution === null || isPaused || blocked) return true;
+		const isKnown = execution.isFresh || execution.isIdle;
+		return !isKnown || execution.root.compensable > 0;
 	}
 
 	/** Whether code of it is at work, rather than waiting. */
@@ -125,9 +145,22 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		if (this.hasEnded) return;
 		this.#hadWorkAtAbort = this.needsWakeNow;
 		this.head.isClean = true;
+		this.head.waits = this.#storedWaits();
 		if (this.head.state !== "pending") this.journal.head(this.head);
 		this.#execution?.stop(this.host.abortSignal.reason, { keepsWaits: true });
 		this.signal();
+	}
+
+	/** For inspectors, while the actor sleeps. */
+	#storedWaits(): StoredWait[] {
+		return [...(this.#execution?.waits ?? [])]
+			.slice(0, WAITS_STORED_MAX)
+			.map(({ location, name, queues, deadline, entry }) => ({
+				key: location.keyOf(name),
+				...(queues === undefined ? undefined : { names: queues }),
+				...(deadline === undefined ? undefined : { deadline }),
+				...(entry && { since: [entry.createdSequence, entry.createdAt] as const }),
+			}));
 	}
 
 	/** As {@link needsWake}, of one that has not stopped yet. */
@@ -175,6 +208,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		try {
 			await Promise.race([this.#run(), failed]);
 		} finally {
+			this.#reach();
 			this.#isRunning = false;
 			this.#fail = null;
 			this.host.setIdle(false);
@@ -235,6 +269,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	async #execute(): Promise<void> {
 		const isFresh = this.#isNew;
 		this.#isNew = false;
+		this.#hasReached = isFresh;
 		// It is about to be read.
 		if (!isFresh) await this.durable();
 		if (this.host.isAborted) return;
@@ -242,6 +277,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		// It may never settle: it ends when the execution does.
 		void execution.start((scope) => this.#fn(execution, scope));
 		const end = await execution.ended;
+		this.#reach();
 		if (this.#mustReload) return;
 		switch (end.kind) {
 			case "returned":
@@ -254,6 +290,29 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 			case "stopped":
 				return;
 		}
+	}
+
+	/** Whether what is recorded has answered, so that what is done from here on is new. */
+	#hasReached = true;
+	#reaching: (() => void)[] = [];
+
+	#reach(): void {
+		if (this.#hasReached) return;
+		this.#hasReached = true;
+		for (const resolve of this.#reaching.splice(0)) resolve();
+	}
+
+	/** Resolves when a workflow that was started from its records has come to where it was. */
+	reached(): Promise<void> {
+		if (this.#hasReached) return Promise.resolve();
+		return new Promise((resolve) => {
+			// It may wait for something outside of it between two entries.
+			const timer = this.host.timer(REACH_MS_MAX, resolve);
+			this.#reaching.push(() => {
+				timer.cancel();
+				resolve();
+			});
+		});
 	}
 
 	newExecution({ isRollback, isFresh }: { isRollback: boolean; isFresh: boolean }): Execution {
@@ -421,6 +480,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	frontier(path: string): boolean {
 		if (this.#isFrontierNoted) return false;
 		this.#isFrontierNoted = true;
+		this.#reach();
 		const { head } = this;
 		const before = head.crash?.path === path ? head.crash.count : 0;
 		if (this.#isSuspect) head.crash = { path, count: before + 1 };
@@ -434,6 +494,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		if (this.#isHalted) return;
 		this.host.setIdle(isIdle);
 		if (!isIdle) return;
+		this.#reach();
 		this.host.commitSoon();
 		if (hooks.coldStartAtEveryWait) this.#coldStart();
 	}

@@ -29,11 +29,14 @@ const STAGED_FOR_MS = 100;
 
 /** Something that a strand waits for. */
 export interface Wait {
-	readonly path: () => string;
+	readonly location: Location;
+	readonly name: string;
 	/** Messages of these queues (null: of all). */
 	readonly queues?: readonly string[] | null;
 	/** Milliseconds since the epoch. */
 	readonly deadline?: number | undefined;
+	/** Of a wait that need not be recorded before it is over. */
+	readonly entry?: Entry;
 }
 
 /** How an execution ended. */
@@ -95,7 +98,8 @@ export class Execution {
 	/** What its strands wait for. */
 	readonly waits = new Set<Wait>();
 	readonly #options: ExecutionOptions;
-	readonly #attempts = new Set<StepAttempt>();
+	/** Tries of steps whose callbacks run. */
+	readonly attempts = new Set<StepAttempt>();
 	readonly #activity: Activity;
 	#state: "running" | "stopping" | "over" = "running";
 	#stopReason: unknown = null;
@@ -122,6 +126,10 @@ export class Execution {
 		});
 		const strand = new Strand(null, this.#activity, options.isFresh);
 		this.root = new Scope(Location.root, null, strand, owner.startedAt);
+	}
+
+	get isFresh(): boolean {
+		return this.#options.isFresh;
 	}
 
 	get stopReason(): unknown {
@@ -205,22 +213,22 @@ export class Execution {
 		this.#keepsWaits = keepsWaits;
 		if (!keepsWaits) this.root.strand.dropWaits();
 		this.root.strand.abort(reason);
-		for (const attempt of this.#attempts) attempt.abort(reason);
+		for (const attempt of this.attempts) attempt.abort(reason);
 		this.#endIfQuiet();
 	}
 
 	#endIfQuiet(): void {
-		if (this.#state === "stopping" && this.#attempts.size === 0) this.finish({ kind: "stopped" });
+		if (this.#state === "stopping" && this.attempts.size === 0) this.finish({ kind: "stopped" });
 	}
 
 	// Steps
 
 	attemptBegun(attempt: StepAttempt): void {
-		this.#attempts.add(attempt);
+		this.attempts.add(attempt);
 	}
 
 	attemptEnded(attempt: StepAttempt): void {
-		this.#attempts.delete(attempt);
+		this.attempts.delete(attempt);
 		this.#endIfQuiet();
 	}
 

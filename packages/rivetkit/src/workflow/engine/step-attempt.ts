@@ -1,6 +1,7 @@
 import type { ActorContext } from "../../runtime/context/actor-context.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { StepWork } from "../../runtime/durable/step-work.ts";
+import type { Entry } from "../history/entry.ts";
 
 export type AttemptOutcome =
 	| { readonly kind: "value"; readonly value: unknown }
@@ -19,6 +20,8 @@ export class StepAttempt implements StepWork {
 	readonly context: ActorContext;
 	isOpen = true;
 	changedState = false;
+	/** Which step's; null of a rollback handler's. */
+	at: { readonly key: Uint8Array; readonly entry: Entry } | null = null;
 	readonly #host: DurableHost;
 	#effects: { readonly keep: () => void; readonly drop: () => void }[] = [];
 	#controller: AbortController | null = null;

@@ -8,7 +8,7 @@ import type {
 	WorkflowStatus,
 } from "../../actor/workflow-control.types.ts";
 import { decodeHead, encodeHead } from "../history/head.ts";
-import { historyJson, pathOf } from "../history/history-json.ts";
+import { pathOf } from "../history/located-entry.ts";
 import { ALL_ENTRIES, ALL_HISTORY, entryRange } from "../history/location.ts";
 import {
 	entriesToRecover,
@@ -17,8 +17,8 @@ import {
 	openMessages,
 	type StoredEntryAt,
 } from "../history/rewind.ts";
-import { publicError } from "../history/stored-error.ts";
-import { readValue } from "../operations/value.ts";
+import { readEntries } from "../history/stored-entries.ts";
+import { statusOf } from "../inspect/shown-workflow.ts";
 import type { WorkflowEngine } from "./engine.ts";
 import { idOf } from "./entry-id.ts";
 
@@ -45,18 +45,8 @@ export class WorkflowControl implements ActorWorkflow {
 
 	status(): WorkflowStatus {
 		const engine = this.#engine;
-		const { head } = engine;
-		const isWaiting = head.state === "running" && !engine.isBusy;
-		const error = head.blocked?.error ?? head.error;
-		return {
-			state: isWaiting ? "sleeping" : head.state,
-			blocked: head.blocked !== undefined,
-			paused: head.isPaused === true,
-			...(error === undefined ? undefined : { error: publicError(error) }),
-			...(head.output === undefined ? undefined : { output: readValue(head.output) }),
-			waitingFor: engine.hasEnded ? [] : engine.waitingFor,
-			epoch: head.epoch,
-		};
+		const { isBusy: isAtWork, waitingFor } = engine;
+		return statusOf(engine.head, { isAtWork, waitingFor });
 	}
 
 	async pause(): Promise<void> {
@@ -77,17 +67,20 @@ export class WorkflowControl implements ActorWorkflow {
 		await engine.durable();
 	}
 
-	async cancel({ reason = "", rollback = false }: WorkflowCancelOptions = {}): Promise<void> {
+	async cancel({ reason = "", rollback = true }: WorkflowCancelOptions = {}): Promise<void> {
 		const engine = this.#engine;
 		const { head } = engine;
 		if (engine.hasEnded) return;
+		// One that has failed is being undone already.
+		if (rollback && head.state === "rolling_back") return engine.durable();
 		head.cancelReason = reason;
 		delete head.isPaused;
+		const undoes = rollback && engine.mayHaveToUndo;
 		delete head.blocked;
-		if (rollback) head.state = "rolling_back";
+		if (undoes) head.state = "rolling_back";
 		engine.execution?.finish({ kind: "stopped" });
-		if (rollback) engine.writeHead();
-		const ended = rollback ? engine.durable() : engine.end("cancelled");
+		if (undoes) engine.writeHead();
+		const ended = undoes ? engine.durable() : engine.end("cancelled");
 		engine.signal();
 		await ended;
 	}
@@ -124,18 +117,13 @@ export class WorkflowControl implements ActorWorkflow {
 	}
 
 	async history(): Promise<WorkflowHistory | null> {
-		const engine = this.#engine;
-		const located = await this.#located();
-		if (located.length === 0 && engine.head.state === "pending") return null;
-		const { output: _, ...workflow } = this.status();
-		return {
-			...historyJson(engine.host.actorId, located),
-			workflow: { ...workflow, liveEntries: located.length },
-		};
+		await this.#engine.durable();
+		return this.#engine.view.history("plain");
 	}
 
 	async replay({ entryId }: WorkflowReplayOptions = {}): Promise<WorkflowHistory | null> {
 		const engine = this.#engine;
+		await engine.reached();
 		this.#assertParked();
 		const located = await this.#located();
 		this.#assertParked();
@@ -161,6 +149,7 @@ export class WorkflowControl implements ActorWorkflow {
 
 	async import(bytes: Uint8Array): Promise<void> {
 		const engine = this.#engine;
+		await engine.reached();
 		this.#assertParked();
 		const [format, headBytes, entries] = decodeCbor(bytes) as Exported;
 		if (format !== EXPORT_FORMAT) {
@@ -168,7 +157,7 @@ export class WorkflowControl implements ActorWorkflow {
 		}
 		const { depths, startedAt, epoch } = decodeHead(headBytes);
 		engine.journal.deleteRange(ALL_HISTORY);
-		for (const [key, value] of entries) engine.journal.put(key, value);
+		for (const { key, entry } of readEntries(entries)) engine.journal.entry(key, entry);
 		Object.assign(engine.head, {
 			depths,
 			startedAt,

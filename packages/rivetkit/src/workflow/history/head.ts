@@ -49,6 +49,20 @@ export interface Head {
 	codeVersion?: number;
 	/** Of a history that was taken over: the order of its latest entry. */
 	sequenceBase?: number;
+	/** While the actor sleeps, for inspectors: what it waits for. */
+	waits?: readonly StoredWait[];
+}
+
+/** What a workflow waits for. */
+export interface StoredWait {
+	/** Of the entry. */
+	readonly key: Uint8Array;
+	/** Of a wait for messages: the queues; null for all. */
+	readonly names?: readonly string[] | null;
+	/** Milliseconds since the epoch. */
+	readonly deadline?: number;
+	/** Of an entry that may have no record: its order, and when it began. */
+	readonly since?: readonly [sequence: number, ts: number];
 }
 
 export function newHead(nowMs: number): Head {

@@ -6,7 +6,7 @@ import type { KeyRange } from "./location.ts";
 import { putEntry } from "./stored-entries.ts";
 
 /** An entry that the next commit has to contain, as it is then. */
-class Put {
+export class Put {
 	readonly key: Uint8Array;
 	readonly entry: Entry;
 
@@ -23,6 +23,8 @@ const STAGED_MAX = 256;
 export class Journal {
 	readonly #wrote: () => void;
 	#open: (Put | StorageOp)[] = [];
+	/** What the commit that is under way was made of. */
+	#taken: (Put | StorageOp)[] = [];
 	#puts = new Set<Entry>();
 	#head: Head | null = null;
 	#isInFlight = false;
@@ -57,13 +59,6 @@ export class Journal {
 		this.#wrote();
 	}
 
-	/** Bytes as they are. */
-	put(key: Uint8Array, value: Uint8Array): void {
-		this.#open.push({ op: "put", key, value });
-		this.writes++;
-		this.#wrote();
-	}
-
 	deleteRange(range: KeyRange): void {
 		this.#open.push({ op: "deleteRange", ...range });
 		this.writes++;
@@ -83,17 +78,25 @@ export class Journal {
 			else if (!write.entry.isGone) putEntry(write.key, write.entry, batch.ops);
 		}
 		if (this.#head) batch.ops.push({ op: "put", key: HEAD_KEY, value: encodeHead(this.#head) });
+		this.#taken = this.#open;
 		this.#open = [];
 		this.#puts = new Set();
 		this.#head = null;
 		this.#isInFlight = true;
 	}
 
+	/** What the store may not have yet, in order. */
+	get pending(): (Put | StorageOp)[] {
+		return [...this.#taken, ...this.#open];
+	}
+
 	committed(): void {
+		this.#taken = [];
 		this.#isInFlight = false;
 	}
 
 	rollBack(): void {
+		this.#taken = [];
 		this.#open = [];
 		this.#puts = new Set();
 		this.#head = null;

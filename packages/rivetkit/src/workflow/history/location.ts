@@ -71,6 +71,11 @@ export class Location {
 		return key;
 	}
 
+	/** The key of the entry of this name. */
+	keyOf(name: string): Uint8Array {
+		return this.entryKey(encodeSegment({ kind: "name", name }));
+	}
+
 	/** The entries of this scope, without those of scopes below. */
 	get entries(): KeyRange {
 		return rangeOf(this.depth, this.#bytes);

@@ -1,5 +1,5 @@
 import type { Entry, StoredMessage } from "./entry.ts";
-import { type LocatedEntry, pathOf } from "./history-json.ts";
+import { type LocatedEntry, pathOf } from "./located-entry.ts";
 import { decodeKey, type Segment } from "./location.ts";
 import { readEntries } from "./stored-entries.ts";
 

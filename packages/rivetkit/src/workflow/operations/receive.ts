@@ -126,9 +126,11 @@ class Receive {
 				resolve();
 			};
 			const wait = {
-				path: () => this.#scope.location.pathOf({ kind: "name", name: this.#name }),
+				location: this.#scope.location,
+				name: this.#name,
 				queues: names,
 				deadline,
+				entry,
 			};
 			execution.waits.add(wait);
 			strand.arrivingTs = arrivingTs;

@@ -101,6 +101,7 @@ class Step {
 		strand.isLive = true;
 		const startedAt = host.now();
 		const attempt = new StepAttempt(host, entry.attempts + 1);
+		attempt.at = { key: this.#key, entry };
 		strand.attempt = attempt;
 		execution.attemptBegun(attempt);
 		let outcome: AttemptOutcome;

@@ -15,7 +15,7 @@ export async function waitUntil(
 		return;
 	}
 	await new Promise<void>((resolve) => {
-		const wait = { path: () => location.pathOf({ kind: "name", name }), deadline: deadlineTs };
+		const wait = { location, name, deadline: deadlineTs };
 		execution.waits.add(wait);
 		const deadline = host.deadline(deadlineTs, () => {
 			execution.waits.delete(wait);

@@ -1,4 +1,5 @@
 import { type ActorRequest, decodeCbor } from "@rivetkit/protocol";
+import type { ValueForm } from "../../durable/durable-view.ts";
 import { invalid } from "../invalid.ts";
 
 /** Bytes of one request body to an inspector: room for a state of `options.maxStateSize` at its default. */
@@ -41,6 +42,11 @@ export class InspectorCall {
 			throw invalid(`${name} must be a whole number of at least 0, got '${text}'`);
 		}
 		return Math.min(value, max);
+	}
+
+	/** How values of users are to be shown. */
+	get valueForm(): ValueForm {
+		return this.wantsCbor ? "exact" : "plain";
 	}
 
 	/** Whether the caller asks for CBOR instead of plain JSON. */

@@ -1,6 +1,9 @@
+import { decodeBase64 } from "@rivetkit/protocol";
+import type { ActorWorkflow } from "../../../actor/workflow-control.types.ts";
 import { DATABASE_ROWS_MAX, inspectRows, inspectSchema } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { dropMessages, redriveMessages, sendMessage } from "../changes/change-queue.ts";
+import { controlWorkflow, replayWorkflow } from "../changes/control-workflow.ts";
 import { deleteSchedule } from "../changes/delete-schedule.ts";
 import { patchState } from "../changes/patch-state.ts";
 import { runAction } from "../changes/run-action.ts";
@@ -78,6 +81,15 @@ function namedValues(properties: unknown): Readonly<Record<string, unknown>> | u
 	throw invalid("properties must be an object");
 }
 
+export const replayWorkflowFrom: Change = async (instance, call) => {
+	const { entryId } = await call.body();
+	if (entryId !== undefined && entryId !== null && typeof entryId !== "string") {
+		throw invalid("entryId must be the id of a step");
+	}
+	const { view } = await replayWorkflow(instance, entryId ?? undefined);
+	return { history: await view.history(call.valueForm), isWorkflowEnabled: true };
+};
+
 /** Ours. */
 
 export const dropMessage: Change = async (instance, { parameters }) => {
@@ -109,3 +121,48 @@ export const removeSchedule: Change = async (instance, { parameters }) => ({
 });
 
 export const wakeUp: Change = async () => ({ ok: true });
+
+/** Does it, and answers with the workflow's status. */
+async function control(
+	instance: ActorInstance,
+	change: (workflow: ActorWorkflow) => unknown,
+): Promise<object> {
+	return controlWorkflow(instance, async (workflow) => {
+		await change(workflow);
+		return { workflow: workflow.status() };
+	});
+}
+
+export const pauseWorkflow: Change = (instance) => control(instance, (one) => one.pause());
+
+export const resumeWorkflow: Change = (instance) => control(instance, (one) => one.resume());
+
+export const wakeWorkflow: Change = (instance) => control(instance, (one) => one.wake());
+
+export const cancelWorkflow: Change = async (instance, call) => {
+	const { reason, rollback } = await call.body();
+	if (reason !== undefined && typeof reason !== "string") throw invalid("reason must be a text");
+	if (rollback !== undefined && typeof rollback !== "boolean") {
+		throw invalid("rollback must be true or false");
+	}
+	return control(instance, (one) => one.cancel({ reason, rollback }));
+};
+
+export const recoverWorkflow: Change = async (instance, call) => {
+	const { skipRollback = [] } = await call.body();
+	if (!Array.isArray(skipRollback) || !skipRollback.every((id) => typeof id === "string")) {
+		throw invalid("skipRollback must be a list of ids of steps");
+	}
+	return control(instance, (one) => one.recover({ skipRollback }));
+};
+
+export const exportWorkflow: Change = async (instance) => ({
+	exported: await controlWorkflow(instance, (one) => one.export()),
+});
+
+export const importWorkflow: Change = async (instance, call) => {
+	const { exported } = await call.body();
+	const bytes = typeof exported === "string" ? decodeBase64(exported) : exported;
+	if (!(bytes instanceof Uint8Array)) throw invalid("exported must be what an export has answered");
+	return control(instance, (one) => one.import(bytes));
+};

@@ -4,7 +4,7 @@ import { listKv } from "../view/kv-page.ts";
 import { deadLettersOf, messagePage, queueStatus } from "../view/queue-listing.ts";
 import { failuresOf, historyOf, schedulesOf } from "../view/schedule-listing.ts";
 import { NO_TRACES } from "../view/traces.ts";
-import { workflowOf } from "../view/workflow.ts";
+import { workflowDetailsOf, workflowOf } from "../view/workflow.ts";
 import type { InspectorCall } from "./call.ts";
 
 type Read = (view: ActorView, call: InspectorCall) => object | Promise<object>;
@@ -32,10 +32,10 @@ export const readQueue: Read = (view, { query }) => {
 
 export const readTraces: Read = () => NO_TRACES;
 
-export const readWorkflowHistory: Read = (view) => workflowOf(view);
+export const readWorkflowHistory: Read = (view, call) => workflowOf(view, call.valueForm);
 
-export const readSummary: Read = (view) => {
-	const { history, isWorkflowEnabled } = workflowOf(view);
+export const readSummary: Read = async (view, call) => {
+	const { history, isWorkflowEnabled } = await workflowOf(view, call.valueForm);
 	return {
 		...stateOf(view),
 		connections: connectionsOf(view),
@@ -50,6 +50,7 @@ export const readSummary: Read = (view) => {
 /** Ours. */
 
 const PAGE = { otherwise: 100, max: 1_000 };
+const ENTRIES = { otherwise: 1_000, max: 100_000 };
 
 export const readLifecycle: Read = ({ lifecycle }) => lifecycle;
 
@@ -71,6 +72,13 @@ export const readScheduleHistory: Read = (view, call) =>
 
 export const readScheduleFailures: Read = (view, call) =>
 	failuresOf(view.schedules, call.number("limit", PAGE));
+
+export const readWorkflow: Read = (view, call) =>
+	workflowDetailsOf(view, {
+		form: call.valueForm,
+		limit: call.number("limit", ENTRIES),
+		withValues: call.query.get("values") !== "false",
+	});
 
 export const readKv: Read = (view, call) =>
 	listKv(view, {

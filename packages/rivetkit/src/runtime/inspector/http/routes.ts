@@ -35,6 +35,7 @@ const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 	"DELETE queue": change(changes.clearQueue),
 	"GET traces": read(reads.readTraces),
 	"GET workflow-history": read(reads.readWorkflowHistory),
+	"POST workflow/replay": change(changes.replayWorkflowFrom),
 	"GET summary": read(reads.readSummary),
 	// SQL needs the actor's own connection.
 	"GET database/schema": change(changes.databaseSchema),
@@ -53,6 +54,14 @@ const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 	"GET schedules/{}/history": read(reads.readScheduleHistory),
 	"DELETE schedules/{}": change(changes.removeSchedule),
 	"GET kv": read(reads.readKv),
+	"GET workflow": read(reads.readWorkflow),
+	"POST workflow/pause": change(changes.pauseWorkflow),
+	"POST workflow/resume": change(changes.resumeWorkflow),
+	"POST workflow/cancel": change(changes.cancelWorkflow),
+	"POST workflow/recover": change(changes.recoverWorkflow),
+	"POST workflow/wake": change(changes.wakeWorkflow),
+	"GET workflow/export": change(changes.exportWorkflow),
+	"POST workflow/import": change(changes.importWorkflow),
 };
 
 interface PatternRoute {

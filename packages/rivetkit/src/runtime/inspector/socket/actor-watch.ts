@@ -5,7 +5,7 @@ import type { ActorView } from "../view/actor-view.ts";
 import type { InspectorSession } from "./session.ts";
 import { changesBetween, initMessage, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
-/** An actor is looked at for its watchers at most this often (ms), and so much less often per MiB of state. */
+/** An actor is looked at for its watchers at most this often (ms), and so much less often per MiB of state and history. */
 const LOOK_EVERY_MS = 100;
 const MIB = 1024 * 1024;
 
@@ -60,8 +60,9 @@ export class ActorWatch {
 	changed(): void {
 		this.#changed = true;
 		if (this.#timer || this.#looking) return;
-		const stateBytes = this.#known?.state?.byteLength ?? 0;
-		const pauseMs = Math.round(LOOK_EVERY_MS * (1 + stateBytes / MIB));
+		const { state, workflowHistory } = this.#known ?? {};
+		const bytes = (state?.byteLength ?? 0) + (workflowHistory?.byteLength ?? 0);
+		const pauseMs = Math.round(LOOK_EVERY_MS * (1 + bytes / MIB));
 		this.#timer = this.#host.timers.schedule(pauseMs, () => {
 			this.#timer = null;
 			this.#look(null).catch((error) => this.#lost(error));
@@ -84,8 +85,8 @@ export class ActorWatch {
 	async #tell(newcomer: InspectorSession | null): Promise<void> {
 		this.#changed = false;
 		const view = await this.#host.view(this.target);
-		const snapshot = takeSnapshot(view);
 		const known = this.#known;
+		const snapshot = await takeSnapshot(view, known);
 		this.#known = snapshot;
 		const changes = known ? changesBetween(known, snapshot) : [];
 		for (const session of this.#sessions) {

@@ -1,4 +1,4 @@
-import { catalogueError, decodeCbor, encodeCbor } from "@rivetkit/protocol";
+import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
 import {
 	encodeTraceRange,
 	type InspectorToClient,
@@ -8,6 +8,7 @@ import {
 import { inspectRows, inspectSchema } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { untracked } from "../../state/index.ts";
+import { replayWorkflow } from "../changes/control-workflow.ts";
 import { deleteSchedule } from "../changes/delete-schedule.ts";
 import { patchState } from "../changes/patch-state.ts";
 import { runAction } from "../changes/run-action.ts";
@@ -80,14 +81,20 @@ export async function answerRequest(
 		case "WorkflowHistoryRequest": {
 			const view = await host.view();
 			const isWorkflowEnabled = hasWorkflow(view);
-			const history = workflowBytes(view);
+			const history = await workflowBytes(view);
 			return {
 				tag: "WorkflowHistoryResponse",
 				val: { rid: request.val.id, history, isWorkflowEnabled },
 			};
 		}
-		case "WorkflowReplayRequest":
-			throw catalogueError("feature.not_implemented", { feature: "Replaying a workflow" });
+		case "WorkflowReplayRequest": {
+			const { id: rid, entryId } = request.val;
+			const history = await host.change(async (instance) => {
+				const { view } = await replayWorkflow(instance, entryId);
+				return view.bytes();
+			});
+			return { tag: "WorkflowReplayResponse", val: { rid, history, isWorkflowEnabled: true } };
+		}
 		case "DatabaseSchemaRequest": {
 			const schema = await told("Failed to get database schema", () =>
 				host.change((instance) => inspectSchema(databaseOf(instance))),

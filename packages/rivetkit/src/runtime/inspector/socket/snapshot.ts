@@ -17,24 +17,34 @@ export interface Snapshot {
 	readonly queueSize: number;
 	readonly schedules: readonly ScheduleMessage[];
 	readonly workflowHistory: Uint8Array | undefined;
+	/** See `DurableView`. */
+	readonly workflowRevision: string | null;
 }
 
-export function takeSnapshot(view: ActorView): Snapshot {
+/** @param before - what it was, so that what has not changed is not made again */
+export async function takeSnapshot(view: ActorView, before: Snapshot | null): Promise<Snapshot> {
+	const workflowRevision = view.workflow?.revision ?? null;
+	const isSameWorkflow =
+		before !== null && workflowRevision !== null && before.workflowRevision === workflowRevision;
+	// Read first: the rest is as it is when this is here.
+	const workflowHistory = isSameWorkflow ? before.workflowHistory : await workflowBytes(view);
 	return {
 		state: stateBytes(view),
 		connections: connectionMessages(view),
 		queueSize: view.queue?.index.size ?? 0,
 		schedules: schedulesOf(view.schedules).map(scheduleMessage),
-		workflowHistory: workflowBytes(view),
+		workflowHistory,
+		workflowRevision,
 	};
 }
 
 export function initMessage(view: ActorView, snapshot: Snapshot): InspectorToClient {
 	const { config } = view;
+	const { workflowRevision: _, ...values } = snapshot;
 	return {
 		tag: "Init",
 		val: {
-			...snapshot,
+			...values,
 			isStateEnabled: config.hasState,
 			rpcs: [...config.actions.keys()],
 			isDatabaseEnabled: config.db !== undefined,

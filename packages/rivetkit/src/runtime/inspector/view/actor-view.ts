@@ -1,4 +1,5 @@
 import type { ErasedActorConfig } from "../../../actor/erased.ts";
+import type { DurableView } from "../../durable/durable-view.ts";
 import type { ListedEntry } from "../../kv/list-entries.ts";
 import type { IdRange } from "../../kv/range-set.ts";
 import type { QueueData } from "../../queue/queue-data.ts";
@@ -27,6 +28,8 @@ export interface ActorView {
 	readonly queue: QueueData | null;
 	readonly schedules: ScheduleRows;
 	readonly lifecycle: LifecycleReport;
+	/** Null when `run` is no workflow. */
+	readonly workflow: DurableView | null;
 	/** Entries of `c.kv`. */
 	listKv(range: IdRange, limit: number, reverse: boolean): Promise<ListedEntry[]>;
 }

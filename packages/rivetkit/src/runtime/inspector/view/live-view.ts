@@ -1,6 +1,7 @@
 import type { StorageRange } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../../actor/erased.ts";
 import type { Connection } from "../../connections/connection.ts";
+import type { DurableView } from "../../durable/durable-view.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { type ListedEntry, listEntries } from "../../kv/list-entries.ts";
 import type { IdRange } from "../../kv/range-set.ts";
@@ -58,6 +59,10 @@ export class LiveView implements ActorView {
 			failure: null,
 			history,
 		};
+	}
+
+	get workflow(): DurableView | null {
+		return this.#instance.durable?.view ?? null;
 	}
 
 	listKv(range: IdRange, limit: number, reverse: boolean): Promise<ListedEntry[]> {

@@ -8,10 +8,12 @@ import {
 	SUBSPACE_QUEUE,
 	SUBSPACE_SCHEDULE,
 	SUBSPACE_STATE,
+	SUBSPACE_WORKFLOW,
 	WAKE_END,
 	WAKE_START,
 } from "../../commit/storage-layout.ts";
 import { readConnections, type StoredConnection } from "../../connections/connection-layout.ts";
+import type { DurableView, StoredRunReader } from "../../durable/durable-view.ts";
 import { readState } from "../../instance/state-layout.ts";
 import { type ListedEntry, listEntries } from "../../kv/list-entries.ts";
 import type { IdRange } from "../../kv/range-set.ts";
@@ -35,6 +37,7 @@ export class StoredView implements ActorView {
 	readonly connections: readonly InspectedConnection[];
 	readonly queue: QueueData | null;
 	readonly schedules: StoredSchedules;
+	readonly workflow: DurableView | null;
 	readonly #actor: InspectedActor;
 	readonly #services: StoredViewServices;
 
@@ -54,6 +57,7 @@ export class StoredView implements ActorView {
 		this.queue = this.#queueIn(entriesOf(entries, SUBSPACE_QUEUE));
 		const schedules = entriesOf(entries, SUBSPACE_SCHEDULE);
 		this.schedules = new StoredSchedules(config, schedules, (range) => this.#scan(range));
+		this.workflow = this.#workflowIn(entriesOf(entries, SUBSPACE_WORKFLOW));
 	}
 
 	/** Reads what a wake would read. */
@@ -92,6 +96,13 @@ export class StoredView implements ActorView {
 	listKv(range: IdRange, limit: number, reverse: boolean): Promise<ListedEntry[]> {
 		const store = { scan: (stored: StorageRange) => this.#scan(stored) };
 		return listEntries(store, [], { range, limit, reverse });
+	}
+
+	#workflowIn([head]: StoredEntries): DurableView | null {
+		const read = this.config.run?.durableView as StoredRunReader | undefined;
+		if (!read) return null;
+		const { actorId } = this.#actor.assignment;
+		return read({ actorId, head: head?.[1] ?? null, scan: (range) => this.#scan(range) });
 	}
 
 	#queueIn(entries: StoredEntries): QueueData | null {

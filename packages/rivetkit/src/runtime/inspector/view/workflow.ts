@@ -1,6 +1,8 @@
 import { encodeWorkflowHistory, type workflow } from "@rivetkit/protocol/inspector";
 import type { WorkflowInspectorConfig } from "../../../actor/config.types.ts";
 import type { ErasedActorConfig } from "../../../actor/erased.ts";
+import type { WorkflowDetails } from "../../../actor/workflow-control.types.ts";
+import type { DetailsOptions, ValueForm } from "../../durable/durable-view.ts";
 import type { ActorView } from "./actor-view.ts";
 
 /** The history of an actor's workflow (contract: workflows 11.1). */
@@ -10,24 +12,39 @@ export interface WorkflowHistoryJson {
 	readonly isWorkflowEnabled: boolean;
 }
 
-export function hasWorkflow({ config }: ActorView): boolean {
-	return workflowAdapter(config) !== undefined;
+export interface WorkflowDetailsJson {
+	readonly workflow: WorkflowDetails | null;
+	readonly isWorkflowEnabled: boolean;
 }
 
-export function workflowOf({ config }: ActorView): WorkflowHistoryJson {
-	const adapter = workflowAdapter(config);
-	return adapter
-		? { history: adapter.getHistory(), isWorkflowEnabled: true }
-		: { history: null, isWorkflowEnabled: false };
+export function hasWorkflow({ config }: ActorView): boolean {
+	return config.run?.durable !== undefined || workflowAdapter(config) !== undefined;
+}
+
+export async function workflowOf(view: ActorView, form: ValueForm): Promise<WorkflowHistoryJson> {
+	const isWorkflowEnabled = hasWorkflow(view);
+	if (view.workflow) return { history: await view.workflow.history(form), isWorkflowEnabled };
+	const adapter = workflowAdapter(view.config);
+	return { history: adapter?.getHistory() ?? null, isWorkflowEnabled };
+}
+
+/** Ours: entries as a tree. An adapter of somebody else has none. */
+export async function workflowDetailsOf(
+	view: ActorView,
+	options: DetailsOptions,
+): Promise<WorkflowDetailsJson> {
+	const details = view.workflow ? await view.workflow.details(options) : null;
+	return { workflow: details, isWorkflowEnabled: hasWorkflow(view) };
 }
 
 /**
  * The same for the inspector's socket (contract: workflows 11.3). Undefined without a history, for one of
  * another shape than the protocol's, and when the adapter fails.
  */
-export function workflowBytes(view: ActorView): Uint8Array | undefined {
+export async function workflowBytes(view: ActorView): Promise<Uint8Array | undefined> {
+	if (view.workflow) return view.workflow.bytes();
 	try {
-		const { history } = workflowOf(view);
+		const history = workflowAdapter(view.config)?.getHistory();
 		if (history === null || history === undefined) return undefined;
 		if (history instanceof Uint8Array) return history;
 		return encodeWorkflowHistory(history as workflow.WorkflowHistory);

@@ -1,49 +1,42 @@
-import { decodeCbor } from "@rivetkit/protocol";
 import type {
 	WorkflowHistoryEntry,
 	WorkflowHistoryMetadata,
 	WorkflowHistorySegment,
 } from "../../actor/workflow-control.types.ts";
 import { idOf } from "../engine/entry-id.ts";
-import type { Entry } from "./entry.ts";
-import { Location, type Segment } from "./location.ts";
-import { plainJson } from "./plain-json.ts";
+import type { Entry } from "../history/entry.ts";
+import { type LocatedEntry, pathOf } from "../history/located-entry.ts";
+import type { Segment } from "../history/location.ts";
+import { PLAIN, type ValueForms } from "./value-forms.ts";
 
-/** One entry with where it is. */
-export interface LocatedEntry {
-	readonly segments: readonly Segment[];
-	readonly entry: Entry;
-}
-
-interface HistoryJson {
+export interface HistoryJson {
 	readonly nameRegistry: string[];
 	readonly entries: WorkflowHistoryEntry[];
 	readonly entryMetadata: Record<string, WorkflowHistoryMetadata>;
 }
 
-/** The path that names an entry in its id. */
-export function pathOf(segments: readonly Segment[]): string {
-	let location = Location.root;
-	for (const segment of segments.slice(0, -1)) location = location.child(segment);
-	return location.pathOf(segments.at(-1)!);
-}
-
 /** History in the shape that inspectors know (workflows 11.2). */
-export function historyJson(actorId: string, located: readonly LocatedEntry[]): HistoryJson {
-	return new Builder(actorId, located).build();
+export function historyJson(
+	actorId: string,
+	located: readonly LocatedEntry[],
+	values: ValueForms = PLAIN,
+): HistoryJson {
+	return new Builder(actorId, located, values).build();
 }
 
 class Builder {
 	readonly #actorId: string;
 	readonly #located: readonly LocatedEntry[];
+	readonly #values: ValueForms;
 	readonly #names = new Map<string, number>();
 	readonly #entries: WorkflowHistoryEntry[] = [];
 	readonly #metadata: Record<string, WorkflowHistoryMetadata> = {};
 	/** How branches ended whose join or race is under way, by path. */
 	readonly #outcomes = new Map<string, Entry<"outcome">>();
 
-	constructor(actorId: string, located: readonly LocatedEntry[]) {
+	constructor(actorId: string, located: readonly LocatedEntry[], values: ValueForms) {
 		this.#actorId = actorId;
+		this.#values = values;
 		this.#located = [...located].sort((a, b) => a.entry.createdSequence - b.entry.createdSequence);
 	}
 
@@ -107,17 +100,17 @@ class Builder {
 		if (!messages) return;
 		this.#push(part("count"), entry, {
 			tag: "WorkflowMessageEntry",
-			val: { name: `${last.name}:count`, messageData: messages.length },
+			val: { name: `${last.name}:count`, messageData: this.#values.made(messages.length) },
 		});
 		for (const [index, { id, name, body, createdAt, isCompleted }] of messages.entries()) {
-			const messageData = {
+			const messageData = this.#values.made({
 				__rivetWorkflowQueueMessage: 1,
 				id,
 				name,
-				body: plainJson(decodeCbor(body)),
+				body: this.#values.inner(body),
 				createdAt,
 				completed: isCompleted,
-			};
+			});
 			const val = { name: `${last.name}:${index}`, messageData };
 			this.#push(part(String(index)), entry, { tag: "WorkflowMessageEntry", val });
 		}
@@ -126,14 +119,20 @@ class Builder {
 	#kindOf(segments: readonly Segment[], entry: Entry): WorkflowHistoryEntry["kind"] | null {
 		const error = entry.error?.message ?? null;
 		if (entry.is("step")) {
-			return { tag: "WorkflowStepEntry", val: { output: plain(entry.data.output), error } };
+			return {
+				tag: "WorkflowStepEntry",
+				val: { output: this.#values.of(entry.data.output), error },
+			};
 		}
 		if (entry.is("try")) {
-			return { tag: "WorkflowStepEntry", val: { output: plain(entry.data.output), error } };
+			return {
+				tag: "WorkflowStepEntry",
+				val: { output: this.#values.of(entry.data.output), error },
+			};
 		}
 		if (entry.is("loop")) {
 			const { state, iteration, output } = entry.data;
-			const val = { state: plain(state), iteration, output: plain(output) };
+			const val = { state: this.#values.of(state), iteration, output: this.#values.of(output) };
 			return { tag: "WorkflowLoopEntry", val };
 		}
 		if (entry.is("sleep")) {
@@ -165,7 +164,7 @@ class Builder {
 			if (outputs === undefined) return [name, this.#branch(segments, name)];
 			const error = entry.error?.branches?.[name]?.message;
 			if (error !== undefined) return [name, { status: "FAILED", output: null, error }];
-			return [name, { status: "COMPLETED", output: plain(outputs[name]), error: null }];
+			return [name, { status: "COMPLETED", output: this.#values.of(outputs[name]), error: null }];
 		});
 		return { tag: "WorkflowJoinEntry", val: { branches: Object.fromEntries(ends) } };
 	}
@@ -175,7 +174,7 @@ class Builder {
 		const ends = branches.map((name): [string, object] => {
 			if (!entry.isFinished) return [name, this.#branch(segments, name)];
 			if (name === winner) {
-				return [name, { status: "COMPLETED", output: plain(output), error: null }];
+				return [name, { status: "COMPLETED", output: this.#values.of(output), error: null }];
 			}
 			const error = entry.error?.racers?.find((racer) => racer.name === name)?.error ?? null;
 			return [name, { status: error === null ? "CANCELLED" : "FAILED", output: null, error }];
@@ -189,7 +188,7 @@ class Builder {
 		if (!outcome) return { status: "RUNNING", output: null, error: null };
 		return {
 			status: upper(outcome.status),
-			output: plain(outcome.data.output),
+			output: this.#values.of(outcome.data.output),
 			error: outcome.error?.message ?? null,
 		};
 	}
@@ -216,7 +215,3 @@ class Builder {
 }
 
 const upper = (text: string) => text.toUpperCase();
-
-function plain(bytes: Uint8Array | undefined): unknown {
-	return bytes === undefined ? null : plainJson(decodeCbor(bytes));
-}
