@@ -96,6 +96,10 @@ export class WorkflowContext {
 		return this.#inStep("db").db;
 	}
 
+	get kv(): unknown {
+		return this.#inStep("kv").kv;
+	}
+
 	client(): unknown {
 		return this.#inStep("client").client();
 	}

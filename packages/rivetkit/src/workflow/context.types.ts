@@ -1,3 +1,4 @@
+import type { ActorKv } from "../actor/actor-kv.ts";
 import type { EventArgs, EventName, Undeclared } from "../actor/declarations.types.ts";
 import type { Client, UntypedRegistry } from "../client/types/client.types.ts";
 import type { Logger } from "../log/logger.ts";
@@ -44,6 +45,7 @@ interface WorkflowData<State, Vars, Database> {
 	state: IfDefined<State>;
 	readonly vars: IfDefined<Vars>;
 	readonly db: IfDefined<Database>;
+	readonly kv: ActorKv;
 	client<R = UntypedRegistry>(): Client<R>;
 }
 

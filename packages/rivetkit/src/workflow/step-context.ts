@@ -74,6 +74,10 @@ export class StepContext {
 		return this.#open("db").db;
 	}
 
+	get kv(): unknown {
+		return this.#open("kv").kv;
+	}
+
 	client(): unknown {
 		return this.#open("client").client();
 	}

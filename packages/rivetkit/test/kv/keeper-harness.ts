@@ -100,6 +100,12 @@ export class KeeperHarness implements KvHost, KvOwner {
 		return this.#arriving(this.store.scan(ACTOR_ID, range));
 	}
 
+	notesStep(): boolean {
+		return false;
+	}
+
+	adopted(): void {}
+
 	wrote(isFirst: boolean): void {
 		if (isFirst) this.firstWrites++;
 	}

@@ -31,7 +31,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("4, 5. refuses the actor's data between entries, with the contract's message", async () => {
-		for (const member of ["state", "vars", "db"] as const) {
+		for (const member of ["state", "vars", "db", "kv"] as const) {
 			await using world = await World.start(async (ctx) => void ctx[member], { yields });
 			const { state, blocked, error } = await world.status();
 			expect([state, blocked, error?.message]).toEqual([

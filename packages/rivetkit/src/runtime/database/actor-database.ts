@@ -14,6 +14,7 @@ import {
 import type { RowShape, Shaped } from "../../sqlite/sql/result-reader.ts";
 import { type SqlObserver, SqlSession } from "../../sqlite/sql/session.ts";
 import type { AtomicScope, BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
+import { assertStepIsOpen, currentStep } from "../durable/step-work.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { AccessQueue } from "./access-queue.ts";
 import { ByHandTransaction } from "./by-hand-transaction.ts";
@@ -41,7 +42,8 @@ const DAMAGE: ReadonlySet<number> = new Set([
  *
  * - D1. Statements run in the order of the calls. What `transaction()` holds nobody else gets in between.
  * - D2. Everything that ran is part of the next batch, whole transactions only. When that batch fails, the
- *   database is back at its last committed content before anything else runs.
+ *   database is back at its last committed content before anything else runs. What only steps of a workflow
+ *   have written waits for the batch of their records.
  * - D3. The file is open when somebody uses it and may be closed at any other time, unless something
  *   lives in the connection.
  * - D4. What a `c.atomic` does is one transaction, which ends with it.
@@ -63,6 +65,8 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 	#isWary = false;
 	/** Something was written that no batch has. */
 	#isDirty = false;
+	/** A step of a workflow wrote something that no batch has; nobody else did. */
+	#isStepDirty = false;
 	/** Why what was written cannot be committed. */
 	#lost: { readonly error: unknown } | null = null;
 	#isHeldBack = false;
@@ -174,15 +178,26 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 		if (this.#isDirty) this.#instance.committer.markDirty();
 	}
 
+	/** A step that wrote has ended: what it wrote is in the next commit, unless it was in one before. */
+	adoptStepChanges(): void {
+		if (!this.#isStepDirty) return;
+		this.#isStepDirty = false;
+		this.#isDirty = true;
+		this.#instance.committer.markDirty();
+	}
+
 	take(batch: OpenBatch): void {
 		if (this.#isHeldBack || this.#recovery !== null) return;
 		if (this.#lost) throw this.#lost.error;
+		// It waits for the record of the step (workflows 6.5).
+		if (this.#isStepDirty && !this.#isDirty) return;
 		const session = this.#session;
 		if (session === null || !(this.#isDirty || this.#content.isFolding)) return;
 		try {
 			session.endShared();
 			this.#content.take(batch.ops, session.state === "none");
 			this.#isDirty = false;
+			this.#isStepDirty = false;
 		} catch (error) {
 			this.#lost ??= { error };
 			throw this.#lost.error;
@@ -198,7 +213,8 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 	}
 
 	rollBack(): void {
-		if (!this.#isDirty && this.#lost === null && !this.#content.hasUnconfirmed) return;
+		const isClean = !this.#hasWrites && this.#lost === null && !this.#content.hasUnconfirmed;
+		if (isClean) return;
 		const cause = this.#lost?.error;
 		const reason = cause instanceof Error ? cause.message : "the commit of its changes failed";
 		this.#recover(catalogueError("database.rolled_back", { reason }, { cause }));
@@ -244,7 +260,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 			return "used";
 		}
 		const isNeeded =
-			this.#isDirty ||
+			this.#hasWrites ||
 			this.#lost !== null ||
 			this.#recovery !== null ||
 			!this.#queue.isFree ||
@@ -273,7 +289,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 		await this.#recovery;
 		const leftOpen = this.#exclusive.hasTransaction || this.#session?.state === "byHand";
 		if (leftOpen) log.error({}, "a transaction was open when the actor stopped; it is rolled back");
-		const isClean = !this.#isDirty && this.#lost === null && !this.#content.hasUnconfirmed;
+		const isClean = !this.#hasWrites && this.#lost === null && !this.#content.hasUnconfirmed;
 		this.#endUse(this.#closed);
 		try {
 			if (fate === "remove") {
@@ -297,18 +313,34 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 	// Told by the session
 
 	wrote(): void {
+		if (this.#notesStep()) return;
 		this.mayHaveWritten();
 		// Each time: whoever watches for a certain caller's writes has to hear of all of them.
 		this.#instance.committer.markDirty();
 	}
 
 	mayHaveWritten(): void {
-		if (this.#isDirty) return;
+		if (this.#isDirty || this.#notesStep()) return;
 		this.#isDirty = true;
 		const instance = this.#instance;
 		instance.committer.noteDirty();
 		// A start commits when it is done.
 		if (instance.isReady || instance.isStopping) instance.saveSoon();
+	}
+
+	/** Whether a step wrote: no reason to save, because its record is one. */
+	#notesStep(): boolean {
+		const instance = this.#instance;
+		const step = instance.durable ? currentStep(instance) : undefined;
+		if (!step?.isOpen || instance.isInAtomic) return false;
+		step.changedDatabase = true;
+		this.#isStepDirty = true;
+		return true;
+	}
+
+	/** Whether something was written that no batch has. */
+	get #hasWrites(): boolean {
+		return this.#isDirty || this.#isStepDirty;
 	}
 
 	lost(error: unknown): void {
@@ -338,6 +370,13 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 		parameters: unknown[],
 		shape: Shape,
 	): Promise<Shaped<Shape>[]> {
+		if (this.#instance.durable) {
+			try {
+				assertStepIsOpen(this.#instance, "db");
+			} catch (error) {
+				return Promise.reject(error);
+			}
+		}
 		if (this.#usable === null || !this.#queue.isFree) return this.#later(sql, parameters, shape);
 		try {
 			return Promise.resolve(this.#run(this.#usable, sql, parameters, shape));
@@ -439,7 +478,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 		// What is wrong inside a virtual table is so in the store as well.
 		if (!DAMAGE.has(code) || error.errcode === SQLITE_CORRUPT_VTAB) return error;
 		this.#content.distrust();
-		if (this.#isDirty || this.#lost !== null) {
+		if (this.#hasWrites || this.#lost !== null) {
 			this.#lost ??= { error: catalogueError("database.rolled_back", { reason: error.message }) };
 			this.#instance.committer.markDirty();
 			this.#instance.committer.cutSoon();
@@ -506,6 +545,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 		for (const stream of [...this.#streams]) stream.abort(error);
 		this.#byHand.end();
 		this.#isDirty = false;
+		this.#isStepDirty = false;
 		this.#lost = null;
 		this.#dropSession();
 	}

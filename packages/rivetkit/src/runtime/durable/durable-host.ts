@@ -199,9 +199,12 @@ export class DurableHost {
 		return guardError(member);
 	}
 
-	/** What a step changed in the state is in the commit of its record. */
-	adoptStepChanges(): void {
-		this.#instance.state.adoptStepChanges();
+	/** What a step changed and nobody has committed yet is in the next commit: that of its record. */
+	adoptStepChanges({ changedState, changedKv, changedDatabase }: StepWork): void {
+		const { state, kv, database } = this.#instance;
+		if (changedState) state.adoptStepChanges();
+		if (changedKv) kv.adoptStepChanges();
+		if (changedDatabase) database?.sqlite.adoptStepChanges();
 	}
 
 	/** Runs a step whose writes are taken back when it fails; nobody else's calls begin meanwhile. */

@@ -6,8 +6,10 @@ export interface StepWork {
 	readonly owner: object;
 	/** Whether it may still touch the actor: false when it has ended, timed out or lost its race. */
 	readonly isOpen: boolean;
-	/** Whether the step changed state that is held back from commits until it ends. */
+	/** What the step changed that is held back from commits of others until it ends. */
 	changedState: boolean;
+	changedKv: boolean;
+	changedDatabase: boolean;
 }
 
 /** Which step the code that is running belongs to, across its waits. */
@@ -20,8 +22,8 @@ export function currentStep(owner: object): StepWork | undefined {
 }
 
 /** Throws when the code that is running was left behind by a step that is over (workflows 1.7). */
-export function assertStepIsOpen(owner: object): void {
-	if (currentStep(owner)?.isOpen === false) throw guardError("state");
+export function assertStepIsOpen(owner: object, member: string): void {
+	if (currentStep(owner)?.isOpen === false) throw guardError(member);
 }
 
 /** What workflows throw on a member that works inside steps only (workflows 1.6). */

@@ -148,7 +148,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 
 	#admitWrite(): void {
 		this.#instance.assertWritable();
-		if (this.#instance.durable) assertStepIsOpen(this.#instance);
+		if (this.#instance.durable) assertStepIsOpen(this.#instance, "state");
 		this.#journal?.beforeWrite();
 	}
 

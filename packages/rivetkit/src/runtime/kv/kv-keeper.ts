@@ -27,6 +27,10 @@ export interface KvHost {
 	readonly uncommittedBytesMax: number;
 	get(keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
 	scan(range: StorageRange): Promise<[key: Uint8Array, value: Uint8Array][]>;
+	/** Whether a step of a workflow writes: no reason to save, because its record is one. Throws when it is over. */
+	notesStep(): boolean;
+	/** The step has ended, and what it wrote is to be saved. */
+	adopted(): void;
 	/** Something is written. `isFirst`: the first of its batch. */
 	wrote(isFirst: boolean): void;
 	/** Asks for the batch to be cut at the end of this turn. */
@@ -46,6 +50,8 @@ export class KvKeeper implements BatchPart {
 	readonly #host: KvHost;
 	readonly #totalMax: number;
 	#open = new WriteLayer();
+	/** What is open was written by steps alone: it waits for the record of the step (workflows 6.5). */
+	#isHeldBack = false;
 	#inFlight: WriteLayer | null = null;
 	readonly #cache = new ReadCache();
 	readonly #reads: StoreReads;
@@ -132,7 +138,7 @@ export class KvKeeper implements BatchPart {
 	deleteRange(start: KeyId, end: KeyId): void {
 		if (start >= end) return;
 		this.#assertRoom(start.length + end.length);
-		this.#host.wrote(this.#open.isEmpty);
+		this.#wrote();
 		this.#undo?.empties(start, end);
 		for (const [id, entry] of this.#open.entriesIn({ start, end })) {
 			this.#size.replaced(bytesOf(id, entry), 0);
@@ -149,9 +155,26 @@ export class KvKeeper implements BatchPart {
 		this.#set(id, entry, previous, this.#bytesOf(id, previous) ?? measured);
 	}
 
+	#wrote(): void {
+		const isFirst = this.#open.isEmpty || this.#isHeldBack;
+		if (this.#host.notesStep()) {
+			this.#isHeldBack = isFirst;
+			return;
+		}
+		this.#host.wrote(isFirst);
+		this.#isHeldBack = false;
+	}
+
+	/** A step that wrote has ended: what it wrote is in the next commit, unless it was in one before. */
+	adoptStepChanges(): void {
+		if (!this.#isHeldBack) return;
+		this.#isHeldBack = false;
+		this.#host.adopted();
+	}
+
 	/** `previous`: what the open batch writes to the key; `base`: bytes of what the key has. */
 	#set(id: KeyId, entry: Entry, previous: Entry | undefined, base: number | undefined): void {
-		this.#host.wrote(this.#open.isEmpty);
+		this.#wrote();
 		if (this.#undo !== null) this.#undo.writes(id, previous, base ?? 0);
 		this.#size.replaced(base, bytesOf(id, entry));
 		this.#open.set(id, entry, previous);
@@ -237,7 +260,7 @@ export class KvKeeper implements BatchPart {
 	// Committing
 
 	take(batch: OpenBatch): void {
-		if (this.#open.isEmpty) return;
+		if (this.#open.isEmpty || this.#isHeldBack) return;
 		this.#open.addTo(batch.ops);
 		const size = this.#size.take();
 		if (size !== null) batch.ops.push({ op: "put", key: SIZE_KEY, value: encodeCbor(size) });
@@ -255,6 +278,7 @@ export class KvKeeper implements BatchPart {
 
 	rollBack(): void {
 		this.#open = new WriteLayer();
+		this.#isHeldBack = false;
 		this.#inFlight = null;
 		this.#size.rollBack();
 		this.#undo?.rolledBack();

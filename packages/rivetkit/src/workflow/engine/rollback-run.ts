@@ -75,7 +75,10 @@ export class RollbackRun {
 				host.commitSoon();
 				return true;
 			}
-			if (execution.isStopped) return false;
+			if (execution.isStopped) {
+				attempt.leave();
+				return false;
+			}
 			attempt.drop();
 			const error =
 				outcome.kind === "error"

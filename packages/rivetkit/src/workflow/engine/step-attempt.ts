@@ -20,6 +20,8 @@ export class StepAttempt implements StepWork {
 	readonly context: ActorContext;
 	isOpen = true;
 	changedState = false;
+	changedKv = false;
+	changedDatabase = false;
 	/** Which step's; null of a rollback handler's. */
 	at: { readonly key: Uint8Array; readonly entry: Entry } | null = null;
 	readonly #host: DurableHost;
@@ -91,17 +93,22 @@ export class StepAttempt implements StepWork {
 		this.isOpen = false;
 		const effects = this.#effects;
 		this.#effects = [];
-		if (this.changedState) this.#host.adoptStepChanges();
+		this.#host.adoptStepChanges(this);
 		for (const { keep } of effects) keep();
 	}
 
-	/** What it put off is not done; what it changed in the state stays, for the next try to see. */
+	/** What it put off is not done; what it has changed stays, for the next try to see. */
 	drop(): void {
 		this.isOpen = false;
 		const effects = this.#effects;
 		this.#effects = [];
-		if (this.changedState) this.#host.adoptStepChanges();
+		this.#host.adoptStepChanges(this);
 		for (const { drop } of effects) drop();
+	}
+
+	/** It counts for nothing; what it has changed stays, unless the actor stops. */
+	leave(): void {
+		if (!this.#host.isAborted) this.drop();
 	}
 
 	/** Its signal fires; it may still come to its end. */

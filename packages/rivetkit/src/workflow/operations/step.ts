@@ -161,14 +161,20 @@ class Step {
 	): StepEnd | undefined | "void" {
 		const execution = this.#execution;
 		if (outcome.kind === "recorded") return outcome.end as StepEnd | undefined | "void";
-		if (execution.isOver) return "void";
+		if (execution.isOver) {
+			attempt.leave();
+			return "void";
+		}
 		if (outcome.kind === "revoked" || this.#scope.strand.isOver) {
 			attempt.drop();
 			return "void";
 		}
 		if (outcome.kind === "value") return this.#succeeded(attempt, entry, outcome.value, startedAt);
 		// The actor stops, and the step with it: that is nobody's failure (workflows 3.2.6).
-		if (execution.isStopped) return "void";
+		if (execution.isStopped) {
+			attempt.leave();
+			return "void";
+		}
 		attempt.drop();
 		if (outcome.kind === "error" && isCodeError(outcome.error)) throw outcome.error;
 		entry.attempts++;
