@@ -58,6 +58,12 @@ export const rooms: readonly Room[] = [
 		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory", "engine/placement"],
 	},
 	{
+		// Actors as files.
+		name: "engine/transfer",
+		at: ["packages/engine/src/transfer"],
+		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory"],
+	},
+	{
 		name: "engine/gateway",
 		at: ["packages/engine/src/gateway"],
 		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory", "engine/placement"],
@@ -72,6 +78,7 @@ export const rooms: readonly Room[] = [
 			"engine/store",
 			"engine/directory",
 			"engine/placement",
+			"engine/transfer",
 			"engine/gateway",
 		],
 	},
@@ -99,6 +106,7 @@ export const rooms: readonly Room[] = [
 			"engine/directory",
 			"engine/placement",
 			"engine/alarms",
+			"engine/transfer",
 			"engine/gateway",
 			"engine/api",
 			"engine/server",
@@ -296,6 +304,12 @@ export const rooms: readonly Room[] = [
 			"rivetkit/backends",
 			"rivetkit/registry",
 		],
+	},
+	{
+		// The command line: speaks HTTP to a server, so it knows nothing of what runs there.
+		name: "rivetkit/cli",
+		at: ["packages/rivetkit/src/cli"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors", "rivetkit/config"],
 	},
 	{
 		// The entry points: a short list of names each.

@@ -23,7 +23,7 @@ import {
 } from "@rivetkit/protocol";
 import { AlarmClock } from "./alarms/alarm-clock.ts";
 import { KvAccess } from "./api/kv-access.ts";
-import { ManagementApi, type Whereabouts } from "./api/management-api.ts";
+import { ManagementApi, type TransferAccess, type Whereabouts } from "./api/management-api.ts";
 import { ErrorAnswers } from "./common/errors.ts";
 import { type EngineLimits, engineLimits } from "./common/limits.ts";
 import { type EngineLogger, stderrLogger } from "./common/logger.ts";
@@ -43,6 +43,7 @@ import { dataDirectoryFingerprint, type ServerInstance } from "./server/instance
 import { type ListeningServer, listenOn } from "./server/listen.ts";
 import { identifyOccupant, PortTakenError, type WantedAddress } from "./server/port-taken.ts";
 import type { Store } from "./store/store.ts";
+import { type TransferLayout, Transfers } from "./transfer/transfers.ts";
 
 export interface EngineOptions {
 	/** Stays the caller's: `close` does not close it. */
@@ -59,6 +60,8 @@ export interface EngineOptions {
 	readonly region?: string;
 	/** Protects the KV route and the destruction of actors over HTTP. */
 	readonly token?: string;
+	/** Makes actors exportable: how the host lays out what they store, and who may have it. Default: nobody. */
+	readonly transfer?: { readonly layout: TransferLayout; readonly access: TransferAccess };
 	/** Where the store keeps its files: lets a second process recognise this one. */
 	readonly dataDirectory?: string;
 	/** More fields of `/metadata`, asked for each time: `runner`, `clientEndpoint` and so on. */
@@ -220,11 +223,25 @@ class EmbeddedEngine implements Engine {
 			store,
 			directory,
 			resolver,
+			statusOf: (actor) => placement.statusOf(actor),
 			destroy: (actorId) => this.destroy(actorId),
 			random,
 			limits,
 			errors,
 			access: new KvAccess(token, development),
+			transfers: options.transfer && {
+				access: options.transfer.access,
+				of: new Transfers({
+					store,
+					directory,
+					clock,
+					limits,
+					version,
+					layout: options.transfer.layout,
+					destroy: (actorId) => this.destroy(actorId),
+					imported: (actorId, alarmTs) => this.#alarms.imported(actorId, alarmTs),
+				}),
+			},
 			version,
 			metadata: (caller) => this.#metadata(options, caller),
 		});

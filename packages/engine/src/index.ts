@@ -1,4 +1,4 @@
-export type { Whereabouts } from "./api/management-api.ts";
+export type { TransferAccess, Whereabouts } from "./api/management-api.ts";
 export { openApiDocument } from "./api/openapi.ts";
 export { DEFAULT_LIMITS, type EngineLimits } from "./common/limits.ts";
 export type { EngineLogger } from "./common/logger.ts";
@@ -22,7 +22,7 @@ export {
 } from "./gateway/socket-pair.ts";
 export type { ListeningServer } from "./server/listen.ts";
 export { ListenError, type Occupant, PortTakenError } from "./server/port-taken.ts";
-export { assertSupportedRuntime, unsupportedRuntime } from "./server/supported-runtime.ts";
+export { assertSupportedRuntime } from "./server/supported-runtime.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./store/memory/memory-store.ts";
 export {
 	loadSqliteEngine,
@@ -44,3 +44,4 @@ export {
 	type StoreErrorCode,
 } from "./store/store.ts";
 export { TOMBSTONE_LIMITS, type TombstoneLimits } from "./store/tombstones.ts";
+export type { TransferLayout } from "./transfer/transfers.ts";

@@ -19,7 +19,23 @@ export interface ApiActor {
 	readonly crash_policy?: string;
 	readonly pending_allocation_ts?: number | null;
 	readonly reschedule_ts?: number | null;
+	/** Ours: what the actor does now. */
+	readonly status?: ApiActorStatus;
 }
+
+/**
+ * - `awake`: an incarnation takes calls
+ * - `starting`, `stopping`: one is on its way in, or out
+ * - `failing`: none lives, the last start failed, and the next one waits
+ * - `sleeping`: none lives, and the next call or alarm starts one
+ */
+export type ApiActorStatus =
+	| "awake"
+	| "starting"
+	| "stopping"
+	| "failing"
+	| "sleeping"
+	| "destroyed";
 
 /** Body of `PUT /actors` (get or create) and `POST /actors` (create; `key` optional there). */
 export interface ApiCreateActorRequest {

@@ -2,6 +2,7 @@ export type {
 	ActorMetadata,
 	ActorNameMetadata,
 	ApiActor,
+	ApiActorStatus,
 	ApiCreateActorRequest,
 	ApiCreateActorResponse,
 	ApiGetOrCreateActorResponse,
@@ -142,4 +143,5 @@ export {
 	type Subprotocols,
 	selectSubprotocol,
 } from "./subprotocols.ts";
+export { unsupportedRuntime } from "./supported-runtime.ts";
 export { utf8Exceeds, utf8Length } from "./utf8.ts";

@@ -97,6 +97,12 @@ export class AlarmClock {
 		}
 	}
 
+	/** An actor that sleeps came into being with this alarm. */
+	imported(actorId: string, alarmTs: number | null): void {
+		this.committed(actorId, alarmTs);
+		this.stopped(actorId);
+	}
+
 	/** An incarnation is gone, or its start failed; if its alarm is still due, it is woken again. */
 	stopped(actorId: string): void {
 		if (this.#live.delete(actorId) && this.#running) {

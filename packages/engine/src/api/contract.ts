@@ -3,6 +3,7 @@
  * the OpenAPI document is made from.
  */
 import { z } from "zod";
+import { ACTOR_FILE_TYPE } from "../transfer/actor-file.ts";
 
 const timestamp = z.int().describe("Milliseconds since the epoch");
 
@@ -18,6 +19,9 @@ export const actorSchema = z
 		start_ts: timestamp.nullable(),
 		sleep_ts: timestamp.nullable(),
 		destroy_ts: timestamp.nullable(),
+		status: z
+			.enum(["awake", "starting", "stopping", "failing", "sleeping", "destroyed"])
+			.describe("What the actor does now"),
 	})
 	.meta({ id: "Actor" });
 
@@ -90,6 +94,15 @@ export const createBodySchema = z
 	})
 	.meta({ id: "CreateActor" });
 
+export const importQuerySchema = z.object({
+	name: z.string().optional().describe("Default: that of the file"),
+	key: z.string().optional().describe("Serialized key; default: that of the file"),
+	replace: z
+		.enum(["true", "false"])
+		.optional()
+		.describe("Whether to destroy the actor that has the name and key now"),
+});
+
 const actorNameSchema = z.object({
 	metadata: z.object({ name: z.string().optional(), icon: z.string().optional() }),
 });
@@ -114,14 +127,19 @@ export interface ApiOperation {
 	readonly summary: string;
 	readonly query?: z.ZodObject;
 	readonly body?: z.ZodType;
+	/** Media type of a body that is no JSON. */
+	readonly bodyType?: string;
 	/** What a 200 holds; text when there is no schema. */
 	readonly answer?: z.ZodType;
+	/** Media type of an answer that is neither JSON nor text. */
+	readonly answerType?: string;
 	/** Other answers, by status. */
 	readonly failures: Readonly<Record<number, { description: string; schema: z.ZodType }>>;
 }
 
 const notFound = { description: "`actor.not_found`", schema: errorSchema };
 const invalid = { description: "`request.invalid`", schema: errorSchema };
+const unauthorized = { description: "`inspector.unauthorized`", schema: errorSchema };
 const tooLarge = { description: "`guard.invalid_request_body`", schema: errorSchema };
 
 /** All routes, by operation id. */
@@ -183,6 +201,38 @@ export const OPERATIONS = {
 			400: invalid,
 			403: { description: "`auth.forbidden`, `feature.restricted`", schema: errorSchema },
 			404: notFound,
+		},
+	},
+	exportActor: {
+		method: "GET",
+		path: "/actors/{actor_id}/export",
+		summary: "The actor as a file, as its last commit left it; wakes nobody",
+		answerType: ACTOR_FILE_TYPE,
+		failures: {
+			401: unauthorized,
+			404: notFound,
+			429: { description: "`transfer.too_many`", schema: errorSchema },
+		},
+	},
+	importActor: {
+		method: "POST",
+		path: "/actors/import",
+		summary: "A new actor, asleep, of the file of an exported one",
+		query: importQuerySchema,
+		bodyType: ACTOR_FILE_TYPE,
+		answer: z.object({
+			actor: actorSchema,
+			replaced: z.string().nullable().describe("Id of the actor that was destroyed for it"),
+		}),
+		failures: {
+			400: {
+				description:
+					"`transfer.invalid_file`, `transfer.newer_file`, `actor.duplicate_key`, `request.invalid`",
+				schema: errorSchema,
+			},
+			401: unauthorized,
+			403: { description: "`auth.forbidden`, to replace", schema: errorSchema },
+			413: tooLarge,
 		},
 	},
 	metadata: {

@@ -5,10 +5,12 @@
 import {
 	type ActorNameMetadata,
 	type ActorResponse,
+	type ApiActorStatus,
 	catalogueError,
 	decodeBase64,
 	decodeCbor,
 	encodeBase64,
+	type HeadersView,
 	INSPECTOR_TOKEN_KEY,
 	isActorError,
 	isLoopbackAddress,
@@ -23,10 +25,14 @@ import type { Directory } from "../directory/directory.ts";
 import type { InboundRequest } from "../gateway/inbound.ts";
 import type { Resolver } from "../gateway/resolver.ts";
 import type { ActorRecord, Store } from "../store/store.ts";
+import { ACTOR_FILE_TYPE } from "../transfer/actor-file.ts";
+import type { Transfers } from "../transfer/transfers.ts";
 import {
 	ACTOR_IDS_MAX,
+	type actorSchema,
 	createBodySchema,
 	getOrCreateBodySchema,
+	importQuerySchema,
 	listQuerySchema,
 	namesQuerySchema,
 	type OperationId,
@@ -36,6 +42,19 @@ import type { KvAccess } from "./kv-access.ts";
 import { openApiDocument } from "./openapi.ts";
 import { matchOperation } from "./operation-table.ts";
 
+/** Who may have actors as files, and bring them. */
+export interface TransferAccess {
+	/**
+	 * Throws what the caller is refused with.
+	 *
+	 * @param readActorToken - the token of the one actor that is asked for
+	 */
+	check(
+		caller: { readonly headers: HeadersView; readonly peerAddress?: string | undefined },
+		readActorToken: () => Promise<string | null>,
+	): Promise<void>;
+}
+
 /** Where a caller is; unknown behind a fetch-style server, which does not tell. */
 export type Whereabouts = "this machine" | "elsewhere" | "unknown";
 
@@ -43,12 +62,16 @@ export interface ManagementApiOptions {
 	readonly store: Store;
 	readonly directory: Directory;
 	readonly resolver: Resolver;
+	/** What an actor does now. */
+	readonly statusOf: (actor: ActorRecord) => ApiActorStatus;
 	/** Destroys an actor and resolves when all its data is gone. */
 	readonly destroy: (actorId: string) => Promise<void>;
 	readonly random: Random;
 	readonly limits: EngineLimits;
 	readonly errors: ErrorAnswers;
 	readonly access: KvAccess;
+	/** Actors as files; undefined where nobody can say who may have them. */
+	readonly transfers: { readonly of: Transfers; readonly access: TransferAccess } | undefined;
 	readonly version: string;
 	/** The fields of `/metadata`. */
 	readonly metadata: (caller: Whereabouts) => Record<string, unknown>;
@@ -79,6 +102,8 @@ export class ManagementApi {
 			listActorNames: (call) => this.#names(call),
 			destroyActor: (call) => this.#destroy(call),
 			readKv: (call) => this.#readKv(call),
+			exportActor: (call) => this.#export(call),
+			importActor: (call) => this.#import(call),
 			metadata: ({ request }) => json(options.metadata(whereaboutsOf(request.peerAddress))),
 			health: () => json({ status: "ok", runtime: "rivetkit", version: options.version }),
 			openapi: () => this.#openapi(),
@@ -127,14 +152,14 @@ export class ManagementApi {
 				return listError(`Too many actor IDs. Maximum is ${ACTOR_IDS_MAX}, got ${wanted.length}.`);
 			}
 			const found = await Promise.all([...new Set(wanted)].map((id) => directory.byId(id)));
-			return listed(found.filter((actor) => actor !== undefined));
+			return this.#listed(found.filter((actor) => actor !== undefined));
 		}
 		if (!name) {
 			return listError("Name is required when not using actor_ids.");
 		}
 		if (key !== undefined && given.include_destroyed !== "true") {
 			const actor = await directory.byKey(name, parseKey(key));
-			return listed(actor === undefined ? [] : [actor]);
+			return this.#listed(actor === undefined ? [] : [actor]);
 		}
 		const includeDestroyed = given.include_destroyed === "true";
 		const before = given.cursor === undefined ? undefined : readCursor(given.cursor);
@@ -145,7 +170,7 @@ export class ManagementApi {
 			...(before === undefined ? {} : { before }),
 			limit: given.limit,
 		});
-		return listed(actors, actors.length === given.limit ? writeCursor(actors.at(-1)!) : null);
+		return this.#listed(actors, actors.length === given.limit ? writeCursor(actors.at(-1)!) : null);
 	}
 
 	async #getOrCreate({ request }: Call): Promise<ActorResponse> {
@@ -157,7 +182,7 @@ export class ManagementApi {
 			input: readInput(body.input),
 			crashPolicy: body.crash_policy,
 		});
-		return json({ actor: actorJson(await this.#started(actor)), created });
+		return json({ actor: this.#actorJson(await this.#started(actor)), created });
 	}
 
 	async #create({ request }: Call): Promise<ActorResponse> {
@@ -169,7 +194,7 @@ export class ManagementApi {
 			input: readInput(body.input),
 			crashPolicy: body.crash_policy,
 		});
-		return json({ actor: actorJson(await this.#started(actor)) });
+		return json({ actor: this.#actorJson(await this.#started(actor)) });
 	}
 
 	/** The record as it is after the start that answers a creation. */
@@ -177,6 +202,29 @@ export class ManagementApi {
 		return actor.startTs === null
 			? ((await this.#options.directory.byId(actor.actorId)) ?? actor)
 			: actor;
+	}
+
+	#listed(actors: readonly ActorRecord[], cursor: string | null = null): ActorResponse {
+		return json({
+			actors: actors.map((actor) => this.#actorJson(actor)),
+			pagination: { cursor },
+		});
+	}
+
+	#actorJson(actor: ActorRecord): z.output<typeof actorSchema> {
+		return {
+			actor_id: actor.actorId,
+			name: actor.name,
+			key: actor.key,
+			namespace_id: actor.namespace,
+			runner_name_selector: actor.runnerNameSelector,
+			create_ts: actor.createTs,
+			connectable_ts: actor.connectableTs,
+			start_ts: actor.startTs,
+			sleep_ts: actor.sleepTs,
+			destroy_ts: actor.destroyTs,
+			status: this.#options.statusOf(actor),
+		};
 	}
 
 	async #names({ query }: Call): Promise<ActorResponse> {
@@ -207,6 +255,40 @@ export class ManagementApi {
 			? await this.#tokens.read(actorId)
 			: (await store.get(actorId, [key]))[0];
 		return json({ value: value == null ? null : encodeBase64(value) });
+	}
+
+	async #export({ request, parameters }: Call): Promise<ActorResponse> {
+		const { transfers, store } = this.#options;
+		if (transfers === undefined) {
+			return notFound();
+		}
+		const actorId = parameters.actor_id!;
+		await transfers.access.check(request, async () => {
+			const [token] = await store.get(actorId, [INSPECTOR_TOKEN_KEY]);
+			return token ? new TextDecoder().decode(token) : null;
+		});
+		return {
+			status: 200,
+			headers: { "content-type": ACTOR_FILE_TYPE, "cache-control": "no-store" },
+			body: await transfers.of.export(actorId),
+		};
+	}
+
+	async #import({ request, query }: Call): Promise<ActorResponse> {
+		const { transfers, limits, access } = this.#options;
+		if (transfers === undefined) {
+			return notFound();
+		}
+		const { name, key, replace } = parse(importQuerySchema, Object.fromEntries(query), "query");
+		await transfers.access.check(request, async () => null);
+		if (replace === "true") {
+			access.checkChange(request.headers);
+		}
+		const { actor, replaced } = await transfers.of.import(
+			await request.body.bytes(limits.httpBodyBytesMax),
+			{ name, key: key === undefined ? undefined : parseKey(key), replace: replace === "true" },
+		);
+		return json({ actor: this.#actorJson(actor), replaced });
 	}
 
 	#openapi(): ActorResponse {
@@ -263,25 +345,6 @@ function isTokenKey(key: Uint8Array): boolean {
 /** Failures of `GET /actors` have their own shape. */
 function listError(message: string): ActorResponse {
 	return json({ error: message }, 400);
-}
-
-function listed(actors: readonly ActorRecord[], cursor: string | null = null): ActorResponse {
-	return json({ actors: actors.map(actorJson), pagination: { cursor } });
-}
-
-export function actorJson(actor: ActorRecord) {
-	return {
-		actor_id: actor.actorId,
-		name: actor.name,
-		key: actor.key,
-		namespace_id: actor.namespace,
-		runner_name_selector: actor.runnerNameSelector,
-		create_ts: actor.createTs,
-		connectable_ts: actor.connectableTs,
-		start_ts: actor.startTs,
-		sleep_ts: actor.sleepTs,
-		destroy_ts: actor.destroyTs,
-	};
 }
 
 function namesJson(names: readonly [string, ActorNameMetadata][]) {

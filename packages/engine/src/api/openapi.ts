@@ -50,10 +50,7 @@ function describe(
 	const responses: JsonObject = {
 		200: {
 			description: "Success",
-			content:
-				operation.answer === undefined
-					? { "text/plain": { schema: { type: "string" } } }
-					: json(schemaOf(operation.answer, components, "output")),
+			content: answerOf(operation, components),
 		},
 	};
 	for (const [status, failure] of Object.entries(operation.failures)) {
@@ -66,16 +63,30 @@ function describe(
 		operationId,
 		summary: operation.summary,
 		...(parameters.length === 0 ? {} : { parameters }),
+		...(operation.bodyType === undefined ? {} : requestBody(binary(operation.bodyType))),
 		...(operation.body === undefined
 			? {}
-			: {
-					requestBody: {
-						required: true,
-						content: json(schemaOf(operation.body, components, "input")),
-					},
-				}),
+			: requestBody(json(schemaOf(operation.body, components, "input")))),
 		responses,
 	};
+}
+
+function answerOf({ answer, answerType }: ApiOperation, components: JsonObject): JsonObject {
+	if (answerType !== undefined) {
+		return binary(answerType);
+	}
+	return answer === undefined
+		? { "text/plain": { schema: { type: "string" } } }
+		: json(schemaOf(answer, components, "output"));
+}
+
+function requestBody(content: JsonObject): JsonObject {
+	return { requestBody: { required: true, content } };
+}
+
+/** Without a schema: any bytes (OpenAPI 3.1). */
+function binary(mediaType: string): JsonObject {
+	return { [mediaType]: {} };
 }
 
 function json(schema: JsonObject): JsonObject {

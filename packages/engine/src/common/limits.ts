@@ -65,6 +65,13 @@ export interface EngineLimits {
 	readonly requestsPerMinuteMax: number;
 	/** Calls in flight from one address to one actor. Default 0 (off); public servers: 32. */
 	readonly requestsInFlightMax: number;
+	/** Actors that are exported at the same time. Default 4. */
+	readonly exportsAtOnceMax: number;
+	/**
+	 * How long one export may take; then it breaks off. Meanwhile the store keeps what is overwritten.
+	 * Default 10 min.
+	 */
+	readonly exportTimeoutMs: number;
 }
 
 export const DEFAULT_LIMITS: EngineLimits = {
@@ -90,6 +97,8 @@ export const DEFAULT_LIMITS: EngineLimits = {
 	connectionsMax: 0,
 	requestsPerMinuteMax: 0,
 	requestsInFlightMax: 0,
+	exportsAtOnceMax: 4,
+	exportTimeoutMs: 600_000,
 };
 
 /** Defaults with what the caller changed. Throws a `RangeError` that names a limit that is too small or no number. */

@@ -12,6 +12,7 @@ import {
 	checkKey,
 	newActorId,
 	type Random,
+	type StorageBatch,
 	serializeKey,
 } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
@@ -78,6 +79,18 @@ export class Directory {
 	/** A new actor, acquired. Throws `actor.duplicate_key` when a live one holds the key. */
 	async create(request: CreateActor): Promise<ActorRecord> {
 		const { created, actor } = await this.insert(request);
+		if (!created) {
+			throw catalogueError("actor.duplicate_key", { name: request.name, key: request.key });
+		}
+		return actor;
+	}
+
+	/** A new actor with what it stores, asleep. Throws `actor.duplicate_key` when a live one holds the key. */
+	async import(request: CreateActor, batch: StorageBatch): Promise<ActorRecord> {
+		const { created, actor } = await this.#options.store.importActor(
+			this.#newActor(request),
+			batch,
+		);
 		if (!created) {
 			throw catalogueError("actor.duplicate_key", { name: request.name, key: request.key });
 		}

@@ -10,6 +10,7 @@ import {
 	type ActorAssignment,
 	type ActorHost,
 	type ActorSocket,
+	type ApiActorStatus,
 	type Clock,
 	catalogueError,
 	type HostEvents,
@@ -128,6 +129,18 @@ export class Placement {
 	/** Where the actor's incarnation is in its life; undefined when it has none. */
 	phase(actorId: string): Phase | undefined {
 		return this.#placed.get(actorId)?.phase;
+	}
+
+	/** What the actor does now. */
+	statusOf({ actorId, destroyTs }: ActorRecord): ApiActorStatus {
+		if (destroyTs !== null) {
+			return "destroyed";
+		}
+		const phase = this.phase(actorId);
+		if (phase === undefined || phase === "gone") {
+			return this.#backoff.isFailing(actorId) ? "failing" : "sleeping";
+		}
+		return phase === "live" ? "awake" : phase;
 	}
 
 	/** What an incarnation of this actor is told. */

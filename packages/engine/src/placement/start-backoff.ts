@@ -27,6 +27,11 @@ export class StartBackoff {
 		return failure !== undefined && failure.retryTs > this.#clock.now() ? failure : undefined;
 	}
 
+	/** Whether the last start failed. */
+	isFailing(actorId: string): boolean {
+		return this.#failures.has(actorId);
+	}
+
 	failed(actorId: string, error: unknown): void {
 		const failureCount = (this.#failures.get(actorId)?.failureCount ?? 0) + 1;
 		const pauseMs =

@@ -57,6 +57,17 @@ export interface Store {
 	get(actorId: string, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
 	scan(actorId: string, range: StorageRange): Promise<[key: Uint8Array, value: Uint8Array][]>;
 
+	/**
+	 * The actor as its last commit left it, to be read while it goes on. `undefined` for one that is destroyed
+	 * or unknown. What it shows is durable. Close it: until then the store keeps what is overwritten.
+	 */
+	openSnapshot(actorId: string): Promise<ActorSnapshot | undefined>;
+	/**
+	 * Inserts an actor, acquired once (generation 0), with what it stores, in one commit; or tells which live
+	 * actor holds the key. Durable when it resolves.
+	 */
+	importActor(actor: NewActor, batch: StorageBatch): Promise<InsertedActor>;
+
 	/** Applies one actor's batch. Rejects with {@link StaleGenerationError} or a {@link StoreError}. */
 	commit(batch: CommitBatch): Promise<void>;
 	/**
@@ -82,6 +93,15 @@ export interface Store {
 
 	/** Commits what is accepted, syncs, releases the data directory. Idempotent. */
 	close(): Promise<void>;
+}
+
+/** One actor at one moment. */
+export interface ActorSnapshot {
+	readonly record: ActorRecord;
+	/** The next entries in the order of their keys, at most `limit`; none at the end. */
+	next(limit: number): [key: Uint8Array, value: Uint8Array][];
+	/** Idempotent. */
+	close(): void;
 }
 
 /** An alarm, and its place among all of them. */

@@ -48,6 +48,7 @@ describe("PUT /actors", () => {
 				start_ts: expect.any(Number),
 				sleep_ts: null,
 				destroy_ts: null,
+				status: "awake",
 			},
 			created: true,
 		});
@@ -62,6 +63,7 @@ describe("PUT /actors", () => {
 			"start_ts",
 			"sleep_ts",
 			"destroy_ts",
+			"status",
 		]);
 		expect(t.host.live.size).toBe(1);
 		const second = await t.call("PUT", "/actors/", wanted);

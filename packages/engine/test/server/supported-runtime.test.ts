@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { unsupportedRuntime } from "@rivetkit/protocol";
 import { expect, test } from "vitest";
-import { unsupportedRuntime } from "../../src/server/supported-runtime.ts";
 
 test.each([
 	["22.13.0", false],
@@ -28,7 +28,14 @@ test("a process on an older Node ends with one sentence and exit code 1", async 
 	const outcome = await new Promise((resolve) => {
 		execFile(
 			process.execPath,
-			["--no-warnings", "--experimental-strip-types", "--input-type=module", "-e", script],
+			[
+				"--conditions=@rivetkit/source",
+				"--no-warnings",
+				"--experimental-strip-types",
+				"--input-type=module",
+				"-e",
+				script,
+			],
 			(error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }),
 		);
 	});
@@ -41,6 +48,8 @@ test("a process on an older Node ends with one sentence and exit code 1", async 
 });
 
 test("the module imports nothing that an older Node could stumble over", () => {
-	const path = fileURLToPath(new URL("../../src/server/supported-runtime.ts", import.meta.url));
+	const path = fileURLToPath(
+		new URL("../../../protocol/src/supported-runtime.ts", import.meta.url),
+	);
 	expect(readFileSync(path, "utf8")).not.toMatch(/^import /m);
 });

@@ -477,6 +477,21 @@ export const CATALOGUE = {
 	),
 	"inspector.unauthorized": open("Unauthorized", { status: 401 }),
 
+	"transfer.invalid_file": open(
+		(d: { reason: string }) => `The file cannot be imported: ${d.reason}`,
+		{ metadata: all },
+	),
+	"transfer.newer_file": open(
+		(d: { what: string; version: number; known: number }) =>
+			`The file was exported by a newer RivetKit: its ${d.what} is ${d.version}, this server knows ${d.known}. Import it with that version`,
+		{ metadata: all },
+	),
+	"transfer.too_many": open(
+		(d: { limit: number }) =>
+			`${d.limit} actors are being exported already. Try again later.${raisedBy("exportsAtOnceMax")}`,
+		{ status: 429, metadata: all },
+	),
+
 	"api.bad_request": open((d: { reason: string }) => `Bad request: ${d.reason}`, { metadata: all }),
 	"api.unauthorized": open("Unauthorized", { status: 401 }),
 	"api.forbidden": open("Forbidden", { status: 403 }),

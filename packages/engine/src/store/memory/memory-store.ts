@@ -1,8 +1,9 @@
-import { type Clock, type StorageRange, systemClock } from "@rivetkit/protocol";
+import { type Clock, type StorageBatch, type StorageRange, systemClock } from "@rivetkit/protocol";
 import { checkBatch, checkNewActor } from "../checks.ts";
 import { compareBytes, compareText } from "../order.ts";
 import {
 	type ActorRecord,
+	type ActorSnapshot,
 	type AlarmPosition,
 	type CommitBatch,
 	type InsertedActor,
@@ -57,6 +58,52 @@ class MemoryStore implements Store {
 	async insertActor(actor: NewActor, options: InsertOptions = {}): Promise<InsertedActor> {
 		this.#assertOpen();
 		checkNewActor(actor);
+		return this.#insert(actor, options.acquire ? 0 : -1);
+	}
+
+	async importActor(actor: NewActor, batch: StorageBatch): Promise<InsertedActor> {
+		this.#assertOpen();
+		const { actorId } = actor;
+		const commit = { ...batch, actorId, generation: 0 };
+		checkNewActor(actor);
+		checkBatch(commit);
+		const result = this.#insert(actor, commit.generation);
+		if (!result.created) {
+			return result;
+		}
+		this.#apply(commit);
+		return { created: true, actor: copyRecord(this.#actors.get(actorId)!.record) };
+	}
+
+	async openSnapshot(actorId: string): Promise<ActorSnapshot | undefined> {
+		this.#assertOpen();
+		const actor = this.#actors.get(actorId);
+		if (actor === undefined || actor.record.destroyTs !== null) {
+			return undefined;
+		}
+		// Values are replaced, never changed.
+		const entries = actor.kv
+			.range(new Uint8Array(0), null)
+			.map(({ key, value }): [Uint8Array, Uint8Array] => [key, value]);
+		let at = 0;
+		let isOpen = true;
+		return {
+			record: copyRecord(actor.record),
+			next: (limit) => {
+				if (!isOpen) {
+					throw new Error("The snapshot is closed");
+				}
+				const page = entries.slice(at, at + limit);
+				at += page.length;
+				return page.map(([key, value]) => [new Uint8Array(key), new Uint8Array(value)]);
+			},
+			close: () => {
+				isOpen = false;
+			},
+		};
+	}
+
+	#insert(actor: NewActor, generation: number): InsertedActor {
 		const liveKey = liveKeyOf(actor);
 		const holder = this.#live.get(liveKey);
 		if (holder !== undefined) {
@@ -76,7 +123,7 @@ class MemoryStore implements Store {
 				datacenter: actor.datacenter,
 				input: actor.input === null ? null : new Uint8Array(actor.input),
 				createTs: actor.createTs,
-				generation: options.acquire ? 0 : -1,
+				generation,
 				initialised: false,
 				startTs: null,
 				connectableTs: null,
@@ -173,6 +220,10 @@ class MemoryStore implements Store {
 	async commit(batch: CommitBatch): Promise<void> {
 		this.#assertOpen();
 		checkBatch(batch);
+		this.#apply(batch);
+	}
+
+	#apply(batch: CommitBatch): void {
 		const actor = this.#actors.get(batch.actorId);
 		if (
 			actor === undefined ||

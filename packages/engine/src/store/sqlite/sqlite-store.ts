@@ -1,7 +1,8 @@
-import type { Clock, StorageRange } from "@rivetkit/protocol";
+import type { Clock, StorageBatch, StorageRange } from "@rivetkit/protocol";
 import { checkBatch, checkNewActor } from "../checks.ts";
 import {
 	type ActorRecord,
+	type ActorSnapshot,
 	type AlarmPosition,
 	BEFORE_ALL_ALARMS,
 	type CommitBatch,
@@ -22,6 +23,7 @@ import type { SqliteConnection, SqliteEngine } from "./engine.ts";
 import { toStoreError } from "./errors.ts";
 import { HistoryRows } from "./history-rows.ts";
 import { KvRows } from "./kv-rows.ts";
+import { SqliteSnapshot } from "./sqlite-snapshot.ts";
 import type { WalFile } from "./wal-file.ts";
 
 /** Pages that an insert touches: the row, its indexes, the name. For the checkpointer's estimate. */
@@ -50,6 +52,7 @@ export class SqliteStore implements Store {
 	readonly #history: HistoryRows;
 	readonly #queue: CommitQueue;
 	readonly #checkpointer: Checkpointer;
+	readonly #snapshots = new Set<SqliteSnapshot>();
 	#cleaning: Promise<void> | undefined;
 	#isWritingGenerations = false;
 	#closing: Promise<void> | undefined;
@@ -93,22 +96,57 @@ export class SqliteStore implements Store {
 
 	async insertActor(actor: NewActor, options: InsertOptions = {}): Promise<InsertedActor> {
 		checkNewActor(actor);
-		const result = await this.#queue.ordered(() => {
-			const created = this.#actors.insert(actor, options.acquire ? 0 : -1);
-			if (created === undefined) {
-				const holder = this.#actors.byKey(actor.namespace, actor.name, actor.key);
-				return holder && { created: false, actor: holder };
+		const generation = options.acquire ? 0 : -1;
+		return inserted(actor, await this.#queue.ordered(() => this.#insert(actor, generation)));
+	}
+
+	async importActor(actor: NewActor, batch: StorageBatch): Promise<InsertedActor> {
+		const { actorId } = actor;
+		const commit = { ...batch, actorId, generation: 0 };
+		checkNewActor(actor);
+		checkBatch(commit);
+		const result = await this.#queue.durable(() => {
+			const insertion = this.#insert(actor, commit.generation);
+			if (!insertion?.created) {
+				return insertion;
 			}
-			this.#history.actorInserted(actor.namespace, actor.name);
-			this.#checkpointer.wrote(
-				PAGES_PER_ACTOR + (actor.input === null ? 0 : 1 + actor.input.byteLength / PAGE_BYTES),
-			);
-			return { created: true, actor: created };
+			this.#apply(commit);
+			return { created: true, actor: this.#actors.byId(actorId)! };
 		});
-		if (result === undefined) {
-			throw new Error(`The actor id ${actor.actorId} is taken by an actor with another key`);
+		return inserted(actor, result);
+	}
+
+	/** Undefined when the id is taken, and not by a holder of the key. */
+	#insert(actor: NewActor, generation: number): InsertedActor | undefined {
+		const created = this.#actors.insert(actor, generation);
+		if (created === undefined) {
+			const holder = this.#actors.byKey(actor.namespace, actor.name, actor.key);
+			return holder && { created: false, actor: holder };
 		}
-		return result;
+		this.#history.actorInserted(actor.namespace, actor.name);
+		this.#checkpointer.wrote(
+			PAGES_PER_ACTOR + (actor.input === null ? 0 : 1 + actor.input.byteLength / PAGE_BYTES),
+		);
+		return { created: true, actor: created };
+	}
+
+	async openSnapshot(actorId: string): Promise<ActorSnapshot | undefined> {
+		const { engine, file } = this.#parts;
+		await this.sync();
+		if (this.#closing !== undefined) {
+			throw closedError(file);
+		}
+		try {
+			const snapshot = SqliteSnapshot.open(engine, file, actorId, (one) =>
+				this.#snapshots.delete(one),
+			);
+			if (snapshot !== undefined) {
+				this.#snapshots.add(snapshot);
+			}
+			return snapshot;
+		} catch (error) {
+			throw toStoreError(error, file, "Cannot read the store");
+		}
 	}
 
 	actorById(actorId: string): Promise<ActorRecord | undefined> {
@@ -294,13 +332,20 @@ export class SqliteStore implements Store {
 		}
 	}
 
+	#closeSnapshots(): void {
+		for (const snapshot of [...this.#snapshots]) {
+			snapshot.close();
+		}
+	}
+
 	async #close(): Promise<void> {
 		const { connection, wal, lock, file } = this.#parts;
 		if (this.#actors.unwrittenGenerations > 0) {
 			this.#writeGenerations();
 		}
 		const steps: (() => unknown)[] = [
-			() => this.#queue.finish(new StoreError("closed", file, `The store ${file} is closed`)),
+			() => this.#queue.finish(closedError(file)),
+			() => this.#closeSnapshots(),
 			() => this.#checkpointer.close(),
 			// The last connection copies the log into the database as it closes.
 			() => connection.exec("PRAGMA synchronous = FULL"),
@@ -321,4 +366,15 @@ export class SqliteStore implements Store {
 			throw toStoreError(failures[0], file, "Cannot close the store");
 		}
 	}
+}
+
+function inserted(actor: NewActor, result: InsertedActor | undefined): InsertedActor {
+	if (result === undefined) {
+		throw new Error(`The actor id ${actor.actorId} is taken by an actor with another key`);
+	}
+	return result;
+}
+
+function closedError(file: string): StoreError {
+	return new StoreError("closed", file, `The store ${file} is closed`);
 }

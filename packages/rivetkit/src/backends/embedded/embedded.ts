@@ -10,6 +10,7 @@ import { displayMetadata, type ErasedActorConfig } from "../../actor/erased.ts";
 import { createClientOver } from "../../client/create-client.ts";
 import type { Client, UntypedRegistry } from "../../client/types/client.types.ts";
 import type { Logger } from "../../log/logger.ts";
+import { STORAGE_LAYOUT_VERSION, staysBehind } from "../../runtime/commit/storage-layout.ts";
 import { TurnScheduler } from "../../runtime/commit/turn-scheduler.ts";
 import { assertAllowed } from "../../runtime/context/permissions.ts";
 import { DatabasePool } from "../../runtime/database/database-pool.ts";
@@ -72,6 +73,10 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		namespace,
 		logger: log as never,
 		exposeErrors: options.exposeErrors,
+		transfer: {
+			layout: { version: STORAGE_LAYOUT_VERSION, staysBehind },
+			access: { check: (caller, readToken) => host.checkInspector(caller, readToken) },
+		},
 		...(options.engineLimits ? { limits: options.engineLimits } : undefined),
 		...(options.token === undefined ? undefined : { token: options.token }),
 		...(options.dataDirectory === undefined ? undefined : { dataDirectory: options.dataDirectory }),
@@ -99,7 +104,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		exposeErrors: options.exposeErrors,
 		createClient: (owner) => inProcessClient(engine, callingActor(owner), options),
 	};
-	const host = new RuntimeHost(services, definitions);
+	const host: RuntimeHost = new RuntimeHost(services, definitions);
 	const actorNames = Object.fromEntries(
 		[...definitions].map(([name, { display }]) => [name, displayMetadata(display)]),
 	);

@@ -33,6 +33,14 @@ export const SUBSPACE_WORKFLOW_HISTORY = 0x14;
 export const WAKE_START: Uint8Array = Uint8Array.of(SUBSPACE_STATE);
 export const WAKE_END: Uint8Array = Uint8Array.of(0x10);
 
+/** Version of all this; to be raised when a reader of the older one would misread what is stored. */
+export const STORAGE_LAYOUT_VERSION = 1;
+
+/** Whether an entry is of this very actor and of no copy: its clients' connections, and its token. */
+export function staysBehind(key: Uint8Array): boolean {
+	return key[0] === SUBSPACE_CONNECTIONS || isInspectorToken(key);
+}
+
 /** Entries in ascending order of their keys. */
 export type StoredEntries = readonly (readonly [key: Uint8Array, value: Uint8Array])[];
 

@@ -18,6 +18,7 @@ import type { ErasedActorConfig } from "../../actor/erased.ts";
 import { outsideSections } from "../atomic/section.ts";
 import { outsideCalls } from "../database/call-scope.ts";
 import { outsideSteps } from "../durable/step-work.ts";
+import type { Caller, ReadActorToken } from "../inspector/access.ts";
 import type { InspectionConfig } from "../inspector/inspection-config.ts";
 import { Inspector } from "../inspector/inspector.ts";
 import type { LifecycleChange } from "../inspector/lifecycle-log.ts";
@@ -143,6 +144,11 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 
 	inspect(actor: InspectedActor, request: ActorRequest): Promise<ActorResponse | null> {
 		return this.#inspector.handleResting(actor, request);
+	}
+
+	/** Who may have a whole actor: whoever may inspect it. */
+	checkInspector(caller: Caller, readActorToken: ReadActorToken): Promise<void> {
+		return this.#inspector.checkCaller(caller, readActorToken);
 	}
 
 	inspectSocket(

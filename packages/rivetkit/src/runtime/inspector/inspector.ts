@@ -19,7 +19,7 @@ import type { ActorInstance } from "../instance/instance.ts";
 import { isStarting } from "../lifecycle/lifecycle.ts";
 import { NOT_FOUND } from "../router/error-response.ts";
 import type { TimerWheel } from "../timers/timer-wheel.ts";
-import { InspectorAccess } from "./access.ts";
+import { type Caller, InspectorAccess, type ReadActorToken } from "./access.ts";
 import { answer, CallFailed, errorAnswer } from "./http/answers.ts";
 import { InspectorCall } from "./http/call.ts";
 import { type MatchedRoute, matchRoute } from "./http/routes.ts";
@@ -84,6 +84,12 @@ export class Inspector {
 		if (!this.#config.enabled) return;
 		this.#lifecycle.record(instance.assignment, instance.now(), change, detail);
 		this.#sockets.changed(instance);
+	}
+
+	/** Whether somebody may see all of an actor. Throws `inspector.unauthorized`, `route.not_found` without an inspector. */
+	async checkCaller(caller: Caller, readActorToken: ReadActorToken): Promise<void> {
+		if (!this.#config.enabled) throw catalogueError("route.not_found");
+		await this.#access.checkRequest(caller, readActorToken);
 	}
 
 	/** One socket. Never rejects: refusals close it. */
