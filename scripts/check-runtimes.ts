@@ -193,6 +193,23 @@ async function countsTwice(app: string, command: string, options: string[]): Pro
 	}
 }
 
+/** The `rivetkit` command loads, and says in a sentence that there is no server. */
+async function commandWorks(app: string, command: string, options: string[]): Promise<void> {
+	const main = join(app, "node_modules", "rivetkit", "dist", "cli", "main.js");
+	const cli = (...rest: string[]) =>
+		run(command, [...options, main, ...rest], { cwd: app, timeout: 60_000 }).then(
+			({ stdout }) => stdout,
+			({ stderr }: { stderr: string }) => stderr,
+		);
+	const version = await cli("--version");
+	if (!/^\d+\.\d+\.\d+\n$/.test(version)) throw new Error(`--version printed ${version}`);
+	// Nothing listens on this port, and browsers' rules do not forbid it.
+	const refused = await cli("actors", "list", "--endpoint", "http://127.0.0.1:6");
+	if (!/^error: Cannot reach a RivetKit server at [^\n]*\n$/.test(refused)) {
+		throw new Error(`actors list printed ${refused}`);
+	}
+}
+
 const folder = mkdtempSync(join(tmpdir(), "rivetkit-runtimes-"));
 try {
 	const packed = await packPackages(join(folder, "tarballs"));
@@ -218,6 +235,10 @@ try {
 		checks.push({
 			title: `Node ${version}: actors run, and go on after a restart`,
 			run: () => countsTwice(app, node, []),
+		});
+		checks.push({
+			title: `Node ${version}: the command line runs`,
+			run: () => commandWorks(app, node, []),
 		});
 		checks.push({
 			title: `Node ${version}: the SQL suite passes in actors`,
@@ -258,6 +279,10 @@ try {
 			},
 		});
 		checks.push({
+			title: `${title}: the command line runs`,
+			run: () => commandWorks(app, path, options),
+		});
+		checks.push({
 			title: `${title}: the SQL suite passes in actors`,
 			run: () => sqlWorks(app, path, options),
 		});
@@ -277,6 +302,12 @@ try {
 			);
 			if (outcome.code === 0) throw new Error("the program ran");
 			if (!SENTENCE.test(outcome.stderr.trim())) throw new Error(`it printed:\n${outcome.stderr}`);
+			const main = join(app, "node_modules", "rivetkit", "dist", "cli", "main.js");
+			const cli = await run(node, [main, "actors", "list"], { cwd: app }).then(
+				() => "nothing, and went on",
+				({ stderr }: { stderr: string }) => stderr.trim(),
+			);
+			if (!SENTENCE.test(cli)) throw new Error(`the command line printed ${cli}`);
 		},
 	});
 	process.exitCode = await runChecks(checks);

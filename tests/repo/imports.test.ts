@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -10,6 +10,7 @@ import {
 	type Rules,
 	readImports,
 } from "../../scripts/lib/imports.ts";
+import { repoRoot } from "../../scripts/lib/workspaces.ts";
 
 const house: Rules = { rooms, packageRooms };
 
@@ -21,6 +22,21 @@ function verdict(file: string, line: string): string[] {
 describe("the rules of the house", () => {
 	test("contradict themselves nowhere", () => {
 		expect(checkRules(house)).toEqual([]);
+	});
+
+	test("let nothing but `rivetkit mcp` load the SDK for it, and nothing load that at once", () => {
+		const imports = readImports(repoRoot, rooms).filter(({ typeOnly }) => !typeOnly);
+		const mcp = "packages/rivetkit/src/cli/mcp/";
+		const users = imports.filter(({ specifier }) => specifier.startsWith("@modelcontextprotocol/"));
+		expect(users.length).toBeGreaterThan(0);
+		expect(users.filter(({ file }) => !file.startsWith(mcp))).toEqual([]);
+		const loaders = imports.filter(
+			({ file, specifier }) => !file.startsWith(mcp) && /\/mcp\/(serve|tools)\.ts$/.test(specifier),
+		);
+		expect(loaders.map(({ file }) => file)).toEqual(["packages/rivetkit/src/cli/commands/mcp.ts"]);
+		const [loader] = loaders;
+		const source = readFileSync(join(repoRoot, loader!.file), "utf8");
+		expect(source).toContain(`await import("${loader!.specifier}")`);
 	});
 
 	test.each([

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+// The `rivetkit` command. Loads the rest only where it can run, so that an old Node gets a sentence.
+import { unsupportedRuntime } from "@rivetkit/protocol";
+
+const sentence = unsupportedRuntime(process.versions.node);
+if (sentence === undefined) {
+	// Whoever reads our output may stop reading: `rivetkit actors list | head`.
+	process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+		if (error.code === "EPIPE") process.exit(0);
+		throw error;
+	});
+	void import("./program.ts").then(async ({ runProgram }) => {
+		process.exitCode = await runProgram(process.argv.slice(2), process);
+	});
+} else {
+	process.stderr.write(`${sentence}\n`);
+	process.exitCode = 1;
+}

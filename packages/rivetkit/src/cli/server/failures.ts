@@ -1,0 +1,68 @@
+import { CommandFailed } from "../failure.ts";
+
+/** An answer that is not a success. */
+export interface FailedAnswer {
+	readonly status: number;
+	/** Of a structured error. */
+	readonly error:
+		| { readonly group: string; readonly code: string; readonly message: string }
+		| undefined;
+	readonly text: string;
+}
+
+/** No server answered. */
+export function unreachable(endpoint: string, cause: unknown): CommandFailed {
+	return new CommandFailed(
+		`Cannot reach a RivetKit server at ${endpoint} (${reasonOf(cause)}); start it, or say where it is with --endpoint or RIVET_ENDPOINT.`,
+		{ cause },
+	);
+}
+
+/** What answered does not speak as a RivetKit server does. */
+export function notOurs(endpoint: string, { status, text }: FailedAnswer): CommandFailed {
+	const said = text.trim().split("\n", 1)[0]!.slice(0, 80);
+	return new CommandFailed(
+		`What answers at ${endpoint} is no RivetKit server (status ${status}${said && `, "${said}"`}); check --endpoint or RIVET_ENDPOINT.`,
+	);
+}
+
+/** What a refused request means for whoever typed the command. */
+export function refused(endpoint: string, answer: FailedAnswer): CommandFailed {
+	const { status, error, text } = answer;
+	if (!error) {
+		if (/^Not Found \(RivetKit\)/.test(text)) {
+			return new CommandFailed(NOT_THERE, { code: "not_found", group: "route" });
+		}
+		return notOurs(endpoint, answer);
+	}
+	const { group, code, message } = error;
+	const sentence = message.replace(/[.\s]+$/, "");
+	const said = SENTENCES[`${group}.${code}`] ?? `${sentence}${status >= 500 ? SERVER_LOG : "."}`;
+	return new CommandFailed(said, { group, code });
+}
+
+const SERVER_LOG = "; the server's log says more.";
+
+const NOT_THERE =
+	"The server does not have this: it is older, or its inspector is switched off (RIVET_INSPECTOR_DISABLE).";
+
+/** Instead of the server's own words, which do not know who asks. */
+const SENTENCES: Readonly<Record<string, string>> = {
+	"inspector.unauthorized":
+		"The inspector of this server needs a token, or has another one; give it with --inspector-token or RIVET_INSPECTOR_TOKEN.",
+	"route.not_found": NOT_THERE,
+	"auth.forbidden":
+		"This server needs a token, or has another one; give it with --token or RIVET_TOKEN.",
+	"feature.restricted":
+		"This server hands out nothing of actors' stores without a token; set one there, and give it with --token or RIVET_TOKEN.",
+};
+
+function reasonOf(cause: unknown): string {
+	for (let link = cause, depth = 0; link instanceof Error && depth < 4; depth++) {
+		const { code } = link as NodeJS.ErrnoException;
+		if (typeof code === "string") return code;
+		if (!(link.cause instanceof Error)) return link.message;
+		link = link.cause;
+	}
+	return String(cause);
+}

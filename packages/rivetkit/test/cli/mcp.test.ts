@@ -1,0 +1,135 @@
+// `rivetkit mcp`, over real pipes, with the SDK's own client.
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { actor } from "../../src/actor/definition.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { connectMcp } from "./support/mcp-client.ts";
+import { runCli } from "./support/run-cli.ts";
+
+const counter = actor({
+	createState: (_c, input: { from: bigint } | undefined) => ({ count: input?.from ?? 0n }),
+	actions: {
+		add: (c, amount: bigint) => {
+			c.state.count += amount;
+			return c.state.count;
+		},
+		nothing: () => {},
+	},
+});
+
+let runtime: TestRuntime;
+let folder: string;
+
+beforeAll(async () => {
+	runtime = await TestRuntime.start({ counter });
+	folder = await mkdtemp(join(tmpdir(), "rivetkit-mcp-"));
+});
+
+afterAll(async () => {
+	await runtime[Symbol.asyncDispose]();
+	await rm(folder, { recursive: true, force: true });
+});
+
+const connect = (...args: string[]) => connectMcp(args, { endpoint: runtime.url, cwd: folder });
+
+describe("the tools", () => {
+	it("do what the commands do, with structured results", async () => {
+		await using t = await connect();
+		const made = await t.use("call_action", {
+			actor: "counter/a",
+			action: "add",
+			args: [["$BigInt", "5"]],
+			create: true,
+			input: { from: ["$BigInt", "2"] },
+		});
+		expect(made).toEqual({ output: ["$BigInt", "7"] });
+		expect(await t.use("call_action", { actor: "counter/a", action: "nothing" })).toEqual({});
+		const { actors, next } = await t.use("list_actors", { name: "counter" });
+		expect(next).toBeNull();
+		expect(actors).toMatchObject([{ name: "counter", key: ["a"], status: "awake" }]);
+		const [{ id }] = actors as [{ id: string }];
+		expect(await t.use("get_actor", { actor: id })).toMatchObject({
+			actor: { id },
+			lifecycle: { status: "awake" },
+			state: { count: ["$BigInt", "7"] },
+			actions: ["add", "nothing"],
+		});
+		await t.use("replace_state", { actor: id, state: { count: ["$BigInt", "1"] } });
+		expect(await t.use("read_state", { actor: id })).toEqual({
+			state: { count: ["$BigInt", "1"] },
+		});
+		const exported = await t.use("export_actor", { actor: id, file: "a.rivetactor" });
+		const file = join(folder, "a.rivetactor");
+		expect(exported).toMatchObject({ actor: { id }, bytes: (await stat(file)).size });
+		expect(await t.refusal("export_actor", { actor: id, file })).toBe(`${file} is there already.`);
+		expect(await t.use("import_actor", { file, as: "counter/b" })).toMatchObject({
+			actor: { key: ["b"], status: "sleeping" },
+			replaced: null,
+		});
+		expect(await t.use("destroy_actor", { actor: id })).toEqual({ destroyed: id });
+		expect(await t.use("read_state", { actor: "counter/b" })).toEqual({
+			state: { count: ["$BigInt", "1"] },
+		});
+	});
+
+	it("say in words what is wrong", async () => {
+		await runtime.actorId("counter", "wrong");
+		await using t = await connect();
+		expect(await t.refusal("get_actor", { actor: "counter/nobody" })).toBe(
+			"There is no actor counter/nobody; `rivetkit actors list` shows those there are. (actor.not_found)",
+		);
+		expect(await t.refusal("get_actor", { actor: "counter" })).toContain("write counter/KEY");
+		expect(await t.refusal("call_action", { actor: "counter/wrong", action: "ad" })).toBe(
+			"counter/wrong has no action 'ad'; did you mean 'add'? (action.not_found)",
+		);
+		const tag = { actor: "counter/wrong", state: ["$BigInt", "x"] };
+		expect(await t.refusal("replace_state", tag)).toBe('state: $BigInt cannot hold "x".');
+		expect(await t.refusal("import_actor", { file: "nowhere" })).toBe(
+			"Cannot read nowhere: there is no such file.",
+		);
+	});
+
+	it("say what they change, and --read-only leaves out those that do", async () => {
+		await using all = await connect();
+		await using some = await connect("--read-only");
+		const hints = async ({ client }: Awaited<ReturnType<typeof connect>>) =>
+			Object.fromEntries(
+				(await client.listTools()).tools.map(({ name, annotations }) => [
+					name,
+					annotations?.readOnlyHint
+						? "reads"
+						: annotations?.destructiveHint
+							? "destroys"
+							: "changes",
+				]),
+			);
+		const reading = {
+			list_actors: "reads",
+			get_actor: "reads",
+			read_state: "reads",
+			watch_actor: "reads",
+		};
+		expect(await hints(all)).toEqual({
+			...reading,
+			call_action: "destroys",
+			replace_state: "destroys",
+			destroy_actor: "destroys",
+			export_actor: "changes",
+			import_actor: "destroys",
+		});
+		expect(await hints(some)).toEqual(reading);
+		await expect(
+			some.client.callTool({ name: "destroy_actor", arguments: { actor: "counter/wrong" } }),
+		).rejects.toThrow("destroy_actor");
+	});
+});
+
+it("ends when its client goes", async () => {
+	expect(await runCli(["mcp"], { env: { RIVET_ENDPOINT: runtime.url }, input: "" })).toEqual({
+		code: 0,
+		stdout: "",
+		stderr: "",
+	});
+});
