@@ -21,11 +21,29 @@ export default defineConfig({
 					...common,
 					name: "source",
 					include: [
-						"packages/*/test/**/*.test.ts",
+						"packages/*/test/**/*.test.{ts,tsx}",
 						"tests/**/*.test.ts",
 						"benchmarks/test/**/*.test.ts",
 					],
 					exclude: ["tests/built/**", "tests/browser/**", "**/node_modules/**"],
+				},
+			},
+			{
+				// The React adapter on the other major version it supports.
+				resolve: {
+					conditions: source,
+					alias: [
+						{
+							find: /^(react|react-dom)(?=\/|$)/,
+							replacement: new URL("tests/react/18/node_modules/$1", import.meta.url).pathname,
+						},
+					],
+				},
+				ssr: { resolve: { conditions: source } },
+				test: {
+					...common,
+					name: "react-18",
+					include: ["packages/react/test/use-actor.test.tsx"],
 				},
 			},
 			{

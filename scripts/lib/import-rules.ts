@@ -21,6 +21,8 @@ export interface Room {
 
 const PROTOCOL = "protocol";
 const ENGINE = "engine";
+const FRAMEWORK_BASE = "framework-base";
+const REACT = "react";
 
 export const rooms: readonly Room[] = [
 	{
@@ -335,20 +337,42 @@ export const rooms: readonly Room[] = [
 		],
 	},
 
+	// Adapters to frameworks: thin, on the client.
+	{
+		name: FRAMEWORK_BASE,
+		at: ["packages/framework-base/src"],
+		imports: ["rivetkit/client"],
+		browser: { packages: [] },
+	},
+	{
+		name: REACT,
+		at: ["packages/react/src"],
+		imports: [FRAMEWORK_BASE, "rivetkit/client"],
+		browser: { packages: ["dequal", "react"] },
+	},
+
 	// Run by CI like tests: they see what users see.
-	{ name: "examples", at: ["examples"], imports: ["rivetkit"] },
+	{ name: "examples", at: ["examples"], imports: ["rivetkit", "rivetkit/client", REACT] },
 	{
 		name: "benchmarks/parts",
 		at: ["benchmarks/state", "benchmarks/store"],
 		imports: [PROTOCOL, ENGINE, "engine/store", "rivetkit/runtime"],
 		internals: true,
 	},
-	{ name: "benchmarks", at: ["benchmarks"], imports: ["rivetkit", ENGINE, PROTOCOL] },
+	{
+		name: "benchmarks",
+		at: ["benchmarks"],
+		imports: ["rivetkit", "rivetkit/client", ENGINE, PROTOCOL],
+	},
 ];
 
-/** The room behind each of our package names; a subpath (`rivetkit/client`) is an entry of the package. */
+/** The room behind each of our package names; a subpath that is not listed is an entry of the package like the rest. */
 export const packageRooms: Readonly<Record<string, string>> = {
 	"@rivetkit/protocol": PROTOCOL,
 	"@rivetkit/engine": ENGINE,
+	"@rivetkit/framework-base": FRAMEWORK_BASE,
+	"@rivetkit/react": REACT,
 	rivetkit: "rivetkit",
+	// Browsers load this entry.
+	"rivetkit/client": "rivetkit/client",
 };

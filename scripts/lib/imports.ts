@@ -92,7 +92,7 @@ function checkImport(one: Import, { rooms, packageRooms }: Rules): Violation[] {
 	}
 
 	const packageName = one.specifier.match(/^(@[^/]+\/)?[^/]+/)?.[0] ?? one.specifier;
-	const ours = packageRooms[packageName];
+	const ours = packageRooms[one.specifier] ?? packageRooms[packageName];
 	if (ours !== undefined) return ours === from.name ? [] : checkArrow(one, from, ours, refuse);
 	if (from.browser === undefined || one.typeOnly) return [];
 	if (isBuiltin(one.specifier))

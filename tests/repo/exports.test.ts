@@ -128,7 +128,7 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 		WorkflowHistoryEntry WorkflowHistoryMetadata WorkflowHistory WorkflowCancelOptions
 		WorkflowRecoverOptions WorkflowReplayOptions`,
 	],
-	["./client", SIGNATURE, "KeyInput ClientConfigInput"],
+	["./client", SIGNATURE, "ActorEventSubscriber KeyInput ClientConfigInput"],
 	[
 		"./workflow",
 		"not listed in api 1.5, but in the contract of workflows (3 to 9)",

@@ -27,7 +27,7 @@ export { ActorHandleRaw } from "./handle.ts";
 export { KV_KEYS } from "./kv-keys.ts";
 export type { QueueSendOptions, QueueSendResult } from "./queue-send.ts";
 export type { ActorActionFunction } from "./types/action.types.ts";
-export type { ActorConn } from "./types/actor-conn.types.ts";
+export type { ActorConn, ActorEventSubscriber } from "./types/actor-conn.types.ts";
 export type { ActorHandle } from "./types/actor-handle.types.ts";
 export type {
 	ActorAccessor,

@@ -7,15 +7,20 @@ import type { DeclaredNames, DefinitionParts, ListenerArguments } from "./defini
 /** Names an actor's actions cannot have on a connection (api 15.4). */
 type ConnectionMember = HandleMember | keyof ActorConnRaw;
 
-/** `on` and `once` with the payloads of the declared events; other names take any listener. */
-interface EventSubscriber<Events> {
-	<Name extends DeclaredNames<Events>>(
+/**
+ * Takes listeners of an actor's events, with the payloads of the declared ones; other names take any listener. `Result` is
+ * what it returns: adapters whose subscriptions end by themselves return nothing.
+ */
+export interface ActorEventSubscriber<Definition, Result = EventUnsubscribe> {
+	<Name extends DeclaredNames<EventsOf<Definition>>>(
 		eventName: Name,
-		listener: (...args: ListenerArguments<Events, Name>) => void,
-	): EventUnsubscribe;
+		listener: (...args: ListenerArguments<EventsOf<Definition>, Name>) => void,
+	): Result;
 	// biome-ignore lint/suspicious/noExplicitAny: listeners of undeclared events say themselves what they take (api 4.3)
-	(eventName: string, listener: (...args: any[]) => void): EventUnsubscribe;
+	(eventName: string, listener: (...args: any[]) => void): Result;
 }
+
+type EventsOf<Definition> = DefinitionParts<Definition>["events"];
 
 interface TypedConn<Definition> extends Omit<ActorConnRaw, "on" | "once" | "send" | "action"> {
 	/** Runs an action by its wire name; the only way to names like `send` and `on`. */
@@ -25,9 +30,9 @@ interface TypedConn<Definition> extends Omit<ActorConnRaw, "on" | "once" | "send
 		readonly signal?: AbortSignal;
 	}): Promise<Response>;
 	/** Calls `listener` with the arguments of each event of this name. */
-	readonly on: EventSubscriber<DefinitionParts<Definition>["events"]>;
+	readonly on: ActorEventSubscriber<Definition>;
 	/** Calls `listener` with the arguments of the next event of this name. */
-	readonly once: EventSubscriber<DefinitionParts<Definition>["events"]>;
+	readonly once: ActorEventSubscriber<Definition>;
 	/** Puts a message into a queue of the actor, over HTTP. */
 	readonly send: QueueSender<DefinitionParts<Definition>["queues"]>;
 }

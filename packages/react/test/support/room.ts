@@ -1,0 +1,37 @@
+import { actor, createMemoryDriver, event, setup, UserError } from "rivetkit";
+
+/** Counts who connected (a call over HTTP is a connection, too, and not meant), repeats what is said, refuses who is banned. */
+const room = actor({
+	createState: (_c, input?: { title: string }) => ({ title: input?.title ?? "untitled", joins: 0 }),
+	events: { said: event<[user: string, text: string]>() },
+	onBeforeConnect: (_c, params?: { user: string }) => {
+		if (params?.user === "banned") throw new UserError("You are banned", { code: "banned" });
+	},
+	onConnect: (c, conn) => {
+		if (conn.isHibernatable) c.state.joins++;
+	},
+	actions: {
+		title: (c) => c.state.title,
+		joins: (c) => c.state.joins,
+		present: (c) => [...c.conns.values()].filter((conn) => conn.isHibernatable).length,
+		say: (c, user: string, text: string) => {
+			c.broadcast("said", user, text);
+		},
+	},
+});
+
+/** A registry on a free port, with its data in memory. */
+export async function startRooms() {
+	const registry = setup({
+		use: { room },
+		driver: createMemoryDriver(),
+		managerPort: 0,
+		noWelcome: true,
+		handleSignals: false,
+		logging: { level: "silent" },
+	});
+	const { url } = await registry.listen();
+	return { registry, url };
+}
+
+export type RoomsRegistry = Awaited<ReturnType<typeof startRooms>>["registry"];

@@ -1,0 +1,56 @@
+import { actor, event, setup } from "rivetkit";
+import type { ActorConnStatus } from "rivetkit/client";
+import { expectTypeOf } from "vitest";
+import { createRivetKit } from "../src/index.ts";
+
+const room = actor({
+	createState: (_c, input: { title: string }) => ({ title: input.title }),
+	createConnState: (_c, params: { user: string }) => ({ user: params.user }),
+	events: { said: event<[user: string, text: string]>(), moved: event<{ x: number }>() },
+	actions: { rename: (c, title: string) => (c.state.title = title), users: async () => ["ann"] },
+});
+const counter = actor({
+	state: { count: 0 },
+	actions: { add: (c, n: number) => (c.state.count += n) },
+});
+const registry = setup({ use: { room, counter } });
+
+const { useActor } = createRivetKit<typeof registry>();
+
+export function Component(): void {
+	const actor = useActor({
+		name: "room",
+		key: ["a"],
+		params: { user: "ann" },
+		createWithInput: { title: "t" },
+	});
+	expectTypeOf(actor.connStatus).toEqualTypeOf<ActorConnStatus>();
+	expectTypeOf(actor.error).toEqualTypeOf<Error | null>();
+	expectTypeOf(actor.opts.name).toEqualTypeOf<"room">();
+	if (actor.connection && actor.handle) {
+		expectTypeOf(actor.connection.rename("x")).toEqualTypeOf<Promise<string>>();
+		expectTypeOf(actor.handle.users()).toEqualTypeOf<Promise<string[]>>();
+		// @ts-expect-error a number is no title
+		void actor.connection.rename(1);
+		// @ts-expect-error not of this actor
+		void actor.connection.add(1);
+	}
+	// @ts-expect-error it is null before the component has mounted
+	void actor.connection.rename("x");
+
+	actor.useEvent("said", (user, text) => {
+		expectTypeOf(user).toEqualTypeOf<string>();
+		expectTypeOf(text).toEqualTypeOf<string>();
+	});
+	actor.useEvent("moved", (position) => {
+		expectTypeOf(position).toEqualTypeOf<{ x: number }>();
+	});
+	expectTypeOf(actor.useEvent("moved", () => {})).toEqualTypeOf<void>();
+	actor.useEvent("undeclared", (anything: number) => void anything);
+
+	// @ts-expect-error there is no such actor
+	useActor({ name: "rooom", key: [] });
+	expectTypeOf(useActor<"counter">)
+		.parameter(0)
+		.toHaveProperty("suspense");
+}
