@@ -181,6 +181,8 @@ export class Placement {
 		through: "id" | "key",
 		acquired?: ActorRecord,
 	): Promise<Incarnation> {
+		// Users' code may run before this goes on, and the caller may be in the middle of something.
+		await null;
 		let fresh = acquired;
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
 			if (this.#replaced !== undefined && !this.#placed.has(actorId)) {
@@ -192,6 +194,9 @@ export class Placement {
 			fresh = undefined;
 			if (placed.phase === "live") {
 				return placed;
+			}
+			if (placed.phase === "gone") {
+				continue;
 			}
 			if (placed.phase === "stopping" && placed.intent === "destroy" && through === "id") {
 				throw catalogueError("actor.stopping", { actorId });
@@ -368,10 +373,8 @@ export class Placement {
 			phase: "starting",
 			intent: undefined,
 			liveKey: "",
-			changed: new Deferred<void>(),
+			changed: undefined,
 		};
-		// Callers that gave up waiting must not turn a failed start into an unhandled rejection.
-		placed.changed!.promise.catch(() => {});
 		this.#placed.set(actorId, placed);
 		void this.#run(actorId, placed, this.#attached, acquired);
 		return placed;
@@ -407,25 +410,32 @@ export class Placement {
 		}
 	}
 
+	/** Does not wait where store and host need not: then the incarnation is live when this returns. */
 	async #run(
 		actorId: string,
 		placed: Placed,
 		attached: AttachedHost,
-		acquired: ActorRecord | undefined,
+		created: ActorRecord | undefined,
 	): Promise<void> {
-		let record = acquired;
+		let record = created;
 		try {
-			record ??= await this.#acquire(actorId);
+			if (record === undefined) {
+				const acquired = this.#acquire(actorId);
+				record = acquired instanceof Promise ? await acquired : acquired;
+			}
 			if (!attached.hosts(record.name)) {
 				throw catalogueError("request.invalid", {
 					detail: `actor '${record.name}' is not registered on this server`,
 				});
 			}
 			placed.generation = record.generation;
-			await attached.host.start(
+			const starting = attached.host.start(
 				this.assignmentOf(record),
 				this.#options.socketsOf?.(actorId) ?? [],
 			);
+			if (starting !== undefined) {
+				await starting;
+			}
 		} catch (error) {
 			if (placed.phase === "gone") {
 				// The host was lost meanwhile, and those who waited know.
@@ -472,15 +482,15 @@ export class Placement {
 		}
 	}
 
-	async #acquire(actorId: string): Promise<ActorRecord> {
-		try {
-			return await this.#options.store.acquire(actorId);
-		} catch (error) {
-			if (error instanceof StaleGenerationError) {
-				throw catalogueError("actor.not_found", { identifier: actorId });
-			}
-			throw error;
-		}
+	#acquire(actorId: string): ActorRecord | Promise<ActorRecord> {
+		const acquired = this.#options.store.acquire(actorId);
+		return acquired instanceof Promise
+			? acquired.catch((error: unknown) => {
+					throw error instanceof StaleGenerationError
+						? catalogueError("actor.not_found", { identifier: actorId })
+						: error;
+				})
+			: acquired;
 	}
 
 	/** What the callers of a failed start get, and whether the actor has to wait before the next one. */

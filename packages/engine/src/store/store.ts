@@ -45,8 +45,10 @@ export interface Store {
 	 *
 	 * The generation is durable no later than the first commit that carries it. A crash before that may hand
 	 * it out again, so an incarnation that could outlive this process needs a `sync` first.
+	 *
+	 * Without a promise where nothing has to be waited for; never throws, but rejects.
 	 */
-	acquire(actorId: string): Promise<ActorRecord>;
+	acquire(actorId: string): ActorRecord | Promise<ActorRecord>;
 	/**
 	 * Removes an actor that was never initialised, with all it stored, as if it had not been created.
 	 * Does nothing when the generation is stale or the actor is initialised. Ordered (S1), not synced.
@@ -55,7 +57,8 @@ export interface Store {
 
 	/** Values in the order of `keys`; `null` where there is none. */
 	get(actorId: string, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
-	scan(actorId: string, range: StorageRange): Promise<[key: Uint8Array, value: Uint8Array][]>;
+	/** As `acquire`, without a promise where nothing has to be waited for. */
+	scan(actorId: string, range: StorageRange): StoredEntries | Promise<StoredEntries>;
 
 	/**
 	 * The actor as its last commit left it, to be read while it goes on. `undefined` for one that is destroyed
@@ -125,6 +128,9 @@ export interface InsertedActor {
 	readonly created: boolean;
 	readonly actor: ActorRecord;
 }
+
+/** Entries in ascending order of their keys, or in descending order where that was asked for. */
+export type StoredEntries = [key: Uint8Array, value: Uint8Array][];
 
 export interface CommitBatch extends StorageBatch {
 	readonly actorId: string;

@@ -1,18 +1,63 @@
-import { ActorGone, catalogueError, isActorError } from "@rivetkit/protocol";
+import {
+	type ActorAssignment,
+	ActorGone,
+	type ActorSocket,
+	catalogueError,
+	isActorError,
+} from "@rivetkit/protocol";
 import { describe, expect, test, vi } from "vitest";
-import { createEngine } from "../../src/engine.ts";
+import { createEngine, type Engine } from "../../src/engine.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
 import { testEngine } from "../helpers/engine.ts";
+import { FakeHost } from "../helpers/fake-host.ts";
 import { Gate } from "../helpers/gate.ts";
 import { plainRequest } from "../helpers/plain-request.ts";
 import { TestClock } from "../helpers/test-clock.ts";
+import { temporaryDirectory } from "../store/temporary-directory.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-const call = async (t: ReturnType<typeof testEngine>, actorId: string) => {
+const call = async (t: { readonly engine: Engine }, actorId: string) => {
 	const answer = await t.engine.request(actorId, plainRequest("GET", "/x"));
 	return `${answer.status} ${answer.body}`;
 };
+
+/** Its actors are ready without a wait once they exist. */
+class PromptHost extends FakeHost {
+	override start(
+		assignment: ActorAssignment,
+		sockets: readonly ActorSocket[],
+	): undefined | Promise<void> {
+		if (!assignment.initialised) return super.start(assignment, sockets);
+		this.starts.push(assignment);
+		this.onStart(assignment, sockets);
+		this.live.set(assignment.actorId, assignment);
+		return undefined;
+	}
+}
+
+/** An engine on a store that reads without waiting, with an actor that sleeps. */
+async function promptEngine() {
+	const store = await openSqliteStore({ directory: temporaryDirectory() });
+	const clock = new TestClock();
+	const engine = createEngine({ store, clock, version: "0.0.0-test", logger: silent });
+	const host = new PromptHost(store);
+	host.events = engine.attachHost(host, { actorNames: { counter: {} } });
+	const creation = { kind: "getOrCreate", name: "counter", key: ["k"], input: null } as const;
+	const { actorId } = (await engine.resolve(creation)).actor;
+	await host.stop(actorId, "sleep");
+	return {
+		engine,
+		host,
+		clock,
+		actorId,
+		async [Symbol.asyncDispose]() {
+			await engine.close();
+			await store.close();
+		},
+	};
+}
 
 describe("starting", () => {
 	test("50 concurrent calls to a sleeping actor cause one start and all get their answer", async () => {
@@ -49,6 +94,31 @@ describe("starting", () => {
 		t.host.onStart = () => {};
 		await t.engine.resolve(creation);
 		expect(t.host.starts.map(({ generation }) => generation)).toEqual([0, 1]);
+	});
+
+	test("a call to an actor that is ready at once waits for no change, so it sets no timer", async () => {
+		await using t = await promptEngine();
+		const after = vi.spyOn(t.clock, "after");
+		expect(await call(t, t.actorId)).toBe("200 GET /x");
+		expect(t.host.starts.map(({ generation }) => generation)).toEqual([0, 1]);
+		expect(after).not.toHaveBeenCalled();
+	});
+
+	test("the caller of a start is through with what it does before users' code runs", async () => {
+		await using t = await promptEngine();
+		const answered = call(t, t.actorId);
+		expect(t.host.starts).toHaveLength(1);
+		expect(await answered).toBe("200 GET /x");
+		expect(t.host.starts).toHaveLength(2);
+	});
+
+	test("an incarnation that is over before its start returns is followed by another", async () => {
+		await using t = await promptEngine();
+		t.host.onStart = ({ actorId, generation }) => {
+			if (generation === 1) t.host.events.stopped(actorId, generation, "sleep");
+		};
+		expect(await call(t, t.actorId)).toBe("200 GET /x");
+		expect(t.host.starts.map(({ generation }) => generation)).toEqual([0, 1, 2]);
 	});
 
 	test("an unknown id is 404 actor.not_found", async () => {

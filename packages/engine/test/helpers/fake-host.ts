@@ -42,7 +42,11 @@ export class FakeHost implements ActorHost {
 		this.store = store;
 	}
 
-	async start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): Promise<void> {
+	start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): undefined | Promise<void> {
+		return this.#start(assignment, sockets);
+	}
+
+	async #start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): Promise<void> {
 		this.starts.push(assignment);
 		await this.onStart(assignment, sockets);
 		await this.store.commit({

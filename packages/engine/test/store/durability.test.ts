@@ -133,7 +133,7 @@ describe("durability of the SQLite store", () => {
 				() => store.nextAlarmTs(),
 				() => store.sync(),
 			]) {
-				const error: unknown = await call().catch((reason: unknown) => reason);
+				const error: unknown = await Promise.resolve(call()).catch((reason: unknown) => reason);
 				expect(error).toBeInstanceOf(StoreError);
 				expect((error as StoreError).code).toBe("failed");
 				expect((error as StoreError).message).toContain(directory);

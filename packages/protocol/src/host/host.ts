@@ -208,12 +208,12 @@ export interface PlainSocket {
 /** Implemented by whoever hosts actors; called by placement and gateway. */
 export interface ActorHost {
 	/**
-	 * Creates or wakes an incarnation and resolves when it is ready. A rejection means that no instance
-	 * remains; its reason goes to the callers that wait for the actor.
+	 * Creates or wakes an incarnation and resolves when it is ready; without a promise when it is ready at
+	 * once. A rejection means that no instance remains; its reason goes to the callers that wait for the actor.
 	 *
 	 * @param sockets - what earlier incarnations held, to go on with; none of them is opened again
 	 */
-	start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): Promise<void>;
+	start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): undefined | Promise<void>;
 	/** Runs the stop sequence; resolves when the incarnation is gone. Unknown actors resolve at once. */
 	stop(actorId: string, intent: StopIntent): Promise<void>;
 	/**

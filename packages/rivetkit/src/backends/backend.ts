@@ -19,17 +19,20 @@ export interface Incarnation {
  *   and none that were called after it. So what it answers goes together with what was written by then.
  */
 export interface ActorBackend {
-	/** What a wake reads: the entries in `range`; null for an actor that was never initialised. */
-	load(
-		actor: ActorAssignment,
-		range: StorageRange,
-	): Promise<[key: Uint8Array, value: Uint8Array][] | null>;
+	/**
+	 * What a wake reads: the entries in `range`; null for an actor that was never initialised. Without a
+	 * promise where nothing has to be waited for: such an actor is ready at once.
+	 */
+	load(actor: ActorAssignment, range: StorageRange): Loaded | Promise<Loaded>;
 	get(actor: Incarnation, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
 	scan(actor: Incarnation, range: StorageRange): Promise<[key: Uint8Array, value: Uint8Array][]>;
 	commit(actor: Incarnation, batch: StorageBatch): Promise<void>;
 	/** Removes an actor whose creation failed, key included (only before it was initialised). */
 	discard(actor: Incarnation): Promise<void>;
 }
+
+/** What {@link ActorBackend.load} finds. */
+export type Loaded = [key: Uint8Array, value: Uint8Array][] | null;
 
 /** A newer incarnation of the actor exists: this one must stop without writing. */
 export class FencedOff extends Error {

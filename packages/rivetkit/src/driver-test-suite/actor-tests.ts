@@ -40,8 +40,8 @@ class Counters {
 		});
 	}
 
-	start(assignment: ActorAssignment): Promise<void> {
-		return this.host.start({ ...assignment, name: "counter", input: null }, []);
+	async start(assignment: ActorAssignment): Promise<void> {
+		await this.host.start({ ...assignment, name: "counter", input: null }, []);
 	}
 
 	/** Resolves when the actor has stopped by itself, with what for. */

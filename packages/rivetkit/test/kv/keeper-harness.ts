@@ -97,7 +97,7 @@ export class KeeperHarness implements KvHost, KvOwner {
 			end: range.end && text(range.end),
 			limit: range.limit,
 		});
-		return this.#arriving(this.store.scan(ACTOR_ID, range));
+		return this.#arriving(Promise.resolve(this.store.scan(ACTOR_ID, range)));
 	}
 
 	notesStep(): boolean {
@@ -134,7 +134,7 @@ export class KeeperHarness implements KvHost, KvOwner {
 	}
 
 	/** Everything in the actor's store, the runtime's own entries too. */
-	stored(): Promise<[Uint8Array, Uint8Array][]> {
+	async stored(): Promise<[Uint8Array, Uint8Array][]> {
 		return this.store.scan(ACTOR_ID, { start: new Uint8Array(), end: null });
 	}
 }

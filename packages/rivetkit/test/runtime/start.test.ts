@@ -1,11 +1,12 @@
 import { encodeBase64, encodeCbor } from "@rivetkit/protocol";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { UserError } from "../../src/errors/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { Gate, soon } from "../support/gate.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
+import { openSqlite } from "../support/stores.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { codeOf, outcomeOf, wireAction } from "../support/wire-http.ts";
 
@@ -50,6 +51,30 @@ describe("L1 hook order", () => {
 		seen.length = 0;
 		await runtime.action(id, "ping");
 		expect(seen).toEqual(["onMigrate", "createVars", "onWake", "run"]);
+	});
+
+	it("is ready at once when the data is at hand and no hook waits", async () => {
+		const definition = (onWake: () => void | Promise<void>) =>
+			actor({
+				state: { count: 0 },
+				onWake,
+				actions: { count: (c) => c.state.count, nap: (c) => c.sleep() },
+			});
+		await using sqlite = await openSqlite();
+		await using runtime = await TestRuntime.start(
+			{ prompt: definition(() => {}), slow: definition(async () => {}) },
+			{ store: sqlite.store },
+		);
+		const start = vi.spyOn(runtime.embedded.host, "start");
+		const wake = async (name: string) => {
+			const id = await runtime.actorId(name);
+			await asleep(runtime, id);
+			start.mockClear();
+			expect((await runtime.action(id, "count")).status).toBe(200);
+			return start.mock.results;
+		};
+		expect(await wake("prompt")).toEqual([{ type: "return", value: undefined }]);
+		expect(await wake("slow")).toEqual([{ type: "return", value: expect.any(Promise) }]);
 	});
 
 	it("tells onMigrate whether the actor is new, and gives input to createState and onCreate", async () => {

@@ -21,7 +21,7 @@ async function openMemory(): Promise<TestStore> {
 	return { store, reopen: async () => store, [Symbol.asyncDispose]: () => store.close() };
 }
 
-async function openSqlite(): Promise<TestStore> {
+export async function openSqlite(): Promise<TestStore> {
 	const directory = await mkdtemp(join(tmpdir(), "rivetkit-store-"));
 	let store = await openSqliteStore({ directory });
 	return {

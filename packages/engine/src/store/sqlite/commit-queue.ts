@@ -90,6 +90,11 @@ export class CommitQueue {
 
 	/** Runs a read after every write that was called before it. */
 	read<T>(run: () => T): Promise<T> {
+		return Promise.resolve(this.readNow(run));
+	}
+
+	/** As {@link read}, without a promise when no write is before it. Never throws, but rejects. */
+	readNow<T>(run: () => T): T | Promise<T> {
 		if (this.#refusing !== undefined) {
 			return Promise.reject(this.#refusing);
 		}
@@ -97,7 +102,7 @@ export class CommitQueue {
 			return this.#enqueue("read", run);
 		}
 		try {
-			return Promise.resolve(run());
+			return run();
 		} catch (error) {
 			return Promise.reject(toStoreError(error, this.#options.file, "Cannot read the store"));
 		}

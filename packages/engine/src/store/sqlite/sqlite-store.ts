@@ -12,6 +12,7 @@ import {
 	type NewActor,
 	StaleGenerationError,
 	type Store,
+	type StoredEntries,
 	StoreError,
 } from "../store.ts";
 import type { TombstoneLimits } from "../tombstones.ts";
@@ -165,8 +166,8 @@ export class SqliteStore implements Store {
 		return this.#queue.read(() => this.#history.names(namespace, limit, after));
 	}
 
-	acquire(actorId: string): Promise<ActorRecord> {
-		const acquired = this.#queue.read(() => this.#actors.raiseGeneration(actorId));
+	acquire(actorId: string): ActorRecord | Promise<ActorRecord> {
+		const acquired = this.#queue.readNow(() => this.#actors.raiseGeneration(actorId));
 		if (this.#actors.unwrittenGenerations > UNWRITTEN_GENERATIONS_MAX) {
 			this.#writeGenerations();
 		}
@@ -215,8 +216,8 @@ export class SqliteStore implements Store {
 		});
 	}
 
-	scan(actorId: string, range: StorageRange): Promise<[key: Uint8Array, value: Uint8Array][]> {
-		return this.#queue.read(() => {
+	scan(actorId: string, range: StorageRange): StoredEntries | Promise<StoredEntries> {
+		return this.#queue.readNow(() => {
 			const actor = this.#actors.live(actorId);
 			return actor === undefined ? [] : this.#kv.scan(actor.rowId, range);
 		});

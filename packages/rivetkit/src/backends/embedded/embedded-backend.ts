@@ -1,6 +1,6 @@
 import { StaleGenerationError, type Store } from "@rivetkit/engine";
 import type { ActorAssignment, StorageBatch, StorageRange } from "@rivetkit/protocol";
-import { type ActorBackend, FencedOff, type Incarnation } from "../backend.ts";
+import { type ActorBackend, FencedOff, type Incarnation, type Loaded } from "../backend.ts";
 
 /** Actors that stand on a store in this process: function calls, no serialization. */
 export class EmbeddedBackend implements ActorBackend {
@@ -14,10 +14,7 @@ export class EmbeddedBackend implements ActorBackend {
 	}
 
 	/** Placement has just read the record, so it is not read again. */
-	async load(
-		{ actorId, initialised }: ActorAssignment,
-		range: StorageRange,
-	): Promise<[Uint8Array, Uint8Array][] | null> {
+	load({ actorId, initialised }: ActorAssignment, range: StorageRange): Loaded | Promise<Loaded> {
 		return initialised ? this.#store.scan(actorId, range) : null;
 	}
 
@@ -25,7 +22,7 @@ export class EmbeddedBackend implements ActorBackend {
 		return this.#store.get(actorId, keys);
 	}
 
-	scan({ actorId }: Incarnation, range: StorageRange): Promise<[Uint8Array, Uint8Array][]> {
+	async scan({ actorId }: Incarnation, range: StorageRange): Promise<[Uint8Array, Uint8Array][]> {
 		return this.#store.scan(actorId, range);
 	}
 

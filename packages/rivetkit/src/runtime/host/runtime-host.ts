@@ -24,7 +24,7 @@ import { Inspector } from "../inspector/inspector.ts";
 import type { LifecycleChange } from "../inspector/lifecycle-log.ts";
 import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
 import type { LifecycleEvent } from "../lifecycle/lifecycle.ts";
-import { startInstance } from "../lifecycle/start.ts";
+import { type StartFailure, startInstance } from "../lifecycle/start.ts";
 import { stopInstance } from "../lifecycle/stop.ts";
 import { routeRequest } from "../router/actor-router.ts";
 import { routeSocket } from "../router/socket-router.ts";
@@ -90,27 +90,43 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		return instances.map(({ name, key }) => [name, ...key].join("/"));
 	}
 
-	async start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): Promise<void> {
+	start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): undefined | Promise<void> {
 		const { actorId } = assignment;
-		if (this.#live.has(actorId)) throw new Error(`Actor ${actorId} is already live on this host`);
+		if (this.#live.has(actorId)) {
+			return Promise.reject(new Error(`Actor ${actorId} is already live on this host`));
+		}
 		const config = this.#definitions.get(assignment.name);
 		if (!config) {
-			throw catalogueError("request.invalid", {
-				detail: `no actor is registered under the name '${assignment.name}'`,
-			});
+			return Promise.reject(
+				catalogueError("request.invalid", {
+					detail: `no actor is registered under the name '${assignment.name}'`,
+				}),
+			);
 		}
 		const instance = new ActorInstance(this.#services, this, config, assignment);
 		this.#live.set(actorId, instance);
 		this.#inspector.note(instance, "starting");
-		const failure = await asHost(() => startInstance(instance, sockets));
-		if (failure === null) {
-			this.#inspector.note(instance, "ready");
-			return;
-		}
-		this.#inspector.note(instance, "startFailed", textOf(failure.error));
+		const started = asHost(() => startInstance(instance, sockets));
+		return started instanceof Promise
+			? started.then((failure) => this.#started(instance, failure))
+			: this.#started(instance, started);
+	}
+
+	#started(instance: ActorInstance, failure: StartFailure | null): undefined | Promise<never> {
+		if (failure !== null) return this.#startFailed(instance, failure);
+		this.#inspector.note(instance, "ready");
+		return undefined;
+	}
+
+	async #startFailed(
+		instance: ActorInstance,
+		{ error, removeActor }: StartFailure,
+	): Promise<never> {
+		const { actorId, assignment } = instance;
+		this.#inspector.note(instance, "startFailed", textOf(error));
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
-		if (failure.removeActor) await this.#services.backend.discard(assignment);
-		throw failure.error;
+		if (removeActor) await this.#services.backend.discard(assignment);
+		throw error;
 	}
 
 	stop(actorId: string, intent: StopIntent): Promise<void> {

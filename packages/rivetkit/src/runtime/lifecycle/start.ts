@@ -34,31 +34,28 @@ export interface StartFailure {
 
 /**
  * Brings an instance from `loading` to `ready` (contract: lifecycle 3). Creation is one commit after
- * `onCreate`; a crash before it runs `createState` and `onCreate` again.
+ * `onCreate`; a crash before it runs `createState` and `onCreate` again. An actor whose data is at hand, and
+ * whose hooks do not wait, is ready when this returns.
  */
-export async function startInstance(
+export function startInstance(
 	instance: ActorInstance,
 	sockets: readonly ActorSocket[],
-): Promise<StartFailure | null> {
+): StartFailure | null | Promise<StartFailure | null> {
 	const start = new Start(instance, sockets);
 	try {
+		const { database } = instance;
 		// Has its own time: a large database may have to be written into its working file again.
-		await instance.database?.load();
-		await withinStartTimeout(start);
-		return null;
+		const started = database
+			? database.load().then(() => withinStartTimeout(start))
+			: withinStartTimeout(start);
+		return started === undefined
+			? null
+			: started.then(
+					() => null,
+					(error: unknown) => start.failed(error),
+				);
 	} catch (error) {
-		// What user code threw may not want to be looked at.
-		if (instance.isFenced) {
-			const { actorId } = instance;
-			return { error: catalogueError("actor.stopping", { actorId }), removeActor: false };
-		}
-		const removeActor = start.isCreating && isPublicError(error);
-		instance.log[removeActor ? "info" : "error"](
-			{ err: error, phase: instance.phase },
-			"start failed",
-		);
-		instance.dispatch(start.isOverdue ? "overdue" : "failed");
-		return { error: removeActor ? error : internal(error), removeActor };
+		return start.failed(error);
 	}
 }
 
@@ -69,19 +66,21 @@ type StartPhase = Extract<
 
 type Step = (start: Start) => LifecycleEvent | Promise<LifecycleEvent>;
 
+const WAKE_RANGE = { start: WAKE_START, end: WAKE_END };
+
 /** What is done in each phase of a start. Hooks that do not wait make no step wait. */
 const STEPS: Readonly<Record<StartPhase, Step>> = {
-	async loading(start): Promise<LifecycleEvent> {
+	loading(start) {
 		const { services, assignment } = start.instance;
-		const range = { start: WAKE_START, end: WAKE_END };
-		const stored = await services.backend.load(assignment, range);
-		if (stored === null) {
-			start.isCreating = true;
-			start.instance.database?.startOver();
-		} else {
-			restore(start, stored);
-		}
-		return "done";
+		return after(services.backend.load(assignment, WAKE_RANGE), (stored) => {
+			if (stored === null) {
+				start.isCreating = true;
+				start.instance.database?.startOver();
+			} else {
+				restore(start, stored);
+			}
+			return "done";
+		});
 	},
 
 	onMigrate({ instance, isCreating }) {
@@ -167,16 +166,41 @@ class Start {
 		this.sockets = sockets;
 	}
 
-	async run(): Promise<void> {
+	/** Undefined when nothing has to be waited for. */
+	run(): undefined | Promise<void> {
 		const { instance } = this;
 		while (isStarting(instance.phase)) {
 			const { phase } = instance;
 			const outcome = STEPS[phase as StartPhase](this);
-			const event = isPromiseLike(outcome) ? await outcome : outcome;
-			// A start that took too long is over, though its hook went on.
-			if (instance.phase !== phase) return;
-			instance.dispatch(event);
+			if (isPromiseLike(outcome)) {
+				return outcome.then((event) => (this.#stepEnded(phase, event) ? this.run() : undefined));
+			}
+			if (!this.#stepEnded(phase, outcome)) return undefined;
 		}
+		return undefined;
+	}
+
+	/** False when the start is over meanwhile, though the hook went on: it took too long. */
+	#stepEnded(phase: Phase, event: LifecycleEvent): boolean {
+		if (this.instance.phase !== phase) return false;
+		this.instance.dispatch(event);
+		return true;
+	}
+
+	failed(error: unknown): StartFailure {
+		const { instance } = this;
+		// What user code threw may not want to be looked at.
+		if (instance.isFenced) {
+			const { actorId } = instance;
+			return { error: catalogueError("actor.stopping", { actorId }), removeActor: false };
+		}
+		const removeActor = this.isCreating && isPublicError(error);
+		instance.log[removeActor ? "info" : "error"](
+			{ err: error, phase: instance.phase },
+			"start failed",
+		);
+		instance.dispatch(this.isOverdue ? "overdue" : "failed");
+		return { error: removeActor ? error : internal(error), removeActor };
 	}
 }
 
@@ -208,14 +232,20 @@ function after<T>(
 }
 
 /** W-START-5: one limit for the whole start; its error names the hook that was running. */
-async function withinStartTimeout(start: Start): Promise<void> {
+function withinStartTimeout(start: Start): undefined | Promise<void> {
+	const startMs = start.instance.now();
+	const running = start.run();
+	return running && endsInTime(start, running, startMs);
+}
+
+async function endsInTime(start: Start, running: Promise<void>, startMs: number): Promise<void> {
 	const { instance } = start;
 	const limitMs = instance.options.startTimeout;
 	let expire!: (error: Error) => void;
 	const expired = new Promise<never>((_resolve, reject) => {
 		expire = reject;
 	});
-	const timer = instance.services.timers.schedule(limitMs, () => {
+	const timer = instance.services.timers.schedule(startMs + limitMs - instance.now(), () => {
 		start.isOverdue = true;
 		expire(
 			new Error(
@@ -224,7 +254,7 @@ async function withinStartTimeout(start: Start): Promise<void> {
 		);
 	});
 	try {
-		await Promise.race([start.run(), expired]);
+		await Promise.race([running, expired]);
 	} finally {
 		timer.cancel();
 	}
