@@ -25,6 +25,7 @@ export function* validateEvents(events: unknown): Generator<ConfigIssue> {
 export function* validateQueues(queues: unknown): Generator<ConfigIssue> {
 	const declarations = yield* entries("queues", queues);
 	const names = declarations.map(([path]) => path[1]);
+	const deadLetters = new Map<string, unknown>();
 	for (const [path, declaration] of declarations) {
 		if (eventOptionsOf(declaration)) {
 			yield misplaced(path, "queue<string>()", "event(); events are declared under `events`");
@@ -42,6 +43,7 @@ export function* validateQueues(queues: unknown): Generator<ConfigIssue> {
 		yield* expectNumber([...path, "maxAttempts"], fields.maxAttempts);
 		yield* expectDelay([...path, "retryDelay"], fields.retryDelay);
 		const { deadLetter } = fields;
+		deadLetters.set(path[1], deadLetter);
 		if (deadLetter === path[1]) {
 			const message = "a queue cannot be its own dead-letter queue";
 			yield { path: [...path, "deadLetter"], message };
@@ -49,6 +51,26 @@ export function* validateQueues(queues: unknown): Generator<ConfigIssue> {
 			const message = `there is no queue ${JSON.stringify(deadLetter)}; known ones are ${names.join(", ")}`;
 			yield { path: [...path, "deadLetter"], message };
 		}
+	}
+	yield* expectEnds(deadLetters);
+}
+
+/** Messages that always fail must come to rest: queues must not be each other's dead-letter queues. */
+function* expectEnds(deadLetters: ReadonlyMap<string, unknown>): Generator<ConfigIssue> {
+	const seen = new Set<string>();
+	for (const start of deadLetters.keys()) {
+		const chain: string[] = [];
+		let name = start;
+		while (deadLetters.has(name) && !seen.has(name)) {
+			seen.add(name);
+			chain.push(name);
+			name = deadLetters.get(name) as string;
+		}
+		// A queue that names itself was told so.
+		const round = chain.includes(name) ? chain.slice(chain.indexOf(name)) : [];
+		if (round.length < 2) continue;
+		const message = `dead letters would go round: ${[...round, name].join(", ")}`;
+		yield { path: ["queues", name, "deadLetter"], message };
 	}
 }
 

@@ -209,4 +209,16 @@ describe("actor() (A3)", () => {
 			{ path: "queues.g.deadLetter", message: /no queue "nowhere"/ },
 		]);
 	});
+
+	it("refuses dead letters that never come to rest", () => {
+		const to = (deadLetter: string) => queue({ deadLetter });
+		expect(
+			issuesOf({
+				queues: { a: to("b"), b: to("c"), c: to("b"), d: to("d"), e: to("f"), f: queue() },
+			}),
+		).toMatchObject([
+			{ path: "queues.d.deadLetter", message: /its own dead-letter queue/ },
+			{ path: "queues.b.deadLetter", message: /go round: b, c, b$/ },
+		]);
+	});
 });

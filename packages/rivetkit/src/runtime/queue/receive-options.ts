@@ -105,6 +105,7 @@ const isListOfIds = (value: unknown): value is bigint[] =>
 	Array.isArray(value) && value.every((id) => typeof id === "bigint");
 
 function invalid(option: string, expected: string, found: unknown): Error {
-	const shown = typeof found === "string" ? found : typeof found;
+	const isShort = typeof found === "string" || typeof found === "number";
+	const shown = isShort ? String(found) : typeof found;
 	return catalogueError("queue.invalid_option", { option, expected, found: shown });
 }
