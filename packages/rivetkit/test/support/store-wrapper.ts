@@ -19,6 +19,7 @@ export class WrappedStore {
 	readonly inner: Store;
 	#held: Gate | null = null;
 	#unanswered: Gate | null = null;
+	#isGone = false;
 
 	constructor(inner: Store = createMemoryStore()) {
 		this.inner = inner;
@@ -59,6 +60,11 @@ export class WrappedStore {
 		};
 	}
 
+	/** Nothing lands any more, neither what is held back: the process is gone. */
+	abandon(): void {
+		this.#isGone = true;
+	}
+
 	/** The next commit fails with `error`. */
 	failNext(error: Error = new Error("disk full")): void {
 		this.fail = () => {
@@ -71,6 +77,7 @@ export class WrappedStore {
 		this.commits.push(batch);
 		const error = this.fail?.(batch);
 		await this.#held?.passed;
+		if (this.#isGone) throw new Error("this process is gone");
 		if (error) throw error;
 		await this.inner.commit(batch);
 		await this.#unanswered?.passed;
