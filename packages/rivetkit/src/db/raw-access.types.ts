@@ -41,8 +41,8 @@ export interface RawAccess extends SqlExecutor {
 	): Promise<T>;
 	/**
 	 * Rows of one query as they are read, for results over the limits of `execute`. They are those of the
-	 * moment the loop began, whatever is written meanwhile. Does not see what an open transaction has
-	 * written. Ends with an error (`database.stream_timed_out`) when nobody reads for
+	 * moment the loop began, whatever is written meanwhile. Sees neither what an open transaction has
+	 * written nor temporary tables. Ends with an error (`database.stream_timed_out`) when nobody reads for
 	 * `options.queryTimeout`; at most 16 are open at a time (`database.too_many_streams`).
 	 */
 	stream<Row = SqlRow>(sql: string, ...parameters: SqlParameter[]): AsyncIterableIterator<Row>;

@@ -768,5 +768,7 @@ test("a stream reads more rows than there would be at once, of one moment", asyn
 	for await (const _row of db.stream("SELECT * FROM t")) break;
 	await fails(db.stream("DELETE FROM t").next(), "database.invalid_statement");
 	await fails(db.stream("SELECT 1; SELECT 2").next(), "database.invalid_statement");
+	await db.execute("CREATE TEMP TABLE mine (a)");
+	await fails(db.stream("SELECT * FROM mine").next(), "SQLITE_ERROR", /no such table/);
 	equal(await one(db, "SELECT count(*) FROM t"), 3006);
 });
