@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { NewActor, Store } from "../../src/store/store.ts";
 import { manualClock } from "./fixtures.ts";
 import { outcomeOf, StoreModel } from "./model.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
@@ -123,34 +123,38 @@ const batch = fc.record(
 	{ requiredKeys: ["ops"] },
 );
 
+const newActor = fc
+	.record({
+		slot,
+		takenId: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, actor),
+		createTs: fc.nat(CREATE_TIMES),
+		input: orNull(bytes),
+	})
+	.map(({ slot: place, takenId, createTs, input }) => {
+		const newId = `id-${fc.hash(fc.stringify([place, takenId, createTs, input]))}`;
+		return (model: StoreModel): NewActor => ({
+			...place,
+			actorId: takenId === null ? newId : model.pickActor(takenId).actorId,
+			runnerNameSelector: "default",
+			crashPolicy: "sleep",
+			datacenter: "local",
+			input,
+			createTs,
+		});
+	});
+
 const call: fc.Arbitrary<Plan> = fc.oneof(
 	{
 		weight: 4,
-		arbitrary: fc
-			.record({
-				slot,
-				takenId: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, actor),
-				createTs: fc.nat(CREATE_TIMES),
-				input: orNull(bytes),
-				acquire: fc.boolean(),
-			})
-			.map((fields): Plan => {
-				const newId = `id-${fc.hash(fc.stringify(fields))}`;
-				return (model) => [
-					"insertActor",
-					{
-						...fields.slot,
-						actorId: fields.takenId === null ? newId : model.pickActor(fields.takenId).actorId,
-						runnerNameSelector: "default",
-						crashPolicy: "sleep",
-						datacenter: "local",
-						input: fields.input,
-						createTs: fields.createTs,
-					},
-					{ acquire: fields.acquire },
-				];
-			}),
+		arbitrary: fc.tuple(newActor, fc.boolean()).map(
+			([made, acquire]): Plan =>
+				(model) => ["insertActor", made(model), { acquire }],
+		),
 	},
+	fc.tuple(newActor, batch).map(
+		([made, fields]): Plan =>
+			(model) => ["importActor", made(model), fields],
+	),
 	{
 		weight: 4,
 		arbitrary: actor.map(

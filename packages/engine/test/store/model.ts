@@ -1,3 +1,4 @@
+import type { StorageBatch } from "@rivetkit/protocol";
 import {
 	type ActorRecord,
 	type AlarmPosition,
@@ -40,6 +41,15 @@ export class StoreModel {
 		};
 		this.#actors.set(actor.actorId, { record, entries: new Map() });
 		return { created: true, actor: { ...record } };
+	}
+
+	importActor(actor: NewActor, batch: StorageBatch): unknown {
+		const inserted = this.insertActor(actor, { acquire: true });
+		if ((inserted as { created?: boolean }).created !== true) {
+			return inserted;
+		}
+		this.commit({ ...batch, actorId: actor.actorId, generation: 0 });
+		return { created: true, actor: this.actorById(actor.actorId) };
 	}
 
 	acquire(actorId: string): unknown {

@@ -141,19 +141,24 @@ describe.each(STORES)("on the %s store", (_name, open) => {
 		expect(await output(id, "rows")).toEqual({ n: 500, s: 124_750 });
 	});
 
-	it("a schedule that is due fires in the copy, too", async () => {
+	it("a schedule fires in the copies, too, whether it is due already or later", async () => {
 		await using stored = await open();
 		await using runtime = await TestRuntime.start({ keeper }, { store: stored.store });
 		const id = await runtime.actorId("keeper", "original", INPUT);
 		await wireAction(runtime, id, "fireSoon");
 		await runtime.embedded.host.stop(id, "sleep");
-		const copy = await copied(runtime, id);
-		for (const actorId of [id, copy]) {
-			await eventually(async () => {
+		const { bytes } = await exported(runtime, id);
+		const importedAs = async (key: string): Promise<string> =>
+			(await imported(runtime, bytes, { key })).body.actor.actor_id;
+		const fired = (actorId: string) =>
+			eventually(async () => {
 				const { body } = await inspect(runtime, actorId, "state");
 				expect(body.state.fired).toEqual(["soon"]);
 			});
-		}
+		const early = await importedAs("early");
+		await fired(id);
+		await fired(early);
+		await fired(await importedAs("late"));
 	});
 });
 
