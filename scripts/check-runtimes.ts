@@ -208,6 +208,24 @@ async function commandWorks(app: string, command: string, options: string[]): Pr
 	if (!/^error: Cannot reach a RivetKit server at [^\n]*\n$/.test(refused)) {
 		throw new Error(`actors list printed ${refused}`);
 	}
+	const mcp = run(command, [...options, main, "mcp"], { cwd: app, timeout: 60_000 });
+	const { stdin } = mcp.child;
+	stdin?.end(
+		`${JSON.stringify({
+			jsonrpc: "2.0",
+			id: 1,
+			method: "initialize",
+			params: {
+				protocolVersion: "2025-06-18",
+				capabilities: {},
+				clientInfo: { name: "check", version: "0" },
+			},
+		})}\n`,
+	);
+	const { stdout: answer } = await mcp;
+	if (JSON.parse(answer).result.serverInfo.name !== "rivetkit") {
+		throw new Error(`mcp answered ${answer}`);
+	}
 }
 
 const folder = mkdtempSync(join(tmpdir(), "rivetkit-runtimes-"));

@@ -311,7 +311,7 @@ export const rooms: readonly Room[] = [
 		// The command line: speaks HTTP to a server, so it knows nothing of what runs there.
 		name: "rivetkit/cli",
 		at: ["packages/rivetkit/src/cli"],
-		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors", "rivetkit/config"],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/config"],
 	},
 	{
 		// The entry points: a short list of names each.

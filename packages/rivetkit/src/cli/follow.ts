@@ -53,7 +53,7 @@ export async function followActor(
 				lostAtMs = null;
 				after = event.lastId ?? after;
 				const data = parsed(event);
-				if (event.event === "end") return (data as { message: string }).message;
+				if (event.event === "end") return reasonOf(data as Partial<EndOfStream>);
 				if (event.event !== "open") onEvent(event.event, data);
 			}
 		} catch (error) {
@@ -69,6 +69,17 @@ export async function followActor(
 		await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
 		if (signal.aborted) return null;
 	}
+}
+
+interface EndOfStream {
+	readonly group: string;
+	readonly code: string;
+	readonly message: string;
+}
+
+function reasonOf({ group, code, message }: Partial<EndOfStream>): string {
+	if (group === "actor" && code === "not_found") return "it is destroyed";
+	return message ?? "the server ended it";
 }
 
 function parsed({ event, data }: ServerEvent): unknown {

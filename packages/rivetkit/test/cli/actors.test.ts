@@ -10,7 +10,7 @@ import { UserError } from "../../src/errors/index.ts";
 import { freePort } from "../crash/server-process.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { wireSend } from "../support/wire-http.ts";
-import { type CliOptions, type CliOutcome, runCli } from "./support/run-cli.ts";
+import { type CliOptions, type CliOutcome, runCli, runCliHere } from "./support/run-cli.ts";
 
 const counter = actor({
 	createState: (_c, input: { from: number } | undefined) => ({ count: input?.from ?? 0 }),
@@ -63,14 +63,20 @@ afterAll(async () => {
 	await rm(folder, { recursive: true, force: true });
 });
 
-function cli(args: readonly string[], options: CliOptions = {}): Promise<CliOutcome> {
+/** A process of its own, in a folder of its own. */
+function spawned(args: readonly string[], options: CliOptions = {}): Promise<CliOutcome> {
 	const env = { RIVET_ENDPOINT: runtime.url, ...options.env };
 	return runCli(args, { cwd: folder, ...options, env });
 }
 
+/** The same in this process, which is cheaper. */
+function cli(args: readonly string[], options: CliOptions = {}): Promise<CliOutcome> {
+	return runCliHere(args, { ...options, env: { RIVET_ENDPOINT: runtime.url, ...options.env } });
+}
+
 /** The JSON that a command prints. */
 async function json(args: readonly string[], options: CliOptions = {}) {
-	const outcome = await cli([...args, "--json"], options);
+	const outcome = await spawned([...args, "--json"], options);
 	expect(outcome).toMatchObject({ code: 0, stderr: "" });
 	return JSON.parse(outcome.stdout);
 }
@@ -222,7 +228,7 @@ describe("call", () => {
 	it("wakes a sleeping one", async () => {
 		const id = await runtime.actorId("counter", "wake");
 		await runtime.embedded.host.stop(id, "sleep");
-		expect((await cli(["actors", "call", id, "read"])).stdout).toBe("0\n");
+		expect((await spawned(["actors", "call", id, "read"])).stdout).toBe("0\n");
 	});
 
 	it("says what went wrong", async () => {
@@ -231,7 +237,7 @@ describe("call", () => {
 		const [unknown, strange, refused, broken, noJson, machine] = await Promise.all([
 			run("ad", "1"),
 			run("toString"),
-			run("refuse"),
+			spawned(["actors", "call", "counter/wrong", "refuse"]),
 			run("break"),
 			run("add", "hello"),
 			run("refuse", "--json"),
@@ -253,22 +259,22 @@ describe("state", () => {
 	it("prints exactly what there is, and takes it back after an edit", async () => {
 		const id = await runtime.actorId("holder", "exact");
 		await runtime.embedded.host.stop(id, "sleep");
-		const printed = await cli(["actors", "state", "holder/exact"]);
+		const printed = await spawned(["actors", "state", "holder/exact"]);
 		expect(runtime.embedded.host.liveActorIds).not.toContain(id);
 		expect(printed.stdout).not.toContain("\u001b");
 		const edited = printed.stdout.replace('"one"', '"two"');
 		await writeFile(join(folder, "state.json"), edited);
-		expect(await cli(["actors", "state", id, "--set", "@state.json"])).toEqual({
+		expect(await spawned(["actors", "state", id, "--set", "@state.json"])).toEqual({
 			code: 0,
 			stdout: "",
 			stderr: "The state is replaced.\n",
 		});
-		expect((await cli(["actors", "state", id])).stdout).toBe(edited);
-		const again = await cli(["actors", "state", id, "--set", "-", "--json"], {
+		expect((await spawned(["actors", "state", id])).stdout).toBe(edited);
+		const again = await spawned(["actors", "state", id, "--set", "-", "--json"], {
 			input: printed.stdout,
 		});
 		expect(JSON.parse(again.stdout)).toEqual({ ok: true });
-		expect((await cli(["actors", "state", id])).stdout).toBe(printed.stdout);
+		expect((await spawned(["actors", "state", id])).stdout).toBe(printed.stdout);
 		const [echo, direct] = await Promise.all([
 			cli(["actors", "call", id, "echo", JSON.stringify({ v: ["$Map", [[1, ["$BigInt", "9"]]]] })]),
 			cli(["actors", "state", id, "--set", "{"]),
@@ -307,7 +313,7 @@ describe("export and import", () => {
 	it("carry an actor over by a file, by a pipe, and in place of another", async () => {
 		const id = await runtime.actorId("holder", "trip/1");
 		await runtime.embedded.host.stop(id, "sleep");
-		expect(await cli(["actors", "export", "holder/trip/1"])).toEqual({
+		expect(await spawned(["actors", "export", "holder/trip/1"])).toEqual({
 			code: 0,
 			stdout: "",
 			stderr: expect.stringMatching(
@@ -318,9 +324,9 @@ describe("export and import", () => {
 		const file = join(folder, "holder-trip-1.rivetactor");
 		expect((await stat(file)).mode & 0o077).toBe(0);
 		const [again, forced, taken] = await Promise.all([
-			cli(["actors", "export", id]),
+			spawned(["actors", "export", id]),
 			json(["actors", "export", id, "-o", file, "--force"]),
-			cli(["actors", "import", file]),
+			spawned(["actors", "import", file]),
 		]);
 		expect(again).toEqual(
 			failed("holder-trip-1.rivetactor is there already; --force writes over it."),
@@ -340,7 +346,7 @@ describe("export and import", () => {
 		expect(copied).toMatchObject({ actor: { key: ["copy"], status: "sleeping" }, replaced: null });
 		const state = (await cli(["actors", "state", "holder/copy"])).stdout;
 		expect(state).toBe((await cli(["actors", "state", id])).stdout);
-		const replaced = await cli(["actors", "import", "-", "--replace"], {
+		const replaced = await spawned(["actors", "import", "-", "--replace"], {
 			input: await readFile(file),
 		});
 		expect(replaced.stderr).toMatch(
@@ -354,10 +360,10 @@ describe("export and import", () => {
 		await runtime.actorId("counter", "kept");
 		await writeFile(join(folder, "foreign.bin"), "no actor");
 		const [foreign, missing, form, place] = await Promise.all([
-			cli(["actors", "import", "foreign.bin", "--as", "counter/kept", "--replace"]),
-			cli(["actors", "import", "nowhere.bin"]),
-			cli(["actors", "import", "foreign.bin", "--as", "counter"]),
-			cli(["actors", "export", "counter/kept", "-o", "no/such/folder"]),
+			spawned(["actors", "import", "foreign.bin", "--as", "counter/kept", "--replace"]),
+			spawned(["actors", "import", "nowhere.bin"]),
+			spawned(["actors", "import", "foreign.bin", "--as", "counter"]),
+			spawned(["actors", "export", "counter/kept", "-o", "no/such/folder"]),
 		]);
 		expect(foreign).toEqual(failed("The file cannot be imported: it is no exported actor."));
 		expect(missing).toEqual(failed("Cannot read nowhere.bin: there is no such file."));
@@ -371,8 +377,8 @@ describe("the command line", () => {
 	it("explains itself", async () => {
 		const [general, one, version] = await Promise.all([
 			runCli([]),
-			runCli(["actors", "call", "--help"]),
-			runCli(["--version"]),
+			cli(["actors", "call", "--help"]),
+			cli(["--version"]),
 		]);
 		expect(general.code).toBe(0);
 		for (const verb of ["list", "get", "call", "state", "destroy", "export", "import"]) {
@@ -405,13 +411,17 @@ describe("the command line", () => {
 		expect(await cli(args)).toEqual(misused(message));
 	});
 
+	it("ends its process with that code", async () => {
+		expect(await spawned(["actors", "get"])).toEqual(misused("An argument is missing"));
+	});
+
 	it("has colours only where they are seen, or asked for", async () => {
 		await runtime.actorId("counter", "colours");
 		const args = ["actors", "get", "counter/colours"];
 		const [plain, forced, both] = await Promise.all([
-			cli(args),
-			cli(args, { env: { FORCE_COLOR: "1" } }),
-			cli(args, { env: { NO_COLOR: "1" } }),
+			spawned(args),
+			spawned(args, { env: { FORCE_COLOR: "1" } }),
+			spawned(args, { env: { NO_COLOR: "1" } }),
 		]);
 		expect(plain.stdout).not.toContain("\u001b");
 		expect(both.stdout).not.toContain("\u001b");

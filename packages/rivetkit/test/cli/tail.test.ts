@@ -88,8 +88,8 @@ it("prints what happens, one line each, and ends when the actor is destroyed", a
 	send("schedules", {
 		schedules: [{ id: "s", kind: "at", action: "add", nextRunAt: 0, args: [] }],
 	});
-	send("lifecycle", { status: "awake", awakeBecause: ["1 connection"] });
-	send("lifecycle", { status: "awake", awakeBecause: ["1 connection"] });
+	send("lifecycle", { status: "awake", awakeBecause: ["it is idle for 5 of 800 ms"] });
+	send("lifecycle", { status: "awake", awakeBecause: ["it is idle for 105 of 800 ms"] });
 	send("lifecycle", { status: "sleeping", awakeBecause: [] });
 	send("events", { id: "1", atMs: 1, name: "count", args: [2, "x"], subscribers: 1 });
 	send("logs", { id: "2", atMs: 1, level: "info", message: "hi\u001b[31m", fields: { n: 1 } });
@@ -105,13 +105,13 @@ it("prints what happens, one line each, and ends when the actor is destroyed", a
 		"connections - websocket c1",
 		"queue       3 of 1000 messages",
 		"schedules   1 scheduled, next add at 1970-01-01T00:00:00.000Z",
-		"lifecycle   awake: 1 connection",
+		"lifecycle   awake: it is idle for 5 of 800 ms",
 		"lifecycle   sleeping",
 		'events      count(2,"x")',
 		'logs        INFO hi\\x1b[31m {"n":1}',
 		"dropped     4 of logs were missed, because they came faster than they were read",
 	]);
-	expect([outcome.code, outcome.stderr]).toEqual([0, "counter/a: Actor destroyed\n"]);
+	expect([outcome.code, outcome.stderr]).toEqual([0, "The end of counter/a: it is destroyed.\n"]);
 });
 
 it("prints lines of JSON for programs, and only what is asked for; Ctrl-C ends it", async () => {
@@ -140,7 +140,7 @@ it("goes on where it was when the server comes back", async () => {
 	const outcome = await running.ended;
 	expect(outcome.stdout).toMatch(/INFO before\n.*WARN after\n$/);
 	expect(outcome.stderr).toBe(
-		"The server went away; waiting for it.\ncounter/a: Actor destroyed\n",
+		"The server went away; waiting for it.\nThe end of counter/a: it is destroyed.\n",
 	);
 });
 
@@ -176,6 +176,8 @@ it("an agent watches it for a while, or until it is destroyed", async () => {
 	});
 	const whole = t.use("watch_actor", { actor: "counter/a", seconds: 60 });
 	await eventually(() => expect(streams).toHaveLength(2), 20_000);
-	streams[1]!.response.write('event: end\ndata: {"message":"Actor destroyed"}\n\n');
-	expect(await whole).toEqual({ events: [], truncated: false, ended: "Actor destroyed" });
+	streams[1]!.response.write(
+		'event: end\ndata: {"group":"actor","code":"not_found","message":"-"}\n\n',
+	);
+	expect(await whole).toEqual({ events: [], truncated: false, ended: "it is destroyed" });
 });

@@ -45,7 +45,7 @@ export const tail = command({
 				onEvent: show,
 				onLost: () => notes.line("The server went away; waiting for it."),
 			});
-			if (end && !options.json) notes.line(`${shown}: ${printable(end)}`);
+			if (end !== null && !options.json) notes.line(`The end of ${shown}: ${printable(end)}.`);
 		} finally {
 			process.off("SIGINT", stop);
 			process.off("SIGTERM", stop);
@@ -114,7 +114,8 @@ function linesOf(topic: string, data: unknown, before: unknown): string[] {
 			const { status, awakeBecause } = data as Lifecycle;
 			const was = before as Lifecycle | undefined;
 			const reasons = awakeBecause.join("; ");
-			if (was?.status === status && was.awakeBecause.join("; ") === reasons) return [];
+			const isSame = was && withoutNumbers(was.awakeBecause.join("; ")) === withoutNumbers(reasons);
+			if (isSame && was.status === status) return [];
 			return [reasons === "" ? status : `${status}: ${reasons}`];
 		}
 		case "events": {
@@ -134,6 +135,11 @@ function linesOf(topic: string, data: unknown, before: unknown): string[] {
 		default:
 			return [JSON.stringify(data)];
 	}
+}
+
+/** How long something has been so is no change. */
+function withoutNumbers(text: string): string {
+	return text.replace(/\d+/g, "#");
 }
 
 interface StateData {
