@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
 import { UserError } from "../../src/errors/index.ts";
@@ -11,6 +11,9 @@ import { freePort } from "../crash/server-process.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { wireSend } from "../support/wire-http.ts";
 import { type CliOptions, type CliOutcome, runCli, runCliHere } from "./support/run-cli.ts";
+
+// They start processes.
+vi.setConfig({ testTimeout: 60_000 });
 
 const counter = actor({
 	createState: (_c, input: { from: number } | undefined) => ({ count: input?.from ?? 0 }),
@@ -269,12 +272,12 @@ describe("state", () => {
 			stdout: "",
 			stderr: "The state is replaced.\n",
 		});
-		expect((await spawned(["actors", "state", id])).stdout).toBe(edited);
+		expect((await cli(["actors", "state", id])).stdout).toBe(edited);
 		const again = await spawned(["actors", "state", id, "--set", "-", "--json"], {
 			input: printed.stdout,
 		});
 		expect(JSON.parse(again.stdout)).toEqual({ ok: true });
-		expect((await spawned(["actors", "state", id])).stdout).toBe(printed.stdout);
+		expect((await cli(["actors", "state", id])).stdout).toBe(printed.stdout);
 		const [echo, direct] = await Promise.all([
 			cli(["actors", "call", id, "echo", JSON.stringify({ v: ["$Map", [[1, ["$BigInt", "9"]]]] })]),
 			cli(["actors", "state", id, "--set", "{"]),
