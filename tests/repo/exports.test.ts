@@ -126,7 +126,8 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 		ScheduleCalls RetryOptions CatchUp Overlap DeadLetter DeadLetterOptions RedriveOptions
 		ActorWorkflow WorkflowStateName WorkflowWait WorkflowStatus WorkflowHistorySegment
 		WorkflowHistoryEntry WorkflowHistoryMetadata WorkflowHistory WorkflowCancelOptions
-		WorkflowRecoverOptions WorkflowReplayOptions`,
+		WorkflowRecoverOptions WorkflowReplayOptions WorkflowDetails WorkflowEntryDetails
+		WorkflowEntryStatus WorkflowBranchDetails WorkflowMessageDetails`,
 	],
 	["./client", SIGNATURE, "ActorEventSubscriber KeyInput ClientConfigInput"],
 	[
