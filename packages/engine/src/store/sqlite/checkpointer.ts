@@ -8,8 +8,11 @@ import type { WalFile } from "./wal-file.ts";
 /** A pass that copied fewer pages than this leaves little for the one that holds the writers. */
 const SMALL_PASS_PAGES = 512;
 const PASSES_MAX = 4;
-/** How far the log must be written on before its length is looked at again, in pages. */
-const PROBE_PAGES = 256;
+/**
+ * How far the log must be written on before its length is looked at again, in pages. Each write counts as a
+ * page, so a turn of a hundred busy actors counts as hundreds.
+ */
+const PROBE_PAGES = 1024;
 const PAGE_BYTES = 4096;
 /** Writers are held early when the log, while it is copied beside them, becomes this much too long. */
 const OVERSHOOT_MAX = 3;

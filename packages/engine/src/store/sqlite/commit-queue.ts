@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers";
+import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock, Timer } from "@rivetkit/protocol";
 import { StaleGenerationError, StoreError } from "../store.ts";
 import type { SqliteConnection, SqliteStatement } from "./engine.ts";
@@ -59,7 +59,8 @@ export class CommitQueue {
 	#syncing: Waiting[] | undefined;
 	/** Whether something was committed that no sync covers yet. */
 	#dirty: boolean;
-	#scheduled = false;
+	/** The turn that is asked for. */
+	#scheduled: ReturnType<typeof setImmediate> | undefined;
 	#held = false;
 	#busySinceMs: number | undefined;
 	#busyTimer: Timer | undefined;
@@ -129,6 +130,11 @@ export class CommitQueue {
 
 	/** The calls made so far need not wait for the end of the turn: it is here. */
 	endTurn(): void {
+		if (this.#scheduled !== undefined) {
+			// It would find nothing, and keep the event loop from waiting for the sync right away.
+			clearImmediate(this.#scheduled);
+			this.#scheduled = undefined;
+		}
 		this.#runTurn();
 	}
 
@@ -182,14 +188,13 @@ export class CommitQueue {
 	 * microtask would come after the first of them (docs/adr/0001 has the numbers).
 	 */
 	#schedule(): void {
-		if (!this.#scheduled && !this.#held && this.#pending.length > 0) {
-			this.#scheduled = true;
-			setImmediate(this.#onImmediate);
+		if (this.#scheduled === undefined && !this.#held && this.#pending.length > 0) {
+			this.#scheduled = setImmediate(this.#onImmediate);
 		}
 	}
 
 	readonly #onImmediate = (): void => {
-		this.#scheduled = false;
+		this.#scheduled = undefined;
 		this.#runTurn();
 	};
 

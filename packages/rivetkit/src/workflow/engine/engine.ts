@@ -156,7 +156,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		return [...(this.#execution?.waits ?? [])]
 			.slice(0, WAITS_STORED_MAX)
 			.map(({ location, name, queues, deadline, entry }) => ({
-				key: location.keyOf(name),
+				key: location.namedKey(name),
 				...(queues === undefined ? undefined : { names: queues }),
 				...(deadline === undefined ? undefined : { deadline }),
 				...(entry && { since: [entry.createdSequence, entry.createdAt] as const }),

@@ -301,9 +301,9 @@ export class Execution {
 		);
 	}
 
-	/** Others get their turn now and then, however many operations need no wait. */
-	async breathe(): Promise<void> {
-		if (++this.#operations % OPERATIONS_PER_TURN_MAX === 0) await this.host.nextTurn();
+	/** Others get their turn now and then, however many operations need no wait; null when it goes on. */
+	breathe(): Promise<void> | null {
+		return ++this.#operations % OPERATIONS_PER_TURN_MAX === 0 ? this.host.nextTurn() : null;
 	}
 
 	/** Resolves when everything recorded so far is durable; null when it is. */
@@ -346,7 +346,7 @@ export class Execution {
 	}
 
 	keyOf(scope: Scope, name: string): Uint8Array {
-		return this.key(scope, { kind: "name", name });
+		return scope.location.namedKey(name);
 	}
 
 	/** The entry as it is now is in the next commit; `soon`: at the end of this turn. */
@@ -503,7 +503,6 @@ export class Execution {
 }
 
 const utf8 = new TextEncoder();
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function checkName(name: unknown): string {
 	if (typeof name !== "string" || name === "") {
@@ -515,7 +514,7 @@ function checkName(name: unknown): string {
 			new RangeError(`The entry name "${name.slice(0, 40)}…" has over ${NAME_BYTES_MAX} bytes`),
 		);
 	}
-	if (LONE_SURROGATE.test(name)) {
+	if (!name.isWellFormed()) {
 		throw codeError(new TypeError("An entry's name has half of a surrogate pair in it"));
 	}
 	return name;

@@ -5,6 +5,7 @@ import type { Compensation } from "./compensation.ts";
 import type { WorkflowEngine } from "./engine.ts";
 import type { Execution } from "./execution.ts";
 import { StepAttempt } from "./step-attempt.ts";
+import { StepLimit } from "./step-limit.ts";
 
 /** Pauses between tries of a handler that has used up its step's retries (ms): the first, and the most. */
 const PAUSE_FIRST_MS = 1_000;
@@ -58,12 +59,14 @@ export class RollbackRun {
 		const { head, host, journal } = engine;
 		const startedAt = host.now();
 		const attempt = new StepAttempt(host, (head.rollback?.attempts ?? 0) + 1);
+		const limit = new StepLimit();
 		execution.attemptBegun(attempt);
 		try {
 			const context = new StepContext(execution, attempt, () => `${id}-rollback`);
 			const outcome = await attempt.run(
 				() => options.rollback!(context as never, output),
 				options.timeout,
+				limit,
 			);
 			if (outcome.kind === "value" && !execution.isOver) {
 				attempt.keep();
@@ -90,6 +93,7 @@ export class RollbackRun {
 			await engine.waitFor(this.#nextTry(compensation, startedAt, error));
 			return false;
 		} finally {
+			limit.rest();
 			execution.attemptEnded(attempt);
 		}
 	}

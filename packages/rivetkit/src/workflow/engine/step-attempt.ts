@@ -2,6 +2,7 @@ import type { ActorContext } from "../../runtime/context/actor-context.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { StepWork } from "../../runtime/durable/step-work.ts";
 import type { Entry } from "../history/entry.ts";
+import type { StepLimit } from "./step-limit.ts";
 
 export type AttemptOutcome =
 	| { readonly kind: "value"; readonly value: unknown }
@@ -16,6 +17,8 @@ export type AttemptOutcome =
 export class StepAttempt implements StepWork {
 	readonly owner: object;
 	readonly number: number;
+	/** Milliseconds since the epoch. */
+	readonly startedAt: number;
 	/** The `c` of hooks as it was when the try began: of no use once the actor's stop has taken too long. */
 	readonly context: ActorContext;
 	isOpen = true;
@@ -25,7 +28,7 @@ export class StepAttempt implements StepWork {
 	/** Which step's; null of a rollback handler's. */
 	at: { readonly key: Uint8Array; readonly entry: Entry } | null = null;
 	readonly #host: DurableHost;
-	#effects: { readonly keep: () => void; readonly drop: () => void }[] = [];
+	#effects: { readonly keep: () => void; readonly drop: () => void }[] | null = null;
 	#controller: AbortController | null = null;
 	#aborted: { readonly reason: unknown } | null = null;
 	#settle: ((outcome: AttemptOutcome) => void) | null = null;
@@ -35,6 +38,7 @@ export class StepAttempt implements StepWork {
 		this.owner = host.stepOwner;
 		this.context = host.context;
 		this.number = number;
+		this.startedAt = host.now();
 	}
 
 	/** Fires when the try times out, its branch loses, or the workflow stops. */
@@ -47,7 +51,7 @@ export class StepAttempt implements StepWork {
 	}
 
 	/** Resolves with how the callback ended, or when it may not go on; the callback itself is not killed. */
-	run(callback: () => unknown, timeoutMs: number): Promise<AttemptOutcome> {
+	run(callback: () => unknown, timeoutMs: number, limit: StepLimit): Promise<AttemptOutcome> {
 		return new Promise((resolve) => {
 			this.#settle = resolve;
 			let result: unknown;
@@ -61,20 +65,13 @@ export class StepAttempt implements StepWork {
 				this.#end({ kind: "value", value: result });
 				return;
 			}
-			const timer =
-				timeoutMs > 0 && Number.isFinite(timeoutMs)
-					? this.#host.timer(timeoutMs, () => {
-							const reason = new Error(`The step timed out after ${timeoutMs} ms`);
-							this.#close(reason, { kind: "timeout" });
-						})
-					: null;
+			if (timeoutMs > 0 && Number.isFinite(timeoutMs)) {
+				this.#timeoutMs = timeoutMs;
+				limit.begin(this.#host, this, timeoutMs);
+			}
 			result.then(
-				(value) => {
-					timer?.cancel();
-					this.#end({ kind: "value", value });
-				},
+				(value) => this.#end({ kind: "value", value }),
 				(error: unknown) => {
-					timer?.cancel();
 					if (this.#settle === null)
 						this.#host.log.debug({ err: error }, "a step failed after its end");
 					this.#end({ kind: "error", error });
@@ -83,8 +80,16 @@ export class StepAttempt implements StepWork {
 		});
 	}
 
+	/** For {@link StepLimit}: its time is over, unless it has ended. */
+	timeOut(): void {
+		const reason = new Error(`The step timed out after ${this.#timeoutMs} ms`);
+		this.#close(reason, { kind: "timeout" });
+	}
+	#timeoutMs = 0;
+
 	/** Does `keep` when the step is recorded; `drop` when the try is for nothing. */
 	onRecorded(keep: () => void, drop: () => void = () => {}): void {
+		this.#effects ??= [];
 		this.#effects.push({ keep, drop });
 	}
 
@@ -92,18 +97,18 @@ export class StepAttempt implements StepWork {
 	keep(): void {
 		this.isOpen = false;
 		const effects = this.#effects;
-		this.#effects = [];
+		this.#effects = null;
 		this.#host.adoptStepChanges(this);
-		for (const { keep } of effects) keep();
+		if (effects) for (const { keep } of effects) keep();
 	}
 
 	/** What it put off is not done; what it has changed stays, for the next try to see. */
 	drop(): void {
 		this.isOpen = false;
 		const effects = this.#effects;
-		this.#effects = [];
+		this.#effects = null;
 		this.#host.adoptStepChanges(this);
-		for (const { drop } of effects) drop();
+		if (effects) for (const { drop } of effects) drop();
 	}
 
 	/** It counts for nothing; what it has changed stays, unless the actor stops. */

@@ -2,6 +2,7 @@ import type { HeldMessage } from "../../runtime/durable/held-messages.ts";
 import type { Activity } from "./activity.ts";
 import type { Scope } from "./scope.ts";
 import type { StepAttempt } from "./step-attempt.ts";
+import { StepLimit } from "./step-limit.ts";
 
 /**
  * One line of execution: the workflow itself, or one branch of a join or race.
@@ -27,6 +28,7 @@ export class Strand {
 	arrivingTs: number | null = null;
 	/** The step that is running. */
 	attempt: StepAttempt | null = null;
+	readonly limit = new StepLimit();
 	/** Ends what it waits for. */
 	#cancelWait: (() => void) | null = null;
 	#controller: AbortController | null = null;
@@ -51,6 +53,7 @@ export class Strand {
 		this.#cancelWait = cancel;
 		if (this.#state !== "active") return;
 		this.#state = "waiting";
+		this.limit.rest();
 		this.activity.end();
 	}
 
@@ -66,6 +69,7 @@ export class Strand {
 		if (this.isOver) return;
 		const wasActive = this.#state === "active";
 		this.#state = "over";
+		this.limit.rest();
 		this.parent?.children.delete(this);
 		if (wasActive) this.activity.end();
 	}

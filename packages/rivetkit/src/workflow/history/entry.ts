@@ -112,6 +112,8 @@ export class Entry<K extends Kind = Kind> {
 	rollbackCompletedAt = 0;
 	rollbackError: StoredError | null = null;
 	data: KindData[K];
+	/** Whether the next batch will have it, as it is then. */
+	isStaged = false;
 	/** Deleted, or about to be: not to be written any more. */
 	isGone = false;
 	/** Whether the store has more of it than one value, or may soon. */

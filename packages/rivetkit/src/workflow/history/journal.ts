@@ -25,7 +25,6 @@ export class Journal {
 	#open: (Put | StorageOp)[] = [];
 	/** What the commit that is under way was made of. */
 	#taken: (Put | StorageOp)[] = [];
-	#puts = new Set<Entry>();
 	#head: Head | null = null;
 	#isInFlight = false;
 	/** Writes so far. */
@@ -51,8 +50,8 @@ export class Journal {
 	}
 
 	entry(key: Uint8Array, entry: Entry): void {
-		if (!this.#puts.has(entry)) {
-			this.#puts.add(entry);
+		if (!entry.isStaged) {
+			entry.isStaged = true;
 			this.#open.push(new Put(key, entry));
 		}
 		this.writes++;
@@ -75,12 +74,14 @@ export class Journal {
 		if (!this.isOpen) return;
 		for (const write of this.#open) {
 			if (!(write instanceof Put)) batch.ops.push(write);
-			else if (!write.entry.isGone) putEntry(write.key, write.entry, batch.ops);
+			else {
+				write.entry.isStaged = false;
+				if (!write.entry.isGone) putEntry(write.key, write.entry, batch.ops);
+			}
 		}
 		if (this.#head) batch.ops.push({ op: "put", key: HEAD_KEY, value: encodeHead(this.#head) });
 		this.#taken = this.#open;
 		this.#open = [];
-		this.#puts = new Set();
 		this.#head = null;
 		this.#isInFlight = true;
 	}
@@ -97,8 +98,8 @@ export class Journal {
 
 	rollBack(): void {
 		this.#taken = [];
+		for (const write of this.#open) if (write instanceof Put) write.entry.isStaged = false;
 		this.#open = [];
-		this.#puts = new Set();
 		this.#head = null;
 		this.#isInFlight = false;
 	}

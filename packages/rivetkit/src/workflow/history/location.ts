@@ -71,9 +71,23 @@ export class Location {
 		return key;
 	}
 
-	/** The key of the entry of this name. */
-	keyOf(name: string): Uint8Array {
-		return this.entryKey(encodeSegment({ kind: "name", name }));
+	/** {@link entryKey} of a name: what almost all entries have. */
+	namedKey(name: string): Uint8Array {
+		const { length } = name;
+		const at = 4 + this.#bytes.byteLength;
+		const key = new Uint8Array(at + length + 1);
+		for (let index = 0; index < length; index++) {
+			const unit = name.charCodeAt(index);
+			// Others take several bytes, or are escaped.
+			if (unit < 0x02 || unit > 0x7f) return this.entryKey(named(NAME, name));
+			key[at + index] = unit;
+		}
+		key[0] = HISTORY;
+		key[1] = ENTRIES;
+		key[2] = this.depth;
+		key.set(this.#bytes, 3);
+		key[at - 1] = NAME;
+		return key;
 	}
 
 	/** The entries of this scope, without those of scopes below. */
@@ -292,9 +306,13 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
 }
 
 function writeU48(bytes: Uint8Array, at: number, value: number): void {
-	const view = new DataView(bytes.buffer, bytes.byteOffset);
-	view.setUint16(at, Math.floor(value / 2 ** 32));
-	view.setUint32(at + 2, value >>> 0);
+	const high = Math.floor(value / 2 ** 32);
+	bytes[at] = high >>> 8;
+	bytes[at + 1] = high;
+	bytes[at + 2] = value >>> 24;
+	bytes[at + 3] = value >>> 16;
+	bytes[at + 4] = value >>> 8;
+	bytes[at + 5] = value;
 }
 
 function readU48(bytes: Uint8Array, at: number): number {

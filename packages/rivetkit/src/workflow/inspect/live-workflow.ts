@@ -65,7 +65,7 @@ export class LiveWorkflow implements ShownWorkflow {
 			if (at && isOpen) yield located(at.key, at.entry);
 		}
 		for (const { entry, location, name } of execution.waits) {
-			if (entry) yield located(location.keyOf(name), entry);
+			if (entry) yield located(location.namedKey(name), entry);
 		}
 	}
 }

@@ -59,7 +59,8 @@ class LoopRun {
 		for (let isNew = !recorded; ; isNew = true) {
 			const end = await this.#iterate(entry, isNew);
 			if (end) return end.value;
-			await execution.breathe();
+			const turn = execution.breathe();
+			if (turn) await turn;
 		}
 	}
 
@@ -98,12 +99,9 @@ class LoopRun {
 			return { value };
 		}
 		const { bytes } = this.#recordable(next.state, "state");
-		const { state: _, ...rest } = entry.data;
-		entry.data = {
-			...rest,
-			iteration: iteration + 1,
-			...(bytes === undefined ? undefined : { state: bytes }),
-		};
+		entry.data.iteration = iteration + 1;
+		if (bytes !== undefined) entry.data.state = bytes;
+		else if (state !== undefined) delete entry.data.state;
 		this.#prune(entry, iteration + 1);
 		execution.record(this.#scope, this.#key, entry);
 		return undefined;

@@ -71,7 +71,8 @@ class Receive {
 		}
 		if (execution.isRollback) return execution.park(this.#scope.strand);
 		const entry = recorded ?? this.#create();
-		await execution.breathe();
+		const turn = execution.breathe();
+		if (turn) await turn;
 		await this.#receive(entry);
 		if (execution.isStoppedFor(this.#scope.strand)) return never();
 		return this.#result(entry, false);

@@ -53,7 +53,8 @@ function sleepUntilDeadline(
 			entry.status = "pending";
 			execution.record(scope, key, entry);
 		}
-		await execution.breathe();
+		const turn = execution.breathe();
+		if (turn) await turn;
 		await waitUntil(execution, scope, checkedName, deadline);
 		execution.complete(scope, entry);
 		execution.record(scope, key, entry);

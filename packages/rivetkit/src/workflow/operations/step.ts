@@ -30,7 +30,7 @@ export function step(
 	name: unknown,
 	raw: Readonly<Record<string, unknown>>,
 ): Promise<StepEnd> {
-	return execution.operate(scope, "step", name, async (entry, checkedName) => {
+	return execution.operate(scope, "step", name, (entry, checkedName) => {
 		const options = readStepOptions(checkedName, raw);
 		return new Step(execution, scope, checkedName, options).run(entry);
 	});
@@ -58,7 +58,8 @@ class Step {
 		if (recorded?.isFinished) return this.#answer(recorded);
 		if (execution.isRollback) return execution.park(strand);
 		const entry = recorded ?? execution.create("step", {});
-		await execution.breathe();
+		const turn = execution.breathe();
+		if (turn) await turn;
 		for (;;) {
 			if (entry.data.retryAt !== undefined) {
 				await waitUntil(execution, this.#scope, this.#name, entry.data.retryAt);
@@ -74,7 +75,15 @@ class Step {
 			const barrier = this.#options.isEphemeral ? null : execution.barrier();
 			if (barrier) await barrier;
 			if (execution.isStoppedFor(strand)) return never();
-			const end = await this.#try(entry);
+			const attempt = this.#begin(entry);
+			let end: StepEnd | undefined | "void";
+			try {
+				end = this.#record(attempt, entry, await this.#attempt(attempt, entry));
+			} finally {
+				if (strand.attempt === attempt) strand.attempt = null;
+				execution.attemptEnded(attempt);
+			}
+			if (end === "void" || execution.isStoppedFor(strand)) return never();
 			if (end) return end;
 		}
 	}
@@ -93,28 +102,15 @@ class Step {
 		return { ok: true, value };
 	}
 
-	/** One try; undefined when there is to be another. */
-	async #try(entry: Entry<"step">): Promise<StepEnd | undefined> {
-		const execution = this.#execution;
-		const { host } = execution;
+	/** One try. */
+	#begin(entry: Entry<"step">): StepAttempt {
 		const { strand } = this.#scope;
 		strand.isLive = true;
-		const startedAt = host.now();
-		const attempt = new StepAttempt(host, entry.attempts + 1);
+		const attempt = new StepAttempt(this.#execution.host, entry.attempts + 1);
 		attempt.at = { key: this.#key, entry };
 		strand.attempt = attempt;
-		execution.attemptBegun(attempt);
-		let outcome: AttemptOutcome;
-		let end: StepEnd | undefined | "void";
-		try {
-			outcome = await this.#attempt(attempt, entry);
-			end = this.#record(attempt, entry, outcome, startedAt);
-		} finally {
-			if (strand.attempt === attempt) strand.attempt = null;
-			execution.attemptEnded(attempt);
-		}
-		if (end === "void" || execution.isStoppedFor(strand)) return never();
-		return end;
+		this.#execution.attemptBegun(attempt);
+		return attempt;
 	}
 
 	#attempt(attempt: StepAttempt, entry: Entry<"step">): Promise<AttemptOutcome> {
@@ -123,7 +119,7 @@ class Step {
 			entryId(this.#execution, this.#scope, entry, this.#name),
 		);
 		const body = () => run(context as never);
-		if (!isAtomic) return attempt.run(body, timeout);
+		if (!isAtomic) return attempt.run(body, timeout, this.#scope.strand.limit);
 		return this.#atomically(attempt, entry, body);
 	}
 
@@ -134,15 +130,14 @@ class Step {
 		body: () => unknown,
 	): Promise<AttemptOutcome> {
 		const { host } = this.#execution;
-		const startedAt = host.now();
 		const failed = Symbol("failed");
 		let outcome: AttemptOutcome = { kind: "revoked" };
 		try {
 			await host.atomic(async () => {
-				outcome = await attempt.run(body, this.#options.timeout);
+				outcome = await attempt.run(body, this.#options.timeout, this.#scope.strand.limit);
 				if (outcome.kind !== "value") throw failed;
 				// In the section: the record and what the step wrote are kept or dropped together.
-				const end = this.#record(attempt, entry, outcome, startedAt);
+				const end = this.#record(attempt, entry, outcome);
 				outcome = { kind: "recorded", end };
 				if (end === undefined || end === "void" || !end.ok) throw failed;
 			}, ATOMIC_MS_MAX);
@@ -152,12 +147,11 @@ class Step {
 		return outcome;
 	}
 
-	/** Writes down what a try came to. Void: it counts for nothing. */
+	/** Writes down what a try came to: undefined when there is to be another. Void: it counts for nothing. */
 	#record(
 		attempt: StepAttempt,
 		entry: Entry<"step">,
 		outcome: AttemptOutcome,
-		startedAt: number,
 	): StepEnd | undefined | "void" {
 		const execution = this.#execution;
 		if (outcome.kind === "recorded") return outcome.end as StepEnd | undefined | "void";
@@ -169,7 +163,7 @@ class Step {
 			attempt.drop();
 			return "void";
 		}
-		if (outcome.kind === "value") return this.#succeeded(attempt, entry, outcome.value, startedAt);
+		if (outcome.kind === "value") return this.#succeeded(attempt, entry, outcome.value);
 		// The actor stops, and the step with it: that is nobody's failure (workflows 3.2.6).
 		if (execution.isStopped) {
 			attempt.leave();
@@ -178,7 +172,7 @@ class Step {
 		attempt.drop();
 		if (outcome.kind === "error" && isCodeError(outcome.error)) throw outcome.error;
 		entry.attempts++;
-		entry.lastAttemptAt = startedAt;
+		entry.lastAttemptAt = attempt.startedAt;
 		if (outcome.kind === "timeout") {
 			const { timeout, retryOnTimeout } = this.#options;
 			const error = new CriticalError(`Step "${this.#name}" timed out after ${timeout}ms`);
@@ -190,15 +184,10 @@ class Step {
 		return this.#failed(entry, error, "exhausted", true);
 	}
 
-	#succeeded(
-		attempt: StepAttempt,
-		entry: Entry<"step">,
-		value: unknown,
-		startedAt: number,
-	): StepEnd | undefined {
+	#succeeded(attempt: StepAttempt, entry: Entry<"step">, value: unknown): StepEnd | undefined {
 		const execution = this.#execution;
 		entry.attempts++;
-		entry.lastAttemptAt = startedAt;
+		entry.lastAttemptAt = attempt.startedAt;
 		let recorded: ReturnType<typeof recordValue>;
 		try {
 			recorded = this.#recordable(value);
@@ -207,13 +196,11 @@ class Step {
 			attempt.drop();
 			return this.#failed(entry, error, "critical", false);
 		}
-		entry.data = {
-			...(recorded.bytes === undefined ? undefined : { output: recorded.bytes }),
-			...(this.#options.rollback ? { isCompensable: true } : undefined),
-		};
+		entry.data = recorded.bytes === undefined ? {} : { output: recorded.bytes };
+		if (this.#options.rollback) entry.data.isCompensable = true;
 		entry.error = null;
 		execution.complete(this.#scope, entry);
-		this.#scope.strand.received = [];
+		if (this.#scope.strand.received.length > 0) this.#scope.strand.received = [];
 		this.#scope.strand.readyTs = entry.completedAt;
 		execution.record(this.#scope, this.#key, entry, !this.#options.isEphemeral);
 		this.#compensable(entry, recorded.value);
