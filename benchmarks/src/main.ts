@@ -81,7 +81,9 @@ try {
 			console.error(`${scenario.name}: left out, there is no memory file system here`);
 			continue;
 		}
-		const able = chosenSubjects.filter(({ name }) => scenario.subjects?.includes(name) ?? true);
+		const able = chosenSubjects.filter(
+			({ name }) => scenario.subjects?.includes(name) ?? name !== "store",
+		);
 		if (able.length === 0) continue;
 		const outcome = await runScenario(scenario, able, scale, storage, values.profile);
 		outcomes.push(outcome);

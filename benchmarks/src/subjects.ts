@@ -1,7 +1,7 @@
 /** The servers that are compared. Each answers the same requests with equivalent bodies. */
 export interface Subject {
 	/** As on the command line and in the tables. */
-	readonly name: "bare" | "grouped" | "published" | "ours";
+	readonly name: "bare" | "grouped" | "store" | "published" | "ours";
 	readonly title: string;
 	/** Its server, relative to this folder. */
 	readonly module: string;
@@ -13,6 +13,11 @@ export const subjects: readonly Subject[] = [
 		name: "grouped",
 		title: "(b) the same, one grouped, synced SQLite write",
 		module: "./servers/grouped-sqlite.ts",
+	},
+	{
+		name: "store",
+		title: "(e) the embedded store alone: one commit of one record for each step",
+		module: "./servers/store.ts",
 	},
 	{
 		name: "published",

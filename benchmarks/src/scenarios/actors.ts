@@ -3,9 +3,17 @@ import type { Scalar } from "../wire.ts";
 
 /**
  * `sleeper` is a counter that may sleep, `worker` one that counts the messages of its queue, `stepper` one
- * whose workflow counts its steps, and `looper` a workflow that waits in an iteration of its loop.
+ * whose workflow counts its steps in its state, `counting` one that counts them beside it, and `looper` and
+ * `parked` workflows that wait in an iteration of their loop.
  */
-export type ActorName = "counter" | "sleeper" | "worker" | "stepper" | "looper";
+export type ActorName =
+	| "counter"
+	| "sleeper"
+	| "worker"
+	| "stepper"
+	| "looper"
+	| "counting"
+	| "parked";
 
 /** The body of `POST /actors` and `PUT /actors`. */
 function actorBody(key: string, name: ActorName): string {
@@ -33,6 +41,11 @@ export function incrementRequest(actorId: string, amount: number): Buffer {
 /** A message that adds to the counter when the actor's run loop handles it. */
 export function sendRequest(actorId: string, amount: number): Buffer {
 	return jsonRequest("POST", `/gateway/${actorId}/queue/add`, `{"body":${amount}}`);
+}
+
+/** A message of a queue with this name. */
+export function messageRequest(actorId: string, queue: string, body: number): Buffer {
+	return jsonRequest("POST", `/gateway/${actorId}/queue/${queue}`, `{"body":${body}}`);
 }
 
 /** So many steps for the actor's workflow. */

@@ -9,6 +9,8 @@ import type { Scenario } from "./scenario.ts";
 import { sleepingMemory, sleepingWithAlarms } from "./sleeping-memory.ts";
 import { wake } from "./wake.ts";
 import { websocketActions } from "./websocket-actions.ts";
+import { workflowLoop } from "./workflow-loop.ts";
+import { workflowMemory, workflowResident } from "./workflow-parked.ts";
 import { workflowSteps } from "./workflow-steps.ts";
 import { workflowWake } from "./workflow-wake.ts";
 
@@ -36,5 +38,10 @@ export const scenarios: readonly Scenario[] = [
 	workflowSteps(1),
 	workflowSteps(100),
 	workflowSteps(1_000),
+	workflowLoop("durable", 5_000),
+	workflowLoop("ephemeral", 100_000),
+	workflowLoop("backlog", 5_000),
+	workflowResident,
 	workflowWake,
+	workflowMemory,
 ];

@@ -4,9 +4,9 @@ import { actionRequest, createActors, outputOf } from "./actors.ts";
 import type { Scenario } from "./scenario.ts";
 
 const FEW = 10;
-const MANY = 10_000;
+const MANY = 100_000;
 /** Workflows that are woken per sample, of each kind. */
-const ACTORS = 20;
+const ACTORS = 5;
 const FALL_ASLEEP_MS = 1_000;
 const POLL_MS = 20;
 

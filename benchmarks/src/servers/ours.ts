@@ -135,9 +135,87 @@ const looper = actor({
 	},
 });
 
+/** Bodies of steps that were run since {@link counting} was told to begin: in memory, so that counting is free. */
+let runs = 0;
+let [firstMs, lastMs] = [0, 0];
+
+function counted(): void {
+	lastMs = performance.now();
+	if (runs++ === 0) firstMs = lastMs;
+}
+
+/** A message says of what kind (its last digit) and how many (the others) iterations of one step are wanted. */
+const counting = actor({
+	state: { count: 0 },
+	queues: { go: queue<number>(), work: queue<number>() },
+	options: { noSleep: true, maxQueueSize: 100_000 },
+	run: workflow(async (ctx) => {
+		const { body } = await ctx.queue.next("go", { names: ["go"] });
+		const kind = body % 10;
+		const iterations = Math.floor(body / 10);
+		await ctx.loop({
+			name: "loop",
+			state: 0,
+			run: async (loop, iteration) => {
+				if (kind === 2) await loop.queue.next("work", { names: ["work"] });
+				if (kind === 1) {
+					await loop.step({ name: "step", ephemeral: true, run: async () => counted() });
+				} else await loop.step("step", async () => counted());
+				return iteration + 1 === iterations ? Loop.break(iteration) : Loop.continue(iteration + 1);
+			},
+		});
+		// 2.1.3 takes a run that returns for a crash.
+		await ctx.queue.next("over", { names: ["go"] });
+	}),
+	actions: {
+		reset: () => {
+			runs = 0;
+			return 0;
+		},
+		runs: () => runs,
+		spanMs: () => lastMs - firstMs,
+	},
+});
+
+/** Waits in its workflow, and says how long after a message was sent it went on. */
+let resumedMs = 0;
+const parked = actor({
+	state: { count: 0 },
+	queues: { nudge: queue<number>() },
+	options: { sleepTimeout: 3_600_000 },
+	run: workflow(async (ctx) => {
+		const iterations = Number(ctx.key[0]?.split("-")[1]);
+		await ctx.loop({
+			name: "loop",
+			state: 0,
+			run: async (loop, iteration) => {
+				if (iteration < iterations) {
+					await loop.step({ name: "step", ephemeral: true, run: () => iteration });
+				} else {
+					const message = await loop.queue.next("next", { names: ["nudge"] });
+					resumedMs = performance.now() - message.body;
+				}
+				return Loop.continue(iteration + 1);
+			},
+		});
+	}),
+	actions: {
+		increment: (c, amount: number) => {
+			c.state.count += amount;
+			return c.state.count;
+		},
+		/** 1 when the workflow waits for a message. */
+		waits: (c) => (c.workflow.status().waitingFor.length > 0 ? 1 : 0),
+		nudge: async (c) => {
+			await c.queue.send("nudge", performance.now());
+		},
+		resumedMs: () => resumedMs,
+	},
+});
+
 const port = await freePort();
 const registry = setup({
-	use: { counter, sleeper, worker, stepper, looper },
+	use: { counter, sleeper, worker, stepper, looper, counting, parked },
 	noWelcome: true,
 	logging: { level: "error" },
 	managerPort: port,

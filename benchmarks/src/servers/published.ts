@@ -1,6 +1,7 @@
 // (c): the published package, on its local server with its file storage.
 
 import { actor, queue, setup } from "rivetkit-published";
+import { Loop, workflow } from "rivetkit-published/workflow";
 import { announce } from "./child.ts";
 import { freePort, whenServing } from "./free-port.ts";
 
@@ -81,9 +82,51 @@ const worker = actor({
 	},
 });
 
+/** Bodies of steps that were run since {@link counting} was told to begin: in memory, so that counting is free. */
+let runs = 0;
+let [firstMs, lastMs] = [0, 0];
+
+function counted(): void {
+	lastMs = performance.now();
+	if (runs++ === 0) firstMs = lastMs;
+}
+
+/** A message says of what kind (its last digit) and how many (the others) iterations of one step are wanted. */
+const counting = actor({
+	state: { count: 0 },
+	queues: { go: queue<number>(), work: queue<number>() },
+	options: { noSleep: true, maxQueueSize: 100_000 },
+	run: workflow(async (ctx) => {
+		const { body } = await ctx.queue.next("go", { names: ["go"] });
+		const kind = body % 10;
+		const iterations = Math.floor(body / 10);
+		await ctx.loop({
+			name: "loop",
+			state: 0,
+			run: async (loop, iteration) => {
+				if (kind === 2) await loop.queue.next("work", { names: ["work"] });
+				if (kind === 1) {
+					await loop.step({ name: "step", ephemeral: true, run: async () => counted() });
+				} else await loop.step("step", async () => counted());
+				return iteration + 1 === iterations ? Loop.break(iteration) : Loop.continue(iteration + 1);
+			},
+		});
+		// 2.1.3 takes a run that returns for a crash.
+		await ctx.queue.next("over", { names: ["go"] });
+	}),
+	actions: {
+		reset: () => {
+			runs = 0;
+			return 0;
+		},
+		runs: () => runs,
+		spanMs: () => lastMs - firstMs,
+	},
+});
+
 const port = await freePort();
 const registry = setup({
-	use: { counter, sleeper, worker },
+	use: { counter, sleeper, worker, counting },
 	noWelcome: true,
 	logging: { level: "error" },
 	managerPort: port,

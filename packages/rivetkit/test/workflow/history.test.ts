@@ -46,6 +46,17 @@ describe("keys", () => {
 		);
 	});
 
+	it("of names are the same, however they are made", () => {
+		fc.assert(
+			fc.property(segments, name, (scope, last) => {
+				const location = locate(scope);
+				expect(location.namedKey(last)).toEqual(
+					location.entryKey(encodeSegment({ kind: "name", name: last })),
+				);
+			}),
+		);
+	});
+
 	it("of one scope are one range, without those of other scopes", () => {
 		fc.assert(
 			fc.property(segments, segments, segment, (scope, other, last) => {

@@ -283,6 +283,29 @@ describe.each(modes)("%s", (_mode, yields) => {
 		expect((await world.status()).state).toBe("completed");
 	});
 
+	it("11. counts the time of each step from its own beginning, whatever the limit of the one before", async () => {
+		await using world = await World.start(
+			async (ctx, { ledger, clock }) => {
+				const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
+				await ctx.step({ name: "long limit", timeout: 5_000, run: () => pause(400) });
+				await ctx.step({ name: "short limit", timeout: 500, run: () => pause(400) });
+				await ctx.step({ name: "the same again", timeout: 500, run: () => pause(400) });
+				ledger.push("in time");
+				await ctx.step({ name: "too long", timeout: 500, run: () => pause(700) }).catch(() => {
+					ledger.push("too late");
+				});
+				await ctx.queue.next("forever");
+			},
+			{ yields },
+		);
+		await world.advance(1_200);
+		expect(world.ledger).toEqual(["in time"]);
+		await world.advance(490);
+		expect(world.ledger).toEqual(["in time"]);
+		await world.advance(20);
+		expect(world.ledger).toEqual(["in time", "too late"]);
+	});
+
 	it("11. tries again after a timeout when that is wished for", async () => {
 		await using world = await World.start(
 			(ctx, { ledger }) =>

@@ -1,0 +1,64 @@
+// (e): the embedded store without anything around it. Each step is one commit of one record: of the size that a
+// workflow records for a step, and under a key of its own, among as many as a workflow keeps.
+
+import { openSqliteStore } from "@rivetkit/engine";
+import { type Counter, type Pairs, startBaseline } from "./baseline.ts";
+import { announce } from "./child.ts";
+
+/** Iterations that a loop keeps for people to look at, of a hundred steps each. */
+const RECORDS_KEPT = 2_000;
+const RECORD_BYTES = 64;
+const PREFIX = Uint8Array.of(0x14, 1, 2, 2, 0x6c, 0, 3, 0, 0, 0, 0, 0, 0, 2);
+
+const folder = process.env.BENCH_STORAGE;
+if (folder === undefined) throw new Error("BENCH_STORAGE is not set");
+const store = await openSqliteStore({ directory: folder });
+const generations = new Map<string, number>();
+let written = 0;
+
+async function create(actorId: string): Promise<void> {
+	await store.insertActor({
+		actorId,
+		namespace: "default",
+		name: "counter",
+		key: actorId,
+		runnerNameSelector: "default",
+		crashPolicy: "sleep",
+		datacenter: "local",
+		input: null,
+		createTs: Date.now(),
+	});
+	const { generation } = await store.acquire(actorId);
+	generations.set(actorId, generation);
+}
+
+function commit({ id, count }: Counter, generation: number): Promise<void> {
+	const key = new Uint8Array(PREFIX.byteLength + 2);
+	key.set(PREFIX);
+	new DataView(key.buffer).setUint16(PREFIX.byteLength, count % RECORDS_KEPT);
+	const value = new Uint8Array(RECORD_BYTES);
+	new DataView(value.buffer).setFloat64(0, ++written);
+	return store.commit({ actorId: id, generation, ops: [{ op: "put", key, value }] });
+}
+
+function settle(counter: Counter, release: () => void): void {
+	const generation = generations.get(counter.id);
+	const committed =
+		generation === undefined
+			? create(counter.id).then(() => commit(counter, generations.get(counter.id)!))
+			: commit(counter, generation);
+	// What is on disk is unknown after a failure: nothing more may be acknowledged.
+	committed.then(release, (error: unknown) => {
+		console.error(error);
+		process.exit(1);
+	});
+}
+
+/** The benchmark of key/value pairs does not ask this server. */
+const pairs: Pairs = {
+	put: () => {},
+	get: () => undefined,
+	size: () => 0,
+};
+
+announce(await startBaseline(settle, pairs));
