@@ -298,12 +298,14 @@ describe.each(modes)("%s", (_mode, yields) => {
 			},
 			{ yields },
 		);
+		// Code between entries runs again on every replay.
+		const told = () => [...new Set(world.ledger)];
 		await world.advance(1_200);
-		expect(world.ledger).toEqual(["in time"]);
+		expect(told()).toEqual(["in time"]);
 		await world.advance(490);
-		expect(world.ledger).toEqual(["in time"]);
+		expect(told()).toEqual(["in time"]);
 		await world.advance(20);
-		expect(world.ledger).toEqual(["in time", "too late"]);
+		expect(told()).toEqual(["in time", "too late"]);
 	});
 
 	it("11. tries again after a timeout when that is wished for", async () => {
