@@ -8,6 +8,8 @@
  *   many are due; live ones with a due alarm cost an entry in a set.
  * - A4. When the process begins, actors that store connections are woken after those with due alarms: the
  *   sockets were its predecessor's, so their clients are gone, and the actors have yet to hear of it.
+ * - A5. An actor that was woken for an alarm and sleeps again without having dealt with it is woken for the
+ *   same one once a second: it must not go round as fast as the processor lets it.
  */
 import type { Clock, Timer } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
@@ -16,7 +18,7 @@ import type { EngineLogger } from "../common/logger.ts";
 import type { Placement } from "../placement/placement.ts";
 import { BEFORE_ALL_ALARMS, type Store } from "../store/store.ts";
 
-/** Pause before an actor that could not be woken is tried again, at least. */
+/** Pause before an actor that could not be woken, or goes round (A5), is woken again, at least. */
 const RETRY_MS = 1_000;
 /** Alarms that are read together: first a few, as most of the time there are few. */
 const FIRST_PAGE = 16;
@@ -41,7 +43,9 @@ export class AlarmClock {
 	#position = BEFORE_ALL_ALARMS;
 	/** Actors with a due alarm that are live, or about to be: theirs counts when they stop (A1). */
 	readonly #live = new Set<string>();
-	/** When to try again to wake actors that could not be started, in ms since the epoch. */
+	/** For which alarm actors were woken last that have not dealt with it yet, and when (A5). */
+	readonly #woken = new Map<string, { readonly alarmTs: number; readonly atTs: number }>();
+	/** When to try again to wake actors that could not be started, or go round, in ms since the epoch. */
 	readonly #retries = new Map<string, number>();
 	/** Names of actors that have due alarms and that nobody hosts. */
 	readonly #unhosted = new Set<string>();
@@ -71,11 +75,13 @@ export class AlarmClock {
 			this.#retries.set(actorId, 0);
 		}
 		this.#unhosted.clear();
+		this.#woken.clear();
 		this.#look();
 	}
 
 	stop(): void {
 		this.#running = false;
+		this.#woken.clear();
 		this.#disarm();
 	}
 
@@ -91,6 +97,9 @@ export class AlarmClock {
 			return;
 		}
 		this.#live.delete(actorId);
+		if (this.#woken.delete(actorId)) {
+			this.#retries.delete(actorId);
+		}
 		if (alarmTs !== null) {
 			this.#keepUnread(now);
 			this.#armBy(alarmTs);
@@ -306,11 +315,12 @@ export class AlarmClock {
 		const isDue = alarmTs !== null && alarmTs <= now;
 		if (!isDue && !(this.#lost.has(actorId) && record.connected)) {
 			this.#lost.delete(actorId);
+			this.#woken.delete(actorId);
 			return false;
 		}
 		const { name } = record;
 		if (placement.isHosted(name)) {
-			return true;
+			return !isDue || this.#isItsTurn(actorId, alarmTs, now);
 		}
 		if (!this.#unhosted.has(name)) {
 			this.#unhosted.add(name);
@@ -318,5 +328,16 @@ export class AlarmClock {
 		}
 		this.#retryAt(actorId, now + LOOK_AGAIN_MS);
 		return false;
+	}
+
+	/** False when it was woken for the same alarm just now (A5); it is then tried again. */
+	#isItsTurn(actorId: string, alarmTs: number, now: number): boolean {
+		const last = this.#woken.get(actorId);
+		if (last?.alarmTs === alarmTs && now >= last.atTs && now - last.atTs < RETRY_MS) {
+			this.#retryAt(actorId, last.atTs + RETRY_MS);
+			return false;
+		}
+		this.#woken.set(actorId, { alarmTs, atTs: now });
+		return true;
 	}
 }

@@ -86,12 +86,35 @@ describe("an alarm", () => {
 		await using t = await withAlarm(100);
 		t.clock.advance(100);
 		await expect.poll(() => t.host.live.has(t.actorId)).toBe(true);
+		t.clock.advance(1_000);
 		await t.host.stop(t.actorId, "sleep");
 		await expect.poll(() => t.wakes(t.actorId)).toBe(2);
 		await t.setAlarm(t.actorId, null);
 		await t.host.stop(t.actorId, "sleep");
 		await settled();
 		expect(t.wakes(t.actorId)).toBe(2);
+	});
+
+	test("that its actor sleeps over again and again wakes it once a second", async () => {
+		await using t = await withAlarm(100);
+		t.host.onStart = ({ actorId }) => {
+			setImmediate(() => void t.host.stop(actorId, "sleep"));
+		};
+		t.clock.advance(100);
+		await expect.poll(() => t.host.stops.length).toBe(2);
+		await settled();
+		expect(t.wakes(t.actorId)).toBe(1);
+		t.clock.advance(999);
+		await settled();
+		expect(t.wakes(t.actorId)).toBe(1);
+		t.clock.advance(1);
+		await expect.poll(() => t.wakes(t.actorId)).toBe(2);
+		// Another one is dealt with at once.
+		t.host.onStart = () => {};
+		await t.setAlarm(t.actorId, t.clock.now() + 10);
+		await settled();
+		t.clock.advance(10);
+		await expect.poll(() => t.wakes(t.actorId)).toBe(3);
 	});
 
 	test("of an actor that fails to start is tried again, and holds up nobody", async () => {

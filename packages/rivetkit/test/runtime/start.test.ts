@@ -405,3 +405,34 @@ describe("L5 a crash while creating", () => {
 		expect(seen).toEqual(["onMigrate", "createVars", "onWake", "run"]);
 	});
 });
+
+it("a start that is fenced off fails, though its hooks go on, and the next call is served", async () => {
+	const wrapped = new WrappedStore();
+	const lost = new Gate();
+	const gate = new Gate();
+	let wakes = 0;
+	const subject = actor({
+		state: { count: 0 },
+		onWake: async (c) => {
+			if (++wakes !== 2) return;
+			c.state.count = 100;
+			await c.saveState({ immediate: true }).catch(() => lost.open());
+			await gate.passed;
+		},
+		actions: { count: (c) => c.state.count, nap: (c) => c.sleep() },
+	});
+	await using runtime = await TestRuntime.start({ subject }, { store: wrapped.store });
+	const id = await runtime.actorId("subject");
+	await asleep(runtime, id);
+	wrapped.fail = () => {
+		wrapped.fail = null;
+		void wrapped.inner.acquire(id);
+		return undefined;
+	};
+	const call = wireAction(runtime, id, "count");
+	await lost.passed;
+	gate.open();
+	expect(codeOf(await soon(call))).toBe("rivetkit.internal_error");
+	expect((await soon(wireAction(runtime, id, "count"))).output).toBe(0);
+	expect(wakes).toBe(3);
+});

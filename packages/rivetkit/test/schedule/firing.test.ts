@@ -182,6 +182,41 @@ describe("a scheduled action is work like any other (W-SCH-3, W-STOP-2)", () => 
 		expect(await bench.call(id, "n")).toBe(1);
 	});
 
+	it.each(["onWake", "run"] as const)(
+		"is made though %s says c.sleep() at every wake",
+		async (hook) => {
+			let isOn = false;
+			let wakes = 0;
+			const fired: string[] = [];
+			const nap = (c: { sleep(): void }) => {
+				wakes++;
+				if (isOn) c.sleep();
+			};
+			const subject = actor({
+				...(hook === "run" ? { run: nap } : { onWake: nap }),
+				actions: {
+					plan: async (c) => {
+						await c.schedule.after(MINUTE, "fire", "first");
+						await c.schedule.after(MINUTE, "fire", "second");
+						await c.schedule.after(2 * MINUTE, "fire", "third");
+					},
+					fire: (_c, what: string) => void fired.push(what),
+				},
+			});
+			await using bench = await Bench.start({ subject });
+			const id = await bench.runtime.actorId("subject");
+			await bench.call(id, "plan");
+			await bench.sleep(id);
+			isOn = true;
+			await bench.advance(MINUTE + SECOND);
+			expect(fired).toEqual(["first", "second"]);
+			await bench.advance(MINUTE);
+			expect(fired).toEqual(["first", "second", "third"]);
+			expect(bench.isLive(id)).toBe(false);
+			expect(wakes).toBeLessThanOrEqual(4);
+		},
+	);
+
 	it("that an actor destroys itself in is over with it", async () => {
 		const subject = actor({
 			actions: {

@@ -308,11 +308,6 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		return this.#phase === "ready" && this.#wish !== "destroy";
 	}
 
-	/** Whether somebody asked for a stop that begins shortly, or has begun. */
-	get isStopWanted(): boolean {
-		return this.#wish !== null;
-	}
-
 	get isFenced(): boolean {
 		return this.#phase === "fenced";
 	}

@@ -49,9 +49,9 @@ export function startInstance(
 			? database.load().then(() => withinStartTimeout(start))
 			: withinStartTimeout(start);
 		return started === undefined
-			? null
+			? start.ended()
 			: started.then(
-					() => null,
+					() => start.ended(),
 					(error: unknown) => start.failed(error),
 				);
 	} catch (error) {
@@ -187,13 +187,20 @@ class Start {
 		return true;
 	}
 
+	/** No hook failed; but one that was fenced off meanwhile is no incarnation, though its hooks went on. */
+	ended(): StartFailure | null {
+		return this.instance.isFenced ? this.#fencedOff() : null;
+	}
+
+	#fencedOff(): StartFailure {
+		const { actorId } = this.instance;
+		return { error: catalogueError("actor.stopping", { actorId }), removeActor: false };
+	}
+
 	failed(error: unknown): StartFailure {
 		const { instance } = this;
 		// What user code threw may not want to be looked at.
-		if (instance.isFenced) {
-			const { actorId } = instance;
-			return { error: catalogueError("actor.stopping", { actorId }), removeActor: false };
-		}
+		if (instance.isFenced) return this.#fencedOff();
 		const removeActor = this.isCreating && isPublicError(error);
 		instance.log[removeActor ? "info" : "error"](
 			{ err: error, phase: instance.phase },

@@ -18,7 +18,7 @@ export async function fireInOrder(
 	instance.work.begin("scheduled");
 	try {
 		for (const sequence of sequences) {
-			if (!instance.isReady || instance.isStopWanted) break;
+			if (!instance.isReady || instance.stopIntent === "destroy") break;
 			const startable = keeper.startable(sequence);
 			if (startable) await fire(instance, keeper, startable);
 			keeper.release([sequence]);

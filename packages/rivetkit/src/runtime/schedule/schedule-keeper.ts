@@ -52,7 +52,8 @@ export interface Startable {
  *   and durable before its action starts. So a crash makes a call again, and every try is counted.
  * - K2. A job that is due moves on and gets its run in one batch: no time of a job is lost or used twice.
  * - K3. The actor's alarm is never later than what has to be done, tries in progress included.
- * - K4. Nothing fires before its time by the wall clock, while the actor stops, or while commits fail.
+ * - K4. Nothing fires before its time by the wall clock, while the actor stops, or while commits fail. What is
+ *   due when a start hook or `run` says `c.sleep()` comes first: each wake gets on with it.
  * - K5. What cannot run because its action is gone stays, and is looked at again.
  */
 export class ScheduleKeeper implements BatchPart, AlarmSource {
@@ -301,7 +302,8 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	}
 
 	due(nowMs: number): void {
-		if (this.#instance.isStopWanted) return;
+		// One that only wants to sleep was woken for this, and would be again.
+		if (this.#instance.stopIntent === "destroy") return;
 		if (this.#parkedCheckTs <= nowMs) this.#parkedCheckTs = nowMs + PARKED_CHECK_MS;
 		for (const job of [...this.#jobs.values()]) {
 			if (job.nextAt <= nowMs && this.jobParked(job) === null) this.#planJob(job, nowMs);
