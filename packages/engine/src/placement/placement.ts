@@ -241,7 +241,8 @@ export class Placement {
 	 * Destroys the actor: a sleeping one is woken for it, so that its hooks run; one that cannot start
 	 * loses its data without them. Resolves when that is durable.
 	 *
-	 * @throws `actor.not_found` when there never was such an actor
+	 * @throws `actor.not_found` when there never was such an actor, `guard.service_unavailable` when there is
+	 * no host to wake it on, or the engine closes
 	 */
 	async destroy(actorId: string, deadlineTs: number): Promise<void> {
 		for (let found = false; ; found = true) {
@@ -262,6 +263,9 @@ export class Placement {
 			try {
 				await this.ready(actorId, deadlineTs, "key");
 			} catch (error) {
+				if (this.#closed || this.#attached === undefined) {
+					throw error;
+				}
 				this.#options.logger.warn(
 					{ actorId, name: record.name, key: record.key, err: error },
 					"actor is destroyed without its hooks, because it cannot be started",

@@ -1,8 +1,11 @@
 import { parseKey, RivetError, serializeKey } from "@rivetkit/protocol";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { createEngine } from "../../src/engine.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { Gate } from "../helpers/gate.ts";
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 const code = (error: unknown) =>
 	error instanceof RivetError ? `${error.group}.${error.code}` : String(error);
@@ -265,5 +268,24 @@ describe("destroy", () => {
 		expect(t.log.map(({ message }) => message)).toContain(
 			"actor is destroyed without its hooks, because it cannot be started",
 		);
+	});
+
+	test("is refused while nobody could run its hooks: no host is there, or the engine closes", async () => {
+		await using first = testEngine();
+		const actorId = await first.create();
+		await first.host.stop(actorId, "sleep");
+		const lonely = createEngine({ store: first.store, version: "0", logger: silent });
+		const refused = await lonely.destroy(actorId).catch((error: unknown) => error);
+		expect(code(refused)).toBe("guard.service_unavailable");
+
+		const stopping = new Gate();
+		first.host.onStop = () => stopping.opened;
+		await first.create();
+		const closed = first.engine.close();
+		const late = await first.engine.destroy(actorId).catch((error: unknown) => error);
+		expect(code(late)).toBe("guard.service_unavailable");
+		expect((await first.store.actorById(actorId))?.destroyTs).toBeNull();
+		stopping.open();
+		await closed;
 	});
 });
