@@ -195,7 +195,7 @@ const WAITED_FOR = {
 	run: "still waiting for a run handler that ignores c.abortSignal",
 	onSleep: "onSleep did not finish",
 	onDisconnect: "still waiting for 1 onDisconnect hook",
-	waitUntil: "still waiting for 1 promise given to waitUntil",
+	waitUntil: "still waiting for 1 promise given to waitUntil or keepAwake",
 } as const;
 
 describe("L10 stop timeouts", () => {
@@ -408,6 +408,50 @@ describe("L13 leftovers", () => {
 		expect(seen.indexOf("keepAwake")).toBeLessThan(seen.indexOf("onSleep"));
 		expect(seen).toContain("nested");
 	});
+
+	it.each(["run", "onSleep"] as const)(
+		"a stop waits for what keepAwake is given by %s as it winds down",
+		async (by) => {
+			const kept = new Gate();
+			const gate = new Gate();
+			const seen: string[] = [];
+			const keep = (c: {
+				keepAwake<T>(promise: Promise<T>): Promise<T>;
+				state: { saved: boolean };
+			}) => {
+				const save = async () => {
+					await gate.passed;
+					c.state.saved = true;
+				};
+				void c.keepAwake(save());
+				kept.open();
+			};
+			const subject = actor({
+				state: { saved: false },
+				run: async (c) => {
+					await new Promise((resolve) => c.abortSignal.addEventListener("abort", resolve));
+					// Calls in progress are over by then.
+					await new Promise((resolve) => setImmediate(resolve));
+					if (by === "run") keep(c);
+				},
+				onSleep: (c) => {
+					seen.push(`onSleep: ${c.state.saved}`);
+					if (by === "onSleep") keep(c);
+				},
+				actions: { saved: (c) => c.state.saved, nap: (c) => c.sleep() },
+			});
+			await using runtime = await TestRuntime.start({ subject });
+			const id = await runtime.actorId("subject");
+			await wireAction(runtime, id, "nap");
+			await kept.passed;
+			for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+			expect(runtime.embedded.host.liveActorIds).toContain(id);
+			gate.open();
+			await gone(runtime, id);
+			expect(seen).toEqual([`onSleep: ${by === "run"}`]);
+			expect((await wireAction(runtime, id, "saved")).output).toBe(true);
+		},
+	);
 });
 
 it("shows a woken actor as awake in the management API", async () => {

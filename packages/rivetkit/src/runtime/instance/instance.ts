@@ -713,14 +713,19 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	// Background work
 
 	waitUntil(promise: PromiseLike<unknown>): void {
-		const settled = Promise.resolve(promise)
-			.then(undefined, (error) =>
+		this.#addBackground(
+			Promise.resolve(promise).then(undefined, (error: unknown) =>
 				this.log.error({ err: error }, "a promise given to waitUntil was rejected"),
-			)
-			.finally(() => {
-				this.background.delete(settled);
-				this.saveSoon();
-			});
+			),
+		);
+	}
+
+	/** @param promise - one that does not reject */
+	#addBackground(promise: Promise<unknown>): void {
+		const settled = promise.finally(() => {
+			this.background.delete(settled);
+			this.saveSoon();
+		});
 		this.background.add(settled);
 	}
 
@@ -731,9 +736,13 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 			this.saveSoon();
 		});
 		// Nobody has to look at what this returns, so a rejection must not end the process.
-		passed.catch((error) => {
-			this.log.error({ err: error }, "a promise given to keepAwake was rejected");
-		});
+		const settled = passed.then(
+			() => {},
+			(error: unknown) => {
+				this.log.error({ err: error }, "a promise given to keepAwake was rejected");
+			},
+		);
+		if (this.isStopping) this.#addBackground(settled);
 		return passed;
 	}
 

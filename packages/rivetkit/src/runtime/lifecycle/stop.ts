@@ -37,14 +37,16 @@ type Step = (instance: ActorInstance, budget: StopBudget) => Promise<LifecycleEv
 const STEPS: Readonly<Record<StopPhase, Step>> = {
 	async draining(instance, budget) {
 		const { options, work, run } = instance;
-		const outcomes = await Promise.all([
+		const inProgress = () =>
 			budget.spend({
 				what: "calls in progress",
 				option: "sleepGracePeriod",
 				limitMs: options.sleepGracePeriod,
 				work: () => work.done(),
 				waitingFor: () => instance.unfinishedWork(),
-			}),
+			});
+		const outcomes = await Promise.all([
+			inProgress(),
 			budget.spend({
 				what: "run",
 				option: "runStopTimeout",
@@ -53,7 +55,9 @@ const STEPS: Readonly<Record<StopPhase, Step>> = {
 				waitingFor: () => ["a run handler that ignores c.abortSignal"],
 			}),
 		]);
-		return worstOf(outcomes);
+		const outcome = worstOf(outcomes);
+		// What run began when it wound down.
+		return outcome === "done" ? inProgress() : outcome;
 	},
 
 	onSleep: stopHook("onSleep"),
@@ -121,7 +125,7 @@ async function leave(instance: ActorInstance, budget: StopBudget): Promise<Lifec
 		option: "waitUntilTimeout",
 		limitMs: options.waitUntilTimeout,
 		work: () => backgroundDone(instance),
-		waitingFor: () => [`${plural(background.size, "promise")} given to waitUntil`],
+		waitingFor: () => [`${plural(background.size, "promise")} given to waitUntil or keepAwake`],
 	});
 	return worstOf([disconnected, settled]);
 }
