@@ -436,3 +436,32 @@ it("a start that is fenced off fails, though its hooks go on, and the next call 
 	expect((await soon(wireAction(runtime, id, "count"))).output).toBe(0);
 	expect(wakes).toBe(3);
 });
+
+it("a start whose time is over in the moment in which its last hook ends has failed", async () => {
+	const clock = new FakeClock();
+	let waits = false;
+	const hook = new Gate();
+	const subject = actor({
+		onWake: () => {
+			if (!waits) return;
+			hook.open();
+			return new Promise<void>((resolve) => {
+				clock.after(1_000, resolve);
+			});
+		},
+		actions: { ping: () => "pong", nap: (c) => c.sleep() },
+		options: { startTimeout: 1_000 },
+	});
+	await using runtime = await TestRuntime.start({ subject }, { clock });
+	const id = await runtime.actorId("subject");
+	await asleep(runtime, id);
+	waits = true;
+	const call = wireAction(runtime, id, "ping");
+	await hook.passed;
+	// Both timers fire before any promise is heard of.
+	clock.advanceSync(1_100);
+	expect(codeOf(await soon(call))).toBe("rivetkit.internal_error");
+	expect(runtime.embedded.host.liveActorIds).toEqual([]);
+	waits = false;
+	expect((await soon(wireAction(runtime, id, "ping"))).output).toBe("pong");
+});

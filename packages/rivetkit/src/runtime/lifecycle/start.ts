@@ -180,9 +180,9 @@ class Start {
 		return undefined;
 	}
 
-	/** False when the start is over meanwhile, though the hook went on: it took too long. */
+	/** False when the start is over meanwhile, though the hook went on: it took too long, or was fenced off. */
 	#stepEnded(phase: Phase, event: LifecycleEvent): boolean {
-		if (this.instance.phase !== phase) return false;
+		if (this.isOverdue || this.instance.phase !== phase) return false;
 		this.instance.dispatch(event);
 		return true;
 	}
