@@ -3,18 +3,11 @@
  * turn of the event loop, and as a copy, exactly as from a real socket.
  */
 import { type PreparedMessage, truncateCloseReason } from "@rivetkit/protocol";
+import { later } from "../common/later.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { AcceptedSocket, AcceptedSocketHandler } from "./accepted-socket.ts";
 import { SharedMessage } from "./prepared-message.ts";
 import { isSendableCloseCode } from "./websocket-frame.ts";
-
-/** Taken at load, so that a test's fake timers do not stop sockets. */
-const later: (fn: () => void) => void =
-	typeof globalThis.setImmediate === "function"
-		? globalThis.setImmediate
-		: (fn) => {
-				globalThis.setTimeout(fn, 0);
-			};
 
 const CONNECTING = 0;
 const OPEN = 1;

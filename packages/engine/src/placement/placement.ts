@@ -5,6 +5,7 @@
  * - P2. An actor costs memory here only while an incarnation of it exists.
  * - P3. A generation is started only after the older one was reported stopped, or its host lost (H1).
  * - P4. A lost host takes no caller with it: they wait for the next one, within their limits.
+ * - P5. Starts that need not wait do not keep the process from everything else, however many there are.
  */
 import {
 	type ActorAssignment,
@@ -24,9 +25,12 @@ import { type ActorRecord, StaleGenerationError, type Store } from "../store/sto
 import { Deferred } from "./deferred.ts";
 import { nextPhase, type Phase, type PhaseEvent } from "./phases.ts";
 import { StartBackoff } from "./start-backoff.ts";
+import { TurnQuota } from "./turn-quota.ts";
 
 /** Changes of phase that one caller waits for: an actor that falls asleep at once is not woken forever. */
 const WAKES_MAX = 16;
+/** Starts in one turn of the event loop; with what users' hooks do, some ten milliseconds. */
+const STARTS_PER_TURN_MAX = 64;
 
 /** How an incarnation ended: the actor goes on, it is gone, or the host was lost in the middle of it. */
 export type IncarnationEnd = "stopped" | "destroyed" | "lost";
@@ -72,6 +76,7 @@ export class Placement {
 	readonly #placed = new Map<string, Placed>();
 	readonly #liveIds = new Map<string, string>();
 	readonly #backoff: StartBackoff;
+	readonly #startQuota = new TurnQuota(STARTS_PER_TURN_MAX);
 	#attached: AttachedHost | undefined;
 	/** Settles when a host takes the place of the one that was lost. */
 	#replaced: Deferred<void> | undefined;
@@ -187,6 +192,10 @@ export class Placement {
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
 			if (this.#replaced !== undefined && !this.#placed.has(actorId)) {
 				await this.#hostReplaced(this.#replaced, deadlineTs);
+				fresh = undefined;
+			}
+			while (this.#startQuota.isUsedUp && !this.#placed.has(actorId)) {
+				await this.#startQuota.renewed();
 				fresh = undefined;
 			}
 			const placed = this.#placed.get(actorId) ?? this.#start(actorId, fresh);
@@ -380,6 +389,7 @@ export class Placement {
 			changed: undefined,
 		};
 		this.#placed.set(actorId, placed);
+		this.#startQuota.use();
 		void this.#run(actorId, placed, this.#attached, acquired);
 		return placed;
 	}

@@ -112,6 +112,38 @@ describe("starting", () => {
 		expect(t.host.starts).toHaveLength(2);
 	});
 
+	test("many that are ready at once leave turns to others, in the order in which they were asked for", async () => {
+		await using t = await promptEngine();
+		const actorIds = await Promise.all(
+			Array.from({ length: 300 }, async (_, index) => {
+				const query = {
+					kind: "getOrCreate",
+					name: "counter",
+					key: [`${index}`],
+					input: null,
+				} as const;
+				const { actorId } = (await t.engine.resolve(query)).actor;
+				await t.host.stop(actorId, "sleep");
+				return actorId;
+			}),
+		);
+		t.host.starts.length = 0;
+		const turns: number[] = [];
+		let isOver = false;
+		const look = () => {
+			turns.push(t.host.starts.length);
+			if (!isOver) setImmediate(look);
+		};
+		setImmediate(look);
+		const answers = await Promise.all(actorIds.map((actorId) => call(t, actorId)));
+		isOver = true;
+		expect(new Set(answers)).toEqual(new Set(["200 GET /x"]));
+		expect(t.host.starts.map(({ actorId }) => actorId)).toEqual(actorIds);
+		const perTurn = turns.map((count, turn) => count - (turns[turn - 1] ?? 0));
+		expect(Math.max(...perTurn)).toBeLessThanOrEqual(64);
+		expect(perTurn.filter((count) => count > 0).length).toBeGreaterThanOrEqual(4);
+	});
+
 	test("an incarnation that is over before its start returns is followed by another", async () => {
 		await using t = await promptEngine();
 		t.host.onStart = ({ actorId, generation }) => {
