@@ -9,6 +9,16 @@ class BrandedError extends Error {
 		super(message, options);
 		this.name = new.target.name;
 	}
+
+	get group(): "workflow" {
+		return "workflow";
+	}
+
+	/** Such as `step_exhausted` (workflows 9.4). */
+	get code(): string {
+		const words = this.name.replace(/Error$/, "").match(/[A-Z][a-z0-9]*/g) ?? [];
+		return words.join("_").toLowerCase();
+	}
 }
 
 /** Thrown by a step to fail without further tries. */
@@ -113,3 +123,30 @@ export class RetryAfterError extends BrandedError {
 		this.retryAfter = retryAfter;
 	}
 }
+
+/** A try of a step took too long: the cause of the {@link CriticalError} that says so. */
+export class StepTimeoutError extends BrandedError {
+	readonly stepName: string;
+	readonly timeoutMs: number;
+
+	constructor(stepName: string, timeoutMs: number) {
+		super(`Step "${stepName}" timed out after ${timeoutMs}ms`);
+		this.stepName = stepName;
+		this.timeoutMs = timeoutMs;
+	}
+}
+
+/** 2.1.3 unwinds workflows with this; exported for code that names it, and never thrown. */
+export class StepFailedError extends BrandedError {}
+
+/** See {@link StepFailedError}. */
+export class SleepError extends BrandedError {}
+
+/** See {@link StepFailedError}. */
+export class MessageWaitError extends BrandedError {}
+
+/** See {@link StepFailedError}. */
+export class EvictedError extends BrandedError {}
+
+/** See {@link StepFailedError}. */
+export class CancelledError extends BrandedError {}

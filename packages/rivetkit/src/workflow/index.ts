@@ -1,8 +1,8 @@
 export type {
-	ActorWorkflowContext,
 	StrictWorkflowContext,
 	WorkflowStepContext,
 } from "./context.types.ts";
+export { ActorWorkflowContext } from "./context-class.ts";
 export type {
 	WorkflowBranchContextOf,
 	WorkflowContextOf,

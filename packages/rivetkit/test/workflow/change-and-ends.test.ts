@@ -1,6 +1,20 @@
 // Conformance checks of workflows 15: change (46 to 50), ends and tools (51 to 55).
 import { describe, expect, it } from "vitest";
-import { Loop } from "../../src/workflow/index.ts";
+import {
+	ActorWorkflowContext,
+	CancelledError,
+	EntryInProgressError,
+	EvictedError,
+	HistoryDivergedError,
+	Loop,
+	MessageWaitError,
+	QueueTimeoutError,
+	RollbackCheckpointError,
+	SleepError,
+	StepExhaustedError,
+	StepFailedError,
+	StepTimeoutError,
+} from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Ctx, World } from "./support/world.ts";
 
@@ -541,4 +555,44 @@ describe("ends", () => {
 			step: { stepName: "s", attempt: 1, willRetry: true, remainingRetries: 1, retryDelay: 200 },
 		});
 	});
+});
+
+it("has the contract's classes and codes (2.1, 2.2, 9.4)", async () => {
+	let isContext: boolean[] = [];
+	await using world = await World.start(async (ctx) => {
+		const seen = [ctx instanceof ActorWorkflowContext];
+		await ctx.loop("l", async (loop) => {
+			seen.push(loop instanceof ActorWorkflowContext);
+			return Loop.break();
+		});
+		isContext = seen;
+	});
+	await eventually(async () => expect((await world.status()).state).toBe("completed"));
+	expect(isContext).toEqual([true, true]);
+	const codes = [
+		new StepExhaustedError("s"),
+		new HistoryDivergedError(""),
+		new EntryInProgressError(),
+		new QueueTimeoutError("q"),
+		new StepTimeoutError("s", 1),
+		new RollbackCheckpointError(),
+		new StepFailedError(""),
+		new SleepError(""),
+		new MessageWaitError(""),
+		new EvictedError(""),
+		new CancelledError(""),
+	].map(({ group, code }) => `${group}.${code}`);
+	expect(codes).toEqual([
+		"workflow.step_exhausted",
+		"workflow.history_diverged",
+		"workflow.entry_in_progress",
+		"workflow.queue_timeout",
+		"workflow.step_timeout",
+		"workflow.rollback_checkpoint",
+		"workflow.step_failed",
+		"workflow.sleep",
+		"workflow.message_wait",
+		"workflow.evicted",
+		"workflow.cancelled",
+	]);
 });

@@ -24,6 +24,8 @@ export interface StoredError {
 	readonly racers?: readonly { readonly name: string; readonly error: string }[];
 }
 
+/** Longest message, and property, that is kept (characters). */
+const MESSAGE_MAX = 65_536;
 /** Longest stack that is kept (characters). */
 const STACK_MAX = 8_192;
 /** Causes inside of causes that are kept. */
@@ -35,12 +37,14 @@ export function storeError(thrown: unknown, depth = 0): StoredError {
 	}
 	const error = thrown as Partial<Error> & Record<string, unknown>;
 	const name = typeof error.name === "string" ? error.name : "Error";
-	const message = typeof error.message === "string" ? error.message : String(thrown);
+	const said = typeof error.message === "string" ? error.message : String(thrown);
+	const message = said.length > MESSAGE_MAX ? `${said.slice(0, MESSAGE_MAX)}…` : said;
 	const metadata: Record<string, string | number | boolean | null> = {};
 	for (const key of Object.keys(error)) {
 		const value = Reflect.get(error, key);
 		const isPlain = value === null || ["string", "number", "boolean"].includes(typeof value);
-		if (isPlain && !["name", "message", "stack"].includes(key)) {
+		const isShort = typeof value !== "string" || value.length <= MESSAGE_MAX;
+		if (isPlain && isShort && !["name", "message", "stack"].includes(key)) {
 			metadata[key] = value as string | number | boolean | null;
 		}
 	}

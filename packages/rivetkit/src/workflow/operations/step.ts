@@ -10,6 +10,7 @@ import {
 	RollbackCheckpointError,
 	StepExhaustedError,
 	StepSerializationError,
+	StepTimeoutError,
 } from "../errors.ts";
 import type { Entry, FailKind } from "../history/entry.ts";
 import { publicError, reviveError, storeError } from "../history/stored-error.ts";
@@ -175,7 +176,8 @@ class Step {
 		entry.lastAttemptAt = attempt.startedAt;
 		if (outcome.kind === "timeout") {
 			const { timeout, retryOnTimeout } = this.#options;
-			const error = new CriticalError(`Step "${this.#name}" timed out after ${timeout}ms`);
+			const cause = new StepTimeoutError(this.#name, timeout);
+			const error = new CriticalError(cause.message, { cause });
 			return this.#failed(entry, error, "timeout", retryOnTimeout);
 		}
 		const { error } = outcome;
