@@ -144,25 +144,27 @@ export class WorkflowContext {
 	try(nameOrConfig: unknown, run?: unknown): Promise<unknown> {
 		const { name, config } = configOf(nameOrConfig, run);
 		const body = callbackOf(config.run, `try "${String(name)}"`);
-		return tryBlock(this.#execution, this.#scope, name, config, (scope) =>
+		const ended = tryBlock(this.#execution, this.#scope, name, config, (scope) =>
 			body(this.#contextOf(scope)),
 		);
+		return quiet(ended);
 	}
 
 	loop(nameOrConfig: unknown, run?: unknown): Promise<unknown> {
 		const { name, config } = configOf(nameOrConfig, run);
 		const body = callbackOf(config.run, `loop "${String(name)}"`);
-		return loop(this.#execution, this.#scope, name, config, (scope, state) =>
+		const ended = loop(this.#execution, this.#scope, name, config, (scope, state) =>
 			body(this.#contextOf(scope), state),
 		);
+		return quiet(ended);
 	}
 
 	sleep(name: unknown, durationMs: unknown): Promise<void> {
-		return sleep(this.#execution, this.#scope, name, durationMs);
+		return quiet(sleep(this.#execution, this.#scope, name, durationMs));
 	}
 
 	sleepUntil(name: unknown, time: unknown): Promise<void> {
-		return sleepUntil(this.#execution, this.#scope, name, time);
+		return quiet(sleepUntil(this.#execution, this.#scope, name, time));
 	}
 
 	join(name: unknown, branches: unknown): Promise<unknown> {
@@ -193,7 +195,7 @@ export class WorkflowContext {
 	}
 
 	rollbackCheckpoint(name: unknown): Promise<void> {
-		return rollbackCheckpoint(this.#execution, this.#scope, name);
+		return quiet(rollbackCheckpoint(this.#execution, this.#scope, name));
 	}
 
 	removed(name: unknown, originalType: unknown): Promise<void> {
@@ -211,15 +213,18 @@ export class WorkflowContext {
 				return quiet(received.then(([message]) => message));
 			},
 			nextBatch: (name: unknown, options?: unknown) =>
-				receive(this.#execution, this.#scope, name, options, true),
-			send: async (name: string, body?: unknown, options?: unknown) => {
-				const attempt = this.#execution.currentAttempt();
-				if (!attempt) return sendBetween(this.#execution, this.#scope, name, body, options);
-				if (!attempt.isOpen) throw this.#execution.host.guardError("queue.send");
-				return sendInStep(this.#execution, attempt, name, body, options);
-			},
+				quiet(receive(this.#execution, this.#scope, name, options, true)),
+			send: (name: string, body?: unknown, options?: unknown) =>
+				quiet(this.#send(name, body, options)),
 		};
 		return this.#queue;
+	}
+
+	async #send(name: string, body: unknown, options: unknown): Promise<unknown> {
+		const attempt = this.#execution.currentAttempt();
+		if (!attempt) return sendBetween(this.#execution, this.#scope, name, body, options);
+		if (!attempt.isOpen) throw this.#execution.host.guardError("queue.send");
+		return sendInStep(this.#execution, attempt, name, body, options);
 	}
 
 	// Deterministic helpers

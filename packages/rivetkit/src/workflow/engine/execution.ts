@@ -244,19 +244,7 @@ export class Execution {
 	 * One operation of a scope: checks that it may begin and that history agrees, then does it. The promise
 	 * never settles when the execution does not go on.
 	 */
-	operate<K extends Kind, T>(
-		scope: Scope,
-		kind: K,
-		name: unknown,
-		work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
-	): Promise<T> {
-		const promise = this.#operate(scope, kind, name, work);
-		// Who forgets to wait for it hears of that with the next operation.
-		promise.catch(() => {});
-		return promise;
-	}
-
-	async #operate<K extends Kind, T>(
+	async operate<K extends Kind, T>(
 		scope: Scope,
 		kind: K,
 		rawName: unknown,
