@@ -1,4 +1,5 @@
 // Conformance checks of workflows 15: change (46 to 50), ends and tools (51 to 55).
+import { type CommitBatch, createMemoryStore } from "@rivetkit/engine";
 import { describe, expect, it } from "vitest";
 import {
 	ActorWorkflowContext,
@@ -554,6 +555,65 @@ describe("ends", () => {
 		expect(world.errors[0]).toMatchObject({
 			step: { stepName: "s", attempt: 1, willRetry: true, remainingRetries: 1, retryDelay: 200 },
 		});
+	});
+});
+
+describe("attacked", () => {
+	it("what is no export is refused, and the history stays", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.step("a", () => ctx.state.n++);
+			await ctx.queue.next("forever");
+		});
+		const before = await world.call("history");
+		const exported = await world.call<Uint8Array>("export");
+		for (const bytes of [new Uint8Array(), Uint8Array.of(1), exported.subarray(0, -9)]) {
+			await expect(world.call("import", bytes)).rejects.toMatchObject({
+				group: "workflow",
+				code: "unknown_export",
+			});
+		}
+		expect(await world.call("history")).toEqual(before);
+		await world.call("import", exported);
+		await world.settle();
+		expect((await world.state()).n).toBe(1);
+	});
+
+	it("a control operation whose commit fails says so, and nothing is half done", async () => {
+		let fails = false;
+		const inner = createMemoryStore();
+		const store = new Proxy(inner, {
+			get(target, property) {
+				const member: unknown = Reflect.get(target, property);
+				if (typeof member !== "function") return member;
+				if (property !== "commit") return member.bind(target);
+				return (batch: CommitBatch) => {
+					if (!fails) return target.commit(batch);
+					fails = false;
+					return Promise.reject(new Error("the disk is on fire"));
+				};
+			},
+		});
+		await using world = await World.start(
+			async (ctx) => {
+				await ctx.step("a", () => {
+					ctx.state.n++;
+				});
+				await ctx.queue.next("wait", { names: ["work"] });
+			},
+			{ store },
+		);
+		for (const operation of ["pause", "cancel", "replay"]) {
+			fails = true;
+			await expect(world.call(operation)).rejects.toBeDefined();
+			await world.advance(2_000);
+			expect([operation, await world.status()]).toMatchObject([
+				operation,
+				{ state: "sleeping", paused: false },
+			]);
+		}
+		expect((await world.state()).n).toBe(1);
+		await world.send("work");
+		expect((await world.status()).state).toBe("completed");
 	});
 });
 

@@ -187,7 +187,11 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	rollBack(): void {
 		this.journal.rollBack();
 		this.#mustReload = true;
-		if (!this.#isRunning) return;
+		if (!this.#isRunning) {
+			// Its end is gone, too.
+			this.host.restart();
+			return;
+		}
 		this.#execution?.finish({ kind: "stopped" });
 		this.#fail?.(new Error("a commit of the workflow failed; it goes on from what is stored"));
 	}
@@ -436,6 +440,14 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 			this.host.whenDurable((error) => {
 				if (error === undefined) resolve();
 			});
+		});
+	}
+
+	/** As {@link durable}, for whoever is not part of the workflow: rejects when the commit fails. */
+	flushed(): Promise<void> {
+		if (!this.journal.isPending) return Promise.resolve();
+		return new Promise((resolve, reject) => {
+			this.host.whenDurable((error) => (error === undefined ? resolve() : reject(error)));
 		});
 	}
 

@@ -17,7 +17,6 @@ import {
 	openMessages,
 	type StoredEntryAt,
 } from "../history/rewind.ts";
-import { readEntries } from "../history/stored-entries.ts";
 import { statusOf } from "../inspect/shown-workflow.ts";
 import type { WorkflowEngine } from "./engine.ts";
 import { idOf } from "./entry-id.ts";
@@ -26,13 +25,24 @@ import { idOf } from "./entry-id.ts";
 type Exported = [format: number, head: Uint8Array, entries: [key: Uint8Array, value: Uint8Array][]];
 const EXPORT_FORMAT = 1;
 
-/** The highest order of an entry's end. */
-function latestOf(entries: Exported[2]): number {
-	const located = locate(entries);
-	return located.reduce(
-		(latest, { entry }) => Math.max(latest, entry.createdSequence, entry.completedSequence),
-		0,
-	);
+/** All of it, or nothing: throws `workflow.unknown_export`. `latest`: the highest order of an entry's end. */
+function readExported(bytes: Uint8Array) {
+	let format: unknown = "unknown";
+	try {
+		const exported = decodeCbor(bytes) as Exported;
+		if (Array.isArray(exported) && Number.isInteger(exported[0])) [format] = exported;
+		if (format === EXPORT_FORMAT) {
+			const entries = locate(exported[2]);
+			const latest = entries.reduce(
+				(sequence, { entry }) => Math.max(sequence, entry.createdSequence, entry.completedSequence),
+				0,
+			);
+			return { head: decodeHead(exported[1]), entries, latest };
+		}
+	} catch (cause) {
+		throw catalogueError("workflow.unknown_export", { format: String(format) }, { cause });
+	}
+	throw catalogueError("workflow.unknown_export", { format: String(format) });
 }
 
 /** `c.workflow`: a workflow from outside of it (workflows 5.6). */
@@ -55,7 +65,7 @@ export class WorkflowControl implements ActorWorkflow {
 		engine.head.isPaused = true;
 		engine.writeHead();
 		engine.restart("The workflow was paused");
-		await engine.durable();
+		await engine.flushed();
 	}
 
 	async resume(): Promise<void> {
@@ -64,7 +74,7 @@ export class WorkflowControl implements ActorWorkflow {
 		delete engine.head.isPaused;
 		engine.writeHead();
 		engine.signal();
-		await engine.durable();
+		await engine.flushed();
 	}
 
 	async cancel({ reason = "", rollback = true }: WorkflowCancelOptions = {}): Promise<void> {
@@ -72,7 +82,7 @@ export class WorkflowControl implements ActorWorkflow {
 		const { head } = engine;
 		if (engine.hasEnded) return;
 		// One that has failed is being undone already.
-		if (rollback && head.state === "rolling_back") return engine.durable();
+		if (rollback && head.state === "rolling_back") return engine.flushed();
 		head.cancelReason = reason;
 		delete head.isPaused;
 		const undoes = rollback && engine.mayHaveToUndo;
@@ -80,9 +90,9 @@ export class WorkflowControl implements ActorWorkflow {
 		if (undoes) head.state = "rolling_back";
 		engine.execution?.finish({ kind: "stopped" });
 		if (undoes) engine.writeHead();
-		const ended = undoes ? engine.durable() : engine.end("cancelled");
+		if (!undoes) void engine.end("cancelled");
 		engine.signal();
-		await ended;
+		await engine.flushed();
 	}
 
 	async recover({ skipRollback = [] }: WorkflowRecoverOptions = {}): Promise<void> {
@@ -93,7 +103,7 @@ export class WorkflowControl implements ActorWorkflow {
 			delete head.rollback;
 			engine.writeHead();
 			engine.signal();
-			await engine.durable();
+			await engine.flushed();
 			return;
 		}
 		if (head.blocked) {
@@ -117,7 +127,7 @@ export class WorkflowControl implements ActorWorkflow {
 	}
 
 	async history(): Promise<WorkflowHistory | null> {
-		await this.#engine.durable();
+		await this.#engine.flushed();
 		return this.#engine.view.history("plain");
 	}
 
@@ -141,7 +151,7 @@ export class WorkflowControl implements ActorWorkflow {
 
 	async export(): Promise<Uint8Array> {
 		const engine = this.#engine;
-		await engine.durable();
+		await engine.flushed();
 		const entries = await engine.host.scan(ALL_ENTRIES);
 		const exported: Exported = [EXPORT_FORMAT, encodeHead(engine.head), entries];
 		return encodeCbor(exported);
@@ -151,26 +161,23 @@ export class WorkflowControl implements ActorWorkflow {
 		const engine = this.#engine;
 		await engine.reached();
 		this.#assertParked();
-		const [format, headBytes, entries] = decodeCbor(bytes) as Exported;
-		if (format !== EXPORT_FORMAT) {
-			throw catalogueError("workflow.unknown_export", { format: String(format) });
-		}
-		const { depths, startedAt, epoch } = decodeHead(headBytes);
+		const { head, entries, latest } = readExported(bytes);
+		const { depths, startedAt, epoch } = head;
 		engine.journal.deleteRange(ALL_HISTORY);
-		for (const { key, entry } of readEntries(entries)) engine.journal.entry(key, entry);
+		for (const { key, entry } of entries) engine.journal.entry(key, entry);
 		Object.assign(engine.head, {
 			depths,
 			startedAt,
 			epoch: Math.max(epoch, engine.head.epoch) + 1,
 		});
-		engine.sequencesFrom(latestOf(entries));
+		engine.sequencesFrom(latest);
 		engine.host.messages.releaseAll();
 		await this.#runAgain();
 	}
 
 	async #located(): Promise<StoredEntryAt[]> {
 		const engine = this.#engine;
-		await engine.durable();
+		await engine.flushed();
 		return locate(await engine.host.scan(ALL_ENTRIES));
 	}
 
@@ -215,7 +222,7 @@ export class WorkflowControl implements ActorWorkflow {
 		engine.writeHead();
 		engine.restart("The workflow begins again from its records");
 		engine.signal();
-		await engine.durable();
+		await engine.flushed();
 		engine.host.restart();
 	}
 }
