@@ -559,6 +559,65 @@ describe("ends", () => {
 });
 
 describe("attacked", () => {
+	it("rollback with code that has lost a step blocks, instead of leaving that step as it is", async () => {
+		let isBroken = true;
+		const program =
+			(first: string | null, tell?: (ctx: Ctx) => Promise<void>) =>
+			async (ctx: Ctx, { ledger }: World) => {
+				await ctx.rollbackCheckpoint("checkpoint");
+				await tell?.(ctx);
+				const undo = (name: string) => () => {
+					if (isBroken) throw new Error("not yet");
+					ledger.push(`undo ${name}`);
+				};
+				if (first !== null) {
+					await ctx.step({ name: first, maxRetries: 0, run: () => {}, rollback: undo(first) });
+				}
+				await ctx.step({ name: "b", maxRetries: 0, run: () => {}, rollback: undo("b") });
+				throw new Error("lost");
+			};
+		const deploys: Record<string, (world: World) => Promise<void>> = {
+			"the old code": async (world) => {
+				world.fn = (ctx) => program("a")(ctx, world);
+				await world.crash();
+			},
+			"removed()": async (world) => {
+				world.fn = (ctx) => program(null, (c) => c.removed("a", "step"))(ctx, world);
+				await world.crash();
+			},
+			skipRollback: async (world) => {
+				const { entries, entryMetadata } = await world.call<{
+					entries: { id: string; kind: { tag: string } }[];
+					entryMetadata: object;
+				}>("history");
+				expect(Object.keys(entryMetadata)).toHaveLength(entries.length);
+				const [lost] = entries.filter(({ kind }) => kind.tag === "WorkflowStepEntry");
+				await world.call("recover", { skipRollback: [lost!.id] });
+			},
+		};
+		for (const [what, deploy] of Object.entries(deploys)) {
+			isBroken = true;
+			await using world = await World.start(program("a"));
+			const { state, retryAt } = await world.call<{ state: string; retryAt: number }>("status");
+			expect([state, retryAt > world.clock.now()]).toEqual(["rolling_back", true]);
+			world.fn = (ctx) => program(null)(ctx, world);
+			isBroken = false;
+			await world.crash();
+			const blocked = await world.status();
+			expect([what, blocked.state, blocked.blocked]).toEqual([what, "rolling_back", true]);
+			expect(blocked.error?.message).toMatch(/^Step "a" is to be undone, and the code does not/);
+			expect(world.ledger).toEqual([]);
+			await deploy(world);
+			await world.settle();
+			expect([what, (await world.status()).state]).toEqual([what, "failed"]);
+			expect((await world.status()).error?.message).toBe("lost");
+			expect([what, world.ledger]).toEqual([
+				what,
+				what === "the old code" ? ["undo b", "undo a"] : ["undo b"],
+			]);
+		}
+	});
+
 	it("what is no export is refused, and the history stays", async () => {
 		await using world = await World.start(async (ctx) => {
 			await ctx.step("a", () => ctx.state.n++);

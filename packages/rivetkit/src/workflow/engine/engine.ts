@@ -290,7 +290,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 				return this.#threw(end.error, execution);
 			case "blocked":
 				if (end.error instanceof RollbackCheckpointError) return this.failed(end.error);
-				return this.#blocked(end.error);
+				return this.blocked(end.error);
 			case "stopped":
 				return;
 		}
@@ -329,9 +329,12 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		return execution;
 	}
 
-	/** Runs the function to find out what is to be undone; resolves when it has seen all there is. */
-	async replayForRollback(execution: Execution): Promise<void> {
-		await execution.replay((scope) => this.#fn(execution, scope));
+	/**
+	 * Runs the function to find out what is to be undone; resolves when it has seen all there is, with why
+	 * that is not all, if so.
+	 */
+	async replayForRollback(execution: Execution): Promise<unknown> {
+		return execution.replay((scope) => this.#fn(execution, scope));
 	}
 
 	async #completed(value: unknown): Promise<void> {
@@ -371,7 +374,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	}
 
 	/** The code does not fit: the history stays as it is, and it is tried again later (workflows 9.3). */
-	async #blocked(error: unknown): Promise<void> {
+	async blocked(error: unknown): Promise<void> {
 		const { head, host } = this;
 		const stored = storeError(error);
 		const before = head.blocked;
@@ -530,6 +533,10 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		if (!this.head.blocked) return;
 		delete this.head.blocked;
 		this.journal.head(this.head);
+	}
+
+	isLeftOut(entryId: string): boolean {
+		return this.head.skipRollback?.includes(entryId) ?? false;
 	}
 
 	report(event: WorkflowErrorEvent): void {

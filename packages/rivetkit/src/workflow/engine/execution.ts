@@ -15,6 +15,7 @@ import type { WorkflowErrorEvent } from "../options.types.ts";
 import { Activity } from "./activity.ts";
 import { codeError, isCodeError, never } from "./code-error.ts";
 import type { Compensation } from "./compensation.ts";
+import { idOf } from "./entry-id.ts";
 import { OpenMessage } from "./open-message.ts";
 import { Scope } from "./scope.ts";
 import { StepAttempt } from "./step-attempt.ts";
@@ -70,6 +71,8 @@ export interface ExecutionOwner {
 	readonly maxLiveEntries: number;
 	readonly maxRollbackIterations: number;
 	noteEntry(): void;
+	/** Whether this step is not to be undone, by its id. */
+	isLeftOut(entryId: string): boolean;
 }
 
 export interface ExecutionOptions {
@@ -169,8 +172,12 @@ export class Execution {
 		}
 	}
 
-	/** For a rollback: runs the function as far as records go. Resolves when all of it waits or has ended. */
-	async replay(fn: (scope: Scope) => unknown): Promise<void> {
+	/**
+	 * For a rollback: runs the function as far as records go. Resolves when all of it waits or has ended: with
+	 * why not everything that is to be undone was found, if so.
+	 */
+	async replay(fn: (scope: Scope) => unknown): Promise<unknown> {
+		this.#opened = [this.root];
 		const waits = new Promise<void>((resolve) => {
 			this.#whenIdle = resolve;
 		});
@@ -178,12 +185,32 @@ export class Execution {
 			.then(() => fn(this.root))
 			.then(
 				() => {},
-				(error: unknown) => {
-					if (isCodeError(error))
-						this.host.log.warn({ err: error }, "rollback: the code has changed");
-				},
+				// What made it fail, or an error of the code.
+				(error: unknown) => (isCodeError(error) ? error : undefined),
 			);
-		await Promise.race([waits, ended, this.ended]);
+		const blocked = this.ended.then((end) => (end.kind === "blocked" ? end.error : undefined));
+		const error: unknown = await Promise.race([waits, ended, blocked]);
+		return error ?? this.#missed();
+	}
+
+	/** Of a rollback's replay: the scopes that its code has come to. */
+	#opened: Scope[] | null = null;
+
+	/** Something to undo that the code did not come to. */
+	#missed(): HistoryDivergedError | null {
+		for (const scope of this.#opened ?? []) {
+			for (const [name, entry] of scope.records ?? []) {
+				if (scope.visited.has(name) || name.startsWith("\0") || !mayHaveToUndo(entry)) continue;
+				const path = scope.location.pathOf({ kind: "name", name });
+				if (this.owner.isLeftOut(idOf(this.host.actorId, entry.epoch, path))) continue;
+				const message = `${entry.kind === "step" ? "Step" : `What was done in ${entry.kind}`} "${path}" is to be undone, and the code does not come to it any more. Deploy code that does, say removed("${name}", "${entry.kind === "try" ? "step" : entry.kind}") there, or end the workflow as it is: cancel({ rollback: false }).`;
+				return new HistoryDivergedError(
+					`${message}\n${diff(scope, null)}${this.owner.versionNote}`,
+					{ path, reason: "not visited" },
+				);
+			}
+		}
+		return null;
 	}
 
 	#whenIdle: (() => void) | null = null;
@@ -401,6 +428,7 @@ export class Execution {
 		}
 		const scope = new Scope(location, parent, strand, parent.lastTs);
 		strand.scopes.add(scope);
+		this.#opened?.push(scope);
 		if (!isNew) {
 			await this.loadScope(scope);
 			if (this.isStoppedFor(strand)) return never();
@@ -488,6 +516,18 @@ export class Execution {
 		strand.wait();
 		return never();
 	}
+}
+
+/** Whether there may be completed steps in it, or it is one, that a rollback undoes. */
+function mayHaveToUndo(entry: Entry): boolean {
+	if (entry.is("step")) {
+		const { isCompensable = false } = entry.data;
+		return isCompensable && entry.status === "completed" && entry.rollbackCompletedAt === 0;
+	}
+	if (entry.is("loop") || entry.is("join") || entry.is("race")) {
+		return (entry.data.kept?.length ?? 0) > 0;
+	}
+	return entry.is("try") && (entry.data.compensable ?? 0) > 0;
 }
 
 const utf8 = new TextEncoder();

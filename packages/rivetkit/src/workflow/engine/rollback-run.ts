@@ -28,7 +28,13 @@ export class RollbackRun {
 		await engine.durable();
 		if (engine.host.isAborted) return;
 		const execution = engine.newExecution({ isRollback: true, isFresh: false });
-		await engine.replayForRollback(execution);
+		const missed = await engine.replayForRollback(execution);
+		if (engine.host.isAborted) return;
+		if (missed) {
+			execution.finish({ kind: "stopped" });
+			return engine.blocked(missed);
+		}
+		delete engine.head.blocked;
 		const order = execution.compensations.sort(
 			(a, b) => b.entry.completedSequence - a.entry.completedSequence,
 		);
@@ -47,7 +53,7 @@ export class RollbackRun {
 	}
 
 	#isLeftOut({ id, entry }: Compensation): boolean {
-		return entry.rollbackCompletedAt > 0 || (this.#engine.head.skipRollback?.includes(id) ?? false);
+		return entry.rollbackCompletedAt > 0 || this.#engine.isLeftOut(id);
 	}
 
 	/** Whether it is undone; otherwise it has waited for the time of the next try. */
@@ -89,8 +95,7 @@ export class RollbackRun {
 					: new Error(
 							`The rollback of step "${compensation.name}" timed out after ${options.timeout}ms`,
 						);
-			this.#failed(compensation, error);
-			await engine.waitFor(this.#nextTry(compensation, startedAt, error));
+			await engine.waitFor(this.#failed(compensation, startedAt, error));
 			return false;
 		} finally {
 			limit.rest();
@@ -98,10 +103,13 @@ export class RollbackRun {
 		}
 	}
 
-	#failed({ entry, key, name, path, options }: Compensation, error: unknown): void {
+	/** Writes it down; when the next try begins. */
+	#failed(compensation: Compensation, startedAt: number, error: unknown): number {
+		const { entry, key, name, path, options } = compensation;
 		const { head, host, journal } = this.#engine;
 		const attempts = (head.rollback?.attempts ?? 0) + 1;
-		head.rollback = { attempts, retryAt: host.now() };
+		const retryAt = this.#nextTry(compensation, attempts, startedAt, error);
+		head.rollback = { attempts, retryAt };
 		host.log.error({ err: error, path, attempt: attempts }, "a rollback handler failed");
 		if (attempts >= options.maxAttempts) {
 			const stored = storeError(error);
@@ -118,11 +126,11 @@ export class RollbackRun {
 			journal.entry(key, entry);
 		}
 		this.#engine.writeHead();
+		return retryAt;
 	}
 
-	#nextTry({ options }: Compensation, startedAt: number, error: unknown): number {
-		const { head, host } = this.#engine;
-		const { attempts } = head.rollback!;
+	#nextTry({ options }: Compensation, attempts: number, startedAt: number, error: unknown): number {
+		const { host } = this.#engine;
 		if (attempts < options.maxAttempts) {
 			return retryTime(options, attempts, startedAt, host.now(), error);
 		}
