@@ -26,6 +26,8 @@ export {
 	type Versioned,
 } from "./messages.ts";
 export {
+	decodeStoredEntry,
+	decodeStoredEntryMetadata,
 	decodeTraceRange,
 	decodeWorkflowHistory,
 	encodeTraceRange,

@@ -2,6 +2,10 @@
 import { decodeBare, decodeEnvelope, encodeBare, encodeEnvelope } from "../bare/envelope.ts";
 import { readTraceRange, type TraceRange, writeTraceRange } from "../generated/trace-range-v1.ts";
 import {
+	type Entry,
+	type EntryMetadata,
+	readEntry,
+	readEntryMetadata,
 	readWorkflowHistory,
 	type WorkflowHistory,
 	writeWorkflowHistory,
@@ -27,4 +31,16 @@ export function encodeWorkflowHistory(history: WorkflowHistory): Uint8Array {
 /** Throws `message.malformed`. Bytes in the result are views of `data`. */
 export function decodeWorkflowHistory(data: Uint8Array): WorkflowHistory {
 	return decodeBare(data, readWorkflowHistory);
+}
+
+const STORED_VERSION = 1;
+
+/** An entry as 2.1.3 stores it (contract: workflows 7.6). Throws `message.malformed`. */
+export function decodeStoredEntry(data: Uint8Array): Entry {
+	return decodeEnvelope(data, { [STORED_VERSION]: readEntry }, (entry) => entry);
+}
+
+/** The same for what it stores beside an entry. */
+export function decodeStoredEntryMetadata(data: Uint8Array): EntryMetadata {
+	return decodeEnvelope(data, { [STORED_VERSION]: readEntryMetadata }, (metadata) => metadata);
 }

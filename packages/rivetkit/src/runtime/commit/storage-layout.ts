@@ -10,6 +10,7 @@
  * | 3 | schedules and cron jobs, see `schedule/schedule-layout.ts`; `03` alone is the inspector's token (protocol 4.6) |
  * | 4 | connections that outlive the incarnation: `04 <16 bytes id> <part>`, see `connection-layout.ts` |
  * | 5 | queue: what every wake reads of it, see `queue/queue-layout.ts` |
+ * | 6 | workflow: a history of 2.1.3, until it is taken over (contract: workflows 7.6) |
  * | 0x0e | workflow: its head, see `workflow/history/` |
  * | 0x0f | upper bound of the bytes in `c.kv`, CBOR |
  * | 0x10 | queue: bodies, and what else is read when it is asked for |
@@ -23,6 +24,7 @@ export const SUBSPACE_REPLIES = 0x02;
 export const SUBSPACE_SCHEDULE = 0x03;
 export const SUBSPACE_CONNECTIONS = 0x04;
 export const SUBSPACE_QUEUE = 0x05;
+export const SUBSPACE_PUBLISHED_WORKFLOW = 0x06;
 export const SUBSPACE_WORKFLOW = 0x0e;
 export const SUBSPACE_KV_SIZE = 0x0f;
 export const SUBSPACE_QUEUE_DATA = 0x10;

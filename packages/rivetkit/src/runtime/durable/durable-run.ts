@@ -1,5 +1,6 @@
 import type { ActorWorkflow } from "../../actor/workflow-control.types.ts";
 import type { BatchPart } from "../commit/batch-part.ts";
+import type { StoredEntries } from "../commit/storage-layout.ts";
 import type { DurableHost } from "./durable-host.ts";
 import type { DurableView } from "./durable-view.ts";
 
@@ -8,8 +9,12 @@ import type { DurableView } from "./durable-view.ts";
  * records is a part of the actor's commits.
  */
 export interface DurableRun extends BatchPart {
-	/** Adopts what an earlier incarnation stored; not called for a new actor. */
-	load(head: Uint8Array | null): void;
+	/**
+	 * Adopts what an earlier incarnation stored; not called for a new actor.
+	 *
+	 * @param published - what 2.1.3 stored, if there is something (workflows 7.6)
+	 */
+	load(head: Uint8Array | null, published: StoredEntries): void;
 	/**
 	 * Goes on where the last one stopped. Resolves when it has come to its end, or when the actor stops and
 	 * nothing of it runs any more. Rejects when it has to be started again (a commit failed).

@@ -10,6 +10,7 @@ import {
 	type StoredEntries,
 	SUBSPACE_CONNECTIONS,
 	SUBSPACE_KV_SIZE,
+	SUBSPACE_PUBLISHED_WORKFLOW,
 	SUBSPACE_QUEUE,
 	SUBSPACE_REPLIES,
 	SUBSPACE_SCHEDULE,
@@ -217,7 +218,8 @@ function restore({ instance, sockets }: Start, stored: StoredEntries): void {
 	if (replies.length > 0) instance.calls.load(replies, instance.now());
 	const schedules = entriesOf(stored, SUBSPACE_SCHEDULE);
 	if (schedules.length > 0) instance.schedules.keeper.load(schedules);
-	instance.durable?.load(entriesOf(stored, SUBSPACE_WORKFLOW)[0]?.[1] ?? null);
+	const head = entriesOf(stored, SUBSPACE_WORKFLOW)[0]?.[1] ?? null;
+	instance.durable?.load(head, entriesOf(stored, SUBSPACE_PUBLISHED_WORKFLOW));
 	instance.loadQueue(entriesOf(stored, SUBSPACE_QUEUE));
 	const kvSize = entriesOf(stored, SUBSPACE_KV_SIZE);
 	if (kvSize.length > 0) instance.kv.load(kvSize);

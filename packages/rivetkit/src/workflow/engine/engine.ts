@@ -1,10 +1,12 @@
 import type { WorkflowWait } from "../../actor/workflow-control.types.ts";
 import type { OpenBatch, Savepoint } from "../../runtime/commit/batch-part.ts";
+import type { StoredEntries } from "../../runtime/commit/storage-layout.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { DurableRun } from "../../runtime/durable/durable-run.ts";
 import { RollbackCheckpointError } from "../errors.ts";
 import { decodeHead, HEAD_KEY, type Head, newHead, type StoredWait } from "../history/head.ts";
 import { Journal } from "../history/journal.ts";
+import { PUBLISHED_HISTORY, readPublishedHistory } from "../history/published-history.ts";
 import { publicError, storeError } from "../history/stored-error.ts";
 import { LiveWorkflow } from "../inspect/live-workflow.ts";
 import { WorkflowView } from "../inspect/workflow-view.ts";
@@ -76,11 +78,26 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 
 	// What the runtime asks
 
-	load(head: Uint8Array | null): void {
+	load(head: Uint8Array | null, published: StoredEntries): void {
 		this.#head = head === null ? null : decodeHead(head);
-		if (!this.#head) return;
+		if (!this.#head) {
+			if (published.length > 0) this.#takeOver(published);
+			return;
+		}
 		this.#isSuspect = !this.#head.isClean;
 		delete this.#head.waits;
+	}
+
+	/** The history of 2.1.3 becomes ours, in one commit. */
+	#takeOver(published: StoredEntries): void {
+		const { host, journal } = this;
+		const { head, entries } = readPublishedHistory(published, host.now());
+		this.#head = head;
+		journal.deleteRange(PUBLISHED_HISTORY);
+		for (const { key, entry } of entries) journal.entry(key, entry);
+		journal.head(head);
+		this.#sequence = entries.length;
+		host.log.info({ entries: entries.length }, "a workflow that began with 2.1.3 is taken over");
 	}
 
 	get head(): Head {

@@ -60,6 +60,8 @@ export interface KindData {
 		output?: Uint8Array;
 		/** Iterations below this one are deleted, but for those that are kept. */
 		prunedTo: number;
+		/** Of a history of 2.1.3: iterations from here on have no records. */
+		recordedTo?: number;
 		/** Iterations with steps that may have to be rolled back from outside of the loop. */
 		kept?: number[];
 	};
@@ -67,7 +69,8 @@ export interface KindData {
 	message: {
 		names: string[] | null;
 		count: number;
-		isCompletable: boolean;
+		/** Null in a history of 2.1.3: as the code says. */
+		isCompletable: boolean | null;
 		isBatch: boolean;
 		deadline?: number;
 		messages?: StoredMessage[];

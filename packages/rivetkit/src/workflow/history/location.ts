@@ -90,6 +90,10 @@ export class Location {
 		return key;
 	}
 
+	keyAt(segment: Segment): Uint8Array {
+		return this.entryKey(encodeSegment(segment));
+	}
+
 	/** The entries of this scope, without those of scopes below. */
 	get entries(): KeyRange {
 		return rangeOf(this.depth, this.#bytes);

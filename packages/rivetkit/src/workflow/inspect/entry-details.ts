@@ -168,7 +168,7 @@ class EntryTree {
 
 	#message(
 		{ id, name, createdAt, body, isCompleted }: StoredMessage,
-		isCompletable: boolean,
+		isCompletable: boolean | null,
 	): WorkflowMessageDetails {
 		const { values } = this.#options;
 		return {

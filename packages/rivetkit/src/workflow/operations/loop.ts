@@ -56,7 +56,8 @@ class LoopRun {
 			return readValue(recorded.data.output);
 		}
 		const entry = recorded ?? this.#create();
-		for (let isNew = !recorded; ; isNew = true) {
+		const { recordedTo = 0 } = entry.data;
+		for (let isNew = !recorded; ; isNew = entry.data.iteration > recordedTo) {
 			const end = await this.#iterate(entry, isNew);
 			if (end) return end.value;
 			const turn = execution.breathe();

@@ -203,8 +203,9 @@ class Receive {
 
 	#result(entry: Entry<"message">, isReplay: boolean): WorkflowMessage[] {
 		const execution = this.#execution;
-		const { messages = [], isCompletable, isBatch, hasTimedOut } = entry.data;
-		if (hasTimedOut && !isBatch) throw new QueueTimeoutError(this.#name);
+		const { messages = [], hasTimedOut } = entry.data;
+		const isCompletable = entry.data.isCompletable ?? this.#options.isCompletable;
+		if (hasTimedOut && !this.#isBatch) throw new QueueTimeoutError(this.#name);
 		if (isReplay && !isCompletable) this.#remember(messages.map(heldAgain));
 		return messages.map((message) =>
 			userMessage(
