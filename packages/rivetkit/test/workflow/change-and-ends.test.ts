@@ -16,6 +16,7 @@ import {
 	StepFailedError,
 	StepTimeoutError,
 } from "../../src/workflow/index.ts";
+import { inspect } from "../inspector/support/inspect.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Ctx, World } from "./support/world.ts";
 
@@ -673,6 +674,35 @@ describe("attacked", () => {
 		expect((await world.state()).n).toBe(1);
 		await world.send("work");
 		expect((await world.status()).state).toBe("completed");
+	});
+
+	it("a history of 10,000 entries is shown, whole and in part, and replayed", async () => {
+		await using world = await World.start(
+			async (ctx) => {
+				for (let index = 0; index < 10_000; index++) {
+					await ctx.step({ name: `s${index}`, ephemeral: true, run: () => index });
+				}
+				await ctx.queue.next("forever");
+			},
+			{ workflow: { maxLiveEntries: 20_000 } as never },
+		);
+		await eventually(async () => expect((await world.status()).state).toBe("sleeping"));
+		const shown = await inspect(world.runtime, world.id, "workflow?limit=10");
+		expect(shown.body.workflow).toMatchObject({ liveEntries: 10_001, truncated: true });
+		expect(shown.body.workflow.entries).toHaveLength(10);
+		const { body } = await inspect(world.runtime, world.id, "workflow-history");
+		expect(body.history.entries).toHaveLength(10_000);
+		const entryId = body.history.entries[9_990].id;
+		await inspect(world.runtime, world.id, "workflow/replay", {
+			method: "POST",
+			body: { entryId },
+		});
+		await eventually(async () => expect((await world.status()).state).toBe("sleeping"));
+		const again = await inspect(world.runtime, world.id, "workflow?limit=20");
+		const epochs = again.body.workflow.entries.map(({ id }: { id: string }) =>
+			body.history.entries.some((entry: { id: string }) => entry.id === id),
+		);
+		expect(epochs.filter(Boolean)).toHaveLength(9);
 	});
 });
 

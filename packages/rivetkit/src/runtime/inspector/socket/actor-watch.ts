@@ -8,6 +8,8 @@ import { changesBetween, initMessage, type Snapshot, takeSnapshot } from "./snap
 /** An actor is looked at for its watchers at most this often (ms), and so much less often per MiB of state and history. */
 const LOOK_EVERY_MS = 100;
 const MIB = 1024 * 1024;
+/** A history is made of many small values, and takes so much longer to encode. */
+const HISTORY_FACTOR = 4;
 
 /** What a watch needs of its host. */
 export interface WatchHost {
@@ -61,7 +63,7 @@ export class ActorWatch {
 		this.#changed = true;
 		if (this.#timer || this.#looking) return;
 		const { state, workflowHistory } = this.#known ?? {};
-		const bytes = (state?.byteLength ?? 0) + (workflowHistory?.byteLength ?? 0);
+		const bytes = (state?.byteLength ?? 0) + HISTORY_FACTOR * (workflowHistory?.byteLength ?? 0);
 		const pauseMs = Math.round(LOOK_EVERY_MS * (1 + bytes / MIB));
 		this.#timer = this.#host.timers.schedule(pauseMs, () => {
 			this.#timer = null;
