@@ -4,22 +4,40 @@ export const WORKFLOW_ERROR: unique symbol = Symbol.for("rivetkit.workflow.error
 /** Base of the errors of workflows (workflows 9). */
 class BrandedError extends Error {
 	readonly [WORKFLOW_ERROR] = true;
+	/** `workflow` (workflows 9.4). */
+	declare readonly group: string;
+	/** The class in snake case, such as `step_exhausted`. */
+	declare readonly code: string;
 
 	constructor(message: string, options?: ErrorOptions) {
 		super(message, options);
 		this.name = new.target.name;
 	}
-
-	get group(): "workflow" {
-		return "workflow";
-	}
-
-	/** Such as `step_exhausted` (workflows 9.4). */
-	get code(): string {
-		const words = this.name.replace(/Error$/, "").match(/[A-Z][a-z0-9]*/g) ?? [];
-		return words.join("_").toLowerCase();
-	}
 }
+
+/** What users set themselves is an own property, and is recorded with the error. */
+function derive(property: "group" | "code", of: (error: Error) => string): void {
+	Object.defineProperty(BrandedError.prototype, property, {
+		get(this: Error) {
+			return of(this);
+		},
+		set(this: Error, value: unknown) {
+			Object.defineProperty(this, property, {
+				value,
+				configurable: true,
+				enumerable: true,
+				writable: true,
+			});
+		},
+		configurable: true,
+	});
+}
+
+derive("group", () => "workflow");
+derive("code", ({ name }) => {
+	const words = name.replace(/Error$/, "").match(/[A-Z][a-z0-9]*/g) ?? [];
+	return words.join("_").toLowerCase();
+});
 
 /** Thrown by a step to fail without further tries. */
 export class CriticalError extends BrandedError {}

@@ -1,9 +1,11 @@
 // Conformance checks of workflows 15: change (46 to 50), ends and tools (51 to 55).
 import { type CommitBatch, createMemoryStore } from "@rivetkit/engine";
 import { describe, expect, it } from "vitest";
+import { reviveError, storeError } from "../../src/workflow/history/stored-error.ts";
 import {
 	ActorWorkflowContext,
 	CancelledError,
+	CriticalError,
 	EntryInProgressError,
 	EvictedError,
 	HistoryDivergedError,
@@ -744,4 +746,11 @@ it("has the contract's classes and codes (2.1, 2.2, 9.4)", async () => {
 		"workflow.evicted",
 		"workflow.cancelled",
 	]);
+	class OutOfStock extends CriticalError {
+		override readonly code = "out_of_stock";
+	}
+	expect(new OutOfStock("none").code).toBe("out_of_stock");
+	const own = Object.assign(new CriticalError("none"), { code: "none_left" });
+	expect(reviveError(storeError(own))).toMatchObject({ group: "workflow", code: "none_left" });
+	expect(new CriticalError("next").code).toBe("critical");
 });
