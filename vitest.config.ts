@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-const source = ["@rivetkit/source", "module", "node", "development|production"];
+// As Node resolves them: some packages have a "module" that only bundlers can load.
+const source = ["@rivetkit/source", "node", "development|production"];
 
 const common = {
 	pool: "forks",

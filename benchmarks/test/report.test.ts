@@ -54,7 +54,9 @@ test("a target is met, missed, or has nothing to be held against", () => {
 
 test("the report says what was measured, what was missed and what failed", () => {
 	const text = report([outcome], "3 rounds");
-	expect(text).toMatch(/\| HTTP actions +\| 200 +\| – +\| – +\| – +\| 100 +\| actions\/s \| 0\.50x/);
+	expect(text).toMatch(
+		/\| HTTP actions +\| 200 +\| – +\| – +\| – +\| 100 +\| actions\/s \| 0\.50x/,
+	);
 	expect(text).toContain("at least 0.6x bare: **no**");
 	expect(text).toContain("- http-1, published: did not start");
 	expect(text).toMatch(/\| http-1 +\| ours +\| 80, 100, 120 +\| p50Ms 10 \|/);

@@ -218,6 +218,9 @@ const registry = setup({
 	use: { counter, sleeper, worker, stepper, looper, counting, parked },
 	noWelcome: true,
 	logging: { level: "error" },
+	// Without it as in production: metrics, no traces.
+	traces: { enabled: process.env.BENCH_TELEMETRY === "all" },
+	metrics: { enabled: process.env.BENCH_TELEMETRY !== "off" },
 	managerPort: port,
 	managerHost: "127.0.0.1",
 	...(process.env.BENCH_STORAGE ? { storagePath: process.env.BENCH_STORAGE } : {}),

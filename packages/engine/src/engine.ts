@@ -64,6 +64,8 @@ export interface EngineOptions {
 	readonly transfer?: { readonly layout: TransferLayout; readonly access: TransferAccess };
 	/** Where the store keeps its files: lets a second process recognise this one. */
 	readonly dataDirectory?: string;
+	/** What `GET /metrics` answers: Prometheus text. Default: there is no such route. */
+	readonly metrics?: () => Promise<string>;
 	/** More fields of `/metadata`, asked for each time: `runner`, `clientEndpoint` and so on. */
 	readonly metadata?: (caller: Whereabouts) => Partial<ServerMetadata>;
 	/**
@@ -129,9 +131,16 @@ export interface Engine {
 	alarmCommitted(actorId: string, alarmTs: number | null): void;
 	/** How many incarnations there are now. */
 	readonly liveCount: number;
+	/** How many actors there are by name, awake or not, at most {@link COUNTS_KEPT_MS} ago. */
+	actorCounts(): Promise<ReadonlyMap<string, number>>;
+	/** WebSockets that are open now, by all ways. */
+	readonly socketCount: number;
 	/** Stops listening, then stops every actor (they sleep), then closes what is left. Idempotent. */
 	close(): Promise<void>;
 }
+
+/** How long counts of actors are kept: the store reads its index for them. */
+export const COUNTS_KEPT_MS = 10_000;
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_REGION = "default";
@@ -182,6 +191,11 @@ class EmbeddedEngine implements Engine {
 	readonly #servers: ListeningServer[] = [];
 	#actorNames: Readonly<Record<string, ActorNameMetadata>> = {};
 	#closed: Promise<void> | undefined;
+	readonly #store: Store;
+	readonly #namespace: string;
+	#counts:
+		| { readonly atMs: number; readonly counts: Promise<ReadonlyMap<string, number>> }
+		| undefined;
 
 	constructor(options: EngineOptions) {
 		const { store, version, token } = options;
@@ -244,7 +258,10 @@ class EmbeddedEngine implements Engine {
 			},
 			version,
 			metadata: (caller) => this.#metadata(options, caller),
+			metrics: options.metrics,
 		});
+		this.#store = store;
+		this.#namespace = namespace;
 		this.#clock = clock;
 		this.#limits = limits;
 		this.#logger = logger;
@@ -267,6 +284,21 @@ class EmbeddedEngine implements Engine {
 
 	get liveCount(): number {
 		return this.#placement.liveCount;
+	}
+
+	get socketCount(): number {
+		return [...this.#fronts, ...this.#servers].reduce(
+			(sum, { socketCount }) => sum + socketCount,
+			0,
+		);
+	}
+
+	actorCounts(): Promise<ReadonlyMap<string, number>> {
+		const now = this.#clock.now();
+		if (this.#counts === undefined || now - this.#counts.atMs >= COUNTS_KEPT_MS) {
+			this.#counts = { atMs: now, counts: this.#store.countActors(this.#namespace) };
+		}
+		return this.#counts.counts;
 	}
 
 	attachHost(host: ActorHost, { actorNames }: AttachHostOptions): HostEvents {

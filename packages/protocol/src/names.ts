@@ -36,6 +36,8 @@ export const HEADER_WAIT_UNTIL = "x-rivet-wait-until";
  * {@link CAPABILITY_QUEUE_OPTIONS}.
  */
 export const HEADER_QUEUE_OPTIONS = "x-rivet-queue-options";
+/** W3C trace context: where in a trace a call comes from. */
+export const TRACEPARENT = "traceparent";
 /** Headers of the serverless start request (4.10). */
 export const HEADER_ENDPOINT = "x-rivet-endpoint";
 export const HEADER_TOTAL_SLOTS = "x-rivet-total-slots";
@@ -66,6 +68,11 @@ export const SUBPROTOCOL_SESSION = "rivet_session.";
  * all of them any more, one event named {@link EVENT_RESYNC} without arguments, and goes on from now.
  */
 export const SUBPROTOCOL_RESUME = "rivet_resume.";
+/**
+ * Ours: the `traceparent` of W3C trace context for a WebSocket, whose opener may be unable to send headers.
+ * Sent only to servers that announce {@link CAPABILITY_CALL_IDS}.
+ */
+export const SUBPROTOCOL_TRACEPARENT = "rivet_traceparent.";
 /** Of a client on its first socket. */
 export const RESUME_NEW = "new";
 
@@ -98,6 +105,8 @@ export const PATH_ACTORS = "/actors";
 export const PATH_ACTOR_NAMES = "/actors/names";
 export const PATH_METADATA = "/metadata";
 export const PATH_HEALTH = "/health";
+/** Ours: Prometheus text. */
+export const PATH_METRICS = "/metrics";
 /** Of one key of an actor, behind `/actors/{id}`; the key follows in base64. */
 export const PATH_KV_KEYS = "/kv/keys/";
 /** The engine's wake-up call to a serverless handler (4.10). */
@@ -127,6 +136,8 @@ export const PATH_INSPECTOR_DATABASE_SCHEMA = "/inspector/database/schema";
 export const PATH_INSPECTOR_DATABASE_ROWS = "/inspector/database/rows";
 export const PATH_INSPECTOR_DATABASE_EXECUTE = "/inspector/database/execute";
 export const PATH_INSPECTOR_CONNECT = "/inspector/connect";
+/** Ours: server-sent events. */
+export const PATH_INSPECTOR_STREAM = "/inspector/stream";
 
 /** Where an actor keeps its inspector token: the key byte 03 in base64 (4.6, 7.1). */
 export const KV_KEY_INSPECTOR_TOKEN = "Aw==";

@@ -14,6 +14,7 @@ import {
 	SUBPROTOCOL_SESSION,
 	SUBPROTOCOL_TARGET,
 	SUBPROTOCOL_TOKEN,
+	SUBPROTOCOL_TRACEPARENT,
 	TARGET_ACTOR,
 } from "./names.ts";
 
@@ -39,6 +40,8 @@ export interface Subprotocols {
 	readonly session: string | null;
 	/** Where a client that counts its frames wants to go on (ours). */
 	readonly resume: ResumePoint | null;
+	/** Where in a trace the client is, as it says (ours). */
+	readonly traceparent: string | null;
 	/** Every entry, trimmed, in order. */
 	readonly offered: readonly string[];
 	/**
@@ -82,6 +85,7 @@ export function parseSubprotocols(
 		inspectorToken: last(SUBPROTOCOL_INSPECTOR_TOKEN),
 		session: last(SUBPROTOCOL_SESSION),
 		resume: readResumePoint(last(SUBPROTOCOL_RESUME)),
+		traceparent: last(SUBPROTOCOL_TRACEPARENT),
 		offered,
 		error,
 	};
@@ -124,6 +128,8 @@ export interface SubprotocolOffer {
 	readonly session?: string;
 	/** {@link RESUME_NEW}, or `<connection id>.<frames received>`. */
 	readonly resume?: string;
+	/** As in the header of this name. */
+	readonly traceparent?: string | undefined;
 	/** The user's own entries and those of {@link routingSubprotocols}, behind the others. */
 	readonly extra?: readonly string[];
 }
@@ -141,6 +147,7 @@ export function buildSubprotocols(offer: SubprotocolOffer): string[] {
 	if (offer.session !== undefined)
 		entries.push(SUBPROTOCOL_SESSION + legal("session", offer.session));
 	if (offer.resume !== undefined) entries.push(SUBPROTOCOL_RESUME + offer.resume);
+	if (offer.traceparent) entries.push(SUBPROTOCOL_TRACEPARENT + offer.traceparent);
 	return entries.concat(offer.extra ?? []);
 }
 

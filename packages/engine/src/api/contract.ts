@@ -253,6 +253,15 @@ export const OPERATIONS = {
 		}),
 		failures: {},
 	},
+	metrics: {
+		method: "GET",
+		path: "/metrics",
+		summary: "Metrics of the actors and the process, as Prometheus text",
+		failures: {
+			403: { description: "`auth.forbidden`", schema: errorSchema },
+			404: { description: "Nothing is measured", schema: errorSchema },
+		},
+	},
 	openapi: {
 		method: "GET",
 		path: "/doc",

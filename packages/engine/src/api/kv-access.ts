@@ -1,7 +1,13 @@
 import { timingSafeEqual } from "node:crypto";
-import { catalogueError, HEADER_TOKEN, type HeadersView } from "@rivetkit/protocol";
+import {
+	catalogueError,
+	HEADER_TOKEN,
+	type HeadersView,
+	isLoopbackAddress,
+} from "@rivetkit/protocol";
+import type { InboundRequest } from "../gateway/inbound.ts";
 
-/** Who may read actors' stores and destroy actors over HTTP (protocol 4.6). */
+/** Who may read actors' stores and metrics and destroy actors over HTTP (protocol 4.6). */
 export class KvAccess {
 	readonly #token: string | undefined;
 	readonly #development: () => boolean;
@@ -26,6 +32,18 @@ export class KvAccess {
 	checkChange(headers: HeadersView): void {
 		if (this.#token !== undefined) {
 			this.#checkToken(headers);
+		}
+	}
+
+	/**
+	 * As for changes; without a configured token only for callers on this machine, and for all in
+	 * development (engine Q21). Throws `auth.forbidden`.
+	 */
+	checkMetrics({ headers, peerAddress }: InboundRequest): void {
+		if (this.#token !== undefined) {
+			this.#checkToken(headers);
+		} else if (!this.#development() && !isLoopbackAddress(peerAddress)) {
+			throw catalogueError("auth.forbidden");
 		}
 	}
 

@@ -75,6 +75,8 @@ export interface ManagementApiOptions {
 	readonly version: string;
 	/** The fields of `/metadata`. */
 	readonly metadata: (caller: Whereabouts) => Record<string, unknown>;
+	/** Prometheus text; undefined when there is none. */
+	readonly metrics: (() => Promise<string>) | undefined;
 }
 
 /** A request whose route is known. */
@@ -106,6 +108,7 @@ export class ManagementApi {
 			importActor: (call) => this.#import(call),
 			metadata: ({ request }) => json(options.metadata(whereaboutsOf(request.peerAddress))),
 			health: () => json({ status: "ok", runtime: "rivetkit", version: options.version }),
+			metrics: (call) => this.#metrics(call),
 			openapi: () => this.#openapi(),
 			greeting: () => text("This is a RivetKit server.\n\nLearn more at GET /doc\n"),
 		};
@@ -291,6 +294,15 @@ export class ManagementApi {
 		return json({ actor: this.#actorJson(actor), replaced });
 	}
 
+	async #metrics({ request }: Call): Promise<ActorResponse> {
+		const { metrics, access } = this.#options;
+		if (metrics === undefined) {
+			return notFound();
+		}
+		access.checkMetrics(request);
+		return { status: 200, headers: METRICS_HEADERS, body: await metrics() };
+	}
+
 	#openapi(): ActorResponse {
 		this.#document ??= JSON.stringify(openApiDocument(this.#options.version));
 		return { status: 200, headers: JSON_HEADERS, body: this.#document };
@@ -329,6 +341,8 @@ export class ManagementApi {
 }
 
 const JSON_HEADERS = { "content-type": "application/json" } as const;
+/** Of the text format of Prometheus. */
+const METRICS_HEADERS = { "content-type": "text/plain; version=0.0.4; charset=utf-8" } as const;
 
 function json(value: unknown, status = 200): ActorResponse {
 	return { status, headers: JSON_HEADERS, body: JSON.stringify(value) };

@@ -51,6 +51,9 @@ export class Gateway {
 
 	/** One HTTP call. Never rejects: errors are answers in the encoding the caller asked for. */
 	request(target: Target, request: ActorRequest): Promise<ActorResponse> {
+		if (isInspectorPath(request.path) && this.#options.inspections.follows(request)) {
+			return this.#follow(target, request);
+		}
 		const actorId = typeof target === "string" ? target : target.live();
 		const live = actorId === undefined ? undefined : this.#options.placement.live(actorId);
 		if (live !== undefined) {
@@ -129,6 +132,15 @@ export class Gateway {
 			const actorId = typeof target === "string" ? target : await target.resolve();
 			const answer = await this.#options.inspections.answer(actorId, request);
 			return answer ?? this.#offer(actorId, request, 1);
+		} catch (error) {
+			return this.#options.errors.response(error, IN_JSON);
+		}
+	}
+
+	async #follow(target: Target, request: ActorRequest): Promise<ActorResponse> {
+		try {
+			const actorId = typeof target === "string" ? target : await target.resolve();
+			return await this.#options.inspections.follow(actorId, request);
 		} catch (error) {
 			return this.#options.errors.response(error, IN_JSON);
 		}

@@ -6,8 +6,10 @@ import {
 	type Clock,
 	catalogueError,
 	type InspectedActor,
+	type InspectionTarget,
 	PATH_INSPECTOR,
 	PATH_INSPECTOR_CONNECT,
+	PATH_INSPECTOR_STREAM,
 	type PlainSocket,
 } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
@@ -31,6 +33,7 @@ export interface InspectionsOptions {
 export class Inspections {
 	readonly #options: InspectionsOptions;
 	readonly #sockets = new Set<AcceptedSocket>();
+	readonly #closing = new AbortController();
 
 	constructor(options: InspectionsOptions) {
 		this.#options = options;
@@ -59,7 +62,7 @@ export class Inspections {
 		upgrade: ActorUpgrade,
 		accepted: AcceptedSocket,
 	): Promise<void> {
-		const { placement, clock, limits } = this.#options;
+		const { placement } = this.#options;
 		this.#sockets.add(accepted);
 		const socket: PlainSocket = {
 			get bufferedBytes() {
@@ -76,18 +79,38 @@ export class Inspections {
 					},
 				}),
 		};
-		const target = {
+		await placement.host!.inspectSocket!(this.#target(actorId), upgrade, socket);
+	}
+
+	/** Whether a request is for the stream of an actor, and the host has one whatever the actor does. */
+	follows({ method, path }: ActorRequest): boolean {
+		if (!path.startsWith(PATH_INSPECTOR_STREAM) || method !== "GET") {
+			return false;
+		}
+		const rest = path.slice(PATH_INSPECTOR_STREAM.length);
+		return /^\/?(?:\?|$)/.test(rest) && this.#options.placement.host?.follow !== undefined;
+	}
+
+	/** For what {@link follows} accepts. */
+	follow(actorId: string, request: ActorRequest): Promise<ActorResponse> {
+		return this.#options.placement.host!.follow!(this.#target(actorId), request);
+	}
+
+	#target(actorId: string): InspectionTarget {
+		const { placement, clock, limits } = this.#options;
+		return {
 			actorId,
 			look: () => this.#look(actorId),
 			wake: async () => {
 				await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "id");
 			},
+			closing: this.#closing.signal,
 		};
-		await placement.host!.inspectSocket!(target, upgrade, socket);
 	}
 
-	/** Closes every socket. */
+	/** Closes every socket and ends every stream. */
 	closeAll(): void {
+		this.#closing.abort();
 		for (const socket of [...this.#sockets]) {
 			socket.close(CLOSE_GOING_AWAY, "");
 		}

@@ -36,6 +36,8 @@ export interface Store {
 	 * (an index) when `name` is given; without, the namespace is read as a whole.
 	 */
 	listActors(query: ListActors): Promise<ActorRecord[]>;
+	/** How many actors there are by name, without the destroyed ones. Reads an index as a whole. */
+	countActors(namespace: string): Promise<ReadonlyMap<string, number>>;
 	/** Names that have or had an actor in the namespace, sorted, strictly after `after`. */
 	listNames(namespace: string, limit: number, after?: string): Promise<string[]>;
 

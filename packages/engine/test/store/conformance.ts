@@ -227,6 +227,12 @@ function listing(open: MakeStore): void {
 			await store.discard(never.actorId, 0);
 			await store.discard(halfMade.actorId, 0);
 			await store.sync();
+			const counts = await store.countActors("default");
+			expect([...counts].sort()).toEqual([
+				["a", 1],
+				["b", 2],
+			]);
+			expect([...(await store.countActors("nowhere"))]).toEqual([]);
 			expect(await store.listNames("default", 10)).toEqual(["a", "b", "gone"]);
 			expect(await store.listNames("default", 1)).toEqual(["a"]);
 			expect(await store.listNames("default", 10, "a")).toEqual(["b", "gone"]);

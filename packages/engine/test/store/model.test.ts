@@ -245,6 +245,10 @@ const call: fc.Arbitrary<Plan> = fc.oneof(
 					},
 			),
 	},
+	fc.constantFrom("default", "other").map(
+		(namespace): Plan =>
+			() => ["countActors", namespace],
+	),
 	fc
 		.tuple(fc.constantFrom("default", "other"), limit, fc.option(fc.constantFrom("", "a", "b")))
 		.map(

@@ -155,6 +155,15 @@ export class StoreModel {
 			.slice(0, query.limit);
 	}
 
+	countActors(namespace: string): unknown {
+		const counts = new Map<string, number>();
+		for (const record of this.#records()) {
+			if (record.namespace !== namespace || record.destroyTs !== null) continue;
+			counts.set(record.name, (counts.get(record.name) ?? 0) + 1);
+		}
+		return counts;
+	}
+
 	listNames(namespace: string, limit: number, after?: string): unknown {
 		const names = this.#records()
 			.filter((record) => record.namespace === namespace)

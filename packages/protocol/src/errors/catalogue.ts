@@ -476,6 +476,10 @@ export const CATALOGUE = {
 		{ metadata: all },
 	),
 	"inspector.unauthorized": open("Unauthorized", { status: 401 }),
+	"inspector.too_many_streams": open<{ limit: number }>(
+		({ limit }) => `At most ${limit} streams of one actor at a time.`,
+		{ status: 429, metadata: all },
+	),
 
 	"transfer.invalid_file": open(
 		(d: { reason: string }) => `The file cannot be imported: ${d.reason}`,

@@ -189,6 +189,8 @@ export interface InspectionTarget {
 	look(): Promise<InspectedActor>;
 	/** Resolves when an incarnation takes calls. Rejects with what its start failed with. */
 	wake(): Promise<void>;
+	/** Fires when the engine closes: whoever follows the actor is let go. */
+	readonly closing: AbortSignal;
 }
 
 /** A client's WebSocket, already accepted, that belongs to no incarnation. Calls after a close do nothing. */
@@ -241,6 +243,11 @@ export interface ActorHost {
 		upgrade: ActorUpgrade,
 		socket: PlainSocket,
 	): Promise<void>;
+	/**
+	 * A request for the stream of what happens to an actor, whether it is awake or not. Errors are responses. A
+	 * host without this method has no such stream.
+	 */
+	follow?(target: InspectionTarget, request: ActorRequest): Promise<ActorResponse>;
 }
 
 /** What a host tells the engine; given to the host when it is attached. */

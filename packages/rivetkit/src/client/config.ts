@@ -5,6 +5,7 @@ import {
 	type Encoding,
 	resolveEndpointConfig,
 } from "@rivetkit/protocol";
+import { activeTraceparent } from "./transport/http/active-traceparent.ts";
 import type { HttpTransportConfig } from "./transport/http/http-transport.ts";
 import type { Platform } from "./transport/http/platform.ts";
 
@@ -32,6 +33,12 @@ export interface ClientConfigInput {
 	 * identified, so none is repeated, and in JSON one that returns nothing resolves `null`. Default false.
 	 */
 	readonly disableMetadataLookup?: boolean | undefined;
+	/**
+	 * Says where in a trace the code that calls is: the `traceparent` of W3C trace context, asked for each call
+	 * and each socket; undefined for nowhere. Default: what the application's OpenTelemetry says, if it has
+	 * registered itself.
+	 */
+	readonly traceparent?: (() => string | undefined) | undefined;
 	/** Accepted for compatibility. This client never loads remote code, so it has no effect. */
 	readonly devtools?: boolean | undefined;
 	/** Accepted for compatibility; internal. */
@@ -64,6 +71,7 @@ export function resolveClientConfig(
 		runnerName,
 		encoding: given.encoding ?? "bare",
 		headers: given.headers ?? {},
+		traceparent: given.traceparent ?? activeTraceparent,
 		// Framework builds run this code where no server is (contract: protocol 5.2).
 		lookUpMetadata: !given.disableMetadataLookup && env.NEXT_PHASE !== "phase-production-build",
 	};

@@ -24,6 +24,7 @@ import { exposeErrors } from "../registry/local-runtime.ts";
 import { TurnScheduler } from "../runtime/commit/turn-scheduler.ts";
 import { DatabasePool } from "../runtime/database/database-pool.ts";
 import { RuntimeHost } from "../runtime/host/runtime-host.ts";
+import { startTelemetry } from "../runtime/telemetry/open-telemetry.ts";
 import { TimerWheel } from "../runtime/timers/timer-wheel.ts";
 
 export interface ActorHostOptions {
@@ -76,6 +77,10 @@ export function createActorHost(config: RegistryConfig, options: ActorHostOption
 			log,
 			limits: config,
 			// Whose callers these are, only the caller's server knows.
+			telemetry: startTelemetry(
+				{ traces: config.traces, metrics: config.metrics.enabled },
+				{ clock, random, log },
+			),
 			inspection: { ...config.inspector, isOpen: () => false },
 			exposeErrors,
 			createClient: (owner) => {

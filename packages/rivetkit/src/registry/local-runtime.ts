@@ -62,6 +62,7 @@ export class LocalRuntime implements Guarded {
 			...(config.token === undefined ? undefined : { token: config.token }),
 			...(dataDirectory === null ? undefined : { dataDirectory }),
 			metadata: (caller) => serverMetadata(config, this.#urlFor(caller)),
+			telemetry: { traces: config.traces, metrics: config.metrics.enabled },
 			inspection: { ...config.inspector, isOpen: () => isOpenToLoopback(config) },
 			exposeErrors,
 			publicUrl: () => this.localUrl ?? this.#plannedUrl(),

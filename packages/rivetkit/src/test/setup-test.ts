@@ -71,6 +71,7 @@ export async function setupTest<R extends Registry>(
 		engineLimits: config.limits,
 		version: VERSION,
 		namespace: config.namespace,
+		telemetry: { traces: config.traces, metrics: config.metrics.enabled },
 		inspection: { enabled: true, token: () => INSPECTOR_TOKEN, isOpen: () => false },
 		exposeErrors: () => process.env.RIVET_EXPOSE_ERRORS === "1",
 		publicUrl: () => endpoint,

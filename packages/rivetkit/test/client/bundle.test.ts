@@ -16,7 +16,7 @@ async function bundleForBrowsers(): Promise<Rolldown.OutputChunk> {
 		resolve: { conditionNames: ["@rivetkit/source", "browser", "import", "default"] },
 		external: builtinModules.flatMap((name) => [name, `node:${name}`]),
 	});
-	const { output } = await bundle.generate({ format: "esm", minify: true });
+	const { output } = await bundle.generate({ format: "esm", minify: true, comments: false });
 	await bundle.close();
 	expect(output).toHaveLength(1);
 	return output[0];

@@ -31,7 +31,10 @@ describe("client configuration", () => {
 			encoding: "bare",
 			headers: {},
 			lookUpMetadata: true,
+			traceparent: expect.any(Function),
 		});
+		const traceparent = () => "00-1-2-01";
+		expect(resolve({ traceparent }).traceparent).toBe(traceparent);
 	});
 
 	test("in a page it is the page's own origin", () => {

@@ -268,7 +268,7 @@ describe("connection", () => {
 		);
 		const connection = client.room!.getOrCreate("k").connect();
 		await expect(connection.act()).rejects.toThrow(
-			"This runtime has no global WebSocket; RivetKit needs Node 22.13 or newer",
+			"RivetKit needs a global WebSocket: Node 22.13 or newer",
 		);
 		expect(connection.connStatus).toBe("disconnected");
 		await client.dispose();
@@ -507,7 +507,7 @@ describe("connection", () => {
 		await socket.frames.next();
 		socket.answer(bigint(0), null);
 		await ping;
-		expect(logged).toEqual(["the server answered call 99, which nobody waits for"]);
+		expect(logged).toEqual(["an answer to call 99, which nobody waits for"]);
 	});
 
 	test("the handle's signal ends the connection for good with its reason", async () => {

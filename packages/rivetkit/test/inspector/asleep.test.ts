@@ -63,7 +63,7 @@ it.each(STORES)(
 			"connections",
 			"rpcs",
 			"queue",
-			"traces",
+			"traces?endMs=1",
 			"workflow-history",
 			"summary",
 			"queue/messages",

@@ -15,6 +15,8 @@ const READS = [
 	["GET", "rpcs"],
 	["GET", "queue"],
 	["GET", "traces"],
+	["GET", "events"],
+	["GET", "logs?level=warn"],
 	["GET", "workflow-history"],
 	["GET", "workflow"],
 	["GET", "lifecycle"],

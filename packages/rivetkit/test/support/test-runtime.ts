@@ -9,6 +9,7 @@ import {
 import { createClient } from "../../src/client/index.ts";
 import type { Logger } from "../../src/log/logger.ts";
 import type { InspectionConfig } from "../../src/runtime/inspector/inspection-config.ts";
+import { type TelemetryConfig, TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
 
 export interface LogLine {
 	readonly level: string;
@@ -54,6 +55,10 @@ export interface TestRuntimeOptions {
 	readonly token?: string;
 	/** Default: open to this machine, without a token. */
 	readonly inspection?: Partial<InspectionConfig>;
+	/** Default: everything is recorded, as in development. */
+	readonly telemetry?: TelemetryConfig | null;
+	/** Default: one that keeps its lines in `log`. */
+	readonly logger?: Logger;
 }
 
 /** Actors on an embedded engine with a server on a free port. Close it with `await using`. */
@@ -92,7 +97,7 @@ export class TestRuntime {
 			),
 			clock: options.clock ?? systemClock(),
 			random: systemRandom(),
-			log: recordingLogger(log),
+			log: options.logger ?? recordingLogger(log),
 			messageLimits: {
 				maxIncomingMessageSize: options.maxIncomingMessageSize ?? 65_536,
 				maxOutgoingMessageSize: options.maxOutgoingMessageSize ?? 1_048_576,
@@ -106,6 +111,9 @@ export class TestRuntime {
 			namespace: "default",
 			...(options.token === undefined ? undefined : { token: options.token }),
 			inspection: { enabled: true, token: () => "", isOpen: () => true, ...options.inspection },
+			...(options.telemetry !== null && {
+				telemetry: options.telemetry ?? { traces: TRACE_LIMITS, metrics: true },
+			}),
 			exposeErrors: () => options.exposeErrors ?? false,
 			publicUrl: () => url,
 		});

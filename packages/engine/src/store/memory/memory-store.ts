@@ -162,6 +162,16 @@ class MemoryStore implements Store {
 			.map(copyRecord);
 	}
 
+	async countActors(namespace: string): Promise<ReadonlyMap<string, number>> {
+		this.#assertOpen();
+		const counts = new Map<string, number>();
+		for (const { record } of this.#actors.values()) {
+			if (record.namespace !== namespace || record.destroyTs !== null) continue;
+			counts.set(record.name, (counts.get(record.name) ?? 0) + 1);
+		}
+		return counts;
+	}
+
 	async listNames(namespace: string, limit: number, after?: string): Promise<string[]> {
 		this.#assertOpen();
 		const names = this.#names.get(namespace)?.range(after ?? "", null) ?? [];

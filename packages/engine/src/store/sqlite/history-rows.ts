@@ -17,6 +17,7 @@ export class HistoryRows {
 	readonly #keepName: SqliteStatement;
 	readonly #names: SqliteStatement;
 	readonly #namesAfter: SqliteStatement;
+	readonly #counts: SqliteStatement;
 	readonly #countTombstones: SqliteStatement;
 	readonly #oldestTombstone: SqliteStatement;
 	readonly #dropTombstone: SqliteStatement;
@@ -39,6 +40,10 @@ export class HistoryRows {
 		);
 		this.#namesAfter = connection.prepare(
 			"SELECT name FROM names WHERE namespace = ? AND name > ? ORDER BY name LIMIT ?",
+		);
+		this.#counts = connection.prepare(
+			`SELECT name, count(*) AS count FROM actors INDEXED BY actors_live
+			WHERE namespace = ? AND destroy_ts IS NULL GROUP BY name`,
 		);
 		this.#countTombstones = connection.prepare(
 			"SELECT count(*) AS count FROM actors WHERE destroy_ts IS NOT NULL",
@@ -99,6 +104,12 @@ export class HistoryRows {
 			this.#tombstoneCount -= 1;
 		}
 		return true;
+	}
+
+	/** How many actors there are by name, tombstones not counted. */
+	counts(namespace: string): Map<string, number> {
+		const rows = this.#counts.all(toStoredText(namespace));
+		return new Map(rows.map((row) => [fromStoredText(row.name as string), row.count as number]));
 	}
 
 	names(namespace: string, limit: number, after: string | undefined): string[] {

@@ -162,6 +162,10 @@ export class SqliteStore implements Store {
 		return this.#queue.read(() => this.#actors.list(query));
 	}
 
+	countActors(namespace: string): Promise<ReadonlyMap<string, number>> {
+		return this.#queue.read(() => this.#history.counts(namespace));
+	}
+
 	listNames(namespace: string, limit: number, after?: string): Promise<string[]> {
 		return this.#queue.read(() => this.#history.names(namespace, limit, after));
 	}

@@ -18,6 +18,9 @@ import { RuntimeHost } from "../../runtime/host/runtime-host.ts";
 import type { HostServices, MessageLimits } from "../../runtime/host/services.ts";
 import type { InspectionConfig } from "../../runtime/inspector/inspection-config.ts";
 import type { ActorInstance } from "../../runtime/instance/instance.ts";
+import type { HostTelemetry, TelemetryConfig } from "../../runtime/telemetry/host-telemetry.ts";
+import { type MetricsSources, metricsText } from "../../runtime/telemetry/metrics/metrics-text.ts";
+import { startTelemetry } from "../../runtime/telemetry/open-telemetry.ts";
 import { TimerWheel } from "../../runtime/timers/timer-wheel.ts";
 import type { ManagerDriver } from "../manager.ts";
 import { EmbeddedBackend } from "./embedded-backend.ts";
@@ -48,6 +51,8 @@ export interface EmbeddedOptions {
 	readonly metadata?: (caller: Whereabouts) => Partial<ServerMetadata>;
 	/** Default: the actors cannot be inspected. */
 	readonly inspection?: InspectionConfig;
+	/** Default: nothing is recorded. */
+	readonly telemetry?: TelemetryConfig;
 	readonly exposeErrors: () => boolean;
 	/** Where clients outside this process reach the gateway. */
 	readonly publicUrl: () => string;
@@ -65,6 +70,7 @@ export interface Embedded {
 
 export function startEmbedded(options: EmbeddedOptions): Embedded {
 	const { store, definitions, clock, random, log, version, namespace } = options;
+	const telemetry = options.telemetry && startTelemetry(options.telemetry, { clock, random, log });
 	const engine = createEngine({
 		store,
 		version,
@@ -81,6 +87,15 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		...(options.token === undefined ? undefined : { token: options.token }),
 		...(options.dataDirectory === undefined ? undefined : { dataDirectory: options.dataDirectory }),
 		...(options.metadata ? { metadata: options.metadata } : undefined),
+		...(telemetry?.recordsMetrics
+			? { metrics: async () => metricsText(await measured(telemetry)) }
+			: undefined),
+	});
+	const measured = async (recorded: HostTelemetry): Promise<MetricsSources> => ({
+		telemetry: recorded,
+		live: host.liveInstances,
+		actorCounts: await engine.actorCounts(),
+		socketCount: engine.socketCount,
 	});
 	const databases = new DatabasePool({
 		dataDirectory: options.dataDirectory ?? null,
@@ -100,6 +115,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		log,
 		limits: options.messageLimits,
 		...(options.inspection ? { inspection: options.inspection } : undefined),
+		...(telemetry ? { telemetry } : undefined),
 		codeVersion: options.codeVersion ?? 1,
 		exposeErrors: options.exposeErrors,
 		createClient: (owner) => inProcessClient(engine, callingActor(owner), options),
@@ -145,6 +161,7 @@ export function callingActor(owner: ActorInstance): CallingActor {
 		actorId: owner.actorId,
 		name: owner.name,
 		key: owner.key,
+		telemetry: owner.telemetry,
 		admitSelfCall: () => {
 			assertAllowed("self-call", owner.phase, owner.actorId);
 			owner.assertOutsideAtomic("A call of the actor to itself");

@@ -16,6 +16,7 @@ import {
 	HEADER_QUEUE_OPTIONS,
 	type HeadersView,
 	SUBPROTOCOL_RIVET,
+	TRACEPARENT,
 	toWireError,
 } from "@rivetkit/protocol";
 import { ActorError } from "../../client/errors.ts";
@@ -31,6 +32,7 @@ import type {
 	SocketCall,
 } from "../../client/transport/transport.ts";
 import { untracked } from "../../runtime/state/index.ts";
+import type { ActorTelemetry } from "../../runtime/telemetry/actor-telemetry.ts";
 import type { ManagerDriver, ActorQuery as ManagerQuery } from "../manager.ts";
 
 const ENCODING = "bare";
@@ -40,6 +42,8 @@ export interface CallingActor {
 	readonly actorId: string;
 	readonly name: string;
 	readonly key: readonly string[];
+	/** Null when nothing is recorded. */
+	readonly telemetry: ActorTelemetry | null;
 	/** Throws when the actor may not call itself now: while it starts it would wait for its own start. */
 	admitSelfCall(): void;
 	/** Throws when the code that is running could only be answered by itself: the actor's own `run`. */
@@ -96,30 +100,51 @@ export class InProcessTransport implements ClientTransport {
 	}
 
 	async action(target: ActorQuery, call: ActionCall): Promise<unknown> {
-		const response = await this.#post(
-			target,
-			`/action/${encodeURIComponent(call.name)}`,
-			encodeHttpActionRequest(ENCODING, { args: untracked([...call.args]) as unknown[] }),
-			call,
-		);
-		return decodeHttpActionResponse(ENCODING, response).output;
+		const body = encodeHttpActionRequest(ENCODING, {
+			args: untracked([...call.args]) as unknown[],
+		});
+		return this.#traced(`${target.name}.${call.name}`, async (headers) => {
+			const path = `/action/${encodeURIComponent(call.name)}`;
+			const response = await this.#post(target, path, body, call, headers);
+			return decodeHttpActionResponse(ENCODING, response).output;
+		});
+	}
+
+	/** Runs a call that says in its headers where in a trace it comes from, if its caller is in one. */
+	async #traced<T>(
+		subject: string,
+		call: (headers: Readonly<Record<string, string>>) => Promise<T>,
+	): Promise<T> {
+		const telemetry = this.#caller?.telemetry;
+		const outgoing = telemetry?.beginOutgoing(subject);
+		if (!telemetry || !outgoing) return call({});
+		const { span, traceparent } = outgoing;
+		try {
+			const result = await call({ [TRACEPARENT]: traceparent });
+			telemetry.end(span);
+			return result;
+		} catch (thrown) {
+			telemetry.end(span, { thrown });
+			throw thrown;
+		}
 	}
 
 	async queueSend(target: ActorQuery, call: QueueSendCall): Promise<QueueSendResult> {
 		if (call.wait && this.#isCaller(target)) this.#caller!.admitSelfWait();
 		const { options } = call;
-		const response = await this.#post(
-			target,
-			`/queue/${encodeURIComponent(call.queue)}`,
-			encodeHttpQueueSendRequest(ENCODING, {
-				body: untracked(call.body),
-				...(call.wait ? { wait: true } : undefined),
-				...(call.timeoutMs === undefined ? undefined : { timeout: call.timeoutMs }),
-			}),
-			call,
-			options ? { [HEADER_QUEUE_OPTIONS]: encodeAsciiJson(options) } : {},
-		);
-		return decodeHttpQueueSendResponse(ENCODING, response) as QueueSendResult;
+		const body = encodeHttpQueueSendRequest(ENCODING, {
+			body: untracked(call.body),
+			...(call.wait ? { wait: true } : undefined),
+			...(call.timeoutMs === undefined ? undefined : { timeout: call.timeoutMs }),
+		});
+		return this.#traced(`${target.name}.queue.${call.queue}`, async (headers) => {
+			const path = `/queue/${encodeURIComponent(call.queue)}`;
+			const response = await this.#post(target, path, body, call, {
+				...headers,
+				...(options ? { [HEADER_QUEUE_OPTIONS]: encodeAsciiJson(options) } : undefined),
+			});
+			return decodeHttpQueueSendResponse(ENCODING, response) as QueueSendResult;
+		});
 	}
 
 	async request(actorId: string, call: RawHttpCall): Promise<Response> {
@@ -129,7 +154,13 @@ export class InProcessTransport implements ClientTransport {
 		}
 		const url = `http://actor${gatewayPath(actorId, undefined, `/request${call.path}`)}`;
 		const init = { ...call.init, headers, ...(call.signal ? { signal: call.signal } : undefined) };
-		return (await this.#manager).fetch(new Request(url, init));
+		return this.#traced("fetch", async (more) => {
+			// Who says where it comes from by itself knows better.
+			for (const [name, value] of Object.entries(more)) {
+				if (!headers.has(name)) headers.set(name, value);
+			}
+			return (await this.#manager).fetch(new Request(url, init));
+		});
 	}
 
 	async openSocket(actorId: string, call: SocketCall): Promise<OpenedSocket> {
@@ -139,7 +170,10 @@ export class InProcessTransport implements ClientTransport {
 			...(call.session === undefined ? undefined : { session: call.session }),
 			extra: call.protocols,
 		});
-		const upgrade = { path: call.path, headers: new PlainHeaders({}), protocols };
+		const outgoing = this.#caller?.telemetry?.beginOutgoing("connect");
+		if (outgoing) this.#caller!.telemetry!.end(outgoing.span);
+		const headers = outgoing ? { [TRACEPARENT]: outgoing.traceparent } : {};
+		const upgrade = { path: call.path, headers: new PlainHeaders(headers), protocols };
 		const socket = (await this.#manager).connect(actorId, upgrade, SUBPROTOCOL_RIVET);
 		// Nothing breaks in one process: a socket that ends was closed.
 		return { socket, recognisesRepeats: true, resumesEvents: false };

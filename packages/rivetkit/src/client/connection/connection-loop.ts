@@ -283,7 +283,7 @@ export class ConnectionLoop {
 	}
 
 	#unknownCall(callId: number): void {
-		this.#environment.log.warn(`the server answered call ${callId}, which nobody waits for`);
+		this.#environment.log.warn(`an answer to call ${callId}, which nobody waits for`);
 	}
 
 	#change(event: StatusEvent): void {
@@ -296,5 +296,5 @@ export class ConnectionLoop {
 }
 
 function connectionLost(): Error {
-	return new Error("Connection lost before the call was answered; it cannot be repeated any more");
+	return new Error("Connection lost before the call was answered");
 }

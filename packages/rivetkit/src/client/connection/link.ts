@@ -104,7 +104,7 @@ export class Link {
 			message = decodeToClient(this.#options.encoding, frameOf(data));
 		} catch (error) {
 			const malformed = new MalformedResponseMessage(error);
-			this.#options.log.error("the server sent a frame that cannot be decoded", malformed);
+			this.#options.log.error("undecodable frame", malformed);
 			const failure = new ActorError("message", "malformed", malformed.message, undefined, {
 				cause: malformed,
 			});

@@ -48,7 +48,7 @@ export class PendingCalls {
 			throw new ActorError(
 				"client",
 				"too_many_queued_calls",
-				`${QUEUED_CALLS_MAX} calls already wait for this connection to open.`,
+				`${QUEUED_CALLS_MAX} calls already wait for the connection.`,
 				{ limit: QUEUED_CALLS_MAX },
 			);
 		}

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type ConfigIssue, configError } from "../../config/config-error.ts";
 import { getLogger } from "../../log/base-logger.ts";
 import { LOG_LEVELS } from "../../log/levels.ts";
+import { TRACE_LIMITS } from "../../runtime/telemetry/host-telemetry.ts";
 import { VERSION } from "../../utils/version.ts";
 import { backendEndpoint, publicEndpoint } from "./endpoints.ts";
 import { type Environment, envFlag, envNumber, envText, isDevelopment } from "./environment.ts";
@@ -111,6 +112,8 @@ function resolve(input: RegistryConfigInput, env: Environment): Read {
 			token: inspector.token ?? (() => env.RIVET_INSPECTOR_TOKEN ?? ""),
 			defaultEndpoint: inspector.defaultEndpoint,
 		},
+		traces: traces(input.traces ?? {}, env),
+		metrics: { enabled: input.metrics?.enabled ?? true },
 		serverless: {
 			spawnEngine,
 			engineVersion:
@@ -170,6 +173,19 @@ function* contradictions(
 				"serverless.configureRunnerPool needs an engine; set endpoint or serverless.spawnEngine",
 		};
 	}
+}
+
+function traces(
+	{ enabled, maxSpans, maxBytes, maxTotalBytes }: NonNullable<RegistryConfigInput["traces"]>,
+	env: Environment,
+): RegistryConfig["traces"] {
+	const isOn = enabled ?? (envFlag(env, "RIVET_EXPERIMENTAL_OTEL") || isDevelopment(env));
+	if (!isOn) return null;
+	return {
+		maxSpans: maxSpans ?? TRACE_LIMITS.maxSpans,
+		maxBytes: maxBytes ?? TRACE_LIMITS.maxBytes,
+		maxTotalBytes: maxTotalBytes ?? TRACE_LIMITS.maxTotalBytes,
+	};
 }
 
 function runnerPool(input: RunnerPoolConfigInput): RunnerPoolConfig {

@@ -89,6 +89,26 @@ export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> 
 				defaultEndpoint?: string | undefined;
 		  }
 		| undefined;
+	/** Spans of what actors do, for the inspector and for OpenTelemetry (lifecycle 19). */
+	traces?:
+		| {
+				/** Env `RIVET_EXPERIMENTAL_OTEL=1`; default: outside production. */
+				enabled?: boolean | undefined;
+				/** Spans kept of one actor. Default 512. */
+				maxSpans?: number | undefined;
+				/** Bytes of the spans kept of one actor. Default 262,144. */
+				maxBytes?: number | undefined;
+				/** Bytes of all that is kept of all actors of the process. Default 16 MiB. */
+				maxTotalBytes?: number | undefined;
+		  }
+		| undefined;
+	/** Counts and durations by type of actor, at `/metrics`. */
+	metrics?:
+		| {
+				/** Default true. */
+				enabled?: boolean | undefined;
+		  }
+		| undefined;
 	serverless?:
 		| {
 				/** Env `RIVET_RUN_ENGINE=1`; default false. */
@@ -154,6 +174,13 @@ export interface RegistryConfig {
 		token(): string;
 		readonly defaultEndpoint: string | undefined;
 	};
+	/** Null: no spans are recorded. */
+	readonly traces: {
+		readonly maxSpans: number;
+		readonly maxBytes: number;
+		readonly maxTotalBytes: number;
+	} | null;
+	readonly metrics: { readonly enabled: boolean };
 	readonly serverless: {
 		readonly spawnEngine: boolean;
 		readonly engineVersion: string;

@@ -85,6 +85,16 @@ export const DocInspectorConfigSchema = z.object({
 	defaultEndpoint: text.optional().describe("Only for the printed URL."),
 });
 
+const DocTracesConfigSchema = z.object({
+	enabled: z
+		.boolean()
+		.optional()
+		.describe("Env RIVET_EXPERIMENTAL_OTEL=1; default: outside production."),
+	maxSpans: z.int().min(1).optional().describe("Of one actor. Default 512."),
+	maxBytes: positive.optional().describe("Of one actor. Default 262144."),
+	maxTotalBytes: positive.optional().describe("Of all actors. Default 16777216."),
+});
+
 export const DocConfigureRunnerPoolSchema = z.object({
 	url: z.url().describe("Where the engine reaches the application."),
 	name: text.optional().describe('Default "default".'),
@@ -137,6 +147,11 @@ export const DocRegistryConfigSchema = z.object({
 	managerPort: z.int().min(0).max(65_535).optional().describe("Default 6420; 0 takes a free port."),
 	managerHost: text.optional(),
 	inspector: DocInspectorConfigSchema.optional(),
+	traces: DocTracesConfigSchema.optional().describe("Spans of what actors do."),
+	metrics: z
+		.object({ enabled: z.boolean().optional().describe("Default true.") })
+		.optional()
+		.describe("Counts and durations by type of actor, at /metrics."),
 	serverless: DocServerlessConfigSchema.optional(),
 	runner: DocRunnerConfigSchema.optional(),
 	handleSignals: z.boolean().optional().describe("Default true."),

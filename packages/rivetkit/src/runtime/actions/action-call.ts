@@ -7,6 +7,9 @@ import type { ActorInstance, RunningCall } from "../instance/instance.ts";
 import type { JournalEntry } from "../instance/state-journal.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { untracked } from "../state/index.ts";
+import type { ActorTelemetry } from "../telemetry/actor-telemetry.ts";
+import type { Attributes, Span } from "../telemetry/span.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { validateArguments } from "./validate-arguments.ts";
 
@@ -14,9 +17,14 @@ import { validateArguments } from "./validate-arguments.ts";
 export interface ScheduledBy {
 	/** Goes behind the arguments; null for nothing. */
 	readonly info: object | null;
+	/** Of its span. */
+	readonly attributes: Attributes;
 	/** The form in which a failure is reported. */
 	describe(error: unknown): WireError;
 }
+
+/** What the attributes of a call's span take, about. */
+const ATTRIBUTES_BYTES = 160;
 
 /**
  * One run of one action: lookup, argument validation, the handler with its time limit and abort signal,
@@ -37,6 +45,9 @@ export class ActionCall implements RunningCall {
 	/** Set when the call's changes are taken back if it fails. */
 	#entry: JournalEntry | null = null;
 	#rollBacksBefore: number;
+	/** Null when nothing is recorded. */
+	#span: Span | null = null;
+	readonly #connection: Connection | null;
 
 	constructor(
 		instance: ActorInstance,
@@ -51,6 +62,7 @@ export class ActionCall implements RunningCall {
 		this.#args = args;
 		this.#settle = settle;
 		this.#scheduled = scheduled;
+		this.#connection = connection;
 		this.#context = new ActionContext(instance, connection);
 		this.#rollBacksBefore = instance.rollBackCount;
 	}
@@ -66,6 +78,7 @@ export class ActionCall implements RunningCall {
 	start(): void {
 		const instance = this.#instance;
 		if (!this.#scheduled) instance.work.begin("action");
+		if (instance.telemetry) this.#beginSpan(instance.telemetry);
 		if (instance.isFree) {
 			this.#begin();
 			return;
@@ -73,6 +86,30 @@ export class ActionCall implements RunningCall {
 		this.#isInLine = true;
 		instance.runningCalls.add(this);
 		instance.whenFree(() => this.#beginLater());
+	}
+
+	#beginSpan(telemetry: ActorTelemetry): void {
+		const connection = this.#connection;
+		const kind = this.#scheduled ? SPAN_KINDS.scheduled : SPAN_KINDS.action;
+		const span = telemetry.begin(kind, this.name, connection?.tracedFrom ?? null);
+		this.#span = span;
+		if (span === null || !telemetry.host.recordsSpans) return;
+		if (connection) {
+			const { id, kind: type, isHibernatable } = connection;
+			span.begin(
+				{
+					"rivet.conn.id": id,
+					"rivet.conn.type": type,
+					"rivet.conn.hibernatable": isHibernatable,
+				},
+				ATTRIBUTES_BYTES,
+			);
+		}
+		if (this.#scheduled) {
+			const { attributes } = this.#scheduled;
+			span.begin(attributes, ATTRIBUTES_BYTES);
+			span.addEvent("schedule.triggered", span.startMs, attributes);
+		}
 	}
 
 	#beginLater(): void {
@@ -136,7 +173,7 @@ export class ActionCall implements RunningCall {
 		this.#entry = instance.state.beginEntry();
 		instance.inCall = true;
 		try {
-			const run = () => instance.runCall(this, () => action.handler(this.#context, ...args));
+			const run = () => this.#runHandler(action, args);
 			result = this.#entry ? this.#entry.run(run) : run();
 		} catch (error) {
 			instance.inCall = false;
@@ -158,6 +195,18 @@ export class ActionCall implements RunningCall {
 		} catch (error) {
 			this.#fail(error);
 		}
+	}
+
+	#runHandler(action: ErasedAction, args: readonly unknown[]): unknown {
+		const instance = this.#instance;
+		const span = this.#span;
+		const handler = () => action.handler(this.#context, ...args);
+		if (span === null) return instance.runCall(this, handler);
+		const { habits, recordsSpans } = instance.telemetry!.host;
+		if (!recordsSpans) return instance.runCall(this, handler);
+		const result = instance.runCall(this, handler, span, habits.returnsAtOnce(action));
+		habits.saw(action, span.goesOn || isPromiseLike(result));
+		return result;
 	}
 
 	/**
@@ -234,6 +283,7 @@ export class ActionCall implements RunningCall {
 
 	#fail(error: unknown): void {
 		if (this.#settled) return;
+		this.#span?.fail(error);
 		this.#takeBack();
 		this.#context.endReceiving(false);
 		this.#finish(() =>
@@ -244,6 +294,11 @@ export class ActionCall implements RunningCall {
 					this.#instance.describeError(error, { action: this.name }),
 			}),
 		);
+	}
+
+	#endSpan(span: Span, telemetry: ActorTelemetry): void {
+		telemetry.end(span);
+		if (telemetry.host.recordsSpans && this.#instance.committer.dirty) telemetry.wrote(span);
 	}
 
 	#takeBack(): void {
@@ -265,6 +320,7 @@ export class ActionCall implements RunningCall {
 			this.#instance.runningCalls.delete(this);
 		}
 		this.#instance.database?.callEnded(this);
+		if (this.#span) this.#endSpan(this.#span, this.#instance.telemetry!);
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.
 		settle();
 		if (!this.#scheduled) this.#instance.work.end("action");

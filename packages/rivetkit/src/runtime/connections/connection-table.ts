@@ -2,6 +2,7 @@ import type { ActorInstance } from "../instance/instance.ts";
 import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { withTimeout } from "../lifecycle/with-timeout.ts";
 import { assertStorable } from "../state/track-state.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import { CLOSE_FINAL, CLOSE_NORMAL, truncateCloseReason } from "./close-codes.ts";
 import type { Connection, ConnectionView } from "./connection.ts";
 import { Departures } from "./departures.ts";
@@ -100,7 +101,7 @@ export class ConnectionTable {
 					instance,
 					"onBeforeConnect",
 					options.onBeforeConnectTimeout,
-					config.onBeforeConnect(c, connection.params),
+					traced(connection, "onBeforeConnect", config.onBeforeConnect, c, connection.params),
 				);
 			}
 			if (config.createConnState) {
@@ -109,7 +110,7 @@ export class ConnectionTable {
 					instance,
 					"createConnState",
 					options.createConnStateTimeout,
-					config.createConnState(c, connection.params),
+					traced(connection, "createConnState", config.createConnState, c, connection.params),
 				);
 				assertStorable(state, "conn.state");
 				connection.initState(state);
@@ -131,7 +132,7 @@ export class ConnectionTable {
 				instance,
 				"onConnect",
 				options.onConnectTimeout,
-				config.onConnect(c, connection.view),
+				traced(connection, "onConnect", config.onConnect, c, connection.view),
 			);
 			// The grace period may have ended meanwhile: whoever waits here is for the next incarnation.
 			instance.assertAcceptsWork();
@@ -288,6 +289,19 @@ export class ConnectionTable {
 		subscribers.delete(connection);
 		if (subscribers.size === 0) this.#subscribers?.delete(event);
 	}
+}
+
+/** A hook about a connection, in the trace that its client is in. */
+function traced<Context, Argument, Result>(
+	{ instance, tracedFrom }: Connection,
+	name: string,
+	hook: (c: Context, argument: Argument) => Result,
+	c: Context,
+	argument: Argument,
+): Result {
+	const { telemetry } = instance;
+	if (!telemetry) return hook(c, argument);
+	return telemetry.traced(SPAN_KINDS.hook, name, () => hook(c, argument), tracedFrom);
 }
 
 /** Calls count as work of their own; a socket that cannot hibernate would be lost by a sleep. */

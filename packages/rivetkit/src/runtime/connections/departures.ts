@@ -3,6 +3,7 @@ import type { ActorInstance } from "../instance/instance.ts";
 import { SparseSet } from "../instance/sparse-set.ts";
 import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { withTimeout } from "../lifecycle/with-timeout.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { Connection } from "./connection.ts";
 
@@ -111,7 +112,9 @@ export class Departures implements AlarmSource {
 				instance,
 				"onDisconnect",
 				instance.options.actionTimeout,
-				hook(instance.contexts.actor, connection.view),
+				instance.traced(SPAN_KINDS.hook, "onDisconnect", () =>
+					hook(instance.contexts.actor, connection.view),
+				),
 				"actionTimeout",
 			);
 		} catch (error) {

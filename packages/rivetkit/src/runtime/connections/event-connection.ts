@@ -21,6 +21,7 @@ import { ActionCall } from "../actions/action-call.ts";
 import type { Outcome, Settle } from "../calls/call-log.ts";
 import type { TurnJob } from "../commit/turn-scheduler.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import type { RemoteParent } from "../telemetry/trace-context.ts";
 import { answerFrame, errorFrame, type Frame, frameSize } from "./client-frames.ts";
 import { CLOSE_REFUSED, truncateCloseReason } from "./close-codes.ts";
 import { Connection } from "./connection.ts";
@@ -51,6 +52,8 @@ export interface EventConnectionTerms {
 	readonly session: string | null;
 	/** Where the client wants to go on; null when it does not count its frames. */
 	readonly resume: ResumePoint | null;
+	/** Where in a trace it was opened; null for nowhere. */
+	readonly tracedFrom: RemoteParent | null;
 }
 
 /**
@@ -94,9 +97,10 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 	static create(
 		instance: ActorInstance,
 		socket: ActorSocket,
-		{ encoding, params, session, resume }: EventConnectionTerms,
+		{ encoding, params, session, resume, tracedFrom }: EventConnectionTerms,
 	): EventConnection {
 		const connection = new Connection(instance, "websocket", params, { socket, encoding });
+		connection.tracedFrom = tracedFrom;
 		const head: StoredEventHead = {
 			kind: "websocket",
 			encoding,

@@ -13,12 +13,12 @@ import {
 } from "../../sqlite/engine/sqlite-error.ts";
 import type { RowShape, Shaped } from "../../sqlite/sql/result-reader.ts";
 import { type SqlObserver, SqlSession } from "../../sqlite/sql/session.ts";
+import { callInProgress } from "../calls/call-scope.ts";
 import type { AtomicScope, BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
 import { assertStepIsOpen, currentStep } from "../durable/step-work.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { AccessQueue } from "./access-queue.ts";
 import { ByHandTransaction } from "./by-hand-transaction.ts";
-import { callInProgress } from "./call-scope.ts";
 import { DatabaseContent, WorkingFileLost } from "./database-content.ts";
 import type { DatabasePool, PooledDatabase, Suspension } from "./database-pool.ts";
 import { ExclusiveAccess } from "./exclusive-access.ts";
@@ -421,9 +421,13 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 		shape: Shape,
 	): Shaped<Shape>[] {
 		let rows: Shaped<Shape>[];
+		const { telemetry } = this.#instance;
+		const span = telemetry?.beginStatement(sql) ?? null;
 		try {
 			rows = session.execute(sql, parameters, shape);
+			if (span) telemetry!.end(span);
 		} catch (error) {
+			if (span) telemetry!.end(span, { thrown: error });
 			this.#byHand.follow(session);
 			throw this.#explain(error);
 		}

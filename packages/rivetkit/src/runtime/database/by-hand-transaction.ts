@@ -1,7 +1,7 @@
 import type { SqlSession } from "../../sqlite/sql/session.ts";
+import { callInProgress } from "../calls/call-scope.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
-import { callInProgress } from "./call-scope.ts";
 
 /** How long a transaction that was begun by hand may be open (ms). */
 const TIMEOUT_MS = 60_000;

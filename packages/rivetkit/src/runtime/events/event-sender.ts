@@ -10,6 +10,7 @@ import type { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isStarting } from "../lifecycle/lifecycle.ts";
 import { untracked } from "../state/index.ts";
+import { EventRecorder } from "./event-recorder.ts";
 import { validateEventPayload } from "./validate-event.ts";
 
 /** Names of undeclared events that are warned of, per incarnation: names may come from callers. */
@@ -22,9 +23,11 @@ const WARNINGS_MAX = 100;
 export class EventSender {
 	readonly #instance: ActorInstance;
 	#undeclaredWarned: Set<string> | null = null;
+	readonly #recorder: EventRecorder | null;
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
+		this.#recorder = instance.telemetry && new EventRecorder(instance.telemetry);
 	}
 
 	/** To every connection subscribed now. Throws `event.invalid_payload`, `message.outgoing_too_long`. */
@@ -33,6 +36,7 @@ export class EventSender {
 		// Clients of earlier incarnations hear nothing of a start (lifecycle 4).
 		if (isStarting(this.#instance.phase)) return;
 		const subscribers = this.#instance.connections.subscribers(name);
+		this.#recorder?.emitted(name, payload, subscribers?.size ?? 0);
 		if (!subscribers) return;
 		const targets = [...subscribers];
 		const messages = this.#encodeFor(targets, name, payload);
@@ -70,6 +74,7 @@ export class EventSender {
 			return;
 		}
 		const { encoding } = connection.channel;
+		this.#recorder?.emitted(name, payload, 1, connection.id);
 		const data = this.#encodeFor([connection], name, payload).get(encoding)!;
 		this.#instance.afterDurable((error) => {
 			if (error === undefined) connection.deliverEvent({ data });

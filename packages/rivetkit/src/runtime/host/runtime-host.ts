@@ -16,7 +16,7 @@ import {
 } from "@rivetkit/protocol";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
 import { outsideSections } from "../atomic/section.ts";
-import { outsideCalls } from "../database/call-scope.ts";
+import { outsideCalls, runInSpan } from "../calls/call-scope.ts";
 import { outsideSteps } from "../durable/step-work.ts";
 import type { Caller, ReadActorToken } from "../inspector/access.ts";
 import type { InspectionConfig } from "../inspector/inspection-config.ts";
@@ -28,6 +28,9 @@ import { type StartFailure, startInstance } from "../lifecycle/start.ts";
 import { stopInstance } from "../lifecycle/stop.ts";
 import { routeRequest } from "../router/actor-router.ts";
 import { routeSocket } from "../router/socket-router.ts";
+import type { HostTelemetry } from "../telemetry/host-telemetry.ts";
+import type { Span } from "../telemetry/span.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { HostServices } from "./services.ts";
 
 /** The actors that live in this process, by id. */
@@ -56,6 +59,16 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	/** Ids of the actors that are live now. */
 	get liveActorIds(): string[] {
 		return [...this.#live.keys()];
+	}
+
+	/** What is recorded of the actors; null for nothing. */
+	get telemetry(): HostTelemetry | null {
+		return this.#services.telemetry ?? null;
+	}
+
+	/** The live actors, for who counts them. */
+	get liveInstances(): Iterable<ActorInstance> {
+		return this.#live.values();
 	}
 
 	/** Why a live actor does not sleep now, in words; null for one that is not live. */
@@ -106,13 +119,22 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		const instance = new ActorInstance(this.#services, this, config, assignment);
 		this.#live.set(actorId, instance);
 		this.#inspector.note(instance, "starting");
-		const started = asHost(() => startInstance(instance, sockets));
+		const { telemetry } = instance;
+		telemetry?.host.lookForExporter?.();
+		const span = telemetry?.begin(SPAN_KINDS.start, null, null) ?? null;
+		const begin = () => startInstance(instance, sockets);
+		const started = asHost(() => (span ? runInSpan(span, begin) : begin()));
 		return started instanceof Promise
-			? started.then((failure) => this.#started(instance, failure))
-			: this.#started(instance, started);
+			? started.then((failure) => this.#started(instance, span, failure))
+			: this.#started(instance, span, started);
 	}
 
-	#started(instance: ActorInstance, failure: StartFailure | null): undefined | Promise<never> {
+	#started(
+		instance: ActorInstance,
+		span: Span | null,
+		failure: StartFailure | null,
+	): undefined | Promise<never> {
+		if (span) instance.telemetry!.end(span, failure ? { thrown: failure.error } : undefined);
 		if (failure !== null) return this.#startFailed(instance, failure);
 		this.#inspector.note(instance, "ready");
 		return undefined;
@@ -175,9 +197,18 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		return this.#inspector.openSocket(target, upgrade, socket);
 	}
 
+	follow(target: InspectionTarget, request: ActorRequest): Promise<ActorResponse> {
+		return this.#inspector.follow(target, request);
+	}
+
 	beginStop(instance: ActorInstance): void {
 		const { actorId } = instance;
-		const done = asHost(() => stopInstance(instance)).finally(() => {
+		const stop = () => stopInstance(instance);
+		const { telemetry } = instance;
+		const stopped = asHost(() =>
+			telemetry ? telemetry.traced(SPAN_KINDS.stop, null, stop, null) : stop(),
+		);
+		const done = stopped.finally(() => {
 			// The next incarnation may have begun to stop before this one, fenced off, was through.
 			if (this.#stopping.get(actorId) === done) this.#stopping.delete(actorId);
 		});
@@ -192,7 +223,11 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	tellStopped(instance: ActorInstance, intent: StopIntent): void {
 		const { actorId } = instance;
 		if (this.#live.get(actorId) === instance) this.#live.delete(actorId);
-		this.#inspector.note(instance, endOf(instance, intent));
+		const end = endOf(instance, intent);
+		const { telemetry } = instance;
+		if (telemetry?.metrics) telemetry.metrics.stops[end]++;
+		if (end === "destroyed") telemetry?.forget();
+		this.#inspector.note(instance, end);
 		this.#events?.stopped(actorId, instance.assignment.generation, intent);
 	}
 
@@ -216,7 +251,10 @@ function stopReason({ options }: ActorInstance, intent: StopIntent, cause: Lifec
 	return `idle for ${options.sleepTimeout} ms (options.sleepTimeout)`;
 }
 
-function endOf({ phase }: ActorInstance, intent: StopIntent): LifecycleChange {
+function endOf(
+	{ phase }: ActorInstance,
+	intent: StopIntent,
+): Extract<LifecycleChange, "asleep" | "destroyed" | "lost"> {
 	if (phase !== "stopped") return "lost";
 	return intent === "destroy" ? "destroyed" : "asleep";
 }

@@ -5,6 +5,7 @@ import type { TurnScheduler } from "../commit/turn-scheduler.ts";
 import type { DatabasePool } from "../database/database-pool.ts";
 import type { InspectionConfig } from "../inspector/inspection-config.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import type { HostTelemetry } from "../telemetry/host-telemetry.ts";
 import type { TimerWheel } from "../timers/timer-wheel.ts";
 
 /** What all actors of one host share. Passed in, so that tests can drive time, chance and storage. */
@@ -24,6 +25,8 @@ export interface HostServices {
 	readonly databases: DatabasePool;
 	/** Absent: the actors cannot be inspected. */
 	readonly inspection?: InspectionConfig;
+	/** Absent: no traces, no metrics, and nothing for inspectors to follow. */
+	readonly telemetry?: HostTelemetry;
 	/** Whether callers see the text of internal errors (contract: protocol 6.1). Asked per error. */
 	exposeErrors(): boolean;
 	/** The in-process client an actor gets from `c.client()`. */

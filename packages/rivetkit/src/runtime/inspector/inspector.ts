@@ -18,6 +18,7 @@ import type { Logger } from "../../log/logger.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isStarting } from "../lifecycle/lifecycle.ts";
 import { NOT_FOUND } from "../router/error-response.ts";
+import type { HostTelemetry } from "../telemetry/host-telemetry.ts";
 import type { TimerWheel } from "../timers/timer-wheel.ts";
 import { type Caller, InspectorAccess, type ReadActorToken } from "./access.ts";
 import { answer, CallFailed, errorAnswer } from "./http/answers.ts";
@@ -27,6 +28,7 @@ import type { InspectionConfig } from "./inspection-config.ts";
 import { invalid } from "./invalid.ts";
 import { type LifecycleChange, LifecycleLog } from "./lifecycle-log.ts";
 import { InspectorSockets } from "./socket/inspector-sockets.ts";
+import { InspectorStreams } from "./stream/inspector-streams.ts";
 import type { ActorView } from "./view/actor-view.ts";
 import { LiveView } from "./view/live-view.ts";
 import { StoredView } from "./view/stored-view.ts";
@@ -36,6 +38,7 @@ export interface InspectorServices {
 	readonly clock: Clock;
 	readonly log: Logger;
 	readonly timers: TimerWheel;
+	readonly telemetry?: HostTelemetry;
 	exposeErrors(): boolean;
 }
 
@@ -63,6 +66,7 @@ export class Inspector {
 	readonly #lifecycle = new LifecycleLog();
 	readonly #access: InspectorAccess;
 	readonly #sockets: InspectorSockets;
+	readonly #streams: InspectorStreams;
 
 	constructor(config: InspectionConfig, services: InspectorServices, host: InspectedHost) {
 		this.#config = config;
@@ -77,6 +81,12 @@ export class Inspector {
 			view: async (target) => this.#liveView(target.actorId) ?? this.#view(await target.look()),
 			live: (actorId) => host.instance(actorId),
 		});
+		this.#streams = new InspectorStreams({
+			timers: services.timers,
+			log: services.log,
+			telemetry: services.telemetry ?? null,
+			watch: (target, watcher) => this.#sockets.watch(target, watcher),
+		});
 	}
 
 	/** Something happened to an incarnation. */
@@ -84,6 +94,19 @@ export class Inspector {
 		if (!this.#config.enabled) return;
 		this.#lifecycle.record(instance.assignment, instance.now(), change, detail);
 		this.#sockets.changed(instance);
+		if (change === "destroyed") this.#streams.destroyed(instance.actorId);
+	}
+
+	/** The stream of one actor: server-sent events. */
+	async follow(target: InspectionTarget, request: ActorRequest): Promise<ActorResponse> {
+		try {
+			const actor = await target.look();
+			const admitted = await this.#admitTo(actor.assignment, request);
+			if (!admitted) return NOT_FOUND;
+			return await this.#streams.open(target, actor.assignment, request, admitted.query);
+		} catch (error) {
+			return this.#restingError(error, target.actorId);
+		}
 	}
 
 	/** Whether somebody may see all of an actor. Throws `inspector.unauthorized`, `route.not_found` without an inspector. */
@@ -124,12 +147,15 @@ export class Inspector {
 			const view = this.#liveView(actor.assignment.actorId) ?? (await this.#view(actor));
 			return await this.#read(view, parsed.route.run, call(request, parsed));
 		} catch (error) {
-			const { log } = this.#services;
-			const wire = toWireError(error, { expose: this.#services.exposeErrors() });
-			const { actorId } = actor.assignment;
-			if (wire.statusCode >= 500) log.error({ err: error, actorId }, "inspecting an actor failed");
-			return errorAnswer(wire);
+			return this.#restingError(error, actor.assignment.actorId);
 		}
+	}
+
+	#restingError(error: unknown, actorId: string): ActorResponse {
+		const { log } = this.#services;
+		const wire = toWireError(error, { expose: this.#services.exposeErrors() });
+		if (wire.statusCode >= 500) log.error({ err: error, actorId }, "inspecting an actor failed");
+		return errorAnswer(wire);
 	}
 
 	/** Of an incarnation that has its data; it may be on its way out. */
@@ -155,13 +181,24 @@ export class Inspector {
 
 	/** The route, for whoever may use it; null when there is none. Throws `inspector.unauthorized`. */
 	async #admit(actor: Incarnation, request: ActorRequest): Promise<ParsedRequest | null> {
+		const admitted = await this.#admitTo(actor, request);
+		const matched = admitted && matchRoute(request.method, admitted.pathname);
+		return matched && { ...matched, query: admitted.query };
+	}
+
+	/** What is asked for, for whoever may ask; null without an inspector. */
+	async #admitTo(
+		actor: Incarnation,
+		request: ActorRequest,
+	): Promise<{ pathname: string; query: URLSearchParams } | null> {
 		if (!this.#config.enabled) return null;
 		await this.#access.checkRequest(request, () => this.#actorToken(actor));
 		const { path } = request;
 		const mark = path.indexOf("?");
-		const pathname = path.slice(PATH_INSPECTOR.length, mark < 0 ? path.length : mark);
-		const matched = matchRoute(request.method, pathname);
-		return matched && { ...matched, query: new URLSearchParams(mark < 0 ? "" : path.slice(mark)) };
+		return {
+			pathname: path.slice(PATH_INSPECTOR.length, mark < 0 ? path.length : mark),
+			query: new URLSearchParams(mark < 0 ? "" : path.slice(mark)),
+		};
 	}
 
 	async #actorToken(actor: Incarnation): Promise<string | null> {

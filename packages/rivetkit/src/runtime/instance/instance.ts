@@ -11,6 +11,7 @@ import { FencedOff } from "../../backends/backend.ts";
 import type { Logger } from "../../log/logger.ts";
 import { AtomicWork } from "../atomic/atomic-work.ts";
 import { CallLog } from "../calls/call-log.ts";
+import { mayGoOn, runInCall, runInSpan, runOnStack } from "../calls/call-scope.ts";
 import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
@@ -19,7 +20,6 @@ import { ConnectionRecords } from "../connections/connection-records.ts";
 import { ConnectionTable } from "../connections/connection-table.ts";
 import { ContextFactory } from "../context/context-factory.ts";
 import { assertAllowed, type Operation } from "../context/permissions.ts";
-import { runInCall } from "../database/call-scope.ts";
 import { DatabaseKeeper } from "../database/database-keeper.ts";
 import { DurableHost } from "../durable/durable-host.ts";
 import type { DurableRun, DurableRunFactory } from "../durable/durable-run.ts";
@@ -42,6 +42,10 @@ import { RunHandler } from "../lifecycle/run.ts";
 import { MessageQueue } from "../queue/message-queue.ts";
 import type { RunScope } from "../queue/run-scope.ts";
 import { Schedules } from "../schedule/schedules.ts";
+import { ActorTelemetry } from "../telemetry/actor-telemetry.ts";
+import { observedLogger } from "../telemetry/observed-logger.ts";
+import type { Span } from "../telemetry/span.ts";
+import type { SpanKind } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { AlarmKeeper } from "./alarm-keeper.ts";
 import { describeError } from "./describe-error.ts";
@@ -88,6 +92,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	readonly services: HostServices;
 	readonly config: ErasedActorConfig;
 	readonly assignment: ActorAssignment;
+	/** Null when nothing is recorded of any actor. */
+	readonly telemetry: ActorTelemetry | null;
 	readonly committer: Committer;
 	readonly state: StateKeeper;
 	readonly work: WorkLedger;
@@ -141,6 +147,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#host = host;
 		this.config = config;
 		this.assignment = assignment;
+		this.telemetry = services.telemetry ? new ActorTelemetry(services.telemetry, assignment) : null;
 		this.work = new WorkLedger(this);
 		this.run = config.run ? new RunHandler(this) : null;
 		this.#idle = config.options.noSleep ? null : new IdleTimer(this);
@@ -281,11 +288,14 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	}
 
 	get log(): Logger {
-		this.#log ??= this.services.log.child({
-			actor: this.name,
-			key: this.key.join("/"),
-			actorId: this.actorId,
-		});
+		if (!this.#log) {
+			const log = this.services.log.child({
+				actor: this.name,
+				key: this.key.join("/"),
+				actorId: this.actorId,
+			});
+			this.#log = this.telemetry ? observedLogger(log, this.telemetry) : log;
+		}
 		return this.#log;
 	}
 
@@ -581,9 +591,23 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		return this.database.client;
 	}
 
-	/** Runs the handler of a call, or `run`, so that the database knows whose statements they are. */
-	runCall<T>(call: object, handler: () => T): T {
-		return this.database ? runInCall(call, this.era, handler) : handler();
+	/**
+	 * Runs the handler of a call, or `run`, so that the database knows whose statements they are, and so does
+	 * the span. `returnsAtOnce`: it is known not to go on after it returns.
+	 */
+	runCall<T>(call: object, handler: () => T, span: Span | null = null, returnsAtOnce = false): T {
+		// One that is only measured is nobody's context.
+		const shown = span !== null && this.telemetry!.host.recordsSpans ? span : null;
+		if (this.database) return runInCall(call, this.era, shown, handler);
+		if (shown === null) return handler();
+		return returnsAtOnce && !shown.exported
+			? runOnStack(shown, handler)
+			: runInSpan(shown, handler);
+	}
+
+	/** Runs a hook, or something like it, as a span below what runs now. */
+	traced<T>(kind: SpanKind, subject: string | null, work: () => T): T {
+		return this.telemetry ? this.telemetry.traced(kind, subject, work) : work();
 	}
 
 	// Writing
@@ -655,10 +679,12 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	}
 
 	commit(batch: StorageBatch): Promise<void> {
+		this.telemetry?.beginCommit(batch);
 		return this.services.backend.commit(this.assignment, batch);
 	}
 
 	committed(): void {
+		this.telemetry?.endCommit();
 		for (const part of this.#parts) part.committed();
 		this.#alarm?.committed();
 		this.watcher?.();
@@ -682,6 +708,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	}
 
 	rollBack(error: unknown): void {
+		this.telemetry?.endCommit({ thrown: error });
 		if (error instanceof FencedOff) {
 			this.dispatch("fenced");
 			return;
@@ -713,6 +740,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	// Background work
 
 	waitUntil(promise: PromiseLike<unknown>): void {
+		mayGoOn();
 		this.#addBackground(
 			Promise.resolve(promise).then(undefined, (error: unknown) =>
 				this.log.error({ err: error }, "a promise given to waitUntil was rejected"),
@@ -730,6 +758,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	}
 
 	keepAwake<T>(promise: PromiseLike<T>): Promise<T> {
+		mayGoOn();
 		this.work.begin("keepAwake");
 		const passed = Promise.resolve(promise).finally(() => {
 			this.work.end("keepAwake");
@@ -756,6 +785,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	}
 
 	client(): InProcessClient {
+		mayGoOn();
 		this.assertWritable();
 		this.#client ??= this.services.createClient(this);
 		return this.#client;

@@ -15,6 +15,7 @@ import {
 	type TrackStateOptions,
 	trackState,
 } from "../state/track-state.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import { encodeStorable } from "./encode-storable.ts";
 import type { ActorInstance } from "./instance.ts";
 import { awaken, isSame, type RestingBytes, rest } from "./resting-bytes.ts";
@@ -176,7 +177,10 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 		};
 		this.#inStateChange = true;
 		try {
-			const result = onStateChange(this.#instance.contexts.actor, this.#tracked!.raw);
+			const instance = this.#instance;
+			const result = instance.traced(SPAN_KINDS.hook, "onStateChange", () =>
+				onStateChange(instance.contexts.actor, this.#tracked!.raw),
+			);
 			if (isPromiseLike(result)) result.then(undefined, failed);
 		} catch (error) {
 			failed(error);

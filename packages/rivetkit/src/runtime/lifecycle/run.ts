@@ -1,5 +1,6 @@
 import type { ActorInstance } from "../instance/instance.ts";
 import { RunScope } from "../queue/run-scope.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 
 const BACKOFF_FIRST_MS = 100;
@@ -63,14 +64,18 @@ export class RunHandler {
 		const { config, contexts } = instance;
 		const scope = new RunScope();
 		this.scope = scope;
+		const span = instance.telemetry?.begin(SPAN_KINDS.run, null, null) ?? null;
 		try {
 			await scope.enter(() =>
 				instance.runCall(
 					scope,
 					() => instance.durable?.run() ?? config.run!.handler(contexts.actor),
+					span,
 				),
 			);
+			if (span) instance.telemetry!.end(span);
 		} catch (error) {
+			if (span) instance.telemetry!.end(span, { thrown: error });
 			instance.runEnded(scope, false);
 			throw error;
 		}

@@ -23,6 +23,7 @@ import { restoreConnections } from "../connections/restored-connections.ts";
 import { copyInitial } from "../instance/initial-value.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { readState } from "../instance/state-layout.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import { isStarting, type LifecycleEvent, type Phase } from "./lifecycle.ts";
 import { isPromiseLike, withTimeout } from "./with-timeout.ts";
 
@@ -88,7 +89,11 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 		const { config, options, contexts, database } = instance;
 		const event = isCreating ? "doneNew" : "done";
 		const migrate = () => {
-			const migrated = config.onMigrate?.(contexts.actor, isCreating);
+			const { onMigrate } = config;
+			if (!onMigrate) return undefined;
+			const migrated = instance.traced(SPAN_KINDS.hook, "onMigrate", () =>
+				onMigrate(contexts.actor, isCreating),
+			);
 			return withTimeout(instance, "onMigrate", options.onMigrateTimeout, migrated);
 		};
 		if (!database) return after(migrate(), () => event);
@@ -100,8 +105,10 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 
 	createState({ instance }) {
 		const { config, state, contexts } = instance;
-		if (config.createState) {
-			return after(config.createState(contexts.actor, inputOf(instance)), (created) => {
+		const { createState } = config;
+		if (createState) {
+			const create = () => createState(contexts.actor, inputOf(instance));
+			return after(instance.traced(SPAN_KINDS.hook, "createState", create), (created) => {
 				state.create(created);
 				return "done";
 			});
@@ -112,7 +119,13 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 
 	async onCreate(start): Promise<LifecycleEvent> {
 		const { instance } = start;
-		await instance.config.onCreate?.(instance.contexts.actor, inputOf(instance));
+		const { onCreate } = instance.config;
+		if (onCreate) {
+			const { contexts } = instance;
+			await instance.traced(SPAN_KINDS.hook, "onCreate", () =>
+				onCreate(contexts.actor, inputOf(instance)),
+			);
+		}
 		if (instance.phase !== "onCreate") return "done";
 		const now = instance.now();
 		instance.writeRecord({ initialised: true, startTs: now, connectableTs: now, sleepTs: null });
@@ -125,8 +138,11 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 
 	createVars({ instance }) {
 		const { config, options, contexts } = instance;
-		if (config.createVars) {
-			const created = config.createVars(contexts.actor, {});
+		const { createVars } = config;
+		if (createVars) {
+			const created = instance.traced(SPAN_KINDS.hook, "createVars", () =>
+				createVars(contexts.actor, {}),
+			);
 			return after(
 				withTimeout(instance, "createVars", options.createVarsTimeout, created),
 				(vars) => {
@@ -140,7 +156,11 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 	},
 
 	onWake({ instance, isCreated }) {
-		return after(instance.config.onWake?.(instance.contexts.actor), () => {
+		const { onWake } = instance.config;
+		const { contexts } = instance;
+		const woken =
+			onWake && instance.traced(SPAN_KINDS.hook, "onWake", () => onWake(contexts.actor));
+		return after(woken, () => {
 			if (!isCreated) {
 				const now = instance.now();
 				instance.noteRecord({ startTs: now, connectableTs: now, sleepTs: null });

@@ -1,6 +1,7 @@
 import { FencedOff } from "../../backends/backend.ts";
 import { CLOSE_NORMAL } from "../connections/close-codes.ts";
 import type { ActorInstance } from "../instance/instance.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import { isStopping, type LifecycleEvent, type Phase } from "./lifecycle.ts";
 import { StopBudget, worstOf } from "./stop-budget.ts";
 
@@ -106,7 +107,7 @@ function stopHook(name: "onSleep" | "onDestroy"): Step {
 		const hook = config[name];
 		if (!hook) return "done";
 		const option = `${name}Timeout` as const;
-		const work = () => hook(contexts.actor);
+		const work = () => instance.traced(SPAN_KINDS.hook, name, () => hook(contexts.actor));
 		return budget.spend({ what: name, option, limitMs: options[option], work });
 	};
 }

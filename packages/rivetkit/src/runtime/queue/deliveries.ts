@@ -5,6 +5,7 @@ import type { ActorInstance } from "../instance/instance.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { AtomicDecisions } from "./atomic-decisions.ts";
 import { Delivery } from "./delivery.ts";
+import { DeliveryRecorder } from "./delivery-recorder.ts";
 import type { SendOutcome } from "./kept-answers.ts";
 import { DELIVERIES_PER_TURN_MAX, RECEIVES_WAITING_MAX } from "./limits.ts";
 import type { QueuedMessage } from "./message.ts";
@@ -52,9 +53,13 @@ export class Deliveries {
 	/** Of the `c.atomic` that is under way. */
 	#atomic: AtomicDecisions | null = null;
 
+	/** Null when nothing is recorded. */
+	readonly #recorder: DeliveryRecorder | null;
+
 	constructor(instance: ActorInstance, data: QueueData) {
 		this.#instance = instance;
 		this.#data = data;
+		this.#recorder = instance.telemetry && new DeliveryRecorder(instance.telemetry);
 	}
 
 	/** Receives that wait for a message. */
@@ -205,6 +210,7 @@ export class Deliveries {
 		this.#decide(delivery, () => {
 			delivery.receiver.held.delete(delivery);
 			if (!delivery.isHeld) return;
+			this.#recorder?.over(delivery, "completed");
 			this.#data.remove(delivery.message, { status: "completed", response });
 			this.#committedSoon();
 		});
@@ -241,6 +247,7 @@ export class Deliveries {
 		this.#uncounted.delete(delivery);
 		this.#leaveUndecided(receiver);
 		if (!delivery.isHeld) return;
+		this.#recorder?.over(delivery, "released");
 		const now = this.#instance.now();
 		const delayMs = retryDelayMs(this.#declaration(message), delivery.attempt);
 		this.#count(delivery, delayMs > 0 ? now + delayMs : message.header.availableAt);
@@ -456,6 +463,7 @@ export class Deliveries {
 		for (const delivery of deliveries) {
 			receiver.held.add(delivery);
 			if (!delivery.completable) this.#undecide(delivery);
+			this.#recorder?.handedOut(delivery, pending);
 		}
 		this.#countHandedOut(deliveries.length);
 		pending.resolve(deliveries.map((delivery, index) => ({ delivery, body: bodies[index]! })));
@@ -493,6 +501,7 @@ export class Deliveries {
 			receiver.held.delete(delivery);
 			this.#uncounted.delete(delivery);
 			if (!delivery.isHeld) continue;
+			this.#recorder?.over(delivery, "completed");
 			this.#data.remove(delivery.message, COMPLETED);
 			settled = true;
 		}

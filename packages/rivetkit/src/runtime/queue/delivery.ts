@@ -1,3 +1,4 @@
+import type { Span } from "../telemetry/span.ts";
 import type { QueuedMessage } from "./message.ts";
 import type { Receiver } from "./receiver.ts";
 
@@ -11,6 +12,8 @@ export class Delivery {
 	readonly attempt: number;
 	/** When the message was available before it was handed out. */
 	readonly availableAt: number;
+	/** Null when nothing is recorded. */
+	span: Span | null = null;
 
 	constructor(
 		message: QueuedMessage,

@@ -1,5 +1,6 @@
 import { catalogueError } from "@rivetkit/protocol";
 import { queueDeclaration } from "../../actor/erased.ts";
+import { currentSpan } from "../calls/call-scope.ts";
 import {
 	type AtomicScope,
 	type BatchPart,
@@ -123,6 +124,7 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 			message.bytes,
 			id,
 		);
+		if (instance.telemetry?.host.recordsSpans) queued.sentBy = currentSpan();
 		this.deliveries.added(queued);
 		if (message.delayMs > 0 || message.ttlMs !== null) instance.alarm.changed();
 		return queued;

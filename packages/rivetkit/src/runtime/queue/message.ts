@@ -1,3 +1,4 @@
+import type { Span } from "../telemetry/span.ts";
 import type { Delivery } from "./delivery.ts";
 
 /** Where a message came from that was given up after its last delivery. */
@@ -54,6 +55,8 @@ export class QueuedMessage {
 	isStored: boolean;
 	/** Its entry in the heaps that count it now. */
 	slot: object | null = null;
+	/** What sent it, as long as the incarnation lives that it was sent to; null when nothing is recorded. */
+	sentBy: Span | null = null;
 
 	constructor(id: number, header: MessageHeader, isStored: boolean) {
 		this.id = id;

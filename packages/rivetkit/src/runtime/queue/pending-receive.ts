@@ -1,4 +1,6 @@
 import { catalogueError } from "@rivetkit/protocol";
+import { currentSpan } from "../calls/call-scope.ts";
+import type { Span } from "../telemetry/span.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { DeliveredMessage } from "./deliveries.ts";
 import type { Receiver } from "./receiver.ts";
@@ -39,6 +41,8 @@ export class PendingReceive {
 	/** Gives back what it would have got. */
 	#giveBack: (() => void) | null = null;
 	#isOver = false;
+	/** What receives; null when no spans are recorded. */
+	readonly span: Span | null = currentSpan();
 
 	constructor(receiver: Receiver, request: ReceiveRequest, settle: Settle) {
 		this.receiver = receiver;

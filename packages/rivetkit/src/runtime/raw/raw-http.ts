@@ -4,6 +4,9 @@ import type { RequestContext } from "../context/connection-context.ts";
 import { isCallerGone } from "../instance/caller-gone.ts";
 import type { ActorInstance, RunningCall } from "../instance/instance.ts";
 import { HookTimeout, withTimeout } from "../lifecycle/with-timeout.ts";
+import { callerOf } from "../telemetry/caller-of.ts";
+import type { Span } from "../telemetry/span.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import { incomingRequest } from "./incoming-request.ts";
 
 /**
@@ -23,7 +26,7 @@ export async function handleRawRequest(
 	try {
 		return await call.run(onRequest);
 	} catch (error) {
-		call.finish();
+		call.finish({ thrown: error });
 		throw error;
 	}
 }
@@ -43,6 +46,8 @@ class RawCall implements RunningCall {
 	#finished = false;
 	/** The body outlives the call of the router, which counts as work until it has the head. */
 	#isStreaming = false;
+	/** Null when nothing is recorded. */
+	readonly #span: Span | null;
 
 	constructor(instance: ActorInstance, request: ActorRequest, path: string, params: unknown) {
 		this.#instance = instance;
@@ -54,6 +59,13 @@ class RawCall implements RunningCall {
 			this.#refuse = reject;
 		});
 		this.#over.catch(() => {});
+		this.#connection.tracedFrom = callerOf(instance, request);
+		this.#span =
+			instance.telemetry?.begin(SPAN_KINDS.request, null, this.#connection.tracedFrom) ?? null;
+		if (this.#span && instance.telemetry!.host.recordsSpans) {
+			this.#span.set("http.request.method", request.method);
+			this.#span.set("url.path", new URL(this.#request.url).pathname);
+		}
 		instance.runningCalls.add(this);
 	}
 
@@ -84,10 +96,11 @@ class RawCall implements RunningCall {
 		void this.#body?.cancel(error).catch(() => {});
 	}
 
-	finish(): void {
+	finish(failure?: { readonly thrown: unknown }): void {
 		if (this.#finished) return;
 		this.#finished = true;
 		const instance = this.#instance;
+		if (this.#span) instance.telemetry!.end(this.#span, failure);
 		instance.runningCalls.delete(this);
 		void instance.connections.close(this.#connection);
 		if (this.#isStreaming) instance.work.end("request");
@@ -106,7 +119,7 @@ class RawCall implements RunningCall {
 			instance.assertAcceptsWork();
 		}
 		try {
-			const answered = instance.runCall(this, () => onRequest(c, this.#request));
+			const answered = instance.runCall(this, () => onRequest(c, this.#request), this.#span);
 			response = await withTimeout(instance, "onRequest", limitMs, answered, "actionTimeout");
 			c.endReceiving(true);
 		} catch (error) {
@@ -131,6 +144,7 @@ class RawCall implements RunningCall {
 		const cookies = response.headers.getSetCookie();
 		if (cookies.length > 0) headers["set-cookie"] = cookies;
 		const { status, statusText } = response;
+		this.#span?.set("http.response.status_code", status);
 		const body = response.body ? this.#tracked(response.body) : null;
 		if (body === null) this.finish();
 		return { status, statusText, headers, body };
@@ -162,7 +176,7 @@ class RawCall implements RunningCall {
 					const text = "a streamed response of onRequest broke off";
 					if (isCallerGone(error, () => this.#request.signal)) log.debug(text);
 					else log.warn({ err: error }, text);
-					this.finish();
+					this.finish({ thrown: error });
 					controller.error(error);
 				}
 			},

@@ -15,6 +15,8 @@ import { MessageProgress } from "../connections/message-progress.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
+import type { RemoteParent } from "../telemetry/trace-context.ts";
 import { storedRequest, upgradeRequest } from "./incoming-request.ts";
 import { ServerSocket } from "./server-socket.ts";
 
@@ -63,8 +65,10 @@ export class RawSocketConnection implements ActorSocketHandler {
 		socket: ActorSocket,
 		upgrade: ActorUpgrade,
 		params: unknown,
+		tracedFrom: RemoteParent | null = null,
 	): RawSocketConnection {
 		const connection = new Connection(instance, "raw-websocket", params);
+		connection.tracedFrom = tracedFrom;
 		const request = upgradeRequest(upgrade);
 		if (socket.canHibernate && mayHibernate(instance, request)) {
 			const head: StoredRawHead = {
@@ -182,7 +186,11 @@ export class RawSocketConnection implements ActorSocketHandler {
 		try {
 			if (!onWebSocket) throw catalogueError("handler.websocket_not_defined", {});
 			const c = instance.contexts.connection(this.#connection, this.#request);
-			const pending = onWebSocket(c, this.#userSocket);
+			const call = () => onWebSocket(c, this.#userSocket);
+			const { telemetry } = instance;
+			const pending = telemetry
+				? telemetry.traced(SPAN_KINDS.webSocket, null, call, this.#connection.tracedFrom)
+				: call();
 			instance.saveSoon();
 			if (isPromiseLike(pending)) {
 				pending.then(

@@ -18,6 +18,7 @@ import { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { metadataRequest } from "../raw/incoming-request.ts";
+import { callerOf } from "../telemetry/caller-of.ts";
 import { errorResponse } from "./error-response.ts";
 
 /**
@@ -66,6 +67,7 @@ function runOnConnection(
 	refuse: Settle,
 ): void {
 	const connection = new Connection(instance, "http", params);
+	connection.tracedFrom = callerOf(instance, request);
 	const call = () => {
 		let signal: AbortSignal | null = null;
 		const abort = () => action.abort(signal?.reason);

@@ -11,7 +11,7 @@ import {
 	HEADER_QUEUE_OPTIONS,
 	HEADER_WAIT_UNTIL,
 } from "@rivetkit/protocol";
-import { queueDeclaration } from "../../actor/erased.ts";
+import { type ErasedQueue, queueDeclaration } from "../../actor/erased.ts";
 import { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike, withTimeout } from "../lifecycle/with-timeout.ts";
@@ -20,6 +20,8 @@ import { ClientSend, type SenderPatience } from "../queue/client-send.ts";
 import type { SendOutcome } from "../queue/kept-answers.ts";
 import { warnOnce } from "../queue/warn-once.ts";
 import { metadataRequest } from "../raw/incoming-request.ts";
+import { callerOf } from "../telemetry/caller-of.ts";
+import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 
 /**
  * `POST /queue` and `POST /queue/{name}` (contract: protocol 2.4). The call is a short-lived connection;
@@ -43,6 +45,23 @@ export async function handleQueueSend(
 		return answer(encoding, { status: "completed", response: null });
 	}
 	const connection = new Connection(instance, "http", params);
+	connection.tracedFrom = callerOf(instance, request);
+	const { telemetry } = instance;
+	const take = () => takeIn(instance, send, declaration, connection, request);
+	const outcome = await (telemetry
+		? telemetry.traced(SPAN_KINDS.queueSend, send.name, take, connection.tracedFrom)
+		: take());
+	return answer(encoding, outcome);
+}
+
+/** Resolves with what became of the message, as far as its sender wants to know. */
+async function takeIn(
+	instance: ActorInstance,
+	send: ClientSend,
+	declaration: ErasedQueue,
+	connection: Connection,
+	request: ActorRequest,
+): Promise<SendOutcome> {
 	const { onBeforeConnect, createConnState, onConnect } = instance.config;
 	const opened = instance.connections.open(
 		connection,
@@ -54,7 +73,7 @@ export async function handleQueueSend(
 	try {
 		if (declaration.canPublish)
 			await assertMayPublish(instance, connection, declaration.canPublish);
-		return answer(encoding, await send.run(instance, () => request.signal));
+		return await send.run(instance, () => request.signal);
 	} finally {
 		void instance.connections.close(connection);
 	}

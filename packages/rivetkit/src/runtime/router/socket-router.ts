@@ -11,6 +11,7 @@ import { EventConnection } from "../connections/event-connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { upgradeRequest } from "../raw/incoming-request.ts";
 import { RawSocketConnection } from "../raw/raw-socket-connection.ts";
+import { callerOf } from "../telemetry/caller-of.ts";
 
 /**
  * The WebSocket paths of one actor (contract: protocol 3.1). Refusals close the accepted socket. Rejects
@@ -33,12 +34,19 @@ export async function routeSocket(
 				params: protocols.connParams,
 				session: protocols.session,
 				resume: protocols.resume,
+				tracedFrom: callerOf(instance, upgrade, protocols),
 			}).open(upgradeRequest(upgrade));
 			return;
 		}
 		if (pathname === "/websocket" || pathname.startsWith("/websocket/")) {
 			if (protocols.error) throw protocols.error;
-			await RawSocketConnection.create(instance, socket, upgrade, protocols.connParams).open();
+			await RawSocketConnection.create(
+				instance,
+				socket,
+				upgrade,
+				protocols.connParams,
+				callerOf(instance, upgrade, protocols),
+			).open();
 			return;
 		}
 		throw catalogueError("route.not_found", {});

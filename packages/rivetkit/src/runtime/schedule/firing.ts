@@ -86,6 +86,11 @@ function run(
 		},
 		{
 			info: fireInfo(startable, call, firedAt),
+			attributes: {
+				"rivet.schedule.event_id": startable.job?.id ?? idOf(call),
+				"rivet.schedule.timestamp_ms": call.scheduledAt,
+				"rivet.schedule.attempt": call.attempt,
+			},
 			describe: (error) => {
 				thrown = error;
 				return toWireError(error, { expose: true });
@@ -97,6 +102,10 @@ function run(
 
 /** What is kept of an error's message (characters). */
 const MESSAGE_LENGTH_MAX = 1_000;
+
+function idOf({ source }: PendingCall): string {
+	return source.kind === "at" ? source.id : "";
+}
 
 function fireInfo(
 	{ job }: Startable,

@@ -164,6 +164,11 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 		const source: OneShot = { kind: "at", id, ...call };
 		this.#calls.set(pendingCall(this.#nextSequence++, source, runAt));
 		this.#changed();
+		this.#instance.telemetry?.event("schedule.created", {
+			"rivet.schedule.event_id": id,
+			"rivet.schedule.timestamp_ms": runAt,
+			"rivet.action.name": call.action,
+		});
 		return id;
 	}
 

@@ -20,6 +20,7 @@ import {
 	PATH_METADATA,
 	PATH_QUEUE,
 	PATH_REQUEST,
+	TRACEPARENT,
 } from "@rivetkit/protocol";
 import { ActorError, ActorSchedulingError } from "../../errors.ts";
 import type { QueueSendResult } from "../../queue-send.ts";
@@ -56,6 +57,8 @@ export interface HttpTransportConfig {
 	/** Added to HTTP requests, not to WebSockets. */
 	readonly headers: Readonly<Record<string, string>>;
 	readonly lookUpMetadata: boolean;
+	/** Where in a trace the code that calls is; asked for each call. */
+	readonly traceparent: () => string | undefined;
 }
 
 /** Calls over HTTP and WebSockets (contract: protocol 2 to 5). */
@@ -137,9 +140,7 @@ export class HttpTransport implements ClientTransport {
 	async request(actorId: string, call: RawHttpCall): Promise<Response> {
 		const address = await this.#reachable(call.signal);
 		const { headers: own, ...init } = call.init;
-		const headers = new Headers(this.#headers);
-		for (const [name, value] of own) headers.set(name, value);
-		this.#identify(headers, address, call.params);
+		const headers = this.#headersFor(address, call.params, own);
 		const { signal } = call;
 		return this.#platform.fetch(
 			joinUrl(address.endpoint, gatewayPath(actorId, address.token, PATH_REQUEST + call.path)),
@@ -158,6 +159,8 @@ export class HttpTransport implements ClientTransport {
 			connParams: call.params,
 			...(recognisesRepeats && { session }),
 			...(resumesEvents && { resume }),
+			// Ours, as what else a peer with this ability knows.
+			...(address.remembersCalls && { traceparent: this.#config.traceparent() }),
 			extra: call.protocols,
 		});
 		const WebSocket = this.#platform.webSocket();
@@ -203,8 +206,7 @@ export class HttpTransport implements ClientTransport {
 	): Promise<Uint8Array> {
 		const { signal } = call;
 		const address = await this.#reachable(signal);
-		const headers = new Headers(this.#headers);
-		this.#identify(headers, address, call.params);
+		const headers = this.#headersFor(address, call.params);
 		headers.set(HEADER_ENCODING, this.encoding);
 		headers.set("content-type", contentType(this.encoding));
 		for (const [name, value] of Object.entries(more)) headers.set(name, value);
@@ -267,9 +269,15 @@ export class HttpTransport implements ClientTransport {
 		return actorId;
 	}
 
-	#identify(headers: Headers, address: Address, params: unknown): void {
+	/** Those of every call to an actor, and where in a trace it is made, unless `own` say so. */
+	#headersFor(address: Address, params: unknown, own: Iterable<[string, string]> = []): Headers {
+		const headers = new Headers(this.#headers);
+		const traceparent = this.#config.traceparent();
+		if (traceparent) headers.set(TRACEPARENT, traceparent);
+		for (const [name, value] of own) headers.set(name, value);
 		if (address.token !== undefined) headers.set(HEADER_TOKEN, address.token);
 		if (params !== undefined) headers.set(HEADER_CONN_PARAMS, encodeConnParamsHeader(params));
+		return headers;
 	}
 
 	async #managementCall(signal: AbortSignal | undefined): Promise<ManagementCall> {

@@ -39,7 +39,7 @@ export function runtimePlatform(replaced: Partial<Platform> = {}): Platform {
 			const { WebSocket } = globalThis;
 			// The DOM's types name more events than ours, which keeps the classes from matching.
 			if (WebSocket) return WebSocket as unknown as WebSocketConstructor;
-			throw new Error("This runtime has no global WebSocket; RivetKit needs Node 22.13 or newer");
+			throw new Error("RivetKit needs a global WebSocket: Node 22.13 or newer");
 		},
 		env: environmentVariables(),
 		origin: pageOrigin(),

@@ -1,11 +1,17 @@
+import { invalid } from "../invalid.ts";
+import { eventsOf, isLevel, logsOf } from "../view/activity.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { connectionsOf } from "../view/connection-details.ts";
 import { listKv } from "../view/kv-page.ts";
 import { deadLettersOf, messagePage, queueStatus } from "../view/queue-listing.ts";
 import { failuresOf, historyOf, schedulesOf } from "../view/schedule-listing.ts";
-import { NO_TRACES } from "../view/traces.ts";
+import { SPANS_MAX, tracesOf } from "../view/traces.ts";
 import { workflowDetailsOf, workflowOf } from "../view/workflow.ts";
 import type { InspectorCall } from "./call.ts";
+
+/** For what has no limit of its own. */
+const ANY = { otherwise: Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER };
+const FIRST = { otherwise: 0, max: Number.MAX_SAFE_INTEGER };
 
 type Read = (view: ActorView, call: InspectorCall) => object | Promise<object>;
 
@@ -30,7 +36,12 @@ export const readQueue: Read = (view, { query }) => {
 	return queueStatus(view, limit > 0 ? limit : 0);
 };
 
-export const readTraces: Read = () => NO_TRACES;
+export const readTraces: Read = ({ activity }, call) =>
+	tracesOf(activity, {
+		startMs: call.number("startMs", { otherwise: 0, max: Number.MAX_SAFE_INTEGER }),
+		endMs: call.number("endMs", ANY),
+		limit: call.number("limit", { otherwise: 1_000, max: SPANS_MAX }),
+	});
 
 export const readWorkflowHistory: Read = (view, call) => workflowOf(view, call.valueForm);
 
@@ -51,6 +62,16 @@ export const readSummary: Read = async (view, call) => {
 
 const PAGE = { otherwise: 100, max: 1_000 };
 const ENTRIES = { otherwise: 1_000, max: 100_000 };
+
+export const readEvents: Read = ({ activity }, call) =>
+	eventsOf(activity, { limit: call.number("limit", PAGE), after: call.number("after", FIRST) });
+
+export const readLogs: Read = ({ activity }, call) => {
+	const level = call.query.get("level");
+	if (level !== null && !isLevel(level)) throw invalid(`there is no log level '${level}'`);
+	const limit = call.number("limit", PAGE);
+	return logsOf(activity, { limit, after: call.number("after", FIRST), level });
+};
 
 export const readLifecycle: Read = ({ lifecycle }) => lifecycle;
 

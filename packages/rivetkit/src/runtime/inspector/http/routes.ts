@@ -44,6 +44,8 @@ const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 
 	// Ours.
 	"GET lifecycle": read(reads.readLifecycle),
+	"GET events": read(reads.readEvents),
+	"GET logs": read(reads.readLogs),
 	"POST wake": change(changes.wakeUp),
 	"GET queue/messages": read(reads.readMessages),
 	"DELETE queue/messages/{}": change(changes.dropMessage),

@@ -1,15 +1,25 @@
 import type { InspectionTarget } from "@rivetkit/protocol";
+import type { InspectorToClient } from "@rivetkit/protocol/inspector";
 import type { Logger } from "../../../log/logger.ts";
 import type { TimerWheel, WheelTimer } from "../../timers/timer-wheel.ts";
 import type { ActorView } from "../view/actor-view.ts";
-import type { InspectorSession } from "./session.ts";
-import { changesBetween, initMessage, type Snapshot, takeSnapshot } from "./snapshot.ts";
+import { changesBetween, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 /** An actor is looked at for its watchers at most this often (ms), and so much less often per MiB of state and history. */
 const LOOK_EVERY_MS = 100;
 const MIB = 1024 * 1024;
 /** A history is made of many small values, and takes so much longer to encode. */
 const HISTORY_FACTOR = 4;
+
+/** Who is kept up to date. */
+export interface Watcher {
+	/** The actor as it is at first. */
+	begin(view: ActorView, snapshot: Snapshot): void;
+	/** The actor was looked at again; there may be no changes that a snapshot knows of. */
+	looked(view: ActorView, changes: readonly InspectorToClient[]): void;
+	/** It cannot be looked at any more; the error says why. */
+	refuse(error: unknown): void;
+}
 
 /** What a watch needs of its host. */
 export interface WatchHost {
@@ -22,13 +32,13 @@ export interface WatchHost {
 }
 
 /**
- * One actor as several inspector sockets see it: a look at it serves all of them. It goes on while the
+ * One actor as several inspectors see it: a look at it serves all of them. It goes on while the
  * actor sleeps, and costs nothing while nothing changes.
  */
 export class ActorWatch {
 	readonly target: InspectionTarget;
 	readonly #host: WatchHost;
-	readonly #sessions = new Set<InspectorSession>();
+	readonly #sessions = new Set<Watcher>();
 	/** What those who had their Init know. */
 	#known: Snapshot | null = null;
 	#timer: WheelTimer | null = null;
@@ -41,7 +51,7 @@ export class ActorWatch {
 	}
 
 	/** Sends Init, and then what changes. Rejects with `actor.not_found`. */
-	async join(session: InspectorSession): Promise<void> {
+	async join(session: Watcher): Promise<void> {
 		this.#sessions.add(session);
 		try {
 			await this.#look(session);
@@ -51,7 +61,7 @@ export class ActorWatch {
 		}
 	}
 
-	leave(session: InspectorSession): void {
+	leave(session: Watcher): void {
 		if (!this.#sessions.delete(session) || this.#sessions.size > 0) return;
 		this.#timer?.cancel();
 		this.#timer = null;
@@ -72,7 +82,7 @@ export class ActorWatch {
 	}
 
 	/** One look after the other, so that nobody hears of things in the wrong order. */
-	async #look(newcomer: InspectorSession | null): Promise<void> {
+	async #look(newcomer: Watcher | null): Promise<void> {
 		while (this.#looking) await this.#looking;
 		const looking = this.#tell(newcomer);
 		this.#looking = looking
@@ -84,7 +94,7 @@ export class ActorWatch {
 		await looking;
 	}
 
-	async #tell(newcomer: InspectorSession | null): Promise<void> {
+	async #tell(newcomer: Watcher | null): Promise<void> {
 		this.#changed = false;
 		const view = await this.#host.view(this.target);
 		const known = this.#known;
@@ -92,8 +102,8 @@ export class ActorWatch {
 		this.#known = snapshot;
 		const changes = known ? changesBetween(known, snapshot) : [];
 		for (const session of this.#sessions) {
-			if (session === newcomer) session.begin(initMessage(view, snapshot));
-			else for (const change of changes) session.push(change);
+			if (session === newcomer) session.begin(view, snapshot);
+			else session.looked(view, changes);
 		}
 	}
 

@@ -13,7 +13,7 @@ import { outsideSections } from "../../atomic/section.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import type { TimerWheel } from "../../timers/timer-wheel.ts";
 import type { ActorView } from "../view/actor-view.ts";
-import { ActorWatch, type WatchHost } from "./actor-watch.ts";
+import { ActorWatch, type Watcher, type WatchHost } from "./actor-watch.ts";
 import { answerRequest, RequestFailed, type RequestHost } from "./requests.ts";
 import { InspectorSession } from "./session.ts";
 
@@ -92,6 +92,13 @@ export class InspectorSockets implements WatchHost {
 		} catch (error) {
 			session.refuse(error);
 		}
+	}
+
+	/** Keeps somebody else up to date, too. Rejects with `actor.not_found`. What is returned ends it. */
+	async watch(target: InspectionTarget, watcher: Watcher): Promise<() => void> {
+		const watch = this.#watchOf(target);
+		await watch.join(watcher);
+		return () => watch.leave(watcher);
 	}
 
 	#watchOf(target: InspectionTarget): ActorWatch {

@@ -1,10 +1,5 @@
 import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
-import {
-	encodeTraceRange,
-	type InspectorToClient,
-	type InspectorToServer,
-	type Uint,
-} from "@rivetkit/protocol/inspector";
+import type { InspectorToClient, InspectorToServer, Uint } from "@rivetkit/protocol/inspector";
 import { inspectRows, inspectSchema } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { untracked } from "../../state/index.ts";
@@ -17,6 +12,8 @@ import { invalid } from "../invalid.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { queueStatus } from "../view/queue-listing.ts";
 import { type FireJson, historyOf, schedulesOf } from "../view/schedule-listing.ts";
+import { traceRange } from "../view/trace-range.ts";
+import { SPANS_MAX } from "../view/traces.ts";
 import { hasWorkflow, workflowBytes } from "../view/workflow.ts";
 import { connectionMessages, scheduleMessage, stateBytes } from "./snapshot.ts";
 
@@ -63,13 +60,11 @@ export async function answerRequest(
 		}
 		case "TraceQueryRequest": {
 			const { id: rid, startMs, endMs, limit } = request.val;
-			const payload = encodeTraceRange({
-				startTimeMs: startMs,
-				endTimeMs: endMs,
-				limit: Math.min(Number(limit), 0xffffffff),
-				clamped: false,
-				baseChunks: [],
-				chunks: [],
+			const { activity } = await host.view();
+			const payload = traceRange(activity, {
+				startMs: Number(startMs),
+				endMs: Number(endMs),
+				limit: Math.min(Number(limit), SPANS_MAX),
 			});
 			return { tag: "TraceQueryResponse", val: { rid, payload } };
 		}

@@ -9,6 +9,9 @@ import {
 	isInspectorMessageOf,
 } from "@rivetkit/protocol/inspector";
 import { CLOSE_REFUSED } from "../../connections/close-codes.ts";
+import type { ActorView } from "../view/actor-view.ts";
+import type { Watcher } from "./actor-watch.ts";
+import { initMessage, type Snapshot } from "./snapshot.ts";
 
 /** Bytes that wait for a slow peer; more closes its socket. */
 const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
@@ -27,7 +30,7 @@ export interface SessionHandlers {
  * One inspector's socket (contract: protocol 7.3). Speaks the version of 2.1.3 until the client is heard
  * of, and that client's version from then on.
  */
-export class InspectorSession {
+export class InspectorSession implements Watcher {
 	readonly #socket: PlainSocket;
 	#version: InspectorVersion;
 	/** Whether Init is out; nothing may come before. */
@@ -55,14 +58,17 @@ export class InspectorSession {
 		});
 	}
 
-	begin(init: InspectorToClient): void {
+	begin(view: ActorView, snapshot: Snapshot): void {
 		this.#hasBegun = true;
-		this.#send(init);
+		this.#send(initMessage(view, snapshot));
 	}
 
-	/** Something has changed; clients that are too old to know of it hear nothing. */
-	push(change: InspectorToClient): void {
-		if (this.#hasBegun && isInspectorMessageOf(this.#version, change.tag)) this.#send(change);
+	/** Clients that are too old to know of a change hear nothing of it. */
+	looked(_view: ActorView, changes: readonly InspectorToClient[]): void {
+		if (!this.#hasBegun) return;
+		for (const change of changes) {
+			if (isInspectorMessageOf(this.#version, change.tag)) this.#send(change);
+		}
 	}
 
 	/** Closes with `group.code` of an error. */

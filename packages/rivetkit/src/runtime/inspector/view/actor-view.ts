@@ -3,6 +3,7 @@ import type { DurableView } from "../../durable/durable-view.ts";
 import type { ListedEntry } from "../../kv/list-entries.ts";
 import type { IdRange } from "../../kv/range-set.ts";
 import type { QueueData } from "../../queue/queue-data.ts";
+import type { Activity } from "./activity.ts";
 import type { LifecycleReport } from "./lifecycle-report.ts";
 import type { ScheduleRows } from "./schedule-rows.ts";
 
@@ -30,6 +31,8 @@ export interface ActorView {
 	readonly lifecycle: LifecycleReport;
 	/** Null when `run` is no workflow. */
 	readonly workflow: DurableView | null;
+	/** Null when nothing is recorded of any actor. */
+	readonly activity: Activity | null;
 	/** Entries of `c.kv`. */
 	listKv(range: IdRange, limit: number, reverse: boolean): Promise<ListedEntry[]>;
 }

@@ -7,6 +7,7 @@ import { type ListedEntry, listEntries } from "../../kv/list-entries.ts";
 import type { IdRange } from "../../kv/range-set.ts";
 import type { QueueData } from "../../queue/queue-data.ts";
 import type { LifecycleEntry, LifecycleLog } from "../lifecycle-log.ts";
+import type { Activity } from "./activity.ts";
 import type { ActorView, InspectedConnection } from "./actor-view.ts";
 import { identityOf, type LifecycleReport } from "./lifecycle-report.ts";
 import { type ScheduleRows, StoredSchedules } from "./schedule-rows.ts";
@@ -63,6 +64,11 @@ export class LiveView implements ActorView {
 
 	get workflow(): DurableView | null {
 		return this.#instance.durable?.view ?? null;
+	}
+
+	get activity(): Activity | null {
+		const { services, assignment } = this.#instance;
+		return services.telemetry ? { host: services.telemetry, actor: assignment } : null;
 	}
 
 	listKv(range: IdRange, limit: number, reverse: boolean): Promise<ListedEntry[]> {

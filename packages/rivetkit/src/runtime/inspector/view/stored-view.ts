@@ -18,7 +18,9 @@ import { readState } from "../../instance/state-layout.ts";
 import { type ListedEntry, listEntries } from "../../kv/list-entries.ts";
 import type { IdRange } from "../../kv/range-set.ts";
 import { QueueData } from "../../queue/queue-data.ts";
+import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
 import type { LifecycleLog } from "../lifecycle-log.ts";
+import type { Activity } from "./activity.ts";
 import type { ActorView, InspectedConnection } from "./actor-view.ts";
 import { type ActorStatus, identityOf, type LifecycleReport } from "./lifecycle-report.ts";
 import { StoredSchedules } from "./schedule-rows.ts";
@@ -28,6 +30,7 @@ export interface StoredViewServices {
 	readonly backend: ActorBackend;
 	readonly clock: Clock;
 	readonly log: LifecycleLog;
+	readonly telemetry?: HostTelemetry;
 }
 
 /** An actor without an incarnation, as its store has it. */
@@ -91,6 +94,11 @@ export class StoredView implements ActorView {
 			},
 			history,
 		};
+	}
+
+	get activity(): Activity | null {
+		const { telemetry } = this.#services;
+		return telemetry ? { host: telemetry, actor: this.#actor.assignment } : null;
 	}
 
 	listKv(range: IdRange, limit: number, reverse: boolean): Promise<ListedEntry[]> {

@@ -1,5 +1,119 @@
-/** What there is while no spans are recorded (contract: protocol 7.2). */
-export const NO_TRACES = {
+import { VERSION } from "../../../utils/version.ts";
+import { spanAttributes, spanName, type TracedActor } from "../../telemetry/actor-telemetry.ts";
+import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
+import type { Attributes, AttributeValue, Span } from "../../telemetry/span.ts";
+import { type Activity, trailOf } from "./activity.ts";
+
+/** Spans of one answer (contract: lifecycle 19). */
+export const SPANS_MAX = 10_000;
+
+export interface SpanQuery {
+	/** Milliseconds since the epoch; spans that began then or later. */
+	readonly startMs: number;
+	/** Spans that began then or earlier. */
+	readonly endMs: number;
+	readonly limit: number;
+}
+
+/** Those that began last, in the order of their beginning. `clamped`: there are more. */
+export function spansOf(
+	activity: Activity | null,
+	{ startMs, endMs, limit }: SpanQuery,
+): { spans: Span[]; clamped: boolean } {
+	const trail = activity && trailOf(activity);
+	if (!trail) return { spans: [], clamped: false };
+	const all = [...trail.spans]
+		.filter((span) => span.startMs >= startMs && span.startMs <= endMs)
+		.sort((a, b) => a.startMs - b.startMs);
+	const most = Math.min(limit, SPANS_MAX);
+	return {
+		spans: most > 0 ? all.slice(-most) : [],
+		clamped: all.length > most,
+	};
+}
+
+/** The contract's answer (protocol 7.2). */
+export function tracesOf(
+	activity: Activity | null,
+	query: SpanQuery,
+): { otlp: object; clamped: boolean } {
+	const { spans, clamped } = spansOf(activity, query);
+	if (activity === null || spans.length === 0) return { ...NO_TRACES, clamped };
+	return { otlp: otlpOf(activity, spans), clamped };
+}
+
+const NO_TRACES = {
 	otlp: { resourceSpans: [{ scopeSpans: [{ spans: [] }] }] },
 	clamped: false,
 } as const;
+
+function otlpOf({ host, actor }: Activity, spans: readonly Span[]): object {
+	return {
+		resourceSpans: [
+			{
+				resource: { attributes: otlpAttributes({ "service.name": "rivetkit" }) },
+				scopeSpans: [
+					{
+						scope: { name: "rivetkit", version: VERSION },
+						spans: spans.map((span) => otlpSpan(host, actor, span)),
+					},
+				],
+			},
+		],
+	};
+}
+
+/** Of OTLP. */
+export const ROLES = { internal: 1, server: 2, client: 3, consumer: 5 } as const;
+
+/** A span in OTLP JSON; one that is open ends at 0. */
+export function otlpSpan(host: HostTelemetry, actor: TracedActor, span: Span): object {
+	const { kind, subject, parentId, startMs, endMs, isOpen, failure, events } = span;
+	return {
+		traceId: host.traceId(span.trace),
+		spanId: host.spanId(span.id),
+		...(parentId !== null && { parentSpanId: host.spanId(parentId) }),
+		flags: span.trace.flags,
+		name: spanName(kind, subject),
+		kind: ROLES[kind.role],
+		startTimeUnixNano: nanoseconds(startMs),
+		endTimeUnixNano: isOpen ? "0" : nanoseconds(endMs),
+		attributes: otlpAttributes(allAttributes(actor, span)),
+		droppedAttributesCount: 0,
+		events: (events ?? []).map(({ name, atMs, attributes }) => ({
+			timeUnixNano: nanoseconds(atMs),
+			name,
+			attributes: otlpAttributes(attributes ?? {}),
+			droppedAttributesCount: 0,
+		})),
+		droppedEventsCount: span.droppedEvents,
+		links: [],
+		droppedLinksCount: 0,
+		status: failure ? { code: 2, message: failure.message } : { code: isOpen ? 0 : 1 },
+	};
+}
+
+export function allAttributes(actor: TracedActor, span: Span): Attributes {
+	const { kind, subject, attributes, failure } = span;
+	return {
+		...spanAttributes(actor, kind, subject),
+		...attributes,
+		...(failure && { "error.type": failure.type, "error.message": failure.message }),
+	};
+}
+
+function otlpAttributes(attributes: Attributes): object[] {
+	return Object.entries(attributes).map(([key, value]) => ({ key, value: otlpValue(value) }));
+}
+
+function otlpValue(value: AttributeValue): object {
+	if (typeof value === "string") return { stringValue: value };
+	if (typeof value === "boolean") return { boolValue: value };
+	return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+}
+
+/** Decimal text, as 64 bit numbers are in JSON. */
+export function nanoseconds(ms: number): string {
+	const whole = Math.floor(ms);
+	return String(BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1_000_000)));
+}

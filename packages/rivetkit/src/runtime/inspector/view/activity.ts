@@ -1,0 +1,112 @@
+import { decodeCbor } from "@rivetkit/protocol";
+import type { TracedActor } from "../../telemetry/actor-telemetry.ts";
+import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
+import type { Span } from "../../telemetry/span.ts";
+import type { EventEntry, LogEntry, Trail } from "../../telemetry/trail.ts";
+
+/** What an actor did lately, awake or not. */
+export interface Activity {
+	readonly host: HostTelemetry;
+	readonly actor: TracedActor;
+}
+
+/** Null while nothing was recorded. */
+export function trailOf({ host, actor }: Activity): Trail | null {
+	return host.trails.of(actor.actorId) ?? null;
+}
+
+export interface EventJson {
+	readonly id: number;
+	readonly atMs: number;
+	readonly name: string;
+	/** Absent when they were too large to be kept. */
+	readonly args?: unknown;
+	readonly subscribers: number;
+	/** Of the one connection that it was for. */
+	readonly connId?: string;
+}
+
+export function eventJson({ id, atMs, name, args, subscribers, connId }: EventEntry): EventJson {
+	return {
+		id,
+		atMs,
+		name,
+		...(args && { args: decodeCbor(args) }),
+		subscribers,
+		...(connId !== undefined && { connId }),
+	};
+}
+
+export interface LogJson {
+	readonly id: number;
+	readonly atMs: number;
+	readonly level: string;
+	readonly message: string;
+	readonly fields: unknown;
+	readonly traceId?: string;
+	readonly spanId?: string;
+}
+
+export function logJson(host: HostTelemetry, entry: LogEntry): LogJson {
+	const { id, atMs, level, message, fields, span } = entry;
+	return { id, atMs, level, message, fields: JSON.parse(fields), ...placeOf(host, span) };
+}
+
+function placeOf(
+	host: HostTelemetry,
+	span: Span | null,
+): { traceId: string; spanId: string } | undefined {
+	if (span === null) return undefined;
+	const { traceId, spanId } = host.contextOf(span);
+	return { traceId, spanId };
+}
+
+export interface EntriesQuery {
+	readonly limit: number;
+	/** Only entries with a higher id. */
+	readonly after: number;
+}
+
+/** The newest ones, oldest first. Reading has events recorded for a while. */
+export function eventsOf(
+	activity: Activity | null,
+	{ limit, after }: EntriesQuery,
+): { events: EventJson[]; recording: boolean } {
+	if (activity === null) return { events: [], recording: false };
+	const { host, actor } = activity;
+	const trail = host.trails.open(actor.actorId);
+	trail.lease("events", host.wallMs());
+	return { events: newest(trail.events, limit, after).map(eventJson), recording: true };
+}
+
+const LEVELS: readonly string[] = ["trace", "debug", "info", "warn", "error", "fatal"];
+
+/** The same of log lines, at this level and above. */
+export function logsOf(
+	activity: Activity | null,
+	{ limit, after, level }: EntriesQuery & { readonly level: string | null },
+): { logs: LogJson[]; recording: boolean } {
+	if (activity === null) return { logs: [], recording: false };
+	const { host, actor } = activity;
+	const trail = host.trails.open(actor.actorId);
+	trail.lease("logs", host.wallMs());
+	const least = level === null ? 0 : LEVELS.indexOf(level);
+	const lines = [...trail.logs].filter((line) => LEVELS.indexOf(line.level) >= least);
+	return {
+		logs: newest(lines, limit, after).map((line) => logJson(host, line)),
+		recording: true,
+	};
+}
+
+export function isLevel(text: string): boolean {
+	return LEVELS.includes(text);
+}
+
+function newest<Entry extends { readonly id: number }>(
+	entries: Iterable<Entry>,
+	limit: number,
+	after: number,
+): Entry[] {
+	const found = [...entries].filter(({ id }) => id > after);
+	return limit > 0 ? found.slice(-limit) : [];
+}

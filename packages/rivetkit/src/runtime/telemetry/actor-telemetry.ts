@@ -1,0 +1,271 @@
+import { type StorageBatch, serializeKey } from "@rivetkit/protocol";
+import { currentSpan, runInSpan } from "../calls/call-scope.ts";
+import type { HostTelemetry } from "./host-telemetry.ts";
+import type { TypeMetrics } from "./metrics/type-metrics.ts";
+import { type Attributes, Span, shortened, type Trace } from "./span.ts";
+import { SPAN_KINDS, type SpanKind } from "./span-kinds.ts";
+import { formatTraceparent, type RemoteParent } from "./trace-context.ts";
+import type { Trail } from "./trail.ts";
+
+/** Where a span belongs: below another one, below one of a caller elsewhere, or at the top of a new trace. */
+export type SpanParent = Span | RemoteParent | null;
+
+/** What something failed with; a wrapper, because anything can be thrown. */
+export interface Thrown {
+	readonly thrown: unknown;
+}
+
+/** Statements of one span that get a span of their own; of the others only the number is kept. */
+const STATEMENTS_MAX = 64;
+/** What the attributes of a commit take, about. */
+const COMMIT_BYTES = 100;
+/** The flag of traces that begin here: recorded. */
+const SAMPLED = 1;
+/** Of spans that are only measured. */
+const NO_TRACE: Trace = { id: null, flags: 0 };
+
+/** Whom spans are about. */
+export interface TracedActor {
+	readonly actorId: string;
+	readonly name: string;
+	readonly key: readonly string[];
+	readonly region: string;
+}
+
+/**
+ * What one incarnation records: the one interface of the runtime to traces and metrics. Where no spans are
+ * recorded it counts and measures calls, starts and commits only, and nothing of that stays.
+ */
+export class ActorTelemetry {
+	readonly host: HostTelemetry;
+	readonly #actor: TracedActor;
+	/** Null when nothing is counted. */
+	readonly metrics: TypeMetrics | null;
+	#trail: Trail | null = null;
+	/** The commit that is under way. */
+	#commit: Span | null = null;
+	/** The first span since the last commit that has written something. */
+	#writer: Span | null = null;
+	#writerCount = 0;
+	#isForgotten = false;
+
+	constructor(host: HostTelemetry, actor: TracedActor) {
+		this.host = host;
+		this.#actor = actor;
+		this.metrics = host.recordsMetrics ? host.metricsOf(actor.name) : null;
+	}
+
+	/** Null when nothing is recorded of such work. What it returns goes into {@link end}. */
+	begin(kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
+		const { host } = this;
+		if (!host.recordsSpans) {
+			if (this.metrics === null || kind.counted === null) return null;
+			return new Span(kind, subject, NO_TRACE, null, 0, host.nowMs(), null);
+		}
+		const span = this.#newSpan(kind, subject, parent, host.nowMs());
+		if (!this.#isForgotten) this.trail.begin(span);
+		return span;
+	}
+
+	#newSpan(kind: SpanKind, subject: string | null, parent: SpanParent, startMs: number): Span {
+		const { host } = this;
+		if (host.exporter !== null) {
+			const exported = host.exporter.begin({
+				kind,
+				name: spanName(kind, subject),
+				startMs,
+				attributes: spanAttributes(this.#actor, kind, subject),
+				parent: parent instanceof Span ? host.contextOf(parent) : parent,
+				isParentRemote: parent !== null && !(parent instanceof Span),
+			});
+			if (exported !== null) {
+				const { traceId, spanId, parentSpanId, flags } = exported;
+				const trace = { id: traceId, flags };
+				return new Span(kind, subject, trace, parentSpanId, spanId, startMs, exported);
+			}
+		}
+		const id = host.nextSpanId();
+		if (parent === null) {
+			return new Span(kind, subject, { id: null, flags: SAMPLED }, null, id, startMs, null);
+		}
+		if (parent instanceof Span) {
+			return new Span(kind, subject, parent.trace, parent.id, id, startMs, null);
+		}
+		const { traceId, spanId, flags } = parent;
+		return new Span(kind, subject, { id: traceId, flags }, spanId, id, startMs, null);
+	}
+
+	end(span: Span, failure?: Thrown): void {
+		const { host } = this;
+		const endMs = host.nowMs();
+		span.endMs = endMs;
+		if (failure !== undefined) span.fail(failure.thrown);
+		if (this.metrics !== null) count(this.metrics, span);
+		if (!host.recordsSpans) return;
+		if (span.statements > STATEMENTS_MAX) span.set("rivet.db.statements", span.statements);
+		span.exported?.end(endMs, span.failure);
+		if (this.#isForgotten) return;
+		span.sequence = host.trails.next();
+		this.trail.ended(span);
+	}
+
+	/** Runs something as a span below what runs now, or below `parent`. It ends when what it returns settles. */
+	traced<T>(
+		kind: SpanKind,
+		subject: string | null,
+		work: () => T,
+		parent: SpanParent | undefined = undefined,
+	): T {
+		const span = this.begin(kind, subject, parent === undefined ? currentSpan() : parent);
+		return span === null ? work() : this.runTraced(span, work);
+	}
+
+	/** The same with a span that was begun. */
+	runTraced<T>(span: Span, work: () => T): T {
+		let result: T;
+		try {
+			result = this.host.recordsSpans ? runInSpan(span, work) : work();
+		} catch (thrown) {
+			this.end(span, { thrown });
+			throw thrown;
+		}
+		if (isPromise(result)) {
+			result.then(
+				() => this.end(span),
+				(thrown) => this.end(span, { thrown }),
+			);
+		} else {
+			this.end(span);
+		}
+		return result;
+	}
+
+	/** Something that happened in what runs now; nothing when no span is about that. */
+	event(name: string, attributes: Attributes | null): void {
+		if (!this.host.recordsSpans) return;
+		currentSpan()?.addEvent(name, this.host.nowMs(), attributes);
+	}
+
+	/** A statement of a database; null when nothing that is traced runs it, or it has run too many. */
+	beginStatement(sql: string): Span | null {
+		if (!this.host.recordsSpans) return null;
+		const parent = currentSpan();
+		if (parent === null || ++parent.statements > STATEMENTS_MAX) return null;
+		const text = shortened(sql);
+		const span = this.begin(SPAN_KINDS.statement, text, parent)!;
+		span.growth += text.length;
+		return span;
+	}
+
+	/** What a span has written goes with the next commit. */
+	wrote(span: Span): void {
+		this.#writer ??= span;
+		this.#writerCount++;
+	}
+
+	beginCommit(batch: StorageBatch): void {
+		const parent = this.#writer;
+		const writers = this.#writerCount;
+		this.#writer = null;
+		this.#writerCount = 0;
+		const span = this.begin(SPAN_KINDS.commit, null, parent);
+		this.#commit = span;
+		if (span === null) return;
+		const bytes = sizeOf(batch);
+		this.metrics?.commitBytes.observe(bytes);
+		if (!this.host.recordsSpans) return;
+		span.begin(
+			{
+				"rivet.commit.bytes": bytes,
+				"rivet.commit.operations": batch.ops.length,
+				"rivet.commit.calls": writers,
+			},
+			COMMIT_BYTES,
+		);
+	}
+
+	endCommit(failure?: Thrown): void {
+		const span = this.#commit;
+		this.#commit = null;
+		if (span !== null) this.end(span, failure);
+	}
+
+	/** A call that goes out from here, to be told where it comes from; null when no spans are recorded. */
+	beginOutgoing(subject: string): { readonly span: Span; readonly traceparent: string } | null {
+		if (!this.host.recordsSpans) return null;
+		const parent = this.host.exporter?.current() ?? currentSpan();
+		const span = this.begin(SPAN_KINDS.outgoing, subject, parent)!;
+		return { span, traceparent: formatTraceparent(this.host.contextOf(span)) };
+	}
+
+	/** The actor is gone for good, and what it did with it. */
+	forget(): void {
+		this.#isForgotten = true;
+		this.host.trails.remove(this.#actor.actorId);
+	}
+
+	/** The trail, if there is one already. */
+	get trailOrNone(): Trail | null {
+		return this.#trail ?? this.host.trails.of(this.#actor.actorId) ?? null;
+	}
+
+	/** What inspectors see of the actor's past. */
+	get trail(): Trail {
+		if (this.#trail === null || this.#trail.isGone) {
+			this.#trail = this.host.trails.open(this.#actor.actorId);
+		}
+		return this.#trail;
+	}
+}
+
+function count(metrics: TypeMetrics, { kind, failure, startMs, endMs }: Span): void {
+	const { counted } = kind;
+	if (counted === null) return;
+	const outcomes =
+		counted === "commit"
+			? metrics.commits
+			: counted === "start"
+				? metrics.starts
+				: metrics.calls[counted];
+	if (failure === null) outcomes.succeeded++;
+	else outcomes.failed++;
+	outcomes.duration.observe((endMs - startMs) / 1_000);
+}
+
+export function spanName({ name, isNamed }: SpanKind, subject: string | null): string {
+	return isNamed ? name + subject : name;
+}
+
+/** Contract: lifecycle 19. */
+export function spanAttributes(
+	{ actorId, name, key, region }: TracedActor,
+	kind: SpanKind,
+	subject: string | null,
+): Attributes {
+	const attributes: Attributes = {
+		"rivet.actor.id": actorId,
+		"rivet.actor.name": name,
+		"rivet.actor.key": serializeKey(key),
+		"rivet.actor.region": region,
+	};
+	if (kind.subjectKey !== null && subject !== null) attributes[kind.subjectKey] = subject;
+	if (kind === SPAN_KINDS.scheduled) attributes["rivet.action.scheduled"] = true;
+	return attributes;
+}
+
+function sizeOf({ ops }: StorageBatch): number {
+	let bytes = 0;
+	for (const op of ops) {
+		if (op.op === "put") bytes += op.key.byteLength + op.value.byteLength;
+		else if (op.op === "delete") bytes += op.key.byteLength;
+	}
+	return bytes;
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+	return (
+		typeof value === "object" &&
+		value !== null &&
+		typeof (value as { then?: unknown }).then === "function"
+	);
+}

@@ -1,0 +1,124 @@
+import type { Clock, Random } from "@rivetkit/protocol";
+import type { SpanExporter } from "./exporter.ts";
+import { Habits } from "./habits.ts";
+import { TypeMetrics } from "./metrics/type-metrics.ts";
+import type { Span, Trace } from "./span.ts";
+import { type TrailLimits, Trails } from "./trail.ts";
+
+/** What a host records about its actors. */
+export interface TelemetryConfig {
+	/** Null: no spans are recorded. */
+	readonly traces: TrailLimits | null;
+	/** Whether calls, commits and lives are counted. */
+	readonly metrics: boolean;
+}
+
+/** Defaults of `setup({ traces })`. */
+export const TRACE_LIMITS: TrailLimits = {
+	maxSpans: 512,
+	maxBytes: 256 * 1_024,
+	maxTotalBytes: 16 * 1_024 * 1_024,
+};
+
+/** How often the wall clock is asked, for spans that are timed by the monotonic one (ms). */
+const CLOCK_EVERY_MS = 1_000;
+
+const monotonicMs = performance.now.bind(performance);
+
+/** What the actors of one host record together: their trails, and the counts of each type. */
+export class HostTelemetry {
+	readonly recordsSpans: boolean;
+	readonly recordsMetrics: boolean;
+	readonly trails: Trails;
+	readonly habits = new Habits();
+	/** Null while there is nowhere to export to. */
+	exporter: SpanExporter | null = null;
+	/** Looks for something to export to; called now and then. Null when there is nothing to look for. */
+	lookForExporter: (() => void) | null = null;
+	readonly #clock: Clock;
+	readonly #random: Random;
+	readonly #types = new Map<string, TypeMetrics>();
+	/** The first half of the ids of this host's spans. */
+	readonly #idPrefix: string;
+	#nextId = 1;
+	/** What the monotonic time is added to. */
+	#epochMs = 0;
+	#askClockMs = 0;
+
+	constructor(
+		{ traces, metrics }: TelemetryConfig,
+		{ clock, random }: { readonly clock: Clock; readonly random: Random },
+	) {
+		this.recordsSpans = traces !== null;
+		this.recordsMetrics = metrics;
+		// Events and lines are recorded for who watches, also where no spans are.
+		this.trails = new Trails(traces ?? TRACE_LIMITS);
+		this.#clock = clock;
+		this.#random = random;
+		this.#idPrefix = hex(random.bytes(4));
+	}
+
+	/** Milliseconds since the epoch with fractions; moves on evenly. */
+	nowMs(): number {
+		const now = monotonicMs();
+		if (now >= this.#askClockMs) {
+			this.#askClockMs = now + CLOCK_EVERY_MS;
+			const epoch = this.#clock.now() - now;
+			// The wall clock has whole milliseconds: only what is more than that is a change of it.
+			if (Math.abs(epoch - this.#epochMs) > 2) this.#epochMs = epoch;
+		}
+		return this.#epochMs + now;
+	}
+
+	/** Milliseconds since the epoch, as the actors' clock has it. */
+	wallMs(): number {
+		return this.#clock.now();
+	}
+
+	nextSpanId(): number {
+		return this.#nextId++;
+	}
+
+	/** 16 hexadecimal digits. */
+	spanId(id: number | string): string {
+		if (typeof id === "string") return id;
+		return this.#idPrefix + (id % 2 ** 32).toString(16).padStart(8, "0");
+	}
+
+	/** 32 hexadecimal digits. */
+	traceId(trace: Trace): string {
+		trace.id ??= hex(this.#random.bytes(16));
+		return trace.id;
+	}
+
+	/** Where a span is, for whoever is called from it. */
+	contextOf(span: Span): { traceId: string; spanId: string; flags: number } {
+		const { exported } = span;
+		if (exported) return exported;
+		return {
+			traceId: this.traceId(span.trace),
+			spanId: this.spanId(span.id),
+			flags: span.trace.flags,
+		};
+	}
+
+	metricsOf(type: string): TypeMetrics {
+		let metrics = this.#types.get(type);
+		if (!metrics) {
+			metrics = new TypeMetrics();
+			this.#types.set(type, metrics);
+		}
+		return metrics;
+	}
+
+	/** By type of actor. */
+	get types(): ReadonlyMap<string, TypeMetrics> {
+		return this.#types;
+	}
+}
+
+function hex(bytes: Uint8Array): string {
+	let text = "";
+	for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+	return text;
+}

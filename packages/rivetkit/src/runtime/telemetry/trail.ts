@@ -1,0 +1,214 @@
+import { Ring } from "./ring.ts";
+import type { Span } from "./span.ts";
+
+/** One event that an actor emitted, as inspectors see it. */
+export interface EventEntry {
+	/** Grows with time, over all actors of a host and all kinds of entries. */
+	readonly id: number;
+	/** Milliseconds since the epoch. */
+	readonly atMs: number;
+	readonly name: string;
+	/** CBOR of the list of arguments; null for arguments that are too large to be kept. */
+	readonly args: Uint8Array | null;
+	/** How many connections it was sent to. */
+	readonly subscribers: number;
+	/** Set when it was for one connection only. */
+	readonly connId?: string;
+	readonly bytes: number;
+	isDropped: boolean;
+}
+
+/** One log line about an actor, its own or the runtime's. */
+export interface LogEntry {
+	readonly id: number;
+	readonly atMs: number;
+	readonly level: string;
+	readonly message: string;
+	/** Plain JSON, as text. */
+	readonly fields: string;
+	readonly span: Span | null;
+	readonly bytes: number;
+	isDropped: boolean;
+}
+
+/** Who follows what an actor does. Must not throw. */
+export interface TrailListener {
+	readonly onEvent: ((entry: EventEntry) => void) | null;
+	readonly onLog: ((entry: LogEntry) => void) | null;
+	readonly onSpan: ((span: Span) => void) | null;
+}
+
+/** How much is kept. */
+export interface TrailLimits {
+	/** Spans of one actor. */
+	readonly maxSpans: number;
+	/** Bytes of the spans of one actor. */
+	readonly maxBytes: number;
+	/** Bytes of everything that is kept of all actors of a host. */
+	readonly maxTotalBytes: number;
+}
+
+/** Events, and log lines, of one actor. */
+const ENTRIES_MAX = 256;
+const ENTRIES_BYTES_MAX = 64 * 1_024;
+/** What an actor's trail takes besides its entries, about. */
+const TRAIL_BYTES = 300;
+/** How long reading makes events and all log lines be recorded (ms). */
+export const RECORDING_LEASE_MS = 60_000;
+
+/** What one actor did lately. Outlives its incarnations, as long as there is room. */
+export class Trail {
+	readonly actorId: string;
+	readonly spans: Ring<Span>;
+	readonly events: Ring<EventEntry>;
+	readonly logs: Ring<LogEntry>;
+	/** Null while nobody follows. */
+	listeners: Set<TrailListener> | null = null;
+	/** Whether something was added since the trail was last looked at for room. */
+	isTouched = true;
+	/** It made room for others: what comes next begins another one. */
+	isGone = false;
+	#eventsUntilMs = 0;
+	#logsUntilMs = 0;
+
+	constructor(actorId: string, limits: TrailLimits, grew: (bytes: number) => void) {
+		this.actorId = actorId;
+		this.spans = new Ring(limits.maxSpans, limits.maxBytes, grew);
+		this.events = new Ring(ENTRIES_MAX, ENTRIES_BYTES_MAX, grew);
+		this.logs = new Ring(ENTRIES_MAX, ENTRIES_BYTES_MAX, grew);
+	}
+
+	/** Has events, or all log lines, recorded for a while. */
+	lease(what: "events" | "logs", nowMs: number): void {
+		const untilMs = nowMs + RECORDING_LEASE_MS;
+		if (what === "events") this.#eventsUntilMs = untilMs;
+		else this.#logsUntilMs = untilMs;
+	}
+
+	recordsEvents(nowMs: number): boolean {
+		if (this.listeners !== null) {
+			for (const { onEvent } of this.listeners) if (onEvent) return true;
+		}
+		return nowMs < this.#eventsUntilMs;
+	}
+
+	/** Whether also those lines are recorded that the logger does not let through. */
+	recordsLogs(nowMs: number): boolean {
+		if (this.listeners !== null) {
+			for (const { onLog } of this.listeners) if (onLog) return true;
+		}
+		return nowMs < this.#logsUntilMs;
+	}
+
+	addEvent(entry: EventEntry): void {
+		this.isTouched = true;
+		this.events.push(entry);
+		if (this.listeners === null) return;
+		for (const { onEvent } of this.listeners) onEvent?.(entry);
+	}
+
+	addLog(entry: LogEntry): void {
+		this.isTouched = true;
+		this.logs.push(entry);
+		if (this.listeners === null) return;
+		for (const { onLog } of this.listeners) onLog?.(entry);
+	}
+
+	begin(span: Span): void {
+		this.isTouched = true;
+		this.spans.push(span);
+	}
+
+	ended(span: Span): void {
+		const { growth } = span;
+		span.growth = 0;
+		span.bytes += growth;
+		// One that was long enough for others to take its place is kept as one that has just ended.
+		if (span.isDropped) this.spans.push(span);
+		else if (growth > 0) this.spans.grow(growth);
+		if (this.listeners === null) return;
+		for (const { onSpan } of this.listeners) onSpan?.(span);
+	}
+
+	clear(): void {
+		this.spans.clear();
+		this.events.clear();
+		this.logs.clear();
+	}
+}
+
+/** The trails of a host's actors, within a limit for all together. */
+export class Trails {
+	readonly #limits: TrailLimits;
+	/** Those that were added to lately are behind. */
+	readonly #trails = new Map<string, Trail>();
+	#bytes = 0;
+	#sequence = 0;
+
+	constructor(limits: TrailLimits) {
+		this.#limits = limits;
+	}
+
+	get bytes(): number {
+		return this.#bytes;
+	}
+
+	get size(): number {
+		return this.#trails.size;
+	}
+
+	/** The id of the next entry. */
+	next(): number {
+		return ++this.#sequence;
+	}
+
+	of(actorId: string): Trail | undefined {
+		return this.#trails.get(actorId);
+	}
+
+	open(actorId: string): Trail {
+		let trail = this.#trails.get(actorId);
+		if (!trail) {
+			trail = new Trail(actorId, this.#limits, this.#grew);
+			this.#trails.set(actorId, trail);
+			this.#grew(TRAIL_BYTES);
+		}
+		return trail;
+	}
+
+	/** The actor is gone for good. */
+	remove(actorId: string): void {
+		const trail = this.#trails.get(actorId);
+		if (trail) this.#drop(trail);
+	}
+
+	readonly #grew = (bytes: number): void => {
+		this.#bytes += bytes;
+		if (bytes > 0 && this.#bytes > this.#limits.maxTotalBytes) this.#makeRoom();
+	};
+
+	/** Those go first to which nothing was added since they were last passed over. */
+	#makeRoom(): void {
+		let passed = this.#trails.size;
+		for (const trail of this.#trails.values()) {
+			if (this.#bytes <= this.#limits.maxTotalBytes) return;
+			if (passed-- > 0 && trail.isTouched) {
+				trail.isTouched = false;
+				this.#trails.delete(trail.actorId);
+				this.#trails.set(trail.actorId, trail);
+			} else if (trail.listeners !== null) {
+				// Who follows hears what comes; what was is gone.
+				trail.clear();
+			} else {
+				this.#drop(trail);
+			}
+		}
+	}
+
+	#drop(trail: Trail): void {
+		this.#trails.delete(trail.actorId);
+		trail.isGone = true;
+		trail.clear();
+		this.#grew(-TRAIL_BYTES);
+	}
+}

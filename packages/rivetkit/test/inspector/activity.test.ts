@@ -1,0 +1,145 @@
+// `GET /inspector/events` and `GET /inspector/logs` (ours; docs/inspector.md).
+import { expect, it } from "vitest";
+import { actor, event } from "../../src/index.ts";
+import type { Logger } from "../../src/log/logger.ts";
+import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
+import { RECORDING_LEASE_MS } from "../../src/runtime/telemetry/trail.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { WireSocket } from "../support/wire-socket.ts";
+import { inspect } from "./support/inspect.ts";
+
+const subject = actor({
+	events: { news: event() },
+	onConnect: (_c, conn) => {
+		if (conn.params === "greet me") conn.send("news", "hello");
+	},
+	actions: {
+		tell: (c, what: unknown) => c.broadcast("news", [what, new Map([["a", 1n]])]),
+		log: (c, level: "debug" | "info" | "error", text: string) => {
+			c.log[level]({ level, err: new Error("inner") }, text);
+			c.log.child({ part: "p" })[level]("%s and %d", "one", 2);
+		},
+		fail: () => {
+			throw new Error("it broke");
+		},
+		flood: (c, count: number) => {
+			for (let at = 0; at < count; at++) c.log.error(String(at));
+		},
+	},
+});
+
+it("events are recorded while somebody looks, with their arguments and hearers", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	await runtime.action(id, "tell", "unheard");
+	expect((await inspect(runtime, id, "events")).body).toEqual({ events: [], recording: true });
+	await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`, {
+		connParams: "greet me",
+	});
+	socket.subscribe("news");
+	await socket.roundTrip();
+	await runtime.action(id, "tell", { deep: [1] });
+	const { events } = (await inspect(runtime, id, "events")).body;
+	expect(events).toMatchObject([
+		{ name: "news", args: ["hello"], subscribers: 1, connId: expect.any(String) },
+		{ name: "news", args: [[{ deep: [1] }, { a: "1" }]], atMs: expect.any(Number) },
+	]);
+	const [{ id: first }] = events;
+	const after = (await inspect(runtime, id, `events?after=${first}`)).body.events;
+	expect(after).toHaveLength(1);
+	expect((await inspect(runtime, id, "events?limit=1")).body.events).toEqual(after);
+	await runtime.embedded.host.stop(id, "sleep");
+	expect((await inspect(runtime, id, "events")).body.events).toHaveLength(2);
+	expect(runtime.embedded.host.liveActorIds).toEqual([]);
+});
+
+it("log lines are those of the actor and of the runtime about it, with the span they were written in", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	const other = await runtime.actorId("subject", "other");
+	await runtime.action(id, "log", "info", "hi");
+	await runtime.action(id, "fail");
+	await runtime.action(other, "log", "error", "elsewhere");
+	const { logs, recording } = (await inspect(runtime, id, "logs")).body;
+	expect(recording).toBe(true);
+	const shown = logs.map(({ level, message }: { level: string; message: string }) => [
+		level,
+		message,
+	]);
+	expect(shown).toEqual([
+		["info", "hi"],
+		["info", "one and 2"],
+		["error", "internal error"],
+	]);
+	expect(logs[0].fields).toEqual({ level: "info", err: { name: "Error", message: "inner" } });
+	expect(logs[1].fields).toEqual({ part: "p" });
+	expect(logs[0]).toMatchObject({ traceId: expect.any(String), spanId: expect.any(String) });
+	const errors = (await inspect(runtime, id, "logs?level=error")).body.logs;
+	expect(errors.map(({ message }: { message: string }) => message)).toEqual(["internal error"]);
+	expect((await inspect(runtime, id, "logs?level=loud")).status).toBe(400);
+});
+
+it("lines that the logger does not let through are kept while somebody watches, and for a minute after", async () => {
+	const clock = new FakeClock();
+	const written: string[] = [];
+	await using runtime = await TestRuntime.start(
+		{ subject },
+		{ clock, telemetry: { traces: null, metrics: false }, logger: quietLogger(written) },
+	);
+	const id = await runtime.actorId("subject");
+	const messages = async () =>
+		(await inspect(runtime, id, "logs")).body.logs.map(
+			({ message }: { message: string }) => message,
+		);
+	await runtime.action(id, "log", "info", "before");
+	await runtime.action(id, "log", "error", "always");
+	expect(await messages()).toEqual(["always", "one and 2"]);
+	await runtime.action(id, "log", "debug", "watched");
+	expect(await messages()).toContain("watched");
+	clock.setForward(RECORDING_LEASE_MS + 1);
+	await runtime.action(id, "log", "debug", "unwatched");
+	expect(await messages()).not.toContain("unwatched");
+	expect(written).toEqual(["always", "%s and %d"]);
+});
+
+it("of one actor the last entries are kept", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	await runtime.action(id, "flood", 300);
+	const { logs } = (await inspect(runtime, id, "logs?limit=1000")).body;
+	expect(logs).toHaveLength(256);
+	expect(logs[0].message).toBe("44");
+	await inspect(runtime, id, "events");
+	await runtime.action(id, "tell", "x".repeat(20_000));
+	const { events } = (await inspect(runtime, id, "events")).body;
+	expect(events).toHaveLength(1);
+	expect(events[0]).not.toHaveProperty("args");
+});
+
+it("without any recording there is nothing to read", async () => {
+	await using runtime = await TestRuntime.start({ subject }, { telemetry: null });
+	const id = await runtime.actorId("subject");
+	expect((await inspect(runtime, id, "events")).body).toEqual({ events: [], recording: false });
+	expect((await inspect(runtime, id, "logs")).body).toEqual({ logs: [], recording: false });
+	expect(TRACE_LIMITS.maxTotalBytes).toBe(16 * 1024 * 1024);
+});
+
+/** Lets errors through only. */
+function quietLogger(written: string[]): Logger {
+	const write = (first: object | string, second?: unknown) => {
+		written.push(typeof first === "string" ? first : String(second));
+	};
+	const ignore = () => {};
+	return {
+		trace: ignore,
+		debug: ignore,
+		info: ignore,
+		warn: ignore,
+		error: write,
+		fatal: write,
+		level: "error",
+		isLevelEnabled: (level) => level === "error" || level === "fatal",
+		child: () => quietLogger(written),
+	};
+}

@@ -1,0 +1,187 @@
+// `GET /inspector/stream`: server-sent events that follow an actor through its sleeps (ours; docs/inspector.md).
+import { expect, it } from "vitest";
+import { actor, event, queue } from "../../src/index.ts";
+import { EventStream } from "../../src/runtime/inspector/stream/event-stream.ts";
+import { eventually } from "../support/eventually.ts";
+import { soon } from "../support/gate.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { inspect } from "./support/inspect.ts";
+import { tokenOf } from "./support/inspector-socket.ts";
+import { InspectorStream } from "./support/stream.ts";
+
+const subject = actor({
+	state: { n: 0n },
+	events: { news: event<string>() },
+	queues: { jobs: queue<number>() },
+	options: { sleepTimeout: 60_000 },
+	actions: {
+		add: (c, by: number) => {
+			c.state.n += BigInt(by);
+			c.log.debug({ by }, "adding");
+			c.log.error("added");
+			c.broadcast("news", `now ${c.state.n}`);
+			return 1;
+		},
+		send: (c) => c.queue.send("jobs", 1),
+		at: (c) => c.schedule.after(60_000, "add", 1),
+	},
+});
+
+it("tells at first what is, then what changes, whatever becomes of the actor", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	await using stream = await InspectorStream.open(runtime, id);
+	expect(stream.status).toBe(200);
+	expect(stream.headers.get("content-type")).toBe("text/event-stream");
+	expect(stream.headers.get("cache-control")).toBe("no-store");
+	const open = await stream.next();
+	expect(open).toMatchObject({ event: "open", data: { topics: expect.arrayContaining(["logs"]) } });
+	expect((await stream.until("state")).data).toEqual({ state: { n: "0" }, isStateEnabled: true });
+	expect((await stream.until("connections")).data).toEqual({ connections: [] });
+	expect((await stream.until("queue")).data).toEqual({ size: 0, maxSize: 1000 });
+	expect((await stream.until("schedules")).data).toEqual({ schedules: [] });
+	expect((await stream.until("lifecycle")).data).toMatchObject({ actorId: id, status: "awake" });
+	expect((await stream.until("workflow-history")).data).toEqual({
+		history: null,
+		isWorkflowEnabled: false,
+	});
+
+	await runtime.action(id, "add", 2);
+	const line = await stream.until("logs", ({ message }) => message === "adding");
+	expect(line.data).toMatchObject({
+		level: "debug",
+		fields: { by: 2 },
+		traceId: expect.any(String),
+	});
+	expect(Number(line.id)).toBe(line.data.id);
+	expect((await stream.until("events")).data).toMatchObject({
+		name: "news",
+		args: ["now 2"],
+		subscribers: 0,
+	});
+	const span = (await stream.until("traces", ({ name }) => name === "actor.action.add")).data;
+	expect([span.traceId, span.spanId]).toEqual([line.data.traceId, line.data.spanId]);
+	expect((await stream.until("state")).data.state).toEqual({ n: "2" });
+	await runtime.action(id, "send");
+	expect((await stream.until("queue")).data.size).toBe(1);
+	await runtime.action(id, "at");
+	expect((await stream.until("schedules")).data.schedules).toHaveLength(1);
+
+	await runtime.embedded.host.stop(id, "sleep");
+	await stream.until("lifecycle", ({ status }) => status === "sleeping");
+	expect(runtime.embedded.host.liveActorIds).toEqual([]);
+	await runtime.action(id, "add", 3);
+	await stream.until("state", ({ state }) => state.n === "5");
+	await runtime.embedded.engine.destroy(id);
+	expect((await stream.until("end")).data).toMatchObject({ group: "actor", code: "not_found" });
+	expect(await stream.next()).toBeNull();
+});
+
+it("sends only the topics that were asked for, and what was missed to who comes again", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	let last: string | null = null;
+	{
+		await using stream = await InspectorStream.open(runtime, id, "?topics=logs,events");
+		expect((await stream.next())?.data).toEqual({ topics: ["logs", "events"] });
+		await runtime.action(id, "add", 1);
+		const names = [await stream.next(), await stream.next(), await stream.next()];
+		expect(names.map((message) => message?.event)).toEqual(["logs", "logs", "events"]);
+		last = names[2]!.id;
+	}
+	// Read once more, so that events go on being recorded while nobody follows.
+	await inspect(runtime, id, "events");
+	await runtime.action(id, "add", 1);
+	await using again = await InspectorStream.open(runtime, id, "?topics=events", {
+		"last-event-id": last!,
+	});
+	expect((await again.until("events")).data.args).toEqual(["now 2"]);
+	await using also = await InspectorStream.open(runtime, id, `?topics=events&after=${last}`);
+	expect((await also.until("events")).data.args).toEqual(["now 2"]);
+	for (const wrong of ["?topics=state,nonsense", "?topics="]) {
+		const refused = await inspect(runtime, id, `stream${wrong}`);
+		expect([wrong, refused.status, refused.body.code]).toEqual([wrong, 400, "invalid"]);
+	}
+	expect((await inspect(runtime, id, "stream", { method: "POST" })).status).toBe(404);
+});
+
+it("lets in whom the other routes let in, in every state of an actor", async () => {
+	let fails = false;
+	const fragile = actor({
+		onWake: () => {
+			if (fails) throw new Error("broken");
+		},
+	});
+	await using runtime = await TestRuntime.start(
+		{ fragile },
+		{ token: "engine", inspection: { token: () => "s3cret", isOpen: () => false } },
+	);
+	const id = await runtime.actorId("fragile");
+	const own = await tokenOf(runtime, id);
+	const status = async (token: string | null) => {
+		const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+		await using stream = await InspectorStream.open(runtime, id, "?topics=lifecycle", headers);
+		if (stream.status !== 200) return stream.status;
+		return (await stream.until("lifecycle")).data.status;
+	};
+	const check = async (expected: string) => {
+		for (const token of [null, "wrong"]) expect([token, await status(token)]).toEqual([token, 401]);
+		for (const token of ["s3cret", own]) {
+			expect([token, await status(token)]).toEqual([token, expected]);
+		}
+	};
+	await check("awake");
+	await runtime.embedded.host.stop(id, "sleep");
+	await check("sleeping");
+	fails = true;
+	await runtime.action(id, "none");
+	await check("failing");
+	fails = false;
+	await runtime.embedded.engine.destroy(id);
+	expect(await status("s3cret")).toBe(404);
+	await using off = await TestRuntime.start({ fragile }, { inspection: { enabled: false } });
+	const other = await off.actorId("fragile");
+	expect((await inspect(off, other, "stream")).status).toBe(404);
+});
+
+it("keeps no actor awake, and lets go of who left, and of all when the engine closes", async () => {
+	const sleepy = actor({ options: { sleepTimeout: 50 }, actions: { get: () => 1 } });
+	await using runtime = await TestRuntime.start({ sleepy });
+	const id = await runtime.actorId("sleepy");
+	const streams = await Promise.all(
+		Array.from({ length: 64 }, () => InspectorStream.open(runtime, id, "?topics=logs,lifecycle")),
+	);
+	const refused = await inspect(runtime, id, "stream");
+	expect([refused.status, refused.body.code]).toEqual([429, "too_many_streams"]);
+	await eventually(() => expect(runtime.embedded.host.liveActorIds).toEqual([]));
+	for (const stream of streams.slice(1)) await stream[Symbol.asyncDispose]();
+	await eventually(async () => {
+		await using one = await InspectorStream.open(runtime, id, "?topics=logs");
+		expect(one.status).toBe(200);
+	});
+	const rest = streams[0]!;
+	const over = (async () => {
+		while ((await rest.next()) !== null);
+	})();
+	await soon(runtime.embedded.close());
+	await soon(over);
+	expect(rest.isOver).toBe(true);
+});
+
+it("tells a client that reads too slowly how much it missed, and the latest of what can be told anew", async () => {
+	const stream = new EventStream(() => {});
+	const block = JSON.stringify("x".repeat(400_000));
+	for (let id = 1; id <= 5; id++) stream.entry("logs", block, id);
+	stream.latest("state", "1");
+	stream.latest("state", "2");
+	const reader = stream.body.getReader();
+	const decoder = new TextDecoder();
+	const read = async () => decoder.decode((await reader.read()).value);
+	for (let id = 1; id <= 3; id++) expect((await read()).slice(0, 20)).toContain(`id: ${id}\n`);
+	expect(await read()).toBe('event: dropped\ndata: {"topic":"logs","count":2}\n\n');
+	expect(await read()).toBe("event: state\ndata: 2\n\n");
+	stream.entry("logs", "6", 6);
+	expect(await read()).toBe("id: 6\nevent: logs\ndata: 6\n\n");
+	stream.end();
+	expect((await reader.read()).done).toBe(true);
+});
