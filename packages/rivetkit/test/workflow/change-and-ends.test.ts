@@ -1,5 +1,4 @@
 // Conformance checks of workflows 15: change (46 to 50), ends and tools (51 to 55).
-import { type CommitBatch, createMemoryStore } from "@rivetkit/engine";
 import { describe, expect, it } from "vitest";
 import { reviveError, storeError } from "../../src/workflow/history/stored-error.ts";
 import {
@@ -20,6 +19,7 @@ import {
 } from "../../src/workflow/index.ts";
 import { inspect } from "../inspector/support/inspect.ts";
 import { eventually } from "../support/eventually.ts";
+import { WrappedStore } from "../support/store-wrapper.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 type History = {
@@ -641,20 +641,7 @@ describe("attacked", () => {
 	});
 
 	it("a control operation whose commit fails says so, and nothing is half done", async () => {
-		let fails = false;
-		const inner = createMemoryStore();
-		const store = new Proxy(inner, {
-			get(target, property) {
-				const member: unknown = Reflect.get(target, property);
-				if (typeof member !== "function") return member;
-				if (property !== "commit") return member.bind(target);
-				return (batch: CommitBatch) => {
-					if (!fails) return target.commit(batch);
-					fails = false;
-					return Promise.reject(new Error("the disk is on fire"));
-				};
-			},
-		});
+		const disk = new WrappedStore();
 		await using world = await World.start(
 			async (ctx) => {
 				await ctx.step("a", () => {
@@ -662,10 +649,10 @@ describe("attacked", () => {
 				});
 				await ctx.queue.next("wait", { names: ["work"] });
 			},
-			{ store },
+			{ store: disk.store },
 		);
 		for (const operation of ["pause", "cancel", "replay"]) {
-			fails = true;
+			disk.failNext();
 			await expect(world.call(operation)).rejects.toBeDefined();
 			await world.advance(2_000);
 			expect([operation, await world.status()]).toMatchObject([
