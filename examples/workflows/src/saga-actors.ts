@@ -1,4 +1,4 @@
-import { actor, setup, UserError } from "rivetkit";
+import { actor, event, setup, UserError } from "rivetkit";
 import { workflow } from "rivetkit/workflow";
 
 /** Seats of one flight, or rooms of one hotel: whoever books takes one, under the order's name. */
@@ -55,12 +55,22 @@ const trip = actor({
 	// For the types of the workflow; what an actor begins with is what `createState` makes of its input.
 	state: { input: null, status: "booking", log: [] } as TripState,
 	createState: (_c, input: Trip) => ({ input, status: "booking", log: [] as string[] }),
+	events: { ended: event<string>() },
 	run: workflow(async (ctx) => {
 		const plan = await ctx.step("plan", (c) => ({
 			...(c.state.input as Trip),
 			order: c.key.join("/"),
 		}));
 		await ctx.rollbackCheckpoint("trip");
+		await ctx.step({
+			name: "begin",
+			run: () => {},
+			// What was done first is undone last: nothing is booked any more when this runs.
+			rollback: async (c) => {
+				c.state.status = "failed";
+				c.broadcast("ended", c.state.status);
+			},
+		});
 		await ctx.step({
 			name: "flight",
 			maxRetries: 0,
@@ -96,11 +106,12 @@ const trip = actor({
 		});
 		await ctx.step("done", (c) => {
 			c.state.status = "booked";
+			c.broadcast("ended", c.state.status);
 		});
 	}),
 	actions: {
 		get: (c) => ({
-			status: c.workflow.status().state === "failed" ? "failed" : c.state.status,
+			status: c.state.status,
 			log: [...c.state.log],
 			error: c.workflow.status().error?.message ?? null,
 		}),

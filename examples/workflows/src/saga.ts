@@ -6,15 +6,13 @@ const client = createClient<typeof registry>(url);
 
 /** Books a trip, and waits until it is booked or everything is undone. */
 async function book(order: string, input: Trip): Promise<void> {
-	const trip = client.trip.getOrCreate([order], { createWithInput: input });
-	for (;;) {
-		const { status, log, error } = await trip.get();
-		if (status !== "booking") {
-			console.log(`${order}: ${status}: ${log.join(", ")}${error ? ` (${error})` : ""}`);
-			return;
-		}
-		await new Promise((resolve) => setTimeout(resolve, 50));
-	}
+	const trip = client.trip.getOrCreate([order], { createWithInput: input }).connect();
+	const ended = new Promise((resolve) => trip.once("ended", resolve));
+	// It may have ended before anybody listened.
+	if ((await trip.get()).status === "booking") await ended;
+	const { status, log, error } = await trip.get();
+	console.log(`${order}: ${status}: ${log.join(", ")}${error ? ` (${error})` : ""}`);
+	await trip.dispose();
 }
 
 const run = Date.now();
