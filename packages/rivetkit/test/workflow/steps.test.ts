@@ -1,6 +1,7 @@
 // Conformance checks of workflows 15: model and guard (1 to 8), steps (9 to 18).
 import { describe, expect, it } from "vitest";
 import { CriticalError, Loop, RetryAfterError, RollbackError } from "../../src/workflow/index.ts";
+import { WireSocket } from "../support/wire-socket.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 const modes = [
@@ -97,6 +98,54 @@ describe.each(modes)("%s", (_mode, yields) => {
 			"hello",
 			"again",
 		]);
+	});
+
+	it("6. broadcasts between entries once per passage, and not on replay", async () => {
+		await using world = await World.start(
+			async (ctx) => {
+				const broadcast = (at: string) => ctx.broadcast("at" as never, at as never);
+				await ctx.queue.next("go", { names: ["control"] });
+				broadcast("begin");
+				await ctx.step("a", () => {});
+				broadcast("after a");
+				await ctx.loop("rounds", async (loop) => {
+					broadcast("waits");
+					const { body } = await loop.queue.next("work", { names: ["work"] });
+					broadcast(`has ${body}`);
+					await loop.sleep("pause", 10);
+					broadcast("rested");
+				});
+			},
+			{ yields },
+		);
+		await using socket = await WireSocket.connect(
+			`${world.runtime.url}/gateway/${world.id}/connect`,
+		);
+		socket.subscribe("at");
+		await socket.call(1, "get");
+		/** What was broadcast until the answer to a call. */
+		const hear = async (id: number) => {
+			socket.act(id, "get");
+			const heard: unknown[] = [];
+			for (;;) {
+				const frame = await socket.next();
+				if (frame.tag === "ActionResponse") return heard;
+				if (frame.tag === "Event") heard.push(...(frame.args as unknown[]));
+			}
+		};
+		await world.send("control");
+		expect(await hear(2)).toEqual(["begin", "after a", "waits"]);
+		for (let wake = 0; wake < 3; wake++) {
+			await world.nap();
+			await world.state();
+			await world.settle();
+		}
+		expect(await hear(3)).toEqual([]);
+		await world.send("work", "x");
+		await world.nap();
+		await world.advance(20);
+		await world.send("work", "y");
+		expect(await hear(4)).toEqual(["has x", "rested", "waits", "has y"]);
 	});
 
 	it("7. hands a step's callback a context that is of no use afterwards", async () => {
