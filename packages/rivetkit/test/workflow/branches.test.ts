@@ -2,7 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { JoinError, Loop, RaceError } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { wireAction } from "../support/wire-http.ts";
 import { type Ctx, World } from "./support/world.ts";
+
+/** As much of it as workflows here use. */
+interface Client {
+	readonly other: { getOrCreate(key: string[]): { tell(what: string): Promise<void> } };
+}
 
 const modes = [
 	["resident", false],
@@ -389,6 +395,62 @@ describe.each(modes)("%s", (_mode, yields) => {
 			},
 		});
 	});
+});
+
+it("43. handlers use client() and state; what they change lands with their mark, wherever the process ends", async () => {
+	const fn = async (ctx: Ctx) => {
+		const tell = (what: string) =>
+			(ctx.client() as never as Client).other.getOrCreate(["bank"]).tell(what);
+		await ctx.rollbackCheckpoint("checkpoint");
+		for (const name of ["a", "b"]) {
+			await ctx.step({
+				name,
+				run: () => name,
+				rollback: async (_c, output) => {
+					ctx.state.n++;
+					await tell(`undo ${output}`);
+					ctx.state.log.push(output);
+				},
+			});
+		}
+		throw new Error("stop");
+	};
+	/** The marks of the store, next to what the handlers left in the state. */
+	const check = async (world: World) => {
+		const { n, log } = await world.state();
+		const { entryMetadata } = await world.call<{
+			entryMetadata: Record<string, { rollbackCompletedAt: number | null }>;
+		}>("history");
+		const marks = Object.values(entryMetadata).filter((of) => of.rollbackCompletedAt !== null);
+		expect([n, log]).toEqual([marks.length, ["b", "a"].slice(0, marks.length)]);
+	};
+	const bank = async (world: World) => {
+		const told = await wireAction(
+			world.runtime,
+			await world.runtime.actorId("other", "bank"),
+			"told",
+			[],
+		);
+		return told.output as string[];
+	};
+	await using dry = await World.start(fn);
+	await eventually(async () => expect((await dry.status()).state).toBe("failed"));
+	await check(dry);
+	expect(await bank(dry)).toEqual(["undo b", "undo a"]);
+	const count = dry.store.commits.length;
+	expect(count).toBeGreaterThan(6);
+	for (let commit = 3; commit <= count; commit++) {
+		for (const side of ["before", "after"] as const) {
+			await using world = await World.start(fn, { dieAt: { commit, side } });
+			await eventually(() => expect(world.store.isDead).toBe(true));
+			await world.crash();
+			await check(world);
+			await eventually(async () => expect((await world.status()).state).toBe("failed"));
+			await check(world);
+			expect((await world.state()).log).toEqual(["b", "a"]);
+			expect([...new Set(await bank(world))]).toEqual(["undo b", "undo a"]);
+		}
+	}
 });
 
 it("3.8.5. a handler that never succeeds can be left out", async () => {

@@ -58,6 +58,15 @@ const definition = (
 		},
 	});
 
+/** An actor that workflows call: what it was told. */
+const other = actor({
+	state: { told: [] as string[] },
+	actions: {
+		tell: (c, what: string) => void c.state.told.push(what),
+		told: (c) => [...c.state.told],
+	},
+});
+
 type Definition = ReturnType<typeof definition>;
 /** The context of the workflows of these tests. */
 export type Ctx = ActorWorkflowContext<
@@ -164,7 +173,7 @@ export class World {
 		) as Definition;
 		const { codeVersion } = this;
 		this.#runtimes.push(
-			await TestRuntime.start({ subject }, { store: this.store.store, clock, codeVersion }),
+			await TestRuntime.start({ subject, other }, { store: this.store.store, clock, codeVersion }),
 		);
 	}
 
