@@ -352,9 +352,15 @@ export const CATALOGUE = {
 			`The exported workflow has format ${d.format}, which this version does not know.`,
 		{ metadata: all },
 	),
-	"workflow.entry_too_large": open((d: Size) => sized("Workflow entry", d), {
-		metadata: sizeAndLimit,
-	}),
+	"workflow.entry_too_large": open(
+		(d: Size & { path: string }) =>
+			sized(
+				`What is recorded of workflow entry "${d.path}" is`,
+				d,
+				" (`workflow(fn, { maxEntrySize: ... })`)",
+			),
+		{ metadata: all },
+	),
 	"workflow.too_many_entries": open(
 		(d: { limit: number }) => `Workflow has too many entries. Limit is ${d.limit}.`,
 		{ metadata: all },

@@ -10,7 +10,7 @@ import { PUBLISHED_HISTORY, readPublishedHistory } from "../history/published-hi
 import { publicError, storeError } from "../history/stored-error.ts";
 import { LiveWorkflow } from "../inspect/live-workflow.ts";
 import { WorkflowView } from "../inspect/workflow-view.ts";
-import { recordValue } from "../operations/value.ts";
+import { checkSize, recordValue } from "../operations/value.ts";
 import type { WorkflowErrorEvent } from "../options.types.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { Execution, type ExecutionOwner } from "./execution.ts";
@@ -357,8 +357,9 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	async #completed(value: unknown): Promise<void> {
 		const { head } = this;
 		try {
-			const { bytes } = recordValue(this.host, value);
-			if (bytes !== undefined) head.output = bytes;
+			const recorded = recordValue(this.host, value);
+			checkSize(recorded, "output", this.maxEntrySize);
+			if (recorded.bytes !== undefined) head.output = recorded.bytes;
 		} catch (error) {
 			this.host.log.warn({ err: error }, "what the workflow returned cannot be stored");
 		}

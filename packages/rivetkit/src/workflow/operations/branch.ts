@@ -6,7 +6,7 @@ import { Strand } from "../engine/strand.ts";
 import type { Entry } from "../history/entry.ts";
 import { type Location, OUTCOME_ID } from "../history/location.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
-import { readValue, recordValue } from "./value.ts";
+import { checkSize, readValue, recordValue } from "./value.ts";
 
 /** How a branch ended. */
 export type BranchEnd =
@@ -83,8 +83,15 @@ export class Branch {
 	}
 
 	#recordable(value: unknown): ReturnType<typeof recordValue> {
+		const { owner, host } = this.#execution;
+		const recorded = this.#encoded(host, value);
+		checkSize(recorded, this.#location.path, owner.maxEntrySize);
+		return recorded;
+	}
+
+	#encoded(host: Execution["host"], value: unknown): ReturnType<typeof recordValue> {
 		try {
-			return recordValue(this.#execution.host, value);
+			return recordValue(host, value);
 		} catch (error) {
 			const reason = error instanceof Error ? error.message : String(error);
 			throw codeError(

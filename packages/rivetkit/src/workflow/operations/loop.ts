@@ -6,7 +6,7 @@ import { CriticalError } from "../errors.ts";
 import type { Entry } from "../history/entry.ts";
 import { START_ID } from "../history/location.ts";
 import { type LoopOptions, readLoopOptions } from "./loop-options.ts";
-import { readValue, recordValue } from "./value.ts";
+import { checkSize, readValue, recordValue } from "./value.ts";
 
 /** `loop`: repeats its body until that says `Loop.break` (workflows 3.3). */
 export function loop(
@@ -141,13 +141,8 @@ class LoopRun {
 	#recordable(value: unknown, what: string): ReturnType<typeof recordValue> {
 		const { owner, host } = this.#execution;
 		const recorded = this.#encoded(host, value, what);
-		const size = recorded.bytes?.byteLength ?? 0;
-		if (size <= owner.maxEntrySize) return recorded;
-		throw codeError(
-			new RangeError(
-				`The ${what} of loop "${this.#name}" has ${size} bytes, and the limit is ${owner.maxEntrySize} (option maxEntrySize of workflow())`,
-			),
-		);
+		checkSize(recorded, this.#location.path, owner.maxEntrySize);
+		return recorded;
 	}
 
 	#encoded(host: Execution["host"], value: unknown, what: string): ReturnType<typeof recordValue> {

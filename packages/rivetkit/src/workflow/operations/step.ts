@@ -223,7 +223,8 @@ class Step {
 		const size = recorded.bytes?.byteLength ?? 0;
 		if (size > owner.maxEntrySize) {
 			const reason = `it has ${size} bytes, and the limit is ${owner.maxEntrySize} (option maxEntrySize of workflow())`;
-			throw new StepSerializationError(this.#name, `${this.#path}: output`, reason);
+			const error = new StepSerializationError(this.#name, `${this.#path}: output`, reason);
+			throw Object.assign(error, { code: "entry_too_large" });
 		}
 		return recorded;
 	}

@@ -11,7 +11,7 @@ import type {
 	TryStepResult,
 } from "../options.types.ts";
 import { type StepEnd, step } from "./step.ts";
-import { readValue, recordValue } from "./value.ts";
+import { checkSize, readValue, recordValue } from "./value.ts";
 
 const STEP_KINDS: readonly TryStepKind[] = ["critical", "timeout", "exhausted", "rollback"];
 const STEP_CATCH: readonly TryStepKind[] = ["critical", "timeout", "exhausted"];
@@ -85,9 +85,10 @@ export function tryBlock(
 			execution.releaseOpen(block);
 		}
 		if (execution.isRollback) return recorded?.isFinished ? resultOf(recorded) : result;
-		const bytes = recordResult(execution, checkedName, result);
+		const recordable = recordResult(execution, checkedName, result);
+		checkSize(recordable, location.path, execution.owner.maxEntrySize);
 		entry.data = {
-			output: bytes,
+			output: recordable.bytes!,
 			...(block.compensable > 0 ? { compensable: block.compensable } : undefined),
 		};
 		execution.complete(scope, entry);
@@ -100,9 +101,9 @@ function recordResult(
 	execution: Execution,
 	name: string,
 	result: TryBlockResult<unknown>,
-): Uint8Array {
+): ReturnType<typeof recordValue> {
 	try {
-		return recordValue(execution.host, result).bytes!;
+		return recordValue(execution.host, result);
 	} catch (error) {
 		const reason = error instanceof Error ? error.message : String(error);
 		throw codeError(new TypeError(`The result of try "${name}" cannot be stored: ${reason}`));

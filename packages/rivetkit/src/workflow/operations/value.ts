@@ -1,4 +1,4 @@
-import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
+import { catalogueError, decodeCbor, encodeCbor } from "@rivetkit/protocol";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 
 /** A value as it is recorded, and as it is handed on: the same on the first run and on every replay. */
@@ -13,6 +13,12 @@ export function recordValue(host: DurableHost, value: unknown): Recorded {
 	if (value === undefined) return { bytes: undefined, value };
 	const bytes = encodeCbor(host.untracked(value));
 	return { bytes, value: typeof value === "object" ? decodeCbor(bytes) : value };
+}
+
+/** Throws `workflow.entry_too_large`, which code may catch (workflows 7.5). */
+export function checkSize({ bytes }: Recorded, path: string, limit: number): void {
+	const size = bytes?.byteLength ?? 0;
+	if (size > limit) throw catalogueError("workflow.entry_too_large", { path, size, limit });
 }
 
 export function readValue(bytes: Uint8Array | undefined): unknown {
