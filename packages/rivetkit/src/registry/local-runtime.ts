@@ -58,6 +58,7 @@ export class LocalRuntime implements Guarded {
 			engineLimits: config.limits,
 			version: VERSION,
 			codeVersion: config.runner.version,
+			checksReplays: isDevelopment(process.env),
 			namespace: config.namespace,
 			...(config.token === undefined ? undefined : { token: config.token }),
 			...(dataDirectory === null ? undefined : { dataDirectory }),

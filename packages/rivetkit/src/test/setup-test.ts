@@ -70,6 +70,7 @@ export async function setupTest<R extends Registry>(
 		messageLimits: config,
 		engineLimits: config.limits,
 		version: VERSION,
+		checksReplays: true,
 		namespace: config.namespace,
 		telemetry: { traces: config.traces, metrics: config.metrics.enabled },
 		inspection: { enabled: true, token: () => INSPECTOR_TOKEN, isOpen: () => false },

@@ -44,6 +44,8 @@ export interface TestRuntimeOptions {
 	readonly clock?: Clock;
 	readonly exposeErrors?: boolean;
 	readonly codeVersion?: number;
+	/** Default true. */
+	readonly checksReplays?: boolean;
 	/** Default: a free one. */
 	readonly port?: number;
 	readonly maxIncomingMessageSize?: number;
@@ -104,6 +106,7 @@ export class TestRuntime {
 			},
 			version: "0.0.0-test",
 			codeVersion: options.codeVersion ?? 1,
+			checksReplays: options.checksReplays ?? true,
 			...(options.dataDirectory === undefined ? {} : { dataDirectory: options.dataDirectory }),
 			...(options.maxOpenDatabases === undefined
 				? {}

@@ -148,6 +148,30 @@ describe.each(modes)("%s", (_mode, yields) => {
 		expect(await hear(4)).toEqual(["has x", "rested", "waits", "has y"]);
 	});
 
+	it("1.3. says once, in development, where a replay went another way", async () => {
+		const program = (names: string[]) => async (ctx: Ctx) => {
+			await ctx.step("first", () => {});
+			for (const name of names) await ctx.step(name, () => {});
+			await ctx.queue.next("work", { names: ["work"] });
+		};
+		const warned = async (names: string[], checksReplays = true) => {
+			await using world = await World.start(program(["a", "b"]), { yields, checksReplays });
+			world.fn = program(names);
+			await world.crash();
+			const lines = world.runtime.log
+				.filter(({ fields }) => "recorded" in fields)
+				.map(({ level, fields }) => `${level} ${fields.recorded} ${fields.visited}`);
+			// Each start is a replay of its own.
+			return yields ? [...new Set(lines)] : lines;
+		};
+		expect(await warned(["a", "b"])).toEqual([]);
+		expect(await warned(["b", "a"])).toEqual(["warn a b"]);
+		expect(await warned(["a", "c", "b"])).toEqual(["warn b c"]);
+		expect(await warned(["a", "b", "c"])).toEqual([]);
+		expect(await warned(["b"])).toEqual(["warn a b"]);
+		expect(await warned(["b", "a"], false)).toEqual([]);
+	});
+
 	it("7. hands a step's callback a context that is of no use afterwards", async () => {
 		let kept: { state: { n: number } } | undefined;
 		await using world = await World.start(

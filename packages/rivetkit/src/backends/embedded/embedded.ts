@@ -42,6 +42,8 @@ export interface EmbeddedOptions {
 	readonly version: string;
 	/** Of the users' code. Default 1. */
 	readonly codeVersion?: number;
+	/** See {@link HostServices.checksReplays}. */
+	readonly checksReplays?: boolean;
 	readonly namespace: string;
 	readonly token?: string;
 	/** Databases of actors that may be open at the same time. Default 128. */
@@ -117,6 +119,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		...(options.inspection ? { inspection: options.inspection } : undefined),
 		...(telemetry ? { telemetry } : undefined),
 		codeVersion: options.codeVersion ?? 1,
+		checksReplays: options.checksReplays ?? false,
 		exposeErrors: options.exposeErrors,
 		createClient: (owner) => inProcessClient(engine, callingActor(owner), options),
 	};

@@ -60,6 +60,11 @@ export class DurableHost {
 		return this.#instance.services.codeVersion ?? 1;
 	}
 
+	/** Whether replays are compared with what was recorded. */
+	get checksReplays(): boolean {
+		return this.#instance.services.checksReplays ?? false;
+	}
+
 	get log(): Logger {
 		return this.#instance.log;
 	}

@@ -21,6 +21,8 @@ export interface HostServices {
 	readonly limits: MessageLimits;
 	/** Of the registry (`runner.version`): tells users' code from that of an earlier deploy. Default 1. */
 	readonly codeVersion?: number;
+	/** Whether replays of workflows are compared with what was recorded (workflows W1d). Default false. */
+	readonly checksReplays?: boolean;
 	/** What actors' databases share. */
 	readonly databases: DatabasePool;
 	/** Absent: the actors cannot be inspected. */

@@ -96,7 +96,6 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		journal.deleteRange(PUBLISHED_HISTORY);
 		for (const { key, entry } of entries) journal.entry(key, entry);
 		journal.head(head);
-		this.#sequence = entries.length;
 		host.log.info({ entries: entries.length }, "a workflow that began with 2.1.3 is taken over");
 	}
 
@@ -340,6 +339,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		const execution = new Execution(this, {
 			isFresh,
 			isRollback,
+			checksOrder: this.host.checksReplays && !this.head.isRewound,
 			strictRoot: this.options.strictRoot,
 		});
 		this.#execution = execution;

@@ -17,6 +17,7 @@ import { codeError, isCodeError, never } from "./code-error.ts";
 import type { Compensation } from "./compensation.ts";
 import { idOf } from "./entry-id.ts";
 import { OpenMessage } from "./open-message.ts";
+import { ReplayCheck, type ReplayDifference } from "./replay-check.ts";
 import { Scope } from "./scope.ts";
 import { StepAttempt } from "./step-attempt.ts";
 import { Strand } from "./strand.ts";
@@ -76,6 +77,8 @@ export interface ExecutionOwner {
 }
 
 export interface ExecutionOptions {
+	/** Whether a start from records is compared with them. */
+	readonly checksOrder: boolean;
 	/** Whether nothing was recorded before. */
 	readonly isFresh: boolean;
 	/** Looks for handlers: recorded entries answer, nothing is executed or written (workflows 3.8.6). */
@@ -104,6 +107,8 @@ export class Execution {
 	/** Tries of steps whose callbacks run. */
 	readonly attempts = new Set<StepAttempt>();
 	readonly #activity: Activity;
+	/** Of a start from records, in development. */
+	readonly #replayCheck: ReplayCheck | null;
 	#state: "running" | "stopping" | "over" = "running";
 	#stopReason: unknown = null;
 	#keepsWaits = false;
@@ -127,6 +132,8 @@ export class Execution {
 			// A rollback is at work until it says that it waits.
 			if (this.#state !== "over" && !options.isRollback) owner.activityChanged(isIdle);
 		});
+		const isChecked = options.checksOrder && !options.isFresh && !options.isRollback;
+		this.#replayCheck = isChecked ? new ReplayCheck((found) => this.#warnOf(found)) : null;
 		const strand = new Strand(null, this.#activity, options.isFresh);
 		this.root = new Scope(Location.root, null, strand, owner.startedAt);
 	}
@@ -294,12 +301,20 @@ export class Execution {
 		const entry = scope.records?.get(name);
 		if (entry && !entry.is(kind)) return this.#wrongKind(scope, kind, name, entry);
 		scope.visited.add(name);
+		this.#replayCheck?.visit(scope, kind, name);
 		scope.isBusy = true;
 		try {
 			return await work(entry as Entry<K> | undefined, name);
 		} finally {
 			scope.isBusy = false;
 		}
+	}
+
+	#warnOf({ recorded, visited }: ReplayDifference): void {
+		this.host.log.warn(
+			{ recorded, visited },
+			"a replay came to another entry than the one that was recorded next: code between entries asks the clock, draws random numbers or reads what changes (ctx.now(), ctx.random(), ctx.uuid() and results of steps do not), or it was changed",
+		);
 	}
 
 	#wrongKind<T>(scope: Scope, kind: Kind, name: string, entry: Entry): Promise<T> {

@@ -162,12 +162,13 @@ export class WorkflowControl implements ActorWorkflow {
 		await engine.reached();
 		this.#assertParked();
 		const { head, entries, latest } = readExported(bytes);
-		const { depths, startedAt, epoch } = head;
+		const { depths, startedAt, epoch, isRewound = false } = head;
 		engine.journal.deleteRange(ALL_HISTORY);
 		for (const { key, entry } of entries) engine.journal.entry(key, entry);
 		Object.assign(engine.head, {
 			depths,
 			startedAt,
+			isRewound,
 			epoch: Math.max(epoch, engine.head.epoch) + 1,
 		});
 		engine.sequencesFrom(latest);
@@ -199,7 +200,8 @@ export class WorkflowControl implements ActorWorkflow {
 	}
 
 	#takeBack(entries: readonly StoredEntryAt[]): void {
-		const { journal, host } = this.#engine;
+		const { head, journal, host } = this.#engine;
+		head.isRewound = true;
 		for (const { key, entry } of entries) {
 			journal.deleteRange(entryRange(key));
 			// What it has of the queue is not in anybody's hands then.

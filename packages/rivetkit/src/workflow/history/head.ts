@@ -47,6 +47,8 @@ export interface Head {
 	rollback?: { readonly attempts: number; readonly retryAt: number };
 	/** Version of the code that has recorded it. */
 	codeVersion?: number;
+	/** Entries were taken back, and may have come again: their order is not that of the code. */
+	isRewound?: boolean;
 	/** Of a history that was taken over: the order of its latest entry. */
 	sequenceBase?: number;
 	/** While the actor sleeps, for inspectors: what it waits for. */

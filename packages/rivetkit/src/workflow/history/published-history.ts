@@ -38,6 +38,9 @@ export function readPublishedHistory(rows: Rows, nowMs: number): TakenOver {
 
 const text = new TextDecoder();
 
+/** Between entries that are taken over: all of them come before the first of ours, which has order 1. */
+const ORDER_STEP = 2 ** -32;
+
 interface Found {
 	readonly segments: readonly Segment[];
 	readonly kind: workflow.EntryKind;
@@ -311,7 +314,8 @@ class Conversion {
 		error: StoredError | null = null,
 		metadata?: workflow.EntryMetadata,
 	): Entry<K> {
-		const sequence = ++this.#sequence;
+		this.#sequence += ORDER_STEP;
+		const sequence = this.#sequence;
 		const createdAt = Number(metadata?.createdAt ?? this.#nowMs);
 		const entry = new Entry(kind, sequence, createdAt, 0, data);
 		entry.status = status;

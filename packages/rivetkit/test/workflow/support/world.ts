@@ -89,6 +89,8 @@ export interface WorldOptions {
 	readonly workflow?: WorkflowOptions<never>;
 	readonly store?: Store;
 	readonly clock?: FakeClock;
+	/** Whether replays are compared with what was recorded. Default true. */
+	readonly checksReplays?: boolean;
 	/** Runs the workflow from its records again at every wait. */
 	readonly yields?: boolean;
 	/** Dies at this commit of the first process. */
@@ -172,8 +174,12 @@ export class World {
 			{ onError, ...this.#options.workflow } as WorkflowOptions<never>,
 		) as Definition;
 		const { codeVersion } = this;
+		const { checksReplays = true } = this.#options;
 		this.#runtimes.push(
-			await TestRuntime.start({ subject, other }, { store: this.store.store, clock, codeVersion }),
+			await TestRuntime.start(
+				{ subject, other },
+				{ store: this.store.store, clock, codeVersion, checksReplays },
+			),
 		);
 	}
 
