@@ -49,7 +49,12 @@ describe("defaults (api 14.1)", () => {
 			managerBasePath: "/",
 			managerPort: 6420,
 			managerHost: undefined,
-			traces: { maxSpans: 512, maxBytes: 262_144, maxTotalBytes: 16_777_216 },
+			traces: {
+				maxPerSecond: 100,
+				maxSpans: 512,
+				maxBytes: 262_144,
+				maxTotalBytes: 16_777_216,
+			},
 			metrics: { enabled: true },
 			serverless: {
 				spawnEngine: false,

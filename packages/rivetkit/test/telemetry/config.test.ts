@@ -4,7 +4,7 @@ import { actor } from "../../src/index.ts";
 import { parseRegistryConfig } from "../../src/registry/config/registry-config.ts";
 
 const use = { counter: actor({}) };
-const DEFAULTS = { maxSpans: 512, maxBytes: 262_144, maxTotalBytes: 16_777_216 };
+const DEFAULTS = { maxPerSecond: 100, maxSpans: 512, maxBytes: 262_144, maxTotalBytes: 16_777_216 };
 
 const traces = (input: object, env: Record<string, string> = {}) =>
 	parseRegistryConfig({ use, ...input }, env).traces;
@@ -16,7 +16,9 @@ it("records spans outside production, and elsewhere when asked to", () => {
 	expect(traces({}, { NODE_ENV: "production", RIVET_EXPERIMENTAL_OTEL: "1" })).toEqual(DEFAULTS);
 	expect(traces({ traces: { enabled: true } }, { NODE_ENV: "production" })).toEqual(DEFAULTS);
 	expect(traces({ traces: { enabled: false } }, { RIVET_EXPERIMENTAL_OTEL: "1" })).toBeNull();
-	expect(traces({ traces: { maxSpans: 5, maxBytes: 6, maxTotalBytes: 7 } })).toEqual({
+	const limits = { maxPerSecond: 4, maxSpans: 5, maxBytes: 6, maxTotalBytes: 7 };
+	expect(traces({ traces: limits })).toEqual({
+		maxPerSecond: 4,
 		maxSpans: 5,
 		maxBytes: 6,
 		maxTotalBytes: 7,
@@ -28,6 +30,7 @@ it("measures unless told not to, and refuses what makes no sense", () => {
 	expect(config({}).metrics).toEqual({ enabled: true });
 	expect(config({ metrics: { enabled: false } }).metrics).toEqual({ enabled: false });
 	expect(() => config({ traces: { maxSpans: 0 } })).toThrow("traces");
+	expect(() => config({ traces: { maxPerSecond: 0 } })).toThrow("maxPerSecond");
 	expect(() => config({ traces: { maxBytes: "many" } })).toThrow("maxBytes");
 	expect(() => config({ metrics: { enabled: 1 } })).toThrow("metrics");
 	expect(config({ traces: { maxSpam: 1 } }).warnings).toEqual([

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { db } from "../../src/db/index.ts";
 import { actor, event, queue } from "../../src/index.ts";
 import { decodeCbor, decodeTraceRange } from "../../src/inspector/client.ts";
+import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
 import { InspectorSocket } from "../inspector/support/inspector-socket.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
@@ -190,7 +191,7 @@ it("keeps the spans of an actor that sleeps, and forgets those of one that is de
 it("of one actor keeps the last spans; asks answer those of a time, the latest ones first to stay", async () => {
 	await using runtime = await TestRuntime.start(
 		{ subject },
-		{ telemetry: { traces: { maxSpans: 20, maxBytes: 1e6, maxTotalBytes: 1e6 }, metrics: false } },
+		{ telemetry: { traces: { ...TRACE_LIMITS, maxSpans: 20 }, metrics: false } },
 	);
 	const id = await runtime.actorId("subject");
 	for (let n = 0; n < 30; n++) await runtime.action(id, "act", n);

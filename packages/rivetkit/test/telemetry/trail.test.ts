@@ -52,7 +52,8 @@ it("a ring keeps the last entries within both limits, and tells of each byte", (
 });
 
 function span(): Span {
-	return new Span(SPAN_KINDS.commit, null, { id: null, flags: 1 }, null, 1, 0, null);
+	const admission = { second: 1, spansLeft: 1 };
+	return new Span(SPAN_KINDS.commit, null, { id: null, flags: 1, admission }, null, 1, 0, null);
 }
 
 it("of all actors together only so much is kept: those go first to which nothing was added", () => {

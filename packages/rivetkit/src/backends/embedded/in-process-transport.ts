@@ -118,13 +118,12 @@ export class InProcessTransport implements ClientTransport {
 		const telemetry = this.#caller?.telemetry;
 		const outgoing = telemetry?.beginOutgoing(subject);
 		if (!telemetry || !outgoing) return call({});
-		const { span, traceparent } = outgoing;
 		try {
-			const result = await call({ [TRACEPARENT]: traceparent });
-			telemetry.end(span);
+			const result = await call({ [TRACEPARENT]: outgoing.traceparent });
+			telemetry.endOutgoing(outgoing);
 			return result;
 		} catch (thrown) {
-			telemetry.end(span, { thrown });
+			telemetry.endOutgoing(outgoing, { thrown });
 			throw thrown;
 		}
 	}
@@ -171,7 +170,7 @@ export class InProcessTransport implements ClientTransport {
 			extra: call.protocols,
 		});
 		const outgoing = this.#caller?.telemetry?.beginOutgoing("connect");
-		if (outgoing) this.#caller!.telemetry!.end(outgoing.span);
+		if (outgoing) this.#caller!.telemetry!.endOutgoing(outgoing);
 		const headers = outgoing ? { [TRACEPARENT]: outgoing.traceparent } : {};
 		const upgrade = { path: call.path, headers: new PlainHeaders(headers), protocols };
 		const socket = (await this.#manager).connect(actorId, upgrade, SUBPROTOCOL_RIVET);

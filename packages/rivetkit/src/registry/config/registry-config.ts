@@ -176,12 +176,19 @@ function* contradictions(
 }
 
 function traces(
-	{ enabled, maxSpans, maxBytes, maxTotalBytes }: NonNullable<RegistryConfigInput["traces"]>,
+	{
+		enabled,
+		maxPerSecond,
+		maxSpans,
+		maxBytes,
+		maxTotalBytes,
+	}: NonNullable<RegistryConfigInput["traces"]>,
 	env: Environment,
 ): RegistryConfig["traces"] {
 	const isOn = enabled ?? (envFlag(env, "RIVET_EXPERIMENTAL_OTEL") || isDevelopment(env));
 	if (!isOn) return null;
 	return {
+		maxPerSecond: maxPerSecond ?? TRACE_LIMITS.maxPerSecond,
 		maxSpans: maxSpans ?? TRACE_LIMITS.maxSpans,
 		maxBytes: maxBytes ?? TRACE_LIMITS.maxBytes,
 		maxTotalBytes: maxTotalBytes ?? TRACE_LIMITS.maxTotalBytes,

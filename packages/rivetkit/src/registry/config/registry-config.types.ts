@@ -94,6 +94,11 @@ export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> 
 		| {
 				/** Env `RIVET_EXPERIMENTAL_OTEL=1`; default: outside production. */
 				enabled?: boolean | undefined;
+				/**
+				 * Traces that all actors of the process begin in a second; what is beyond is left out, and counted.
+				 * Default 100.
+				 */
+				maxPerSecond?: number | undefined;
 				/** Spans kept of one actor. Default 512. */
 				maxSpans?: number | undefined;
 				/** Bytes of the spans kept of one actor. Default 262,144. */
@@ -176,6 +181,7 @@ export interface RegistryConfig {
 	};
 	/** Null: no spans are recorded. */
 	readonly traces: {
+		readonly maxPerSecond: number;
 		readonly maxSpans: number;
 		readonly maxBytes: number;
 		readonly maxTotalBytes: number;

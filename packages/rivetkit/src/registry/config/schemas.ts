@@ -90,6 +90,11 @@ const DocTracesConfigSchema = z.object({
 		.boolean()
 		.optional()
 		.describe("Env RIVET_EXPERIMENTAL_OTEL=1; default: outside production."),
+	maxPerSecond: z
+		.int()
+		.min(1)
+		.optional()
+		.describe("Traces that all actors begin in a second. Default 100."),
 	maxSpans: z.int().min(1).optional().describe("Of one actor. Default 512."),
 	maxBytes: positive.optional().describe("Of one actor. Default 262144."),
 	maxTotalBytes: positive.optional().describe("Of all actors. Default 16777216."),

@@ -93,7 +93,7 @@ export class ActionCall implements RunningCall {
 		const kind = this.#scheduled ? SPAN_KINDS.scheduled : SPAN_KINDS.action;
 		const span = telemetry.begin(kind, this.name, connection?.tracedFrom ?? null);
 		this.#span = span;
-		if (span === null || !telemetry.host.recordsSpans) return;
+		if (span === null || !span.isRecorded) return;
 		if (connection) {
 			const { id, kind: type, isHibernatable } = connection;
 			span.begin(
@@ -201,9 +201,8 @@ export class ActionCall implements RunningCall {
 		const instance = this.#instance;
 		const span = this.#span;
 		const handler = () => action.handler(this.#context, ...args);
-		if (span === null) return instance.runCall(this, handler);
-		const { habits, recordsSpans } = instance.telemetry!.host;
-		if (!recordsSpans) return instance.runCall(this, handler);
+		if (span === null || !span.isRecorded) return instance.runCall(this, handler);
+		const { habits } = instance.telemetry!.host;
 		const result = instance.runCall(this, handler, span, habits.returnsAtOnce(action));
 		habits.saw(action, span.goesOn || isPromiseLike(result));
 		return result;

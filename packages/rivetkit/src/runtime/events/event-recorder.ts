@@ -1,4 +1,5 @@
 import { EncodeError, encodeCbor } from "@rivetkit/protocol";
+import { currentSpan } from "../calls/call-scope.ts";
 import { untracked } from "../state/index.ts";
 import type { ActorTelemetry } from "../telemetry/actor-telemetry.ts";
 
@@ -18,8 +19,8 @@ export class EventRecorder {
 	emitted(name: string, args: readonly unknown[], subscribers: number, connId?: string): void {
 		const { metrics, trailOrNone: trail, host } = this.#telemetry;
 		if (metrics) metrics.events++;
-		if (host.recordsSpans) this.#addToSpan(name, subscribers, connId);
-		if (trail === null || !trail.recordsEvents(host.wallMs())) return;
+		if (host.recordsSpans && currentSpan() !== null) this.#addToSpan(name, subscribers, connId);
+		if (trail === null || !trail.mayRecordEvents || !trail.recordsEvents(host.wallMs())) return;
 		const kept = keptArguments(args);
 		trail.addEvent({
 			id: host.trails.next(),

@@ -123,7 +123,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		telemetry?.host.lookForExporter?.();
 		const span = telemetry?.begin(SPAN_KINDS.start, null, null) ?? null;
 		const begin = () => startInstance(instance, sockets);
-		const started = asHost(() => (span ? runInSpan(span, begin) : begin()));
+		const started = asHost(() => (span?.isRecorded ? runInSpan(span, begin) : begin()));
 		return started instanceof Promise
 			? started.then((failure) => this.#started(instance, span, failure))
 			: this.#started(instance, span, started);

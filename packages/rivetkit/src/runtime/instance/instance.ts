@@ -597,7 +597,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	 */
 	runCall<T>(call: object, handler: () => T, span: Span | null = null, returnsAtOnce = false): T {
 		// One that is only measured is nobody's context.
-		const shown = span !== null && this.telemetry!.host.recordsSpans ? span : null;
+		const shown = span?.isRecorded ? span : null;
 		if (this.database) return runInCall(call, this.era, shown, handler);
 		if (shown === null) return handler();
 		return returnsAtOnce && !shown.exported

@@ -16,14 +16,17 @@ export class DeliveryRecorder {
 		const { host } = this.#telemetry;
 		if (!host.recordsSpans) return;
 		const { id, header, sentBy } = delivery.message;
+		const span = this.#telemetry.begin(SPAN_KINDS.message, header.name, sentBy);
+		const isTold = receiver?.takesEvent() ?? false;
+		if (span === null && !isTold) return;
 		const attributes = {
 			"rivet.queue.name": header.name,
 			"rivet.queue.message_id": String(id),
 			"rivet.queue.created_at_ms": header.createdAt,
 			"rivet.queue.latency_ms": Math.max(0, Math.floor(host.nowMs()) - header.createdAt),
 		};
-		receiver?.addEvent("queue.message.receive", host.nowMs(), attributes);
-		const span = this.#telemetry.begin(SPAN_KINDS.message, header.name, sentBy)!;
+		if (isTold) receiver!.addEvent("queue.message.receive", host.nowMs(), attributes);
+		if (span === null) return;
 		for (const [name, value] of Object.entries(attributes)) span.set(name, value);
 		span.set("rivet.queue.attempt", delivery.attempt);
 		delivery.span = span;

@@ -62,7 +62,7 @@ class RawCall implements RunningCall {
 		this.#connection.tracedFrom = callerOf(instance, request);
 		this.#span =
 			instance.telemetry?.begin(SPAN_KINDS.request, null, this.#connection.tracedFrom) ?? null;
-		if (this.#span && instance.telemetry!.host.recordsSpans) {
+		if (this.#span?.isRecorded) {
 			this.#span.set("http.request.method", request.method);
 			this.#span.set("url.path", new URL(this.#request.url).pathname);
 		}

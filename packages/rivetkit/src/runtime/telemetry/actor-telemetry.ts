@@ -2,8 +2,9 @@ import { type StorageBatch, serializeKey } from "@rivetkit/protocol";
 import { currentSpan, runInSpan } from "../calls/call-scope.ts";
 import type { HostTelemetry } from "./host-telemetry.ts";
 import type { TypeMetrics } from "./metrics/type-metrics.ts";
-import { type Attributes, Span, shortened, type Trace } from "./span.ts";
+import { type Attributes, Span, shortened, type Trace, UNTRACED } from "./span.ts";
 import { SPAN_KINDS, type SpanKind } from "./span-kinds.ts";
+import { BudgetShare } from "./trace-budget.ts";
 import { formatTraceparent, type RemoteParent } from "./trace-context.ts";
 import type { Trail } from "./trail.ts";
 
@@ -15,14 +16,20 @@ export interface Thrown {
 	readonly thrown: unknown;
 }
 
+/** A call of somebody else; without a span when that was left out. */
+export interface OutgoingCall {
+	readonly span: Span | null;
+	readonly traceparent: string;
+}
+
 /** Statements of one span that get a span of their own; of the others only the number is kept. */
 const STATEMENTS_MAX = 64;
 /** What the attributes of a commit take, about. */
 const COMMIT_BYTES = 100;
 /** The flag of traces that begin here: recorded. */
 const SAMPLED = 1;
-/** Of spans that are only measured. */
-const NO_TRACE: Trace = { id: null, flags: 0 };
+/** Work that took longer than this is recorded even if its trace was left out (ms). */
+const SLOW_MS = 1_000;
 
 /** Whom spans are about. */
 export interface TracedActor {
@@ -34,7 +41,8 @@ export interface TracedActor {
 
 /**
  * What one incarnation records: the one interface of the runtime to traces and metrics. Where no spans are
- * recorded it counts and measures calls, starts and commits only, and nothing of that stays.
+ * recorded, and of what the budget of traces leaves out, it counts and measures calls, starts and commits
+ * only, and nothing of that stays.
  */
 export class ActorTelemetry {
 	readonly host: HostTelemetry;
@@ -47,7 +55,10 @@ export class ActorTelemetry {
 	/** The first span since the last commit that has written something. */
 	#writer: Span | null = null;
 	#writerCount = 0;
+	/** Whether calls were left out that may have written something since the last commit. */
+	#leftOutWriters = false;
 	#isForgotten = false;
+	readonly #share = new BudgetShare();
 
 	constructor(host: HostTelemetry, actor: TracedActor) {
 		this.host = host;
@@ -55,20 +66,59 @@ export class ActorTelemetry {
 		this.metrics = host.recordsMetrics ? host.metricsOf(actor.name) : null;
 	}
 
-	/** Null when nothing is recorded of such work. What it returns goes into {@link end}. */
+	/**
+	 * Null when nothing is recorded of such work; one that is only measured when its trace is left out. What it
+	 * returns goes into {@link end}.
+	 */
 	begin(kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
 		const { host } = this;
-		if (!host.recordsSpans) {
-			if (this.metrics === null || kind.counted === null) return null;
-			return new Span(kind, subject, NO_TRACE, null, 0, host.nowMs(), null);
-		}
+		if (!host.recordsSpans) return this.metrics === null ? null : this.#measured(kind, subject);
+		if (!this.#isAdmitted(parent)) return this.#leaveOut(kind, subject, parent);
 		const span = this.#newSpan(kind, subject, parent, host.nowMs());
+		if (!this.#isForgotten) this.trail.begin(span);
+		return span;
+	}
+
+	#measured(kind: SpanKind, subject: string | null): Span | null {
+		if (kind.counted === null) return null;
+		return new Span(kind, subject, UNTRACED, null, 0, this.host.nowMs(), null);
+	}
+
+	#isAdmitted(parent: SpanParent): boolean {
+		const { budget } = this.host;
+		return parent instanceof Span
+			? budget.continues(parent.trace.admission, this.#share)
+			: budget.admits(this.#share);
+	}
+
+	#leaveOut(kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
+		// A hook goes with what it belongs to.
+		if (kind !== SPAN_KINDS.hook) {
+			this.host.budget.leftOut++;
+			const trail = this.#trail;
+			if (trail !== null && !trail.isGone) trail.leftOut++;
+			else this.#share.untold++;
+		}
+		const span = this.#measured(kind, subject);
+		if (span !== null) {
+			span.leftOutBelow = parent;
+			if (kind !== SPAN_KINDS.commit) this.#leftOutWriters = true;
+		}
+		return span;
+	}
+
+	/** Something that was left out and has turned out to be worth a look: a span alone, made when it is over. */
+	#recordLate({ kind, subject, leftOutBelow, startMs, failure }: Span): Span {
+		const span = this.#newSpan(kind, subject, leftOutBelow, startMs);
+		span.failure = failure;
+		span.set("rivet.trace.left_out", true);
 		if (!this.#isForgotten) this.trail.begin(span);
 		return span;
 	}
 
 	#newSpan(kind: SpanKind, subject: string | null, parent: SpanParent, startMs: number): Span {
 		const { host } = this;
+		const admission = parent instanceof Span ? parent.trace.admission : host.budget.admission();
 		if (host.exporter !== null) {
 			const exported = host.exporter.begin({
 				kind,
@@ -80,19 +130,20 @@ export class ActorTelemetry {
 			});
 			if (exported !== null) {
 				const { traceId, spanId, parentSpanId, flags } = exported;
-				const trace = { id: traceId, flags };
+				const trace = { id: traceId, flags, admission };
 				return new Span(kind, subject, trace, parentSpanId, spanId, startMs, exported);
 			}
 		}
 		const id = host.nextSpanId();
 		if (parent === null) {
-			return new Span(kind, subject, { id: null, flags: SAMPLED }, null, id, startMs, null);
+			const trace: Trace = { id: null, flags: SAMPLED, admission };
+			return new Span(kind, subject, trace, null, id, startMs, null);
 		}
 		if (parent instanceof Span) {
 			return new Span(kind, subject, parent.trace, parent.id, id, startMs, null);
 		}
 		const { traceId, spanId, flags } = parent;
-		return new Span(kind, subject, { id: traceId, flags }, spanId, id, startMs, null);
+		return new Span(kind, subject, { id: traceId, flags, admission }, spanId, id, startMs, null);
 	}
 
 	end(span: Span, failure?: Thrown): void {
@@ -102,8 +153,21 @@ export class ActorTelemetry {
 		if (failure !== undefined) span.fail(failure.thrown);
 		if (this.metrics !== null) count(this.metrics, span);
 		if (!host.recordsSpans) return;
+		if (span.isRecorded) {
+			this.#ended(span);
+			return;
+		}
+		if (span.failure === null && endMs - span.startMs < SLOW_MS) return;
+		if (!host.budget.admitsLate()) return;
+		const late = this.#recordLate(span);
+		late.endMs = endMs;
+		this.#ended(late);
+	}
+
+	#ended(span: Span): void {
+		const { host } = this;
 		if (span.statements > STATEMENTS_MAX) span.set("rivet.db.statements", span.statements);
-		span.exported?.end(endMs, span.failure);
+		span.exported?.end(span.endMs, span.failure);
 		if (this.#isForgotten) return;
 		span.sequence = host.trails.next();
 		this.trail.ended(span);
@@ -116,6 +180,7 @@ export class ActorTelemetry {
 		work: () => T,
 		parent: SpanParent | undefined = undefined,
 	): T {
+		if (!this.host.recordsSpans && (this.metrics === null || kind.counted === null)) return work();
 		const span = this.begin(kind, subject, parent === undefined ? currentSpan() : parent);
 		return span === null ? work() : this.runTraced(span, work);
 	}
@@ -124,7 +189,7 @@ export class ActorTelemetry {
 	runTraced<T>(span: Span, work: () => T): T {
 		let result: T;
 		try {
-			result = this.host.recordsSpans ? runInSpan(span, work) : work();
+			result = span.isRecorded ? runInSpan(span, work) : work();
 		} catch (thrown) {
 			this.end(span, { thrown });
 			throw thrown;
@@ -152,14 +217,14 @@ export class ActorTelemetry {
 		const parent = currentSpan();
 		if (parent === null || ++parent.statements > STATEMENTS_MAX) return null;
 		const text = shortened(sql);
-		const span = this.begin(SPAN_KINDS.statement, text, parent)!;
-		span.growth += text.length;
+		const span = this.begin(SPAN_KINDS.statement, text, parent);
+		if (span !== null) span.growth += text.length;
 		return span;
 	}
 
 	/** What a span has written goes with the next commit. */
 	wrote(span: Span): void {
-		this.#writer ??= span;
+		if (span.isRecorded) this.#writer ??= span;
 		this.#writerCount++;
 	}
 
@@ -168,12 +233,17 @@ export class ActorTelemetry {
 		const writers = this.#writerCount;
 		this.#writer = null;
 		this.#writerCount = 0;
-		const span = this.begin(SPAN_KINDS.commit, null, parent);
+		// The commit of calls that are left out is left out with them.
+		const isLeftOut = parent === null && this.#leftOutWriters;
+		this.#leftOutWriters = false;
+		const span = isLeftOut
+			? this.#measured(SPAN_KINDS.commit, null)
+			: this.begin(SPAN_KINDS.commit, null, parent);
 		this.#commit = span;
 		if (span === null) return;
 		const bytes = sizeOf(batch);
 		this.metrics?.commitBytes.observe(bytes);
-		if (!this.host.recordsSpans) return;
+		if (!span.isRecorded) return;
 		span.begin(
 			{
 				"rivet.commit.bytes": bytes,
@@ -190,12 +260,21 @@ export class ActorTelemetry {
 		if (span !== null) this.end(span, failure);
 	}
 
-	/** A call that goes out from here, to be told where it comes from; null when no spans are recorded. */
-	beginOutgoing(subject: string): { readonly span: Span; readonly traceparent: string } | null {
-		if (!this.host.recordsSpans) return null;
-		const parent = this.host.exporter?.current() ?? currentSpan();
-		const span = this.begin(SPAN_KINDS.outgoing, subject, parent)!;
-		return { span, traceparent: formatTraceparent(this.host.contextOf(span)) };
+	/** A call that goes out from here, to be told where it comes from; null when it comes from no trace. */
+	beginOutgoing(subject: string): OutgoingCall | null {
+		const { host } = this;
+		if (!host.recordsSpans) return null;
+		const parent = host.exporter?.current() ?? currentSpan();
+		const span = this.begin(SPAN_KINDS.outgoing, subject, parent);
+		// Without a span of its own it still comes from where its caller is.
+		const from = span ?? parent;
+		if (from === null) return null;
+		const context = from instanceof Span ? host.contextOf(from) : from;
+		return { span, traceparent: formatTraceparent(context) };
+	}
+
+	endOutgoing({ span }: OutgoingCall, failure?: Thrown): void {
+		if (span !== null) this.end(span, failure);
 	}
 
 	/** The actor is gone for good, and what it did with it. */
@@ -213,8 +292,15 @@ export class ActorTelemetry {
 	get trail(): Trail {
 		if (this.#trail === null || this.#trail.isGone) {
 			this.#trail = this.host.trails.open(this.#actor.actorId);
+			this.#trail.leftOut += this.#share.untold;
+			this.#share.untold = 0;
 		}
 		return this.#trail;
+	}
+
+	/** Has the trail say what was left out before there was one. */
+	tell(): void {
+		if (this.#share.untold > 0 && !this.#isForgotten) void this.trail;
 	}
 }
 

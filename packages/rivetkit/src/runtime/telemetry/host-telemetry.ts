@@ -3,18 +3,26 @@ import type { SpanExporter } from "./exporter.ts";
 import { Habits } from "./habits.ts";
 import { TypeMetrics } from "./metrics/type-metrics.ts";
 import type { Span, Trace } from "./span.ts";
+import { TraceBudget } from "./trace-budget.ts";
 import { type TrailLimits, Trails } from "./trail.ts";
+
+/** How much is recorded, and how much of it is kept. */
+export interface TraceLimits extends TrailLimits {
+	/** Traces that the actors of a host begin in a second. */
+	readonly maxPerSecond: number;
+}
 
 /** What a host records about its actors. */
 export interface TelemetryConfig {
 	/** Null: no spans are recorded. */
-	readonly traces: TrailLimits | null;
+	readonly traces: TraceLimits | null;
 	/** Whether calls, commits and lives are counted. */
 	readonly metrics: boolean;
 }
 
 /** Defaults of `setup({ traces })`. */
-export const TRACE_LIMITS: TrailLimits = {
+export const TRACE_LIMITS: TraceLimits = {
+	maxPerSecond: 100,
 	maxSpans: 512,
 	maxBytes: 256 * 1_024,
 	maxTotalBytes: 16 * 1_024 * 1_024,
@@ -28,6 +36,8 @@ const monotonicMs = performance.now.bind(performance);
 /** What the actors of one host record together: their trails, and the counts of each type. */
 export class HostTelemetry {
 	readonly recordsSpans: boolean;
+	/** Of the spans. */
+	readonly budget: TraceBudget;
 	readonly recordsMetrics: boolean;
 	readonly trails: Trails;
 	readonly habits = new Habits();
@@ -51,6 +61,7 @@ export class HostTelemetry {
 	) {
 		this.recordsSpans = traces !== null;
 		this.recordsMetrics = metrics;
+		this.budget = new TraceBudget((traces ?? TRACE_LIMITS).maxPerSecond, clock);
 		// Events and lines are recorded for who watches, also where no spans are.
 		this.trails = new Trails(traces ?? TRACE_LIMITS);
 		this.#clock = clock;

@@ -1,5 +1,7 @@
 import type { ExportedSpan } from "./exporter.ts";
 import type { SpanKind } from "./span-kinds.ts";
+import type { Admission } from "./trace-budget.ts";
+import type { RemoteParent } from "./trace-context.ts";
 
 export type AttributeValue = string | number | boolean;
 export type Attributes = Record<string, AttributeValue>;
@@ -16,7 +18,11 @@ export interface Trace {
 	/** 32 hexadecimal digits; null while nobody has asked. */
 	id: string | null;
 	readonly flags: number;
+	readonly admission: Admission;
 }
+
+/** Of spans that are only measured. */
+export const UNTRACED: Trace = { id: null, flags: 0, admission: { second: 0, spansLeft: 0 } };
 
 /** Why a span ended badly. */
 export interface SpanFailure {
@@ -57,6 +63,8 @@ export class Span {
 	goesOn = false;
 	/** What it is elsewhere, too; null for nothing. */
 	exported: ExportedSpan | null;
+	/** Of one that is only measured: what it would be below. */
+	leftOutBelow: RemoteParent | Span | null = null;
 
 	// Of the ring that keeps it.
 	/** Set when it has ended: later ones have higher ones, over all actors of a host. */
@@ -84,6 +92,11 @@ export class Span {
 		this.exported = exported;
 	}
 
+	/** Whether others see it: it is not there only to be measured. */
+	get isRecorded(): boolean {
+		return this.trace !== UNTRACED;
+	}
+
 	get isOpen(): boolean {
 		return this.endMs === OPEN;
 	}
@@ -106,10 +119,7 @@ export class Span {
 	}
 
 	addEvent(name: string, atMs: number, attributes: Attributes | null): void {
-		if (this.events !== null && this.events.length >= EVENTS_MAX) {
-			this.droppedEvents++;
-			return;
-		}
+		if (!this.takesEvent()) return;
 		this.events ??= [];
 		this.events.push({ name, atMs, attributes });
 		this.growth += ATTRIBUTE_BYTES * 2;
@@ -117,6 +127,13 @@ export class Span {
 			this.growth += ATTRIBUTE_BYTES + (typeof value === "string" ? value.length : 0);
 		}
 		this.exported?.addEvent(name, atMs, attributes);
+	}
+
+	/** False, and counts it as dropped, when it has as many as it may have. */
+	takesEvent(): boolean {
+		if (this.events === null || this.events.length < EVENTS_MAX) return true;
+		this.droppedEvents++;
+		return false;
 	}
 
 	fail(error: unknown): void {

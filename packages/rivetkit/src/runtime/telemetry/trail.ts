@@ -62,6 +62,8 @@ export class Trail {
 	readonly spans: Ring<Span>;
 	readonly events: Ring<EventEntry>;
 	readonly logs: Ring<LogEntry>;
+	/** Pieces of work that no span is about, because there were too many. */
+	leftOut = 0;
 	/** Null while nobody follows. */
 	listeners: Set<TrailListener> | null = null;
 	/** Whether something was added since the trail was last looked at for room. */
@@ -83,6 +85,11 @@ export class Trail {
 		const untilMs = nowMs + RECORDING_LEASE_MS;
 		if (what === "events") this.#eventsUntilMs = untilMs;
 		else this.#logsUntilMs = untilMs;
+	}
+
+	/** False when nobody follows, or has ever asked for events: most of the time, and without a look at the clock. */
+	get mayRecordEvents(): boolean {
+		return this.listeners !== null || this.#eventsUntilMs > 0;
 	}
 
 	recordsEvents(nowMs: number): boolean {

@@ -18,6 +18,8 @@ export interface TestSpan {
 export interface TestTraces {
 	readonly spans: readonly TestSpan[];
 	readonly clamped: boolean;
+	/** Pieces of work that no span is about. */
+	readonly leftOut: number;
 	/** The spans of one name. */
 	named(name: string): TestSpan[];
 	/** The only span of this name. */
@@ -59,14 +61,21 @@ export async function tracesOf(
 	const response = await fetch(`${runtime.url}/gateway/${actorId}/inspector/traces${query}`);
 	if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
 	const { otlp, clamped } = (await response.json()) as {
-		otlp: { resourceSpans: { scopeSpans: { spans: Record<string, unknown>[] }[] }[] };
+		otlp: {
+			resourceSpans: {
+				resource?: { attributes: OtlpAttribute[] };
+				scopeSpans: { spans: Record<string, unknown>[] }[];
+			}[];
+		};
 		clamped: boolean;
 	};
+	const resource = readAttributes(otlp.resourceSpans[0]!.resource?.attributes ?? []);
 	const spans = otlp.resourceSpans[0]!.scopeSpans[0]!.spans.map(readSpan);
 	const named = (name: string) => spans.filter((span) => span.name === name);
 	return {
 		spans,
 		clamped,
+		leftOut: Number(resource["rivet.traces.left_out"] ?? 0),
 		named,
 		one(name) {
 			const found = named(name);

@@ -67,7 +67,8 @@ export class LiveView implements ActorView {
 	}
 
 	get activity(): Activity | null {
-		const { services, assignment } = this.#instance;
+		const { services, assignment, telemetry } = this.#instance;
+		telemetry?.tell();
 		return services.telemetry ? { host: services.telemetry, actor: assignment } : null;
 	}
 
@@ -79,7 +80,8 @@ export class LiveView implements ActorView {
 	}
 
 	#scan(range: StorageRange): Promise<[Uint8Array, Uint8Array][]> {
-		const { services, assignment } = this.#instance;
+		const { services, assignment, telemetry } = this.#instance;
+		telemetry?.tell();
 		return services.backend.scan(assignment, range);
 	}
 }

@@ -38,8 +38,9 @@ export function tracesOf(
 	query: SpanQuery,
 ): { otlp: object; clamped: boolean } {
 	const { spans, clamped } = spansOf(activity, query);
-	if (activity === null || spans.length === 0) return { ...NO_TRACES, clamped };
-	return { otlp: otlpOf(activity, spans), clamped };
+	const leftOut = (activity && trailOf(activity)?.leftOut) ?? 0;
+	if (activity === null || spans.length + leftOut === 0) return { ...NO_TRACES, clamped };
+	return { otlp: otlpOf(activity, spans, leftOut), clamped };
 }
 
 const NO_TRACES = {
@@ -47,11 +48,16 @@ const NO_TRACES = {
 	clamped: false,
 } as const;
 
-function otlpOf({ host, actor }: Activity, spans: readonly Span[]): object {
+/** `leftOut`: pieces of work of the actor that no span is about, because there were too many. */
+function otlpOf({ host, actor }: Activity, spans: readonly Span[], leftOut: number): object {
+	const resource = {
+		"service.name": "rivetkit",
+		...(leftOut > 0 && { "rivet.traces.left_out": leftOut }),
+	};
 	return {
 		resourceSpans: [
 			{
-				resource: { attributes: otlpAttributes({ "service.name": "rivetkit" }) },
+				resource: { attributes: otlpAttributes(resource) },
 				scopeSpans: [
 					{
 						scope: { name: "rivetkit", version: VERSION },

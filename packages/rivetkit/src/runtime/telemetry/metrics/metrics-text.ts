@@ -152,6 +152,11 @@ function writePresence(
 		"What is kept of spans, events and log lines for the inspector, about.",
 		[[{}, telemetry.trails.bytes]],
 	);
+	text.counter(
+		"rivetkit_traces_left_out_total",
+		"Calls and other work that no span is about, because there was too much of it.",
+		telemetry.recordsSpans ? [[{}, telemetry.budget.leftOut]] : [],
+	);
 }
 
 function presentIn(live: Iterable<ActorInstance>): Map<string, Present> {
