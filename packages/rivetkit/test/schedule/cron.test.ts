@@ -70,6 +70,19 @@ describe("c.cron.every", () => {
 		expect((await t.act<{ nextRunAt: number }>("getCron", "job")).nextRunAt).toBe(NOON + 80_000);
 	});
 
+	it("does not drift when the machine was suspended over several of its times", async () => {
+		await using t = await setUp();
+		await t.act("every", job);
+		await t.advance(10_000);
+		t.clock.setForward(33_333);
+		await t.advance(600_000);
+		const { nextRunAt } = await t.act<{ nextRunAt: number }>("getCron", "job");
+		expect((nextRunAt - NOON) % 10_000).toBe(0);
+		const times = scheduledTimes(t.notes);
+		expect(times.length).toBeGreaterThan(50);
+		expect(times.filter((ms) => ms % 10_000 !== 0)).toEqual([]);
+	});
+
 	it("wakes its sleeping actor every time", async () => {
 		await using t = await setUp();
 		await t.act("every", { ...job, interval: HOUR });
