@@ -141,7 +141,8 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 		RetryAfterError LoopBreak LoopContinue LoopResult StepConfig LoopConfig LoopBody
 		StatefulLoopConfig JoinBranch JoinResults RaceBranch RaceResult WorkflowEntryType WorkflowError
 		TryStepKind TryStepFailure TryStepResult TryStepConfig TryBlockSource TryBlockFailure
-		TryBlockResult TryBlockConfig WorkflowErrorEvent WorkflowOptions WorkflowQueue
+		TryBlockResult TryBlockConfig CancelledError EvictedError MessageWaitError SleepError
+		StepFailedError StepTimeoutError WorkflowErrorEvent WorkflowOptions WorkflowQueue
 		WorkflowQueueNextBatchOptions WorkflowQueueNextOptions WorkflowQueueSender WorkflowRun`,
 	],
 	[

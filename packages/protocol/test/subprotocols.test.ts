@@ -20,6 +20,7 @@ const NOTHING = {
 	actorId: null,
 	inspectorToken: null,
 	session: null,
+	traceparent: null,
 	resume: null,
 	offered: [],
 	error: null,
