@@ -19,8 +19,10 @@ import {
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "tsdown";
+import { build as buildPage } from "vite";
 import { entriesOf } from "./lib/entries.ts";
 import { withLock } from "./lib/lock.ts";
+import { hasPage, PAGE_CONFIG, PAGE_FOLDER } from "./lib/pages.ts";
 import { publishedPackages, repoRoot, type Workspace } from "./lib/workspaces.ts";
 
 /** Packages that browsers load too: their dependencies are resolved for no runtime in particular. */
@@ -88,6 +90,13 @@ async function buildPackage(workspace: Workspace, quiet: boolean): Promise<void>
 			logLevel: "error",
 			failOnWarn: false,
 		});
+		if (hasPage(workspace)) {
+			await buildPage({
+				configFile: join(dir, PAGE_CONFIG),
+				build: { outDir: join(next, PAGE_FOLDER), reportCompressedSize: false },
+				logLevel: "error",
+			});
+		}
 		rmSync(join(dir, "dist"), { recursive: true, force: true });
 		renameSync(next, join(dir, "dist"));
 	} finally {
@@ -105,7 +114,8 @@ function isFresh(workspace: Workspace): boolean {
 		readFileSync(stamp, "utf8") === hashOfInputs(workspace) &&
 		Object.keys(entriesOf(workspace)).every((name) =>
 			existsSync(join(workspace.dir, "dist", `${name}.js`)),
-		)
+		) &&
+		(!hasPage(workspace) || existsSync(join(workspace.dir, "dist", PAGE_FOLDER, "index.html")))
 	);
 }
 
@@ -123,6 +133,7 @@ function hashOfInputs(workspace: Workspace): string {
 	const files = [
 		...own.flatMap(({ dir }) => [
 			join(dir, "package.json"),
+			...globSync("*.config.ts", { cwd: dir }).map((file) => join(dir, file)),
 			...globSync("src/**/*", { cwd: dir, withFileTypes: true })
 				.filter((entry) => entry.isFile())
 				.map((entry) => join(entry.parentPath, entry.name)),
@@ -133,6 +144,7 @@ function hashOfInputs(workspace: Workspace): string {
 			"tsconfig.build.json",
 			"scripts/build.ts",
 			"scripts/lib/entries.ts",
+			"scripts/lib/pages.ts",
 		].map((file) => join(repoRoot, file)),
 	].sort();
 	for (const file of files)

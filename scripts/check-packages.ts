@@ -6,16 +6,23 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { type Check, runChecks } from "./lib/checks.ts";
 import { entriesOf } from "./lib/entries.ts";
 import { type PackedPackage, packPackages } from "./lib/pack.ts";
+import { hasPage, PAGE_FOLDER } from "./lib/pages.ts";
 import { repoRoot } from "./lib/workspaces.ts";
 
 const run = promisify(execFile);
 const ALWAYS_SHIPPED = ["LICENSE", "README.md", "package.json", "src/index.ts"];
 const NEVER_SHIPPED = /^(test|scripts|node_modules)\/|\.tsbuildinfo$|\.test\.ts$/;
+
+/** What a browser loads of a page before it shows anything, compressed as servers send it. */
+const PAGE_KB_MAX = 220;
+/** Fonts are compressed already, and the page is readable before they are there. */
+const FONTS_KB_MAX = 100;
 
 function checksOf(packed: PackedPackage): Check[] {
 	const { name } = packed.workspace.manifest;
@@ -23,6 +30,9 @@ function checksOf(packed: PackedPackage): Check[] {
 		{ title: `${name}: ships what it promises`, run: () => checkFiles(packed) },
 		{ title: `${name}: publint`, run: () => checkManifest(packed) },
 		{ title: `${name}: types resolve (esm-only)`, run: () => checkTypes(packed) },
+		...(hasPage(packed.workspace)
+			? [{ title: `${name}: the page is whole and small`, run: () => checkPage(packed) }]
+			: []),
 	];
 }
 
@@ -40,6 +50,26 @@ function checkFiles({ workspace, files }: PackedPackage): void {
 		if (!files.some((file) => file.endsWith(map))) throw new Error(`not one ${map} file`);
 	}
 	if (surplus.length > 0) throw new Error(`not for users: ${surplus.join(", ")}`);
+}
+
+function checkPage({ workspace, files }: PackedPackage): void {
+	const page = `dist/${PAGE_FOLDER}/`;
+	const shipped = files.filter((file) => file.startsWith(page));
+	if (!shipped.includes(`${page}index.html`)) throw new Error(`${page}index.html is missing`);
+	const index = readFileSync(join(workspace.dir, page, "index.html"), "utf8");
+	const loaded = [...index.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, file]) => page + file);
+	const missing = loaded.filter((file) => !shipped.includes(file));
+	if (missing.length > 0) throw new Error(`index.html loads what is not there: ${missing}`);
+	const compressed = (file: string) => gzipSync(readFileSync(join(workspace.dir, file))).byteLength;
+	const kbOf = (some: readonly string[]) =>
+		Math.ceil(some.map(compressed).reduce((sum, size) => sum + size, 0) / 1_000);
+	const code = kbOf(shipped.filter((file) => /\.(html|js|css|svg)$/.test(file)));
+	const fonts = kbOf(shipped.filter((file) => file.endsWith(".woff2")));
+	console.log(
+		`        ${code} kB gzip, limit ${PAGE_KB_MAX}; fonts ${fonts} kB, limit ${FONTS_KB_MAX}`,
+	);
+	if (code > PAGE_KB_MAX) throw new Error(`the page has ${code} kB gzip, over ${PAGE_KB_MAX}`);
+	if (fonts > FONTS_KB_MAX) throw new Error(`its fonts have ${fonts} kB, over ${FONTS_KB_MAX}`);
 }
 
 async function checkManifest({ workspace, tarball }: PackedPackage): Promise<void> {

@@ -23,6 +23,7 @@ const PROTOCOL = "protocol";
 const ENGINE = "engine";
 const FRAMEWORK_BASE = "framework-base";
 const REACT = "react";
+const DASHBOARD = "dashboard";
 
 export const rooms: readonly Room[] = [
 	{
@@ -247,6 +248,7 @@ export const rooms: readonly Room[] = [
 			"rivetkit/inspector",
 			"rivetkit/backend",
 			"rivetkit/backends",
+			DASHBOARD,
 		],
 	},
 	{
@@ -351,6 +353,24 @@ export const rooms: readonly Room[] = [
 		browser: { packages: ["dequal", "react"] },
 	},
 
+	// The web page, and (for servers) where its files are.
+	{ name: DASHBOARD, at: ["packages/dashboard/src"], imports: [] },
+	{
+		name: "dashboard/app",
+		at: ["packages/dashboard/src/app"],
+		imports: [PROTOCOL],
+		browser: {
+			packages: [
+				"@base-ui/react",
+				"@tanstack/react-query",
+				"@tanstack/react-virtual",
+				"lucide-react",
+				"react",
+				"react-dom",
+			],
+		},
+	},
+
 	// Run by CI like tests: they see what users see.
 	{ name: "examples", at: ["examples"], imports: ["rivetkit", "rivetkit/client", REACT] },
 	{
@@ -372,6 +392,7 @@ export const packageRooms: Readonly<Record<string, string>> = {
 	"@rivetkit/engine": ENGINE,
 	"@rivetkit/framework-base": FRAMEWORK_BASE,
 	"@rivetkit/react": REACT,
+	"@rivetkit/dashboard": DASHBOARD,
 	rivetkit: "rivetkit",
 	// Browsers load this entry.
 	"rivetkit/client": "rivetkit/client",

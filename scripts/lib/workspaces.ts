@@ -68,7 +68,7 @@ export function dependenciesFirst(list: readonly Workspace[]): Workspace[] {
 	const ordered: Workspace[] = [];
 	const visiting = new Set<string>();
 	const visit = (workspace: Workspace): void => {
-		const { name, dependencies, peerDependencies } = workspace.manifest;
+		const { name, dependencies, devDependencies, peerDependencies } = workspace.manifest;
 		if (ordered.includes(workspace)) return;
 		if (visiting.has(name)) {
 			throw new Error(
@@ -76,7 +76,9 @@ export function dependenciesFirst(list: readonly Workspace[]): Workspace[] {
 			);
 		}
 		visiting.add(name);
-		for (const dependency of Object.keys({ ...dependencies, ...peerDependencies })) {
+		// What is bundled is a dev dependency, and has to be there first all the same.
+		const needed = { ...dependencies, ...devDependencies, ...peerDependencies };
+		for (const dependency of Object.keys(needed)) {
 			const other = byName.get(dependency);
 			if (other) visit(other);
 		}

@@ -38,6 +38,7 @@ import { Inspections } from "./gateway/inspections.ts";
 import { NodeFront } from "./gateway/node-front.ts";
 import { type ActorQuery, type ResolvedActor, Resolver } from "./gateway/resolver.ts";
 import { createSocketPair, type PairedWebSocket } from "./gateway/socket-pair.ts";
+import { StaticPages } from "./gateway/static-pages.ts";
 import { Placement } from "./placement/placement.ts";
 import { dataDirectoryFingerprint, type ServerInstance } from "./server/instance-id.ts";
 import { type ListeningServer, listenOn } from "./server/listen.ts";
@@ -73,6 +74,11 @@ export interface EngineOptions {
 	 * error messages, which are no secret, that it is not `production`.
 	 */
 	readonly development?: () => boolean;
+	/**
+	 * Absolute folder of the static files below `/ui`, such as the dashboard's; asked for at the first request.
+	 * Default: there are none, and `/ui` is 404.
+	 */
+	readonly pagesFolder?: () => string;
 	/** Whether callers see private errors. Default: contract 6.1. */
 	readonly exposeErrors?: () => boolean;
 }
@@ -272,7 +278,8 @@ class EmbeddedEngine implements Engine {
 		this.#sockets = sockets;
 		this.#errors = errors;
 		const limiter = CallLimiter.for(clock, limits);
-		this.#front = new Front({ gateway, api, resolver, errors, limiter });
+		const pages = options.pagesFolder && new StaticPages(options.pagesFolder);
+		this.#front = new Front({ gateway, api, resolver, errors, limiter, pages });
 		this.#alarms = new AlarmClock({ store, placement, clock, limits, logger });
 		this.#instance = {
 			pid: process.pid,

@@ -21,6 +21,7 @@ import type { Gateway, Target } from "./gateway.ts";
 import { type InboundRequest, withoutHeaders } from "./inbound.ts";
 import { queryTarget } from "./query-target.ts";
 import type { Resolver } from "./resolver.ts";
+import type { StaticPages } from "./static-pages.ts";
 
 /** Query paths whose reading is kept, and how long they may be: at most about a megabyte. */
 const QUERIES_CACHED_MAX = 1_000;
@@ -40,6 +41,8 @@ export interface FrontOptions {
 	readonly resolver: Resolver;
 	readonly errors: ErrorAnswers;
 	readonly limiter: CallLimiter | undefined;
+	/** Without them, what is below `/ui` is not found. */
+	readonly pages: StaticPages | undefined;
 }
 
 /** What becomes of an upgrade. */
@@ -60,7 +63,7 @@ export class Front {
 
 	/** @param basePath - as {@link normalizeBasePath} returns it. Never rejects. */
 	handle(request: InboundRequest, basePath: string): Promise<ActorResponse> {
-		const { gateway, api, errors, limiter } = this.#options;
+		const { gateway, api, errors, limiter, pages } = this.#options;
 		try {
 			const path = withoutBasePath(request.path, basePath);
 			if (path === undefined) {
@@ -69,7 +72,7 @@ export class Front {
 			const target = this.#pathTarget(path, request) ?? this.#headerTarget(path, request);
 			if (target === undefined) {
 				request.path = path;
-				return api.handle(request);
+				return pages?.answer(request) ?? api.handle(request);
 			}
 			if (request.method === "HEAD" && !isRawPath(request.path)) {
 				request.method = "GET";

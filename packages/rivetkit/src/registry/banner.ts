@@ -8,6 +8,7 @@ export function printBanner(
 	dataDirectory: string | null,
 ): void {
 	const rows: [string, string][] = [["Endpoint", url]];
+	if (config.dashboard.enabled) rows.push(["Dashboard", `${url.replace(/\/$/, "")}/ui/`]);
 	if (config.namespace !== "default") rows.push(["Namespace", config.namespace]);
 	rows.push(["Actors", `${Object.keys(config.use).length}`]);
 	rows.push(["Data", dataDirectory ?? "in memory, gone when the process ends"]);

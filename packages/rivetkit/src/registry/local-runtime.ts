@@ -1,3 +1,4 @@
+import { dashboardFolder } from "@rivetkit/dashboard";
 import { isLoopbackHost, systemClock, systemRandom } from "@rivetkit/protocol";
 import { type Embedded, inProcessClient, startEmbedded } from "../backends/embedded/embedded.ts";
 import {
@@ -63,6 +64,7 @@ export class LocalRuntime implements Guarded {
 			...(config.token === undefined ? undefined : { token: config.token }),
 			...(dataDirectory === null ? undefined : { dataDirectory }),
 			metadata: (caller) => serverMetadata(config, this.#urlFor(caller)),
+			pagesFolder: config.dashboard.enabled ? dashboardFolder : null,
 			telemetry: { traces: config.traces, metrics: config.metrics.enabled },
 			inspection: { ...config.inspector, isOpen: () => isOpenToLoopback(config) },
 			exposeErrors,

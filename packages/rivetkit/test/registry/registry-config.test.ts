@@ -49,6 +49,7 @@ describe("defaults (api 14.1)", () => {
 			managerBasePath: "/",
 			managerPort: 6420,
 			managerHost: undefined,
+			dashboard: { enabled: true },
 			traces: {
 				maxPerSecond: 100,
 				maxSpans: 512,
@@ -131,6 +132,8 @@ describe("environment (A29)", () => {
 		["RIVET_TOKEN", "t", (c) => c.token, "t"],
 		["RIVET_NAMESPACE", "n", (c) => c.namespace, "n"],
 		["RIVET_INSPECTOR_DISABLE", "1", (c) => c.inspector.enabled, false],
+		["RIVET_INSPECTOR_DISABLE", "1", (c) => c.dashboard.enabled, false],
+		["RIVET_DASHBOARD_DISABLE", "1", (c) => c.dashboard.enabled, false],
 		["RIVET_INSPECTOR_TOKEN", "i", (c) => c.inspector.token(), "i"],
 		["RIVET_RUN_ENGINE", "1", (c) => c.serverless.spawnEngine, true],
 		["RIVET_RUN_ENGINE_VERSION", "9", (c) => c.serverless.engineVersion, "9"],

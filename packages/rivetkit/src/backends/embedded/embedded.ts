@@ -51,6 +51,8 @@ export interface EmbeddedOptions {
 	/** Holds working files of databases; is named in messages, and lets a second process recognise this one. */
 	readonly dataDirectory?: string;
 	readonly metadata?: (caller: Whereabouts) => Partial<ServerMetadata>;
+	/** Folder of the dashboard's files; null for no dashboard (the default). */
+	readonly pagesFolder?: (() => string) | null;
 	/** Default: the actors cannot be inspected. */
 	readonly inspection?: InspectionConfig;
 	/** Default: nothing is recorded. */
@@ -89,6 +91,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		...(options.token === undefined ? undefined : { token: options.token }),
 		...(options.dataDirectory === undefined ? undefined : { dataDirectory: options.dataDirectory }),
 		...(options.metadata ? { metadata: options.metadata } : undefined),
+		...(options.pagesFolder ? { pagesFolder: options.pagesFolder } : undefined),
 		...(telemetry?.recordsMetrics
 			? { metrics: async () => metricsText(await measured(telemetry)) }
 			: undefined),

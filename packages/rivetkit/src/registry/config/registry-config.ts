@@ -87,6 +87,7 @@ function resolve(input: RegistryConfigInput, env: Environment): Read {
 	const serverless = input.serverless ?? {};
 	const runner = input.runner ?? {};
 	const inspector = input.inspector ?? {};
+	const inspectorEnabled = inspector.enabled ?? !envFlag(env, "RIVET_INSPECTOR_DISABLE");
 	const backend = backendEndpoint(input, env, issues);
 	const spawnEngine = serverless.spawnEngine ?? envFlag(env, "RIVET_RUN_ENGINE");
 	const pool = serverless.configureRunnerPool;
@@ -108,9 +109,13 @@ function resolve(input: RegistryConfigInput, env: Environment): Read {
 		managerPort: input.managerPort ?? DEFAULT_MANAGER_PORT,
 		managerHost: input.managerHost,
 		inspector: {
-			enabled: inspector.enabled ?? !envFlag(env, "RIVET_INSPECTOR_DISABLE"),
+			enabled: inspectorEnabled,
 			token: inspector.token ?? (() => env.RIVET_INSPECTOR_TOKEN ?? ""),
 			defaultEndpoint: inspector.defaultEndpoint,
+		},
+		dashboard: {
+			enabled:
+				input.dashboard?.enabled ?? (inspectorEnabled && !envFlag(env, "RIVET_DASHBOARD_DISABLE")),
 		},
 		traces: traces(input.traces ?? {}, env),
 		metrics: { enabled: input.metrics?.enabled ?? true },

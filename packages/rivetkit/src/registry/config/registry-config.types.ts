@@ -89,6 +89,13 @@ export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> 
 				defaultEndpoint?: string | undefined;
 		  }
 		| undefined;
+	/** The web page at `/ui`, which reads and changes actors through the inspector. */
+	dashboard?:
+		| {
+				/** Default: `inspector.enabled`, unless `RIVET_DASHBOARD_DISABLE=1`. */
+				enabled?: boolean | undefined;
+		  }
+		| undefined;
 	/** Spans of what actors do, for the inspector and for OpenTelemetry (lifecycle 19). */
 	traces?:
 		| {
@@ -179,6 +186,7 @@ export interface RegistryConfig {
 		token(): string;
 		readonly defaultEndpoint: string | undefined;
 	};
+	readonly dashboard: { readonly enabled: boolean };
 	/** Null: no spans are recorded. */
 	readonly traces: {
 		readonly maxPerSecond: number;

@@ -85,6 +85,13 @@ export const DocInspectorConfigSchema = z.object({
 	defaultEndpoint: text.optional().describe("Only for the printed URL."),
 });
 
+const DashboardConfigSchema = z.object({
+	enabled: z
+		.boolean()
+		.optional()
+		.describe("Default: as the inspector, unless RIVET_DASHBOARD_DISABLE=1."),
+});
+
 const DocTracesConfigSchema = z.object({
 	enabled: z
 		.boolean()
@@ -152,6 +159,7 @@ export const DocRegistryConfigSchema = z.object({
 	managerPort: z.int().min(0).max(65_535).optional().describe("Default 6420; 0 takes a free port."),
 	managerHost: text.optional(),
 	inspector: DocInspectorConfigSchema.optional(),
+	dashboard: DashboardConfigSchema.optional(),
 	traces: DocTracesConfigSchema.optional().describe("Spans of what actors do."),
 	metrics: z
 		.object({ enabled: z.boolean().optional().describe("Default true.") })

@@ -1,0 +1,100 @@
+import { type ApiRequest, callApi } from "./http.ts";
+import type {
+	ActionAnswer,
+	ConnectionsAnswer,
+	DeadLettersAnswer,
+	ExecuteAnswer,
+	HistoryAnswer,
+	KvAnswer,
+	LifecycleReport,
+	MessagesAnswer,
+	QueueStatus,
+	RowsAnswer,
+	RpcsAnswer,
+	ScheduleFailuresAnswer,
+	ScheduleHistoryAnswer,
+	SchedulesAnswer,
+	SchemaAnswer,
+	StateAnswer,
+	SummaryAnswer,
+} from "./inspector.types.ts";
+import type { Session } from "./session.ts";
+
+/** The inspector's routes of one actor (docs/inspector.md). */
+export class Inspector {
+	readonly #session: Session;
+	readonly #base: string;
+
+	constructor(session: Session, actorId: string) {
+		this.#session = session;
+		this.#base = `/gateway/${encodeURIComponent(actorId)}/inspector`;
+	}
+
+	summary = (signal: AbortSignal) => this.#get<SummaryAnswer>("/summary", { signal });
+	lifecycle = (signal: AbortSignal) => this.#get<LifecycleReport>("/lifecycle", { signal });
+	state = (signal: AbortSignal) => this.#get<StateAnswer>("/state", { signal });
+	connections = (signal: AbortSignal) => this.#get<ConnectionsAnswer>("/connections", { signal });
+	rpcs = (signal: AbortSignal) => this.#get<RpcsAnswer>("/rpcs", { signal });
+	workflow = (signal: AbortSignal) => this.#get<HistoryAnswer>("/workflow-history", { signal });
+	schedules = (signal: AbortSignal) => this.#get<SchedulesAnswer>("/schedules", { signal });
+	schema = (signal: AbortSignal) => this.#get<SchemaAnswer>("/database/schema", { signal });
+
+	queue(limit: number, signal: AbortSignal) {
+		return this.#get<QueueStatus>("/queue", { query: { limit }, signal });
+	}
+
+	messages(query: { limit: number; after: number; name: string | null }, signal: AbortSignal) {
+		return this.#get<MessagesAnswer>("/queue/messages", { query, signal });
+	}
+
+	deadLetters(limit: number, signal: AbortSignal) {
+		return this.#get<DeadLettersAnswer>("/queue/dead-letters", { query: { limit }, signal });
+	}
+
+	scheduleHistory(id: string, signal: AbortSignal) {
+		const path = `/schedules/${encodeURIComponent(id)}/history`;
+		return this.#get<ScheduleHistoryAnswer>(path, { signal });
+	}
+
+	scheduleFailures(signal: AbortSignal) {
+		return this.#get<ScheduleFailuresAnswer>("/schedules/failures", { signal });
+	}
+
+	kv(query: { prefix: string; after: string | null; limit: number }, signal: AbortSignal) {
+		return this.#get<KvAnswer>("/kv", { query, signal });
+	}
+
+	rows(query: { table: string; limit: number; offset: number }, signal: AbortSignal) {
+		return this.#get<RowsAnswer>("/database/rows", { query, signal });
+	}
+
+	wake = () => this.#send("POST", "/wake");
+	setState = (state: unknown) => this.#send("PATCH", "/state", { state });
+
+	call(action: string, args: readonly unknown[]) {
+		const path = `/action/${encodeURIComponent(action)}`;
+		return this.#send("POST", path, { args }) as Promise<ActionAnswer>;
+	}
+
+	sendMessage = (name: string, body: unknown) => this.#send("POST", "/queue", { name, body });
+	dropMessage = (id: number) => this.#send("DELETE", `/queue/messages/${id}`);
+
+	redrive(body: { ids?: readonly number[]; queue?: string }) {
+		return this.#send("POST", "/queue/redrive", body) as Promise<{ readonly redriven: number }>;
+	}
+
+	deleteSchedule = (id: string) => this.#send("DELETE", `/schedules/${encodeURIComponent(id)}`);
+
+	execute(sql: string, args: readonly unknown[]) {
+		return this.#send("POST", "/database/execute", { sql, args }) as Promise<ExecuteAnswer>;
+	}
+
+	async #get<T>(path: string, request: Pick<ApiRequest, "query" | "signal">): Promise<T> {
+		return (await callApi(this.#session, `${this.#base}${path}`, request)) as T;
+	}
+
+	#send(method: "POST" | "PATCH" | "DELETE", path: string, body?: object): Promise<unknown> {
+		const request = body === undefined ? { method } : { method, body };
+		return callApi(this.#session, `${this.#base}${path}`, request);
+	}
+}

@@ -1,0 +1,28 @@
+import type { ActorStatus } from "../api/inspector.types.ts";
+import type { ActorRecord } from "../api/management.ts";
+import { Status, type Tone } from "../ui/badge.tsx";
+
+const TONES: Readonly<Record<ActorStatus | "destroyed" | "new", Tone>> = {
+	awake: "good",
+	starting: "accent",
+	stopping: "accent",
+	sleeping: "idle",
+	failing: "bad",
+	destroyed: "idle",
+	new: "idle",
+};
+
+export function isAwake({ connectable_ts, destroy_ts }: ActorRecord): boolean {
+	return connectable_ts !== null && destroy_ts === null;
+}
+
+export function statusOf(record: ActorRecord): keyof typeof TONES {
+	if (record.destroy_ts !== null) return "destroyed";
+	if (isAwake(record)) return "awake";
+	return record.start_ts === null ? "new" : "sleeping";
+}
+
+export function StatusMark({ status }: { status: keyof typeof TONES }) {
+	const isBusy = status === "starting" || status === "stopping";
+	return <Status tone={TONES[status] ?? "idle"} label={status} isBusy={isBusy} />;
+}

@@ -1,0 +1,126 @@
+import { RefreshCw } from "lucide-react";
+import { useEffect, useMemo, useState } from "react";
+import type { ActorRecord } from "../api/management.ts";
+import { LISTED_ACTORS_MAX, POLLED_ACTORS_MAX, useActors, useTypes } from "../api/queries.ts";
+import { actorRoute, printRoute } from "../router/route.ts";
+import { replaceRoute } from "../router/use-route.ts";
+import { ActorIcon } from "../ui/actor-icon.tsx";
+import { Button } from "../ui/button.tsx";
+import { TextInput } from "../ui/field.tsx";
+import { Empty, Failure, Loading } from "../ui/notice.tsx";
+import { Ago } from "../ui/time.tsx";
+import { VirtualList } from "../ui/virtual-list.tsx";
+import { StatusMark, statusOf } from "./actor-status.tsx";
+import "./pages.css";
+
+/** The actors of one type: by key, with status, found as one types. */
+export function ActorsPage({ name, search }: { name: string; search: string }) {
+	const types = useTypes();
+	const type = types.data?.find((one) => one.name === name);
+	const title = type?.title ?? name;
+	const list = useActors(name);
+	const { data, hasNextPage, isFetchingNextPage, isFetching, fetchNextPage } = list;
+	const actors = useMemo(() => data?.pages.flatMap((page) => page.actors) ?? [], [data]);
+	const [status, setStatus] = useState("all");
+	// The rest is loaded behind the first page, so that a search finds every actor.
+	useEffect(() => {
+		const isMore = hasNextPage && !isFetchingNextPage && actors.length < LISTED_ACTORS_MAX;
+		if (isMore) void fetchNextPage();
+	}, [hasNextPage, isFetchingNextPage, actors.length, fetchNextPage]);
+	const found = useMemo(() => matching(actors, search, status), [actors, search, status]);
+	return (
+		<>
+			<div className="page-head">
+				<ActorIcon icon={type?.icon ?? null} title={title} />
+				<h1>{title}</h1>
+				{title !== name && <code className="muted">{name}</code>}
+			</div>
+			<section className="panel" aria-label={`Actors of type ${title}`}>
+				<div className="toolbar">
+					<TextInput
+						type="search"
+						aria-label="Search by key or id"
+						placeholder="Search by key or id"
+						value={search}
+						onChange={({ target }) => replaceRoute({ page: "actors", name, search: target.value })}
+					/>
+					<select
+						className="select"
+						aria-label="Status"
+						value={status}
+						onChange={({ target }) => setStatus(target.value)}
+					>
+						<option value="all">Any status</option>
+						<option value="awake">Awake</option>
+						<option value="sleeping">Sleeping</option>
+					</select>
+					<span className="toolbar-note numeric" aria-live="polite">
+						{summary(found.length, actors.length, hasNextPage)}
+					</span>
+					{actors.length > POLLED_ACTORS_MAX && (
+						<Button
+							icon={<RefreshCw aria-hidden="true" />}
+							disabled={isFetching}
+							onClick={() => void list.refetch()}
+						>
+							Refresh
+						</Button>
+					)}
+				</div>
+				{list.isError && <Failure error={list.error} onRetry={() => void list.refetch()} />}
+				{list.isPending && <Loading what="actors" />}
+				{list.isSuccess && found.length === 0 && (
+					<Empty title={actors.length === 0 ? "No actor of this type yet" : "No actor matches"}>
+						{actors.length === 0 ? (
+							<>
+								An actor is made when a client first asks for its key, for example{" "}
+								<code>client.{name}.getOrCreate(["main"])</code>.
+							</>
+						) : (
+							"Search looks at keys and ids of actors that are not destroyed."
+						)}
+					</Empty>
+				)}
+				{found.length > 0 && (
+					<>
+						<div className="actor-row actor-row-head" aria-hidden="true">
+							<span>Key</span>
+							<span>Status</span>
+							<span>Created</span>
+							<span>Id</span>
+						</div>
+						<VirtualList items={found} label="Actors" keyOf={(actor) => actor.actor_id}>
+							{(actor) => <ActorRow actor={actor} />}
+						</VirtualList>
+					</>
+				)}
+			</section>
+		</>
+	);
+}
+
+function ActorRow({ actor }: { actor: ActorRecord }) {
+	return (
+		<a className="actor-row" href={printRoute(actorRoute(actor.actor_id))}>
+			<code className="truncate">{actor.key}</code>
+			<StatusMark status={statusOf(actor)} />
+			<Ago ms={actor.create_ts} />
+			<code className="truncate muted">{actor.actor_id}</code>
+		</a>
+	);
+}
+
+function matching(actors: readonly ActorRecord[], search: string, status: string): ActorRecord[] {
+	const wanted = search.trim().toLowerCase();
+	return actors.filter(
+		(actor) =>
+			(status === "all" || statusOf(actor) === status) &&
+			(actor.key.toLowerCase().includes(wanted) || actor.actor_id.includes(wanted)),
+	);
+}
+
+function summary(found: number, all: number, isMore: boolean): string {
+	const total = `${all.toLocaleString()}${isMore ? "+" : ""}`;
+	if (found !== all) return `${found.toLocaleString()} of ${total} actors`;
+	return all === 1 && !isMore ? "1 actor" : `${total} actors`;
+}

@@ -1,0 +1,203 @@
+import { Play } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { useInspector } from "../../api/context.tsx";
+import { useInspected, useRefreshActor } from "../../api/queries.ts";
+import { Badge } from "../../ui/badge.tsx";
+import { Button } from "../../ui/button.tsx";
+import { CodeInput, Field } from "../../ui/field.tsx";
+import { Empty, Failure, Loading } from "../../ui/notice.tsx";
+import { Panel } from "../../ui/panel.tsx";
+import { Ago, duration } from "../../ui/time.tsx";
+import { InlineValue } from "../../value-view/scalar.tsx";
+import { ValueTree } from "../../value-view/value-tree.tsx";
+import { NotationError, parseList } from "../../values/parse.ts";
+import { hasChildren } from "../../values/tree.ts";
+import type { PanelProps } from "../panel.types.ts";
+import "./actions.css";
+
+interface Call {
+	readonly id: number;
+	readonly action: string;
+	readonly args: readonly unknown[];
+	readonly atMs: number;
+	readonly tookMs: number;
+	readonly outcome:
+		| { readonly ok: true; readonly output: unknown }
+		| { readonly ok: false; readonly error: unknown };
+}
+
+const CALLS_KEPT_MAX = 50;
+
+/** Calls any action with any arguments, and shows what comes back. */
+export function ActionsPanel({ actorId, options }: PanelProps) {
+	const rpcs = useInspected(actorId, ["rpcs"], (inspector, signal) => inspector.rpcs(signal), {
+		pollMs: 10_000,
+	});
+	const [calls, setCalls] = useState<readonly Call[]>([]);
+	if (rpcs.data === undefined) {
+		return rpcs.isError ? <Failure error={rpcs.error} /> : <Loading what="the actions" />;
+	}
+	const names = rpcs.data.rpcs;
+	if (names.length === 0) {
+		return (
+			<Empty title="This actor has no actions" icon={<Play />}>
+				Give its definition <code>actions</code> to call them here.
+			</Empty>
+		);
+	}
+	return (
+		<>
+			<Panel title="Call an action" note="wakes the actor if it sleeps">
+				<CallForm
+					actorId={actorId}
+					names={names}
+					initial={names.find((name) => name === options.action) ?? names[0]!}
+					onCall={(call) => setCalls((before) => [call, ...before].slice(0, CALLS_KEPT_MAX))}
+				/>
+			</Panel>
+			{calls.length > 0 && (
+				<Panel title="Results" note="of this visit, newest first">
+					<ul>
+						{calls.map((call) => (
+							<li key={call.id} className="call">
+								<CallResult call={call} />
+							</li>
+						))}
+					</ul>
+				</Panel>
+			)}
+		</>
+	);
+}
+
+let callCount = 0;
+
+function CallForm({
+	actorId,
+	names,
+	initial,
+	onCall,
+}: {
+	actorId: string;
+	names: readonly string[];
+	initial: string;
+	onCall: (call: Call) => void;
+}) {
+	const inspector = useInspector(actorId);
+	const refresh = useRefreshActor(actorId);
+	const [action, setAction] = useState(initial);
+	const [text, setText] = useState("");
+	const [isRunning, setRunning] = useState(false);
+	const problem = problemOf(text);
+	const call = async () => {
+		if (problem !== null || isRunning) return;
+		const args = parseList(text);
+		const atMs = Date.now();
+		const startMs = performance.now();
+		const report = (outcome: Call["outcome"]) => {
+			callCount += 1;
+			const tookMs = performance.now() - startMs;
+			onCall({ id: callCount, action, args, atMs, tookMs, outcome });
+		};
+		setRunning(true);
+		try {
+			const { output } = await inspector.call(action, args);
+			report({ ok: true, output });
+		} catch (error) {
+			report({ ok: false, error });
+		}
+		setRunning(false);
+		refresh();
+	};
+	const submit = (event: FormEvent) => {
+		event.preventDefault();
+		void call();
+	};
+	return (
+		<form className="call-form" onSubmit={submit}>
+			<Field label="Action">
+				{(wiring) => (
+					<select
+						{...wiring}
+						className="select mono"
+						value={action}
+						onChange={({ target }) => setAction(target.value)}
+					>
+						{names.map((name) => (
+							<option key={name}>{name}</option>
+						))}
+					</select>
+				)}
+			</Field>
+			<Field
+				label="Arguments"
+				problem={problem}
+				hint={
+					<>
+						Separated by commas: <code>1, "text", {"{ a: [true] }"}, 12n, Date("2026-01-31")</code>
+					</>
+				}
+			>
+				{(wiring) => (
+					<CodeInput
+						{...wiring}
+						rows={3}
+						value={text}
+						onChange={({ target }) => setText(target.value)}
+						onSubmitKey={() => void call()}
+					/>
+				)}
+			</Field>
+			<div>
+				<Button
+					kind="primary"
+					type="submit"
+					icon={<Play aria-hidden="true" />}
+					disabled={problem !== null || isRunning}
+				>
+					{isRunning ? "Running…" : "Call"}
+				</Button>
+			</div>
+		</form>
+	);
+}
+
+function problemOf(text: string): string | null {
+	try {
+		parseList(text);
+		return null;
+	} catch (error) {
+		if (error instanceof NotationError) return error.message;
+		throw error;
+	}
+}
+
+function CallResult({ call: { action, args, atMs, tookMs, outcome } }: { call: Call }) {
+	return (
+		<>
+			<div className="call-head">
+				<Badge tone={outcome.ok ? "good" : "bad"}>{outcome.ok ? "ok" : "failed"}</Badge>
+				<code className="truncate">
+					{action}(
+					{args.map((value, at) => [
+						at > 0 && ", ",
+						<InlineValue key={String(at)} value={value} />,
+					])}
+					)
+				</code>
+				<span className="call-time muted numeric">
+					{duration(tookMs)} · <Ago ms={atMs} />
+				</span>
+			</div>
+			{!outcome.ok ? (
+				<Failure error={outcome.error} />
+			) : hasChildren(outcome.output) ? (
+				<ValueTree value={outcome.output} label={`Result of ${action}`} />
+			) : (
+				<div className="call-output">
+					<InlineValue value={outcome.output} charsMax={2_000} />
+				</div>
+			)}
+		</>
+	);
+}

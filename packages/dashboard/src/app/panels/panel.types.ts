@@ -1,0 +1,15 @@
+import type { FunctionComponent } from "react";
+import type { LifecycleReport } from "../api/inspector.types.ts";
+
+export interface PanelProps {
+	readonly actorId: string;
+	readonly life: LifecycleReport;
+	/** What the tab keeps in the address. */
+	readonly options: Readonly<Record<string, string>>;
+}
+
+export interface PanelEntry {
+	/** On the tab. */
+	readonly title: string;
+	readonly Panel: FunctionComponent<PanelProps>;
+}

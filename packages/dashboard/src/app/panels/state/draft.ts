@@ -1,0 +1,47 @@
+/** Edits of a value, each of which can be taken back. */
+export interface Draft {
+	/** What the server had when the editing began; what is compared with to see a conflict. */
+	readonly base: unknown;
+	/** From the base to the newest edit. Never empty. */
+	readonly versions: readonly unknown[];
+	/** Which of them is shown. */
+	readonly at: number;
+}
+
+/** Versions that are kept: a long session forgets its first edits. */
+const VERSIONS_MAX = 200;
+
+export function startDraft(base: unknown): Draft {
+	return { base, versions: [base], at: 0 };
+}
+
+export function currentOf({ versions, at }: Draft): unknown {
+	return versions[at];
+}
+
+/** An edit on top of what is shown; what was taken back before is forgotten. */
+export function edited({ base, versions, at }: Draft, value: unknown): Draft {
+	const kept = [...versions.slice(0, at + 1), value].slice(-VERSIONS_MAX);
+	return { base, versions: kept, at: kept.length - 1 };
+}
+
+export function canUndo({ at }: Draft): boolean {
+	return at > 0;
+}
+
+export function canRedo({ versions, at }: Draft): boolean {
+	return at < versions.length - 1;
+}
+
+export function undone(draft: Draft): Draft {
+	return canUndo(draft) ? { ...draft, at: draft.at - 1 } : draft;
+}
+
+export function redone(draft: Draft): Draft {
+	return canRedo(draft) ? { ...draft, at: draft.at + 1 } : draft;
+}
+
+/** The same edits over another base: after a save, or when the newer state is to be overwritten. */
+export function rebased(draft: Draft, base: unknown): Draft {
+	return { ...draft, base };
+}

@@ -1,0 +1,129 @@
+import { Braces, Redo2, Save, Undo2 } from "lucide-react";
+import { type KeyboardEvent, useState } from "react";
+import { useInspector } from "../../api/context.tsx";
+import { useInspected } from "../../api/queries.ts";
+import { Badge } from "../../ui/badge.tsx";
+import { Button, IconButton } from "../../ui/button.tsx";
+import { Empty, Failure, Loading } from "../../ui/notice.tsx";
+import { Panel } from "../../ui/panel.tsx";
+import { sayDone } from "../../ui/toasts.tsx";
+import { isSameValue } from "../../values/equal.ts";
+import type { PanelProps } from "../panel.types.ts";
+import {
+	canRedo,
+	canUndo,
+	currentOf,
+	type Draft,
+	edited,
+	rebased,
+	redone,
+	startDraft,
+	undone,
+} from "./draft.ts";
+import { EditableTree } from "./editable-tree.tsx";
+
+/** The state as a tree. Edits are collected, can be taken back, and are saved in one go. */
+export function StatePanel({ actorId }: PanelProps) {
+	const query = useInspected(actorId, ["state"], (inspector, signal) => inspector.state(signal));
+	const inspector = useInspector(actorId);
+	const [draft, setDraft] = useState<Draft | null>(null);
+	const [isSaving, setSaving] = useState(false);
+	const [failure, setFailure] = useState<unknown>(null);
+	if (query.data === undefined) {
+		return query.isError ? <Failure error={query.error} /> : <Loading what="the state" />;
+	}
+	if (!query.data.isStateEnabled) {
+		return (
+			<Empty title="This actor has no state" icon={<Braces />}>
+				Give its definition <code>state</code> or <code>createState</code> to have some.
+			</Empty>
+		);
+	}
+	if (!("state" in query.data)) {
+		return (
+			<Empty title="Its state does not exist yet" icon={<Braces />}>
+				It is made when the actor starts for the first time.
+			</Empty>
+		);
+	}
+	const stored = query.data.state;
+	const shown = draft === null ? stored : currentOf(draft);
+	const isChanged = draft !== null && !isSameValue(shown, draft.base);
+	const isConflict = isChanged && !isSameValue(stored, draft.base);
+	const edit = (value: unknown) => setDraft(edited(draft ?? startDraft(stored), value));
+	const step = (change: (draft: Draft) => Draft) => setDraft(draft && change(draft));
+	const save = async () => {
+		if (draft === null || !isChanged) return;
+		setSaving(true);
+		setFailure(null);
+		try {
+			await inspector.setState(shown);
+			setDraft(rebased(draft, shown));
+			await query.refetch();
+			sayDone("The state is saved");
+		} catch (error) {
+			setFailure(error);
+		} finally {
+			setSaving(false);
+		}
+	};
+	const onKeyDown = (event: KeyboardEvent) => {
+		const isTyping = event.target instanceof HTMLTextAreaElement;
+		if (!(event.ctrlKey || event.metaKey) || isTyping) return;
+		if (event.key === "s") void save();
+		else if (event.key === "z" && !event.shiftKey) step(undone);
+		else if (event.key === "y" || (event.key === "z" && event.shiftKey)) step(redone);
+		else return;
+		event.preventDefault();
+	};
+	// Once everything is saved, what the server has is shown again; undo stays.
+	const live = draft !== null && !isChanged && !isSameValue(stored, shown) ? stored : shown;
+	return (
+		// biome-ignore lint/a11y/noStaticElementInteractions: shortcuts of the buttons inside.
+		<div onKeyDown={onKeyDown}>
+			<Panel
+				title="State"
+				note={isChanged ? <Badge tone="accent">not saved</Badge> : "live"}
+				tools={
+					<>
+						<IconButton
+							label="Undo (Ctrl+Z)"
+							disabled={draft === null || !canUndo(draft)}
+							onClick={() => step(undone)}
+						>
+							<Undo2 />
+						</IconButton>
+						<IconButton
+							label="Redo (Ctrl+Y)"
+							disabled={draft === null || !canRedo(draft)}
+							onClick={() => step(redone)}
+						>
+							<Redo2 />
+						</IconButton>
+						<Button disabled={!isChanged} onClick={() => setDraft(null)}>
+							Discard
+						</Button>
+						<Button
+							kind="primary"
+							icon={<Save aria-hidden="true" />}
+							disabled={!isChanged || isSaving}
+							onClick={() => void save()}
+						>
+							{isConflict ? "Overwrite" : "Save"}
+						</Button>
+					</>
+				}
+			>
+				{failure !== null && <Failure error={failure} />}
+				{query.isError && <Failure error={query.error} />}
+				{isConflict && (
+					<p className="state-conflict" role="status">
+						The actor changed its state while you were editing. Overwrite replaces what it wrote;
+						Discard shows it.
+					</p>
+				)}
+				<EditableTree value={live} onChange={edit} />
+			</Panel>
+		</div>
+	);
+}

@@ -1,0 +1,34 @@
+import type { ActorType } from "../api/management.ts";
+import { printRoute } from "../router/route.ts";
+import { ActorIcon } from "../ui/actor-icon.tsx";
+
+/** All actor types, one click away. */
+export function Sidebar({
+	types,
+	current,
+}: {
+	types: readonly ActorType[];
+	current: string | null;
+}) {
+	return (
+		<nav className="sidebar" aria-label="Actor types">
+			<a className="sidebar-link" href={printRoute({ page: "types" })}>
+				All actors
+			</a>
+			<ul>
+				{types.map(({ name, title, icon }) => (
+					<li key={name}>
+						<a
+							className="sidebar-link"
+							href={printRoute({ page: "actors", name, search: "" })}
+							aria-current={name === current ? "page" : undefined}
+						>
+							<ActorIcon icon={icon} title={title} />
+							<span className="truncate">{title}</span>
+						</a>
+					</li>
+				))}
+			</ul>
+		</nav>
+	);
+}

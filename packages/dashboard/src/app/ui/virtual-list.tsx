@@ -1,0 +1,50 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type ReactNode, useRef } from "react";
+import "./virtual-list.css";
+
+export interface VirtualListProps<T> {
+	readonly items: readonly T[];
+	/** Read out. */
+	readonly label: string;
+	readonly keyOf: (item: T) => string | number;
+	/** Pixels of a row before it is measured. */
+	readonly rowHeight?: number;
+	readonly children: (item: T, index: number) => ReactNode;
+	/** Below the last row. */
+	readonly footer?: ReactNode;
+	readonly className?: string;
+}
+
+/** A list that holds only the rows that are seen: any length is fine. */
+export function VirtualList<T>(props: VirtualListProps<T>) {
+	const { items, label, keyOf, rowHeight = 34, children, footer, className = "" } = props;
+	const scroller = useRef<HTMLDivElement>(null);
+	const virtualizer = useVirtualizer({
+		count: items.length,
+		getScrollElement: () => scroller.current,
+		estimateSize: () => rowHeight,
+		getItemKey: (index) => keyOf(items[index]!),
+		overscan: 12,
+	});
+	return (
+		// biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+		<section ref={scroller} className={`virtual ${className}`} tabIndex={0} aria-label={label}>
+			<ul className="virtual-rows" style={{ height: virtualizer.getTotalSize() }}>
+				{virtualizer.getVirtualItems().map((row) => (
+					<li
+						key={row.key}
+						ref={virtualizer.measureElement}
+						data-index={row.index}
+						aria-posinset={row.index + 1}
+						aria-setsize={items.length}
+						className="virtual-row"
+						style={{ transform: `translateY(${row.start}px)` }}
+					>
+						{children(items[row.index]!, row.index)}
+					</li>
+				))}
+			</ul>
+			{footer}
+		</section>
+	);
+}

@@ -1,0 +1,131 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AxeResults, RunOptions } from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fillRegistry, startRegistry } from "./registry.ts";
+import { openTab, startBrowser, type Tab } from "./support.ts";
+
+/** Where to keep what the pages look like: `npm run screenshots`. */
+const screenshots = process.env.SCREENSHOTS;
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+/** What axe calls serious or critical, and its best practices for landmarks and headings. */
+const SERIOUS = ["serious", "critical"];
+
+const PHONE = { width: 360, height: 740 };
+const DESK = { width: 1280, height: 800 };
+
+let data: string;
+let browser: Browser;
+let registry: ReturnType<typeof startRegistry>;
+let url: string;
+let light: Tab;
+let dark: Tab;
+let axe: string;
+let ids: Readonly<Record<string, string>>;
+
+beforeAll(async () => {
+	data = await mkdtemp(join(tmpdir(), "dashboard-pages-"));
+	registry = startRegistry({ storagePath: data });
+	url = (await registry.listen()).url;
+	ids = await fillRegistry(url);
+	axe = await readFile(AXE, "utf8");
+	browser = await startBrowser();
+	const options = { viewport: DESK, reducedMotion: "reduce" } as const;
+	light = await openTab(browser, `${url}/ui/`, { ...options, colorScheme: "light" });
+	dark = await openTab(browser, `${url}/ui/`, { ...options, colorScheme: "dark" });
+});
+
+afterAll(async () => {
+	await browser?.close();
+	await registry?.shutdown();
+	await rm(data, { recursive: true, force: true });
+});
+
+interface Look {
+	readonly name: string;
+	/** Behind `#/`; `{basket}` stands for an actor's id. */
+	readonly path: string;
+	/** What is there when the page is. */
+	readonly shows: string;
+	readonly prepare?: (page: Page) => Promise<void>;
+}
+
+const LOOKS: readonly Look[] = [
+	{ name: "types", path: "", shows: "Basket" },
+	{ name: "actors", path: "actors/basket", shows: "weekly" },
+	{ name: "state", path: "actor/{basket}/state", shows: "Groceries" },
+	{
+		name: "actions",
+		path: "actor/{basket}/actions",
+		shows: "Call an action",
+		prepare: async (page) => {
+			await page.getByLabel("Arguments").fill("2");
+			await page.getByRole("button", { name: "Call" }).click();
+			await page.getByText("12345678901234567890n").waitFor();
+		},
+	},
+	{ name: "connections", path: "actor/{basket}/connections", shows: "ada" },
+	{ name: "lifecycle", path: "actor/{basket}/lifecycle", shows: "Generation" },
+];
+
+describe.each(LOOKS)("$name", ({ name, path, shows, prepare }) => {
+	it.each(["light", "dark"] as const)(
+		"has no serious accessibility problem when it is %s",
+		async (theme) => {
+			const { page, problems } = theme === "light" ? light : dark;
+			await go(page, path);
+			await page.getByText(shows).first().waitFor();
+			await prepare?.(page);
+			if (screenshots) {
+				await page.screenshot({ path: join(screenshots, `${name}-${theme}.png`) });
+			}
+			expect(await seriousProblems(page)).toEqual([]);
+			expect(problems).toEqual([]);
+		},
+	);
+
+	it("fits a phone", async () => {
+		const { page } = light;
+		await page.setViewportSize(PHONE);
+		await go(page, path);
+		await page.getByText(shows).first().waitFor();
+		if (screenshots) {
+			await page.screenshot({ path: join(screenshots, `${name}-phone.png`) });
+		}
+		const overflow = await page.evaluate(
+			() => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+		);
+		await page.setViewportSize(DESK);
+		expect(overflow).toBe(0);
+	});
+});
+
+async function go(page: Page, path: string): Promise<void> {
+	const hash = path.replace(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? "");
+	await page.evaluate((to) => {
+		window.location.hash = to;
+	}, `#/${hash}`);
+}
+
+/** Run by the debugger's protocol, which the page's security policy does not concern. */
+async function seriousProblems(page: Page): Promise<string[]> {
+	await page.evaluate(axe);
+	const results = await page.evaluate(
+		(options) =>
+			(
+				globalThis as unknown as {
+					axe: { run(root: Document, options: RunOptions): Promise<AxeResults> };
+				}
+			).axe.run(document, options),
+		{ resultTypes: ["violations"] } as RunOptions,
+	);
+	return results.violations
+		.filter(({ impact }) => SERIOUS.includes(impact ?? ""))
+		.map(
+			({ id, nodes }) =>
+				`${id}: ${nodes.map(({ html, target }) => `${target} ${html}`).join(" | ")}`,
+		);
+}

@@ -1,0 +1,50 @@
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+
+export function startBrowser(): Promise<Browser> {
+	return chromium.launch({
+		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+		args: [
+			"--no-sandbox",
+			"--disable-gpu",
+			"--disable-quic",
+			"--no-first-run",
+			"--disable-background-networking",
+			"--disable-component-update",
+			"--disable-sync",
+		],
+	});
+}
+
+/** A tab, and what went wrong in it: exceptions, errors in the console, refusals of its security policy. */
+export interface Tab {
+	readonly page: Page;
+	readonly problems: string[];
+	/** Addresses of other servers than the dashboard's that it asked. */
+	readonly strangers: string[];
+}
+
+/** Answers of the server that a test wants, such as a 401, are no errors of the page. */
+const REFUSALS = /the server responded with a status of 4\d\d/;
+
+export async function openTab(
+	browser: Browser,
+	url: string,
+	options: BrowserContextOptions = {},
+): Promise<Tab> {
+	const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+	const page = await context.newPage();
+	const problems: string[] = [];
+	const strangers: string[] = [];
+	page.on("pageerror", (error) => problems.push(String(error)));
+	page.on("console", (message) => {
+		if (message.type() !== "error" || REFUSALS.test(message.text())) return;
+		problems.push(message.text());
+	});
+	page.on("request", (request) => {
+		const { origin, protocol } = new URL(request.url());
+		if (protocol.startsWith("http") && origin !== new URL(url).origin)
+			strangers.push(request.url());
+	});
+	await page.goto(url);
+	return { page, problems, strangers };
+}
