@@ -1,17 +1,18 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { createClient } from "rivetkit/client";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { startRegistry } from "./registry.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { startRegistry, type TestRegistry } from "./registry.ts";
 import { openTab, startBrowser, type Tab } from "./support.ts";
 
 let data: string;
 let browser: Browser;
-let registry: ReturnType<typeof startRegistry>;
+let registry: TestRegistry;
 let url: string;
 let tab: Tab;
+let page: Page;
 
 beforeAll(async () => {
 	data = await mkdtemp(join(tmpdir(), "dashboard-"));
@@ -19,6 +20,7 @@ beforeAll(async () => {
 	url = (await registry.listen()).url;
 	browser = await startBrowser();
 	tab = await openTab(browser, `${url}/ui`);
+	page = tab.page;
 });
 
 afterAll(async () => {
@@ -27,28 +29,250 @@ afterAll(async () => {
 	await rm(data, { recursive: true, force: true });
 });
 
-it("leads from the list of types to an actor, whose state is edited and whose actions are called", async () => {
-	const client = createClient<ReturnType<typeof startRegistry>>(url);
-	const basket = client.basket.getOrCreate(["weekly"]);
-	expect(await basket.read()).toBe(3);
-	const { page } = tab;
-	await page.getByRole("main").getByRole("link", { name: "Basket" }).click();
-	await page.getByRole("link", { name: "weekly" }).click();
-
-	await page.getByRole("button", { name: "Edit count" }).click();
-	const editor = page.getByLabel("Value of count");
-	await editor.fill("nonsense");
-	await expect.poll(() => page.getByText("is no value").count()).toBe(1);
-	await editor.fill("41");
-	await page.getByRole("button", { name: "Apply" }).click();
-	await page.getByRole("button", { name: "Save" }).click();
-	await expect.poll(() => basket.read()).toBe(41);
-
-	await page.getByRole("link", { name: "Actions" }).click();
-	await page.getByLabel("Arguments").fill("1");
-	await page.getByRole("button", { name: "Call" }).click();
-	await page.getByText("12345678901234567890n").waitFor();
-	expect(await basket.read()).toBe(42);
+afterEach(() => {
 	expect(tab.problems).toEqual([]);
 	expect(tab.strangers).toEqual([]);
+});
+
+const client = () => createClient<TestRegistry>(url);
+const main = () => page.getByRole("main");
+const button = (name: string) => page.getByRole("button", { name, exact: true });
+
+const eventually = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 20_000 });
+
+async function open(path: string): Promise<void> {
+	await page.goto(`${url}/ui/#/${path}`);
+}
+
+describe("the state of an actor", () => {
+	it("is reached from the list of types, edited as a tree, taken back and saved", async () => {
+		const basket = client().basket.getOrCreate(["weekly"]);
+		expect((await basket.read()).count).toBe(3);
+		await main().getByRole("link", { name: "Basket" }).click();
+		await page.getByRole("link", { name: "weekly" }).click();
+
+		await button("Edit count").click();
+		const editor = page.getByLabel("Value of count");
+		await editor.fill("nonsense");
+		await page.getByText("is no value").waitFor();
+		expect(await button("Apply").isDisabled()).toBe(true);
+		await editor.fill("41");
+		await editor.press("Control+Enter");
+		await button("Remove title").click();
+		await main().getByText("Groceries").waitFor({ state: "detached" });
+		await button("Undo (Ctrl+Z)").click();
+		await main().getByText("Groceries").waitFor();
+		expect((await basket.read()).count).toBe(3);
+		await button("Save").click();
+		await eventually(async () => (await basket.read()).count).toBe(41);
+
+		// What JSON cannot say came back as it was.
+		const saved = await basket.read();
+		expect(saved.total).toBe(12_345_678_901_234_567_890n);
+		expect(saved.openedAt).toEqual(new Date("2026-03-01T09:30:00Z"));
+		expect(saved.prices).toEqual(
+			new Map([
+				["apple", 0.5],
+				["bread", 2.4],
+			]),
+		);
+		expect(saved.photo).toEqual(new Uint8Array([1, 2, 3, 250]));
+	});
+
+	it("shows what the actor does meanwhile, and says so before it is overwritten", async () => {
+		const basket = client().basket.getOrCreate(["weekly"]);
+		await basket.add(1);
+		await main().getByText("42", { exact: true }).waitFor();
+		await button("Edit open").click();
+		await page.getByLabel("Value of open").fill("false");
+		await button("Apply").click();
+		await basket.add(1);
+		await page.getByText("changed its state while you were editing").waitFor();
+		await button("Discard").click();
+		await main().getByText("43", { exact: true }).waitFor();
+		expect((await basket.read()).open).toBe(true);
+	});
+});
+
+describe("the action console", () => {
+	it("calls actions with any values, and shows results and refusals", async () => {
+		await page.getByRole("link", { name: "Actions" }).click();
+		await page.getByLabel("Arguments").fill("oops");
+		await page.getByText('"oops" is no value').waitFor();
+		await page.getByLabel("Arguments").fill("-1");
+		await page.getByLabel("Arguments").press("Control+Enter");
+		await main().getByText("12345678901234567890n").waitFor();
+		expect((await client().basket.getOrCreate(["weekly"]).read()).count).toBe(42);
+
+		await page.getByLabel("Action", { exact: true }).selectOption("refuse");
+		await page.getByLabel("Arguments").fill("");
+		await button("Call").click();
+		await main().getByText("The basket is closed").waitFor();
+		await main().getByText("user.basket_closed").waitFor();
+	});
+});
+
+describe("the event log", () => {
+	it("shows what the actor broadcasts, as it happens, and the log and the trace of it", async () => {
+		const basket = client().basket.getOrCreate(["weekly"]);
+		const actorId = await basket.resolve();
+		await open(`actor/${actorId}/events`);
+		await page.getByText("recording while you look").waitFor();
+		await basket.add(8);
+		await main().getByText("{ count: 50 }").waitFor();
+		await open(`actor/${actorId}/logs`);
+		await main().getByText("pieces were added").first().waitFor();
+		await open(`actor/${actorId}/traces`);
+		await page
+			.getByRole("button", { name: /^Open trace actor\.action\.add/ })
+			.first()
+			.click();
+		await page.getByRole("button", { name: /^actor\.action\.add/ }).waitFor();
+		await open(`actor/${actorId}/metrics`);
+		await main().locator("figure", { hasText: "Awake" }).getByText("1", { exact: true }).waitFor();
+	});
+});
+
+describe("queues", () => {
+	it("bring a dead letter back to its queue, where it is handled", async () => {
+		const parcel = client().parcel.getOrCreate(["north"]);
+		// Its jobs have run when a later test looks.
+		await parcel.fill(0);
+		await parcel.send("letters", { to: "Ada" });
+		await open(`actor/${await parcel.resolve()}/queue`);
+		await page.getByRole("region", { name: "Dead letters" }).getByText("Ada").waitFor();
+		await parcel.mend();
+		await button("Redrive dead letter 1").click();
+		await page.getByText("1 message is back in its queue").waitFor();
+		await page.getByText("Nothing was given up").waitFor();
+		await eventually(async () => (await parcel.handled()).join()).toBe("Ada");
+	});
+
+	it("take a message that is typed, show its body, and drop it", async () => {
+		await page.getByLabel("Queue", { exact: true }).fill("later");
+		await page.getByLabel("Body", { exact: true }).fill("{ number: 7n }");
+		await button("Send").click();
+		await page.getByRole("region", { name: "Messages" }).getByText("{ number: 7n }").waitFor();
+		await page.getByRole("button", { name: /^Drop message/ }).click();
+		await page.getByText("No message waits").waitFor();
+	});
+});
+
+describe("a workflow", () => {
+	it("is followed to its end", async () => {
+		const order = client().order.getOrCreate(["0042"]);
+		await open(`actor/${await order.resolve()}/workflow`);
+		await page.getByText("waits for a message in payments").waitFor();
+		await main().getByText("try 3").waitFor();
+		await page.getByRole("region", { name: "label" }).getByText('"printed"').waitFor();
+		await order.send("payments", { amount: 30 });
+		await page.getByText('It returned "done"').waitFor();
+		await button("Open step ship").waitFor();
+		expect(await order.status()).toBe("shipped for 30");
+		expect(await page.getByText("waits for a message").count()).toBe(0);
+	});
+
+	it("is taken back to a step, paused, resumed and cancelled", async () => {
+		const order = client().order.getOrCreate(["0043"]);
+		await open(`actor/${await order.resolve()}/workflow`);
+		await page.getByText("waits for a message in payments").waitFor();
+		await button("Open step reserve").click();
+		await button("Replay from here").click();
+		await page.getByRole("alertdialog").getByRole("button", { name: "Replay from here" }).click();
+		await main().getByText("replayed once").waitFor();
+		await page.getByText("waits for a message in payments").waitFor();
+		await button("Pause").click();
+		await page.getByText("It is paused").waitFor();
+		await button("Resume").click();
+		await button("Pause").waitFor();
+		await button("Cancel workflow").click();
+		await page.getByRole("alertdialog").getByRole("button", { name: "Cancel workflow" }).click();
+		await main().getByText("cancelled", { exact: true }).first().waitFor();
+	});
+});
+
+describe("a database", () => {
+	it("is paged through, and answers SQL that is typed", async () => {
+		const library = client().library.getOrCreate(["city"]);
+		await library.fill();
+		await open(`actor/${await library.resolve()}/database`);
+		await page.getByText("Rows 1 to 100 of 250").waitFor();
+		await button("Next").click();
+		await page.getByText("Rows 101 to 200 of 250").waitFor();
+		await main().getByText('"Book 101"').waitFor();
+		await button("Next").click();
+		await page.getByText("Rows 201 to 250 of 250").waitFor();
+		expect(await button("Next").isDisabled()).toBe(true);
+		expect(page.url()).toContain("offset=200");
+		await page.goBack();
+		await page.getByText("Rows 101 to 200 of 250").waitFor();
+		await page.getByLabel("SQL").fill("SELECT sum(pages) AS pages FROM books WHERE id <= ?");
+		await page.getByLabel("Parameters").fill("3");
+		await button("Run").click();
+		await page.getByRole("region", { name: "Result" }).getByText("18").waitFor();
+		await page.getByLabel("SQL").fill("SELECT nothing");
+		await page.getByLabel("Parameters").fill("");
+		await button("Run").click();
+		await main().getByText('near "nothing": syntax error').waitFor();
+	});
+});
+
+describe("schedules and entries", () => {
+	it("are listed with their runs, and jobs are deleted", async () => {
+		const parcel = client().parcel.getOrCreate(["north"]);
+		const actorId = await parcel.resolve();
+		await open(`actor/${actorId}/schedules`);
+		await button("Open job tick").click();
+		await page.getByRole("region", { name: "Runs" }).getByText("ok").first().waitFor();
+		const collect = page.locator(".disclosure", { hasText: "0 6 * * *" });
+		await collect.getByRole("button", { name: "Delete" }).click();
+		await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
+		await main().getByText("0 6 * * *").waitFor({ state: "detached" });
+
+		await open(`actor/${actorId}/kv`);
+		await main().getByText("12 North Street").waitFor();
+		await page.getByLabel("Keys that begin with").fill("box/03");
+		await main().getByText("box/030").waitFor();
+		expect(await main().getByText("12 North Street").count()).toBe(0);
+	});
+});
+
+describe("an actor", () => {
+	it("is destroyed only by those who mean it, with the keyboard alone", async () => {
+		const parcel = client().parcel.getOrCreate(["gone"]);
+		await parcel.mend();
+		const actorId = await parcel.resolve();
+		await open(`actor/${actorId}/lifecycle`);
+		await button("Destroy").focus();
+		await page.keyboard.press("Enter");
+		await page.getByRole("alertdialog").waitFor();
+		await page.keyboard.press("Escape");
+		await page.getByRole("alertdialog").waitFor({ state: "detached" });
+		expect(await button("Destroy").evaluate((element) => element === document.activeElement)).toBe(
+			true,
+		);
+		await page.keyboard.press("Enter");
+		await page.getByRole("alertdialog").getByRole("button", { name: "Destroy" }).focus();
+		await page.keyboard.press("Enter");
+		await page.getByText("is destroyed").waitFor();
+		await open(`actor/${actorId}/state`);
+		await page.getByText("This actor does not exist").waitFor();
+	});
+
+	it("is opened from the list with the keyboard, and the theme is kept", async () => {
+		await open("actors/basket");
+		await page.getByLabel("Search by key or id").fill("week");
+		await page.getByText("1 actor", { exact: true }).or(page.getByText("1 of")).first().waitFor();
+		await page.getByRole("region", { name: "Actors", exact: true }).focus();
+		await page.keyboard.press("Tab");
+		await page.keyboard.press("Enter");
+		await page.getByRole("heading", { name: "weekly" }).waitFor();
+		await button("Theme: as the system").click();
+		await button("Theme: light").click();
+		const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+		expect(await theme()).toBe("dark");
+		await page.reload();
+		await button("Theme: dark").click();
+		expect(await theme()).toBeUndefined();
+	});
 });

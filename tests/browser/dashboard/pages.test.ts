@@ -68,6 +68,30 @@ const LOOKS: readonly Look[] = [
 		},
 	},
 	{ name: "connections", path: "actor/{basket}/connections", shows: "ada" },
+	{ name: "events", path: "actor/{basket}/events", shows: "recording while you look" },
+	{
+		name: "queue",
+		path: "actor/{parcel}/queue",
+		shows: "Grace",
+		prepare: (page) => page.getByRole("button", { name: "Open message 1", exact: true }).click(),
+	},
+	{
+		name: "schedules",
+		path: "actor/{parcel}/schedules",
+		shows: "0 6 * * *",
+		prepare: (page) => page.getByRole("button", { name: "Open job tick" }).click(),
+	},
+	{ name: "database", path: "actor/{library}/database", shows: "Book 17" },
+	{ name: "kv", path: "actor/{parcel}/kv", shows: "12 North Street" },
+	{
+		name: "workflow",
+		path: "actor/{order}/workflow",
+		shows: "waits for a message in payments",
+		prepare: (page) => page.getByRole("button", { name: "Open step reserve" }).click(),
+	},
+	{ name: "traces", path: "actor/{basket}/traces", shows: "actor.action.add" },
+	{ name: "metrics", path: "actor/{basket}/metrics", shows: "Call time, median" },
+	{ name: "logs", path: "actor/{basket}/logs", shows: "pieces were added" },
 	{ name: "lifecycle", path: "actor/{basket}/lifecycle", shows: "Generation" },
 ];
 

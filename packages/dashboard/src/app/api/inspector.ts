@@ -3,10 +3,11 @@ import type {
 	ActionAnswer,
 	ConnectionsAnswer,
 	DeadLettersAnswer,
+	EventsAnswer,
 	ExecuteAnswer,
-	HistoryAnswer,
 	KvAnswer,
 	LifecycleReport,
+	LogsAnswer,
 	MessagesAnswer,
 	QueueStatus,
 	RowsAnswer,
@@ -17,6 +18,8 @@ import type {
 	SchemaAnswer,
 	StateAnswer,
 	SummaryAnswer,
+	TracesAnswer,
+	WorkflowAnswer,
 } from "./inspector.types.ts";
 import type { Session } from "./session.ts";
 
@@ -35,7 +38,7 @@ export class Inspector {
 	state = (signal: AbortSignal) => this.#get<StateAnswer>("/state", { signal });
 	connections = (signal: AbortSignal) => this.#get<ConnectionsAnswer>("/connections", { signal });
 	rpcs = (signal: AbortSignal) => this.#get<RpcsAnswer>("/rpcs", { signal });
-	workflow = (signal: AbortSignal) => this.#get<HistoryAnswer>("/workflow-history", { signal });
+	workflow = (signal: AbortSignal) => this.#get<WorkflowAnswer>("/workflow", { signal });
 	schedules = (signal: AbortSignal) => this.#get<SchedulesAnswer>("/schedules", { signal });
 	schema = (signal: AbortSignal) => this.#get<SchemaAnswer>("/database/schema", { signal });
 
@@ -68,6 +71,18 @@ export class Inspector {
 		return this.#get<RowsAnswer>("/database/rows", { query, signal });
 	}
 
+	events(after: number, signal: AbortSignal) {
+		return this.#get<EventsAnswer>("/events", { query: { after, limit: 1_000 }, signal });
+	}
+
+	logs(query: { after: number; level: string }, signal: AbortSignal) {
+		return this.#get<LogsAnswer>("/logs", { query: { ...query, limit: 1_000 }, signal });
+	}
+
+	traces(limit: number, signal: AbortSignal) {
+		return this.#get<TracesAnswer>("/traces", { query: { limit }, signal });
+	}
+
 	wake = () => this.#send("POST", "/wake");
 	setState = (state: unknown) => this.#send("PATCH", "/state", { state });
 
@@ -84,6 +99,11 @@ export class Inspector {
 	}
 
 	deleteSchedule = (id: string) => this.#send("DELETE", `/schedules/${encodeURIComponent(id)}`);
+
+	/** `pause`, `resume`, `cancel`, `recover`, `replay` (docs/inspector.md). */
+	controlWorkflow(verb: string, body: object = {}) {
+		return this.#send("POST", `/workflow/${verb}`, body);
+	}
 
 	execute(sql: string, args: readonly unknown[]) {
 		return this.#send("POST", "/database/execute", { sql, args }) as Promise<ExecuteAnswer>;

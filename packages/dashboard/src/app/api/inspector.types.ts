@@ -194,51 +194,145 @@ export interface ExecuteAnswer {
 	readonly rows: readonly Row[];
 }
 
-export type WorkflowSegment =
-	| { readonly tag: "WorkflowNameIndex"; readonly val: number }
-	| {
-			readonly tag: "WorkflowLoopIterationMarker";
-			readonly val: { readonly loop: number; readonly iteration: number };
-	  };
+export type WorkflowEntryStatus =
+	| "pending"
+	| "running"
+	| "waiting"
+	| "retrying"
+	| "completed"
+	| "failed"
+	| "exhausted"
+	| "cancelled";
+
+export interface WorkflowFailure {
+	readonly name: string;
+	readonly message: string;
+	readonly stack?: string;
+	readonly metadata?: unknown;
+}
+
+export interface WorkflowBranch {
+	readonly name: string;
+	readonly status: string;
+	readonly error: string | null;
+	readonly output?: unknown;
+}
 
 export interface WorkflowEntry {
 	readonly id: string;
-	readonly location: readonly WorkflowSegment[];
-	readonly kind: { readonly tag: string; readonly val: Readonly<Record<string, unknown>> };
-}
-
-export interface WorkflowMetadata {
-	readonly status: string;
-	readonly error: string | null;
+	readonly parentId: string | null;
+	readonly iteration?: number;
+	readonly branch?: string;
+	readonly name: string;
+	readonly path: string;
+	readonly kind: string;
+	readonly status: WorkflowEntryStatus;
 	readonly attempts: number;
-	readonly lastAttemptAt: number;
-	readonly createdAt: number;
-	readonly completedAt: number | null;
-	readonly rollbackCompletedAt: number | null;
+	readonly startedAt: number;
+	readonly endedAt: number | null;
+	readonly lastAttemptAt: number | null;
+	readonly deadline: number | null;
+	readonly error: WorkflowFailure | null;
+	readonly isCompensable?: boolean;
+	readonly rolledBackAt: number | null;
 	readonly rollbackError: string | null;
+	readonly output?: unknown;
+	readonly currentIteration?: number;
+	readonly state?: unknown;
+	readonly branches?: readonly WorkflowBranch[];
+	readonly winner?: string | null;
+	readonly queues?: readonly string[] | null;
+	readonly messages?: readonly {
+		readonly id: number;
+		readonly queue: string;
+		readonly createdAt: number;
+		readonly isCompleted?: boolean;
+		readonly body?: unknown;
+	}[];
 }
 
-export interface WorkflowState {
+export interface WorkflowDetails {
 	readonly state: string;
 	readonly blocked: boolean;
 	readonly paused: boolean;
-	readonly error?: { readonly name: string; readonly message: string; readonly stack?: string };
+	readonly error?: WorkflowFailure;
+	readonly output?: unknown;
+	readonly cancelReason?: string;
 	readonly waitingFor: readonly {
 		readonly path: string;
 		readonly names?: readonly string[] | null;
 		readonly deadline?: number;
 	}[];
+	readonly retryAt?: number;
 	readonly epoch: number;
-}
-
-export interface WorkflowHistory {
-	readonly nameRegistry: readonly string[];
+	readonly startedAt: number;
+	readonly liveEntries: number;
 	readonly entries: readonly WorkflowEntry[];
-	readonly entryMetadata: Readonly<Record<string, WorkflowMetadata>>;
-	readonly workflow?: WorkflowState;
+	readonly truncated: boolean;
 }
 
-export interface HistoryAnswer {
-	readonly history: WorkflowHistory | null;
+export interface WorkflowAnswer {
+	readonly workflow: WorkflowDetails | null;
 	readonly isWorkflowEnabled: boolean;
+}
+
+export interface EventEntry {
+	readonly id: number;
+	readonly atMs: number;
+	readonly name: string;
+	/** Absent when they were too large to be kept. */
+	readonly args?: unknown;
+	readonly subscribers: number;
+	readonly connId?: string;
+}
+
+export interface EventsAnswer {
+	readonly events: readonly EventEntry[];
+	readonly recording: boolean;
+}
+
+export interface LogEntry {
+	readonly id: number;
+	readonly atMs: number;
+	readonly level: string;
+	readonly message: string;
+	readonly fields: unknown;
+	readonly traceId?: string;
+	readonly spanId?: string;
+}
+
+export interface LogsAnswer {
+	readonly logs: readonly LogEntry[];
+	readonly recording: boolean;
+}
+
+export interface OtlpAttribute {
+	readonly key: string;
+	readonly value: Readonly<Record<string, unknown>>;
+}
+
+export interface OtlpSpan {
+	readonly traceId: string;
+	readonly spanId: string;
+	readonly parentSpanId?: string;
+	readonly name: string;
+	readonly startTimeUnixNano: string | number | bigint;
+	/** Missing or 0 while it is open. */
+	readonly endTimeUnixNano?: string | number | bigint;
+	readonly attributes?: readonly OtlpAttribute[];
+	readonly events?: readonly {
+		readonly name: string;
+		readonly timeUnixNano: string | number | bigint;
+		readonly attributes?: readonly OtlpAttribute[];
+	}[];
+	readonly status?: { readonly code?: number | string; readonly message?: string };
+}
+
+export interface TracesAnswer {
+	readonly otlp: {
+		readonly resourceSpans?: readonly {
+			readonly scopeSpans?: readonly { readonly spans?: readonly OtlpSpan[] }[];
+		}[];
+	};
+	readonly clamped: boolean;
 }

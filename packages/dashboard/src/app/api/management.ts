@@ -1,4 +1,5 @@
 import { callApi } from "./http.ts";
+import type { ActorStatus } from "./inspector.types.ts";
 import type { Session } from "./session.ts";
 
 /** Of the management API (docs/openapi.json). */
@@ -7,6 +8,8 @@ export interface ActorRecord {
 	readonly name: string;
 	/** Serialized. */
 	readonly key: string;
+	/** Servers of other makes do not say. */
+	readonly status?: ActorStatus | "destroyed";
 	readonly create_ts: number;
 	readonly connectable_ts: number | null;
 	readonly start_ts: number | null;

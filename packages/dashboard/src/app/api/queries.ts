@@ -10,7 +10,9 @@ import {
 import { useInspector, useSession } from "./context.tsx";
 import { needsToken } from "./errors.ts";
 import type { Inspector } from "./inspector.ts";
+import type { LifecycleReport } from "./inspector.types.ts";
 import { fetchActors, fetchServer, fetchTypes } from "./management.ts";
+import { fetchMetrics, type Sample } from "./metrics.ts";
 
 /** How often what is seen is asked for again; nothing is while the page is hidden. */
 export const POLL_MS = 1_500;
@@ -42,6 +44,32 @@ export function useTypes() {
 		queryFn: ({ signal }) => fetchTypes(session, signal),
 		refetchInterval: pollUnlessRefused(LIST_POLL_MS),
 	});
+}
+
+interface ActorCount {
+	readonly awake: number;
+	readonly sleeping: number;
+}
+
+/** How many actors there are, by type. Fails where nothing is measured. */
+export function useActorCounts() {
+	const { session } = useSession();
+	return useQuery<ReadonlyMap<string, ActorCount>>({
+		queryKey: [session, "counts"],
+		queryFn: async ({ signal }) => countsIn(await fetchMetrics(session, signal)),
+		refetchInterval: ({ state }) => (state.error === null ? LIST_POLL_MS : false),
+	});
+}
+
+function countsIn(samples: readonly Sample[]): Map<string, ActorCount> {
+	const counts = new Map<string, ActorCount>();
+	for (const { name, labels, value } of samples) {
+		const { actor, status } = labels;
+		if (name !== "rivetkit_actors" || actor === undefined) continue;
+		const count = counts.get(actor) ?? { awake: 0, sleeping: 0 };
+		counts.set(actor, { ...count, [status === "live" ? "awake" : "sleeping"]: value });
+	}
+	return counts;
 }
 
 /** All actors of a name, page by page, newest first. */
@@ -83,6 +111,12 @@ export function useInspected<T>(
 		placeholderData: keepPreviousData,
 		enabled,
 	});
+}
+
+/** Who an actor is, and how it is: what every page about it begins with. */
+export function useLife(actorId: string, enabled = true): UseQueryResult<LifecycleReport> {
+	const read = (inspector: Inspector, signal: AbortSignal) => inspector.lifecycle(signal);
+	return useInspected(actorId, ["lifecycle"], read, { enabled });
 }
 
 export function useRefreshActor(actorId: string): () => void {

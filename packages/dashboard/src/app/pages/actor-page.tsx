@@ -2,10 +2,10 @@ import { serializeKey } from "@rivetkit/protocol";
 import { Sunrise, Trash2 } from "lucide-react";
 import type { ReactNode } from "react";
 import { useInspector, useSession } from "../api/context.tsx";
-import { isGone } from "../api/errors.ts";
+import { isGone, needsToken } from "../api/errors.ts";
 import type { LifecycleReport } from "../api/inspector.types.ts";
 import { destroyActor } from "../api/management.ts";
-import { useInspected, useRefreshActor } from "../api/queries.ts";
+import { useLife, useRefreshActor } from "../api/queries.ts";
 import { PANELS } from "../panels/panels.ts";
 import { printRoute, type Route } from "../router/route.ts";
 import { goTo } from "../router/use-route.ts";
@@ -15,6 +15,7 @@ import { Empty, Failure, Loading } from "../ui/notice.tsx";
 import { relativeTime, useNow } from "../ui/time.tsx";
 import { sayDone, sayFailed } from "../ui/toasts.tsx";
 import { StatusMark } from "./actor-status.tsx";
+import { ConnectPage } from "./connect-page.tsx";
 import "./pages.css";
 
 type ActorRoute = Extract<Route, { page: "actor" }>;
@@ -22,10 +23,9 @@ type ActorRoute = Extract<Route, { page: "actor" }>;
 /** One actor: who it is, why it is awake, and everything of it behind tabs. */
 export function ActorPage({ route }: { route: ActorRoute }) {
 	const { actorId, tab, options } = route;
-	const life = useInspected(actorId, ["lifecycle"], (inspector, signal) =>
-		inspector.lifecycle(signal),
-	);
+	const life = useLife(actorId);
 	if (isGone(life.error)) return <GoneActor actorId={actorId} />;
+	if (needsToken(life.error)) return <ConnectPage error={life.error} />;
 	if (life.data === undefined) {
 		return life.isError ? <Failure error={life.error} /> : <Loading what="the actor" />;
 	}

@@ -12,13 +12,14 @@ const TONES: Readonly<Record<ActorStatus | "destroyed" | "new", Tone>> = {
 	new: "idle",
 };
 
-export function isAwake({ connectable_ts, destroy_ts }: ActorRecord): boolean {
-	return connectable_ts !== null && destroy_ts === null;
+export function isAwake(record: ActorRecord): boolean {
+	return statusOf(record) === "awake";
 }
 
 export function statusOf(record: ActorRecord): keyof typeof TONES {
+	if (record.status !== undefined) return record.status;
 	if (record.destroy_ts !== null) return "destroyed";
-	if (isAwake(record)) return "awake";
+	if (record.connectable_ts !== null) return "awake";
 	return record.start_ts === null ? "new" : "sleeping";
 }
 

@@ -53,6 +53,7 @@ export function ActorsPage({ name, search }: { name: string; search: string }) {
 						<option value="all">Any status</option>
 						<option value="awake">Awake</option>
 						<option value="sleeping">Sleeping</option>
+						<option value="failing">Failing</option>
 					</select>
 					<span className="toolbar-note numeric" aria-live="polite">
 						{summary(found.length, actors.length, hasNextPage)}

@@ -1,5 +1,5 @@
 import type { ActorType } from "../api/management.ts";
-import { useActors, useTypes } from "../api/queries.ts";
+import { useActorCounts, useActors, useTypes } from "../api/queries.ts";
 import { printRoute } from "../router/route.ts";
 import { ActorIcon } from "../ui/actor-icon.tsx";
 import { Empty, Failure, Loading } from "../ui/notice.tsx";
@@ -47,14 +47,26 @@ function TypeCard({ type: { name, title, icon } }: { type: ActorType }) {
 	);
 }
 
-/** Of the newest page: "over 1,000" is all that is worth asking for here. */
+/** From the metrics, where the server has some: they count without listing. */
 function Count({ name }: { name: string }) {
+	const counts = useActorCounts();
+	if (counts.isPending) return "…";
+	if (counts.isError) return <ListedCount name={name} />;
+	const { awake, sleeping } = counts.data.get(name) ?? { awake: 0, sleeping: 0 };
+	return countText(awake + sleeping, awake, "");
+}
+
+/** From the newest page of the list: beyond, "1,000+" is all that is worth asking for here. */
+function ListedCount({ name }: { name: string }) {
 	const { data } = useActors(name);
 	const first = data?.pages[0];
 	if (first === undefined) return "…";
-	const total = first.actors.length;
-	if (total === 0) return "none";
 	const awake = first.actors.filter(isAwake).length;
-	const more = first.next === null ? "" : "+";
-	return `${total.toLocaleString()}${more} · ${awake.toLocaleString()}${more} awake`;
+	return countText(first.actors.length, awake, first.next === null ? "" : "+");
+}
+
+function countText(total: number, awake: number, more: string): string {
+	if (total === 0) return "none yet";
+	const noun = total === 1 ? "actor" : "actors";
+	return `${total.toLocaleString()}${more} ${noun}, ${awake.toLocaleString()}${more} awake`;
 }

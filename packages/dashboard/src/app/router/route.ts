@@ -1,5 +1,19 @@
 /** The tabs of an actor, in the order they are shown. */
-export const TABS = ["state", "actions", "connections", "lifecycle"] as const;
+export const TABS = [
+	"state",
+	"actions",
+	"connections",
+	"events",
+	"queue",
+	"schedules",
+	"database",
+	"kv",
+	"workflow",
+	"traces",
+	"metrics",
+	"logs",
+	"lifecycle",
+] as const;
 
 export type Tab = (typeof TABS)[number];
 

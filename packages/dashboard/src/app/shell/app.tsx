@@ -6,13 +6,14 @@ import { Toasts } from "../ui/toasts.tsx";
 import { Shell } from "./shell.tsx";
 
 const RETRIES_MAX = 2;
+const RETRY_DELAY_MS = 400;
 
 const client = new QueryClient({
 	defaultOptions: {
 		queries: {
 			// What the server says will be said again; a network may come back.
 			retry: (count, error) => !(error instanceof ApiError) && count < RETRIES_MAX,
-			staleTime: 0,
+			retryDelay: RETRY_DELAY_MS,
 		},
 	},
 });

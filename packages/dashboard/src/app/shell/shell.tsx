@@ -2,7 +2,7 @@ import { Monitor, Moon, Sun } from "lucide-react";
 import { type ReactNode, useEffect } from "react";
 import { useSession } from "../api/context.tsx";
 import { needsToken, UnreachableError } from "../api/errors.ts";
-import { useServer, useTypes } from "../api/queries.ts";
+import { useLife, useServer, useTypes } from "../api/queries.ts";
 import { ActorPage } from "../pages/actor-page.tsx";
 import { ActorsPage } from "../pages/actors-page.tsx";
 import { ConnectPage } from "../pages/connect-page.tsx";
@@ -22,6 +22,7 @@ export function Shell() {
 	const { session } = useSession();
 	const types = useTypes();
 	const server = useServer();
+	const type = useTypeOf(route);
 	const refused =
 		needsToken(types.error) || (types.error ?? server.error) instanceof UnreachableError;
 	return (
@@ -43,7 +44,7 @@ export function Shell() {
 					<ThemeButton />
 				</div>
 			</header>
-			<Sidebar types={types.data ?? []} current={route.page === "actors" ? route.name : null} />
+			<Sidebar types={types.data ?? []} current={type} />
 			<main id="main" className="main" tabIndex={-1}>
 				{refused && types.data === undefined ? (
 					<ConnectPage error={types.error ?? server.error} />
@@ -53,6 +54,14 @@ export function Shell() {
 			</main>
 		</div>
 	);
+}
+
+/** The actor type that a page is about; null for none. */
+function useTypeOf(route: Route): string | null {
+	const actorId = route.page === "actor" ? route.actorId : "";
+	const life = useLife(actorId, actorId !== "");
+	if (route.page === "actors") return route.name;
+	return route.page === "actor" ? (life.data?.name ?? null) : null;
 }
 
 function Page({ route }: { route: Route }): ReactNode {

@@ -6,6 +6,8 @@ const listeners = new Set<() => void>();
 let timer: number | undefined;
 
 function subscribe(listener: () => void): () => void {
+	// Nobody may have looked at the clock for a while.
+	if (listeners.size === 0) now = Date.now();
 	listeners.add(listener);
 	timer ??= window.setInterval(() => {
 		now = Date.now();
@@ -44,6 +46,7 @@ export function relativeTime(ms: number, nowMs: number): string {
 
 /** In the two largest units that matter: `3 h 12 min`, `4.2 s`, `12 ms`. */
 export function duration(ms: number): string {
+	if (ms <= 0) return "< 1 ms";
 	if (ms < 1) return `${ms.toFixed(2)} ms`;
 	if (ms < 1_000) return `${Math.round(ms)} ms`;
 	const seconds = ms / 1_000;

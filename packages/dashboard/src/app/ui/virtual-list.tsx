@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useRef } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import "./virtual-list.css";
 
 export interface VirtualListProps<T> {
@@ -13,11 +13,16 @@ export interface VirtualListProps<T> {
 	/** Below the last row. */
 	readonly footer?: ReactNode;
 	readonly className?: string;
+	/** Called when the last rows come near: the next page can be asked for. */
+	readonly onEnd?: (() => void) | undefined;
 }
+
+/** How many rows before the last one the next page is asked for. */
+const END_ROWS = 30;
 
 /** A list that holds only the rows that are seen: any length is fine. */
 export function VirtualList<T>(props: VirtualListProps<T>) {
-	const { items, label, keyOf, rowHeight = 34, children, footer, className = "" } = props;
+	const { items, label, keyOf, rowHeight = 34, children, footer, className = "", onEnd } = props;
 	const scroller = useRef<HTMLDivElement>(null);
 	const virtualizer = useVirtualizer({
 		count: items.length,
@@ -26,6 +31,12 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
 		getItemKey: (index) => keyOf(items[index]!),
 		overscan: 12,
 	});
+	const lastSeen = virtualizer.getVirtualItems().at(-1)?.index ?? 0;
+	const isNearEnd = lastSeen >= items.length - END_ROWS;
+	// biome-ignore lint/correctness/useExhaustiveDependencies: asked again when the list has grown and its end is near still.
+	useEffect(() => {
+		if (isNearEnd) onEnd?.();
+	}, [isNearEnd, items.length]);
 	return (
 		// biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
 		<section ref={scroller} className={`virtual ${className}`} tabIndex={0} aria-label={label}>

@@ -8,9 +8,10 @@ import { CodeInput, Field } from "../../ui/field.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
 import { Ago, duration } from "../../ui/time.tsx";
+import { problemIn } from "../../value-view/problem-in.ts";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
-import { NotationError, parseList } from "../../values/parse.ts";
+import { parseList } from "../../values/parse.ts";
 import { hasChildren } from "../../values/tree.ts";
 import type { PanelProps } from "../panel.types.ts";
 import "./actions.css";
@@ -88,7 +89,7 @@ function CallForm({
 	const [action, setAction] = useState(initial);
 	const [text, setText] = useState("");
 	const [isRunning, setRunning] = useState(false);
-	const problem = problemOf(text);
+	const problem = problemIn(text, parseList);
 	const call = async () => {
 		if (problem !== null || isRunning) return;
 		const args = parseList(text);
@@ -160,16 +161,6 @@ function CallForm({
 			</div>
 		</form>
 	);
-}
-
-function problemOf(text: string): string | null {
-	try {
-		parseList(text);
-		return null;
-	} catch (error) {
-		if (error instanceof NotationError) return error.message;
-		throw error;
-	}
 }
 
 function CallResult({ call: { action, args, atMs, tookMs, outcome } }: { call: Call }) {

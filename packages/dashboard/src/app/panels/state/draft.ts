@@ -1,3 +1,5 @@
+import { isSameValue } from "../../values/equal.ts";
+
 /** Edits of a value, each of which can be taken back. */
 export interface Draft {
 	/** What the server had when the editing began; what is compared with to see a conflict. */
@@ -41,7 +43,12 @@ export function redone(draft: Draft): Draft {
 	return canRedo(draft) ? { ...draft, at: draft.at + 1 } : draft;
 }
 
-/** The same edits over another base: after a save, or when the newer state is to be overwritten. */
+/** A draft that has nothing to save, with what the actor has made of its state since. */
+export function caughtUp(draft: Draft, stored: unknown): Draft {
+	return isSameValue(currentOf(draft), stored) ? draft : rebased(edited(draft, stored), stored);
+}
+
+/** The same edits over another base: after a save. */
 export function rebased(draft: Draft, base: unknown): Draft {
 	return { ...draft, base };
 }

@@ -12,6 +12,7 @@ import type { PanelProps } from "../panel.types.ts";
 import {
 	canRedo,
 	canUndo,
+	caughtUp,
 	currentOf,
 	type Draft,
 	edited,
@@ -50,7 +51,10 @@ export function StatePanel({ actorId }: PanelProps) {
 	const shown = draft === null ? stored : currentOf(draft);
 	const isChanged = draft !== null && !isSameValue(shown, draft.base);
 	const isConflict = isChanged && !isSameValue(stored, draft.base);
-	const edit = (value: unknown) => setDraft(edited(draft ?? startDraft(stored), value));
+	const edit = (value: unknown) => {
+		const from = isChanged ? draft : caughtUp(draft ?? startDraft(stored), stored);
+		setDraft(edited(from, value));
+	};
 	const step = (change: (draft: Draft) => Draft) => setDraft(draft && change(draft));
 	const save = async () => {
 		if (draft === null || !isChanged) return;

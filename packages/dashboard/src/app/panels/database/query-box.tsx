@@ -1,0 +1,111 @@
+import { Play } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { useInspector } from "../../api/context.tsx";
+import type { Row } from "../../api/inspector.types.ts";
+import { Button } from "../../ui/button.tsx";
+import { DataGrid } from "../../ui/data-grid.tsx";
+import { CodeInput, Field } from "../../ui/field.tsx";
+import { Failure } from "../../ui/notice.tsx";
+import { Panel } from "../../ui/panel.tsx";
+import { duration } from "../../ui/time.tsx";
+import { problemIn } from "../../value-view/problem-in.ts";
+import { InlineValue } from "../../value-view/scalar.tsx";
+import { parseList } from "../../values/parse.ts";
+
+const SHOWN_ROWS_MAX = 500;
+
+type Outcome =
+	| { readonly ok: true; readonly rows: readonly Row[]; readonly tookMs: number }
+	| { readonly ok: false; readonly error: unknown };
+
+/** Runs SQL in the actor's database; writes are kept. */
+export function QueryBox({ actorId, onDone }: { actorId: string; onDone: () => void }) {
+	const inspector = useInspector(actorId);
+	const [sql, setSql] = useState("");
+	const [text, setText] = useState("");
+	const [outcome, setOutcome] = useState<Outcome | null>(null);
+	const [isRunning, setRunning] = useState(false);
+	const problem = problemIn(text, parseList);
+	const run = async () => {
+		if (problem !== null || sql.trim() === "" || isRunning) return;
+		setRunning(true);
+		const startMs = performance.now();
+		try {
+			const { rows } = await inspector.execute(sql, parseList(text));
+			setOutcome({ ok: true, rows, tookMs: performance.now() - startMs });
+		} catch (error) {
+			setOutcome({ ok: false, error });
+		}
+		setRunning(false);
+		onDone();
+	};
+	const submit = (event: FormEvent) => {
+		event.preventDefault();
+		void run();
+	};
+	return (
+		<Panel title="Query" note="what it writes stays written">
+			<form className="query-form" onSubmit={submit}>
+				<Field label="SQL" hint="Ctrl+Enter runs it">
+					{(wiring) => (
+						<CodeInput
+							{...wiring}
+							rows={4}
+							placeholder="SELECT count(*) FROM …"
+							value={sql}
+							onChange={({ target }) => setSql(target.value)}
+							onSubmitKey={() => void run()}
+						/>
+					)}
+				</Field>
+				<Field label="Parameters" hint="Values for ?, separated by commas" problem={problem}>
+					{(wiring) => (
+						<CodeInput
+							{...wiring}
+							rows={1}
+							value={text}
+							onChange={({ target }) => setText(target.value)}
+							onSubmitKey={() => void run()}
+						/>
+					)}
+				</Field>
+				<div>
+					<Button
+						type="submit"
+						kind="primary"
+						icon={<Play aria-hidden="true" />}
+						disabled={problem !== null || sql.trim() === "" || isRunning}
+					>
+						{isRunning ? "Running…" : "Run"}
+					</Button>
+				</div>
+			</form>
+			{outcome !== null && <Result outcome={outcome} />}
+		</Panel>
+	);
+}
+
+function Result({ outcome }: { outcome: Outcome }) {
+	if (!outcome.ok) return <Failure error={outcome.error} />;
+	const { rows, tookMs } = outcome;
+	const names = Object.keys(rows[0] ?? {});
+	return (
+		<>
+			<p className="query-note muted" role="status">
+				{rows.length === 1 ? "1 row" : `${rows.length.toLocaleString()} rows`} in {duration(tookMs)}
+				{rows.length > SHOWN_ROWS_MAX && `; the first ${SHOWN_ROWS_MAX} are shown`}
+			</p>
+			{rows.length > 0 && (
+				<DataGrid
+					label="Result"
+					columns={names.map((name) => ({
+						name,
+						cell: (row: Row) => <InlineValue value={row[name]} charsMax={80} />,
+					}))}
+					rows={rows.slice(0, SHOWN_ROWS_MAX)}
+					keyOf={(_, index) => index}
+				/>
+			)}
+		</>
+	);
+}

@@ -1,0 +1,147 @@
+import { Inbox, RefreshCw, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { useInspector } from "../../api/context.tsx";
+import type { QueueMessage, QueueStatus } from "../../api/inspector.types.ts";
+import { useRefreshActor } from "../../api/queries.ts";
+import { Badge, type Tone } from "../../ui/badge.tsx";
+import { Button, IconButton } from "../../ui/button.tsx";
+import { Disclosure } from "../../ui/disclosure.tsx";
+import { TextInput } from "../../ui/field.tsx";
+import { Empty, Failure, Loading } from "../../ui/notice.tsx";
+import { Facts, Panel } from "../../ui/panel.tsx";
+import { bytesText } from "../../ui/size.ts";
+import { Ago } from "../../ui/time.tsx";
+import { sayFailed } from "../../ui/toasts.tsx";
+import { VirtualList } from "../../ui/virtual-list.tsx";
+import { InlineValue } from "../../value-view/scalar.tsx";
+import { ValueTree } from "../../value-view/value-tree.tsx";
+import { usePages } from "../use-pages.ts";
+
+const PAGE = 200;
+
+/** The messages that wait, oldest first, with their bodies. */
+export function Messages({
+	actorId,
+	status,
+}: {
+	actorId: string;
+	status: QueueStatus | undefined;
+}) {
+	const [name, setName] = useState("");
+	const list = usePages(actorId, ["queue", "messages", name], 0, (inspector, after, signal) =>
+		inspector.messages({ limit: PAGE, after, name: name === "" ? null : name }, signal),
+	);
+	const inspector = useInspector(actorId);
+	const refresh = useRefreshActor(actorId);
+	const messages = list.data?.pages.flatMap((page) => page.messages) ?? [];
+	const drop = async ({ id }: QueueMessage) => {
+		try {
+			await inspector.dropMessage(id);
+		} catch (error) {
+			sayFailed(`Message ${id} could not be dropped`, error);
+		}
+		refresh();
+	};
+	return (
+		<Panel
+			title="Messages"
+			note={
+				status && `${status.size.toLocaleString()} of at most ${status.maxSize.toLocaleString()}`
+			}
+			tools={
+				<>
+					<TextInput
+						className="queue-filter"
+						aria-label="Only of this queue"
+						placeholder="Queue"
+						value={name}
+						onChange={({ target }) => setName(target.value)}
+					/>
+					<Button
+						icon={<RefreshCw aria-hidden="true" />}
+						onClick={() => void list.refetch()}
+						disabled={list.isFetching}
+					>
+						Refresh
+					</Button>
+				</>
+			}
+		>
+			{list.isError && <Failure error={list.error} onRetry={() => void list.refetch()} />}
+			{list.isPending && <Loading what="messages" />}
+			{list.isSuccess && messages.length === 0 && (
+				<Empty title="No message waits" icon={<Inbox />}>
+					Messages appear here from when they are sent until the commit of who handled them.
+				</Empty>
+			)}
+			{messages.length > 0 && (
+				<VirtualList
+					items={messages}
+					label="Messages"
+					keyOf={({ id }) => id}
+					rowHeight={39}
+					className="queue-list"
+					onEnd={() => {
+						if (list.hasNextPage && !list.isFetching) void list.fetchNextPage();
+					}}
+					footer={list.isFetchingNextPage && <Loading what="more messages" />}
+				>
+					{(message) => <MessageRow message={message} onDrop={() => void drop(message)} />}
+				</VirtualList>
+			)}
+		</Panel>
+	);
+}
+
+const PLACES: Readonly<Record<string, Tone>> = { held: "accent", delayed: "warn", ready: "idle" };
+
+function MessageRow({ message, onDrop }: { message: QueueMessage; onDrop: () => void }) {
+	const { id, name, place, attempt, givenUp, body, createdAtMs } = message;
+	return (
+		<Disclosure
+			label={`message ${id}`}
+			summary={
+				<>
+					<span className="queue-id mono muted">{id}</span>
+					<code className="queue-name truncate">{name}</code>
+					<Badge tone={givenUp ? "bad" : (PLACES[place] ?? "idle")}>
+						{givenUp ? "dead letter" : place}
+					</Badge>
+					{attempt > 1 && <Badge tone="warn">try {attempt}</Badge>}
+					<span className="queue-body truncate">
+						<InlineValue value={body} charsMax={110} />
+					</span>
+					<span className="muted">
+						<Ago ms={createdAtMs} />
+					</span>
+				</>
+			}
+			tools={
+				<IconButton label={`Drop message ${id}`} onClick={onDrop}>
+					<Trash2 />
+				</IconButton>
+			}
+		>
+			{() => <MessageDetails message={message} />}
+		</Disclosure>
+	);
+}
+
+function MessageDetails({ message }: { message: QueueMessage }) {
+	const { size, priority, attempt, availableAtMs, expiresAtMs, givenUp, body } = message;
+	return (
+		<>
+			<Facts
+				rows={[
+					["Size", bytesText(size)],
+					["Priority", priority],
+					["Tries", attempt],
+					...(availableAtMs ? [["Available", <Ago key="a" ms={availableAtMs} />] as const] : []),
+					...(expiresAtMs ? [["Expires", <Ago key="e" ms={expiresAtMs} />] as const] : []),
+					...(givenUp ? [["Given up in", <code key="g">{givenUp.queue}</code>] as const] : []),
+				]}
+			/>
+			<ValueTree value={body} label="Body" />
+		</>
+	);
+}

@@ -1,0 +1,76 @@
+import { useState } from "react";
+import { Failure } from "../../ui/notice.tsx";
+import { duration } from "../../ui/time.tsx";
+import { ValueTree } from "../../value-view/value-tree.tsx";
+import type { Span, SpanRow, Trace } from "./spans.ts";
+
+/** Percent below which a bar could not be seen. */
+const WIDTH_MIN = 0.5;
+
+/** Spans below their parents, each a bar from when it began to when it ended. */
+export function Waterfall({ trace }: { trace: Trace }) {
+	const [chosen, setChosen] = useState<string | null>(null);
+	return (
+		<ul className="waterfall" aria-label={`Spans of ${trace.name}`}>
+			{trace.rows.map((row) => (
+				<li key={row.span.id}>
+					<button
+						type="button"
+						className="waterfall-row"
+						aria-expanded={chosen === row.span.id}
+						onClick={() => setChosen(chosen === row.span.id ? null : row.span.id)}
+					>
+						<Bar trace={trace} row={row} />
+					</button>
+					{chosen === row.span.id && <SpanDetails span={row.span} startMs={trace.startMs} />}
+				</li>
+			))}
+		</ul>
+	);
+}
+
+function Bar({ trace, row: { span, depth } }: { trace: Trace; row: SpanRow }) {
+	const wholeMs = Math.max(trace.endMs - trace.startMs, 0.001);
+	const left = ((span.startMs - trace.startMs) / wholeMs) * 100;
+	const width = (((span.endMs ?? trace.endMs) - span.startMs) / wholeMs) * 100;
+	return (
+		<>
+			<code className="waterfall-name truncate" style={{ paddingLeft: depth * 14 }}>
+				{span.name}
+			</code>
+			<span className="waterfall-track">
+				<span
+					className={`waterfall-bar${span.isFailed ? " is-failed" : ""}${span.endMs === null ? " is-open" : ""}`}
+					style={{
+						left: `${Math.min(left, 100 - WIDTH_MIN)}%`,
+						width: `${Math.max(width, WIDTH_MIN)}%`,
+					}}
+				/>
+			</span>
+			<span className="waterfall-time numeric">
+				{span.endMs === null ? "open" : duration(span.endMs - span.startMs)}
+			</span>
+		</>
+	);
+}
+
+function SpanDetails({ span, startMs }: { span: Span; startMs: number }) {
+	return (
+		<div className="waterfall-details">
+			{span.isFailed && <Failure error={new Error(span.message ?? "It failed")} />}
+			<ValueTree
+				label={`Details of ${span.name}`}
+				value={{
+					...span.attributes,
+					...(span.events.length > 0 && {
+						events: span.events.map(({ name, atMs, attributes }) => ({
+							name,
+							after: duration(Math.max(0, atMs - startMs)),
+							...attributes,
+						})),
+					}),
+				}}
+			/>
+		</div>
+	);
+}

@@ -1,0 +1,30 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInspector, useSession } from "../api/context.tsx";
+import type { Inspector } from "../api/inspector.ts";
+import { actorKey, POLL_MS } from "../api/queries.ts";
+
+/**
+ * A long list of an actor, page by page as it is scrolled. It is polled while one page is all there is to
+ * see; a longer one is loaded again by hand.
+ *
+ * @param first - the cursor of the first page
+ */
+export function usePages<Page extends { readonly next: Cursor | null }, Cursor>(
+	actorId: string,
+	key: readonly unknown[],
+	first: Cursor,
+	read: (inspector: Inspector, cursor: Cursor, signal: AbortSignal) => Promise<Page>,
+) {
+	const { session } = useSession();
+	const inspector = useInspector(actorId);
+	return useInfiniteQuery({
+		queryKey: [...actorKey(actorId), session, ...key],
+		queryFn: ({ pageParam, signal }) => read(inspector, pageParam as Cursor, signal),
+		initialPageParam: first as unknown,
+		getNextPageParam: ({ next }) => next,
+		refetchInterval: ({ state }) => {
+			const pages = state.data?.pages.length ?? 0;
+			return pages > 1 || state.error !== null ? false : POLL_MS;
+		},
+	});
+}

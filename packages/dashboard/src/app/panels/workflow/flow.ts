@@ -1,0 +1,43 @@
+import type { WorkflowEntry } from "../../api/inspector.types.ts";
+
+/** An entry with what lies in it. */
+export interface FlowNode {
+	readonly entry: WorkflowEntry;
+	/** One lane of a step or sleep is empty; a loop has one per iteration, a join or race one per branch. */
+	readonly lanes: readonly FlowLane[];
+}
+
+export interface FlowLane {
+	/** Of a branch its name, of an iteration its number; null for a block that has one lane only. */
+	readonly title: string | null;
+	readonly nodes: readonly FlowNode[];
+}
+
+/** Entries by where they lie, each lane in the order its entries began. */
+export function flowOf(entries: readonly WorkflowEntry[]): FlowNode[] {
+	const ids = new Set(entries.map(({ id }) => id));
+	const inside = new Map<string | null, WorkflowEntry[]>();
+	for (const entry of entries) {
+		// What is around an entry may have been left out: then it stands at the root.
+		const parent = entry.parentId !== null && ids.has(entry.parentId) ? entry.parentId : null;
+		inside.set(parent, [...(inside.get(parent) ?? []), entry]);
+	}
+	const nodesOf = (list: readonly WorkflowEntry[]): FlowNode[] =>
+		list.map((entry) => ({ entry, lanes: lanesOf(entry, inside.get(entry.id) ?? []) }));
+	const lanesOf = (entry: WorkflowEntry, children: readonly WorkflowEntry[]): FlowLane[] => {
+		const titles = new Set([
+			...(entry.branches ?? []).map(({ name }) => name),
+			...children.map(titleOf),
+		]);
+		return [...titles].map((title) => ({
+			title,
+			nodes: nodesOf(children.filter((child) => titleOf(child) === title)),
+		}));
+	};
+	return nodesOf(inside.get(null) ?? []);
+}
+
+function titleOf({ branch, iteration }: WorkflowEntry): string | null {
+	if (branch !== undefined) return branch;
+	return iteration === undefined ? null : String(iteration);
+}

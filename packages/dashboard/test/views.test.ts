@@ -1,0 +1,198 @@
+import { describe, expect, it } from "vitest";
+import type { WorkflowEntry } from "../src/app/api/inspector.types.ts";
+import { parseMetrics } from "../src/app/api/metrics.ts";
+import { normalizeEndpoint } from "../src/app/api/session.ts";
+import { gauge, quantile, rate } from "../src/app/panels/metrics/series.ts";
+import { tracesOf } from "../src/app/panels/traces/spans.ts";
+import { flowOf } from "../src/app/panels/workflow/flow.ts";
+import { parseRoute, printRoute, type Route } from "../src/app/router/route.ts";
+import { duration, relativeTime } from "../src/app/ui/time.tsx";
+
+describe("addresses", () => {
+	it.each<[string, Route]>([
+		["#/", { page: "types" }],
+		["#/actors/chat%20room?q=a%2Fb", { page: "actors", name: "chat room", search: "a/b" }],
+		[
+			"#/actor/id-1/database?table=a%26b&offset=100",
+			{
+				page: "actor",
+				actorId: "id-1",
+				tab: "database",
+				options: { table: "a&b", offset: "100" },
+			},
+		],
+	])("%s is a page and back", (hash, route) => {
+		expect(parseRoute(hash)).toEqual(route);
+		expect(parseRoute(printRoute(route))).toEqual(route);
+	});
+
+	it.each(["#/nowhere", "#/actors", "#/actor/id/nothing", "#/actors/a/b/c", "#/actors/%"])(
+		"%s leads nowhere",
+		(hash) => expect(parseRoute(hash).page).toBe("unknown"),
+	);
+
+	it("of servers are taken as people write them", () => {
+		expect(normalizeEndpoint(" localhost:6420/ ")).toBe("http://localhost:6420");
+		expect(normalizeEndpoint("https://a.example/api/rivet/?x#y")).toBe(
+			"https://a.example/api/rivet",
+		);
+		expect(() => normalizeEndpoint("ftp://a.example")).toThrow(TypeError);
+		expect(() => normalizeEndpoint("")).toThrow(TypeError);
+	});
+});
+
+describe("a workflow", () => {
+	const entry = (id: string, more: Partial<WorkflowEntry> = {}): WorkflowEntry => ({
+		id,
+		parentId: null,
+		name: id,
+		path: id,
+		kind: "step",
+		status: "completed",
+		attempts: 1,
+		startedAt: 0,
+		endedAt: 1,
+		lastAttemptAt: 0,
+		deadline: null,
+		error: null,
+		rolledBackAt: null,
+		rollbackError: null,
+		...more,
+	});
+
+	it("has branches side by side, also one in which nothing is recorded yet, and iterations in order", () => {
+		const nodes = flowOf([
+			entry("first"),
+			entry("join", {
+				kind: "join",
+				branches: [
+					{ name: "a", status: "running", error: null },
+					{ name: "b", status: "running", error: null },
+				],
+			}),
+			entry("in-a", { parentId: "join", branch: "a" }),
+			entry("loop", { kind: "loop" }),
+			entry("turn-4", { parentId: "loop", iteration: 4 }),
+			entry("turn-5", { parentId: "loop", iteration: 5 }),
+			entry("lost", { parentId: "left out" }),
+		]);
+		const shape = nodes.map(({ entry: { id }, lanes }) => [
+			id,
+			lanes.map((lane) => [lane.title, lane.nodes.map((node) => node.entry.id)]),
+		]);
+		expect(shape).toEqual([
+			["first", []],
+			[
+				"join",
+				[
+					["a", ["in-a"]],
+					["b", []],
+				],
+			],
+			[
+				"loop",
+				[
+					["4", ["turn-4"]],
+					["5", ["turn-5"]],
+				],
+			],
+			["lost", []],
+		]);
+	});
+});
+
+describe("traces", () => {
+	it("have each span below its parent, the newest trace first", () => {
+		const span = (
+			traceId: string,
+			spanId: string,
+			parentSpanId: string | undefined,
+			ms: number,
+		) => ({
+			traceId,
+			spanId,
+			...(parentSpanId !== undefined && { parentSpanId }),
+			name: spanId,
+			startTimeUnixNano: `${BigInt(ms) * 1_000_000n + 500_000n}`,
+			endTimeUnixNano: spanId === "open" ? "0" : `${BigInt(ms + 10) * 1_000_000n}`,
+			attributes: [
+				{ key: "count", value: { intValue: "5" } },
+				{ key: "text", value: { stringValue: "x" } },
+			],
+			status: spanId === "failed" ? { code: 2, message: "no" } : {},
+		});
+		const spans = [
+			span("t1", "late-child", "root", 30),
+			span("t1", "root", "elsewhere", 10),
+			span("t1", "failed", "root", 20),
+			span("t1", "grandchild", "failed", 21),
+			span("t2", "open", undefined, 50),
+		];
+		const [newest, older] = tracesOf({
+			otlp: { resourceSpans: [{ scopeSpans: [{ spans }] }] },
+			clamped: false,
+		});
+		expect(newest?.rows.map(({ span: { id, endMs } }) => [id, endMs])).toEqual([["open", null]]);
+		expect(older?.rows.map(({ span: { id }, depth }) => [id, depth])).toEqual([
+			["root", 0],
+			["failed", 1],
+			["grandchild", 2],
+			["late-child", 1],
+		]);
+		expect(older).toMatchObject({ name: "root", startMs: 10.5, endMs: 40, isFailed: true });
+		expect(older?.rows[0]?.span.attributes).toEqual({ count: 5, text: "x" });
+		expect(tracesOf({ otlp: {}, clamped: false })).toEqual([]);
+	});
+});
+
+describe("metrics", () => {
+	const at = (atMs: number, text: string) => ({ atMs, samples: parseMetrics(text) });
+	const [before, after] = [
+		at(
+			1_000,
+			'# HELP x y\ncalls_total{actor="a",outcome="ok"} 10\nactors{actor="a"} 3\ntime_bucket{actor="a",le="0.1"} 5\ntime_bucket{actor="a",le="1"} 5\ntime_bucket{actor="a",le="+Inf"} 5\n',
+		),
+		at(
+			3_000,
+			'calls_total{actor="a",outcome="ok"} 14\ncalls_total{actor="a",outcome="error"} 2\ncalls_total{actor="b\\"c",outcome="ok"} 99\nactors{actor="a"} 4\ntime_bucket{actor="a",le="0.1"} 5\ntime_bucket{actor="a",le="1"} 15\ntime_bucket{actor="a",le="+Inf"} 15\n',
+		),
+	];
+
+	it("are read with their labels", () => {
+		expect(after.samples[2]).toEqual({
+			name: "calls_total",
+			labels: { actor: 'b"c', outcome: "ok" },
+			value: 99,
+		});
+	});
+
+	it("become rates, gauges and quantiles of what happened in between", () => {
+		const all = [before, after];
+		expect(rate(all, "calls_total", { actor: "a" })).toEqual([3]);
+		expect(rate(all, "calls_total", { actor: "a", outcome: "error" })).toEqual([1]);
+		expect(gauge(all, "actors", { actor: "a" })).toEqual([3, 4]);
+		expect(gauge(all, "actors", { actor: "z" })).toEqual([null, null]);
+		expect(quantile(all, "time", { actor: "a" }, 0.5)).toEqual([0.55]);
+		expect(rate([after, before], "calls_total", { actor: "a" })).toEqual([null]);
+	});
+});
+
+describe("times", () => {
+	it.each([
+		[0.25, "0.25 ms"],
+		[12, "12 ms"],
+		[4_200, "4.2 s"],
+		[42_000, "42 s"],
+		[192_000, "3 min 12 s"],
+		[3_600_000 * 3 + 60_000 * 12, "3 h 12 min"],
+		[86_400_000 * 2, "2 d"],
+	])("%d ms are %s", (ms, text) => {
+		expect(duration(ms)).toBe(text);
+	});
+
+	it("are told from now", () => {
+		expect(relativeTime(1_000, 1_500)).toBe("now");
+		expect(relativeTime(10_000, 5_000)).toBe("in 5 s");
+		expect(relativeTime(5_000, 10_000)).toBe("5 s ago");
+	});
+});

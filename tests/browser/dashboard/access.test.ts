@@ -1,0 +1,95 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Browser } from "playwright-core";
+import { createMemoryDriver } from "rivetkit";
+import { createClient } from "rivetkit/client";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startRegistry, type TestRegistry } from "./registry.ts";
+import { openTab, startBrowser } from "./support.ts";
+
+const TOKEN = "only for those who know";
+
+let browser: Browser;
+let guarded: TestRegistry;
+let guardedUrl: string;
+
+beforeAll(async () => {
+	guarded = startRegistry({
+		driver: createMemoryDriver(),
+		inspector: { token: () => TOKEN },
+	});
+	guardedUrl = (await guarded.listen()).url;
+	await createClient<TestRegistry>(guardedUrl).basket.getOrCreate(["secret"]).read();
+	browser = await startBrowser();
+});
+
+afterAll(async () => {
+	await browser?.close();
+	await guarded?.shutdown();
+});
+
+it("asks for the token where the server wants one, and keeps it in the tab", async () => {
+	const { page, problems } = await openTab(browser, `${guardedUrl}/ui/#/actors/basket`);
+	await page.getByRole("link", { name: "secret" }).click();
+	await page.getByText("This server wants a token").waitFor();
+	await page.getByLabel("Inspector token").fill("wrong");
+	await page.getByRole("button", { name: "Connect" }).click();
+	await page.getByText("inspector.unauthorized").waitFor();
+	await page.getByLabel("Inspector token").fill(TOKEN);
+	await page.getByRole("button", { name: "Connect" }).click();
+	await page.getByText("Groceries").waitFor();
+	await page.reload();
+	await page.getByText("Groceries").waitFor();
+	expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain(TOKEN);
+	expect(problems).toEqual([]);
+});
+
+it("looks at a server elsewhere, from a page that another one serves", async () => {
+	const open = startRegistry({ driver: createMemoryDriver() });
+	const { url } = await open.listen();
+	try {
+		const { page, problems } = await openTab(browser, `${url}/ui/`);
+		await page.getByRole("button", { name: /connected/ }).click();
+		await page.getByLabel("Endpoint").fill(`${guardedUrl}/`);
+		await page.getByLabel("Inspector token").fill(TOKEN);
+		await page.getByRole("button", { name: "Connect" }).click();
+		await page.getByRole("main").getByRole("link", { name: "Basket" }).click();
+		await page.getByRole("link", { name: "secret" }).click();
+		await page.getByText("Groceries").waitFor();
+		expect(problems).toEqual([]);
+	} finally {
+		await open.shutdown();
+	}
+});
+
+it("says that a server does not answer, and goes on when it does", async () => {
+	const { page } = await openTab(browser, `${guardedUrl}/ui/`);
+	const nobody = await listen();
+	const { port } = nobody.address() as AddressInfo;
+	await new Promise((resolve) => nobody.close(resolve));
+	await page.getByRole("button", { name: /connected/ }).click();
+	await page.getByLabel("Endpoint").fill(`127.0.0.1:${port}`);
+	await page.getByRole("button", { name: "Connect" }).click();
+	await page.getByText("The server does not answer").waitFor();
+	await page.getByLabel("Endpoint").fill(guardedUrl);
+	await page.getByRole("button", { name: "Connect" }).click();
+	await page.getByRole("main").getByRole("link", { name: "Basket" }).waitFor();
+});
+
+it("is not there when it is turned off", async () => {
+	const without = startRegistry({
+		driver: createMemoryDriver(),
+		dashboard: { enabled: false },
+	});
+	const { url } = await without.listen();
+	try {
+		expect((await fetch(`${url}/ui/`)).status).toBe(404);
+	} finally {
+		await without.shutdown();
+	}
+});
+
+function listen(): Promise<Server> {
+	const server = createServer();
+	return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
