@@ -119,6 +119,7 @@ export class Deliveries {
 		if (messages.length === 0 && !mayWait) return [];
 		return new Promise((resolve, reject) => {
 			const pending = new PendingReceive(receiver, request, { resolve, reject });
+			this.#recorder?.receives(pending);
 			if (messages.length > 0) this.#serve(pending, messages);
 			else this.#wait(pending);
 		});
@@ -136,6 +137,7 @@ export class Deliveries {
 		this.#instance.assertWritable();
 		const messages = this.#take(request);
 		const pending = new PendingReceive(receiver, request, settle);
+		this.#recorder?.receives(pending);
 		if (messages.length > 0) this.#serve(pending, messages);
 		else this.#wait(pending);
 		return pending;

@@ -1,3 +1,4 @@
+import { currentSpan } from "../calls/call-scope.ts";
 import type { ActorTelemetry } from "../telemetry/actor-telemetry.ts";
 import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { Delivery } from "./delivery.ts";
@@ -9,6 +10,11 @@ export class DeliveryRecorder {
 
 	constructor(telemetry: ActorTelemetry) {
 		this.#telemetry = telemetry;
+	}
+
+	/** Something begins to receive, and may wait. */
+	receives(pending: PendingReceive): void {
+		if (this.#telemetry.host.recordsSpans) pending.span = currentSpan();
 	}
 
 	/** The span goes on until the message is decided upon; it is below what has sent the message. */

@@ -1,5 +1,4 @@
 import { catalogueError } from "@rivetkit/protocol";
-import { currentSpan } from "../calls/call-scope.ts";
 import type { Span } from "../telemetry/span.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { DeliveredMessage } from "./deliveries.ts";
@@ -42,7 +41,7 @@ export class PendingReceive {
 	#giveBack: (() => void) | null = null;
 	#isOver = false;
 	/** What receives; null when no spans are recorded. */
-	readonly span: Span | null = currentSpan();
+	span: Span | null = null;
 
 	constructor(receiver: Receiver, request: ReceiveRequest, settle: Settle) {
 		this.receiver = receiver;
