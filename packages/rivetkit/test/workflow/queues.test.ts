@@ -286,4 +286,4 @@ it("32. drains 5,000 messages with one commit each, at most", async () => {
 	await eventually(async () => expect((await world.state()).n).toBe(5_000), 30_000);
 	// Every 64 messages are read together, and others get their turn.
 	expect(world.store.commits.length - before).toBeLessThanOrEqual(5_250);
-});
+}, 60_000);
