@@ -33,10 +33,10 @@ it("asks for the token where the server wants one, and keeps it in the tab", asy
 	await page.getByRole("link", { name: "secret" }).click();
 	await page.getByText("This server wants a token").waitFor();
 	await page.getByLabel("Inspector token").fill("wrong");
-	await page.getByRole("button", { name: "Connect" }).click();
+	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByText("inspector.unauthorized").waitFor();
 	await page.getByLabel("Inspector token").fill(TOKEN);
-	await page.getByRole("button", { name: "Connect" }).click();
+	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByText("Groceries").waitFor();
 	await page.reload();
 	await page.getByText("Groceries").waitFor();
@@ -52,7 +52,7 @@ it("looks at a server elsewhere, from a page that another one serves", async () 
 		await page.getByRole("button", { name: /connected/ }).click();
 		await page.getByLabel("Endpoint").fill(`${guardedUrl}/`);
 		await page.getByLabel("Inspector token").fill(TOKEN);
-		await page.getByRole("button", { name: "Connect" }).click();
+		await page.getByRole("button", { name: "Connect", exact: true }).click();
 		await page.getByRole("main").getByRole("link", { name: "Basket" }).click();
 		await page.getByRole("link", { name: "secret" }).click();
 		await page.getByText("Groceries").waitFor();
@@ -69,10 +69,10 @@ it("says that a server does not answer, and goes on when it does", async () => {
 	await new Promise((resolve) => nobody.close(resolve));
 	await page.getByRole("button", { name: /connected/ }).click();
 	await page.getByLabel("Endpoint").fill(`127.0.0.1:${port}`);
-	await page.getByRole("button", { name: "Connect" }).click();
+	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByText("The server does not answer").waitFor();
 	await page.getByLabel("Endpoint").fill(guardedUrl);
-	await page.getByRole("button", { name: "Connect" }).click();
+	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByRole("main").getByRole("link", { name: "Basket" }).waitFor();
 });
 

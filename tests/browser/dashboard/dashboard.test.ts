@@ -121,6 +121,9 @@ describe("the event log", () => {
 		await basket.add(8);
 		await main().getByText("{ count: 50 }").waitFor();
 		await open(`actor/${actorId}/logs`);
+		// The logger's level is above this line's, so it is recorded only from now on.
+		await main().getByText("newest first").waitFor();
+		await basket.add(1);
 		await main().getByText("pieces were added").first().waitFor();
 		await open(`actor/${actorId}/traces`);
 		await page

@@ -68,7 +68,7 @@ const LOOKS: readonly Look[] = [
 		},
 	},
 	{ name: "connections", path: "actor/{basket}/connections", shows: "ada" },
-	{ name: "events", path: "actor/{basket}/events", shows: "recording while you look" },
+	{ name: "events", path: "actor/{basket}/events", shows: "{ count: 4 }" },
 	{
 		name: "queue",
 		path: "actor/{parcel}/queue",

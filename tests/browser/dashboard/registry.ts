@@ -151,6 +151,9 @@ export async function fillRegistry(url: string): Promise<Record<string, string>>
 	const basket = client.basket.getOrCreate(["weekly"], { params: { user: "ada" } });
 	const connection = basket.connect();
 	connection.on("count", () => {});
+	// Asking has events and lines of every level recorded from here on, for a minute.
+	for (const what of ["events", "logs"])
+		await fetch(`${url}/gateway/${await basket.resolve()}/inspector/${what}`);
 	await connection.add(1);
 	const parcel = client.parcel.getOrCreate(["north"]);
 	await parcel.fill(300);

@@ -24,7 +24,7 @@ export function Toasts({ children }: { children: ReactNode }) {
 		<Toast.Provider toastManager={manager} limit={4}>
 			{children}
 			<Toast.Portal>
-				<Toast.Viewport className="toasts" aria-label="Messages">
+				<Toast.Viewport className="toasts" aria-label="Notifications">
 					<ToastList />
 				</Toast.Viewport>
 			</Toast.Portal>
