@@ -133,6 +133,12 @@ describe("the event log", () => {
 		await page.getByRole("button", { name: /^actor\.action\.add/ }).waitFor();
 		await open(`actor/${actorId}/metrics`);
 		await main().locator("figure", { hasText: "Awake" }).getByText("1", { exact: true }).waitFor();
+		await basket.add(1);
+		const calls = page.getByText("Calls", { exact: true });
+		await main()
+			.locator("figure", { has: calls })
+			.getByText(/^up to [\d.]+\/s$/)
+			.waitFor();
 	});
 });
 

@@ -89,9 +89,19 @@ const LOOKS: readonly Look[] = [
 		shows: "waits for a message in payments",
 		prepare: (page) => page.getByRole("button", { name: "Open step reserve" }).click(),
 	},
-	{ name: "traces", path: "actor/{basket}/traces", shows: "actor.action.add" },
+	{
+		name: "traces",
+		path: "actor/{basket}/traces",
+		shows: "actor.action.add",
+		prepare: (page) => openFirst(page, /^Open trace actor\.action\.add/),
+	},
 	{ name: "metrics", path: "actor/{basket}/metrics", shows: "Call time, median" },
-	{ name: "logs", path: "actor/{basket}/logs", shows: "pieces were added" },
+	{
+		name: "logs",
+		path: "actor/{basket}/logs",
+		shows: "pieces were added",
+		prepare: (page) => openFirst(page, /^Open log line/),
+	},
 	{ name: "lifecycle", path: "actor/{basket}/lifecycle", shows: "Generation" },
 ];
 
@@ -103,9 +113,7 @@ describe.each(LOOKS)("$name", ({ name, path, shows, prepare }) => {
 			await go(page, path);
 			await page.getByText(shows).first().waitFor();
 			await prepare?.(page);
-			if (screenshots) {
-				await page.screenshot({ path: join(screenshots, `${name}-${theme}.png`) });
-			}
+			await keepPicture(page, `${name}-${theme}`);
 			expect(await seriousProblems(page)).toEqual([]);
 			expect(problems).toEqual([]);
 		},
@@ -116,16 +124,33 @@ describe.each(LOOKS)("$name", ({ name, path, shows, prepare }) => {
 		await page.setViewportSize(PHONE);
 		await go(page, path);
 		await page.getByText(shows).first().waitFor();
-		if (screenshots) {
-			await page.screenshot({ path: join(screenshots, `${name}-phone.png`) });
-		}
+		await keepPicture(page, `${name}-phone`);
 		const overflow = await page.evaluate(
 			() => document.documentElement.scrollWidth - document.documentElement.clientWidth,
 		);
+		const outside = await page.evaluate(() =>
+			Array.from(document.querySelectorAll("nav [aria-current=page]"))
+				.filter((link) => {
+					const { left, right } = link.getBoundingClientRect();
+					return left < 0 || right > window.innerWidth;
+				})
+				.map(({ textContent }) => textContent),
+		);
 		await page.setViewportSize(DESK);
 		expect(overflow).toBe(0);
+		expect(outside, "links to the open page").toEqual([]);
 	});
 });
+
+function openFirst(page: Page, name: RegExp): Promise<void> {
+	return page.getByRole("button", { name }).first().click();
+}
+
+async function keepPicture(page: Page, name: string): Promise<void> {
+	if (!screenshots) return;
+	await page.mouse.move(0, 0);
+	await page.screenshot({ path: join(screenshots, `${name}.png`), animations: "disabled" });
+}
 
 async function go(page: Page, path: string): Promise<void> {
 	const hash = path.replace(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? "");

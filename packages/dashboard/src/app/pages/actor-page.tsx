@@ -11,6 +11,7 @@ import { printRoute, type Route } from "../router/route.ts";
 import { goTo } from "../router/use-route.ts";
 import { Button } from "../ui/button.tsx";
 import { ConfirmButton } from "../ui/confirm.tsx";
+import { useCurrentInView } from "../ui/current-in-view.ts";
 import { Empty, Failure, Loading } from "../ui/notice.tsx";
 import { relativeTime, useNow } from "../ui/time.tsx";
 import { sayDone, sayFailed } from "../ui/toasts.tsx";
@@ -34,20 +35,27 @@ export function ActorPage({ route }: { route: ActorRoute }) {
 		<>
 			<ActorHead life={life.data} />
 			{life.isError && <Failure error={life.error} />}
-			<nav className="tabs" aria-label="Parts of the actor">
-				{Object.entries(PANELS).map(([name, { title }]) => (
-					<a
-						key={name}
-						className="tab"
-						href={printRoute({ ...route, tab: name as ActorRoute["tab"], options: {} })}
-						aria-current={name === tab ? "page" : undefined}
-					>
-						{title}
-					</a>
-				))}
-			</nav>
+			<Tabs route={route} />
 			<Panel actorId={actorId} life={life.data} options={options} />
 		</>
+	);
+}
+
+function Tabs({ route }: { route: ActorRoute }) {
+	const strip = useCurrentInView(route.tab);
+	return (
+		<nav className="tabs" aria-label="Parts of the actor" ref={strip}>
+			{Object.entries(PANELS).map(([name, { title }]) => (
+				<a
+					key={name}
+					className="tab"
+					href={printRoute({ ...route, tab: name as ActorRoute["tab"], options: {} })}
+					aria-current={name === route.tab ? "page" : undefined}
+				>
+					{title}
+				</a>
+			))}
+		</nav>
 	);
 }
 

@@ -1,6 +1,7 @@
 import type { ActorType } from "../api/management.ts";
 import { printRoute } from "../router/route.ts";
 import { ActorIcon } from "../ui/actor-icon.tsx";
+import { useCurrentInView } from "../ui/current-in-view.ts";
 
 /** All actor types, one click away. */
 export function Sidebar({
@@ -10,8 +11,9 @@ export function Sidebar({
 	types: readonly ActorType[];
 	current: string | null;
 }) {
+	const strip = useCurrentInView(`${current} of ${types.length}`);
 	return (
-		<nav className="sidebar" aria-label="Actor types">
+		<nav className="sidebar" aria-label="Actor types" ref={strip}>
 			<a className="sidebar-link" href={printRoute({ page: "types" })}>
 				All actors
 			</a>
