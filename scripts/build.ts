@@ -91,11 +91,13 @@ async function buildPackage(workspace: Workspace, quiet: boolean): Promise<void>
 			failOnWarn: false,
 		});
 		if (hasPage(workspace)) {
-			await buildPage({
-				configFile: join(dir, PAGE_CONFIG),
-				build: { outDir: join(next, PAGE_FOLDER), reportCompressedSize: false },
-				logLevel: "error",
-			});
+			await inProduction(() =>
+				buildPage({
+					configFile: join(dir, PAGE_CONFIG),
+					build: { outDir: join(next, PAGE_FOLDER), reportCompressedSize: false },
+					logLevel: "error",
+				}),
+			);
 		}
 		rmSync(join(dir, "dist"), { recursive: true, force: true });
 		renameSync(next, join(dir, "dist"));
@@ -105,6 +107,18 @@ async function buildPackage(workspace: Workspace, quiet: boolean): Promise<void>
 	writeFileSync(stampOf(workspace), inputs);
 	if (!quiet)
 		console.log(`built ${manifest.name} in ${Math.round(performance.now() - startMs)} ms`);
+}
+
+/** Vitest builds what is stale with NODE_ENV=test, which would ship the development builds of React and others. */
+async function inProduction<T>(run: () => Promise<T>): Promise<T> {
+	const before = process.env.NODE_ENV;
+	process.env.NODE_ENV = "production";
+	try {
+		return await run();
+	} finally {
+		if (before === undefined) delete process.env.NODE_ENV;
+		else process.env.NODE_ENV = before;
+	}
 }
 
 function isFresh(workspace: Workspace): boolean {
