@@ -171,7 +171,7 @@ export class InProcessTransport implements ClientTransport {
 		});
 		const outgoing = this.#caller?.telemetry?.beginOutgoing("connect");
 		if (outgoing) this.#caller!.telemetry!.endOutgoing(outgoing);
-		const headers = outgoing ? { [TRACEPARENT]: outgoing.traceparent } : {};
+		const headers: Record<string, string> = outgoing ? { [TRACEPARENT]: outgoing.traceparent } : {};
 		const upgrade = { path: call.path, headers: new PlainHeaders(headers), protocols };
 		const socket = (await this.#manager).connect(actorId, upgrade, SUBPROTOCOL_RIVET);
 		// Nothing breaks in one process: a socket that ends was closed.

@@ -136,7 +136,7 @@ class StatementReader {
 		const isFirst = this.#head.length === 0;
 		if (this.#head.length < HEAD_TOKENS) this.#head.push(token);
 		this.#end = token.end;
-		if (token.kind !== "word") this.#previous = "";
+		if (token.kind !== "word") this.#previous = token.kind === "symbol" ? token.text : "";
 		const isSemicolon = token.kind === "symbol" && token.text === ";";
 		this.#afterEnd = this.#afterSemicolon && token.kind === "word" && token.text === "END";
 		this.#afterSemicolon = isSemicolon;
@@ -164,8 +164,10 @@ class StatementReader {
 		this.#previous = word;
 	}
 
+	/** It stands behind the last common table; one of these words may also be the name of such a table. */
 	#isVerbOfWith(word: string): boolean {
-		return this.#depth === 0 && this.#head[0]?.text === "WITH" && WITH_VERBS.has(word);
+		if (this.#depth > 0 || this.#previous !== ")") return false;
+		return this.#head[0]?.text === "WITH" && WITH_VERBS.has(word);
 	}
 
 	#parameter(text: string): void {

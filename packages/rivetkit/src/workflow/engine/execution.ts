@@ -557,7 +557,7 @@ function checkName(name: unknown): string {
 			new RangeError(`The entry name "${name.slice(0, 40)}…" has over ${NAME_BYTES_MAX} bytes`),
 		);
 	}
-	if (!name.isWellFormed()) {
+	if (/\p{Surrogate}/u.test(name)) {
 		throw codeError(new TypeError("An entry's name has half of a surrogate pair in it"));
 	}
 	return name;
