@@ -101,6 +101,9 @@ const registry = setup({
 	noWelcome: true,
 	handleSignals: false,
 	logging: { level: "error" },
+	// What is kept of actors that sleep (spans, events, log lines) has this limit in all: so small, it is reached before
+	// the first reading, and what it holds is in both.
+	traces: { maxTotalBytes: 256 * 1_024 },
 });
 const { client: local } = registry.start();
 await registry.listen();
