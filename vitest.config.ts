@@ -1,5 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+// For the server processes of tests; see scripts/vitest-compile-cache.ts.
+process.env.NODE_COMPILE_CACHE ??= new URL(
+	"node_modules/.cache/node-compile",
+	import.meta.url,
+).pathname;
+
 // As Node resolves them: some packages have a "module" that only bundlers can load.
 const source = ["@rivetkit/source", "node", "development|production"];
 
@@ -27,6 +33,7 @@ export default defineConfig({
 						"benchmarks/test/**/*.test.ts",
 					],
 					exclude: ["tests/built/**", "tests/browser/**", "**/node_modules/**"],
+					globalSetup: ["scripts/vitest-compile-cache.ts"],
 				},
 			},
 			{

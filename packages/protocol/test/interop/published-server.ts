@@ -18,8 +18,9 @@ export async function startPublishedServer(): Promise<PublishedServer> {
 	const port = await freePort();
 	const storagePath = mkdtempSync(join(tmpdir(), "rivetkit-published-"));
 	const script = fileURLToPath(new URL("published-server.mjs", import.meta.url));
+	const { PATH, NODE_COMPILE_CACHE } = process.env;
 	const child = spawn(process.execPath, [script, String(port), storagePath], {
-		env: { PATH: process.env.PATH, HOME: storagePath },
+		env: { PATH, NODE_COMPILE_CACHE, HOME: storagePath },
 		stdio: ["ignore", "pipe", "pipe"],
 	});
 	const output: Buffer[] = [];

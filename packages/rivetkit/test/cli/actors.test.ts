@@ -8,6 +8,7 @@ import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
 import { UserError } from "../../src/errors/index.ts";
 import { freePort } from "../crash/server-process.ts";
+import { eventually } from "../support/eventually.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { wireSend } from "../support/wire-http.ts";
 import { type CliOptions, type CliOutcome, runCli, runCliHere } from "./support/run-cli.ts";
@@ -109,7 +110,8 @@ describe("list", () => {
 			const id = await own.actorId(name, key);
 			ids.unshift(id);
 			// Of the same millisecond they are ordered by id.
-			await new Promise((resolve) => setTimeout(resolve, 2));
+			const created = Date.now();
+			await eventually(() => expect(Date.now()).toBeGreaterThan(created));
 		}
 		await own.embedded.host.stop(ids[0]!, "sleep");
 		const all = await json(["actors", "list"], { env });

@@ -8,6 +8,7 @@ const client = fileURLToPath(new URL("../../src/client/index.ts", import.meta.ur
 
 /** Runs a script in a process of its own; resolves with what it printed when it ended by itself. */
 async function run(script: string, endpoint: string): Promise<string> {
+	const { PATH, NODE_COMPILE_CACHE } = process.env;
 	const child = spawn(
 		process.execPath,
 		[
@@ -18,7 +19,11 @@ async function run(script: string, endpoint: string): Promise<string> {
 			const client = createClient(${JSON.stringify({ endpoint, encoding: "json" })});
 			${script}`,
 		],
-		{ env: { PATH: process.env.PATH }, stdio: ["ignore", "pipe", "inherit"], timeout: 15_000 },
+		{
+			env: { PATH, NODE_COMPILE_CACHE },
+			stdio: ["ignore", "pipe", "inherit"],
+			timeout: 15_000,
+		},
 	);
 	let output = "";
 	child.stdout.on("data", (chunk) => {

@@ -9,12 +9,12 @@ export async function connectMcp(
 	{ endpoint, cwd }: { readonly endpoint: string; readonly cwd?: string },
 ) {
 	const client = new Client({ name: "test", version: "0.0.0" });
-	const { PATH = "" } = process.env;
+	const { PATH = "", NODE_COMPILE_CACHE = "" } = process.env;
 	await client.connect(
 		new StdioClientTransport({
 			command: process.execPath,
 			args: [...CLI, "mcp", ...args],
-			env: { PATH, RIVET_ENDPOINT: endpoint },
+			env: { PATH, NODE_COMPILE_CACHE, RIVET_ENDPOINT: endpoint },
 			...(cwd === undefined ? {} : { cwd }),
 		}),
 	);

@@ -55,9 +55,9 @@ export function startCli(
 	args: readonly string[],
 	{ input, env = {}, cwd }: CliOptions = {},
 ): RunningCli {
-	const { PATH = "", HOME = "" } = process.env;
+	const { PATH = "", HOME = "", NODE_COMPILE_CACHE = "" } = process.env;
 	const child = spawn(process.execPath, [...CLI, ...args], {
-		env: { PATH, HOME, ...env },
+		env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
 		stdio: "pipe",
 		...(cwd === undefined ? {} : { cwd }),
 	});
