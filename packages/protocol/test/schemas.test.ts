@@ -53,6 +53,19 @@ describe("client protocol versions share the layouts that one reader serves", ()
 			definition("client-protocol-v3.bare", "Error"),
 		);
 	});
+	it("version 4 has the layouts of 3, but for an actor at the end of both errors", () => {
+		expect(definition("client-protocol-v4.bare", "Init")).toBe(
+			definition("client-protocol-v3.bare", "Init"),
+		);
+		for (const type of ["Error", "HttpResponseError"]) {
+			expect(definition("client-protocol-v4.bare", type)).toBe(
+				definition("client-protocol-v3.bare", type)?.replace(
+					"}",
+					"  actor: optional<ActorSpecifier>\n}",
+				),
+			);
+		}
+	});
 	it("queue messages are the same in 3 and 4", () => {
 		for (const type of ["HttpQueueSendRequest", "HttpQueueSendResponse"]) {
 			expect(definition("client-protocol-v4.bare", type)).toBe(

@@ -1,8 +1,10 @@
 /** Checks of decoded CBOR and JSON messages, and the reading and writing of their common parts. */
+import { type ByteCursor, readBool } from "../bare/runtime.ts";
 import { decodeCbor } from "../cbor/decode.ts";
 import { encodeCborTransient } from "../cbor/encode.ts";
 import { EncodeError } from "../encode-error.ts";
 import { malformed } from "../errors/common.ts";
+import { readActorSpecifier } from "../generated/client-protocol-v4.ts";
 import { decodeJson } from "../json/decode.ts";
 import { encodeJson, TAGGED_UNDEFINED } from "../json/encode.ts";
 import { copyToSend } from "../slab.ts";
@@ -102,10 +104,15 @@ export function bareActor({ actorId, generation, key }: ActorSpecifier): BareAct
 	return { actorId, generation, key };
 }
 
-interface BareActor {
+export interface BareActor {
 	readonly actorId: string;
 	readonly generation: MessageId;
 	readonly key: string | undefined;
+}
+
+/** What version 4 adds behind each error of version 3. */
+export function readActor(cursor: ByteCursor): BareActor | undefined {
+	return readBool(cursor) ? readActorSpecifier(cursor) : undefined;
 }
 
 export function fromBareActor(actor: BareActor | undefined): ActorSpecifier | undefined {

@@ -11,6 +11,7 @@ import * as v3 from "../generated/client-protocol-v3.ts";
 import * as v4 from "../generated/client-protocol-v4.ts";
 import {
 	actorSpecifier,
+	type BareActor,
 	bareActor,
 	decodeObject,
 	decodeOptional,
@@ -23,6 +24,7 @@ import {
 	list,
 	optional,
 	present,
+	readActor,
 	text,
 	wrong,
 } from "./fields.ts";
@@ -186,11 +188,11 @@ function queueStatus(value: unknown): HttpQueueSendResponse["status"] {
 	throw wrong("status", "completed or timedOut");
 }
 
-const RESPONSE_ERROR: Readers<v3.HttpResponseError | v4.HttpResponseError> = {
+const RESPONSE_ERROR: Readers<v3.HttpResponseError & { readonly actor?: BareActor | undefined }> = {
 	1: v3.readHttpResponseError,
 	2: v3.readHttpResponseError,
 	3: v3.readHttpResponseError,
-	4: v4.readHttpResponseError,
+	4: (cursor) => ({ ...v3.readHttpResponseError(cursor), actor: readActor(cursor) }),
 };
 
 /** Version 4 is for BARE peers known to speak it; `actor` needs it, and is left out otherwise. */
@@ -219,10 +221,7 @@ export function decodeHttpResponseError(encoding: Encoding, data: Body): HttpRes
 			group: error.group,
 			code: error.code,
 			message: error.message,
-			...errorExtras(
-				decodeOptional(error.metadata),
-				"actor" in error ? fromBareActor(error.actor) : undefined,
-			),
+			...errorExtras(decodeOptional(error.metadata), fromBareActor(error.actor)),
 		}));
 	}
 	const fields = decodeObject(encoding, data);

@@ -22,6 +22,7 @@ import {
 	type ObjectEncoding,
 	optional,
 	present,
+	readActor,
 	record,
 	text,
 	wideId,
@@ -114,7 +115,7 @@ const READERS: Readers<v3.ToClient | v4.ToClient> = {
 	1: readVersion1,
 	2: v3.readToClient,
 	3: v3.readToClient,
-	4: v4.readToClient,
+	4: readVersion4,
 };
 
 /** Version 1 has one field more, at the end of Init, and nobody needs it; a test holds the schemas to that. */
@@ -123,6 +124,13 @@ function readVersion1(bc: ByteCursor): v3.ToClient {
 	const hasConnectionToken = message.body.tag === "Init";
 	if (hasConnectionToken) readString(bc);
 	return message;
+}
+
+/** Version 4 has one field more, at the end of Error; a test holds the schemas to that, too. */
+function readVersion4(bc: ByteCursor): v4.ToClient {
+	const { body } = v3.readToClient(bc);
+	if (body.tag !== "Error") return { body };
+	return { body: { ...body, val: { ...body.val, actor: readActor(bc) } } };
 }
 
 /** Throws `message.malformed` and nothing else. An absent `output` is `undefined`. */
