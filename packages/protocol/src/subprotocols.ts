@@ -125,6 +125,7 @@ function percentDecode(text: string): string | null {
 export interface SubprotocolOffer {
 	readonly encoding?: Encoding;
 	readonly connParams?: unknown;
+	/** Only of characters that sub-protocols can carry: letters, digits, `-`, `_`. */
 	readonly session?: string;
 	/** {@link RESUME_NEW}, or `<connection id>.<frames received>`. */
 	readonly resume?: string;
@@ -134,18 +135,14 @@ export interface SubprotocolOffer {
 	readonly extra?: readonly string[];
 }
 
-/**
- * The entries to open a socket with, `rivet` first. Throws `EncodeError` for params that are not JSON
- * and `TypeError` for a session that is not legal in a sub-protocol.
- */
+/** The entries to open a socket with, `rivet` first. Throws `EncodeError` for params that are not JSON. */
 export function buildSubprotocols(offer: SubprotocolOffer): string[] {
 	const entries = [SUBPROTOCOL_RIVET];
 	if (offer.encoding !== undefined) entries.push(SUBPROTOCOL_ENCODING + offer.encoding);
 	if (offer.connParams !== undefined) {
 		entries.push(SUBPROTOCOL_CONN_PARAMS + percentEncode(connParamsJson(offer.connParams)));
 	}
-	if (offer.session !== undefined)
-		entries.push(SUBPROTOCOL_SESSION + legal("session", offer.session));
+	if (offer.session !== undefined) entries.push(SUBPROTOCOL_SESSION + offer.session);
 	if (offer.resume !== undefined) entries.push(SUBPROTOCOL_RESUME + offer.resume);
 	if (offer.traceparent) entries.push(SUBPROTOCOL_TRACEPARENT + offer.traceparent);
 	return entries.concat(offer.extra ?? []);

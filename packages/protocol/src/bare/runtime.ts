@@ -93,11 +93,11 @@ export function readU64(bc: ByteCursor): Uint {
 }
 
 export function writeU64(bc: ByteCursor, x: Uint): void {
-	if (typeof x === "number" && !Number.isSafeInteger(x)) throw outOfRange(bc, "u64", x);
-	const value = BigInt(x);
+	const value = typeof x === "number" && !Number.isSafeInteger(x) ? -1n : BigInt(x);
 	if (value < 0n || value > U64_MAX) throw outOfRange(bc, "u64", x);
-	writeU32(bc, Number(value & 0xffff_ffffn));
-	writeU32(bc, Number(value >> 32n));
+	reserve(bc, 8);
+	new DataView(bc.bytes.buffer, bc.bytes.byteOffset).setBigUint64(bc.offset, value, true);
+	bc.offset += 8;
 }
 
 export function readUint(bc: ByteCursor): Uint {

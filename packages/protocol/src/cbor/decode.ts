@@ -268,30 +268,34 @@ function readTagged(tag: number, depth: number): unknown {
 	}
 }
 
+/** What a tag stands before is not what it needs, at the byte that the message names. */
+function unfit(): RivetError {
+	return bad("unfit content of a tag");
+}
+
 function expectText(value: unknown): string {
-	if (typeof value !== "string") throw bad("a tag that needs text");
+	if (typeof value !== "string") throw unfit();
 	return value;
 }
 
 function expectArray(value: unknown): unknown[] {
-	if (!Array.isArray(value)) throw bad("a tag that needs an array");
+	if (!Array.isArray(value)) throw unfit();
 	return value;
 }
 
 function expectBytes(): Uint8Array {
 	const head = readByte();
-	if (head >> 5 !== 2) throw bad("a tag that needs bytes");
+	if (head >> 5 !== 2) throw unfit();
 	return readBytes(head & 0x1f);
 }
 
 function readEpochDate(seconds: unknown): Date {
-	if (typeof seconds !== "number" && typeof seconds !== "bigint")
-		throw bad("a date without a number");
+	if (typeof seconds !== "number" && typeof seconds !== "bigint") throw unfit();
 	return new Date(Math.round(Number(seconds) * 1000));
 }
 
 function dateOf(time: number): Date {
-	if (Number.isNaN(time)) throw bad("a date that is none");
+	if (Number.isNaN(time)) throw unfit();
 	return new Date(time);
 }
 
@@ -303,7 +307,7 @@ function readBignum(): bigint {
 
 function readMap(depth: number): Map<unknown, unknown> {
 	const head = readByte();
-	if (head >> 5 !== 5) throw bad("a tag that needs a map");
+	if (head >> 5 !== 5) throw unfit();
 	const count = readCount(head & 0x1f);
 	const map = new Map<unknown, unknown>();
 	for (let i = 0; hasNext(count, i); i++) {
@@ -316,7 +320,7 @@ function readMap(depth: number): Map<unknown, unknown> {
 /** `["RegExp", source, flags]` or `[name, message]` of an error. */
 function readConstructed(value: unknown): RegExp | Error {
 	const [name, text, flags = ""] = expectArray(value).map(expectText);
-	if (name === undefined || text === undefined) throw bad("an incomplete object");
+	if (name === undefined || text === undefined) throw unfit();
 	return name === "RegExp" ? new RegExp(text, flags) : readError(name, text);
 }
 

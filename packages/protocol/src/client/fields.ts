@@ -8,7 +8,7 @@ import { readActorSpecifier } from "../generated/client-protocol-v4.ts";
 import { decodeJson } from "../json/decode.ts";
 import { encodeJson, TAGGED_UNDEFINED } from "../json/encode.ts";
 import { copyToSend } from "../slab.ts";
-import type { ActorSpecifier, MessageId } from "./messages.ts";
+import type { ActorSpecifier, HttpResponseError, MessageId } from "./messages.ts";
 
 /** The encodings that carry plain objects. */
 export type ObjectEncoding = "cbor" | "json";
@@ -86,7 +86,7 @@ export function optional<T>(
 	return fields[name] === undefined ? undefined : read(fields, name);
 }
 
-export function actorSpecifier(fields: Fields, name: string): ActorSpecifier {
+function actorSpecifier(fields: Fields, name: string): ActorSpecifier {
 	const actor = record(name, fields[name]);
 	return withoutAbsentKey({
 		actorId: text(actor, "actorId"),
@@ -115,8 +115,38 @@ export function readActor(cursor: ByteCursor): BareActor | undefined {
 	return readBool(cursor) ? readActorSpecifier(cursor) : undefined;
 }
 
-export function fromBareActor(actor: BareActor | undefined): ActorSpecifier | undefined {
-	return actor && withoutAbsentKey(actor);
+/** An error as BARE has it, in version 3 or 4. */
+export interface BareErrorFields {
+	readonly group: string;
+	readonly code: string;
+	readonly message: string;
+	readonly metadata: Uint8Array | undefined;
+	readonly actor?: BareActor | undefined;
+}
+
+export function fromBareError({
+	group,
+	code,
+	message,
+	...extras
+}: BareErrorFields): HttpResponseError {
+	const { metadata, actor } = extras;
+	return {
+		group,
+		code,
+		message,
+		...errorExtras(decodeOptional(metadata), actor && withoutAbsentKey(actor)),
+	};
+}
+
+/** The fields that an error has in every message. */
+export function errorFields(fields: Fields): HttpResponseError {
+	return {
+		group: text(fields, "group"),
+		code: text(fields, "code"),
+		message: text(fields, "message"),
+		...errorExtras(fields.metadata, optional(fields, "actor", actorSpecifier)),
+	};
 }
 
 function withoutAbsentKey({ key, ...actor }: BareActor): ActorSpecifier {

@@ -10,17 +10,16 @@ import type { Encoding } from "../encoding.ts";
 import * as v3 from "../generated/client-protocol-v3.ts";
 import * as v4 from "../generated/client-protocol-v4.ts";
 import {
-	actorSpecifier,
-	type BareActor,
+	type BareErrorFields,
 	bareActor,
 	decodeObject,
 	decodeOptional,
 	encodeObject,
 	encodeOptional,
-	errorExtras,
+	errorFields,
 	type Fields,
 	flag,
-	fromBareActor,
+	fromBareError,
 	list,
 	optional,
 	present,
@@ -188,7 +187,7 @@ function queueStatus(value: unknown): HttpQueueSendResponse["status"] {
 	throw wrong("status", "completed or timedOut");
 }
 
-const RESPONSE_ERROR: Readers<v3.HttpResponseError & { readonly actor?: BareActor | undefined }> = {
+const RESPONSE_ERROR: Readers<BareErrorFields> = {
 	1: v3.readHttpResponseError,
 	2: v3.readHttpResponseError,
 	3: v3.readHttpResponseError,
@@ -217,20 +216,9 @@ export function encodeHttpResponseError(
 
 export function decodeHttpResponseError(encoding: Encoding, data: Body): HttpResponseError {
 	if (encoding === "bare") {
-		return decodeEnvelope(data, RESPONSE_ERROR, (error) => ({
-			group: error.group,
-			code: error.code,
-			message: error.message,
-			...errorExtras(decodeOptional(error.metadata), fromBareActor(error.actor)),
-		}));
+		return decodeEnvelope(data, RESPONSE_ERROR, fromBareError);
 	}
-	const fields = decodeObject(encoding, data);
-	return {
-		group: text(fields, "group"),
-		code: text(fields, "code"),
-		message: text(fields, "message"),
-		...errorExtras(fields.metadata, optional(fields, "actor", actorSpecifier)),
-	};
+	return errorFields(decodeObject(encoding, data));
 }
 
 /** `{ [name]: value }`, or nothing when there is no value. */

@@ -8,19 +8,17 @@ import { malformed } from "../errors/common.ts";
 import * as v3 from "../generated/client-protocol-v3.ts";
 import * as v4 from "../generated/client-protocol-v4.ts";
 import {
-	actorSpecifier,
 	bareActor,
 	decodeObject,
-	decodeOptional,
 	encodeObject,
 	encodeOptional,
 	errorExtras,
+	errorFields,
 	type Fields,
-	fromBareActor,
+	fromBareError,
 	id,
 	list,
 	type ObjectEncoding,
-	optional,
 	present,
 	readActor,
 	record,
@@ -152,10 +150,7 @@ export function decodeToClient(encoding: Encoding, data: string | Uint8Array): T
 		case "Error":
 			return {
 				tag: body.tag,
-				group: text(val, "group"),
-				code: text(val, "code"),
-				message: text(val, "message"),
-				...errorExtras(val.metadata, optional(val, "actor", actorSpecifier)),
+				...errorFields(val),
 				actionId: val.actionId === null ? null : id(val, "actionId"),
 			};
 		default:
@@ -166,24 +161,12 @@ export function decodeToClient(encoding: Encoding, data: string | Uint8Array): T
 function fromBare({ body }: v3.ToClient | v4.ToClient): ToClient {
 	switch (body.tag) {
 		case "Init":
-			return { tag: body.tag, actorId: body.val.actorId, connectionId: body.val.connectionId };
+			return { tag: body.tag, ...body.val };
 		case "ActionResponse":
 			return { tag: body.tag, id: body.val.id, output: decodeCbor(body.val.output) };
 		case "Event":
 			return { tag: body.tag, name: body.val.name, args: list("args", decodeCbor(body.val.args)) };
-		case "Error": {
-			const { group, code, message, metadata, actionId } = body.val;
-			return {
-				tag: body.tag,
-				group,
-				code,
-				message,
-				...errorExtras(
-					decodeOptional(metadata),
-					"actor" in body.val ? fromBareActor(body.val.actor) : undefined,
-				),
-				actionId: actionId ?? null,
-			};
-		}
+		case "Error":
+			return { tag: body.tag, ...fromBareError(body.val), actionId: body.val.actionId ?? null };
 	}
 }

@@ -1,7 +1,6 @@
 /** Frames from clients to servers (contract 1.4, 1.6). */
 
 import { decodeEnvelope, encodeEnvelope, type Readers } from "../bare/envelope.ts";
-import type { ByteCursor } from "../bare/runtime.ts";
 import { decodeCbor } from "../cbor/decode.ts";
 import { encodeCborTransient } from "../cbor/encode.ts";
 import type { Encoding } from "../encoding.ts";
@@ -26,16 +25,12 @@ import { CLIENT_PROTOCOL_VERSION, type ToServer } from "./messages.ts";
  */
 export function encodeToServer(encoding: Encoding, message: ToServer): string | Uint8Array {
 	if (encoding === "bare") {
-		return encodeEnvelope(CLIENT_PROTOCOL_VERSION, writeBody, toBare(message));
+		return encodeEnvelope(CLIENT_PROTOCOL_VERSION, v3.writeToServer, { body: toBare(message) });
 	}
 	const { tag, ...fields } = message;
 	const val: Fields =
 		message.tag === "ActionRequest" ? { ...fields, id: wideId(message.id) } : fields;
 	return encodeObject(encoding, { body: { tag, val } });
-}
-
-function writeBody(bc: ByteCursor, body: v3.ToServerBody): void {
-	v3.writeToServer(bc, { body });
 }
 
 function toBare(message: ToServer): v3.ToServerBody {

@@ -197,35 +197,22 @@ export interface QueryGatewayTarget {
 	/** CBOR of the input. For `getOrCreate`. */
 	readonly input?: Uint8Array | undefined;
 	readonly region?: string | undefined;
-	/** Default `sleep`, which is always sent along. */
-	readonly crashPolicy?: CrashPolicy;
 	readonly token?: string | null | undefined;
-	readonly skipReadyWait?: boolean;
-	/** Path and query at the actor. Default `/`. */
-	readonly path?: string;
-	/** Inputs over this many bytes cannot be expressed. Default 4096. */
-	readonly inputBytesMax?: number;
+	/** Path at the actor, without a query. */
+	readonly path: string;
 }
 
 /**
  * The path that resolves and calls in one request; `null` when this form cannot express it: a comma in
- * a key component, the key of one empty component, an over-long input, a user's own reserved
- * parameter, a name that URL parsers would fold away.
+ * a key component, the key of one empty component, an over-long input, a name that URL parsers would
+ * fold away. Actors that it creates have the crash policy `sleep`.
  */
 export function buildQueryGateway(target: QueryGatewayTarget): string | null {
 	const { name, key, input } = target;
-	const [path, query] = splitQuery(target.path ?? "/");
-	if (name === "" || name === "." || name === "..") return null;
+	if (/^\.{0,2}$/.test(name)) return null;
 	if (key.some((part) => part.includes(KEY_SEPARATOR))) return null;
 	if (key.length === 1 && key[0] === "") return null;
-	if (input && input.length > (target.inputBytesMax ?? QUERY_INPUT_BYTES_MAX)) return null;
-	if (
-		query
-			.slice(1)
-			.split("&")
-			.some((pair) => reservedName(pair) !== null)
-	)
-		return null;
+	if (input && input.length > QUERY_INPUT_BYTES_MAX) return null;
 
 	const reserved = encodeQuery({
 		"rvt-namespace": target.namespace,
@@ -235,11 +222,9 @@ export function buildQueryGateway(target: QueryGatewayTarget): string | null {
 			"rvt-pool": target.pool ?? "default",
 			"rvt-input": input && encodeBase64(input, "url"),
 			"rvt-region": target.region,
-			"rvt-crash-policy": target.crashPolicy ?? "sleep",
+			"rvt-crash-policy": "sleep",
 		}),
 		"rvt-token": target.token,
-		"rvt-skip-ready-wait": target.skipReadyWait ? "true" : undefined,
 	});
-	const prefix = collapseSlashes(`/gateway/${encodeURIComponent(name)}/${path}`);
-	return `${prefix}?${reserved}${query === "" ? "" : `&${query.slice(1)}`}`;
+	return `${collapseSlashes(`/gateway/${encodeURIComponent(name)}/${target.path}`)}?${reserved}`;
 }

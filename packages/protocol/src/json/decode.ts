@@ -40,7 +40,7 @@ function reviveTag(pair: unknown[]): unknown {
 	}
 	switch (tag) {
 		case "$BigInt":
-			return readBigint(content);
+			return readBigint(tag, content);
 		case "$Uint8Array":
 			return readBytes(tag, content);
 		case "$ArrayBuffer":
@@ -48,23 +48,27 @@ function reviveTag(pair: unknown[]): unknown {
 		// The next two come from later releases, and from us to peers that announce themselves (8.2).
 		case "$Undefined":
 			if (content === 0) return undefined;
-			throw malformed("$Undefined without 0");
+			throw unfit(tag);
 		case "$Set":
 			if (Array.isArray(content)) return new Set(content);
-			throw malformed("$Set without a list");
+			throw unfit(tag);
 		default:
 			throw malformed(`unknown tag ${tag}`);
 	}
 }
 
-function readBigint(content: unknown): bigint {
+function unfit(tag: string): Error {
+	return malformed(`unfit content of ${tag}`);
+}
+
+function readBigint(tag: string, content: unknown): bigint {
 	if (typeof content === "string" && /^-?\d+$/.test(content)) return BigInt(content);
 	if (Number.isSafeInteger(content)) return BigInt(content as number);
-	throw malformed("$BigInt without an integer");
+	throw unfit(tag);
 }
 
 function readBytes(tag: string, content: unknown): Uint8Array {
 	const bytes = typeof content === "string" ? decodeBase64(content) : null;
-	if (bytes === null) throw malformed(`${tag} without base64`);
+	if (bytes === null) throw unfit(tag);
 	return bytes;
 }

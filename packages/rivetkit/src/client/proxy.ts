@@ -8,34 +8,8 @@ interface ActionTarget {
 	action(call: { name: string; args: readonly unknown[] }): Promise<unknown>;
 }
 
-/** Members a handle has itself; actions of these names are reached by `handle.action`. */
-const HANDLE_MEMBERS = [
-	"action",
-	"connect",
-	"fetch",
-	"webSocket",
-	"resolve",
-	"getGatewayUrl",
-	"send",
-	"constructor",
-] as const;
-
-const CONNECTION_MEMBERS = [
-	...HANDLE_MEMBERS,
-	"on",
-	"once",
-	"onOpen",
-	"onClose",
-	"onError",
-	"onStatusChange",
-	"onResync",
-	"connStatus",
-	"isConnected",
-	"dispose",
-	"actorId",
-	"connId",
-	"connectionId",
-] as const;
+/** Members of handles that connections do not have, and do not take for actions either. */
+const HANDLE_ONLY = ["fetch", "webSocket", "resolve", "getGatewayUrl"];
 
 /**
  * Names that mean something to the language and must not turn into calls: a handle is no thenable, and
@@ -55,18 +29,25 @@ const FUNCTION_MEMBERS = new Set<PropertyKey>([
 ]);
 
 export const handleProxy = <T extends ActionTarget>(handle: T): T =>
-	membersProxy(handle, HANDLE_MEMBERS, (name) => actionProxy(handle, name));
+	membersProxy(handle, [], (name) => actionProxy(handle, name));
 
 export const connectionProxy = <T extends ActionTarget>(connection: T): T =>
-	membersProxy(connection, CONNECTION_MEMBERS, (name) => actionProxy(connection, name));
+	membersProxy(connection, HANDLE_ONLY, (name) => actionProxy(connection, name));
 
-/** The target's own `members`, and whatever `make` gives for any other name, made once. */
+/**
+ * The members that the target's class defines, nothing for those that are `absent`, and whatever `make` gives
+ * for any other name, made once. Actions with a member's name are reached by `action`.
+ */
 function membersProxy<T extends object>(
 	target: T,
-	members: readonly string[],
+	absent: readonly string[],
 	make: (name: string) => unknown,
 ): T {
-	const own = new Set<string>([...members, ...NEVER_ACTIONS]);
+	const own = new Set<PropertyKey>([
+		...Reflect.ownKeys(Object.getPrototypeOf(target)),
+		...absent,
+		...NEVER_ACTIONS,
+	]);
 	const known = new Map<string, unknown>();
 	const member = (name: PropertyKey): unknown => {
 		const value: unknown = Reflect.get(target, name);
@@ -108,11 +89,9 @@ interface AccessorTarget {
 
 const ACCESSORS = ["get", "getOrCreate", "getForId", "create"] as const;
 
-const CLIENT_MEMBERS = [...ACCESSORS, "dispose", "constructor"] as const;
-
 /** `client.room.get("a")` for `client.get("room", "a")`. */
 export function clientProxy<T extends AccessorTarget>(client: T): T {
-	return membersProxy(client, CLIENT_MEMBERS, (name) =>
+	return membersProxy(client, [], (name) =>
 		Object.fromEntries(
 			ACCESSORS.map((accessor) => [
 				accessor,

@@ -172,8 +172,7 @@ export class Link {
 
 function frameOf(data: unknown): string | Uint8Array {
 	if (typeof data === "string") return data;
-	if (data instanceof ArrayBuffer) return new Uint8Array(data);
-	if (ArrayBuffer.isView(data))
-		return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-	throw new TypeError(`expected text or binary, got ${Object.prototype.toString.call(data)}`);
+	if (data instanceof Uint8Array) return data;
+	// Anything but a buffer becomes no bytes, which is no frame.
+	return new Uint8Array(data as ArrayBuffer);
 }

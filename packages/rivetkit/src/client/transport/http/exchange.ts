@@ -3,15 +3,15 @@ import { abortReason } from "../../abort.ts";
 import { ActorError, describeCause, HttpRequestError } from "../../errors.ts";
 import type { Fetch } from "./platform.ts";
 
-/** The connection failed before a whole answer arrived: nobody knows whether the call ran. */
-export class ConnectionBroken extends HttpRequestError {}
-
-/** A gateway in between answered for a server it could not reach. */
-export class GatewayUnavailable extends HttpRequestError {}
+/**
+ * Nobody knows whether the call ran: the connection failed before a whole answer arrived, or a gateway in
+ * between answered for a server it could not reach.
+ */
+export class Unanswered extends HttpRequestError {}
 
 const UNAVAILABLE_STATUSES = new Set([502, 503, 504]);
 
-/** One request. Rejects with the signal's reason after an abort, else with {@link ConnectionBroken}. */
+/** One request. Rejects with the signal's reason after an abort, else with {@link Unanswered}. */
 export async function send(fetch: Fetch, url: string, init: RequestInit): Promise<Response> {
 	try {
 		return await fetch(url, { ...init, credentials: "include" });
@@ -62,12 +62,12 @@ function failure(response: Response, body: Uint8Array, encoding: Encoding): Erro
 		const text = new TextDecoder().decode(body);
 		const message = `${response.statusText} (${response.status})${ray}:\n${text}`;
 		return UNAVAILABLE_STATUSES.has(response.status)
-			? new GatewayUnavailable(message)
+			? new Unanswered(message)
 			: new HttpRequestError(message);
 	}
 }
 
 function broken(error: unknown, signal: AbortSignal | null | undefined): unknown {
 	if (signal?.aborted) return abortReason(signal);
-	return new ConnectionBroken(`Request failed: ${describeCause(error)}`, { cause: error });
+	return new Unanswered(`Request failed: ${describeCause(error)}`, { cause: error });
 }

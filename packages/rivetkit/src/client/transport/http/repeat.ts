@@ -1,7 +1,7 @@
 import type { Clock, Random, Timer } from "@rivetkit/protocol";
 import { untilAborted } from "../../abort.ts";
 import { ActorError } from "../../errors.ts";
-import { ConnectionBroken, GatewayUnavailable } from "./exchange.ts";
+import { Unanswered } from "./exchange.ts";
 
 /** How often one call is tried at the most. With the delays below, for about nine seconds. */
 export const TRIES_MAX = 10;
@@ -58,7 +58,7 @@ function isTransient(error: unknown, waits: boolean): boolean {
 		const code = `${error.group}.${error.code}`;
 		return TRANSIENT_CODES.has(code) || (waits && code === WAITED_TOO_LONG);
 	}
-	return error instanceof ConnectionBroken || error instanceof GatewayUnavailable;
+	return error instanceof Unanswered;
 }
 
 function pause(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
