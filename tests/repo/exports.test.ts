@@ -129,7 +129,12 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 		WorkflowRecoverOptions WorkflowReplayOptions WorkflowDetails WorkflowEntryDetails
 		WorkflowEntryStatus WorkflowBranchDetails WorkflowMessageDetails`,
 	],
-	["./client", SIGNATURE, "ActorEventSubscriber KeyInput ClientConfigInput"],
+	["./client", SIGNATURE, "ActorEventSubscriber KeyInput ClientConfigInput ActionResult"],
+	[
+		"./client",
+		`${OURS} (actions that stream)`,
+		"ActorActionItems ActorActionResult ActorActionStream",
+	],
 	[
 		"./workflow",
 		"not listed in api 1.5, but in the contract of workflows (3 to 9)",

@@ -7,6 +7,7 @@ import {
 	type ActorRequest,
 	type ActorResponse,
 	type ActorUpgrade,
+	CAPABILITY_ACTION_STREAMS,
 	CAPABILITY_CALL_IDS,
 	CAPABILITY_QUERY_GATEWAY,
 	CAPABILITY_QUEUE_OPTIONS,
@@ -422,6 +423,7 @@ class EmbeddedEngine implements Engine {
 				CAPABILITY_QUERY_GATEWAY,
 				CAPABILITY_QUEUE_OPTIONS,
 				CAPABILITY_RESUME_EVENTS,
+				CAPABILITY_ACTION_STREAMS,
 			],
 			...(caller === "this machine" ? { instance: this.#instance } : {}),
 		};

@@ -47,6 +47,13 @@ export {
 	type ToServer,
 } from "./client/messages.ts";
 export { peekActionId } from "./client/peek.ts";
+export {
+	decodeStreamFrame,
+	encodeStreamFrame,
+	type StreamFrame,
+	streamContentType,
+	streamFrameEnd,
+} from "./client/stream.ts";
 export { decodeToClient, encodeToClient } from "./client/to-client.ts";
 export { decodeToServer, encodeToServer } from "./client/to-server.ts";
 export { CLOSE_REASON_BYTES_MAX, parseCloseReason, truncateCloseReason } from "./close-reason.ts";

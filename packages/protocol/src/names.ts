@@ -38,6 +38,11 @@ export const HEADER_WAIT_UNTIL = "x-rivet-wait-until";
 export const HEADER_QUEUE_OPTIONS = "x-rivet-queue-options";
 /** W3C trace context: where in a trace a call comes from. */
 export const TRACEPARENT = "traceparent";
+/**
+ * Ours: the caller reads the result of the action as a stream (`StreamFrame`); any value. Sent only to
+ * servers that announce {@link CAPABILITY_ACTION_STREAMS}.
+ */
+export const HEADER_STREAM = "x-rivet-stream";
 /** Headers of the serverless start request (4.10). */
 export const HEADER_ENDPOINT = "x-rivet-endpoint";
 export const HEADER_TOTAL_SLOTS = "x-rivet-total-slots";
@@ -84,6 +89,8 @@ export const CAPABILITY_QUERY_GATEWAY = "query-gateway";
 export const CAPABILITY_QUEUE_OPTIONS = "queue-options";
 /** Ours, in the `capabilities` of `/metadata`: {@link SUBPROTOCOL_RESUME} is understood. */
 export const CAPABILITY_RESUME_EVENTS = "resume-events";
+/** Ours, in the `capabilities` of `/metadata`: {@link HEADER_STREAM} is understood. */
+export const CAPABILITY_ACTION_STREAMS = "action-streams";
 
 /** Ours: the reserved name of the event that says that events were missed. */
 export const EVENT_RESYNC = "$rivet.resync";

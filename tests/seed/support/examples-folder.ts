@@ -11,6 +11,7 @@ export const GUIDE: string = join(seed, "../../docs/SKILL.md");
 /** Pages of our own, with examples that hold like the guide's. */
 export const SCHEDULES_PAGE: string = join(seed, "../../docs/schedules.md");
 export const KV_PAGE: string = join(seed, "../../docs/kv.md");
+export const STREAMING_PAGE: string = join(seed, "../../docs/streaming.md");
 export const QUEUES_PAGE: string = join(seed, "../../docs/queues.md");
 export const DATABASE_PAGE: string = join(seed, "../../docs/database.md");
 export const WORKFLOWS_PAGE: string = join(seed, "../../docs/workflows.md");

@@ -28,7 +28,13 @@ describe("/metadata", () => {
 			runner: { kind: { normal: {} }, version: 1 },
 			actorNames: { counter: { metadata: {} }, chat: { metadata: { icon: "comments" } } },
 			clientEndpoint: "http://127.0.0.1:1",
-			capabilities: ["call-ids", "query-gateway", "queue-options", "resume-events"],
+			capabilities: [
+				"call-ids",
+				"query-gateway",
+				"queue-options",
+				"resume-events",
+				"action-streams",
+			],
 			instance: { pid: process.pid, data: expect.stringMatching(/^[0-9a-f]{32}$/) },
 		});
 		expect(text).not.toContain("srv");

@@ -137,6 +137,15 @@ export const CATALOGUE = {
 		metadata: (d) => d.metadata,
 	}),
 
+	"action.is_stream": open(
+		(d: { name: string }) =>
+			`Action '${d.name}' streams its result. Read it with \`for await (const item of actor.${d.name}(...))\`, in a client that can: it cannot be awaited.`,
+	),
+	"action.not_a_stream": open(
+		(d: { name: string }) =>
+			`Action '${d.name}' was run, but it returned no async iterable to stream. Await its result.`,
+	),
+
 	"action.answer_not_kept": open(
 		(d: Size) =>
 			`The call was run before. Its answer (${d.size} bytes) was too large to be kept for a repetition (${d.limit} bytes).`,

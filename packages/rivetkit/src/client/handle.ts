@@ -1,5 +1,11 @@
 import { HEADER_SKIP_READY_WAIT, SUBPROTOCOL_SKIP_READY_WAIT } from "@rivetkit/protocol";
 import { anySignal, throwIfAborted, untilAborted } from "./abort.ts";
+import {
+	type ActionInput,
+	type ActionResult,
+	actionResult,
+	isStreamError,
+} from "./action-stream.ts";
 import { ActorConnRaw } from "./connection/connection.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { asActorError, asClientError } from "./errors.ts";
@@ -46,26 +52,30 @@ export class ActorHandleRaw {
 
 	/**
 	 * Runs an action and returns its result. Rejects with an `ActorError`, whatever went wrong, or after
-	 * an abort with the signal's reason.
+	 * an abort with the signal's reason. The result of an action that streams is iterated, at once, instead.
 	 */
-	async action(call: {
-		name: string;
-		args: readonly unknown[];
-		signal?: AbortSignal;
-	}): Promise<unknown> {
+	action(call: ActionInput): ActionResult {
 		const signal = anySignal(this.#options.signal, call.signal);
-		try {
-			const params = await this.#params(signal);
-			return await this.#transport.action(this.#query, {
-				name: call.name,
-				args: call.args,
-				params,
-				signal,
-			});
-		} catch (error) {
-			throwIfAborted(signal);
-			throw asActorError(error);
-		}
+		return actionResult({
+			encoding: this.#transport.encoding,
+			signal: () => signal,
+			run: async (isStream) => {
+				try {
+					const params = await this.#params(signal);
+					if (isStream()) throw isStreamError();
+					return await this.#transport.action(this.#query, { ...call, params, signal });
+				} catch (error) {
+					throwIfAborted(signal);
+					throw asActorError(error);
+				}
+			},
+			open: (signal) => this.#stream(call, signal),
+		});
+	}
+
+	async #stream(call: ActionInput, signal: AbortSignal | undefined) {
+		const params = await this.#params(signal);
+		return this.#transport.stream(this.#query, { ...call, params, signal });
 	}
 
 	/**
@@ -80,6 +90,7 @@ export class ActorHandleRaw {
 			params: () => connectionParams(this.#options),
 			signal: this.#options.signal,
 			queueSend: (queue, body, options) => this.send(queue, body, options),
+			stream: (call, signal) => this.#stream(call, signal),
 			ended: (ended) => connections?.delete(ended),
 		});
 		if (connections) {

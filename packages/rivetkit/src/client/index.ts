@@ -1,6 +1,7 @@
 /** `rivetkit/client`: typed clients for actors. Runs in browsers; imports nothing of the server. */
 export type { Encoding } from "@rivetkit/protocol";
 export type { ActorDefinition, AnyActorDefinition } from "../actor/definition.ts";
+export type { ActionResult } from "./action-stream.ts";
 export type { ClientRaw, KeyInput } from "./client.ts";
 export type { ClientConfigInput } from "./config.ts";
 export {
@@ -26,7 +27,12 @@ export {
 export { ActorHandleRaw } from "./handle.ts";
 export { KV_KEYS } from "./kv-keys.ts";
 export type { QueueSendOptions, QueueSendResult } from "./queue-send.ts";
-export type { ActorActionFunction } from "./types/action.types.ts";
+export type {
+	ActorActionFunction,
+	ActorActionItems,
+	ActorActionResult,
+	ActorActionStream,
+} from "./types/action.types.ts";
 export type { ActorConn, ActorEventSubscriber } from "./types/actor-conn.types.ts";
 export type { ActorHandle } from "./types/actor-handle.types.ts";
 export type {

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { Rolldown } from "tsdown";
 import { describe, expect, test } from "vitest";
 
-/** Contract (issue 2, section 4): what a browser loads for `rivetkit/client`. */
+/** What a browser loads for `rivetkit/client` (issue 2, section 4), streams of actions and all. */
 const GZIP_BYTES_MAX = 20_000;
 
 const packages = fileURLToPath(new URL("../../..", import.meta.url));

@@ -11,6 +11,10 @@ const counter = actor({
 			return ++c.state.count;
 		},
 		count: (c) => c.state.count,
+		/** Counts, and says each count when it is on disk. */
+		async *counting(c) {
+			for (;;) yield ++c.state.count;
+		},
 	},
 });
 

@@ -42,6 +42,9 @@ const room = actor({
 			c.destroy();
 		},
 		nap: (c) => c.sleep(),
+		async *tokens(c) {
+			yield ++c.state.count;
+		},
 	},
 	onRequest: async (c, request) => {
 		const { pathname, search } = new URL(request.url);
@@ -133,6 +136,20 @@ describe.each(["bare", "cbor", "json"] as const)("published 2.1.3 client, %s", (
 		expect(masked).toMatchObject({ group: "rivetkit", code: "internal_error" });
 		expect(masked.message).not.toContain("secret");
 		await expect(handle.toString_()).rejects.toMatchObject({ code: "not_found" });
+	});
+
+	it("is told that an action streams, and runs nothing of it", async () => {
+		const handle = client.room.getOrCreate(["streams"]);
+		const connection = handle.connect();
+		const refusal = {
+			group: "action",
+			code: "is_stream",
+			message: expect.stringContaining("for await"),
+		};
+		await expect(handle.tokens()).rejects.toMatchObject(refusal);
+		await expect(connection.tokens()).rejects.toMatchObject(refusal);
+		expect(await connection.count(0)).toBe(0);
+		await connection.dispose();
 	});
 
 	it("passes params, and is refused by createConnState with its error", async () => {

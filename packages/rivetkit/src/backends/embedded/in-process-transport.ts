@@ -14,6 +14,7 @@ import {
 	HEADER_CONN_PARAMS,
 	HEADER_ENCODING,
 	HEADER_QUEUE_OPTIONS,
+	HEADER_STREAM,
 	type HeadersView,
 	SUBPROTOCOL_RIVET,
 	TRACEPARENT,
@@ -128,6 +129,18 @@ export class InProcessTransport implements ClientTransport {
 		}
 	}
 
+	async stream(target: ActorQuery, call: ActionCall): Promise<ReadableStream<Uint8Array>> {
+		const response = await this.#request(
+			target,
+			`/action/${encodeURIComponent(call.name)}`,
+			encodeHttpActionRequest(ENCODING, { args: untracked([...call.args]) as unknown[] }),
+			call,
+			{ [HEADER_STREAM]: "1" },
+		);
+		if (response.body instanceof ReadableStream) return response.body;
+		throw failure(response);
+	}
+
 	async queueSend(target: ActorQuery, call: QueueSendCall): Promise<QueueSendResult> {
 		if (call.wait && this.#isCaller(target)) this.#caller!.admitSelfWait();
 		const { options } = call;
@@ -217,18 +230,31 @@ export class InProcessTransport implements ClientTransport {
 		call: { readonly params: unknown; readonly signal: AbortSignal | undefined },
 		more: Readonly<Record<string, string>> = {},
 	): Promise<Uint8Array> {
+		const response = await this.#request(target, path, body, call, more);
+		if (response.status >= 200 && response.status < 300) return bodyBytes(response);
+		throw failure(response);
+	}
+
+	async #request(
+		target: ActorQuery,
+		path: string,
+		body: string | Uint8Array,
+		call: { readonly params: unknown; readonly signal: AbortSignal | undefined },
+		more: Readonly<Record<string, string>>,
+	): Promise<ActorResponse> {
 		const actorId = await this.resolve(target, call.signal);
 		const headers: Record<string, string> = { [HEADER_ENCODING]: ENCODING, ...more };
 		if (call.params !== undefined)
 			headers[HEADER_CONN_PARAMS] = encodeConnParamsHeader(call.params);
 		const request = new LocalRequest(path, headers, body as Uint8Array, call.signal);
 		const answered = (await this.#manager).request(actorId, request);
-		const response = await (call.signal ? raceAbort(answered, call.signal) : answered);
-		const bytes = bodyBytes(response);
-		if (response.status >= 200 && response.status < 300) return bytes;
-		const error = decodeHttpResponseError(ENCODING, bytes);
-		throw new ActorError(error.group, error.code, error.message, error.metadata);
+		return call.signal ? raceAbort(answered, call.signal) : answered;
 	}
+}
+
+function failure(response: ActorResponse): ActorError {
+	const error = decodeHttpResponseError(ENCODING, bodyBytes(response));
+	return new ActorError(error.group, error.code, error.message, error.metadata);
 }
 
 /** A call that needs no network: its body is there, and it ends when its signal says so. */

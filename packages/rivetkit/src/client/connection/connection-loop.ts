@@ -1,6 +1,7 @@
 import type { Clock, Random, Timer } from "@rivetkit/protocol";
 import { encodeToServer, RESUME_NEW } from "@rivetkit/protocol";
 import { abortReason } from "../abort.ts";
+import type { ActionInput } from "../action-stream.ts";
 import { ActorClientError, ActorError, asActorError, InternalError } from "../errors.ts";
 import type { ClientLog } from "../log.ts";
 import type {
@@ -86,13 +87,19 @@ export class ConnectionLoop {
 		this.#session = environment.random.uuid();
 	}
 
+	/** Fires, with the reason, when the loop ends. */
+	get ending(): AbortSignal {
+		return this.#ending.signal;
+	}
+
 	start(): void {
 		if (this.status !== "idle" || this.endReason) return;
 		this.#change("start");
 		void this.#attempt();
 	}
 
-	call(name: string, args: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
+	/** The call is sent when the turn is over, unless it `isStream` then. */
+	call({ name, args, signal }: ActionInput, isStream: () => boolean): Promise<unknown> {
 		if (this.endReason) return Promise.reject(this.endReason.error);
 		if (signal?.aborted) return Promise.reject(abortReason(signal));
 		const { encoding } = this.#environment.transport;
@@ -101,8 +108,9 @@ export class ConnectionLoop {
 				(id) =>
 					encodeToServer(encoding, { tag: "ActionRequest", id, name, args: args as unknown[] }),
 				signal,
+				isStream,
 			);
-			if (this.#ready) this.#sendQueued();
+			if (this.#ready) queueMicrotask(() => this.#sendQueued());
 			return answer;
 		} catch (error) {
 			return Promise.reject(asActorError(error));
@@ -111,7 +119,9 @@ export class ConnectionLoop {
 
 	/** Before the socket is open there is nothing to send: it asks for all names then. */
 	subscriptionChanged(eventName: string, subscribe: boolean): void {
-		if (this.#ready) this.#subscribe(eventName, subscribe);
+		if (!this.#ready) return;
+		this.#sendQueued();
+		this.#subscribe(eventName, subscribe);
 	}
 
 	#subscribe(eventName: string, subscribe: boolean): void {
@@ -125,11 +135,12 @@ export class ConnectionLoop {
 	 * The status becomes idle when the user disposed the connection, disconnected otherwise.
 	 */
 	async end(error: unknown, how: "disposed" | "failed", closeReason: string): Promise<void> {
+		this.#sendQueued();
 		const closed = this.#link?.close(closeReason);
 		this.endReason = { error };
 		this.#link = null;
 		this.#ready = false;
-		this.#ending.abort();
+		this.#ending.abort(error);
 		this.#retryTimer?.stop();
 		this.#calls.rejectAll(error);
 		this.#change(how === "failed" && this.status === "connected" ? "lost" : how);
@@ -279,7 +290,8 @@ export class ConnectionLoop {
 
 	#sendQueued(): void {
 		const link = this.#link;
-		if (link) this.#calls.flush(this.#environment.clock.now(), (frame) => link.send(frame));
+		if (link && this.#ready)
+			this.#calls.flush(this.#environment.clock.now(), (frame) => link.send(frame));
 	}
 
 	#unknownCall(callId: number): void {

@@ -1,4 +1,5 @@
-import { abortReason } from "../abort.ts";
+import { abortReason, anySignal } from "../abort.ts";
+import { type ActionInput, type ActionResult, actionResult } from "../action-stream.ts";
 import { ActorConnDisposed, type ActorError } from "../errors.ts";
 import type { QueueSendOptions, QueueSendResult } from "../queue-send.ts";
 import { Callbacks } from "./callbacks.ts";
@@ -20,6 +21,7 @@ export interface ConnectionOptions extends ConnectionEnvironment {
 		body: unknown,
 		options: QueueSendOptions | undefined,
 	): Promise<QueueSendResult | undefined>;
+	stream(call: ActionInput, signal: AbortSignal | undefined): Promise<ReadableStream<Uint8Array>>;
 	/** Nothing of the connection runs any more. */
 	ended(connection: ActorConnRaw): void;
 }
@@ -85,10 +87,16 @@ export class ActorConnRaw {
 	/**
 	 * Runs an action over the connection; waits for it when it is not open. Rejects with an `ActorError`
 	 * when the server answered with one or refused the connection, with the signal's reason after an abort, and with an `Error`
-	 * naming the close when the socket was lost and the call cannot be repeated.
+	 * naming the close when the socket was lost and the call cannot be repeated. What an action streams comes
+	 * over HTTP, whatever the state of the socket, and as long as the connection is not disposed.
 	 */
-	action(call: { name: string; args: readonly unknown[]; signal?: AbortSignal }): Promise<unknown> {
-		return this.#loop.call(call.name, call.args, call.signal);
+	action(call: ActionInput): ActionResult {
+		return actionResult({
+			encoding: this.#options.transport.encoding,
+			signal: () => anySignal(call.signal, this.#loop.ending),
+			run: (isStream) => this.#loop.call(call, isStream),
+			open: (signal) => this.#options.stream(call, signal),
+		});
 	}
 
 	/** Sends a queue message over HTTP, whatever the state of the socket. */

@@ -1,4 +1,5 @@
 import { abortReason } from "../abort.ts";
+import { isStreamError } from "../action-stream.ts";
 import { ActorError } from "../errors.ts";
 
 /**
@@ -16,6 +17,8 @@ interface PendingCall {
 	readonly id: number;
 	/** Encoded at the time of the call, so later changes to the arguments do not matter. */
 	readonly frame: string | Uint8Array;
+	/** Its caller reads it as a stream: it is not to be sent. */
+	readonly isStream: () => boolean;
 	readonly resolve: (output: unknown) => void;
 	readonly reject: (error: unknown) => void;
 	/** Time of the first sending; null while queued. */
@@ -43,6 +46,7 @@ export class PendingCalls {
 	enqueue(
 		encode: (id: number) => string | Uint8Array,
 		signal: AbortSignal | undefined,
+		isStream: () => boolean = () => false,
 	): Promise<unknown> {
 		if (this.#queued.length >= QUEUED_CALLS_MAX) {
 			throw new ActorError(
@@ -59,6 +63,7 @@ export class PendingCalls {
 			const call: PendingCall = {
 				id,
 				frame,
+				isStream,
 				resolve,
 				reject,
 				firstSentAtMs: null,
@@ -71,9 +76,13 @@ export class PendingCalls {
 		});
 	}
 
-	/** Hands every queued call to `send`, in order. */
+	/** Hands every queued call to `send`, in order, but those that are streams: they reject. */
 	flush(nowMs: number, send: (frame: string | Uint8Array) => void): void {
 		for (const call of this.#queued.splice(0)) {
+			if (call.isStream()) {
+				settle(call, "reject", isStreamError());
+				continue;
+			}
 			this.#sent.set(call.id, call);
 			this.#send(call, nowMs, send);
 		}

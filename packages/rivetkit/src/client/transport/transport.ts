@@ -109,6 +109,8 @@ export interface ClientTransport {
 	/** Creates an actor and returns its id. `actor.duplicate_key` when the key is taken. */
 	create(actor: NewActor, signal: AbortSignal | undefined): Promise<string>;
 	action(target: ActorQuery, call: ActionCall): Promise<unknown>;
+	/** Runs an action for what it streams: the frames, in {@link encoding}. Never made twice. */
+	stream(target: ActorQuery, call: ActionCall): Promise<ReadableStream<Uint8Array>>;
 	queueSend(target: ActorQuery, call: QueueSendCall): Promise<QueueSendResult>;
 	/** The actor's own response, whatever its status. */
 	request(actorId: string, call: RawHttpCall): Promise<Response>;

@@ -7,7 +7,39 @@ export type ActorActionFunction<
 	Args extends readonly unknown[] = any[],
 	// biome-ignore lint/suspicious/noExplicitAny: as above
 	Response = any,
-> = (...args: [...Args]) => Promise<Awaited<Response>>;
+> = (...args: [...Args]) => ActorActionResult<Awaited<Response>>;
+
+/** What a call of an action gives: its result, or a stream for an action that returns an async iterable. */
+export type ActorActionResult<Result> =
+	IsAny<Result> extends true
+		? Promise<Result>
+		: [Result] extends [never]
+			? Promise<Result>
+			: [Result] extends [AsyncIterable<infer Item, infer End>]
+				? ActorActionStream<Item, End>
+				: Promise<Result>;
+
+/**
+ * What an action streams, an async generator for example: `for await (const item of handle.tokens("…"))`. As
+ * with a generator nothing runs before the first item is asked for, there is one iterator, and leaving the
+ * loop ends the action. Iterate it at once: it has no result, and awaiting it rejects with
+ * `action.is_stream`. Ours: see `docs/streaming.md`.
+ */
+export interface ActorActionStream<Item, End = unknown> extends PromiseLike<never> {
+	[Symbol.asyncIterator](): ActorActionItems<Item, End>;
+}
+
+/** The iterator of a streaming action. */
+export interface ActorActionItems<Item, End = unknown> {
+	/**
+	 * The next item; at the end, `done` with what the generator returned. Rejects with the `ActorError` of an
+	 * action that failed, with `action.stream_broken` when the connection broke, and after an abort with the
+	 * signal's reason.
+	 */
+	next(): Promise<IteratorResult<Item, End>>;
+	/** Ends the action: its `c.abortSignal` fires, and its generator returns. */
+	return(value?: unknown): Promise<IteratorResult<Item, End>>;
+}
 
 /**
  * The actions of an actor whose type is not known. `any` rather than a function type, so that they can

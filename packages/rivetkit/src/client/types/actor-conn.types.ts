@@ -1,3 +1,4 @@
+import type { ActionResult } from "../action-stream.ts";
 import type { ActorConnRaw } from "../connection/connection.ts";
 import type { EventUnsubscribe } from "../connection/subscriptions.ts";
 import type { ActorActions } from "./action.types.ts";
@@ -23,12 +24,12 @@ export interface ActorEventSubscriber<Definition, Result = EventUnsubscribe> {
 type EventsOf<Definition> = DefinitionParts<Definition>["events"];
 
 interface TypedConn<Definition> extends Omit<ActorConnRaw, "on" | "once" | "send" | "action"> {
-	/** Runs an action by its wire name; the only way to names like `send` and `on`. */
+	/** Runs, or streams, an action by its wire name; the only way to names like `send` and `on`. */
 	action<Args extends readonly unknown[] = readonly unknown[], Response = unknown>(call: {
 		readonly name: string;
 		readonly args: Args;
 		readonly signal?: AbortSignal;
-	}): Promise<Response>;
+	}): ActionResult<Response>;
 	/** Calls `listener` with the arguments of each event of this name. */
 	readonly on: ActorEventSubscriber<Definition>;
 	/** Calls `listener` with the arguments of the next event of this name. */

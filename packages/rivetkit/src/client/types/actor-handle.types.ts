@@ -1,4 +1,5 @@
 import type { QueueBody } from "../../actor/declarations.types.ts";
+import type { ActionResult } from "../action-stream.ts";
 import type { ActorHandleRaw } from "../handle.ts";
 import type { QueueSendOptions, QueueSendResult } from "../queue-send.ts";
 import type { ActorActions } from "./action.types.ts";
@@ -49,12 +50,12 @@ export interface QueueSender<Queues> {
 }
 
 interface TypedHandle<Definition> extends Omit<ActorHandleRaw, "connect" | "send" | "action"> {
-	/** Runs an action by its wire name; the only way to names like {@link HandleMember}. */
+	/** Runs, or streams, an action by its wire name; the only way to names like {@link HandleMember}. */
 	action<Args extends readonly unknown[] = readonly unknown[], Response = unknown>(call: {
 		readonly name: string;
 		readonly args: Args;
 		readonly signal?: AbortSignal;
-	}): Promise<Response>;
+	}): ActionResult<Response>;
 	/** Opens a connection in the background and returns it at once. Dispose it when done. */
 	connect(): ActorConn<Definition>;
 	/** Puts a message into a queue of the actor; see {@link QueueSendOptions}. */

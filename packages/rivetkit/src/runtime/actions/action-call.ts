@@ -11,6 +11,7 @@ import type { ActorTelemetry } from "../telemetry/actor-telemetry.ts";
 import type { Attributes, Span } from "../telemetry/span.ts";
 import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
+import { ItemStream, isAsyncIterable } from "./item-stream.ts";
 import { validateArguments } from "./validate-arguments.ts";
 
 /** What is different about a call that no client waits for. */
@@ -48,6 +49,10 @@ export class ActionCall implements RunningCall {
 	/** Null when nothing is recorded. */
 	#span: Span | null = null;
 	readonly #connection: Connection | null;
+	/** Hears of the stream that the handler returns; null for a call that wants one value. */
+	readonly #onStream: ((items: ItemStream) => void) | null;
+	#items: ItemStream | null = null;
+	#callerLeft: { readonly reason: unknown } | null = null;
 
 	constructor(
 		instance: ActorInstance,
@@ -56,6 +61,7 @@ export class ActionCall implements RunningCall {
 		args: readonly unknown[],
 		settle: Settle,
 		scheduled: ScheduledBy | null = null,
+		onStream: ((items: ItemStream) => void) | null = null,
 	) {
 		this.#instance = instance;
 		this.name = name;
@@ -63,6 +69,7 @@ export class ActionCall implements RunningCall {
 		this.#settle = settle;
 		this.#scheduled = scheduled;
 		this.#connection = connection;
+		this.#onStream = onStream;
 		this.#context = new ActionContext(instance, connection);
 		this.#rollBacksBefore = instance.rollBackCount;
 	}
@@ -139,6 +146,13 @@ export class ActionCall implements RunningCall {
 		}
 	}
 
+	/** The caller went away: the handler's signal fires, and a stream ends. */
+	callerLeft(reason: unknown): void {
+		this.#callerLeft = { reason };
+		this.abort(reason);
+		this.#items?.cancel(reason);
+	}
+
 	/** The caller went away, or the actor stops: the handler's signal fires. */
 	abort(reason: unknown): void {
 		this.#context.abortCall(reason);
@@ -170,26 +184,21 @@ export class ActionCall implements RunningCall {
 		const info = this.#scheduled?.info;
 		const args = info ? [...validated, info] : validated;
 		let result: unknown;
-		this.#entry = instance.state.beginEntry();
-		instance.inCall = true;
 		try {
-			const run = () => this.#runHandler(action, args);
-			result = this.#entry ? this.#entry.run(run) : run();
+			result = this.#enter(() => this.#runHandler(action, args));
 		} catch (error) {
-			instance.inCall = false;
 			this.#fail(error);
 			return;
 		}
-		instance.inCall = false;
 		if (!isPromiseLike(result)) {
-			this.#respond(result);
+			this.#returned(result);
 			return;
 		}
 		instance.saveSoon();
 		this.#wait();
 		try {
 			result.then(
-				(output) => this.#respond(output),
+				(output) => this.#returned(output),
 				(error) => this.#fail(error),
 			);
 		} catch (error) {
@@ -204,8 +213,67 @@ export class ActionCall implements RunningCall {
 		if (span === null || !span.isRecorded) return instance.runCall(this, handler);
 		const { habits } = instance.telemetry!.host;
 		const result = instance.runCall(this, handler, span, habits.returnsAtOnce(action));
-		habits.saw(action, span.goesOn || isPromiseLike(result));
+		habits.saw(action, span.goesOn || isPromiseLike(result) || isAsyncIterable(result));
 		return result;
+	}
+
+	/** Runs code of the handler on the stack of this call. */
+	#enter<T>(work: () => T): T {
+		const instance = this.#instance;
+		this.#entry ??= instance.state.beginEntry();
+		instance.inCall = true;
+		try {
+			return this.#entry ? this.#entry.run(work) : work();
+		} finally {
+			instance.inCall = false;
+		}
+	}
+
+	#returned(output: unknown): void {
+		if (this.#settled) return;
+		try {
+			if (isAsyncIterable(output)) this.#stream(output);
+			else if (this.#onStream) throw catalogueError("action.not_a_stream", { name: this.name });
+			else if (!this.#scheduled) this.#pass(output, (passed) => this.#succeed(passed));
+			else if (!this.#failIfLost()) this.#succeed(undefined);
+		} catch (error) {
+			this.#fail(error);
+		}
+	}
+
+	#stream(output: AsyncIterable<unknown>): void {
+		const instance = this.#instance;
+		this.#items = new ItemStream(
+			{
+				isOver: () => this.#settled,
+				enter: (work) => {
+					const result = this.#enter(() => instance.runCall(this, work, this.#span));
+					instance.saveSoon();
+					return result;
+				},
+				whenFree: (begin) => instance.whenFree(begin),
+				begin: () => this.#wait(),
+				rest: () => this.#rest(),
+				pass: (value, then) => this.#pass(value, then),
+				keep: () => {
+					this.#entry?.end();
+					this.#entry = null;
+					this.#rollBacksBefore = instance.rollBackCount;
+				},
+				abort: (reason) => this.abort(reason),
+				succeed: (value) => this.#succeed(value),
+				fail: (error) => this.#fail(error),
+				threwLate: (err) =>
+					instance.log.warn({ err, action: this.name }, "a stream failed when its call was over"),
+			},
+			output,
+		);
+		if (!this.#onStream) throw catalogueError("action.is_stream", { name: this.name });
+		// A stop has to reach it, also between its items.
+		instance.runningCalls.add(this);
+		this.#rest();
+		this.#onStream(this.#items);
+		if (this.#callerLeft) this.#items.cancel(this.#callerLeft.reason);
 	}
 
 	/**
@@ -225,45 +293,54 @@ export class ActionCall implements RunningCall {
 		});
 	}
 
-	#respond(output: unknown): void {
-		if (this.#settled) return;
-		const rolledBack = this.#instance.rolledBackSince(this.#rollBacksBefore);
-		if (rolledBack) {
-			this.#fail(rolledBack.error);
-			return;
-		}
-		if (this.#scheduled) {
-			this.#succeed(undefined);
-			return;
-		}
+	#rest(): void {
+		this.#timer?.cancel();
+		this.#timer = null;
+	}
+
+	/** What leaves for the caller passes `onBeforeActionResponse`. */
+	#pass(output: unknown, then: (passed: unknown) => void): void {
+		if (this.#failIfLost()) return;
 		const { onBeforeActionResponse } = this.#instance.config;
 		if (!onBeforeActionResponse) {
-			this.#succeed(output);
+			then(output);
 			return;
 		}
 		const keep = (error: unknown) => {
+			if (this.#settled) return;
 			this.#instance.log.error(
 				{ err: error, action: this.name },
 				"onBeforeActionResponse failed; the original output is sent",
 			);
-			this.#succeed(output);
+			then(output);
 		};
+		let replaced: unknown;
 		try {
-			const replaced = onBeforeActionResponse(
+			replaced = onBeforeActionResponse(
 				this.#instance.contexts.actor,
 				this.name,
 				this.#args,
 				output,
 			);
-			if (!isPromiseLike(replaced)) {
-				this.#succeed(replaced);
-				return;
-			}
-			this.#wait();
-			replaced.then((value) => this.#succeed(value), keep);
 		} catch (error) {
 			keep(error);
+			return;
 		}
+		if (!isPromiseLike(replaced)) {
+			then(replaced);
+			return;
+		}
+		this.#wait();
+		replaced.then((value) => {
+			if (!this.#settled) then(value);
+		}, keep);
+	}
+
+	/** Some of what was written may be lost: the call must not report success. */
+	#failIfLost(): boolean {
+		const rolledBack = this.#instance.rolledBackSince(this.#rollBacksBefore);
+		if (rolledBack) this.#fail(rolledBack.error);
+		return rolledBack !== null;
 	}
 
 	#succeed(output: unknown): void {
@@ -314,10 +391,11 @@ export class ActionCall implements RunningCall {
 	#finish(settle: () => void): void {
 		if (this.#settled) return;
 		this.#settled = true;
-		if (this.#timer || this.#isInLine) {
+		if (this.#timer || this.#isInLine || this.#items) {
 			this.#timer?.cancel();
 			this.#instance.runningCalls.delete(this);
 		}
+		this.#items?.end();
 		this.#instance.database?.callEnded(this);
 		if (this.#span) this.#endSpan(this.#span, this.#instance.telemetry!);
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.

@@ -9,10 +9,12 @@ import {
 	type Encoding,
 	encodeHttpActionResponse,
 	HEADER_CALL_ID,
+	HEADER_STREAM,
 	IDENTIFYING_CLIENT,
 	utf8Length,
 } from "@rivetkit/protocol";
 import { ActionCall } from "../actions/action-call.ts";
+import type { ItemStream } from "../actions/item-stream.ts";
 import type { Outcome, Run, Settle } from "../calls/call-log.ts";
 import { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
@@ -20,6 +22,7 @@ import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { metadataRequest } from "../raw/incoming-request.ts";
 import { callerOf } from "../telemetry/caller-of.ts";
 import { errorResponse } from "./error-response.ts";
+import { StreamedAnswer } from "./http-stream.ts";
 
 /**
  * `POST /action/{name}` (contract: protocol 2.3). The call is a short-lived connection; the answer leaves
@@ -36,6 +39,15 @@ export async function handleAction(
 	const body = await request.body.bytes(limits.maxIncomingMessageSize);
 	const { args } = decodeHttpActionRequest(encoding, body);
 	instance.assertAcceptsWork();
+	if (request.headers.get(HEADER_STREAM) !== null) {
+		return new Promise((resolve) => {
+			const answer = new StreamedAnswer(instance, name, encoding, resolve);
+			const end = (outcome: Outcome) => answer.end(outcome);
+			runOnConnection(instance, name, args, request, params, end, end, (items) =>
+				answer.begin(items),
+			);
+		});
+	}
 	const callId = request.headers.get(HEADER_CALL_ID);
 	const client = callId === null ? ANY_CLIENT : IDENTIFYING_CLIENT;
 	return new Promise((resolve) => {
@@ -65,17 +77,19 @@ function runOnConnection(
 	params: unknown,
 	settle: Settle,
 	refuse: Settle,
+	onStream: ((items: ItemStream) => void) | null = null,
 ): void {
 	const connection = new Connection(instance, "http", params);
 	connection.tracedFrom = callerOf(instance, request);
 	const call = () => {
 		let signal: AbortSignal | null = null;
-		const abort = () => action.abort(signal?.reason);
-		const action = new ActionCall(instance, connection, name, args, (outcome) => {
+		const abort = () => action.callerLeft(signal?.reason);
+		const ended = (outcome: Outcome) => {
 			signal?.removeEventListener("abort", abort);
 			settle(outcome);
 			void instance.connections.close(connection);
-		});
+		};
+		const action = new ActionCall(instance, connection, name, args, ended, null, onStream);
 		action.start();
 		if (action.settled) return;
 		signal = request.signal;

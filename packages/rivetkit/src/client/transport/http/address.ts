@@ -1,25 +1,12 @@
-import {
-	CAPABILITY_CALL_IDS,
-	CAPABILITY_QUERY_GATEWAY,
-	CAPABILITY_QUEUE_OPTIONS,
-	CAPABILITY_RESUME_EVENTS,
-	parseEndpoint,
-	type ServerMetadata,
-} from "@rivetkit/protocol";
+import { parseEndpoint, type ServerMetadata } from "@rivetkit/protocol";
 
 /** Where calls go, as whom, and what the peer there can do. */
 export interface Address {
 	readonly endpoint: string;
 	readonly namespace: string;
 	readonly token: string | undefined;
-	/** The peer answers a repeated call without running it again. */
-	readonly remembersCalls: boolean;
-	/** The peer resolves and calls in one request. */
-	readonly resolvesQueries: boolean;
-	/** The peer understands options of queue messages beyond the contract. */
-	readonly takesQueueOptions: boolean;
-	/** The peer keeps events for a client that comes back. */
-	readonly resumesEvents: boolean;
+	/** What the peer can do beyond the contract: `CAPABILITY_…`. */
+	readonly capabilities: readonly string[];
 }
 
 /** The address as configured. Nothing is known about the peer, so nothing beyond the contract. */
@@ -32,7 +19,7 @@ export function configuredAddress({
 	readonly namespace: string;
 	readonly token?: string;
 }): Address {
-	return { endpoint, namespace, token, ...abilities([]) };
+	return { endpoint, namespace, token, capabilities: [] };
 }
 
 /**
@@ -49,15 +36,6 @@ export function announcedAddress(configured: Address, metadata: ServerMetadata):
 					token: clientToken ?? configured.token,
 				}
 			: configured),
-		...abilities(Array.isArray(capabilities) ? capabilities : []),
-	};
-}
-
-function abilities(capabilities: readonly string[]) {
-	return {
-		remembersCalls: capabilities.includes(CAPABILITY_CALL_IDS),
-		resolvesQueries: capabilities.includes(CAPABILITY_QUERY_GATEWAY),
-		takesQueueOptions: capabilities.includes(CAPABILITY_QUEUE_OPTIONS),
-		resumesEvents: capabilities.includes(CAPABILITY_RESUME_EVENTS),
+		capabilities: Array.isArray(capabilities) ? capabilities : [],
 	};
 }

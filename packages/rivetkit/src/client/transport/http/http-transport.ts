@@ -1,6 +1,11 @@
 import {
 	buildQueryGateway,
 	buildSubprotocols,
+	CAPABILITY_ACTION_STREAMS,
+	CAPABILITY_CALL_IDS,
+	CAPABILITY_QUERY_GATEWAY,
+	CAPABILITY_QUEUE_OPTIONS,
+	CAPABILITY_RESUME_EVENTS,
 	contentType,
 	decodeHttpActionResponse,
 	decodeHttpQueueSendResponse,
@@ -13,6 +18,7 @@ import {
 	HEADER_CONN_PARAMS,
 	HEADER_ENCODING,
 	HEADER_QUEUE_OPTIONS,
+	HEADER_STREAM,
 	HEADER_TOKEN,
 	httpQueueSendRequestEncoder,
 	joinUrl,
@@ -61,6 +67,23 @@ export interface HttpTransportConfig {
 	readonly traceparent: () => string | undefined;
 }
 
+type Read<T> = (
+	response: Response,
+	encoding: Encoding,
+	signal: AbortSignal | undefined,
+) => Promise<T>;
+
+/** How a call to an actor is made. */
+interface PostOptions<T> {
+	/** It may take as long as it wants. */
+	readonly waits?: boolean;
+	/** It is not repeated, whatever the peer can do. */
+	readonly once?: boolean;
+	readonly headers?: Record<string, string>;
+	/** Default: the whole body. */
+	readonly read?: Read<T>;
+}
+
 /** Calls over HTTP and WebSockets (contract: protocol 2 to 5). */
 export class HttpTransport implements ClientTransport {
 	readonly encoding: Encoding;
@@ -95,24 +118,44 @@ export class HttpTransport implements ClientTransport {
 	}
 
 	async action(target: ActorQuery, call: ActionCall): Promise<unknown> {
+		const body = await this.#act(target, call, {});
+		return parsed(() => decodeHttpActionResponse(this.encoding, body).output);
+	}
+
+	async stream(target: ActorQuery, call: ActionCall): Promise<ReadableStream<Uint8Array>> {
+		const address = await this.#reachable(call.signal);
+		if (!address.capabilities.includes(CAPABILITY_ACTION_STREAMS))
+			throw unsupported(address, "streams of actions");
+		return this.#act(target, call, {
+			once: true,
+			headers: { [HEADER_STREAM]: "1" },
+			read: async (response, ...context) =>
+				response.ok ? response.body! : ((await readBody(response, ...context)) as never),
+		});
+	}
+
+	#act<T = Uint8Array>(target: ActorQuery, call: ActionCall, options: PostOptions<T>): Promise<T> {
 		let request: string | Uint8Array | null = null;
-		const body = await this.#post(
+		const encode = () => {
+			request ??= encodeHttpActionRequest(this.encoding, { args: call.args as unknown[] });
+			return request;
+		};
+		return this.#post(
 			target,
 			`${PATH_ACTION}${encodeURIComponent(call.name)}`,
 			call,
-			() => {
-				request ??= encodeHttpActionRequest(this.encoding, { args: call.args as unknown[] });
-				return request;
-			},
+			encode,
+			options,
 		);
-		return parsed(() => decodeHttpActionResponse(this.encoding, body).output);
 	}
 
 	async queueSend(target: ActorQuery, call: QueueSendCall): Promise<QueueSendResult> {
 		const { clock } = this.#platform;
 		const { timeoutMs, options } = call;
 		const address = await this.#reachable(call.signal);
-		if (options && !address.takesQueueOptions) throw unknownOptions(address, options);
+		if (options && !address.capabilities.includes(CAPABILITY_QUEUE_OPTIONS)) {
+			throw unsupported(address, `${Object.keys(options).join(", ")} of queue messages`);
+		}
 		const beganMs = clock.now();
 		// The body as it is now: the sender may change it while the call is repeated.
 		const encode = httpQueueSendRequestEncoder(this.encoding, {
@@ -151,16 +194,19 @@ export class HttpTransport implements ClientTransport {
 	async openSocket(actorId: string, call: SocketCall): Promise<OpenedSocket> {
 		const address = await this.#reachable(call.signal);
 		const url = joinUrl(address.endpoint, gatewayPath(actorId, address.token, call.path));
+		const { capabilities } = address;
 		const { session, resume } = call;
-		const recognisesRepeats = address.remembersCalls && session !== undefined;
-		const resumesEvents = address.resumesEvents && resume !== undefined;
+		const recognisesRepeats = capabilities.includes(CAPABILITY_CALL_IDS) && session !== undefined;
+		const resumesEvents = capabilities.includes(CAPABILITY_RESUME_EVENTS) && resume !== undefined;
 		const protocols = buildSubprotocols({
 			encoding: this.encoding,
 			connParams: call.params,
 			...(recognisesRepeats && { session }),
 			...(resumesEvents && { resume }),
 			// Ours, as what else a peer with this ability knows.
-			...(address.remembersCalls && { traceparent: this.#config.traceparent() }),
+			...(capabilities.includes(CAPABILITY_CALL_IDS) && {
+				traceparent: this.#config.traceparent(),
+			}),
 			extra: call.protocols,
 		});
 		const WebSocket = this.#platform.webSocket();
@@ -194,16 +240,13 @@ export class HttpTransport implements ClientTransport {
 	}
 
 	/** One call to an actor with a body: resolved and called in one request where the peer can do so. */
-	async #post(
+	async #post<T = Uint8Array>(
 		target: ActorQuery,
 		path: string,
 		call: { readonly params: unknown; readonly signal: AbortSignal | undefined },
 		encode: (tryCount: number) => string | Uint8Array,
-		{
-			waits = false,
-			headers: more = {},
-		}: { readonly waits?: boolean; readonly headers?: Record<string, string> } = {},
-	): Promise<Uint8Array> {
+		{ waits = false, once, headers: more = {}, read = readBody as Read<T> }: PostOptions<T>,
+	): Promise<T> {
 		const { signal } = call;
 		const address = await this.#reachable(signal);
 		const headers = this.#headersFor(address, call.params);
@@ -220,23 +263,23 @@ export class HttpTransport implements ClientTransport {
 				...(signal && { signal }),
 			};
 			const direct = this.#queryUrl(address, target, path);
-			if (direct) return readBody(await send(fetch, direct, init), this.encoding, signal);
+			if (direct) return read(await send(fetch, direct, init), this.encoding, signal);
 			const actorId = await this.#actorId(address, target, signal);
 			const url = joinUrl(address.endpoint, gatewayPath(actorId, address.token, path));
 			try {
-				return await readBody(await send(fetch, url, init), this.encoding, signal);
+				return await read(await send(fetch, url, init), this.encoding, signal);
 			} catch (error) {
 				throw error instanceof ActorError ? await this.explain(error, actorId) : error;
 			}
 		};
-		if (!address.remembersCalls) return tryOnce();
+		if (once || !address.capabilities.includes(CAPABILITY_CALL_IDS)) return tryOnce();
 		headers.set(HEADER_CALL_ID, random.uuid());
 		return untilAnswered(tryOnce, this.#platform, signal, { waits });
 	}
 
 	/** The URL that resolves and calls; `null` when the peer or the form cannot do it. */
 	#queryUrl(address: Address, target: ActorQuery, path: string): string | null {
-		if (!address.resolvesQueries || !("key" in target)) return null;
+		if (!resolvesQueries(address) || !("key" in target)) return null;
 		const { namespace, token, endpoint } = address;
 		const query = buildQueryGateway({
 			method: target.kind,
@@ -265,7 +308,7 @@ export class HttpTransport implements ClientTransport {
 	): Promise<string> {
 		if (target.kind === "id" && this.#checked.has(target)) return target.actorId;
 		const actorId = await resolveActor(this.#managementCallTo(address, signal), target);
-		if (address.resolvesQueries) this.#checked.add(target);
+		if (resolvesQueries(address)) this.#checked.add(target);
 		return actorId;
 	}
 
@@ -315,10 +358,15 @@ export class HttpTransport implements ClientTransport {
 	}
 }
 
-function unknownOptions(address: Address, options: object): ActorError {
+/** Whether one request can resolve and call. */
+function resolvesQueries({ capabilities }: Address): boolean {
+	return capabilities.includes(CAPABILITY_QUERY_GATEWAY);
+}
+
+function unsupported(address: Address, what: string): ActorError {
 	return new ActorError(
 		"feature",
 		"unsupported",
-		`The server at ${address.endpoint} does not announce ${Object.keys(options).join(", ")} of queue messages (disableMetadataLookup?)`,
+		`The server at ${address.endpoint} does not announce ${what} (disableMetadataLookup?)`,
 	);
 }
