@@ -1,5 +1,5 @@
 import { actor, event, setup } from "rivetkit";
-import type { ActorConnStatus } from "rivetkit/client";
+import type { ActorActionStream, ActorConnStatus } from "rivetkit/client";
 import { expectTypeOf } from "vitest";
 import { createRivetKit } from "../src/index.ts";
 
@@ -11,7 +11,13 @@ const room = actor({
 });
 const counter = actor({
 	state: { count: 0 },
-	actions: { add: (c, n: number) => (c.state.count += n) },
+	actions: {
+		add: (c, n: number) => (c.state.count += n),
+		async *upTo(_c, n: number) {
+			yield n;
+			return "end" as const;
+		},
+	},
 });
 const registry = setup({ use: { room, counter } });
 
@@ -53,4 +59,10 @@ export function Component(): void {
 	expectTypeOf(useActor<"counter">)
 		.parameter(0)
 		.toHaveProperty("suspense");
+
+	const { connection, handle } = useActor({ name: "counter", key: [] });
+	expectTypeOf(connection!.upTo(3)).toEqualTypeOf<ActorActionStream<number, "end">>();
+	expectTypeOf(handle!.upTo(3)).toEqualTypeOf<ActorActionStream<number, "end">>();
+	// @ts-expect-error a number is awaited
+	void handle!.upTo("3");
 }

@@ -1,6 +1,6 @@
 import "./support/dom.ts";
 
-import { StrictMode, Suspense, useState } from "react";
+import { StrictMode, Suspense, useEffect, useState } from "react";
 import { renderToString } from "react-dom/server";
 import { createClient } from "rivetkit/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -114,6 +114,30 @@ describe("useActor (A45)", () => {
 		await connected(seen);
 		expect(seen.now.connection).toBe(connection);
 		expect(await room().joins()).toBe(1);
+	});
+
+	test("an action streams to a component, through the handle and the connection, and ends when it goes", async () => {
+		function Counter({ through }: { through: "handle" | "connection" }) {
+			const subject = useActor({ name: "room", key })[through];
+			const [items, setItems] = useState<number[]>([]);
+			useEffect(() => {
+				const stop = new AbortController();
+				const read = async () => {
+					const call = { name: "count", args: [3], signal: stop.signal } as const;
+					for await (const n of subject!.action<readonly [3], number>(call))
+						setItems((before) => [...before, n]);
+				};
+				if (subject) read().catch((error) => expect(error).toBe(stop.signal.reason));
+				return () => stop.abort();
+			}, [subject]);
+			return <p>{items.join(" ")}</p>;
+		}
+		for (const [index, through] of (["handle", "connection"] as const).entries()) {
+			const page = render(<Counter through={through} />);
+			await until(() => expect(page.container.textContent).toBe("1 2 3"));
+			page.unmount();
+			await until(async () => expect(await room().left()).toBe(index + 1));
+		}
 	});
 
 	test("a hundred fast mounts and unmounts leave nothing", async () => {

@@ -2,7 +2,11 @@ import { actor, createMemoryDriver, event, setup, UserError } from "rivetkit";
 
 /** Counts who connected (a call over HTTP is a connection, too, and not meant), repeats what is said, refuses who is banned. */
 const room = actor({
-	createState: (_c, input?: { title: string }) => ({ title: input?.title ?? "untitled", joins: 0 }),
+	createState: (_c, input?: { title: string }) => ({
+		title: input?.title ?? "untitled",
+		joins: 0,
+		left: 0,
+	}),
 	events: { said: event<[user: string, text: string]>() },
 	onBeforeConnect: (_c, params?: { user: string }) => {
 		if (params?.user === "banned") throw new UserError("You are banned", { code: "banned" });
@@ -14,6 +18,16 @@ const room = actor({
 		title: (c) => c.state.title,
 		joins: (c) => c.state.joins,
 		present: (c) => [...c.conns.values()].filter((conn) => conn.isHibernatable).length,
+		async *count(c, to: number) {
+			const signal = new Promise<void>((resolve) =>
+				c.abortSignal.addEventListener("abort", () => resolve(), { once: true }),
+			);
+			for (let n = 1; n <= to; n++) yield n;
+			// Goes on until the reader leaves.
+			await signal;
+			c.state.left++;
+		},
+		left: (c) => c.state.left,
 		say: (c, user: string, text: string) => {
 			c.broadcast("said", user, text);
 		},
