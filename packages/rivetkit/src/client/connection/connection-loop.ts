@@ -10,6 +10,7 @@ import type {
 	OpenedSocket,
 	SocketClose,
 } from "../transport/transport.ts";
+import { uniqueId } from "../unique-id.ts";
 import { type FailureKind, failureKind } from "./failure-kind.ts";
 import { Link } from "./link.ts";
 import { PendingCalls } from "./pending-calls.ts";
@@ -84,7 +85,7 @@ export class ConnectionLoop {
 	constructor(environment: ConnectionEnvironment, events: LoopEvents) {
 		this.#environment = environment;
 		this.#events = events;
-		this.#session = environment.random.uuid();
+		this.#session = uniqueId(environment.random);
 	}
 
 	/** Fires, with the reason, when the loop ends. */

@@ -30,6 +30,7 @@ import {
 } from "@rivetkit/protocol";
 import { ActorError, ActorSchedulingError } from "../../errors.ts";
 import type { QueueSendResult } from "../../queue-send.ts";
+import { uniqueId } from "../../unique-id.ts";
 import type {
 	ActionCall,
 	ActorQuery,
@@ -273,7 +274,7 @@ export class HttpTransport implements ClientTransport {
 			}
 		};
 		if (once || !address.capabilities.includes(CAPABILITY_CALL_IDS)) return tryOnce();
-		headers.set(HEADER_CALL_ID, random.uuid());
+		headers.set(HEADER_CALL_ID, uniqueId(random));
 		return untilAnswered(tryOnce, this.#platform, signal, { waits });
 	}
 
