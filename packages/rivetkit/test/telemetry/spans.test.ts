@@ -72,6 +72,8 @@ it("tells of calls, hooks, commits, statements, messages and lives, each below w
 	});
 	const traces = await tracesOf(runtime, id);
 
+	const responseHook = traces.one("actor.onBeforeActionResponse");
+	expect(responseHook.parentSpanId).toBe(traces.one("actor.action.act").spanId);
 	const start = traces.one("actor.start");
 	expect(start.parentSpanId).toBeUndefined();
 	for (const hook of ["createState", "onCreate", "createVars", "onWake"]) {

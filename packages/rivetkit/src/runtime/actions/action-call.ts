@@ -316,12 +316,9 @@ export class ActionCall implements RunningCall {
 		};
 		let replaced: unknown;
 		try {
-			replaced = onBeforeActionResponse(
-				this.#instance.contexts.actor,
-				this.name,
-				this.#args,
-				output,
-			);
+			const { contexts } = this.#instance;
+			const hook = () => onBeforeActionResponse(contexts.actor, this.name, this.#args, output);
+			replaced = this.#traced("onBeforeActionResponse", hook);
 		} catch (error) {
 			keep(error);
 			return;
@@ -341,6 +338,13 @@ export class ActionCall implements RunningCall {
 		const rolledBack = this.#instance.rolledBackSince(this.#rollBacksBefore);
 		if (rolledBack) this.#fail(rolledBack.error);
 		return rolledBack !== null;
+	}
+
+	/** Runs a hook below the call's span; one of a call that is left out has none either. */
+	#traced<T>(name: string, hook: () => T): T {
+		const span = this.#span;
+		if (!span?.isRecorded) return hook();
+		return this.#instance.telemetry!.traced(SPAN_KINDS.hook, name, hook, span);
 	}
 
 	#succeed(output: unknown): void {

@@ -2,9 +2,15 @@ import type { ActorInstance } from "../instance/instance.ts";
 import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { withTimeout } from "../lifecycle/with-timeout.ts";
 import { assertStorable } from "../state/track-state.ts";
-import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import { CLOSE_FINAL, CLOSE_NORMAL, truncateCloseReason } from "./close-codes.ts";
 import type { Connection, ConnectionView } from "./connection.ts";
+import {
+	isTraced,
+	noteConnection,
+	traceClosing,
+	traceHook,
+	traceOpening,
+} from "./connection-spans.ts";
 import { Departures } from "./departures.ts";
 import { LingeringConnections } from "./lingering-connections.ts";
 
@@ -76,6 +82,11 @@ export class ConnectionTable {
 	 * (onConnect) has left it again. Synchronous when the actor has no hook that waits.
 	 */
 	open(connection: Connection, request: Request | undefined): void | Promise<void> {
+		if (!isTraced(connection)) return this.#openNow(connection, request);
+		return traceOpening(connection, () => this.#openNow(connection, request));
+	}
+
+	#openNow(connection: Connection, request: Request | undefined): void | Promise<void> {
 		const { config } = this.#instance;
 		if (!config.onBeforeConnect && !config.createConnState && !config.onConnect) {
 			if (config.connState !== undefined) connection.initState(structuredClone(config.connState));
@@ -101,7 +112,9 @@ export class ConnectionTable {
 					instance,
 					"onBeforeConnect",
 					options.onBeforeConnectTimeout,
-					traced(connection, "onBeforeConnect", config.onBeforeConnect, c, connection.params),
+					traceHook(connection, "onBeforeConnect", () =>
+						config.onBeforeConnect!(c, connection.params),
+					),
 				);
 			}
 			if (config.createConnState) {
@@ -110,7 +123,9 @@ export class ConnectionTable {
 					instance,
 					"createConnState",
 					options.createConnStateTimeout,
-					traced(connection, "createConnState", config.createConnState, c, connection.params),
+					traceHook(connection, "createConnState", () =>
+						config.createConnState!(c, connection.params),
+					),
 				);
 				assertStorable(state, "conn.state");
 				connection.initState(state);
@@ -132,7 +147,7 @@ export class ConnectionTable {
 				instance,
 				"onConnect",
 				options.onConnectTimeout,
-				traced(connection, "onConnect", config.onConnect, c, connection.view),
+				traceHook(connection, "onConnect", () => config.onConnect!(c, connection.view)),
 			);
 			// The grace period may have ended meanwhile: whoever waits here is for the next incarnation.
 			instance.assertAcceptsWork();
@@ -153,6 +168,7 @@ export class ConnectionTable {
 		this.#instance.assertAcceptsWork();
 		this.#put(connection);
 		if (connection.record) this.#instance.connectionRecords.add(connection.record);
+		noteConnection(connection, "connection.connect");
 	}
 
 	/** A connection of an earlier incarnation whose client is still here: no hook runs. */
@@ -221,6 +237,12 @@ export class ConnectionTable {
 	 */
 	close(connection: Connection, mayReturn = false): void | Promise<void> {
 		if (connection.phase !== "open") return;
+		if (!isTraced(connection)) return this.#closeNow(connection, mayReturn);
+		return traceClosing(connection, () => this.#closeNow(connection, mayReturn));
+	}
+
+	#closeNow(connection: Connection, mayReturn: boolean): void | Promise<void> {
+		noteConnection(connection, "connection.disconnect");
 		connection.phase = "closed";
 		if (holdsAwake(connection)) this.#instance.work.end("socket");
 		this.#open?.delete(connection.id);
@@ -289,19 +311,6 @@ export class ConnectionTable {
 		subscribers.delete(connection);
 		if (subscribers.size === 0) this.#subscribers?.delete(event);
 	}
-}
-
-/** A hook about a connection, in the trace that its client is in. */
-function traced<Context, Argument, Result>(
-	{ instance, tracedFrom }: Connection,
-	name: string,
-	hook: (c: Context, argument: Argument) => Result,
-	c: Context,
-	argument: Argument,
-): Result {
-	const { telemetry } = instance;
-	if (!telemetry) return hook(c, argument);
-	return telemetry.traced(SPAN_KINDS.hook, name, () => hook(c, argument), tracedFrom);
 }
 
 /** Calls count as work of their own; a socket that cannot hibernate would be lost by a sleep. */

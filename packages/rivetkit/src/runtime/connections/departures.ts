@@ -3,9 +3,9 @@ import type { ActorInstance } from "../instance/instance.ts";
 import { SparseSet } from "../instance/sparse-set.ts";
 import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { withTimeout } from "../lifecycle/with-timeout.ts";
-import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { Connection } from "./connection.ts";
+import { traceHook } from "./connection-spans.ts";
 
 /** Pause before an `onDisconnect` runs again whose writes were lost (ms), doubling up to the second. */
 const PAUSE_FIRST_MS = 1_000;
@@ -112,9 +112,7 @@ export class Departures implements AlarmSource {
 				instance,
 				"onDisconnect",
 				instance.options.actionTimeout,
-				instance.traced(SPAN_KINDS.hook, "onDisconnect", () =>
-					hook(instance.contexts.actor, connection.view),
-				),
+				traceHook(connection, "onDisconnect", () => hook(instance.contexts.actor, connection.view)),
 				"actionTimeout",
 			);
 		} catch (error) {

@@ -5,10 +5,12 @@ import type { Release } from "../commit/committer.ts";
 import type { ActorContext } from "../context/actor-context.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { untracked } from "../state/index.ts";
+import type { Thrown } from "../telemetry/actor-telemetry.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { type Deadline, Deadlines } from "./deadlines.ts";
 import type { DurableRun } from "./durable-run.ts";
 import { HeldMessages } from "./held-messages.ts";
+import { beginStepSpan, beginWaitSpan, type StepSubject, type WaitSubject } from "./step-spans.ts";
 import { currentStep, guardError, runStep, type StepWork } from "./step-work.ts";
 
 /** What a durable run stands on: the parts of its actor that it needs, and no others. */
@@ -187,12 +189,30 @@ export class DurableHost {
 	}
 
 	runStep<T>(work: StepWork, fn: () => T): T {
-		return runStep(work, () => this.#instance.runCall(work, fn));
+		return runStep(work, () => this.#instance.runCall(work, fn, work.span));
+	}
+
+	/** The first time that code of a try runs. */
+	stepBegins(work: StepWork, subject: StepSubject): void {
+		const { telemetry } = this.#instance;
+		if (telemetry) work.span = beginStepSpan(telemetry, subject);
 	}
 
 	/** A step has come to its end: a transaction that it began by hand and left open is rolled back. */
-	stepEnded(work: StepWork): void {
-		this.#instance.database?.callEnded(work);
+	stepEnded(work: StepWork, failure?: Thrown): void {
+		const { database, telemetry } = this.#instance;
+		database?.callEnded(work);
+		const { span } = work;
+		if (span === null) return;
+		telemetry!.end(span, failure);
+		// The commit of its record comes next.
+		telemetry!.wrote(span);
+	}
+
+	/** Something is waited for; what it returns is called when that is over. Null when nothing is recorded. */
+	waitBegins(subject: WaitSubject): ((how: "over" | "left") => void) | null {
+		const { telemetry } = this.#instance;
+		return telemetry && beginWaitSpan(telemetry, subject);
 	}
 
 	/** What the owner of a {@link StepWork} is. */

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Span } from "../telemetry/span.ts";
 
 /** One try of one workflow step (or of what undoes it), as the code that runs inside of it. */
 export interface StepWork {
@@ -10,6 +11,8 @@ export interface StepWork {
 	changedState: boolean;
 	changedKv: boolean;
 	changedDatabase: boolean;
+	/** Null while none is recorded. */
+	span: Span | null;
 }
 
 /** Which step the code that is running belongs to, across its waits. */

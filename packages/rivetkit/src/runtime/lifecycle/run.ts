@@ -10,6 +10,8 @@ const HEALTHY_AFTER_MS = 60_000;
 /** Attempts that are due within this time after the first failure keep the actor awake (W-RUN-2). */
 const AWAKE_AFTER_FAILURE_MS = 60_000;
 
+const CRASHED = { "rivet.actor.reason": "run_error" };
+
 /**
  * The background handler (contract: lifecycle 14). Returning is fine; throwing restarts it in the same
  * instance after a pause of 100 ms, doubling to 30 s (W-RUN-1, W-RUN-2, ruling 14). Never destroys.
@@ -75,7 +77,13 @@ export class RunHandler {
 			);
 			if (span) instance.telemetry!.end(span);
 		} catch (error) {
-			if (span) instance.telemetry!.end(span, { thrown: error });
+			if (span) {
+				const { telemetry } = instance;
+				if (!instance.isAborted) {
+					span.addEvent("actor.crash", telemetry!.host.nowMs(), CRASHED);
+				}
+				telemetry!.end(span, { thrown: error });
+			}
 			instance.runEnded(scope, false);
 			throw error;
 		}

@@ -63,8 +63,12 @@ class RawCall implements RunningCall {
 		this.#span =
 			instance.telemetry?.begin(SPAN_KINDS.request, null, this.#connection.tracedFrom) ?? null;
 		if (this.#span?.isRecorded) {
+			const { pathname } = new URL(this.#request.url);
 			this.#span.set("http.request.method", request.method);
-			this.#span.set("url.path", new URL(this.#request.url).pathname);
+			this.#span.set("url.path", pathname);
+			// As the contract (lifecycle 19) and older tools have it.
+			this.#span.set("http.method", request.method);
+			this.#span.set("http.url", pathname);
 		}
 		instance.runningCalls.add(this);
 	}

@@ -99,7 +99,12 @@ export class ActorTelemetry {
 			if (trail !== null && !trail.isGone) trail.leftOut++;
 			else this.#share.untold++;
 		}
-		const span = this.#measured(kind, subject);
+		// A step's commit goes with it, too, and a `run` may end in a crash.
+		if (kind === SPAN_KINDS.step) this.#leftOutWriters = true;
+		const span =
+			kind === SPAN_KINDS.run
+				? new Span(kind, subject, UNTRACED, null, 0, this.host.nowMs(), null)
+				: this.#measured(kind, subject);
 		if (span !== null) {
 			span.leftOutBelow = parent;
 			if (kind !== SPAN_KINDS.commit) this.#leftOutWriters = true;
@@ -108,9 +113,10 @@ export class ActorTelemetry {
 	}
 
 	/** Something that was left out and has turned out to be worth a look: a span alone, made when it is over. */
-	#recordLate({ kind, subject, leftOutBelow, startMs, failure }: Span): Span {
+	#recordLate({ kind, subject, leftOutBelow, startMs, failure, events }: Span): Span {
 		const span = this.#newSpan(kind, subject, leftOutBelow, startMs);
 		span.failure = failure;
+		for (const { name, atMs, attributes } of events ?? []) span.addEvent(name, atMs, attributes);
 		span.set("rivet.trace.left_out", true);
 		if (!this.#isForgotten) this.trail.begin(span);
 		return span;

@@ -42,7 +42,20 @@ export const SPAN_KINDS = {
 		isNamed: true,
 		subjectKey: "rivet.workflow.step",
 	}),
+	/** What undoes a step. */
+	rollback: kind("actor.workflow.rollback.", "internal", {
+		isNamed: true,
+		subjectKey: "rivet.workflow.step",
+	}),
+	/** What a workflow waits for: a time, a message, the next try of a step. */
+	wait: kind("actor.workflow.wait.", "internal", {
+		isNamed: true,
+		subjectKey: "rivet.workflow.wait",
+	}),
 	hook: kind("actor.", "internal", { isNamed: true }),
+	/** Of connections that last: those of single calls are part of their call. */
+	connect: kind("actor.connect", "server"),
+	disconnect: kind("actor.disconnect", "server"),
 	start: kind("actor.start", "internal", { counted: "start" }),
 	stop: kind("actor.stop"),
 	commit: kind("actor.commit", "internal", { counted: "commit" }),

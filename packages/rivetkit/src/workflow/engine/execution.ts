@@ -21,6 +21,7 @@ import { ReplayCheck, type ReplayDifference } from "./replay-check.ts";
 import { Scope } from "./scope.ts";
 import { StepAttempt } from "./step-attempt.ts";
 import { Strand } from "./strand.ts";
+import { Waits } from "./waits.ts";
 
 /** Operations that may be done without a wait before others get their turn. */
 const OPERATIONS_PER_TURN_MAX = 64;
@@ -28,18 +29,6 @@ const OPERATIONS_PER_TURN_MAX = 64;
 const LIVE_WARNING = 1_000;
 /** How long records that nobody waits for may wait for a commit (ms; workflows 6.3). */
 const STAGED_FOR_MS = 100;
-
-/** Something that a strand waits for. */
-export interface Wait {
-	readonly location: Location;
-	readonly name: string;
-	/** Messages of these queues (null: of all). */
-	readonly queues?: readonly string[] | null;
-	/** Milliseconds since the epoch. */
-	readonly deadline?: number | undefined;
-	/** Of a wait that need not be recorded before it is over. */
-	readonly entry?: Entry;
-}
 
 /** How an execution ended. */
 export type ExecutionEnd =
@@ -102,7 +91,7 @@ export class Execution {
 	/** Found by a rollback's replay. */
 	readonly compensations: Compensation[] = [];
 	/** What its strands wait for. */
-	readonly waits = new Set<Wait>();
+	readonly waits: Waits;
 	readonly #options: ExecutionOptions;
 	/** Tries of steps whose callbacks run. */
 	readonly attempts = new Set<StepAttempt>();
@@ -122,6 +111,7 @@ export class Execution {
 		this.owner = owner;
 		this.host = owner.host;
 		this.journal = owner.journal;
+		this.waits = new Waits(owner.host);
 		this.isRollback = options.isRollback;
 		this.#options = options;
 		this.ended = new Promise((resolve) => {
@@ -245,7 +235,8 @@ export class Execution {
 		this.#state = "stopping";
 		this.#stopReason = reason;
 		this.#keepsWaits = keepsWaits;
-		if (!keepsWaits) this.root.strand.dropWaits();
+		if (keepsWaits) this.waits.leave();
+		else this.root.strand.dropWaits();
 		this.root.strand.abort(reason);
 		for (const attempt of this.attempts) attempt.abort(reason);
 		this.#endIfQuiet();

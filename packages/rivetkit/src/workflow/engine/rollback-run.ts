@@ -64,7 +64,11 @@ export class RollbackRun {
 		if (engine.host.isAborted) return false;
 		const { head, host, journal } = engine;
 		const startedAt = host.now();
-		const attempt = new StepAttempt(host, (head.rollback?.attempts ?? 0) + 1);
+		const attempt = new StepAttempt(host, {
+			kind: "rollback",
+			name: compensation.name,
+			attempt: (head.rollback?.attempts ?? 0) + 1,
+		});
 		const limit = new StepLimit();
 		execution.attemptBegun(attempt);
 		try {

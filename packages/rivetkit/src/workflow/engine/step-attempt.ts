@@ -1,6 +1,9 @@
 import type { ActorContext } from "../../runtime/context/actor-context.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
+import type { StepSubject } from "../../runtime/durable/step-spans.ts";
 import type { StepWork } from "../../runtime/durable/step-work.ts";
+import type { Thrown } from "../../runtime/telemetry/actor-telemetry.ts";
+import type { Span } from "../../runtime/telemetry/span.ts";
 import type { Entry } from "../history/entry.ts";
 import type { StepLimit } from "./step-limit.ts";
 
@@ -25,6 +28,8 @@ export class StepAttempt implements StepWork {
 	changedState = false;
 	changedKv = false;
 	changedDatabase = false;
+	span: Span | null = null;
+	readonly #subject: StepSubject;
 	/** Which step's; null of a rollback handler's. */
 	at: { readonly key: Uint8Array; readonly entry: Entry } | null = null;
 	readonly #host: DurableHost;
@@ -33,11 +38,12 @@ export class StepAttempt implements StepWork {
 	#aborted: { readonly reason: unknown } | null = null;
 	#settle: ((outcome: AttemptOutcome) => void) | null = null;
 
-	constructor(host: DurableHost, number: number) {
+	constructor(host: DurableHost, subject: StepSubject) {
 		this.#host = host;
+		this.#subject = subject;
 		this.owner = host.stepOwner;
 		this.context = host.context;
-		this.number = number;
+		this.number = subject.attempt;
 		this.startedAt = host.now();
 	}
 
@@ -54,11 +60,12 @@ export class StepAttempt implements StepWork {
 	run(callback: () => unknown, timeoutMs: number, limit: StepLimit): Promise<AttemptOutcome> {
 		return new Promise((resolve) => {
 			this.#settle = resolve;
+			this.#host.stepBegins(this, this.#subject);
 			let result: unknown;
 			try {
 				result = this.#host.runStep(this, callback);
 			} catch (error) {
-				this.#end({ kind: "error", error });
+				this.#end({ kind: "error", error }, { thrown: error });
 				return;
 			}
 			if (!isPromiseLike(result)) {
@@ -74,7 +81,7 @@ export class StepAttempt implements StepWork {
 				(error: unknown) => {
 					if (this.#settle === null)
 						this.#host.log.debug({ err: error }, "a step failed after its end");
-					this.#end({ kind: "error", error });
+					this.#end({ kind: "error", error }, { thrown: error });
 				},
 			);
 		});
@@ -133,13 +140,14 @@ export class StepAttempt implements StepWork {
 		if (this.#settle === null) return;
 		this.isOpen = false;
 		this.abort(reason);
-		this.#end(outcome);
+		if (outcome.kind === "revoked") this.span?.set("rivet.workflow.revoked", true);
+		this.#end(outcome, outcome.kind === "timeout" ? { thrown: reason } : undefined);
 	}
 
-	#end(outcome: AttemptOutcome): void {
+	#end(outcome: AttemptOutcome, failure?: Thrown): void {
 		const settle = this.#settle;
 		this.#settle = null;
-		if (settle) this.#host.stepEnded(this);
+		if (settle) this.#host.stepEnded(this, failure);
 		settle?.(outcome);
 	}
 }

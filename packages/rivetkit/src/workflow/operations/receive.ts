@@ -133,7 +133,8 @@ class Receive {
 				deadline,
 				entry,
 			};
-			execution.waits.add(wait);
+			// What is there already is not waited for.
+			execution.waits.add(wait, arrivingTs === null ? "queue" : null);
 			strand.arrivingTs = arrivingTs;
 			const timer =
 				deadline === undefined || arrivingTs !== null

@@ -63,7 +63,7 @@ class Step {
 		if (turn) await turn;
 		for (;;) {
 			if (entry.data.retryAt !== undefined) {
-				await waitUntil(execution, this.#scope, this.#name, entry.data.retryAt);
+				await waitUntil(execution, this.#scope, this.#name, entry.data.retryAt, "retry");
 			}
 			if (!strand.isLive && execution.owner.frontier(this.#path)) {
 				entry.lastAttemptAt = execution.host.now();
@@ -107,7 +107,11 @@ class Step {
 	#begin(entry: Entry<"step">): StepAttempt {
 		const { strand } = this.#scope;
 		strand.isLive = true;
-		const attempt = new StepAttempt(this.#execution.host, entry.attempts + 1);
+		const attempt = new StepAttempt(this.#execution.host, {
+			kind: "step",
+			name: this.#name,
+			attempt: entry.attempts + 1,
+		});
 		attempt.at = { key: this.#key, entry };
 		strand.attempt = attempt;
 		this.#execution.attemptBegun(attempt);

@@ -8,6 +8,7 @@ export async function waitUntil(
 	{ strand, location }: Scope,
 	name: string,
 	deadlineTs: number,
+	reason: "timer" | "retry" = "timer",
 ): Promise<void> {
 	const { host } = execution;
 	if (deadlineTs <= host.now()) {
@@ -16,7 +17,7 @@ export async function waitUntil(
 	}
 	await new Promise<void>((resolve) => {
 		const wait = { location, name, deadline: deadlineTs };
-		execution.waits.add(wait);
+		execution.waits.add(wait, reason);
 		const deadline = host.deadline(deadlineTs, () => {
 			execution.waits.delete(wait);
 			strand.readyTs = deadlineTs;

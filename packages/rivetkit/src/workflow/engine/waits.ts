@@ -1,0 +1,59 @@
+import type { DurableHost } from "../../runtime/durable/durable-host.ts";
+import type { WaitReason } from "../../runtime/durable/step-spans.ts";
+import type { Entry } from "../history/entry.ts";
+import type { Location } from "../history/location.ts";
+
+/** Something that a strand waits for. */
+export interface Wait {
+	readonly location: Location;
+	readonly name: string;
+	/** Messages of these queues (null: of all). */
+	readonly queues?: readonly string[] | null;
+	/** Milliseconds since the epoch. */
+	readonly deadline?: number | undefined;
+	/** Of a wait that need not be recorded before it is over. */
+	readonly entry?: Entry;
+}
+
+/** What the strands of an execution wait for. Each wait that takes time is a span. */
+export class Waits implements Iterable<Wait> {
+	readonly #host: DurableHost;
+	readonly #waits = new Map<Wait, ReturnType<DurableHost["waitBegins"]>>();
+
+	constructor(host: DurableHost) {
+		this.#host = host;
+	}
+
+	/** @param reason - null for one that is over before the code goes on */
+	add(wait: Wait, reason: WaitReason | null): void {
+		const { name, queues, deadline } = wait;
+		const end =
+			reason === null
+				? null
+				: this.#host.waitBegins({
+						name,
+						reason,
+						deadline,
+						...(queues === undefined ? undefined : { queues }),
+					});
+		this.#waits.set(wait, end);
+	}
+
+	delete(wait: Wait): void {
+		this.#waits.get(wait)?.("over");
+		this.#waits.delete(wait);
+	}
+
+	/** They stay as they are, and the next incarnation waits on. */
+	leave(): void {
+		for (const end of this.#waits.values()) end?.("left");
+	}
+
+	get size(): number {
+		return this.#waits.size;
+	}
+
+	[Symbol.iterator](): MapIterator<Wait> {
+		return this.#waits.keys();
+	}
+}
