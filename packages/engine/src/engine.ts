@@ -87,6 +87,11 @@ export interface EngineOptions {
 export interface AttachHostOptions {
 	/** Actors that the host can run, with their display hints. */
 	readonly actorNames: Readonly<Record<string, ActorNameMetadata>>;
+	/**
+	 * Whether actors that are live on the host before this one wake here at once. Default: when somebody
+	 * needs them.
+	 */
+	readonly wakesMoved?: boolean;
 }
 
 export interface ListenOptions {
@@ -132,6 +137,11 @@ export interface Engine {
 	/** Opens a WebSocket inside this process and returns the client's end. */
 	connect(actorId: string, upgrade: ActorUpgrade, protocol: string): PairedWebSocket;
 
+	/**
+	 * Resolves when no actor is left on the host that was last replaced, and those that were to wake on the
+	 * next one have, or could not; the log tells why.
+	 */
+	moved(): Promise<void>;
 	/** Destroys the actor with all its data. Throws `actor.not_found`. */
 	destroy(actorId: string): Promise<void>;
 	/** To be called after a commit that set or cleared (`null`) a live actor's alarm. */
@@ -309,9 +319,11 @@ class EmbeddedEngine implements Engine {
 		return this.#counts.counts;
 	}
 
-	attachHost(host: ActorHost, { actorNames }: AttachHostOptions): HostEvents {
+	attachHost(host: ActorHost, options: AttachHostOptions): HostEvents {
+		const { actorNames, wakesMoved = false } = options;
 		const hosts = (name: string) => Object.hasOwn(actorNames, name);
-		const events = this.#placement.attach({ host, hosts });
+		const events = this.#placement.attach({ host, hosts, wakesMoved });
+		this.#inspections.hostReplaced();
 		this.#actorNames = actorNames;
 		this.#alarms.start();
 		return events;
@@ -361,6 +373,10 @@ class EmbeddedEngine implements Engine {
 		const { client, server } = createSocketPair({ url, protocol, logger: this.#logger });
 		void this.#gateway.openSocket(actorId, upgrade, server);
 		return client;
+	}
+
+	moved(): Promise<void> {
+		return this.#placement.moved();
 	}
 
 	destroy(actorId: string): Promise<void> {

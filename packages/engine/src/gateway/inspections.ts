@@ -33,7 +33,7 @@ export interface InspectionsOptions {
 export class Inspections {
 	readonly #options: InspectionsOptions;
 	readonly #sockets = new Set<AcceptedSocket>();
-	readonly #closing = new AbortController();
+	#closing = new AbortController();
 
 	constructor(options: InspectionsOptions) {
 		this.#options = options;
@@ -106,6 +106,12 @@ export class Inspections {
 			},
 			closing: this.#closing.signal,
 		};
+	}
+
+	/** What looks at the actors of a host that was replaced would see no more changes: it has to come again. */
+	hostReplaced(): void {
+		this.closeAll();
+		this.#closing = new AbortController();
 	}
 
 	/** Closes every socket and ends every stream. */

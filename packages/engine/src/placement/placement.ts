@@ -69,6 +69,7 @@ export interface PlacementOptions {
 interface AttachedHost {
 	readonly host: ActorHost;
 	readonly hosts: (actorName: string) => boolean;
+	readonly wakesMoved?: boolean;
 }
 
 export class Placement {
@@ -80,6 +81,8 @@ export class Placement {
 	#attached: AttachedHost | undefined;
 	/** Settles when a host takes the place of the one that was lost. */
 	#replaced: Deferred<void> | undefined;
+	/** See {@link moved}. */
+	#moved: Promise<void> = Promise.resolve();
 	#closed = false;
 
 	constructor(options: PlacementOptions) {
@@ -89,7 +92,7 @@ export class Placement {
 
 	/**
 	 * Starts actors on this host from now on. The host before it, if there is one, is drained: its actors
-	 * go to sleep there and wake here.
+	 * go to sleep there, and wake here: at once if the host `wakesMoved`, else when somebody needs them.
 	 */
 	attach(attached: AttachedHost): HostEvents {
 		const previous = this.#attached;
@@ -97,7 +100,7 @@ export class Placement {
 		this.#replaced?.resolve();
 		this.#replaced = undefined;
 		if (previous !== undefined) {
-			void this.#drain(previous.host);
+			this.#moved = this.#drain(previous.host, attached.wakesMoved ?? false);
 		}
 		return {
 			stopping: (actorId, generation, intent) => this.stopping(actorId, generation, intent),
@@ -351,11 +354,26 @@ export class Placement {
 		}
 	}
 
-	async #drain(host: ActorHost): Promise<void> {
+	/**
+	 * Resolves when no actor is left on the host that was last replaced, and those that were to wake on the
+	 * next one have, or could not; the log tells why.
+	 */
+	moved(): Promise<void> {
+		return this.#moved;
+	}
+
+	async #drain(host: ActorHost, wakesMoved: boolean): Promise<void> {
+		const { clock, limits } = this.#options;
 		const actorIds = [...this.#placed].filter(([, placed]) => placed.host === host);
+		const move = async (actorId: string): Promise<void> => {
+			await this.stop(actorId, "sleep");
+			if (wakesMoved && !this.#closed) {
+				await this.ready(actorId, clock.now() + limits.routeTimeoutMs, "key");
+			}
+		};
 		await Promise.all(
 			actorIds.map(([actorId]) =>
-				this.stop(actorId, "sleep").catch((error: unknown) => {
+				move(actorId).catch((error: unknown) => {
 					this.#options.logger.error(
 						{ actorId, err: error },
 						"an actor could not be moved from a host that was replaced",

@@ -5,13 +5,13 @@ import {
 	alreadyServed,
 	type ListeningServer,
 	type ListenOptions,
+	type NodeListeners,
 	StoreError,
 	type Whereabouts,
 } from "../backends/embedded/engine.ts";
 import { openStoreFor } from "../backends/embedded/open-store.ts";
 import type { Client } from "../client/types/client.types.ts";
 import type { Logger } from "../log/logger.ts";
-import type { RuntimeHost } from "../runtime/host/runtime-host.ts";
 import { VERSION } from "../utils/version.ts";
 import { printBanner } from "./banner.ts";
 import { isDevelopment } from "./config/environment.ts";
@@ -25,10 +25,12 @@ import { serverMetadata } from "./server-metadata.ts";
  * host, and (when asked to) listens on an address of its own.
  */
 export class LocalRuntime implements Guarded {
+	/** What it was started with; the actors may be those of a later one ({@link replaceCode}). */
 	readonly config: RegistryConfig;
 	readonly #log: Logger;
 	readonly #embedded: Promise<Embedded>;
-	#host: RuntimeHost | null = null;
+	#started: Embedded | null = null;
+	readonly #mounts = new Map<string, NodeListeners>();
 	#dataDirectory: string | null = null;
 	#server: ListeningServer | null = null;
 	#listening: Promise<ListeningServer> | null = null;
@@ -70,13 +72,18 @@ export class LocalRuntime implements Guarded {
 			exposeErrors,
 			publicUrl: () => this.localUrl ?? this.#plannedUrl(),
 		});
-		this.#host = embedded.host;
+		this.#started = embedded;
 		return embedded;
 	}
 
 	/** Where this process listens, with base path; null while it does not. */
 	get localUrl(): string | null {
 		return this.#server?.url ?? null;
+	}
+
+	/** Resolves when the actors can be called. Rejects with a `StoreError`, or with who has the data directory. */
+	async ready(): Promise<void> {
+		await this.#embeddedOrHolder();
 	}
 
 	/** Listens on the configured address. Idempotent. Rejects with a `ListenError` or a `StoreError`. */
@@ -86,20 +93,42 @@ export class LocalRuntime implements Guarded {
 	}
 
 	async #listen(): Promise<ListeningServer> {
-		const { managerHost, managerPort, managerBasePath } = this.config;
-		const address: ListenOptions = {
-			...(managerHost === undefined ? undefined : { host: managerHost }),
-			port: managerPort,
-			basePath: managerBasePath,
-			portSetting: "setup({ managerPort })",
-			hostSetting: "setup({ managerHost })",
-		};
-		const { engine } = await this.#embedded.catch(async (error: unknown) => {
-			throw (await secondStart(error, address)) ?? error;
-		});
-		this.#server = await engine.listen(address);
+		const { engine } = await this.#embeddedOrHolder();
+		this.#server = await engine.listen(this.#address);
 		if (!this.config.noWelcome) printBanner(this.config, this.#server.url, this.#dataDirectory);
 		return this.#server;
+	}
+
+	/**
+	 * Listeners for a `node:http` server that belongs to somebody else. One pair per base path: callers there
+	 * have an address that takes sockets, so `/metadata` names no other.
+	 */
+	async nodeListeners(basePath: string): Promise<NodeListeners> {
+		const { engine } = await this.#embedded;
+		let mount = this.#mounts.get(basePath);
+		if (mount === undefined) {
+			mount = engine.nodeListeners({ basePath });
+			this.#mounts.set(basePath, mount);
+		}
+		return mount;
+	}
+
+	/** See {@link Embedded.replaceCode}. What else of the configuration changed counts from the next start. */
+	async replaceCode(config: RegistryConfig): Promise<void> {
+		const embedded = await this.#embedded;
+		const changed = fixedSettings.filter(
+			(name) => JSON.stringify(config[name]) !== JSON.stringify(this.config[name]),
+		);
+		if (changed.length > 0) {
+			this.#log.warn(
+				{ settings: changed },
+				"settings of setup() that were changed count from the next start of this process",
+			);
+		}
+		await embedded.replaceCode({
+			definitions: definitionsOf(config.use),
+			codeVersion: config.runner.version,
+		});
 	}
 
 	async fetch(request: Request, basePath: string): Promise<Response> {
@@ -127,7 +156,7 @@ export class LocalRuntime implements Guarded {
 	}
 
 	unsaved(): string[] {
-		return this.#host?.unsaved ?? [];
+		return this.#started?.host.unsaved ?? [];
 	}
 
 	shutdown(): Promise<void> {
@@ -152,7 +181,25 @@ export class LocalRuntime implements Guarded {
 	 */
 	#urlFor(caller: Whereabouts): string | null {
 		if (caller === "unknown") return this.localUrl;
+		if (this.#mounts.size > 0) return null;
 		return caller === "this machine" && isDevelopment(process.env) ? this.localUrl : null;
+	}
+
+	#embeddedOrHolder(): Promise<Embedded> {
+		return this.#embedded.catch(async (error: unknown) => {
+			throw (await secondStart(error, this.#address)) ?? error;
+		});
+	}
+
+	get #address(): ListenOptions {
+		const { managerHost, managerPort, managerBasePath } = this.config;
+		return {
+			...(managerHost === undefined ? undefined : { host: managerHost }),
+			port: managerPort,
+			basePath: managerBasePath,
+			portSetting: "setup({ managerPort })",
+			hostSetting: "setup({ managerHost })",
+		};
 	}
 
 	#plannedUrl(): string {
@@ -161,6 +208,25 @@ export class LocalRuntime implements Guarded {
 		return `http://127.0.0.1:${managerPort}${base}`;
 	}
 }
+
+/** What the running engine was made with; functions are not compared. */
+const fixedSettings = [
+	"storagePath",
+	"driver",
+	"namespace",
+	"token",
+	"managerPort",
+	"managerHost",
+	"managerBasePath",
+	"limits",
+	"maxIncomingMessageSize",
+	"maxOutgoingMessageSize",
+	"maxOpenDatabases",
+	"inspector",
+	"dashboard",
+	"traces",
+	"metrics",
+] as const satisfies readonly (keyof RegistryConfig)[];
 
 /** A program that was started twice is told where the first one serves, rather than of a lock. */
 async function secondStart(error: unknown, address: ListenOptions): Promise<Error | null> {

@@ -1,4 +1,5 @@
 import { catalogueError } from "@rivetkit/protocol";
+import type { NodeListeners } from "../backends/embedded/engine.ts";
 import type { Client } from "../client/types/client.types.ts";
 import { configureBaseLogger, configureDefaultLogger, getLogger } from "../log/base-logger.ts";
 import {
@@ -7,6 +8,7 @@ import {
 	type RegistryConfig,
 	type RegistryConfigInput,
 } from "./config/registry-config.ts";
+import { type Development, development, holdStarts } from "./development.ts";
 import { LocalRuntime } from "./local-runtime.ts";
 import { printable, withoutFrames } from "./start-failure.ts";
 
@@ -95,13 +97,48 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	}
 
 	/**
+	 * Listeners for a `node:http` server of the application: the whole local HTTP API and its WebSockets below
+	 * `basePath`, default `serverless.basePath`. Requests outside it are 404, so give them only what is below.
+	 */
+	async nodeListeners(options: { readonly basePath?: string } = {}): Promise<NodeListeners> {
+		const runtime = this.#start();
+		return runtime.nodeListeners(options.basePath ?? runtime.config.serverless.basePath);
+	}
+
+	/**
+	 * For adapters that reload users' modules, before they load the first one: registries that are made in this
+	 * process from now on do not start by themselves, but with {@link develop}. Idempotent.
+	 */
+	static holdStarts(): void {
+		holdStarts();
+	}
+
+	/**
+	 * For adapters that reload users' modules (`@rivetkit/vite`, `@rivetkit/next-js`): runs these actors on the
+	 * one engine of this process. The first registry starts it; each later one takes the place of the one
+	 * before: actors that are awake sleep and wake with the new code, with their state and their clients'
+	 * sockets, while the data directory, the address and other settings stay as they were started with.
+	 *
+	 * Resolves when the actors have moved. Rejects when the data directory cannot be used.
+	 */
+	async develop(): Promise<void> {
+		const held = holdStarts();
+		const taken = held.turn.then(() => this.#takeOver(held));
+		held.turn = taken.catch(() => {});
+		await taken;
+	}
+
+	/**
 	 * Stops listening, lets every actor finish and sleep, and closes the store. Idempotent. Rejects when
-	 * it takes longer than `timeout` ms (default: `shutdownTimeout` of `setup()`).
+	 * it takes longer than `timeout` ms (default: `shutdownTimeout` of `setup()`). Does nothing when another
+	 * registry has taken this one's place ({@link develop}).
 	 */
 	async shutdown(options: { timeout?: number } = {}): Promise<void> {
 		this.#shutDown = true;
 		const runtime = this.#runtime;
-		if (!runtime) return;
+		const held = development();
+		const isHeld = held !== null && held.runtime === runtime;
+		if (!runtime || (isHeld && held.current !== this)) return;
 		const limitMs = options.timeout ?? runtime.config.shutdownTimeout;
 		let timer: ReturnType<typeof setTimeout> | undefined;
 		const expired = new Promise<never>((_resolve, reject) => {
@@ -112,6 +149,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 			await Promise.race([runtime.shutdown(), expired]);
 		} finally {
 			clearTimeout(timer);
+			if (isHeld) forget(held);
 		}
 	}
 
@@ -119,23 +157,53 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 		if (this.#shutDown)
 			throw catalogueError("actor.internal_error", { message: "The registry was shut down" });
 		if (!this.#runtime) {
-			const config = this.parseConfig();
-			const remote = remoteEngine(config);
-			if (remote !== null) {
-				throw catalogueError("feature.not_implemented", {
-					feature: `Running actors behind a remote engine (${remote})`,
-				});
+			const held = development();
+			this.#runtime = held?.runtime ?? this.#create();
+			if (held) {
+				held.runtime = this.#runtime;
+				held.current ??= this;
 			}
-			const { baseLogger, level } = config.logging;
-			if (baseLogger) configureBaseLogger(baseLogger);
-			else if (level) configureDefaultLogger(level);
-			this.#runtime = new LocalRuntime(config, getLogger());
 		}
 		return this.#runtime;
 	}
 
+	#create(): LocalRuntime {
+		const config = this.parseConfig();
+		const remote = remoteEngine(config);
+		if (remote !== null) {
+			throw catalogueError("feature.not_implemented", {
+				feature: `Running actors behind a remote engine (${remote})`,
+			});
+		}
+		const { baseLogger, level } = config.logging;
+		if (baseLogger) configureBaseLogger(baseLogger);
+		else if (level) configureDefaultLogger(level);
+		return new LocalRuntime(config, getLogger());
+	}
+
+	async #takeOver(held: Development): Promise<void> {
+		// It may have started before starts were held.
+		if (held.runtime === null && this.#runtime) {
+			held.runtime = this.#runtime;
+			held.current = this;
+		}
+		const runtime = this.#start();
+		try {
+			await runtime.ready();
+		} catch (error) {
+			// The next reload tries again.
+			forget(held);
+			this.#runtime = null;
+			throw withoutFrames(error);
+		}
+		if (held.current === this) return;
+		const config = this.parseConfig();
+		held.current = this;
+		await runtime.replaceCode(config);
+	}
+
 	#autoStart(): void {
-		if (this.#shutDown) return;
+		if (this.#shutDown || development() !== null) return;
 		const config = this.parseConfig();
 		// Nothing is served in production unless asked for (contract: api 14.1, serveManager).
 		if (remoteEngine(config) !== null || !config.serveManager) return;
@@ -151,6 +219,11 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 			console.error(printable(error));
 		});
 	}
+}
+
+function forget(held: Development): void {
+	held.runtime = null;
+	held.current = null;
 }
 
 /** What asks for an engine elsewhere; null when the actors run on the one in this process. */

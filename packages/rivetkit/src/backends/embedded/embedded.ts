@@ -31,17 +31,14 @@ export const TIMER_RESOLUTION_MS = 10;
 
 const OPEN_DATABASES_MAX = 128;
 
-export interface EmbeddedOptions {
+export interface EmbeddedOptions extends Code {
 	readonly store: Store;
-	readonly definitions: ReadonlyMap<string, ErasedActorConfig>;
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly log: Logger;
 	readonly messageLimits: MessageLimits;
 	readonly engineLimits?: Partial<EngineLimits>;
 	readonly version: string;
-	/** Of the users' code. Default 1. */
-	readonly codeVersion?: number;
 	/** See {@link HostServices.checksReplays}. */
 	readonly checksReplays?: boolean;
 	readonly namespace: string;
@@ -62,18 +59,31 @@ export interface EmbeddedOptions {
 	readonly publicUrl: () => string;
 }
 
+/** The users' code: what can be replaced while everything else goes on. */
+export interface Code {
+	readonly definitions: ReadonlyMap<string, ErasedActorConfig>;
+	/** Of the users' code. Default 1. */
+	readonly codeVersion?: number;
+}
+
 /** An engine and a host in one process, joined by function calls. */
 export interface Embedded {
 	readonly engine: Engine;
+	/** Where actors start now. */
 	readonly host: RuntimeHost;
 	/** The deadlines of all actors. */
 	readonly timers: TimerWheel;
+	/**
+	 * Goes on with other code: actors that are awake go to sleep with the old one and wake with the new one,
+	 * and their clients' sockets stay open. Resolves when all have moved, or could not; the log tells why.
+	 */
+	replaceCode(code: Code): Promise<void>;
 	/** Stops all actors, then closes the store. Idempotent. */
 	close(): Promise<void>;
 }
 
 export function startEmbedded(options: EmbeddedOptions): Embedded {
-	const { store, definitions, clock, random, log, version, namespace } = options;
+	const { store, clock, random, log, version, namespace } = options;
 	const telemetry = options.telemetry && startTelemetry(options.telemetry, { clock, random, log });
 	const engine = createEngine({
 		store,
@@ -107,7 +117,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		openMax: options.maxOpenDatabases ?? OPEN_DATABASES_MAX,
 		log,
 	});
-	const services: HostServices = {
+	const services: Omit<HostServices, "codeVersion"> = {
 		databases,
 		backend: new EmbeddedBackend(store, (actorId, alarmTs) =>
 			engine.alarmCommitted(actorId, alarmTs),
@@ -121,21 +131,30 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		limits: options.messageLimits,
 		...(options.inspection ? { inspection: options.inspection } : undefined),
 		...(telemetry ? { telemetry } : undefined),
-		codeVersion: options.codeVersion ?? 1,
 		checksReplays: options.checksReplays ?? false,
 		exposeErrors: options.exposeErrors,
 		createClient: (owner) => inProcessClient(engine, callingActor(owner), options),
 	};
-	const host: RuntimeHost = new RuntimeHost(services, definitions);
-	const actorNames = Object.fromEntries(
-		[...definitions].map(([name, { display }]) => [name, displayMetadata(display)]),
-	);
-	host.attach(engine.attachHost(host, { actorNames }));
+	const attach = ({ definitions, codeVersion = 1 }: Code): RuntimeHost => {
+		const attached = new RuntimeHost({ ...services, codeVersion }, definitions);
+		const actorNames = Object.fromEntries(
+			[...definitions].map(([name, { display }]) => [name, displayMetadata(display)]),
+		);
+		attached.attach(engine.attachHost(attached, { actorNames, wakesMoved: true }));
+		return attached;
+	};
+	let host: RuntimeHost = attach(options);
 	let closing: Promise<void> | null = null;
 	return {
 		engine,
-		host,
+		get host() {
+			return host;
+		},
 		timers: services.timers,
+		async replaceCode(code) {
+			host = attach(code);
+			await engine.moved();
+		},
 		close() {
 			closing ??= engine
 				.close()

@@ -15,6 +15,7 @@ export {
 	type ListeningServer,
 	type ListenOptions,
 	loadSqliteEngine,
+	type NodeListeners,
 	type SqliteConnection,
 	type SqliteEngine,
 	type SqliteRow,
