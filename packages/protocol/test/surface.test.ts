@@ -1,10 +1,12 @@
 import { expect, it } from "vitest";
 import * as main from "../src/index.ts";
 import * as inspector from "../src/inspector/index.ts";
+import * as runner from "../src/runner/index.ts";
 
 it("exports exactly these names", () => {
 	expect(Object.keys(main).sort()).toMatchSnapshot();
 	expect(Object.keys(inspector).sort()).toMatchSnapshot();
+	expect(Object.keys(runner).sort()).toMatchSnapshot();
 });
 
 it("names every header in lower case, and no two things alike", () => {

@@ -68,6 +68,17 @@ export function writeBool(bc: ByteCursor, x: boolean): void {
 	writeU8(bc, x ? 1 : 0);
 }
 
+export function readU16(bc: ByteCursor): number {
+	const at = take(bc, 2);
+	return (bc.bytes[at] as number) | ((bc.bytes[at + 1] as number) << 8);
+}
+
+export function writeU16(bc: ByteCursor, x: number): void {
+	if (!Number.isInteger(x) || x < 0 || x > 0xffff) throw outOfRange(bc, "u16", x);
+	writeU8(bc, x & 0xff);
+	writeU8(bc, x >> 8);
+}
+
 export function readU32(bc: ByteCursor): number {
 	const at = take(bc, 4);
 	const b = bc.bytes;
@@ -98,6 +109,22 @@ export function writeU64(bc: ByteCursor, x: Uint): void {
 	reserve(bc, 8);
 	new DataView(bc.bytes.buffer, bc.bytes.byteOffset).setBigUint64(bc.offset, value, true);
 	bc.offset += 8;
+}
+
+/** Times and counts: beyond the safe integers is refused, so that nobody calculates with bigints. */
+export function readI64(bc: ByteCursor): number {
+	const start = bc.offset;
+	const low = readU32(bc);
+	const value = (readU32(bc) | 0) * U32_COUNT + low;
+	if (!Number.isSafeInteger(value)) throw new BareError(start, "integer over 53 bits");
+	return value;
+}
+
+export function writeI64(bc: ByteCursor, x: number): void {
+	if (!Number.isSafeInteger(x)) throw outOfRange(bc, "i64", x);
+	const low = x >>> 0;
+	writeU32(bc, low);
+	writeU32(bc, ((x - low) / U32_COUNT) >>> 0);
 }
 
 export function readUint(bc: ByteCursor): Uint {
@@ -203,6 +230,21 @@ export function writeData(bc: ByteCursor, x: Uint8Array): void {
 	reserve(bc, x.length);
 	bc.bytes.set(x, bc.offset);
 	bc.offset += x.length;
+}
+
+/** A view into the bytes that are being read. */
+export function readFixedData(bc: ByteCursor, length: number): Uint8Array {
+	const start = take(bc, length);
+	return bc.bytes.subarray(start, bc.offset);
+}
+
+export function writeFixedData(bc: ByteCursor, x: Uint8Array, length: number): void {
+	if (x.length !== length) {
+		throw new BareError(bc.offset, `${x.length} bytes where ${length} are expected`);
+	}
+	reserve(bc, length);
+	bc.bytes.set(x, bc.offset);
+	bc.offset += length;
 }
 
 function outOfRange(bc: ByteCursor, type: string, x: Uint): BareError {

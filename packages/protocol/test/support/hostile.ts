@@ -66,4 +66,9 @@ export const HOSTILE_BARE: readonly Uint8Array[] = [
 	filled([3, 0, 7, 0], [0xfe, 0xff, 0x03, 0x00]),
 	filled([6, 0, 17], [0x80, 0x80, 0x04]),
 	filled([1, 0], [0x7f]),
+	// Of a runner, behind the two bytes: events, commands, KV keys, headers.
+	filled([1, 0, 1], [0xff, 0xff, 0xff, 0xff, 0x7f]),
+	filled([1, 0, 1, 0xfe, 0xff, 0x03], [0]),
+	filled([1, 0, 5, 0, 0, 0, 0, 0, 0, 0xf0, 0xff, 0x03], [0]),
+	filled([1, 0, 6, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0xf0, 0xff, 0x03], [0]),
 ];

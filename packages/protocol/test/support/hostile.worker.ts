@@ -14,6 +14,11 @@ import {
 	decodeTraceRange,
 	decodeWorkflowHistory,
 } from "@rivetkit/protocol/inspector";
+import {
+	decodeRunnerToClient,
+	decodeRunnerToServer,
+	RUNNER_VERSIONS,
+} from "@rivetkit/protocol/runner";
 import { HOSTILE_BARE, HOSTILE_CBOR, HOSTILE_JSON } from "./hostile.ts";
 
 export interface HostileReport {
@@ -50,5 +55,9 @@ for (const bytes of HOSTILE_BARE) {
 	run(name, () => decodeInspectorToClient(bytes));
 	run(name, () => decodeTraceRange(bytes));
 	run(name, () => decodeWorkflowHistory(bytes));
+	for (const version of RUNNER_VERSIONS) {
+		run(name, () => decodeRunnerToServer(version, bytes.subarray(2)));
+		run(name, () => decodeRunnerToClient(version, bytes.subarray(2)));
+	}
 }
 parentPort?.postMessage(reports);

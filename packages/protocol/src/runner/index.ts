@@ -1,0 +1,35 @@
+/** The runner protocol; apart from the main entry so that clients do not carry it. */
+export type {
+	ActorCheckpoint,
+	ActorConfig,
+	ActorName,
+	CommandWrapper,
+	EventWrapper,
+	HibernatingRequest,
+	KvListQuery,
+	KvMetadata,
+	KvRequestData,
+	KvResponseData,
+	MessageId,
+	ToClientTunnelMessageKind,
+	ToServerInit,
+	ToServerTunnelMessageKind,
+} from "../generated/runner-v7.ts";
+export * from "./limits.ts";
+export {
+	ACTOR_STOP_THRESHOLD_MS,
+	decodeRunnerToClient,
+	decodeRunnerToServer,
+	decodeServerlessGreeting,
+	encodeRunnerToClient,
+	encodeRunnerToServer,
+	encodeServerlessGreeting,
+	isRunnerVersion,
+	RUNNER_COMPATIBLE_VERSION,
+	RUNNER_VERSIONS,
+	type RunnerToClient,
+	type RunnerToServer,
+	type RunnerVersion,
+	type ServerlessGreeting,
+	UNKNOWN_GENERATION,
+} from "./messages.ts";

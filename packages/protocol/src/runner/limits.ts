@@ -1,0 +1,23 @@
+/** Sizes and times of the runner protocol that both sides keep to (contract: engine 4.1, 4.7, 4.8). */
+
+/** Bytes of a key of an actor's store. */
+export const RUNNER_KV_KEY_BYTES_MAX = 2_046;
+/** Bytes of a value of an actor's store. */
+export const RUNNER_KV_VALUE_BYTES_MAX = 131_072;
+/** Keys of one get, put or delete. */
+export const RUNNER_KV_KEYS_MAX = 128;
+/** Bytes of one put: keys, two more for each, and values. */
+export const RUNNER_KV_PUT_BYTES_MAX = 999_424;
+/** What a key counts for beside its bytes in {@link RUNNER_KV_PUT_BYTES_MAX}. */
+export const RUNNER_KV_KEY_OVERHEAD_BYTES = 2;
+/** Entries of a list that names no limit. */
+export const RUNNER_KV_LIST_LIMIT = 16_384;
+
+/** Path of the runner's socket; the query has `protocol_version`, `namespace` and `runner_key`. */
+export const PATH_RUNNER_CONNECT = "/runners/connect";
+/** Reason of a close after which a runner does not come back. */
+export const RUNNER_EVICTED = "ws.eviction";
+/** Reason of a close by an engine that does not speak the version. */
+export const RUNNER_VERSION_REFUSED = "ws.invalid_packet";
+/** Reason of a runner's own close. */
+export const RUNNER_SHUTDOWN = "pegboard.runner_shutdown";
