@@ -5,8 +5,8 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { createClient } from "../../src/client/index.ts";
 import { actor, createMemoryDriver, event, Registry, setup } from "../../src/index.ts";
 import { configureBaseLogger } from "../../src/log/index.ts";
-import { promiseWithResolvers } from "../../src/utils/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { Gate } from "../support/gate.ts";
 
 /** Registries that take each other's place in one process, as modules are reloaded (ADR 0035). */
 
@@ -90,9 +90,9 @@ describe("registry.develop()", () => {
 	});
 
 	it("keeps an action that runs, and its answer, from being cut", async () => {
-		const slow = promiseWithResolvers<void>();
+		const slow = new Gate();
 		const module = (label: string) => {
-			const slowly = actor({ actions: { wait: async () => (await slow.promise, label) } });
+			const slowly = actor({ actions: { wait: () => slow.passed.then(() => label) } });
 			const registry = setup({
 				use: { slowly },
 				driver: createMemoryDriver(),
@@ -111,7 +111,7 @@ describe("registry.develop()", () => {
 		const answer = handle.wait();
 		await handle.resolve();
 		const moved = module("new").develop();
-		slow.resolve();
+		slow.open();
 		await moved;
 		expect(["old", "new"]).toContain(await answer);
 		expect(await handle.wait()).toBe("new");
