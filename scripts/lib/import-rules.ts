@@ -23,6 +23,7 @@ const PROTOCOL = "protocol";
 const ENGINE = "engine";
 const FRAMEWORK_BASE = "framework-base";
 const REACT = "react";
+const VITE = "vite";
 const DASHBOARD = "dashboard";
 
 export const rooms: readonly Room[] = [
@@ -353,6 +354,9 @@ export const rooms: readonly Room[] = [
 		browser: { packages: ["dequal", "react"] },
 	},
 
+	// Adapters to what people build with: they load, run and reload the users' registry.
+	{ name: VITE, at: ["packages/vite/src"], imports: ["rivetkit"] },
+
 	// The web page, and (for servers) where its files are.
 	{ name: DASHBOARD, at: ["packages/dashboard/src"], imports: [] },
 	{
@@ -372,7 +376,7 @@ export const rooms: readonly Room[] = [
 	},
 
 	// Run by CI like tests: they see what users see.
-	{ name: "examples", at: ["examples"], imports: ["rivetkit", "rivetkit/client", REACT] },
+	{ name: "examples", at: ["examples"], imports: ["rivetkit", "rivetkit/client", REACT, VITE] },
 	{
 		name: "benchmarks/parts",
 		at: ["benchmarks/state", "benchmarks/store"],
@@ -392,6 +396,7 @@ export const packageRooms: Readonly<Record<string, string>> = {
 	"@rivetkit/engine": ENGINE,
 	"@rivetkit/framework-base": FRAMEWORK_BASE,
 	"@rivetkit/react": REACT,
+	"@rivetkit/vite": VITE,
 	"@rivetkit/dashboard": DASHBOARD,
 	rivetkit: "rivetkit",
 	// Browsers load this entry.

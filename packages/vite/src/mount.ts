@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Actors } from "./actors.ts";
+
+type Next = (error?: unknown) => void;
+
+/** Joins the dev server's own listeners: what is below `basePath` goes to the actors, the rest goes on. */
+export interface Mount {
+	readonly onRequest: (request: IncomingMessage, response: ServerResponse, next: Next) => void;
+	readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+}
+
+/** @param basePath - with a leading and without a trailing slash */
+export function mountOf(actors: Actors, basePath: string): Mount {
+	const isBelow = ({ url = "" }: IncomingMessage) =>
+		url.startsWith(basePath) && /^(?:[/?]|$)/.test(url.slice(basePath.length));
+	const listeners = async () => (await actors.current())?.nodeListeners({ basePath });
+	return {
+		onRequest(request, response, next) {
+			if (!isBelow(request)) return next();
+			listeners().then((found) => {
+				if (found) found.onRequest(request, response);
+				else refuse(response);
+			}, next);
+		},
+		onUpgrade(request, socket, head) {
+			if (!isBelow(request)) return;
+			listeners().then(
+				(found) => (found ? found.onUpgrade(request, socket, head) : socket.destroy()),
+				() => socket.destroy(),
+			);
+		},
+	};
+}
+
+/** What clients meet until the actors could be loaded for the first time: they come again by themselves. */
+function refuse(response: ServerResponse): void {
+	const body = {
+		group: "guard",
+		code: "service_unavailable",
+		message: "The actors could not be loaded; the log of the Vite server says why",
+	};
+	response
+		.writeHead(503, { "content-type": "application/json", "cache-control": "no-store" })
+		.end(JSON.stringify(body));
+}
