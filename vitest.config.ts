@@ -33,7 +33,7 @@ export default defineConfig({
 						"benchmarks/test/**/*.test.ts",
 					],
 					exclude: ["tests/built/**", "tests/browser/**", "**/node_modules/**"],
-					globalSetup: ["scripts/vitest-compile-cache.ts"],
+					globalSetup: ["scripts/vitest-compile-cache.ts", "scripts/vitest-postgres.ts"],
 				},
 			},
 			{

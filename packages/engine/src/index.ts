@@ -24,6 +24,11 @@ export type { ListeningServer } from "./server/listen.ts";
 export { ListenError, type Occupant, PortTakenError } from "./server/port-taken.ts";
 export { assertSupportedRuntime } from "./server/supported-runtime.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./store/memory/memory-store.ts";
+export type { PostgresSettings, PostgresTls } from "./store/postgres/connection-settings.ts";
+export {
+	openPostgresStore,
+	type PostgresStoreOptions,
+} from "./store/postgres/open-postgres-store.ts";
 export {
 	loadSqliteEngine,
 	type SqliteConnection,

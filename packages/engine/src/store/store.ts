@@ -1,7 +1,7 @@
 import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
 
 /**
- * What an engine stands on. Every implementation (memory, SQLite, later PostgreSQL) passes the one
+ * What an engine stands on. Every implementation (memory, SQLite, PostgreSQL) passes the one
  * conformance suite in `test/store/conformance.ts`.
  *
  * Guarantees:
@@ -10,7 +10,8 @@ import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
  * - S3. A batch is atomic. One refused batch never fails another that was grouped with it.
  * - S4. A batch whose generation is not the actor's newest is refused and leaves no trace.
  * - S5. At most one live actor (not destroyed) per namespace + name + key.
- * - S6. Reads see everything accepted before them, and nothing that was refused.
+ * - S6. Reads see everything accepted before them, and nothing that was refused. Reads of one actor by its id
+ *   see nothing that was called after them.
  *
  * Bytes passed in belong to the store until the promise settles; bytes handed out belong to the
  * caller. Times are whole milliseconds. A value no store could keep (not bytes, a time with a
@@ -104,7 +105,7 @@ export interface Store {
 export interface ActorSnapshot {
 	readonly record: ActorRecord;
 	/** The next entries in the order of their keys, at most `limit`; none at the end. */
-	next(limit: number): [key: Uint8Array, value: Uint8Array][];
+	next(limit: number): StoredEntries | Promise<StoredEntries>;
 	/** Idempotent. */
 	close(): void;
 }
@@ -203,8 +204,12 @@ export type StoreErrorCode =
 	| "newer_format"
 	/** A sync failed: what is on disk is unknown, so nothing is accepted until a restart. */
 	| "failed"
-	/** This runtime has no SQLite engine. */
+	/** This runtime has no SQLite engine; the PostgreSQL is too old. */
 	| "unsupported"
+	/** The database server cannot be reached. */
+	| "unavailable"
+	/** A connection pooler is between the store and its database. */
+	| "pooled"
 	| "closed";
 
 /** The store cannot do what was asked; the message names the path and what to do. */

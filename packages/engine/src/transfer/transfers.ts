@@ -125,14 +125,14 @@ export class Transfers {
 						}),
 					);
 				},
-				pull: (controller) => {
+				pull: async (controller) => {
 					if (isOver()) {
 						throw new Error(
 							`The export took over ${limits.exportTimeoutMs} ms (limits.exportTimeoutMs)`,
 						);
 					}
 					for (;;) {
-						const read = snapshot.next(ENTRIES_AT_ONCE);
+						const read = await snapshot.next(ENTRIES_AT_ONCE);
 						if (read.length === 0) {
 							over();
 							controller.enqueue(writer.end());

@@ -23,8 +23,17 @@ export type MakeStore = (options: {
 	tombstones?: Partial<TombstoneLimits>;
 }) => Promise<Store>;
 
+export interface ConformanceOptions {
+	/** Whether reads by key and of many actors see nothing that was called after them. Default true. */
+	readonly ordersReadsOfMany?: boolean;
+}
+
 /** What every {@link Store} must do; the guarantees S1 to S6 as far as one process can see them. */
-export function storeConformance(name: string, makeStore: MakeStore): void {
+export function storeConformance(
+	name: string,
+	makeStore: MakeStore,
+	{ ordersReadsOfMany = true }: ConformanceOptions = {},
+): void {
 	describe(`${name} store`, () => {
 		const opened: Store[] = [];
 		const open: MakeStore = async (options) => {
@@ -39,7 +48,7 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
 		directory(open);
 		listing(open);
 		ownership(open);
-		data(open);
+		data(open, ordersReadsOfMany);
 		batches(open);
 		alarms(open);
 		destruction(open);
@@ -348,7 +357,7 @@ function ownership(open: MakeStore): void {
 	});
 }
 
-function data(open: MakeStore): void {
+function data(open: MakeStore, ordersReadsOfMany: boolean): void {
 	describe("data", () => {
 		it("gets values in the order of the keys, null where there is none", async () => {
 			const store = await open({});
@@ -448,7 +457,8 @@ function data(open: MakeStore): void {
 			const due = store.dueAlarms(42, 1);
 			const listed = store.listActors({ namespace: "default", limit: 10 });
 			const names = store.listNames("default", 10);
-			expect((await byKey)?.generation).toBe(-1);
+			expect((await byKey)?.actorId).toBe(actor.actorId);
+			if (ordersReadsOfMany) expect((await byKey)?.generation).toBe(-1);
 			expect((await read).map(plain)).toEqual(["1"]);
 			expect(await scanned).toHaveLength(1);
 			expect((await byId)?.generation).toBe(0);
@@ -757,10 +767,10 @@ function destruction(open: MakeStore): void {
 
 function transfer(open: MakeStore): void {
 	describe("snapshots and imports", () => {
-		const all = (snapshot: ActorSnapshot, limit: number) => {
+		const all = async (snapshot: ActorSnapshot, limit: number) => {
 			const found: Record<string, string> = {};
 			for (;;) {
-				const page = snapshot.next(limit);
+				const page = await snapshot.next(limit);
 				if (page.length === 0) return found;
 				expect(page.length).toBeLessThanOrEqual(limit);
 				for (const [key, value] of page) found[plain(key)!] = plain(value)!;
@@ -775,14 +785,14 @@ function transfer(open: MakeStore): void {
 			const snapshot = (await store.openSnapshot(actorId))!;
 			const second = (await store.openSnapshot(actorId))!;
 			expect(snapshot.record).toEqual(await store.actorById(actorId));
-			expect(snapshot.next(1).map(([key]) => plain(key))).toEqual(["a"]);
+			expect((await snapshot.next(1)).map(([key]) => plain(key))).toEqual(["a"]);
 			await store.commit(putBatch(actorId, 0, { aa: "changed", e: "new" }, { alarmTs: null }));
-			expect(all(snapshot, 2)).toEqual({ aa: "2", b: "3", c: "4", d: "5" });
+			expect(await all(snapshot, 2)).toEqual({ aa: "2", b: "3", c: "4", d: "5" });
 			await store.commit({ actorId, generation: 0, ops: [], destroyTs: 1 });
-			expect(all(second, 100)).toEqual(before);
+			expect(await all(second, 100)).toEqual(before);
 			expect(second.record.alarmTs).toBe(77);
 			for (const one of [snapshot, second, snapshot]) one.close();
-			expect(() => snapshot.next(1)).toThrow("The snapshot is closed");
+			await expect((async () => snapshot.next(1))()).rejects.toThrow("The snapshot is closed");
 			expect(await store.openSnapshot(actorId)).toBeUndefined();
 			expect(await store.openSnapshot("nobody")).toBeUndefined();
 		});
@@ -792,7 +802,7 @@ function transfer(open: MakeStore): void {
 			const { actorId } = await acquiredActor(store);
 			const committed = store.commit(putBatch(actorId, 0, { a: "1" }));
 			const snapshot = (await store.openSnapshot(actorId))!;
-			const [[, value]] = snapshot.next(1) as [[Uint8Array, Uint8Array]];
+			const [[, value]] = (await snapshot.next(1)) as [[Uint8Array, Uint8Array]];
 			value.fill(0);
 			snapshot.close();
 			await committed;

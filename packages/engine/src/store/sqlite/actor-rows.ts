@@ -7,6 +7,7 @@ import {
 	type NewActor,
 	StaleGenerationError,
 } from "../store.ts";
+import { fromStoredText, toStoredBytes, toStoredText } from "../stored-values.ts";
 import { ActorCache, type LiveActor } from "./actor-cache.ts";
 import {
 	prepareListQuery,
@@ -16,7 +17,6 @@ import {
 	type SqliteValue,
 } from "./engine.ts";
 import { RaisedGenerations } from "./raised-generations.ts";
-import { fromStoredText, toStoredBytes, toStoredText } from "./stored-values.ts";
 
 const CACHED_ACTORS_MAX = 65_536;
 

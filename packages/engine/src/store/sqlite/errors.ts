@@ -73,7 +73,10 @@ function isFileInTheWay(error: unknown): boolean {
 	return code === "ENOTDIR" || code === "EEXIST";
 }
 
-const ADVICE: Record<StoreErrorCode, string> = {
+/** Those that a store in a file can have. */
+type SqliteErrorCode = Exclude<StoreErrorCode, "unavailable" | "pooled">;
+
+const ADVICE: Record<SqliteErrorCode, string> = {
 	locked:
 		"Another program has locked it, perhaps an SQLite tool with an open transaction: end that transaction or close the program.",
 	full: "There is no space left: free some on this disk (or raise its quota). What was already confirmed is safe.",
@@ -89,7 +92,7 @@ const ADVICE: Record<StoreErrorCode, string> = {
 	closed: "Open the store again.",
 };
 
-function storeErrorCodeOf(error: unknown): StoreErrorCode | undefined {
+function storeErrorCodeOf(error: unknown): SqliteErrorCode | undefined {
 	const systemCode = (error as { code?: unknown } | null)?.code;
 	switch (systemCode) {
 		case "ENOSPC":

@@ -1,6 +1,6 @@
+import { fromStoredText, toStoredText } from "../stored-values.ts";
 import type { TombstoneLimits } from "../tombstones.ts";
 import type { SqliteConnection, SqliteStatement } from "./engine.ts";
-import { fromStoredText, toStoredText } from "./stored-values.ts";
 
 /** Tombstones dropped in one transaction at most; each destruction adds one. */
 const DROPPED_TOMBSTONES = 32;

@@ -1,4 +1,5 @@
 import type { StorageOp, StorageRange } from "@rivetkit/protocol";
+import { toStoredBytes } from "../stored-values.ts";
 import {
 	prepareListQuery,
 	type SqliteConnection,
@@ -6,7 +7,6 @@ import {
 	type SqliteStatement,
 	type SqliteValue,
 } from "./engine.ts";
-import { toStoredBytes } from "./stored-values.ts";
 
 /** Rows removed in one go when an actor's data goes: larger actors take several transactions. */
 const REMOVAL_ROWS = 128;
