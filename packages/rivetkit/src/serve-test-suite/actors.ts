@@ -29,6 +29,14 @@ const probe = actor({
 		fail: () => {
 			throw new Error("a secret of the server");
 		},
+		async *stream(c) {
+			const left = new Promise<void>((resolve) =>
+				c.abortSignal.addEventListener("abort", () => resolve(), { once: true }),
+			);
+			yield "first";
+			await left;
+			c.vars.left++;
+		},
 		tick: (c, chunk: string | null) => c.vars.tick?.(chunk),
 		callers: (c) => ({
 			ticking: c.vars.tick ? 1 : 0,
@@ -72,6 +80,9 @@ function ticking(vars: Vars): ReadableStream<Uint8Array> {
 				if (chunk === null) controller.close();
 				else controller.enqueue(new TextEncoder().encode(chunk));
 			};
+		},
+		cancel() {
+			vars.left++;
 		},
 	});
 }

@@ -1,3 +1,4 @@
+import { HEADER_STREAM } from "@rivetkit/protocol";
 import { curl, type SuiteContext } from "./suite-context.ts";
 
 const LARGE_BODY_BYTES = 1024 * 1024;
@@ -66,6 +67,33 @@ export function rawTests({ expect, test }: SuiteContext): void {
 		expect(await reader.read()).toEqual({ done: false, value: "two" });
 		await tick(null);
 		expect((await reader.read()).done).toBe(true);
+	});
+
+	test("ends a streamed response when its reader goes away", async (subject) => {
+		const gatewayUrl = await subject.gatewayUrl("k");
+		const leaving = new AbortController();
+		const pending = fetch(`${gatewayUrl}/request/ticks`, { signal: leaving.signal });
+		await until(gatewayUrl, "ticking");
+		await curl(gatewayUrl, "tick", { args: ["data: one\n\n"] });
+		await (await pending).body!.getReader().read();
+		leaving.abort();
+		await until(gatewayUrl, "left");
+	});
+
+	test("streams an action, and ends it when its reader goes away", async (subject) => {
+		const gatewayUrl = await subject.gatewayUrl("k");
+		const leaving = new AbortController();
+		const response = await fetch(`${gatewayUrl}/action/stream`, {
+			method: "POST",
+			headers: { [HEADER_STREAM]: "1" },
+			body: JSON.stringify({ args: [] }),
+			signal: leaving.signal,
+		});
+		const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+		expect(await reader.read()).toEqual({ done: false, value: '{"value":"first"}\n' });
+		leaving.abort();
+		expect(((await reader.read().catch((error) => error)) as Error).name).toBe("AbortError");
+		await until(gatewayUrl, "left");
 	});
 
 	test("tells the actor's request signal when the caller goes away", async (subject) => {
