@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { exampleServer } from "example-support/server";
+import { eventually, exampleServer } from "example-support/server";
 import { createClient } from "rivetkit/client";
-import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 import type { registry } from "../src/registry.ts";
@@ -30,7 +30,7 @@ async function edit(name: string) {
 		maxBackoffTime: 100,
 	});
 	providers.push(provider);
-	await vi.waitFor(() => expect(provider.synced).toBe(true));
+	await eventually(() => expect(provider.synced).toBe(true));
 	return { provider, doc, text: doc.getText("text") };
 }
 
@@ -39,34 +39,34 @@ it("puts together what two write at once, and shows who is there until they leav
 	ada.provider.awareness.setLocalStateField("user", { name: "Ada" });
 	ada.text.insert(0, "Hello");
 	grace.text.insert(0, "World");
-	await vi.waitFor(() => {
+	await eventually(() => {
 		expect(ada.text.length).toBe(10);
 		expect(grace.text.toString()).toBe(ada.text.toString());
 	});
 	const present = () =>
 		[...grace.provider.awareness.getStates().values()].map((state) => state.user?.name);
-	await vi.waitFor(() => expect(present()).toContain("Ada"));
+	await eventually(() => expect(present()).toContain("Ada"));
 	ada.provider.disconnect();
-	await vi.waitFor(() => expect(present()).not.toContain("Ada"));
+	await eventually(() => expect(present()).not.toContain("Ada"));
 });
 
 it("has it all after kill -9, and brings together what was written meanwhile", async () => {
 	const [ada, grace] = [await edit("crash"), await edit("crash")];
 	ada.text.insert(0, "before ");
 	// What the other sees is on disk.
-	await vi.waitFor(() => expect(grace.text.toString()).toBe("before "));
+	await eventually(() => expect(grace.text.toString()).toBe("before "));
 	await server.stop("SIGKILL");
 	ada.text.insert(ada.text.length, "meanwhile ");
 	await server.start();
 	expect((await edit("crash")).text.toString()).toContain("before ");
-	await vi.waitFor(() => expect(grace.text.toString()).toBe("before meanwhile "));
+	await eventually(() => expect(grace.text.toString()).toBe("before meanwhile "));
 });
 
 it("puts increments together into a snapshot", async () => {
 	const ada = await edit("long");
 	for (let index = 0; index < 250; index++) ada.text.insert(ada.text.length, `${index} `);
 	const handle = client.document.getOrCreate(["long"]);
-	await vi.waitFor(async () => expect(await handle.text()).toBe(ada.text.toString()));
+	await eventually(async () => expect(await handle.text()).toBe(ada.text.toString()));
 	const { rows, bytes } = await handle.stored();
 	expect(rows).toBeLessThan(60);
 	expect(bytes).toBeLessThan(4_000);
@@ -88,5 +88,5 @@ it("closes the socket of who sends something else, and nobody else's", async () 
 	expect(await closed(new Uint8Array([0, 2, 9, 255, 255]))).toBe(1011);
 	ada.text.insert(0, "still here");
 	const handle = client.document.getOrCreate(["garbage"]);
-	await vi.waitFor(async () => expect(await handle.text()).toBe("still here"));
+	await eventually(async () => expect(await handle.text()).toBe("still here"));
 });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { exampleServer } from "example-support/server";
+import { eventually, exampleServer } from "example-support/server";
 import { createClient } from "rivetkit/client";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Cursor, registry } from "../src/registry.ts";
 
 const server = exampleServer(join(import.meta.dirname, ".."));
@@ -20,7 +20,7 @@ it("tells the others where somebody points, and when they leave", async () => {
 	const { me } = await ada.look();
 	await grace.look();
 	await ada.move(0.25, 0.5);
-	await vi.waitFor(() => expect(moves).toEqual([{ id: me, name: "Ada", x: 0.25, y: 0.5 }]));
+	await eventually(() => expect(moves).toEqual([{ id: me, name: "Ada", x: 0.25, y: 0.5 }]));
 	expect((await grace.look()).cursors).toEqual(moves);
 
 	const left = new Promise((resolve) => grace.once("left", resolve));

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll } from "vitest";
+import { beforeAll, vi } from "vitest";
 
 /** An example's server: one folder of data and the same ports over every start. */
 export interface ExampleServer {
@@ -106,4 +106,9 @@ async function freePorts(): Promise<[number, number]> {
 	);
 	await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
 	return [port!, managerPort!];
+}
+
+/** Resolves when `assertion` holds. The machine may be busy: it has 20 seconds. */
+export function eventually<T>(assertion: () => T | Promise<T>): Promise<T> {
+	return vi.waitFor(assertion, { timeout: 20_000, interval: 20 });
 }
