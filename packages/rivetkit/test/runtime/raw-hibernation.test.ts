@@ -80,11 +80,12 @@ async function hosted(
 }
 
 describe("L33, L40 a raw WebSocket that can hibernate", () => {
-	it("outlives its incarnation: the handler runs again, without open; id and state go on", async () => {
+	it("outlives its incarnation: the handler runs again, without a second open; id and state go on", async () => {
 		await using t = await hosted(true);
 		await using socket = await t.open();
 		socket.sendData("one");
 		expect(await soon(socket.raw())).toBe("true 1 one");
+		expect(t.seen.filter((what) => what === "open")).toHaveLength(1);
 		await t.nap();
 		for (let index = 2; index < 50; index++) socket.sendData(`message ${index}`);
 		socket.sendData(new Uint8Array(3));

@@ -52,6 +52,26 @@ describe("L40 raw WebSockets", () => {
 		}
 	});
 
+	it("listeners are told that it is open, once and before its messages; what they write is kept", async () => {
+		const { runtime, id, open } = await serving((c, socket) => {
+			const say = (what: string) => {
+				c.state.n++;
+				socket.send(what);
+			};
+			socket.onopen = ({ type }) => say(`onopen: ${type}`);
+			socket.addEventListener("open", () => say("listener"));
+			socket.addEventListener("message", ({ data }) => say(data));
+		});
+		await using _ = runtime;
+		await using socket = open();
+		await socket.opened();
+		socket.ws.send("message");
+		for (const expected of ["onopen: open", "listener", "message"]) {
+			expect(await soon(socket.raw())).toBe(expected);
+		}
+		expect((await wireAction(runtime, id, "n")).output).toBe(3);
+	});
+
 	it("the handler sees path and query, sub-protocol and the standard's members", async () => {
 		const { runtime, open } = await serving((c, socket) => {
 			socket.send(

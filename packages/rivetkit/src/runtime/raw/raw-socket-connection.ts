@@ -53,6 +53,8 @@ export class RawSocketConnection implements ActorSocketHandler {
 	#isInLine = false;
 	/** What the listeners of the message that is being delivered return to be waited for. */
 	#pending: PromiseLike<unknown>[] | null = null;
+	/** Its listeners are told that it is open; those of a later incarnation are not told again. */
+	#announcesOpen = false;
 	/** Messages an earlier incarnation has handled. */
 	readonly #handledBefore: number;
 	readonly #durable = new MessageProgress(0);
@@ -153,6 +155,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 			return;
 		}
 		this.#liveness.start();
+		this.#announcesOpen = true;
 		this.#callHandler();
 		if (this.#connection.record) await this.#held();
 	}
@@ -209,6 +212,10 @@ export class RawSocketConnection implements ActorSocketHandler {
 		this.#instance.saveSoon();
 		if (this.#phase !== "opening") return;
 		this.#phase = "open";
+		if (this.#announcesOpen) {
+			this.#userSocket.opened();
+			this.#instance.saveSoon();
+		}
 		this.#workOff();
 	}
 

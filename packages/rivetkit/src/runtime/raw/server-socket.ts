@@ -157,6 +157,11 @@ export class ServerSocket {
 		return true;
 	}
 
+	/** It was open before `onWebSocket` could listen: tells what listens by now. */
+	opened(): void {
+		if (this.#readyState === ServerSocket.OPEN) this.dispatchEvent(new Event("open"));
+	}
+
 	/** The peer sent something. */
 	receive(message: string | Uint8Array): void {
 		if (this.#readyState !== ServerSocket.OPEN) return;
