@@ -152,6 +152,4 @@ function cursorsOf(awareness: Awareness, clients: number[]): Uint8Array {
 export const registry = setup({
 	use: { document },
 	managerPort: Number(process.env.MANAGER_PORT ?? 6420),
-	// Somebody may paste a chapter.
-	maxIncomingMessageSize: 1024 * 1024,
 });

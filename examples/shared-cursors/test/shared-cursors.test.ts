@@ -31,7 +31,10 @@ it("tells the others where somebody points, and when they leave", async () => {
 });
 
 it("refuses who has no name, what is beside the board, and a note that is too long", async () => {
-	await expect(join_(" ").look()).rejects.toMatchObject({ code: "name_missing" });
+	const nobody = join_(" ");
+	nobody.onError(() => {});
+	await expect(nobody.look()).rejects.toMatchObject({ code: "name_missing" });
+	await nobody.dispose();
 	const ada = join_("Ada");
 	await expect(ada.move(1.5, 0)).rejects.toMatchObject({ code: "outside" });
 	await expect(ada.move(Number.NaN, 0)).rejects.toMatchObject({ code: "outside" });
