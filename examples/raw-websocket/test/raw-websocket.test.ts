@@ -59,7 +59,12 @@ it("sleeps while its sockets stay open, and is woken by a message", async (conte
 	const [roof, watcher] = [await open(endpoint, "quiet"), await open(endpoint, "quiet")];
 	roof.send("roof", 1);
 	await eventually(() => expect(watcher.heard).toHaveLength(1));
-	await time.advance(60_000);
+	const listed = `${endpoint}/actors?namespace=default&name=station&key=quiet`;
+	await eventually(async () => {
+		await time.advance(60_000);
+		const { actors } = await (await fetch(listed)).json();
+		expect(actors).toMatchObject([{ sleep_ts: expect.any(Number) }]);
+	});
 	roof.send("roof", 2);
 	await eventually(() => expect(watcher.heard).toMatchObject([{ value: 1 }, { value: 2 }]));
 	expect(await client.station.getOrCreate(["quiet"]).wakes()).toBe(2);

@@ -96,6 +96,34 @@ describe("L33, L40 a raw WebSocket that can hibernate", () => {
 		expect(t.seen).toEqual(["onWebSocket /websocket/room?x=1 custom"]);
 	});
 
+	it("hears of a message when the handlers of all sockets have run again, its own and the others'", async () => {
+		const relay = actor({
+			options: { canHibernateWebSocket: true },
+			createVars: () => ({ sockets: new Set<{ send(data: string): void }>() }),
+			onWebSocket: (c, socket) => {
+				c.vars.sockets.add(socket);
+				socket.addEventListener("message", (event) => {
+					const { data } = event as MessageEvent<string>;
+					for (const each of c.vars.sockets) each.send(data);
+				});
+			},
+			actions: { nap: (c) => c.sleep() },
+		});
+		await using runtime = await TestRuntime.start({ relay });
+		const id = await runtime.actorId("relay");
+		const url = `${runtime.url}/gateway/${id}/websocket/`;
+		await using first = new WireSocket(url);
+		await using second = new WireSocket(url);
+		await Promise.all([first.opened(), second.opened()]);
+		for (const sender of [first, second]) {
+			await wireAction(runtime, id, "nap");
+			await eventually(() => expect(runtime.embedded.host.liveActorIds).toEqual([]));
+			sender.sendData("hello");
+			expect(await soon(first.raw())).toBe("hello");
+			expect(await soon(second.raw())).toBe("hello");
+		}
+	});
+
 	it("whose client leaves during the sleep gets its close event and onDisconnect, once", async () => {
 		await using t = await hosted(true);
 		await using socket = await t.open();
@@ -219,7 +247,7 @@ describe("W-CONN-2 liveness of raw sockets", () => {
 		const url = `${t.runtime.url}/gateway/${t.id}/websocket`;
 		await using socket = new WireSocket(url, { autoPong: false });
 		await socket.opened();
-		await eventually(() => expect(t.seen).toHaveLength(2));
+		await eventually(() => expect(t.seen).toHaveLength(3));
 		await clock.advance(2_500);
 		expect(await soon(socket.closed)).toEqual({
 			code: 1001,

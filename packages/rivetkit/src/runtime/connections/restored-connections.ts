@@ -28,10 +28,17 @@ export function restoreConnections(
 	instance.connections.whenReady(restored);
 }
 
+interface RestoredConnection {
+	/** The users' handler attaches its listeners again. */
+	reattach?(): void;
+	/** What its client sent meanwhile is delivered from now on. */
+	goOn(): void;
+}
+
 class RestoredConnections {
 	readonly #instance: ActorInstance;
 	readonly #sockets: Map<string, ActorSocket>;
-	readonly #present: { goOn(): void }[] = [];
+	readonly #present: RestoredConnection[] = [];
 	readonly #gone: Connection[] = [];
 
 	constructor(instance: ActorInstance, sockets: readonly ActorSocket[]) {
@@ -53,6 +60,8 @@ class RestoredConnections {
 	/** The actor is ready. */
 	goOn(): void {
 		for (const socket of this.#sockets.values()) socket.close(CLOSE_NORMAL, REASON_NOT_STORED);
+		// A message may concern the other sockets, too: nobody hears one before all can.
+		for (const connection of this.#present) connection.reattach?.();
 		for (const connection of this.#present) connection.goOn();
 		for (const connection of this.#gone) void this.#instance.connections.close(connection);
 	}

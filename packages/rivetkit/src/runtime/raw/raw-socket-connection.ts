@@ -160,10 +160,13 @@ export class RawSocketConnection implements ActorSocketHandler {
 		if (this.#connection.record) await this.#held();
 	}
 
-	/** Goes on with the client of an earlier incarnation: the handler attaches its listeners again. */
+	/** For the client of an earlier incarnation. */
+	reattach(): void {
+		this.#callHandler();
+	}
+
 	goOn(): void {
 		this.#liveness.start();
-		this.#callHandler();
 		this.#socket.listen(this);
 	}
 
