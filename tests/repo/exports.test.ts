@@ -120,8 +120,8 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 	],
 	[
 		".",
-		`${OURS} (validated actions, onMigrate, c.atomic, c.cron, dead letters, c.workflow)`,
-		`ValidatedAction MigrateContext MigrateContextOf AtomicOptions ActorCron CronEntry
+		`${OURS} (validated actions, onMigrate, c.atomic, c.cron, dead letters, c.workflow, servers of node:http)`,
+		`NodeListeners NodeListenersOptions ValidatedAction MigrateContext MigrateContextOf AtomicOptions ActorCron CronEntry
 		CronEveryOptions CronHistoryEntry CronSetOptions ScheduledFireInfo ScheduleFailure ScheduleOptions
 		ScheduleCalls RetryOptions CatchUp Overlap DeadLetter DeadLetterOptions RedriveOptions
 		ActorWorkflow WorkflowStateName WorkflowWait WorkflowStatus WorkflowHistorySegment

@@ -13,6 +13,7 @@ export {
 } from "./engine.ts";
 export type { AcceptedSocket, AcceptedSocketHandler } from "./gateway/accepted-socket.ts";
 export { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-request.ts";
+export { isBelowBasePath } from "./gateway/front.ts";
 export type { ActorQuery, ResolvedActor } from "./gateway/resolver.ts";
 export {
 	createSocketPair,

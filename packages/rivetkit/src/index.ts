@@ -47,6 +47,7 @@ export {
 	TestConfigSchema,
 } from "./registry/config/schemas.ts";
 export { buildActorNames, lookupInRegistry } from "./registry/definitions.ts";
+export type { NodeListeners, NodeListenersOptions } from "./registry/node-listeners.ts";
 export {
 	type FetchHandler,
 	type LegacyStartServerOutput,

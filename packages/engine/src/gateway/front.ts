@@ -18,7 +18,7 @@ import type { ManagementApi } from "../api/management-api.ts";
 import { type ErrorAnswers, notFound } from "../common/errors.ts";
 import type { CallLimiter } from "./call-limiter.ts";
 import type { Gateway, Target } from "./gateway.ts";
-import { type InboundRequest, withoutHeaders } from "./inbound.ts";
+import { type InboundRequest, pathOfTarget, withoutHeaders } from "./inbound.ts";
 import { queryTarget } from "./query-target.ts";
 import type { Resolver } from "./resolver.ts";
 import type { StaticPages } from "./static-pages.ts";
@@ -169,6 +169,11 @@ export class Front {
 export function normalizeBasePath(basePath: string): string {
 	const inner = basePath.replace(/^\/+|\/+$/g, "");
 	return inner === "" ? "" : `/${inner}`;
+}
+
+/** Whether the target of a request is below `basePath`, written in any way. */
+export function isBelowBasePath(target: string, basePath: string): boolean {
+	return withoutBasePath(pathOfTarget(target), normalizeBasePath(basePath)) !== undefined;
 }
 
 function withoutBasePath(url: string, basePath: string): string | undefined {

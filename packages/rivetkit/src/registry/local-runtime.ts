@@ -5,7 +5,6 @@ import {
 	alreadyServed,
 	type ListeningServer,
 	type ListenOptions,
-	type NodeListeners,
 	StoreError,
 	type Whereabouts,
 } from "../backends/embedded/engine.ts";
@@ -17,6 +16,7 @@ import { printBanner } from "./banner.ts";
 import { isDevelopment } from "./config/environment.ts";
 import type { RegistryConfig } from "./config/registry-config.ts";
 import { definitionsOf } from "./definitions.ts";
+import { type NodeListeners, nodeListeners } from "./node-listeners.ts";
 import { type Guarded, guardProcess } from "./process-guard.ts";
 import { serverMetadata } from "./server-metadata.ts";
 
@@ -31,6 +31,8 @@ export class LocalRuntime implements Guarded {
 	readonly #embedded: Promise<Embedded>;
 	#started: Embedded | null = null;
 	readonly #mounts = new Map<string, NodeListeners>();
+	/** A server of the application hands its WebSockets over. */
+	#takesUpgrades = false;
 	#dataDirectory: string | null = null;
 	#server: ListeningServer | null = null;
 	#listening: Promise<ListeningServer> | null = null;
@@ -100,14 +102,15 @@ export class LocalRuntime implements Guarded {
 	}
 
 	/**
-	 * Listeners for a `node:http` server that belongs to somebody else. One pair per base path: callers there
-	 * have an address that takes sockets, so `/metadata` names no other.
+	 * Listeners for a `node:http` server that belongs to somebody else. One pair per base path. Where it takes
+	 * upgrades callers have an address for their sockets, so `/metadata` names no other.
 	 */
-	async nodeListeners(basePath: string): Promise<NodeListeners> {
-		const { engine } = await this.#embedded;
+	nodeListeners(basePath: string, takesUpgrades: boolean): NodeListeners {
+		this.#takesUpgrades ||= takesUpgrades;
 		let mount = this.#mounts.get(basePath);
 		if (mount === undefined) {
-			mount = engine.nodeListeners({ basePath });
+			const engine = this.#embedded.then((embedded) => embedded.engine);
+			mount = nodeListeners(engine, basePath, this.#log);
 			this.#mounts.set(basePath, mount);
 		}
 		return mount;
@@ -181,7 +184,7 @@ export class LocalRuntime implements Guarded {
 	 */
 	#urlFor(caller: Whereabouts): string | null {
 		if (caller === "unknown") return this.localUrl;
-		if (this.#mounts.size > 0) return null;
+		if (this.#takesUpgrades) return null;
 		return caller === "this machine" && isDevelopment(process.env) ? this.localUrl : null;
 	}
 

@@ -1,5 +1,4 @@
 import { catalogueError } from "@rivetkit/protocol";
-import type { NodeListeners } from "../backends/embedded/engine.ts";
 import type { Client } from "../client/types/client.types.ts";
 import { configureBaseLogger, configureDefaultLogger, getLogger } from "../log/base-logger.ts";
 import {
@@ -10,6 +9,7 @@ import {
 } from "./config/registry-config.ts";
 import { type Development, development, holdStarts } from "./development.ts";
 import { LocalRuntime } from "./local-runtime.ts";
+import type { NodeListeners, NodeListenersOptions } from "./node-listeners.ts";
 import { printable, withoutFrames } from "./start-failure.ts";
 
 /** A server as one function; what `registry.handler` is, and what `start()` returns as `fetch`. */
@@ -60,7 +60,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 
 	/**
 	 * Answers one request below `serverless.basePath`: the whole local HTTP API (ruling 7). WebSockets go
-	 * to the address that `/metadata` names.
+	 * to the address that `/metadata` names, or to {@link nodeListeners} of the same server.
 	 */
 	handler(request: Request): Promise<Response> {
 		const runtime = this.#start();
@@ -97,12 +97,23 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	}
 
 	/**
-	 * Listeners for a `node:http` server of the application: the whole local HTTP API and its WebSockets below
-	 * `basePath`, default `serverless.basePath`. Requests outside it are 404, so give them only what is below.
+	 * Listeners for a `node:http` server of the application, that of Express or Fastify included: the whole local
+	 * HTTP API and its WebSockets below `basePath` (default `serverless.basePath`), without fetch objects in
+	 * between. They return false for what is elsewhere, and for the same base path are always the same.
+	 *
+	 * @example
+	 * const rivet = registry.nodeListeners();
+	 * const server = createServer((request, response) => {
+	 *   if (!rivet.onRequest(request, response)) response.end("Hello");
+	 * });
+	 * server.on("upgrade", (request, socket, head) => {
+	 *   if (!rivet.onUpgrade(request, socket, head)) socket.destroy();
+	 * });
 	 */
-	async nodeListeners(options: { readonly basePath?: string } = {}): Promise<NodeListeners> {
+	nodeListeners(options: NodeListenersOptions = {}): NodeListeners {
 		const runtime = this.#start();
-		return runtime.nodeListeners(options.basePath ?? runtime.config.serverless.basePath);
+		const { basePath = runtime.config.serverless.basePath, takesUpgrades = true } = options;
+		return runtime.nodeListeners(basePath, takesUpgrades);
 	}
 
 	/**

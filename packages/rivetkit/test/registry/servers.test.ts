@@ -24,6 +24,17 @@ const setups: ServeSetup[] = [
 		},
 	},
 	{
+		name: "node:http, by its listeners",
+		takesUpgrades: true,
+		async serve(registry) {
+			const { onRequest, onUpgrade } = registry.nodeListeners();
+			const server = createServer(onRequest).on("upgrade", onUpgrade);
+			await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+			const { port } = server.address() as AddressInfo;
+			return { endpoint: `http://127.0.0.1:${port}/api/rivet`, close: () => stopped(server) };
+		},
+	},
+	{
 		name: "Hono on Node",
 		serve(registry) {
 			const app = new Hono();
