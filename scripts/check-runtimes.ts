@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Check, runChecks } from "./lib/checks.ts";
+import { npm } from "./lib/npm.ts";
+import { BUN, DENO } from "./lib/other-runtimes.ts";
 import { packPackages } from "./lib/pack.ts";
 import { targetsOf, type Workspace } from "./lib/workspaces.ts";
 
@@ -30,10 +32,6 @@ function specifiersOf({ manifest }: Workspace): string[] {
 
 /** Peers that an entry point needs and that the published manifests mark optional. */
 const OPTIONAL_PEERS = ["drizzle-orm"];
-
-async function npm(cwd: string, ...commandArguments: string[]): Promise<void> {
-	await run("npm", [...commandArguments, "--no-audit", "--no-fund", "--loglevel=error"], { cwd });
-}
 
 async function installNode(folder: string, version: string): Promise<string> {
 	const home = join(folder, `node-${version}`);
@@ -166,18 +164,10 @@ async function sqlWorks(app: string, command: string, options: string[]): Promis
 	if (!SQL_PRINTED.test(stdout.trim())) throw new Error(stdout);
 }
 
-/** Other runtimes, whose binaries come in packages of their own. */
+/** Other runtimes, with what stands before the file in their commands. */
 const OTHERS = [
-	{
-		title: "Bun 1.4.5",
-		dependency: "@oven/bun-linux-x64@1.4.5",
-		command: ["@oven/bun-linux-x64/bin/bun"],
-	},
-	{
-		title: "Deno 2.9.6",
-		dependency: "@deno/linux-x64-glibc@2.9.6",
-		command: ["@deno/linux-x64-glibc/deno", "run", "--allow-all"],
-	},
+	{ runtime: BUN, options: [] },
+	{ runtime: DENO, options: ["run", "--allow-all"] },
 ];
 
 /** Runs {@link PROGRAM} twice on the same data. */
@@ -283,16 +273,16 @@ try {
 			});
 		}
 	}
-	for (const { title, dependency, command } of OTHERS) {
+	for (const { runtime, options } of OTHERS) {
+		const { title, binary } = runtime;
 		const home = join(folder, title.replace(" ", "-"));
-		const [binary, ...options] = command;
-		const path = join(home, "node_modules", binary!);
+		const path = join(home, "node_modules", binary);
 		checks.push({
 			title: `${title}: actors run, and go on after a restart`,
 			run: async () => {
 				mkdirSync(home);
 				writeFileSync(join(home, "package.json"), JSON.stringify({ private: true }));
-				await npm(home, "install", dependency);
+				await npm(home, "install", `${runtime.package}@${runtime.version}`);
 				await countsTwice(app, path, options);
 			},
 		});
