@@ -24,6 +24,7 @@ const ENGINE = "engine";
 const FRAMEWORK_BASE = "framework-base";
 const REACT = "react";
 const VITE = "vite";
+const NEXT_JS = "next-js";
 const DASHBOARD = "dashboard";
 
 export const rooms: readonly Room[] = [
@@ -356,6 +357,13 @@ export const rooms: readonly Room[] = [
 
 	// Adapters to what people build with: they load, run and reload the users' registry.
 	{ name: VITE, at: ["packages/vite/src"], imports: ["rivetkit"] },
+	{ name: NEXT_JS, at: ["packages/next-js/src"], imports: ["rivetkit"] },
+	{
+		name: "next-js/client",
+		at: ["packages/next-js/src/client.ts"],
+		imports: [REACT],
+		browser: { packages: [] },
+	},
 
 	// The web page, and (for servers) where its files are.
 	{ name: DASHBOARD, at: ["packages/dashboard/src"], imports: [] },
@@ -376,7 +384,11 @@ export const rooms: readonly Room[] = [
 	},
 
 	// Run by CI like tests: they see what users see.
-	{ name: "examples", at: ["examples"], imports: ["rivetkit", "rivetkit/client", REACT, VITE] },
+	{
+		name: "examples",
+		at: ["examples"],
+		imports: ["rivetkit", "rivetkit/client", REACT, VITE, NEXT_JS, "next-js/client"],
+	},
 	{
 		name: "benchmarks/parts",
 		at: ["benchmarks/state", "benchmarks/store"],
@@ -397,6 +409,8 @@ export const packageRooms: Readonly<Record<string, string>> = {
 	"@rivetkit/framework-base": FRAMEWORK_BASE,
 	"@rivetkit/react": REACT,
 	"@rivetkit/vite": VITE,
+	"@rivetkit/next-js": NEXT_JS,
+	"@rivetkit/next-js/client": "next-js/client",
 	"@rivetkit/dashboard": DASHBOARD,
 	rivetkit: "rivetkit",
 	// Browsers load this entry.

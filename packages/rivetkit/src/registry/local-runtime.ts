@@ -88,9 +88,15 @@ export class LocalRuntime implements Guarded {
 		await this.#embeddedOrHolder();
 	}
 
-	/** Listens on the configured address. Idempotent. Rejects with a `ListenError` or a `StoreError`. */
+	/**
+	 * Listens on the configured address. Idempotent; tries again when it could not before. Rejects with a
+	 * `ListenError` or a `StoreError`.
+	 */
 	listen(): Promise<ListeningServer> {
-		this.#listening ??= this.#listen();
+		this.#listening ??= this.#listen().catch((error: unknown) => {
+			this.#listening = null;
+			throw error;
+		});
 		return this.#listening;
 	}
 

@@ -119,9 +119,11 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	/**
 	 * For adapters that reload users' modules, before they load the first one: registries that are made in this
 	 * process from now on do not start by themselves, but with {@link develop}. Idempotent.
+	 *
+	 * @returns whether the actors of a registry run already, in this process
 	 */
-	static holdStarts(): void {
-		holdStarts();
+	static holdStarts(): boolean {
+		return holdStarts().runtime !== null;
 	}
 
 	/**

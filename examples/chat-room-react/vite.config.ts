@@ -1,0 +1,5 @@
+import { rivetkit } from "@rivetkit/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+export default defineConfig({ plugins: [react(), rivetkit()] });

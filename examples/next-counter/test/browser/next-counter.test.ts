@@ -1,0 +1,134 @@
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { DevServer } from "./dev-server.ts";
+
+/** Set by whoever wants a picture: where to keep what the page looks like. */
+const screenshot = process.env.SCREENSHOT;
+/** What Next.js compiles at the first visit takes its time on a busy machine. */
+const PATIENCE_MS = 60_000;
+
+let server: DevServer;
+let browser: Browser;
+
+/** A tab, and the WebSockets to actors that it has opened. */
+async function openTab(): Promise<{ page: Page; sockets: string[] }> {
+	const page = await browser.newPage({ viewport: { width: 480, height: 360 } });
+	page.setDefaultTimeout(PATIENCE_MS);
+	const sockets: string[] = [];
+	page.on("websocket", (socket) => {
+		if (socket.url().includes("/gateway/")) sockets.push(socket.url());
+	});
+	await page.goto(server.origin);
+	await page.waitForSelector('footer[data-status="connected"]');
+	await page.waitForFunction(() => document.querySelector("output")?.textContent !== "…");
+	return { page, sockets };
+}
+
+const count = async (page: Page) => Number(await page.locator("output").innerText());
+const shows = (page: Page, wanted: number) =>
+	page.waitForFunction(
+		(text) => document.querySelector("output")?.textContent === text,
+		`${wanted}`,
+	);
+const watching = (page: Page, wanted: number) =>
+	page.waitForFunction(
+		(text) => document.querySelector("footer")?.textContent === text,
+		`connected, ${wanted} watching`,
+	);
+/** Not with the mouse: Next.js puts what does not compile over the page. */
+const increase = (page: Page) => page.getByRole("button", { name: "+1" }).dispatchEvent("click");
+
+beforeAll(async () => {
+	server = await DevServer.create();
+	await server.start();
+	browser = await chromium.launch({
+		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+		args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
+	});
+}, 120_000);
+
+afterAll(async () => {
+	await browser?.close();
+	await server?.remove();
+});
+
+it("keeps two tabs in sync, and opens one connection for each in Strict Mode", async () => {
+	const [ada, grace] = [await openTab(), await openTab()];
+	await watching(ada.page, 2);
+	await watching(grace.page, 2);
+	await increase(ada.page);
+	await shows(grace.page, 1);
+	await increase(grace.page);
+	await shows(ada.page, 2);
+	// Effects of development builds run twice: that is what Strict Mode is.
+	expect(ada.sockets).toHaveLength(1);
+	expect(grace.sockets).toHaveLength(1);
+	if (screenshot) await ada.page.screenshot({ path: screenshot });
+	await grace.page.close();
+	await watching(ada.page, 1);
+	await ada.page.close();
+}, 120_000);
+
+it("keeps the count and the socket over a hot reload, and runs the new code", async () => {
+	const { page, sockets } = await openTab();
+	const before = await count(page);
+	await server.edit("src/actors.ts", (text) => text.replace("+= amount", "+= amount * 100"));
+	await expect
+		.poll(
+			async () => {
+				await increase(page);
+				return (await count(page)) >= before + 100;
+			},
+			{ timeout: PATIENCE_MS },
+		)
+		.toBe(true);
+	const swapped = await count(page);
+	await increase(page);
+	await shows(page, swapped + 100);
+	expect(sockets).toHaveLength(1);
+	await page.close();
+}, 120_000);
+
+it("goes on with the code before an edit that does not compile", async () => {
+	const { page, sockets } = await openTab();
+	const before = await count(page);
+	await server.edit("src/actors.ts", (text) => text.replace("amount * 100", "amount *"));
+	await expect.poll(() => server.output, { timeout: PATIENCE_MS }).toContain("Expression expected");
+	await page.locator("nextjs-portal").getByText("Expression expected").first().waitFor();
+	await increase(page);
+	await shows(page, before + 100);
+	await server.edit("src/actors.ts", (text) => text.replace("+= amount *;", "+= amount;"));
+	await expect
+		.poll(
+			async () => {
+				const seen = await count(page);
+				await increase(page);
+				await page.waitForFunction(
+					(text) => document.querySelector("output")?.textContent !== text,
+					`${seen}`,
+				);
+				return (await count(page)) - seen;
+			},
+			{ timeout: PATIENCE_MS },
+		)
+		.toBe(1);
+	expect(sockets).toHaveLength(1);
+	await page.close();
+}, 120_000);
+
+it("survives a kill -9 of the server: the page comes back by itself, with the count", async () => {
+	const { page } = await openTab();
+	await increase(page);
+	const before = await count(page);
+	await server.kill();
+	await page.waitForFunction(
+		() => document.querySelector("footer")?.dataset.status !== "connected",
+	);
+	await server.start();
+	// Next.js's own page script reloads the page when its server is back, which asks the route.
+	await page.waitForSelector('footer[data-status="connected"]');
+	await shows(page, before);
+	await increase(page);
+	await shows(page, before + 1);
+	await page.close();
+}, 120_000);
