@@ -84,6 +84,7 @@ export {
 	type CatalogueRow,
 	catalogueError,
 } from "./errors/catalogue.ts";
+export { countLimitHit, LIMIT_ERRORS, limitHits } from "./errors/limit-hits.ts";
 export {
 	INTERNAL_ERROR_CODE,
 	INTERNAL_ERROR_DESCRIPTION,

@@ -12,6 +12,7 @@ import {
 	type ActorUpgrade,
 	type Clock,
 	catalogueError,
+	isInspectorPath,
 	type ResumedCall,
 } from "@rivetkit/protocol";
 import { type ErrorAnswers, isActorNotFound } from "../common/errors.ts";
@@ -20,7 +21,7 @@ import type { Incarnation, Placement } from "../placement/placement.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
 import type { HeldSockets } from "./held-sockets.ts";
 import { callerGone } from "./inbound.ts";
-import { type Inspections, isInspectorPath } from "./inspections.ts";
+import type { Inspections } from "./inspections.ts";
 import { ResumedRequest } from "./resumed-request.ts";
 
 /** An actor by id, or whatever a query resolves to at each attempt. */

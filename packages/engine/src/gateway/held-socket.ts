@@ -1,4 +1,10 @@
-import { type ActorSocket, CLOSE_ERROR, CLOSE_GOING_AWAY, CLOSE_NORMAL } from "@rivetkit/protocol";
+import {
+	type ActorSocket,
+	CLOSE_ERROR,
+	CLOSE_GOING_AWAY,
+	CLOSE_NORMAL,
+	countLimitHit,
+} from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { IncarnationEnd } from "../placement/placement.ts";
@@ -284,6 +290,7 @@ export class HeldSocket implements AcceptedSocketHandler {
 				{ actorId: this.actorId, count: this.#pending.count, bytes: this.#pending.bytes },
 				"websocket closed: too much waits for its actor (limits.webSocketPendingBytesMax, webSocketPendingMessagesMax)",
 			);
+			countLimitHit("guard.websocket_pending_limit_reached");
 			this.accepted.close(CLOSE_ERROR, "guard.websocket_pending_limit_reached");
 			return undefined;
 		}

@@ -7,7 +7,6 @@ import {
 	catalogueError,
 	type InspectedActor,
 	type InspectionTarget,
-	PATH_INSPECTOR,
 	PATH_INSPECTOR_CONNECT,
 	PATH_INSPECTOR_STREAM,
 	type PlainSocket,
@@ -16,11 +15,6 @@ import type { EngineLimits } from "../common/limits.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Store } from "../store/store.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
-
-/** Whether a request to an actor is one of its inspector (protocol 7.2). */
-export function isInspectorPath(path: string): boolean {
-	return path.startsWith(PATH_INSPECTOR);
-}
 
 export interface InspectionsOptions {
 	readonly store: Store;

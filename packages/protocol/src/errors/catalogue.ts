@@ -3,6 +3,7 @@
  * (contract 6.2, api 13.2, engine 2 to 3, rulings). Group and code are the interface; texts are ours
  * where no peer depends on them.
  */
+import { countLimitHit } from "./limit-hits.ts";
 import { INTERNAL_ERROR_DESCRIPTION, RivetError } from "./rivet-error.ts";
 
 /** One row. `D` are the details its text and metadata are made of. */
@@ -648,6 +649,7 @@ export function catalogueError<C extends CatalogueCode>(
 ): RivetError {
 	const { message, metadata, ...row } = CATALOGUE[name] as CatalogueRow<object>;
 	const given = details ?? {};
+	countLimitHit(name);
 	const [group, code] = name.split(".") as [string, string];
 	const made = metadata?.(given);
 	return new RivetError(group, code, message(given), {

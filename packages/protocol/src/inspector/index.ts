@@ -33,3 +33,4 @@ export {
 	encodeTraceRange,
 	encodeWorkflowHistory,
 } from "./payloads.ts";
+export { type ServerEvent, serverEvents } from "./server-events.ts";

@@ -9,6 +9,14 @@ import {
 	parseKey,
 	serializeKey,
 } from "@rivetkit/protocol";
+import type {
+	InspectedConnection,
+	LifecycleReport,
+	Schedule,
+	SchedulesAnswer,
+	StateAnswer,
+	SummaryAnswer,
+} from "@rivetkit/protocol/inspector/answers";
 import { nearestName } from "../config/nearest-name.ts";
 import { type ActorAddress, formatAddress, showAddress } from "./address.ts";
 import { CommandFailed } from "./failure.ts";
@@ -211,7 +219,7 @@ export async function destroyActor(server: Server, actorId: string): Promise<voi
 export interface ActorReport {
 	readonly actor: ListedActor;
 	/** Answers of the inspector; see docs/inspector.md. */
-	readonly lifecycle: Lifecycle;
+	readonly lifecycle: LifecycleReport;
 	readonly isStateEnabled: boolean;
 	readonly isDatabaseEnabled: boolean;
 	readonly isWorkflowEnabled: boolean;
@@ -220,61 +228,18 @@ export interface ActorReport {
 	readonly actions: readonly string[];
 	readonly connections: readonly InspectedConnection[];
 	readonly queue: { readonly size: number; readonly maxSize: number };
-	readonly schedules: readonly InspectedSchedule[];
-}
-
-export interface Lifecycle {
-	readonly status: string;
-	readonly phase: string | null;
-	readonly generation: number;
-	readonly awakeBecause: readonly string[];
-	readonly startedAtMs: number | null;
-	readonly sleptAtMs: number | null;
-	readonly wakesAtMs: number | null;
-	readonly failure: { readonly message: string; readonly retryAtMs: number } | null;
-	readonly history: readonly {
-		readonly event: string;
-		readonly atMs: number;
-		readonly detail?: string;
-	}[];
-}
-
-export interface InspectedConnection {
-	readonly type: string;
-	readonly id: string;
-	readonly details: Readonly<Record<string, unknown>>;
-}
-
-export interface InspectedSchedule {
-	readonly id: string;
-	readonly name?: string;
-	readonly kind: string;
-	readonly action: string;
-	readonly args: unknown;
-	readonly nextRunAt: number;
-	readonly expression?: string;
-	readonly intervalMs?: number;
-	readonly parked?: string;
-}
-
-interface Summary {
-	readonly state?: unknown;
-	readonly connections: readonly InspectedConnection[];
-	readonly rpcs: readonly string[];
-	readonly isStateEnabled: boolean;
-	readonly isDatabaseEnabled: boolean;
-	readonly isWorkflowEnabled: boolean;
+	readonly schedules: readonly Schedule[];
 }
 
 /** Reads an actor without waking it. */
 export async function reportActor(server: Server, address: ActorAddress): Promise<ActorReport> {
 	const actor = await findActor(server, address);
 	const read = <T>(path: string) => server.inspect<T>(actor.id, path);
-	const summary = await read<Summary>("summary");
+	const summary = await read<SummaryAnswer>("summary");
 	const [lifecycle, queue, { schedules }] = await Promise.all([
-		read<Lifecycle>("lifecycle"),
+		read<LifecycleReport>("lifecycle"),
 		read<ActorReport["queue"]>("queue?limit=0"),
-		read<{ schedules: readonly InspectedSchedule[] }>("schedules"),
+		read<SchedulesAnswer>("schedules"),
 	]);
 	const { isStateEnabled, isDatabaseEnabled, isWorkflowEnabled } = summary;
 	return {
@@ -341,11 +306,6 @@ async function actorToCall(
 			code: "not_found",
 		});
 	}
-}
-
-interface StateAnswer {
-	readonly state?: unknown;
-	readonly isStateEnabled: boolean;
 }
 
 /** The whole state. Throws {@link CommandFailed} for an actor without. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type ServerEvent, serverEvents } from "@rivetkit/protocol/inspector";
 import { CommandFailed } from "./failure.ts";
-import { type ServerEvent, serverEvents } from "./server/event-stream.ts";
 import type { Server } from "./server/server.ts";
 
 /** What can be followed (docs/inspector.md). */

@@ -72,7 +72,11 @@ export async function setupTest<R extends Registry>(
 		version: VERSION,
 		checksReplays: true,
 		namespace: config.namespace,
-		telemetry: { traces: config.traces, metrics: config.metrics.enabled },
+		// The store ends with the test, and commits are those of the actors.
+		telemetry: {
+			traces: config.traces && { ...config.traces, store: false },
+			metrics: config.metrics.enabled,
+		},
 		inspection: { enabled: true, token: () => INSPECTOR_TOKEN, isOpen: () => false },
 		exposeErrors: () => process.env.RIVET_EXPOSE_ERRORS === "1",
 		publicUrl: () => endpoint,

@@ -4,6 +4,7 @@ import { actor, event, queue } from "../../src/index.ts";
 import { EventStream } from "../../src/runtime/inspector/stream/event-stream.ts";
 import { eventually } from "../support/eventually.ts";
 import { soon } from "../support/gate.ts";
+import { WrappedStore } from "../support/store-wrapper.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { inspect } from "./support/inspect.ts";
 import { tokenOf } from "./support/inspector-socket.ts";
@@ -23,6 +24,7 @@ const subject = actor({
 			return 1;
 		},
 		send: (c) => c.queue.send("jobs", 1),
+		keep: (c) => c.kv.put("key", "value"),
 		at: (c) => c.schedule.after(60_000, "add", 1),
 	},
 });
@@ -184,4 +186,38 @@ it("tells a client that reads too slowly how much it missed, and the latest of w
 	expect(await read()).toBe("id: 6\nevent: logs\ndata: 6\n\n");
 	stream.end();
 	expect((await reader.read()).done).toBe(true);
+});
+
+it("says only that something is new to who asks for no values, also of what no topic has", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	const topics = "changed,state,lifecycle,logs";
+	await using stream = await InspectorStream.open(runtime, id, `?topics=${topics}&values=false`);
+	expect((await stream.next())?.data).toEqual({ topics: topics.split(",") });
+	expect(await stream.until("state")).toMatchObject({ data: {} });
+	expect(await stream.until("lifecycle")).toMatchObject({ data: {} });
+	await runtime.action(id, "add", 2);
+	const line = await stream.until("logs");
+	expect([line.data, Number(line.id) > 0]).toEqual([{}, true]);
+	expect((await stream.until("state")).data).toEqual({});
+	// A key is in no topic.
+	const kept = stream.until("changed");
+	await runtime.action(id, "keep");
+	expect((await kept).data).toEqual({});
+	const refused = await inspect(runtime, id, "stream?topics=changes");
+	expect(refused.body.message).toContain("there is no topic 'changes'");
+});
+
+it("who goes on after an id of an earlier process hears what is new", async () => {
+	const { store } = new WrappedStore();
+	const first = await TestRuntime.start({ subject }, { store });
+	const id = await first.actorId("subject");
+	await first.action(id, "add", 1);
+	const { logs } = (await inspect(first, id, "logs")).body;
+	const last = logs.at(-1).id;
+	await first.embedded.close();
+	await using second = await TestRuntime.start({ subject }, { store });
+	await second.action(id, "add", 1);
+	const after = await inspect(second, id, `logs?after=${last}`);
+	expect(after.body.logs.map(({ message }: { message: string }) => message)).toContain("added");
 });

@@ -55,6 +55,7 @@ describe("defaults (api 14.1)", () => {
 				maxSpans: 512,
 				maxBytes: 262_144,
 				maxTotalBytes: 16_777_216,
+				store: true,
 			},
 			metrics: { enabled: true },
 			serverless: {

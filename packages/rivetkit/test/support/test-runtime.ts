@@ -57,11 +57,13 @@ export interface TestRuntimeOptions {
 	readonly token?: string;
 	/** Default: open to this machine, without a token. */
 	readonly inspection?: Partial<InspectionConfig>;
-	/** Default: everything is recorded, as in development. */
+	/** Default: everything is recorded, as in development; spans in memory only, so that commits are the actors' own. */
 	readonly telemetry?: TelemetryConfig | null;
 	/** Default: one that keeps its lines in `log`. */
 	readonly logger?: Logger;
 }
+
+const IN_MEMORY: TelemetryConfig = { traces: { ...TRACE_LIMITS, store: false }, metrics: true };
 
 /** Actors on an embedded engine with a server on a free port. Close it with `await using`. */
 export class TestRuntime {
@@ -115,7 +117,7 @@ export class TestRuntime {
 			...(options.token === undefined ? undefined : { token: options.token }),
 			inspection: { enabled: true, token: () => "", isOpen: () => true, ...options.inspection },
 			...(options.telemetry !== null && {
-				telemetry: options.telemetry ?? { traces: TRACE_LIMITS, metrics: true },
+				telemetry: options.telemetry ?? IN_MEMORY,
 			}),
 			exposeErrors: () => options.exposeErrors ?? false,
 			publicUrl: () => url,

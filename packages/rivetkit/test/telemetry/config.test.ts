@@ -4,7 +4,13 @@ import { actor } from "../../src/index.ts";
 import { parseRegistryConfig } from "../../src/registry/config/registry-config.ts";
 
 const use = { counter: actor({}) };
-const DEFAULTS = { maxPerSecond: 100, maxSpans: 512, maxBytes: 262_144, maxTotalBytes: 16_777_216 };
+const DEFAULTS = {
+	maxPerSecond: 100,
+	maxSpans: 512,
+	maxBytes: 262_144,
+	maxTotalBytes: 16_777_216,
+	store: true,
+};
 
 const traces = (input: object, env: Record<string, string> = {}) =>
 	parseRegistryConfig({ use, ...input }, env).traces;
@@ -16,12 +22,13 @@ it("records spans outside production, and elsewhere when asked to", () => {
 	expect(traces({}, { NODE_ENV: "production", RIVET_EXPERIMENTAL_OTEL: "1" })).toEqual(DEFAULTS);
 	expect(traces({ traces: { enabled: true } }, { NODE_ENV: "production" })).toEqual(DEFAULTS);
 	expect(traces({ traces: { enabled: false } }, { RIVET_EXPERIMENTAL_OTEL: "1" })).toBeNull();
-	const limits = { maxPerSecond: 4, maxSpans: 5, maxBytes: 6, maxTotalBytes: 7 };
+	const limits = { maxPerSecond: 4, maxSpans: 5, maxBytes: 6, maxTotalBytes: 7, store: false };
 	expect(traces({ traces: limits })).toEqual({
 		maxPerSecond: 4,
 		maxSpans: 5,
 		maxBytes: 6,
 		maxTotalBytes: 7,
+		store: false,
 	});
 });
 

@@ -1,4 +1,5 @@
 // `GET /metrics`: Prometheus text against counted work (ours; docs/metrics.md).
+import { CATALOGUE, LIMIT_ERRORS } from "@rivetkit/protocol";
 import { expect, it, vi } from "vitest";
 import { actor, event, queue } from "../../src/index.ts";
 import { Histogram } from "../../src/runtime/telemetry/metrics/histogram.ts";
@@ -64,6 +65,7 @@ const worker = actor({
 		leave: (c) => c.queue.send("left", 1),
 		soon: (c) => c.schedule.after(1, "add", 1),
 		nap: (c) => c.sleep(),
+		tooMuch: (c) => c.kv.put("k", "x".repeat(200_000)).catch(() => {}),
 	},
 });
 const other = actor({ actions: { get: () => 1 } });
@@ -142,6 +144,60 @@ it("is for callers on this machine, or with the token when there is one", async 
 		{ telemetry: { traces: null, metrics: false } },
 	);
 	expect(await status(off)).toBe(404);
+});
+
+it("one actor's own, awake or asleep, for whoever may inspect it, without waking it", async () => {
+	await using runtime = await TestRuntime.start(
+		{ worker },
+		{ token: "engine", inspection: { token: () => "s3cret" } },
+	);
+	const id = await runtime.actorId("worker", 'a"b');
+	await runtime.action(id, "add", 1);
+	await runtime.action(id, "fail");
+	await runtime.action(id, "leave");
+	const get = (headers: Record<string, string> = {}) =>
+		fetch(`${runtime.url}/gateway/${id}/metrics`, { headers });
+	expect((await get()).status).toBe(401);
+	const read = async () => {
+		const response = await get({ authorization: "Bearer s3cret" });
+		expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+		const { values } = readMetrics(await response.text());
+		return (name: string, more = "") =>
+			values.get(`rivetkit_actor_${name}{actor="worker",key="a\\"b",actor_id="${id}"${more}}`);
+	};
+	const awake = await read();
+	expect(awake("awake")).toBe(1);
+	expect(awake("queue_depth")).toBe(1);
+	expect(awake("connections")).toBe(0);
+	expect(awake("calls_total", ',outcome="ok"')).toBe(2);
+	expect(awake("calls_total", ',outcome="error"')).toBe(1);
+	expect(awake("commits_total", ',outcome="ok"')).toBeGreaterThan(1);
+	expect(awake("commit_bytes_total")).toBeGreaterThan(0);
+	await runtime.embedded.host.stop(id, "sleep");
+	const asleep = await read();
+	expect([asleep("awake"), asleep("queue_depth")]).toEqual([0, 1]);
+	expect(asleep("calls_total", ',outcome="ok"')).toBeUndefined();
+	expect(runtime.embedded.host.liveActorIds).toEqual([]);
+});
+
+it("counts each limit that is hit, by the error that says so", async () => {
+	await using runtime = await TestRuntime.start({ worker }, { maxIncomingMessageSize: 2_000 });
+	const id = await runtime.actorId("worker");
+	const before = await metricsOf(runtime);
+	const hits = async (limit: string) => {
+		const name = `rivetkit_limit_hits_total{limit="${limit}"}`;
+		return ((await metricsOf(runtime)).values.get(name) ?? 0) - (before.values.get(name) ?? 0);
+	};
+	expect((await runtime.action(id, "add", "x".repeat(3_000))).status).toBe(400);
+	expect(await hits("message.incoming_too_long")).toBe(1);
+	// One that its actor deals with counts as well.
+	await runtime.action(id, "tooMuch");
+	expect(await hits("kv.value_too_large")).toBe(1);
+	expect(await hits("queue.full")).toBe(0);
+	for (const limit of LIMIT_ERRORS) {
+		const isClose = limit === "connection.buffer_full";
+		expect([limit, limit in CATALOGUE || isClose]).toEqual([limit, true]);
+	}
 });
 
 it("counts without spans, too", async () => {

@@ -193,7 +193,7 @@ it("keeps the spans of an actor that sleeps, and forgets those of one that is de
 it("of one actor keeps the last spans; asks answer those of a time, the latest ones first to stay", async () => {
 	await using runtime = await TestRuntime.start(
 		{ subject },
-		{ telemetry: { traces: { ...TRACE_LIMITS, maxSpans: 20 }, metrics: false } },
+		{ telemetry: { traces: { ...TRACE_LIMITS, maxSpans: 20, store: false }, metrics: false } },
 	);
 	const id = await runtime.actorId("subject");
 	for (let n = 0; n < 30; n++) await runtime.action(id, "act", n);

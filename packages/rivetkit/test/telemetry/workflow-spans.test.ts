@@ -12,9 +12,8 @@ const order = actor({
 	run: workflow(async (ctx) => {
 		await ctx.step({
 			name: "reserve",
-			retryBackoffBase: 100,
 			run: async (c) => {
-				if (++c.state.tries === 1) throw new Error("not yet");
+				if (++c.state.tries === 1) throw Object.assign(new Error("not yet"), { retryAfter: 1_000 });
 				await c.kv.put("reserved", "yes");
 			},
 		});

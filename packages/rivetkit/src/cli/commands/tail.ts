@@ -1,9 +1,14 @@
-import {
-	findActor,
-	type InspectedConnection,
-	type InspectedSchedule,
-	type Lifecycle,
-} from "../actors.ts";
+import type {
+	ConnectionsAnswer,
+	EventEntry,
+	InspectedConnection,
+	LifecycleReport,
+	LogEntry,
+	QueueStatus,
+	SchedulesAnswer,
+	StateAnswer,
+} from "@rivetkit/protocol/inspector/answers";
+import { findActor } from "../actors.ts";
 import { ADDRESS_HELP, formatAddress, parseAddress } from "../address.ts";
 import { command } from "../command.ts";
 import { UsageError } from "../failure.ts";
@@ -95,15 +100,15 @@ function linePrinter(out: Terminal): Show {
 function linesOf(topic: string, data: unknown, before: unknown): string[] {
 	switch (topic) {
 		case "state":
-			return stateLines(data as StateData, before as StateData | undefined);
+			return stateLines(data as StateAnswer, before as StateAnswer | undefined);
 		case "connections":
-			return connectionLines(data as ConnectionsData, before as ConnectionsData | undefined);
+			return connectionLines(data as ConnectionsAnswer, before as ConnectionsAnswer | undefined);
 		case "queue": {
-			const { size, maxSize } = data as { size: number; maxSize: number };
+			const { size, maxSize } = data as QueueStatus;
 			return [`${size} of ${maxSize} messages`];
 		}
 		case "schedules": {
-			const { schedules } = data as { schedules: readonly InspectedSchedule[] };
+			const { schedules } = data as SchedulesAnswer;
 			const next = schedules
 				.map(({ nextRunAt, action }) => ({ nextRunAt, action }))
 				.sort((a, b) => a.nextRunAt - b.nextRunAt)[0];
@@ -111,20 +116,20 @@ function linesOf(topic: string, data: unknown, before: unknown): string[] {
 			return [`${schedules.length} scheduled${when}`];
 		}
 		case "lifecycle": {
-			const { status, awakeBecause } = data as Lifecycle;
-			const was = before as Lifecycle | undefined;
+			const { status, awakeBecause } = data as LifecycleReport;
+			const was = before as LifecycleReport | undefined;
 			const reasons = awakeBecause.join("; ");
 			const isSame = was && withoutNumbers(was.awakeBecause.join("; ")) === withoutNumbers(reasons);
 			if (isSame && was.status === status) return [];
 			return [reasons === "" ? status : `${status}: ${reasons}`];
 		}
 		case "events": {
-			const { name, args, connId } = data as { name: string; args: unknown[]; connId?: string };
+			const { name, args, connId } = data as EventEntry;
 			const to = connId === undefined ? "" : ` to ${connId}`;
 			return [`${name}(${JSON.stringify(args)?.slice(1, -1) ?? ""})${to}`];
 		}
 		case "logs": {
-			const { level, message, fields } = data as { level: string; message: string; fields: object };
+			const { level, message, fields } = data as LogEntry;
 			const more = fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : "";
 			return [`${level.toUpperCase()} ${message}${more}`];
 		}
@@ -142,12 +147,10 @@ function withoutNumbers(text: string): string {
 	return text.replace(/\d+/g, "#");
 }
 
-interface StateData {
-	readonly state?: unknown;
-	readonly isStateEnabled: boolean;
-}
-
-function stateLines({ state, isStateEnabled }: StateData, before: StateData | undefined): string[] {
+function stateLines(
+	{ state, isStateEnabled }: StateAnswer,
+	before: StateAnswer | undefined,
+): string[] {
 	if (!isStateEnabled) return [];
 	if (!before) return [JSON.stringify(state)];
 	const changes = changesBetween(before.state, state);
@@ -159,13 +162,9 @@ function stateLines({ state, isStateEnabled }: StateData, before: StateData | un
 	return hidden > 0 ? [...lines, `and ${hidden} more changes`] : lines;
 }
 
-interface ConnectionsData {
-	readonly connections: readonly InspectedConnection[];
-}
-
 function connectionLines(
-	{ connections }: ConnectionsData,
-	before: ConnectionsData | undefined,
+	{ connections }: ConnectionsAnswer,
+	before: ConnectionsAnswer | undefined,
 ): string[] {
 	const old = new Map(before?.connections.map((one) => [one.id, one]));
 	const now = new Set(connections.map(({ id }) => id));

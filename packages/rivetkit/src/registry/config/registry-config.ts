@@ -187,6 +187,7 @@ function traces(
 		maxSpans,
 		maxBytes,
 		maxTotalBytes,
+		store,
 	}: NonNullable<RegistryConfigInput["traces"]>,
 	env: Environment,
 ): RegistryConfig["traces"] {
@@ -194,6 +195,7 @@ function traces(
 	if (!isOn) return null;
 	return {
 		maxPerSecond: maxPerSecond ?? TRACE_LIMITS.maxPerSecond,
+		store: store ?? TRACE_LIMITS.store,
 		maxSpans: maxSpans ?? TRACE_LIMITS.maxSpans,
 		maxBytes: maxBytes ?? TRACE_LIMITS.maxBytes,
 		maxTotalBytes: maxTotalBytes ?? TRACE_LIMITS.maxTotalBytes,

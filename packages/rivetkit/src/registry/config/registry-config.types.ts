@@ -112,6 +112,8 @@ export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> 
 				maxBytes?: number | undefined;
 				/** Bytes of all that is kept of all actors of the process. Default 16 MiB. */
 				maxTotalBytes?: number | undefined;
+				/** Whether spans are stored with their actor, and are there after a restart. Default true. */
+				store?: boolean | undefined;
 		  }
 		| undefined;
 	/** Counts and durations by type of actor, at `/metrics`. */
@@ -193,6 +195,7 @@ export interface RegistryConfig {
 		readonly maxSpans: number;
 		readonly maxBytes: number;
 		readonly maxTotalBytes: number;
+		readonly store: boolean;
 	} | null;
 	readonly metrics: { readonly enabled: boolean };
 	readonly serverless: {

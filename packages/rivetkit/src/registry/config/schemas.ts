@@ -105,6 +105,10 @@ const DocTracesConfigSchema = z.object({
 	maxSpans: z.int().min(1).optional().describe("Of one actor. Default 512."),
 	maxBytes: positive.optional().describe("Of one actor. Default 262144."),
 	maxTotalBytes: positive.optional().describe("Of all actors. Default 16777216."),
+	store: z
+		.boolean()
+		.optional()
+		.describe("Whether spans are stored with their actor. Default true."),
 });
 
 export const DocConfigureRunnerPoolSchema = z.object({

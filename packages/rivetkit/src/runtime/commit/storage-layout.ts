@@ -18,6 +18,7 @@
  * | 0x12 | `c.kv`: `12 <key>` |
  * | 0x13 | database: records, pages, bytes of providers (`sqlite/pages/stored-pages.ts`) |
  * | 0x14 | workflow: its entries, see `workflow/history/` |
+ * | 0x15 | spans, see `telemetry/stored-spans.ts` |
  */
 export const SUBSPACE_STATE = 0x01;
 export const SUBSPACE_REPLIES = 0x02;
@@ -31,6 +32,7 @@ export const SUBSPACE_QUEUE_DATA = 0x10;
 export const SUBSPACE_HISTORY = 0x11;
 export const SUBSPACE_KV = 0x12;
 export const SUBSPACE_WORKFLOW_HISTORY = 0x14;
+export const SUBSPACE_TRACES = 0x15;
 
 export const WAKE_START: Uint8Array = Uint8Array.of(SUBSPACE_STATE);
 export const WAKE_END: Uint8Array = Uint8Array.of(0x10);
@@ -38,9 +40,10 @@ export const WAKE_END: Uint8Array = Uint8Array.of(0x10);
 /** Version of all this; to be raised when a reader of the older one would misread what is stored. */
 export const STORAGE_LAYOUT_VERSION = 1;
 
-/** Whether an entry is of this very actor and of no copy: its clients' connections, and its token. */
+/** Whether an entry is of this very actor and of no copy: its clients' connections, its token, what it did. */
 export function staysBehind(key: Uint8Array): boolean {
-	return key[0] === SUBSPACE_CONNECTIONS || isInspectorToken(key);
+	const [subspace] = key;
+	return subspace === SUBSPACE_CONNECTIONS || subspace === SUBSPACE_TRACES || isInspectorToken(key);
 }
 
 /** Entries in ascending order of their keys. */

@@ -1,5 +1,5 @@
 import type { ActorSocket, Encoding, PreparedMessage } from "@rivetkit/protocol";
-import { catalogueError } from "@rivetkit/protocol";
+import { catalogueError, countLimitHit } from "@rivetkit/protocol";
 import type { ActorInstance } from "../instance/instance.ts";
 import { type TrackedState, trackState } from "../state/track-state.ts";
 import type { RemoteParent } from "../telemetry/trace-context.ts";
@@ -219,6 +219,7 @@ export class Connection {
 			{ connId: this.id, bufferedBytes: socket.bufferedBytes, limit },
 			"connection closed: the client reads too slowly (options.maxConnectionBufferSize)",
 		);
+		countLimitHit("connection.buffer_full");
 		this.closeTransport?.(CLOSE_REFUSED, "connection.buffer_full");
 	}
 }

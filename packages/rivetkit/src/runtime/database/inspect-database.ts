@@ -1,56 +1,29 @@
 import { catalogueError } from "@rivetkit/protocol";
+import type {
+	DatabaseColumn,
+	DatabaseForeignKey,
+	DatabaseTable,
+} from "@rivetkit/protocol/inspector/answers";
 import type { SqlExecutor, SqlRow } from "../../db/raw-access.types.ts";
 
 /** Rows that one request of the inspector gets at most (contract: protocol 7.3). */
 export const DATABASE_ROWS_MAX = 500;
 
-/** One column, as `PRAGMA table_xinfo` tells it. */
-export interface InspectedColumn {
-	readonly cid: number;
-	readonly name: string;
-	readonly type: string;
-	readonly notnull: number;
-	readonly dflt_value: string | null;
-	/** Its place in the primary key, from 1; 0 outside. */
-	readonly pk: number;
-}
-
-export interface InspectedForeignKey {
-	readonly from: string;
-	readonly table: string;
-	/** Null for the primary key of the other table. */
-	readonly to: string | null;
-	readonly on_update: string;
-	readonly on_delete: string;
-}
-
-export interface InspectedTable {
-	readonly table: {
-		readonly schema: "main";
-		readonly name: string;
-		readonly type: "table" | "view";
-	};
-	readonly columns: readonly InspectedColumn[];
-	readonly foreignKeys: readonly InspectedForeignKey[];
-	/** Rows of a table; null for a view, where counting may cost anything. */
-	readonly records: number | null;
-}
-
 /**
  * Tables and views of a database, for the inspector (contract: protocol 7.3). SQLite's own tables and
  * Drizzle's are left out.
  */
-export async function inspectSchema(db: SqlExecutor): Promise<{ tables: InspectedTable[] }> {
+export async function inspectSchema(db: SqlExecutor): Promise<{ tables: DatabaseTable[] }> {
 	const found = await db.execute<{ name: string; type: "table" | "view" }>(
 		"SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_\\_drizzle\\_%' ESCAPE '\\' ORDER BY name",
 	);
-	const tables: InspectedTable[] = [];
+	const tables: DatabaseTable[] = [];
 	for (const { name, type } of found) {
-		const columns = await db.execute<InspectedColumn>(
+		const columns = await db.execute<DatabaseColumn>(
 			'SELECT cid, name, type, "notnull", dflt_value, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1',
 			name,
 		);
-		const foreignKeys = await db.execute<InspectedForeignKey>(
+		const foreignKeys = await db.execute<DatabaseForeignKey>(
 			'SELECT "from", "table", "to", on_update, on_delete FROM pragma_foreign_key_list(?) ORDER BY id, seq',
 			name,
 		);

@@ -10,10 +10,11 @@ import {
 	type HostEvents,
 	type InspectedActor,
 	type InspectionTarget,
-	PATH_INSPECTOR,
+	isInspectorPath,
 	type PlainSocket,
 	type StopIntent,
 } from "@rivetkit/protocol";
+import type { LifecycleChange } from "@rivetkit/protocol/inspector/answers";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
 import { outsideSections } from "../atomic/section.ts";
 import { outsideCalls, runInSpan } from "../calls/call-scope.ts";
@@ -21,7 +22,6 @@ import { outsideSteps } from "../durable/step-work.ts";
 import type { Caller, ReadActorToken } from "../inspector/access.ts";
 import type { InspectionConfig } from "../inspector/inspection-config.ts";
 import { Inspector } from "../inspector/inspector.ts";
-import type { LifecycleChange } from "../inspector/lifecycle-log.ts";
 import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
 import type { LifecycleEvent } from "../lifecycle/lifecycle.ts";
 import { type StartFailure, startInstance } from "../lifecycle/start.ts";
@@ -164,7 +164,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
 		const instance = this.#live.get(actorId);
 		if (!instance?.acceptsCalls) return Promise.reject(new ActorGone(actorId));
-		if (request.path.startsWith(PATH_INSPECTOR)) {
+		if (isInspectorPath(request.path)) {
 			return asHost(() => this.#inspector.handle(instance, request));
 		}
 		return asHost(() => routeRequest(instance, request));

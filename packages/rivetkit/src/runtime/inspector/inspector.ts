@@ -12,6 +12,7 @@ import {
 	type PlainSocket,
 	toWireError,
 } from "@rivetkit/protocol";
+import type { LifecycleChange } from "@rivetkit/protocol/inspector/answers";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
 import type { ActorBackend, Incarnation } from "../../backends/backend.ts";
 import type { Logger } from "../../log/logger.ts";
@@ -21,12 +22,12 @@ import { NOT_FOUND } from "../router/error-response.ts";
 import type { HostTelemetry } from "../telemetry/host-telemetry.ts";
 import type { TimerWheel } from "../timers/timer-wheel.ts";
 import { type Caller, InspectorAccess, type ReadActorToken } from "./access.ts";
-import { answer, CallFailed, errorAnswer } from "./http/answers.ts";
+import { answer, CallFailed, errorAnswer, TextAnswer, textAnswer } from "./http/answers.ts";
 import { InspectorCall } from "./http/call.ts";
 import { type MatchedRoute, matchRoute } from "./http/routes.ts";
 import type { InspectionConfig } from "./inspection-config.ts";
 import { invalid } from "./invalid.ts";
-import { type LifecycleChange, LifecycleLog } from "./lifecycle-log.ts";
+import { LifecycleLog } from "./lifecycle-log.ts";
 import { InspectorSockets } from "./socket/inspector-sockets.ts";
 import { InspectorStreams } from "./stream/inspector-streams.ts";
 import type { ActorView } from "./view/actor-view.ts";
@@ -195,8 +196,12 @@ export class Inspector {
 		await this.#access.checkRequest(request, () => this.#actorToken(actor));
 		const { path } = request;
 		const mark = path.indexOf("?");
+		const pathname = path.slice(0, mark < 0 ? path.length : mark);
 		return {
-			pathname: path.slice(PATH_INSPECTOR.length, mark < 0 ? path.length : mark),
+			// What is not below it is `/metrics`.
+			pathname: pathname.startsWith(PATH_INSPECTOR)
+				? pathname.slice(PATH_INSPECTOR.length)
+				: pathname.slice(1),
 			query: new URLSearchParams(mark < 0 ? "" : path.slice(mark)),
 		};
 	}
@@ -211,7 +216,8 @@ export class Inspector {
 		run: (view: ActorView, call: InspectorCall) => object | Promise<object>,
 		call: InspectorCall,
 	): Promise<ActorResponse> {
-		return answer(await run(view, call), call.wantsCbor);
+		const result = await run(view, call);
+		return result instanceof TextAnswer ? textAnswer(result) : answer(result, call.wantsCbor);
 	}
 
 	async #change(

@@ -1,22 +1,4 @@
-/** What happened to an incarnation. */
-export type LifecycleChange =
-	| "starting"
-	| "ready"
-	| "startFailed"
-	| "stopping"
-	| "asleep"
-	| "destroyed"
-	/** It ended without its last save: a newer incarnation exists, or its destruction failed. */
-	| "lost";
-
-export interface LifecycleEntry {
-	/** Milliseconds since the epoch. */
-	readonly atMs: number;
-	readonly generation: number;
-	readonly event: LifecycleChange;
-	/** Why, in words. */
-	readonly detail?: string;
-}
+import type { LifecycleChange, LifecycleEntry } from "@rivetkit/protocol/inspector/answers";
 
 interface Recorded extends LifecycleEntry {
 	readonly actorId: string;

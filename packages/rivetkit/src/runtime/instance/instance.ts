@@ -43,6 +43,7 @@ import { MessageQueue } from "../queue/message-queue.ts";
 import type { RunScope } from "../queue/run-scope.ts";
 import { Schedules } from "../schedule/schedules.ts";
 import { ActorTelemetry } from "../telemetry/actor-telemetry.ts";
+import type { HostTelemetry } from "../telemetry/host-telemetry.ts";
 import { observedLogger } from "../telemetry/observed-logger.ts";
 import type { Span } from "../telemetry/span.ts";
 import type { SpanKind } from "../telemetry/span-kinds.ts";
@@ -147,7 +148,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#host = host;
 		this.config = config;
 		this.assignment = assignment;
-		this.telemetry = services.telemetry ? new ActorTelemetry(services.telemetry, assignment) : null;
+		this.telemetry = services.telemetry ? this.#telemetry(services.telemetry) : null;
 		this.work = new WorkLedger(this);
 		this.run = config.run ? new RunHandler(this) : null;
 		this.#idle = config.options.noSleep ? null : new IdleTimer(this);
@@ -158,6 +159,20 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.database = config.db ? new DatabaseKeeper(this, config.db) : null;
 		if (this.database) this.#parts.push(...this.database.parts);
 		this.durable = config.run?.durable ? this.#durableRun(config.run.durable) : null;
+	}
+
+	#telemetry(host: HostTelemetry): ActorTelemetry {
+		const { assignment, services } = this;
+		return new ActorTelemetry(host, assignment, {
+			generation: assignment.generation,
+			timers: services.timers,
+			commitSpans: () => {
+				// What a start writes is one commit.
+				if (!this.isReady) return;
+				this.committer.noteDirty();
+				this.committer.cutSoon();
+			},
+		});
 	}
 
 	#durableRun(create: NonNullable<ErasedRun["durable"]>): DurableRun {
@@ -548,6 +563,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#idle?.stop();
 		this.run?.stop();
 		this.durable?.stop();
+		this.telemetry?.stopped();
 		this.#alarm?.stop();
 		this.#queue?.stop();
 		this.#connections?.end();
@@ -674,8 +690,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#alarm?.take(batch);
 		if (this.#record) batch.record = { ...batch.record, ...this.#record };
 		this.#record = null;
-		const isEmpty = batch.ops.length === 0 && batch.alarmTs === undefined && !batch.record;
-		return isEmpty ? null : batch;
+		this.telemetry?.take(batch, isEmptyBatch(batch), this.#phase === "saving");
+		return isEmptyBatch(batch) ? null : batch;
 	}
 
 	commit(batch: StorageBatch): Promise<void> {
@@ -799,4 +815,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	): WireError {
 		return describeError(this, error, operation, signal);
 	}
+}
+
+function isEmptyBatch({ ops, alarmTs, record }: OpenBatch): boolean {
+	return ops.length === 0 && alarmTs === undefined && !record;
 }

@@ -5,6 +5,7 @@ import {
 	type ActorUpgrade,
 	CLOSE_GOING_AWAY,
 	catalogueError,
+	countLimitHit,
 } from "@rivetkit/protocol";
 import { CLOSE_REFUSED, truncateCloseReason } from "../connections/close-codes.ts";
 import { Connection } from "../connections/connection.ts";
@@ -360,6 +361,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 			{ connId: this.#connection.id, bufferedBytes, limit },
 			"connection closed: the client reads too slowly (options.maxConnectionBufferSize)",
 		);
+		countLimitHit("connection.buffer_full");
 		this.#close(CLOSE_REFUSED, "connection.buffer_full");
 	}
 

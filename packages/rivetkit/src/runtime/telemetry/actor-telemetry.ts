@@ -1,8 +1,11 @@
 import { type StorageBatch, serializeKey } from "@rivetkit/protocol";
 import { currentSpan, runInSpan } from "../calls/call-scope.ts";
+import type { OpenBatch } from "../commit/batch-part.ts";
 import type { HostTelemetry } from "./host-telemetry.ts";
-import type { TypeMetrics } from "./metrics/type-metrics.ts";
+import { ActorCounts } from "./metrics/actor-metrics.ts";
+import type { TypeMetrics, WorkMetrics } from "./metrics/type-metrics.ts";
 import { type Attributes, Span, shortened, type Trace, UNTRACED } from "./span.ts";
+import { SpanKeeper, type SpanOwner } from "./span-keeper.ts";
 import { SPAN_KINDS, type SpanKind } from "./span-kinds.ts";
 import { BudgetShare } from "./trace-budget.ts";
 import { formatTraceparent, type RemoteParent } from "./trace-context.ts";
@@ -31,6 +34,9 @@ const SAMPLED = 1;
 /** Work that took longer than this is recorded even if its trace was left out (ms). */
 const SLOW_MS = 1_000;
 
+/** The incarnation that is recorded. */
+export type TelemetryOwner = Pick<SpanOwner, "generation" | "timers" | "commitSpans">;
+
 /** Whom spans are about. */
 export interface TracedActor {
 	readonly actorId: string;
@@ -49,6 +55,7 @@ export class ActorTelemetry {
 	readonly #actor: TracedActor;
 	/** Null when nothing is counted. */
 	readonly metrics: TypeMetrics | null;
+	readonly counts = new ActorCounts();
 	#trail: Trail | null = null;
 	/** The commit that is under way. */
 	#commit: Span | null = null;
@@ -58,11 +65,18 @@ export class ActorTelemetry {
 	/** Whether calls were left out that may have written something since the last commit. */
 	#leftOutWriters = false;
 	#isForgotten = false;
+	/** Null when spans are not stored, and while there are none. */
+	#keeper: SpanKeeper | null = null;
+	readonly #owner: TelemetryOwner;
+	/** What was before is not of this incarnation. */
+	readonly #bornMs: number;
 	readonly #share = new BudgetShare();
 
-	constructor(host: HostTelemetry, actor: TracedActor) {
+	constructor(host: HostTelemetry, actor: TracedActor, owner: TelemetryOwner) {
 		this.host = host;
 		this.#actor = actor;
+		this.#owner = owner;
+		this.#bornMs = host.nowMs();
 		this.metrics = host.recordsMetrics ? host.metricsOf(actor.name) : null;
 	}
 
@@ -157,7 +171,7 @@ export class ActorTelemetry {
 		const endMs = host.nowMs();
 		span.endMs = endMs;
 		if (failure !== undefined) span.fail(failure.thrown);
-		if (this.metrics !== null) count(this.metrics, span);
+		if (this.metrics !== null) this.#count(this.metrics, span);
 		if (!host.recordsSpans) return;
 		if (span.isRecorded) {
 			this.#ended(span);
@@ -170,6 +184,26 @@ export class ActorTelemetry {
 		this.#ended(late);
 	}
 
+	#count(metrics: TypeMetrics, { kind, failure, startMs, endMs }: Span): void {
+		const { counted } = kind;
+		if (counted === null) return;
+		let outcomes: WorkMetrics;
+		if (counted === "commit") {
+			outcomes = metrics.commits;
+			if (failure === null) this.counts.commits++;
+			else this.counts.failedCommits++;
+		} else if (counted === "start") {
+			outcomes = metrics.starts;
+		} else {
+			outcomes = metrics.calls[counted];
+			if (failure === null) this.counts.succeeded++;
+			else this.counts.failed++;
+		}
+		if (failure === null) outcomes.succeeded++;
+		else outcomes.failed++;
+		outcomes.duration.observe((endMs - startMs) / 1_000);
+	}
+
 	#ended(span: Span): void {
 		const { host } = this;
 		if (span.statements > STATEMENTS_MAX) span.set("rivet.db.statements", span.statements);
@@ -177,6 +211,37 @@ export class ActorTelemetry {
 		if (this.#isForgotten) return;
 		span.sequence = host.trails.next();
 		this.trail.ended(span);
+		if (host.storedBytes === 0) return;
+		this.#keeper ??= this.#newKeeper();
+		this.#keeper.ended(span);
+	}
+
+	#newKeeper(): SpanKeeper {
+		const { host } = this;
+		const { generation, timers } = this.#owner;
+		const owner = {
+			generation,
+			timers,
+			commitSpans: () => this.#owner.commitSpans(),
+			openSpans: () => this.#openSpans(),
+		};
+		return new SpanKeeper(owner, host, host.storedBytes);
+	}
+
+	*#openSpans(): Generator<Span> {
+		for (const span of this.#trail?.spans ?? []) {
+			if (span.isOpen && span.startMs >= this.#bornMs) yield span;
+		}
+	}
+
+	/** A batch is cut: spans may go with it. */
+	take(batch: OpenBatch, isEmpty: boolean, isLast: boolean): void {
+		this.#keeper?.take(batch, isEmpty, { nowMs: this.host.wallMs(), isLast });
+	}
+
+	/** The incarnation is over. */
+	stopped(): void {
+		this.#keeper?.end();
 	}
 
 	/** Runs something as a span below what runs now, or below `parent`. It ends when what it returns settles. */
@@ -249,6 +314,7 @@ export class ActorTelemetry {
 		if (span === null) return;
 		const bytes = sizeOf(batch);
 		this.metrics?.commitBytes.observe(bytes);
+		this.counts.commitBytes += bytes;
 		if (!span.isRecorded) return;
 		span.begin(
 			{
@@ -263,6 +329,8 @@ export class ActorTelemetry {
 	endCommit(failure?: Thrown): void {
 		const span = this.#commit;
 		this.#commit = null;
+		if (failure === undefined) this.#keeper?.committed();
+		else this.#keeper?.rollBack();
 		if (span !== null) this.end(span, failure);
 	}
 
@@ -308,20 +376,6 @@ export class ActorTelemetry {
 	tell(): void {
 		if (this.#share.untold > 0 && !this.#isForgotten) void this.trail;
 	}
-}
-
-function count(metrics: TypeMetrics, { kind, failure, startMs, endMs }: Span): void {
-	const { counted } = kind;
-	if (counted === null) return;
-	const outcomes =
-		counted === "commit"
-			? metrics.commits
-			: counted === "start"
-				? metrics.starts
-				: metrics.calls[counted];
-	if (failure === null) outcomes.succeeded++;
-	else outcomes.failed++;
-	outcomes.duration.observe((endMs - startMs) / 1_000);
 }
 
 export function spanName({ name, isNamed }: SpanKind, subject: string | null): string {

@@ -10,6 +10,8 @@ import { type TrailLimits, Trails } from "./trail.ts";
 export interface TraceLimits extends TrailLimits {
 	/** Traces that the actors of a host begin in a second. */
 	readonly maxPerSecond: number;
+	/** Whether spans are written to the store of their actor. */
+	readonly store: boolean;
 }
 
 /** What a host records about its actors. */
@@ -23,6 +25,7 @@ export interface TelemetryConfig {
 /** Defaults of `setup({ traces })`. */
 export const TRACE_LIMITS: TraceLimits = {
 	maxPerSecond: 100,
+	store: true,
 	maxSpans: 512,
 	maxBytes: 256 * 1_024,
 	maxTotalBytes: 16 * 1_024 * 1_024,
@@ -39,6 +42,8 @@ export class HostTelemetry {
 	/** Of the spans. */
 	readonly budget: TraceBudget;
 	readonly recordsMetrics: boolean;
+	/** Bytes of the spans of one incarnation in its actor's store; 0 when they are not stored. */
+	readonly storedBytes: number;
 	readonly trails: Trails;
 	readonly habits = new Habits();
 	/** Null while there is nowhere to export to. */
@@ -61,9 +66,12 @@ export class HostTelemetry {
 	) {
 		this.recordsSpans = traces !== null;
 		this.recordsMetrics = metrics;
+		this.storedBytes = traces?.store ? traces.maxBytes : 0;
 		this.budget = new TraceBudget((traces ?? TRACE_LIMITS).maxPerSecond, clock);
 		// Events and lines are recorded for who watches, also where no spans are.
-		this.trails = new Trails(traces ?? TRACE_LIMITS);
+		// Who goes on after an id of the process before this one misses nothing: a process has less than a thousand
+		// entries in a millisecond.
+		this.trails = new Trails(traces ?? TRACE_LIMITS, clock.now() * 1_000);
 		this.#clock = clock;
 		this.#random = random;
 		this.#idPrefix = hex(random.bytes(4));

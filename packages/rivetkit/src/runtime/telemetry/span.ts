@@ -22,7 +22,8 @@ export interface Trace {
 }
 
 /** Of spans that are only measured. */
-export const UNTRACED: Trace = { id: null, flags: 0, admission: { second: 0, spansLeft: 0 } };
+export const UNADMITTED: Admission = { second: 0, spansLeft: 0 };
+export const UNTRACED: Trace = { id: null, flags: 0, admission: UNADMITTED };
 
 /** Why a span ended badly. */
 export interface SpanFailure {

@@ -150,10 +150,12 @@ export class Trails {
 	/** Those that were added to lately are behind. */
 	readonly #trails = new Map<string, Trail>();
 	#bytes = 0;
-	#sequence = 0;
+	#sequence: number;
 
-	constructor(limits: TrailLimits) {
+	/** @param firstId - no entry has a lower id */
+	constructor(limits: TrailLimits, firstId = 1) {
 		this.#limits = limits;
+		this.#sequence = firstId - 1;
 	}
 
 	get bytes(): number {

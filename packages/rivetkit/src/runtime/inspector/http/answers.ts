@@ -18,6 +18,21 @@ export function answer(value: object, asCbor: boolean): ActorResponse {
 		: { status: 200, headers: JSON_HEADERS, body: toPlainJson(value) };
 }
 
+/** What is neither JSON nor CBOR, whatever was asked for. */
+export class TextAnswer {
+	readonly type: string;
+	readonly text: string;
+
+	constructor(type: string, text: string) {
+		this.type = type;
+		this.text = text;
+	}
+}
+
+export function textAnswer({ type, text }: TextAnswer): ActorResponse {
+	return { status: 200, headers: { "content-type": type, ...COMMON }, body: text };
+}
+
 /** A structured error; in plain JSON whatever was asked for, so that everybody can read it. */
 export function errorAnswer({ statusCode, ...error }: WireError): ActorResponse {
 	const { group, code, message, metadata = null } = error;

@@ -1,3 +1,5 @@
+import { actorMetrics } from "../../telemetry/metrics/actor-metrics.ts";
+import { PROMETHEUS_TYPE } from "../../telemetry/metrics/prometheus.ts";
 import { invalid } from "../invalid.ts";
 import { eventsOf, isLevel, logsOf } from "../view/activity.ts";
 import type { ActorView } from "../view/actor-view.ts";
@@ -7,6 +9,7 @@ import { deadLettersOf, messagePage, queueStatus } from "../view/queue-listing.t
 import { failuresOf, historyOf, schedulesOf } from "../view/schedule-listing.ts";
 import { SPANS_MAX, tracesOf } from "../view/traces.ts";
 import { workflowDetailsOf, workflowOf } from "../view/workflow.ts";
+import { TextAnswer } from "./answers.ts";
 import type { InspectorCall } from "./call.ts";
 
 /** For what has no limit of its own. */
@@ -36,8 +39,8 @@ export const readQueue: Read = (view, { query }) => {
 	return queueStatus(view, limit > 0 ? limit : 0);
 };
 
-export const readTraces: Read = ({ activity }, call) =>
-	tracesOf(activity, {
+export const readTraces: Read = (view, call) =>
+	tracesOf(view, {
 		startMs: call.number("startMs", { otherwise: 0, max: Number.MAX_SAFE_INTEGER }),
 		endMs: call.number("endMs", ANY),
 		limit: call.number("limit", { otherwise: 1_000, max: SPANS_MAX }),
@@ -72,6 +75,9 @@ export const readLogs: Read = ({ activity }, call) => {
 	const limit = call.number("limit", PAGE);
 	return logsOf(activity, { limit, after: call.number("after", FIRST), level });
 };
+
+/** Contract: protocol 8.4. */
+export const readMetrics: Read = (view) => new TextAnswer(PROMETHEUS_TYPE, actorMetrics(view));
 
 export const readLifecycle: Read = ({ lifecycle }) => lifecycle;
 

@@ -44,6 +44,7 @@ const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 
 	// Ours.
 	"GET lifecycle": read(reads.readLifecycle),
+	"GET metrics": read(reads.readMetrics),
 	"GET events": read(reads.readEvents),
 	"GET logs": read(reads.readLogs),
 	"POST wake": change(changes.wakeUp),
@@ -65,6 +66,9 @@ const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 	"GET workflow/export": change(changes.exportWorkflow),
 	"POST workflow/import": change(changes.importWorkflow),
 };
+
+/** All there are. */
+export const ROUTE_PATTERNS: readonly string[] = Object.keys(ROUTES);
 
 interface PatternRoute {
 	readonly method: string;

@@ -1,5 +1,6 @@
 import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
 import type { InspectorToClient, InspectorToServer, Uint } from "@rivetkit/protocol/inspector";
+import type { Fire } from "@rivetkit/protocol/inspector/answers";
 import { inspectRows, inspectSchema } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { untracked } from "../../state/index.ts";
@@ -11,7 +12,7 @@ import { databaseOf } from "../changes/use-database.ts";
 import { invalid } from "../invalid.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { queueStatus } from "../view/queue-listing.ts";
-import { type FireJson, historyOf, schedulesOf } from "../view/schedule-listing.ts";
+import { historyOf, schedulesOf } from "../view/schedule-listing.ts";
 import { traceRange } from "../view/trace-range.ts";
 import { SPANS_MAX } from "../view/traces.ts";
 import { hasWorkflow, workflowBytes } from "../view/workflow.ts";
@@ -60,8 +61,7 @@ export async function answerRequest(
 		}
 		case "TraceQueryRequest": {
 			const { id: rid, startMs, endMs, limit } = request.val;
-			const { activity } = await host.view();
-			const payload = traceRange(activity, {
+			const payload = await traceRange(await host.view(), {
 				startMs: Number(startMs),
 				endMs: Number(endMs),
 				limit: Math.min(Number(limit), SPANS_MAX),
@@ -161,6 +161,6 @@ async function told<T>(what: string, work: () => Promise<T>): Promise<T> {
 	}
 }
 
-function fireMessage({ attempts: _, error, finishedAt, ...fire }: FireJson) {
+function fireMessage({ attempts: _, error, finishedAt, ...fire }: Fire) {
 	return { ...fire, finishedAt, error: error && { ...error, metadata: undefined } };
 }

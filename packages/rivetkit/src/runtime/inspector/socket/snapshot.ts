@@ -4,9 +4,10 @@ import type {
 	InspectorToClient,
 	Schedule as ScheduleMessage,
 } from "@rivetkit/protocol/inspector";
+import type { Schedule } from "@rivetkit/protocol/inspector/answers";
 import type { ActorView } from "../view/actor-view.ts";
 import { connectionsOf } from "../view/connection-details.ts";
-import { type ScheduleJson, schedulesOf } from "../view/schedule-listing.ts";
+import { schedulesOf } from "../view/schedule-listing.ts";
 import { hasWorkflow, workflowBytes } from "../view/workflow.ts";
 
 /** What inspector sockets are kept up to date about, as it is sent. */
@@ -87,7 +88,7 @@ export function connectionMessages(view: ActorView): Connection[] {
 	return connectionsOf(view).map(({ id, details }) => ({ id, details: encodeCbor(details) }));
 }
 
-export function scheduleMessage(schedule: ScheduleJson): ScheduleMessage {
+export function scheduleMessage(schedule: Schedule): ScheduleMessage {
 	const { id, name, kind, action, args, nextRunAt, lastRunAt } = schedule;
 	const { expression, timezone, intervalMs, maxHistory } = schedule;
 	return {

@@ -17,7 +17,13 @@ import { eventJson, logJson } from "../view/activity.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { otlpSpan } from "../view/traces.ts";
 import { EventStream } from "./event-stream.ts";
-import { STATE_TOPICS, type StateTopicName, type TopicName, topicsIn } from "./topics.ts";
+import {
+	CHANGED_TOPIC,
+	STATE_TOPICS,
+	type StateTopicName,
+	type TopicName,
+	topicsIn,
+} from "./topics.ts";
 
 /** Streams of one actor at the same time. */
 const STREAMS_MAX = 64;
@@ -58,12 +64,13 @@ export class InspectorStreams {
 		query: URLSearchParams,
 	): Promise<ActorResponse> {
 		const topics = topicsIn(query);
+		const withValues = query.get("values") !== "false";
 		const { actorId } = target;
 		const streams = this.#byActor.get(actorId) ?? new Set();
 		if (streams.size >= STREAMS_MAX) {
 			throw catalogueError("inspector.too_many_streams", { limit: STREAMS_MAX });
 		}
-		const stream = new ActorStream(this.#host, target, actor, topics, () => {
+		const stream = new ActorStream(this.#host, { target, actor, topics, withValues }, () => {
 			streams.delete(stream);
 			if (streams.size === 0) this.#byActor.delete(actorId);
 		});
@@ -86,6 +93,16 @@ export class InspectorStreams {
 	}
 }
 
+/** What somebody wants to follow. */
+interface StreamRequest {
+	readonly target: InspectionTarget;
+	readonly actor: TracedActor;
+	readonly topics: ReadonlySet<TopicName>;
+	readonly withValues: boolean;
+}
+
+const NO_VALUE = "{}";
+
 /** One client that follows one actor. */
 class ActorStream implements Watcher, TrailListener {
 	readonly events: EventStream;
@@ -96,6 +113,8 @@ class ActorStream implements Watcher, TrailListener {
 	readonly #target: InspectionTarget;
 	readonly #actor: TracedActor;
 	readonly #topics: ReadonlySet<TopicName>;
+	/** Whether the client wants to know what is new, and not only that something is. */
+	readonly #withValues: boolean;
 	#leave: (() => void) | null = null;
 	#trail: Trail | null = null;
 	#keepAlive: WheelTimer | null = null;
@@ -104,33 +123,34 @@ class ActorStream implements Watcher, TrailListener {
 
 	constructor(
 		host: StreamsHost,
-		target: InspectionTarget,
-		actor: TracedActor,
-		topics: ReadonlySet<TopicName>,
+		{ target, actor, topics, withValues }: StreamRequest,
 		closed: () => void,
 	) {
 		this.#host = host;
 		this.#target = target;
 		this.#actor = actor;
 		this.#topics = topics;
+		this.#withValues = withValues;
 		this.events = new EventStream(() => {
 			this.#end();
 			closed();
 		});
 		const { telemetry } = host;
-		const { events } = this;
 		this.onEvent = topics.has("events")
-			? (entry) => events.entry("events", toPlainJson(eventJson(entry)), entry.id)
+			? (entry) => this.#entry("events", entry.id, () => eventJson(entry))
 			: null;
 		this.onLog =
 			telemetry && topics.has("logs")
-				? (entry) => events.entry("logs", toPlainJson(logJson(telemetry, entry)), entry.id)
+				? (entry) => this.#entry("logs", entry.id, () => logJson(telemetry, entry))
 				: null;
 		this.onSpan =
 			telemetry && topics.has("traces")
-				? (span) =>
-						events.entry("traces", toPlainJson(otlpSpan(telemetry, actor, span)), span.sequence)
+				? (span) => this.#entry("traces", span.sequence, () => otlpSpan(telemetry, actor, span))
 				: null;
+	}
+
+	#entry(topic: TopicName, id: number, data: () => object): void {
+		this.events.entry(topic, this.#withValues ? toPlainJson(data()) : NO_VALUE, id);
 	}
 
 	/** @param after - the id of the last entry that the client has; null for one that has none */
@@ -140,7 +160,9 @@ class ActorStream implements Watcher, TrailListener {
 		if (after !== null) this.#goOn(after);
 		this.#listen();
 		this.#beat();
-		const watches = [...this.#topics].some((topic) => topic in STATE_TOPICS);
+		const watches = [...this.#topics].some(
+			(topic) => topic in STATE_TOPICS || topic === CHANGED_TOPIC,
+		);
 		if (!watches) return;
 		const leave = await this.#host.watch(this.#target, this);
 		if (this.events.isOver) leave();
@@ -158,6 +180,7 @@ class ActorStream implements Watcher, TrailListener {
 			const { tag } = STATE_TOPICS[topic];
 			if (tag === null || tags.has(tag)) void this.#tell(topic, view);
 		}
+		if (this.#topics.has(CHANGED_TOPIC)) this.events.latest(CHANGED_TOPIC, NO_VALUE);
 	}
 
 	refuse(error: unknown): void {
@@ -172,6 +195,11 @@ class ActorStream implements Watcher, TrailListener {
 
 	/** Never rejects. What can be read at once is sent at once, so that it is what it was then. */
 	async #tell(topic: StateTopicName, view: ActorView): Promise<void> {
+		// What has to be compared is read in any case.
+		if (!this.#withValues && STATE_TOPICS[topic].tag !== null) {
+			this.events.latest(topic, NO_VALUE);
+			return;
+		}
 		let data: string;
 		try {
 			const read: object | Promise<object> = STATE_TOPICS[topic].read(view);
@@ -185,7 +213,7 @@ class ActorStream implements Watcher, TrailListener {
 			if (this.#told.get(topic) === data) return;
 			this.#told.set(topic, data);
 		}
-		this.events.latest(topic, data);
+		this.events.latest(topic, this.#withValues ? data : NO_VALUE);
 	}
 
 	/** What was kept since the client was here last, of all topics together in the order in which it happened. */

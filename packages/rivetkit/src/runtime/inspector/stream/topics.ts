@@ -46,13 +46,18 @@ export type StateTopicName = keyof typeof STATE_TOPICS;
 export const ENTRY_TOPICS = ["events", "logs", "traces"] as const;
 export type EntryTopicName = (typeof ENTRY_TOPICS)[number];
 
-export type TopicName = StateTopicName | EntryTopicName;
-const TOPICS: readonly string[] = [...Object.keys(STATE_TOPICS), ...ENTRY_TOPICS];
+/** Only that something of the actor may be different: for who reads parts that no topic has. */
+export const CHANGED_TOPIC = "changed";
+
+export type TopicName = StateTopicName | EntryTopicName | typeof CHANGED_TOPIC;
+/** What comes unless somebody says what he wants. */
+const DEFAULT_TOPICS: readonly string[] = [...Object.keys(STATE_TOPICS), ...ENTRY_TOPICS];
+const TOPICS: readonly string[] = [...DEFAULT_TOPICS, CHANGED_TOPIC];
 
 /** Throws `request.invalid` for a topic that there is not. */
 export function topicsIn(query: URLSearchParams): ReadonlySet<TopicName> {
 	const text = query.get("topics");
-	const named = text === null ? TOPICS : text.split(",").filter((name) => name !== "");
+	const named = text === null ? DEFAULT_TOPICS : text.split(",").filter((name) => name !== "");
 	const unknown = named.find((name) => !TOPICS.includes(name));
 	if (unknown !== undefined) {
 		throw invalid(`there is no topic '${unknown}'; there are: ${TOPICS.join(", ")}`);

@@ -1,4 +1,10 @@
 import { decodeCbor } from "@rivetkit/protocol";
+import type {
+	EventEntry as EventAnswer,
+	EventsAnswer,
+	LogEntry as LogAnswer,
+	LogsAnswer,
+} from "@rivetkit/protocol/inspector/answers";
 import type { TracedActor } from "../../telemetry/actor-telemetry.ts";
 import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
 import type { Span } from "../../telemetry/span.ts";
@@ -15,18 +21,7 @@ export function trailOf({ host, actor }: Activity): Trail | null {
 	return host.trails.of(actor.actorId) ?? null;
 }
 
-export interface EventJson {
-	readonly id: number;
-	readonly atMs: number;
-	readonly name: string;
-	/** Absent when they were too large to be kept. */
-	readonly args?: unknown;
-	readonly subscribers: number;
-	/** Of the one connection that it was for. */
-	readonly connId?: string;
-}
-
-export function eventJson({ id, atMs, name, args, subscribers, connId }: EventEntry): EventJson {
+export function eventJson({ id, atMs, name, args, subscribers, connId }: EventEntry): EventAnswer {
 	return {
 		id,
 		atMs,
@@ -37,17 +32,7 @@ export function eventJson({ id, atMs, name, args, subscribers, connId }: EventEn
 	};
 }
 
-export interface LogJson {
-	readonly id: number;
-	readonly atMs: number;
-	readonly level: string;
-	readonly message: string;
-	readonly fields: unknown;
-	readonly traceId?: string;
-	readonly spanId?: string;
-}
-
-export function logJson(host: HostTelemetry, entry: LogEntry): LogJson {
+export function logJson(host: HostTelemetry, entry: LogEntry): LogAnswer {
 	const { id, atMs, level, message, fields, span } = entry;
 	return { id, atMs, level, message, fields: JSON.parse(fields), ...placeOf(host, span) };
 }
@@ -68,10 +53,7 @@ export interface EntriesQuery {
 }
 
 /** The newest ones, oldest first. Reading has events recorded for a while. */
-export function eventsOf(
-	activity: Activity | null,
-	{ limit, after }: EntriesQuery,
-): { events: EventJson[]; recording: boolean } {
+export function eventsOf(activity: Activity | null, { limit, after }: EntriesQuery): EventsAnswer {
 	if (activity === null) return { events: [], recording: false };
 	const { host, actor } = activity;
 	const trail = host.trails.open(actor.actorId);
@@ -85,7 +67,7 @@ const LEVELS: readonly string[] = ["trace", "debug", "info", "warn", "error", "f
 export function logsOf(
 	activity: Activity | null,
 	{ limit, after, level }: EntriesQuery & { readonly level: string | null },
-): { logs: LogJson[]; recording: boolean } {
+): LogsAnswer {
 	if (activity === null) return { logs: [], recording: false };
 	const { host, actor } = activity;
 	const trail = host.trails.open(actor.actorId);

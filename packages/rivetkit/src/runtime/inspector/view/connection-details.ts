@@ -1,20 +1,7 @@
-import type { ActorView, InspectedConnection } from "./actor-view.ts";
+import type { InspectedConnection } from "@rivetkit/protocol/inspector/answers";
+import type { ActorView } from "./actor-view.ts";
 
-/** A connection in the contract's shape (protocol 7.2). */
-export interface ConnectionJson {
-	readonly type: InspectedConnection["type"];
-	readonly id: string;
-	readonly details: {
-		readonly type: InspectedConnection["type"];
-		readonly params?: unknown;
-		readonly stateEnabled: boolean;
-		readonly state?: unknown;
-		readonly subscriptions: number;
-		readonly isHibernatable: boolean;
-	};
-}
-
-export function connectionsOf({ connections }: ActorView): ConnectionJson[] {
+export function connectionsOf({ connections }: ActorView): InspectedConnection[] {
 	return connections.map(({ id, type, params, state, subscriptions, isHibernatable }) => ({
 		type,
 		id,

@@ -1,3 +1,4 @@
+import type { KvAnswer, KvEntry } from "@rivetkit/protocol/inspector/answers";
 import { endOfPrefix, idOfText, type KeyId, textOfId } from "../../kv/keys.ts";
 import { type HeldValue, storedBytes } from "../../kv/values.ts";
 import { invalid } from "../invalid.ts";
@@ -11,27 +12,11 @@ export interface KvPageRequest {
 	readonly reverse: boolean;
 }
 
-export interface KvPage {
-	readonly entries: readonly KvEntryJson[];
-	/** The `after` of the next page; null when there is none. */
-	readonly next: string | null;
-}
-
-export interface KvEntryJson {
-	/** Bytes that are no UTF-8 are U+FFFD. */
-	readonly key: string;
-	/** Text, or bytes where the value is no UTF-8. */
-	readonly value: string | Uint8Array;
-	readonly type: "text" | "binary";
-	/** Bytes of the value. */
-	readonly size: number;
-}
-
 /** Entries of `c.kv` in the order of their keys. */
 export async function listKv(
 	view: ActorView,
 	{ prefix, after, limit, reverse }: KvPageRequest,
-): Promise<KvPage> {
+): Promise<KvAnswer> {
 	const start = idOfText(prefix);
 	const end = start === "" ? null : endOfPrefix(start);
 	const cursor = after === null ? null : readCursor(after);
@@ -54,7 +39,7 @@ function later(a: KeyId, b: KeyId): KeyId {
 
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function valueJson(value: HeldValue): Omit<KvEntryJson, "key"> {
+function valueJson(value: HeldValue): Omit<KvEntry, "key"> {
 	const bytes = storedBytes(value);
 	const size = bytes.byteLength;
 	try {

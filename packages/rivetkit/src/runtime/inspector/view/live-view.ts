@@ -1,4 +1,5 @@
 import type { StorageRange } from "@rivetkit/protocol";
+import type { LifecycleEntry, LifecycleReport } from "@rivetkit/protocol/inspector/answers";
 import type { ErasedActorConfig } from "../../../actor/erased.ts";
 import type { Connection } from "../../connections/connection.ts";
 import type { DurableView } from "../../durable/durable-view.ts";
@@ -6,10 +7,13 @@ import type { ActorInstance } from "../../instance/instance.ts";
 import { type ListedEntry, listEntries } from "../../kv/list-entries.ts";
 import type { IdRange } from "../../kv/range-set.ts";
 import type { QueueData } from "../../queue/queue-data.ts";
-import type { LifecycleEntry, LifecycleLog } from "../lifecycle-log.ts";
+import type { ActorCounts } from "../../telemetry/metrics/actor-metrics.ts";
+import type { Span } from "../../telemetry/span.ts";
+import { readStoredSpans } from "../../telemetry/stored-spans.ts";
+import type { LifecycleLog } from "../lifecycle-log.ts";
 import type { Activity } from "./activity.ts";
 import type { ActorView, InspectedConnection } from "./actor-view.ts";
-import { identityOf, type LifecycleReport } from "./lifecycle-report.ts";
+import { identityOf } from "./lifecycle-report.ts";
 import { type ScheduleRows, StoredSchedules } from "./schedule-rows.ts";
 
 /** An incarnation as it is now, what it has not committed yet included. */
@@ -70,6 +74,15 @@ export class LiveView implements ActorView {
 		const { services, assignment, telemetry } = this.#instance;
 		telemetry?.tell();
 		return services.telemetry ? { host: services.telemetry, actor: assignment } : null;
+	}
+
+	get counts(): ActorCounts | null {
+		const { telemetry } = this.#instance;
+		return telemetry?.metrics ? telemetry.counts : null;
+	}
+
+	storedSpans(): Promise<readonly Span[]> {
+		return readStoredSpans((range) => this.#scan(range), this.#instance.assignment.generation);
 	}
 
 	listKv(range: IdRange, limit: number, reverse: boolean): Promise<ListedEntry[]> {

@@ -1,4 +1,10 @@
 import { decodeCbor } from "@rivetkit/protocol";
+import type {
+	DeadLettersAnswer,
+	MessagesAnswer,
+	QueueMessage,
+	QueueStatus,
+} from "@rivetkit/protocol/inspector/answers";
 import { listDeadLetters } from "../../queue/dead-letters.ts";
 import type { QueuedMessage } from "../../queue/message.ts";
 import type { QueueData } from "../../queue/queue-data.ts";
@@ -7,21 +13,8 @@ import type { ActorView } from "./actor-view.ts";
 /** Bytes of bodies that one page carries: the page ends with the message that goes beyond. */
 const PAGE_BYTES_MAX = 8 * 1024 * 1024;
 
-export interface QueueStatusJson {
-	readonly size: number;
-	readonly maxSize: number;
-	/** Whether there are more messages than are listed. */
-	readonly truncated: boolean;
-	/** Oldest first. */
-	readonly messages: readonly {
-		readonly id: number;
-		readonly name: string;
-		readonly createdAtMs: number;
-	}[];
-}
-
 /** The contract's list (protocol 7.2): what waits, dead letters included, without bodies. */
-export function queueStatus({ queue, config }: ActorView, limit: number): QueueStatusJson {
+export function queueStatus({ queue, config }: ActorView, limit: number): QueueStatus {
 	const maxSize = config.options.maxQueueSize;
 	if (!queue) return { size: 0, maxSize, truncated: false, messages: [] };
 	const { size } = queue.index;
@@ -44,7 +37,7 @@ export interface MessagePageRequest {
 export async function messagePage(
 	{ queue }: ActorView,
 	{ limit, after, name, withBodies }: MessagePageRequest,
-): Promise<{ messages: object[]; next: number | null }> {
+): Promise<MessagesAnswer> {
 	if (!queue) return { messages: [], next: null };
 	const rest = ordered(queue).filter(
 		({ id, header }) => id > after && (name === null || header.name === name),
@@ -64,7 +57,7 @@ export async function messagePage(
 export async function deadLettersOf(
 	{ queue }: ActorView,
 	{ limit, queue: name }: { readonly limit: number; readonly queue: string | null },
-): Promise<{ deadLetters: object[] }> {
+): Promise<DeadLettersAnswer> {
 	if (!queue) return { deadLetters: [] };
 	const letters = await listDeadLetters({ data: queue }, { limit, queue: name ?? undefined });
 	return {
@@ -111,7 +104,7 @@ async function bodiesOf(
 	}
 }
 
-function detailsOf({ id, header, place }: QueuedMessage) {
+function detailsOf({ id, header, place }: QueuedMessage): QueueMessage {
 	const { name, size, createdAt, priority, attempt, availableAt, expiresAt, givenUp } = header;
 	return {
 		id,

@@ -1,46 +1,25 @@
 import { decodeCbor } from "@rivetkit/protocol";
-import type { CatchUp, Overlap, Retrying } from "../../../actor/schedule.types.ts";
+import type {
+	Fire,
+	Schedule,
+	ScheduleFailuresAnswer,
+	ScheduleHistoryAnswer,
+} from "@rivetkit/protocol/inspector/answers";
 import type { CronJob } from "../../schedule/cron-job.ts";
 import type { OneShot, PendingCall } from "../../schedule/pending-call.ts";
-import type { RetryPolicy } from "../../schedule/retry.ts";
 import { parkedOf, progressOf } from "../../schedule/schedule-access.ts";
 import type { HistoryRow } from "../../schedule/schedule-layout.ts";
 import type { ScheduleRows } from "./schedule-rows.ts";
 
-/** A pending call or a job: the members of the contract's `Schedule` (protocol 8.8), and ours behind them. */
-export interface ScheduleJson {
-	readonly id: string;
-	readonly name?: string;
-	readonly kind: "at" | "cron" | "every";
-	readonly action: string;
-	readonly args: unknown;
-	readonly nextRunAt: number;
-	readonly lastRunAt?: number;
-	readonly expression?: string;
-	readonly timezone?: string;
-	readonly intervalMs?: number;
-	readonly maxHistory?: number;
-	readonly catchUp?: CatchUp;
-	readonly overlap?: Overlap;
-	/** Of a job that is tried more than once. */
-	readonly retry?: RetryPolicy;
-	/** Present while a try is running. */
-	readonly running?: true;
-	/** Present between a failed try and the next one. */
-	readonly retrying?: Retrying;
-	/** Why it does not run although it is due. */
-	readonly parked?: string;
-}
-
 /** One-shot calls in the order in which they will be made, then jobs by name. */
-export function schedulesOf(rows: ScheduleRows): ScheduleJson[] {
+export function schedulesOf(rows: ScheduleRows): Schedule[] {
 	return [
 		...rows.calls().map((call) => callJson(rows, call)),
 		...rows.jobs().map((job) => jobJson(rows, job)),
 	];
 }
 
-function callJson(rows: ScheduleRows, call: PendingCall): ScheduleJson {
+function callJson(rows: ScheduleRows, call: PendingCall): Schedule {
 	const { id, action, args } = call.source as OneShot;
 	return {
 		id,
@@ -53,7 +32,7 @@ function callJson(rows: ScheduleRows, call: PendingCall): ScheduleJson {
 	};
 }
 
-function jobJson(rows: ScheduleRows, job: CronJob): ScheduleJson {
+function jobJson(rows: ScheduleRows, job: CronJob): Schedule {
 	const { id, name, timing, action, args, nextAt, lastRunAt, maxHistory } = job;
 	const { catchUp, overlap, retry } = job;
 	const progress = rows.runsOf(job).map(progressOf);
@@ -83,7 +62,7 @@ export async function historyOf(
 	rows: ScheduleRows,
 	scheduleId: string,
 	limit: number,
-): Promise<{ scheduleId: string; history: FireJson[] }> {
+): Promise<ScheduleHistoryAnswer> {
 	const job = rows.jobs().find(({ id }) => id === scheduleId);
 	const history = job ? await rows.historyOf(job.name, limit) : [];
 	return { scheduleId, history: history.map(fireJson) };
@@ -93,23 +72,12 @@ export async function historyOf(
 export async function failuresOf(
 	rows: ScheduleRows,
 	limit: number,
-): Promise<{ failures: object[] }> {
+): Promise<ScheduleFailuresAnswer> {
 	const failures = await rows.failures(limit);
-	return { failures: failures.map((row) => ({ id: row.id, ...fireJson(row) })) };
+	return { failures: failures.map((row) => ({ id: row.id!, ...fireJson(row) })) };
 }
 
-/** The contract's `Fire` (protocol 8.8), and how often it was tried. */
-export interface FireJson {
-	readonly action: string;
-	readonly scheduledAt: number;
-	readonly firedAt: number;
-	readonly finishedAt?: number;
-	readonly result: HistoryRow["result"];
-	readonly error?: { readonly group: string; readonly code: string; readonly message: string };
-	readonly attempts: number;
-}
-
-function fireJson(row: HistoryRow): FireJson {
+function fireJson(row: HistoryRow): Fire {
 	const { action, scheduledAt, firedAt, finishedAt, result, attempts, error } = row;
 	return {
 		action,

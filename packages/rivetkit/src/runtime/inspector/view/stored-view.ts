@@ -1,4 +1,5 @@
 import { type Clock, decodeCbor, type InspectedActor, type StorageRange } from "@rivetkit/protocol";
+import type { ActorStatus, LifecycleReport } from "@rivetkit/protocol/inspector/answers";
 import type { ErasedActorConfig } from "../../../actor/erased.ts";
 import type { ActorBackend } from "../../../backends/backend.ts";
 import {
@@ -19,10 +20,12 @@ import { type ListedEntry, listEntries } from "../../kv/list-entries.ts";
 import type { IdRange } from "../../kv/range-set.ts";
 import { QueueData } from "../../queue/queue-data.ts";
 import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
+import type { Span } from "../../telemetry/span.ts";
+import { readStoredSpans } from "../../telemetry/stored-spans.ts";
 import type { LifecycleLog } from "../lifecycle-log.ts";
 import type { Activity } from "./activity.ts";
 import type { ActorView, InspectedConnection } from "./actor-view.ts";
-import { type ActorStatus, identityOf, type LifecycleReport } from "./lifecycle-report.ts";
+import { identityOf } from "./lifecycle-report.ts";
 import { StoredSchedules } from "./schedule-rows.ts";
 
 /** What a view of stored data stands on. */
@@ -99,6 +102,14 @@ export class StoredView implements ActorView {
 	get activity(): Activity | null {
 		const { telemetry } = this.#services;
 		return telemetry ? { host: telemetry, actor: this.#actor.assignment } : null;
+	}
+
+	get counts(): null {
+		return null;
+	}
+
+	storedSpans(): Promise<readonly Span[]> {
+		return readStoredSpans((range) => this.#scan(range), null);
 	}
 
 	listKv(range: IdRange, limit: number, reverse: boolean): Promise<ListedEntry[]> {

@@ -3,11 +3,16 @@ import { encodeTraceRange, type trace } from "@rivetkit/protocol/inspector";
 import { spanName } from "../../telemetry/actor-telemetry.ts";
 import type { Attributes, Span } from "../../telemetry/span.ts";
 import type { Activity } from "./activity.ts";
+import type { ActorView } from "./actor-view.ts";
 import { allAttributes, nanoseconds, ROLES, type SpanQuery, spansOf } from "./traces.ts";
 
 /** The same as `GET traces` in the form of the WebSocket (contract: protocol 7.3): one chunk of records. */
-export function traceRange(activity: Activity | null, query: SpanQuery): Uint8Array {
-	const { spans, clamped } = spansOf(activity, query);
+export async function traceRange(
+	view: Pick<ActorView, "activity" | "storedSpans">,
+	query: SpanQuery,
+): Promise<Uint8Array> {
+	const { activity } = view;
+	const { spans, clamped } = await spansOf(view, query);
 	return encodeTraceRange({
 		startTimeMs: Math.floor(query.startMs),
 		endTimeMs: Math.floor(query.endMs),

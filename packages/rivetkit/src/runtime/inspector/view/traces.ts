@@ -1,11 +1,15 @@
+import type { OtlpAttribute, OtlpSpan, TracesAnswer } from "@rivetkit/protocol/inspector/answers";
 import { VERSION } from "../../../utils/version.ts";
 import { spanAttributes, spanName, type TracedActor } from "../../telemetry/actor-telemetry.ts";
 import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
 import type { Attributes, AttributeValue, Span } from "../../telemetry/span.ts";
 import { type Activity, trailOf } from "./activity.ts";
+import type { ActorView } from "./actor-view.ts";
 
 /** Spans of one answer (contract: lifecycle 19). */
 export const SPANS_MAX = 10_000;
+
+type TracesView = Pick<ActorView, "activity" | "storedSpans">;
 
 export interface SpanQuery {
 	/** Milliseconds since the epoch; spans that began then or later. */
@@ -16,13 +20,13 @@ export interface SpanQuery {
 }
 
 /** Those that began last, in the order of their beginning. `clamped`: there are more. */
-export function spansOf(
-	activity: Activity | null,
+export async function spansOf(
+	view: TracesView,
 	{ startMs, endMs, limit }: SpanQuery,
-): { spans: Span[]; clamped: boolean } {
-	const trail = activity && trailOf(activity);
-	if (!trail) return { spans: [], clamped: false };
-	const all = [...trail.spans]
+): Promise<{ spans: Span[]; clamped: boolean }> {
+	const { activity } = view;
+	if (activity === null) return { spans: [], clamped: false };
+	const all = (await allSpans(view, activity))
 		.filter((span) => span.startMs >= startMs && span.startMs <= endMs)
 		.sort((a, b) => a.startMs - b.startMs);
 	const most = Math.min(limit, SPANS_MAX);
@@ -32,12 +36,22 @@ export function spansOf(
 	};
 }
 
+/** What is stored, and what is in memory. */
+async function allSpans(view: TracesView, { host, actor }: Activity): Promise<Span[]> {
+	// Before it is looked up in memory: what ends meanwhile is found there.
+	const stored = host.recordsSpans ? await view.storedSpans() : [];
+	const trail = host.trails.of(actor.actorId);
+	const inMemory = trail ? [...trail.spans] : [];
+	if (stored.length === 0) return inMemory;
+	const place = (span: Span) => `${host.traceId(span.trace)}${host.spanId(span.id)}`;
+	const places = new Set(inMemory.map(place));
+	return [...stored.filter((span) => !places.has(place(span))), ...inMemory];
+}
+
 /** The contract's answer (protocol 7.2). */
-export function tracesOf(
-	activity: Activity | null,
-	query: SpanQuery,
-): { otlp: object; clamped: boolean } {
-	const { spans, clamped } = spansOf(activity, query);
+export async function tracesOf(view: TracesView, query: SpanQuery): Promise<TracesAnswer> {
+	const { activity } = view;
+	const { spans, clamped } = await spansOf(view, query);
 	const leftOut = (activity && trailOf(activity)?.leftOut) ?? 0;
 	if (activity === null || spans.length + leftOut === 0) return { ...NO_TRACES, clamped };
 	return { otlp: otlpOf(activity, spans, leftOut), clamped };
@@ -49,7 +63,11 @@ const NO_TRACES = {
 } as const;
 
 /** `leftOut`: pieces of work of the actor that no span is about, because there were too many. */
-function otlpOf({ host, actor }: Activity, spans: readonly Span[], leftOut: number): object {
+function otlpOf(
+	{ host, actor }: Activity,
+	spans: readonly Span[],
+	leftOut: number,
+): TracesAnswer["otlp"] {
 	const resource = {
 		"service.name": "rivetkit",
 		...(leftOut > 0 && { "rivet.traces.left_out": leftOut }),
@@ -73,7 +91,7 @@ function otlpOf({ host, actor }: Activity, spans: readonly Span[], leftOut: numb
 export const ROLES = { internal: 1, server: 2, client: 3, consumer: 5 } as const;
 
 /** A span in OTLP JSON; one that is open ends at 0. */
-export function otlpSpan(host: HostTelemetry, actor: TracedActor, span: Span): object {
+export function otlpSpan(host: HostTelemetry, actor: TracedActor, span: Span): OtlpSpan {
 	const { kind, subject, parentId, startMs, endMs, isOpen, failure, events } = span;
 	return {
 		traceId: host.traceId(span.trace),
@@ -108,11 +126,11 @@ export function allAttributes(actor: TracedActor, span: Span): Attributes {
 	};
 }
 
-function otlpAttributes(attributes: Attributes): object[] {
+function otlpAttributes(attributes: Attributes): OtlpAttribute[] {
 	return Object.entries(attributes).map(([key, value]) => ({ key, value: otlpValue(value) }));
 }
 
-function otlpValue(value: AttributeValue): object {
+function otlpValue(value: AttributeValue): OtlpAttribute["value"] {
 	if (typeof value === "string") return { stringValue: value };
 	if (typeof value === "boolean") return { boolValue: value };
 	return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };

@@ -1,7 +1,7 @@
 import { encodeWorkflowHistory, type workflow } from "@rivetkit/protocol/inspector";
+import type { WorkflowAnswer } from "@rivetkit/protocol/inspector/answers";
 import type { WorkflowInspectorConfig } from "../../../actor/config.types.ts";
 import type { ErasedActorConfig } from "../../../actor/erased.ts";
-import type { WorkflowDetails } from "../../../actor/workflow-control.types.ts";
 import type { DetailsOptions, ValueForm } from "../../durable/durable-view.ts";
 import type { ActorView } from "./actor-view.ts";
 
@@ -9,11 +9,6 @@ import type { ActorView } from "./actor-view.ts";
 export interface WorkflowHistoryJson {
 	/** Null without a workflow, and while nothing is recorded. */
 	readonly history: unknown;
-	readonly isWorkflowEnabled: boolean;
-}
-
-export interface WorkflowDetailsJson {
-	readonly workflow: WorkflowDetails | null;
 	readonly isWorkflowEnabled: boolean;
 }
 
@@ -32,7 +27,7 @@ export async function workflowOf(view: ActorView, form: ValueForm): Promise<Work
 export async function workflowDetailsOf(
 	view: ActorView,
 	options: DetailsOptions,
-): Promise<WorkflowDetailsJson> {
+): Promise<WorkflowAnswer> {
 	const details = view.workflow ? await view.workflow.details(options) : null;
 	return { workflow: details, isWorkflowEnabled: hasWorkflow(view) };
 }

@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { limitHits } from "@rivetkit/protocol";
 import type { ActorInstance } from "../../instance/instance.ts";
 import type { HostTelemetry } from "../host-telemetry.ts";
 import { type Labels, PrometheusText } from "./prometheus.ts";
@@ -26,6 +27,7 @@ export function metricsText(sources: MetricsSources): string {
 	const text = new PrometheusText();
 	writeWork(text, sources.telemetry.types);
 	writePresence(text, sources);
+	writeLimits(text);
 	writeProcess(text);
 	return text.text;
 }
@@ -172,6 +174,15 @@ function presentIn(live: Iterable<ActorInstance>): Map<string, Present> {
 		sum.connections += made.connections?.size ?? 0;
 	}
 	return present;
+}
+
+/** Of the whole process: also what its front refuses before an actor is asked. */
+function writeLimits(text: PrometheusText): void {
+	text.counter(
+		"rivetkit_limit_hits_total",
+		"How often a limit was hit, by the error that says so.",
+		limitHits().map(([limit, count]) => [{ limit }, count]),
+	);
 }
 
 /** The names that Prometheus's own libraries use. */

@@ -1,5 +1,8 @@
 import type { Histogram } from "./histogram.ts";
 
+/** The media type of {@link PrometheusText}. */
+export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
 export type Labels = Readonly<Record<string, string>>;
 
 /** The text format of Prometheus, family by family. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type ServerEvent, serverEvents } from "../../src/cli/server/event-stream.ts";
+import { type ServerEvent, serverEvents } from "../src/inspector/server-events.ts";
 
 async function read(text: string, cuts: readonly number[] = []): Promise<ServerEvent[]> {
 	const bytes = new TextEncoder().encode(text);
