@@ -1,5 +1,5 @@
+import type { WorkflowEntryDetails } from "@rivetkit/protocol/inspector/answers";
 import { describe, expect, it } from "vitest";
-import type { WorkflowEntry } from "../src/app/api/inspector.types.ts";
 import { parseMetrics } from "../src/app/api/metrics.ts";
 import { normalizeEndpoint } from "../src/app/api/session.ts";
 import { gauge, quantile, rate } from "../src/app/panels/metrics/series.ts";
@@ -42,7 +42,7 @@ describe("addresses", () => {
 });
 
 describe("a workflow", () => {
-	const entry = (id: string, more: Partial<WorkflowEntry> = {}): WorkflowEntry => ({
+	const entry = (id: string, more: Partial<WorkflowEntryDetails> = {}): WorkflowEntryDetails => ({
 		id,
 		parentId: null,
 		name: id,
@@ -119,7 +119,14 @@ describe("traces", () => {
 				{ key: "count", value: { intValue: "5" } },
 				{ key: "text", value: { stringValue: "x" } },
 			],
-			status: spanId === "failed" ? { code: 2, message: "no" } : {},
+			flags: 1,
+			kind: 1,
+			droppedAttributesCount: 0,
+			events: [],
+			droppedEventsCount: 0,
+			links: [],
+			droppedLinksCount: 0,
+			status: spanId === "failed" ? { code: 2, message: "no" } : { code: 1 },
 		});
 		const spans = [
 			span("t1", "late-child", "root", 30),
@@ -141,7 +148,7 @@ describe("traces", () => {
 		]);
 		expect(older).toMatchObject({ name: "root", startMs: 10.5, endMs: 40, isFailed: true });
 		expect(older?.rows[0]?.span.attributes).toEqual({ count: 5, text: "x" });
-		expect(tracesOf({ otlp: {}, clamped: false })).toEqual([]);
+		expect(tracesOf({ otlp: { resourceSpans: [] }, clamped: false })).toEqual([]);
 	});
 });
 

@@ -94,8 +94,57 @@ describe("the state of an actor", () => {
 	});
 });
 
+describe("what is seen of an actor", () => {
+	const asked: string[] = [];
+	const countOf = (path: string) =>
+		asked.filter((url) => url.endsWith(`/inspector/${path}`)).length;
+
+	it("is told by the server, and not asked for", async () => {
+		page.on("request", (request) => asked.push(request.url()));
+		const basket = client().basket.getOrCreate(["followed"]);
+		const stream = page.waitForResponse((response) =>
+			response.url().includes("/inspector/stream?"),
+		);
+		await open(`actor/${await basket.resolve()}/state`);
+		expect((await stream).status()).toBe(200);
+		await main().getByText("Groceries").waitFor();
+		await basket.add(1);
+		await main().getByText("4", { exact: true }).first().waitFor();
+		// Why it is awake is asked for every few seconds: meanwhile a state that is polled would be, too.
+		const lifeAsked = () =>
+			page.waitForRequest((request) => request.url().endsWith("/inspector/lifecycle"));
+		await lifeAsked();
+		const before = countOf("state");
+		await lifeAsked();
+		expect(countOf("state")).toBe(before);
+	});
+
+	it("is asked for as long as the stream is lost, and told again afterwards", async () => {
+		const basket = client().basket.getOrCreate(["followed"]);
+		await page.route("**/inspector/stream?*", (route) => route.abort());
+		await open(`actor/${await basket.resolve()}/connections`);
+		await open(`actor/${await basket.resolve()}/state`);
+		await basket.add(10);
+		await main().getByText("14", { exact: true }).waitFor();
+		const stream = page.waitForResponse((response) =>
+			response.url().includes("/inspector/stream?"),
+		);
+		await page.unroute("**/inspector/stream?*");
+		expect((await stream).status()).toBe(200);
+		await basket.add(10);
+		await main().getByText("24", { exact: true }).waitFor();
+		// Aborted on purpose.
+		tab.problems.splice(
+			0,
+			Number.POSITIVE_INFINITY,
+			...tab.problems.filter((text) => !text.includes("ERR_FAILED")),
+		);
+	});
+});
+
 describe("the action console", () => {
 	it("calls actions with any values, and shows results and refusals", async () => {
+		await open(`actor/${await client().basket.getOrCreate(["weekly"]).resolve()}/state`);
 		await page.getByRole("link", { name: "Actions" }).click();
 		await page.getByLabel("Arguments").fill("oops");
 		await page.getByText('"oops" is no value').waitFor();
@@ -174,6 +223,14 @@ describe("a workflow", () => {
 		await page.getByText("waits for a message in payments").waitFor();
 		await main().getByText("try 3").waitFor();
 		await page.getByRole("region", { name: "label" }).getByText('"printed"').waitFor();
+		// Branches stand side by side, together as wide as the entry that they belong to.
+		const edges = async (selector: string) => {
+			const box = await main().locator(selector).boundingBox();
+			return [Math.round(box!.x), Math.round(box!.x + box!.width)];
+		};
+		const [left, right] = await edges(".flow-card:has-text('prepare')");
+		const [pack, label] = [await edges("[aria-label=pack]"), await edges("[aria-label=label]")];
+		expect([pack[0], label[1], pack[1]! < label[0]!]).toEqual([left, right, true]);
 		await order.send("payments", { amount: 30 });
 		await page.getByText('It returned "done"').waitFor();
 		await button("Open step ship").waitFor();

@@ -416,6 +416,46 @@ describe("the command line", () => {
 		expect(await cli(args)).toEqual(misused(message));
 	});
 
+	it("prints JSON for each verb with --json, and errors as JSON on the other end", async () => {
+		await runtime.actorId("counter", "json");
+		const file = join(folder, "json.rka");
+		const done = [
+			["list", "counter"],
+			["get", "counter/json"],
+			["call", "counter/json", "add", "1"],
+			["state", "counter/json"],
+			["state", "counter/json", "--set", '{"count":5}'],
+			["export", "counter/json", "--output", file],
+			["import", file, "--as", "counter/json copy"],
+			["destroy", "counter/json copy", "--yes"],
+		];
+		for (const args of done) {
+			const { code, stdout, stderr } = await cli(["actors", ...args, "--json"]);
+			expect([args[0], code, stderr]).toEqual([args[0], 0, ""]);
+			expect([args[0], JSON.parse(stdout)]).toEqual([args[0], expect.anything()]);
+		}
+		const none = "counter/none";
+		const refused = [
+			["get", none],
+			["call", none, "add", "1"],
+			["state", none],
+			["state", none, "--set", "{}"],
+			["tail", none],
+			["export", none, "--output", join(folder, "none")],
+			["import", join(folder, "none")],
+			["destroy", none, "--yes"],
+			["list", "nobody"],
+		];
+		for (const args of refused) {
+			const { code, stdout, stderr } = await cli(["actors", ...args, "--json"]);
+			expect([args[0], code, stdout]).toEqual([args[0], 1, ""]);
+			expect([args[0], JSON.parse(stderr)]).toEqual([
+				args[0],
+				{ error: expect.objectContaining({ message: expect.any(String) }) },
+			]);
+		}
+	});
+
 	it("ends its process with that code", async () => {
 		expect(await spawned(["actors", "get"])).toEqual(misused("An argument is missing"));
 	});

@@ -19,10 +19,7 @@ export async function callApi(
 	path: string,
 	{ method = "GET", query, body, signal }: ApiRequest = {},
 ): Promise<unknown> {
-	const headers = new Headers({ accept: "application/cbor, application/json" });
-	if (session.token !== "") headers.set("authorization", `Bearer ${session.token}`);
-	const engineToken = session.engineToken || session.token;
-	if (engineToken !== "") headers.set(HEADER_TOKEN, engineToken);
+	const headers = headersOf(session, "application/cbor, application/json");
 	if (body !== undefined) headers.set("content-type", "application/cbor");
 	let response: Response;
 	let bytes: Uint8Array;
@@ -43,6 +40,37 @@ export async function callApi(
 	const value = decodeBody(response, bytes);
 	if (response.ok) return value;
 	throw errorFrom(response, value);
+}
+
+/** Bytes that come as they are made. Throws as {@link callApi} does. */
+export async function openStream(
+	session: Session,
+	path: string,
+	{ query, signal }: Pick<ApiRequest, "query"> & { readonly signal: AbortSignal },
+): Promise<ReadableStream<Uint8Array>> {
+	let response: Response;
+	try {
+		response = await fetch(`${session.endpoint}${path}${queryText(query)}`, {
+			headers: headersOf(session, "text/event-stream"),
+			cache: "no-store",
+			credentials: "omit",
+			signal,
+		});
+	} catch (error) {
+		if (signal.aborted) throw error;
+		throw new UnreachableError(session.endpoint, error);
+	}
+	if (response.ok && response.body !== null) return response.body;
+	const bytes = new Uint8Array(await response.arrayBuffer());
+	throw errorFrom(response, decodeBody(response, bytes));
+}
+
+function headersOf(session: Session, accept: string): Headers {
+	const headers = new Headers({ accept });
+	if (session.token !== "") headers.set("authorization", `Bearer ${session.token}`);
+	const engineToken = session.engineToken || session.token;
+	if (engineToken !== "") headers.set(HEADER_TOKEN, engineToken);
+	return headers;
 }
 
 function queryText(query: ApiRequest["query"]): string {

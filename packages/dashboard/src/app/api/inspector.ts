@@ -1,10 +1,8 @@
-import { type ApiRequest, callApi } from "./http.ts";
 import type {
 	ActionAnswer,
 	ConnectionsAnswer,
 	DeadLettersAnswer,
 	EventsAnswer,
-	ExecuteAnswer,
 	KvAnswer,
 	LifecycleReport,
 	LogsAnswer,
@@ -20,7 +18,8 @@ import type {
 	SummaryAnswer,
 	TracesAnswer,
 	WorkflowAnswer,
-} from "./inspector.types.ts";
+} from "@rivetkit/protocol/inspector/answers";
+import { type ApiRequest, callApi, openStream } from "./http.ts";
 import type { Session } from "./session.ts";
 
 /** The inspector's routes of one actor (docs/inspector.md). */
@@ -83,6 +82,12 @@ export class Inspector {
 		return this.#get<TracesAnswer>("/traces", { query: { limit }, signal });
 	}
 
+	/** Server-sent events that say that there is something new, and not what. */
+	changes(topics: readonly string[], signal: AbortSignal) {
+		const query = { topics: topics.join(","), values: false };
+		return openStream(this.#session, `${this.#base}/stream`, { query, signal });
+	}
+
 	wake = () => this.#send("POST", "/wake");
 	setState = (state: unknown) => this.#send("PATCH", "/state", { state });
 
@@ -106,7 +111,7 @@ export class Inspector {
 	}
 
 	execute(sql: string, args: readonly unknown[]) {
-		return this.#send("POST", "/database/execute", { sql, args }) as Promise<ExecuteAnswer>;
+		return this.#send("POST", "/database/execute", { sql, args }) as Promise<RowsAnswer>;
 	}
 
 	async #get<T>(path: string, request: Pick<ApiRequest, "query" | "signal">): Promise<T> {

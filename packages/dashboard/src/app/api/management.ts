@@ -1,5 +1,5 @@
+import type { ActorStatus } from "@rivetkit/protocol/inspector/answers";
 import { callApi } from "./http.ts";
-import type { ActorStatus } from "./inspector.types.ts";
 import type { Session } from "./session.ts";
 
 /** Of the management API (docs/openapi.json). */

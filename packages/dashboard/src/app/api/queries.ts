@@ -1,7 +1,7 @@
+import type { LifecycleReport } from "@rivetkit/protocol/inspector/answers";
 import {
 	keepPreviousData,
 	type QueryClient,
-	type QueryKey,
 	type UseQueryResult,
 	useInfiniteQuery,
 	useQuery,
@@ -10,13 +10,16 @@ import {
 import { useInspector, useSession } from "./context.tsx";
 import { needsToken } from "./errors.ts";
 import type { Inspector } from "./inspector.ts";
-import type { LifecycleReport } from "./inspector.types.ts";
+import { actorKey } from "./keys.ts";
+import { useIsFollowed } from "./live.tsx";
 import { fetchActors, fetchServer, fetchTypes } from "./management.ts";
 import { fetchMetrics, type Sample } from "./metrics.ts";
 
 /** How often what is seen is asked for again; nothing is while the page is hidden. */
 export const POLL_MS = 1_500;
 const LIST_POLL_MS = 5_000;
+/** Why an actor is awake changes without anybody telling. */
+const LIFE_POLL_MS = 5_000;
 /** Beyond, a list is only loaded again by hand: a poll would carry megabytes. */
 export const POLLED_ACTORS_MAX = 1_000;
 /** A list goes on by itself up to here. */
@@ -87,12 +90,9 @@ export function useActors(name: string) {
 	});
 }
 
-export function actorKey(actorId: string): QueryKey {
-	return ["actor", actorId];
-}
-
 /**
- * One of an actor's inspector routes, asked for again while it is seen.
+ * One of an actor's inspector routes, read again when something is new. Where the server does not tell that,
+ * it is asked again and again while it is seen.
  *
  * @param key - names the route and what it was asked
  */
@@ -100,14 +100,23 @@ export function useInspected<T>(
 	actorId: string,
 	key: readonly unknown[],
 	read: (inspector: Inspector, signal: AbortSignal) => Promise<T>,
-	{ pollMs = POLL_MS as number | false, enabled = true } = {},
+	{
+		pollMs = POLL_MS as number | false,
+		followedPollMs = false as number | false,
+		enabled = true,
+	} = {},
 ): UseQueryResult<T> {
 	const { session } = useSession();
 	const inspector = useInspector(actorId);
+	const isFollowed = useIsFollowed(key[0]);
 	return useQuery<T>({
 		queryKey: [...actorKey(actorId), session, ...key],
 		queryFn: ({ signal }) => read(inspector, signal),
-		refetchInterval: pollMs === false ? false : pollUnlessRefused(pollMs),
+		refetchInterval: isFollowed
+			? followedPollMs
+			: pollMs === false
+				? false
+				: pollUnlessRefused(pollMs),
 		placeholderData: keepPreviousData,
 		enabled,
 	});
@@ -116,7 +125,7 @@ export function useInspected<T>(
 /** Who an actor is, and how it is: what every page about it begins with. */
 export function useLife(actorId: string, enabled = true): UseQueryResult<LifecycleReport> {
 	const read = (inspector: Inspector, signal: AbortSignal) => inspector.lifecycle(signal);
-	return useInspected(actorId, ["lifecycle"], read, { enabled });
+	return useInspected(actorId, ["lifecycle"], read, { followedPollMs: LIFE_POLL_MS, enabled });
 }
 
 export function useRefreshActor(actorId: string): () => void {

@@ -1,9 +1,10 @@
 import { serializeKey } from "@rivetkit/protocol";
+import type { LifecycleReport } from "@rivetkit/protocol/inspector/answers";
 import { Sunrise, Trash2 } from "lucide-react";
 import type { ReactNode } from "react";
 import { useInspector, useSession } from "../api/context.tsx";
 import { isGone, needsToken } from "../api/errors.ts";
-import type { LifecycleReport } from "../api/inspector.types.ts";
+import { Live } from "../api/live.tsx";
 import { destroyActor } from "../api/management.ts";
 import { useLife, useRefreshActor } from "../api/queries.ts";
 import { PANELS } from "../panels/panels.ts";
@@ -23,6 +24,14 @@ type ActorRoute = Extract<Route, { page: "actor" }>;
 
 /** One actor: who it is, why it is awake, and everything of it behind tabs. */
 export function ActorPage({ route }: { route: ActorRoute }) {
+	return (
+		<Live actorId={route.actorId} tab={route.tab}>
+			<Actor route={route} />
+		</Live>
+	);
+}
+
+function Actor({ route }: { route: ActorRoute }) {
 	const { actorId, tab, options } = route;
 	const life = useLife(actorId);
 	if (isGone(life.error)) return <GoneActor actorId={actorId} />;

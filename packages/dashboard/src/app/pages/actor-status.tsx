@@ -1,4 +1,4 @@
-import type { ActorStatus } from "../api/inspector.types.ts";
+import type { ActorStatus } from "@rivetkit/protocol/inspector/answers";
 import type { ActorRecord } from "../api/management.ts";
 import { Status, type Tone } from "../ui/badge.tsx";
 

@@ -1,5 +1,5 @@
+import type { LifecycleReport } from "@rivetkit/protocol/inspector/answers";
 import type { FunctionComponent } from "react";
-import type { LifecycleReport } from "../api/inspector.types.ts";
 
 export interface PanelProps {
 	readonly actorId: string;

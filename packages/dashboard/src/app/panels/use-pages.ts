@@ -1,11 +1,13 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useInspector, useSession } from "../api/context.tsx";
 import type { Inspector } from "../api/inspector.ts";
-import { actorKey, POLL_MS } from "../api/queries.ts";
+import { actorKey } from "../api/keys.ts";
+import { useIsFollowed } from "../api/live.tsx";
+import { POLL_MS } from "../api/queries.ts";
 
 /**
- * A long list of an actor, page by page as it is scrolled. It is polled while one page is all there is to
- * see; a longer one is loaded again by hand.
+ * A long list of an actor, page by page as it is scrolled. It is kept up to date while one page is all there is
+ * to see; a longer one is loaded again by hand.
  *
  * @param first - the cursor of the first page
  */
@@ -17,6 +19,7 @@ export function usePages<Page extends { readonly next: Cursor | null }, Cursor>(
 ) {
 	const { session } = useSession();
 	const inspector = useInspector(actorId);
+	const isFollowed = useIsFollowed(key[0]);
 	return useInfiniteQuery({
 		queryKey: [...actorKey(actorId), session, ...key],
 		queryFn: ({ pageParam, signal }) => read(inspector, pageParam as Cursor, signal),
@@ -24,7 +27,7 @@ export function usePages<Page extends { readonly next: Cursor | null }, Cursor>(
 		getNextPageParam: ({ next }) => next,
 		refetchInterval: ({ state }) => {
 			const pages = state.data?.pages.length ?? 0;
-			return pages > 1 || state.error !== null ? false : POLL_MS;
+			return isFollowed || pages > 1 || state.error !== null ? false : POLL_MS;
 		},
 	});
 }

@@ -1,7 +1,8 @@
 import { type UseQueryResult, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useInspector, useSession } from "../api/context.tsx";
 import type { Inspector } from "../api/inspector.ts";
-import { actorKey } from "../api/queries.ts";
+import { actorKey } from "../api/keys.ts";
+import { useIsFollowed } from "../api/live.tsx";
 
 const TAIL_POLL_MS = 1_000;
 /** Entries that the page keeps, more than the server does. */
@@ -21,6 +22,7 @@ export function useTail<T extends { readonly id: number }>(
 	const client = useQueryClient();
 	const { session } = useSession();
 	const inspector = useInspector(actorId);
+	const isFollowed = useIsFollowed(key[0]);
 	const queryKey = [...actorKey(actorId), session, ...key];
 	return useQuery<Tail<T>>({
 		queryKey,
@@ -29,7 +31,7 @@ export function useTail<T extends { readonly id: number }>(
 			const { entries, isRecording } = await read(inspector, before.at(-1)?.id ?? 0, signal);
 			return { entries: [...before, ...entries].slice(-ENTRIES_MAX), isRecording };
 		},
-		refetchInterval: ({ state }) => (state.error === null ? TAIL_POLL_MS : false),
+		refetchInterval: ({ state }) => (state.error === null && !isFollowed ? TAIL_POLL_MS : false),
 		structuralSharing: false,
 	});
 }

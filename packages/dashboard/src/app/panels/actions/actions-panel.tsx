@@ -1,19 +1,18 @@
 import { Play } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { useInspector } from "../../api/context.tsx";
 import { useInspected, useRefreshActor } from "../../api/queries.ts";
 import { Badge } from "../../ui/badge.tsx";
-import { Button } from "../../ui/button.tsx";
-import { CodeInput, Field } from "../../ui/field.tsx";
+import { Field } from "../../ui/field.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
 import { Ago, duration } from "../../ui/time.tsx";
-import { problemIn } from "../../value-view/problem-in.ts";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
 import { parseList } from "../../values/parse.ts";
 import { hasChildren } from "../../values/tree.ts";
 import type { PanelProps } from "../panel.types.ts";
+import { ValueForm } from "../value-form.tsx";
 import "./actions.css";
 
 interface Call {
@@ -87,12 +86,7 @@ function CallForm({
 	const inspector = useInspector(actorId);
 	const refresh = useRefreshActor(actorId);
 	const [action, setAction] = useState(initial);
-	const [text, setText] = useState("");
-	const [isRunning, setRunning] = useState(false);
-	const problem = problemIn(text, parseList);
-	const call = async () => {
-		if (problem !== null || isRunning) return;
-		const args = parseList(text);
+	const call = async (args: readonly unknown[]) => {
 		const atMs = Date.now();
 		const startMs = performance.now();
 		const report = (outcome: Call["outcome"]) => {
@@ -100,22 +94,29 @@ function CallForm({
 			const tookMs = performance.now() - startMs;
 			onCall({ id: callCount, action, args, atMs, tookMs, outcome });
 		};
-		setRunning(true);
 		try {
 			const { output } = await inspector.call(action, args);
 			report({ ok: true, output });
 		} catch (error) {
 			report({ ok: false, error });
 		}
-		setRunning(false);
 		refresh();
 	};
-	const submit = (event: FormEvent) => {
-		event.preventDefault();
-		void call();
-	};
 	return (
-		<form className="call-form" onSubmit={submit}>
+		<ValueForm
+			label="Arguments"
+			hint={
+				<>
+					Separated by commas: <code>1, "text", {"{ a: [true] }"}, 12n, Date("2026-01-31")</code>
+				</>
+			}
+			initial=""
+			parse={parseList}
+			verb="Call"
+			busyVerb="Running…"
+			icon={<Play aria-hidden="true" />}
+			onSubmit={call}
+		>
 			<Field label="Action">
 				{(wiring) => (
 					<select
@@ -130,36 +131,7 @@ function CallForm({
 					</select>
 				)}
 			</Field>
-			<Field
-				label="Arguments"
-				problem={problem}
-				hint={
-					<>
-						Separated by commas: <code>1, "text", {"{ a: [true] }"}, 12n, Date("2026-01-31")</code>
-					</>
-				}
-			>
-				{(wiring) => (
-					<CodeInput
-						{...wiring}
-						rows={3}
-						value={text}
-						onChange={({ target }) => setText(target.value)}
-						onSubmitKey={() => void call()}
-					/>
-				)}
-			</Field>
-			<div>
-				<Button
-					kind="primary"
-					type="submit"
-					icon={<Play aria-hidden="true" />}
-					disabled={problem !== null || isRunning}
-				>
-					{isRunning ? "Running…" : "Call"}
-				</Button>
-			</div>
-		</form>
+		</ValueForm>
 	);
 }
 

@@ -1,5 +1,5 @@
+import type { InspectedConnection } from "@rivetkit/protocol/inspector/answers";
 import { Cable } from "lucide-react";
-import type { InspectedConnection } from "../../api/inspector.types.ts";
 import { useInspected } from "../../api/queries.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";

@@ -1,6 +1,6 @@
+import type { DatabaseTable } from "@rivetkit/protocol/inspector/answers";
 import { Database, RefreshCw } from "lucide-react";
 import { useState } from "react";
-import type { DatabaseTable } from "../../api/inspector.types.ts";
 import { useInspected } from "../../api/queries.ts";
 import { printRoute } from "../../router/route.ts";
 import { Button } from "../../ui/button.tsx";

@@ -1,7 +1,7 @@
+import type { Row } from "@rivetkit/protocol/inspector/answers";
 import { Play } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { useInspector } from "../../api/context.tsx";
-import type { Row } from "../../api/inspector.types.ts";
 import { Button } from "../../ui/button.tsx";
 import { DataGrid } from "../../ui/data-grid.tsx";
 import { CodeInput, Field } from "../../ui/field.tsx";

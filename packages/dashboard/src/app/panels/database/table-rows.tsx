@@ -1,5 +1,5 @@
+import type { DatabaseTable, Row } from "@rivetkit/protocol/inspector/answers";
 import { ChevronLeft, ChevronRight } from "lucide-react";
-import type { DatabaseTable, Row } from "../../api/inspector.types.ts";
 import { useInspected } from "../../api/queries.ts";
 import { goTo } from "../../router/use-route.ts";
 import { Button } from "../../ui/button.tsx";

@@ -1,6 +1,6 @@
+import type { EventEntry } from "@rivetkit/protocol/inspector/answers";
 import { Radio } from "lucide-react";
 import { useState } from "react";
-import type { EventEntry } from "../../api/inspector.types.ts";
 import { Badge, Status } from "../../ui/badge.tsx";
 import { Disclosure } from "../../ui/disclosure.tsx";
 import { TextInput } from "../../ui/field.tsx";

@@ -1,6 +1,6 @@
+import type { KvEntry } from "@rivetkit/protocol/inspector/answers";
 import { KeyRound } from "lucide-react";
 import { useState } from "react";
-import type { KvEntry } from "../../api/inspector.types.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Disclosure } from "../../ui/disclosure.tsx";
 import { TextInput } from "../../ui/field.tsx";

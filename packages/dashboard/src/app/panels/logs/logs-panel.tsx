@@ -1,6 +1,6 @@
+import type { LogEntry } from "@rivetkit/protocol/inspector/answers";
 import { ScrollText } from "lucide-react";
 import { useState } from "react";
-import type { LogEntry } from "../../api/inspector.types.ts";
 import { printRoute } from "../../router/route.ts";
 import { Badge, type Tone } from "../../ui/badge.tsx";
 import { Disclosure } from "../../ui/disclosure.tsx";

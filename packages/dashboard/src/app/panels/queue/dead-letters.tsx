@@ -1,7 +1,7 @@
+import type { DeadLetter } from "@rivetkit/protocol/inspector/answers";
 import { RotateCcw } from "lucide-react";
 import { useState } from "react";
 import { useInspector } from "../../api/context.tsx";
-import type { DeadLetter } from "../../api/inspector.types.ts";
 import { useInspected, useRefreshActor } from "../../api/queries.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";

@@ -1,7 +1,7 @@
+import type { QueueMessage, QueueStatus } from "@rivetkit/protocol/inspector/answers";
 import { Inbox, RefreshCw, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useInspector } from "../../api/context.tsx";
-import type { QueueMessage, QueueStatus } from "../../api/inspector.types.ts";
 import { useRefreshActor } from "../../api/queries.ts";
 import { Badge, type Tone } from "../../ui/badge.tsx";
 import { Button, IconButton } from "../../ui/button.tsx";

@@ -1,4 +1,4 @@
-import type { Fire } from "../../api/inspector.types.ts";
+import type { Fire } from "@rivetkit/protocol/inspector/answers";
 import { useInspected } from "../../api/queries.ts";
 import { Badge, type Tone } from "../../ui/badge.tsx";
 import { type Column, DataGrid } from "../../ui/data-grid.tsx";

@@ -1,6 +1,6 @@
+import type { Schedule } from "@rivetkit/protocol/inspector/answers";
 import { CalendarClock, X } from "lucide-react";
 import { useInspector } from "../../api/context.tsx";
-import type { Schedule } from "../../api/inspector.types.ts";
 import { useInspected, useRefreshActor } from "../../api/queries.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { ConfirmButton } from "../../ui/confirm.tsx";

@@ -1,4 +1,4 @@
-import type { OtlpAttribute, OtlpSpan, TracesAnswer } from "../../api/inspector.types.ts";
+import type { OtlpAttribute, OtlpSpan, TracesAnswer } from "@rivetkit/protocol/inspector/answers";
 
 export interface Span {
 	readonly id: string;
@@ -33,8 +33,8 @@ export interface Trace {
 
 /** The traces of an answer, newest first. */
 export function tracesOf({ otlp }: TracesAnswer): Trace[] {
-	const spans = (otlp.resourceSpans ?? []).flatMap(({ scopeSpans = [] }) =>
-		scopeSpans.flatMap((scope) => (scope.spans ?? []).map(spanOf)),
+	const spans = otlp.resourceSpans.flatMap(({ scopeSpans }) =>
+		scopeSpans.flatMap((scope) => scope.spans.map(spanOf)),
 	);
 	const byTrace = new Map<string, Span[]>();
 	for (const span of spans) {
@@ -68,8 +68,8 @@ function traceOf(id: string, spans: readonly Span[]): Trace {
 }
 
 function spanOf(span: OtlpSpan): Span {
-	const end = millis(span.endTimeUnixNano ?? 0);
-	const { code, message } = span.status ?? {};
+	const end = millis(span.endTimeUnixNano);
+	const { code, message } = span.status;
 	return {
 		id: span.spanId,
 		traceId: span.traceId,
@@ -77,10 +77,10 @@ function spanOf(span: OtlpSpan): Span {
 		name: span.name,
 		startMs: millis(span.startTimeUnixNano),
 		endMs: end === 0 ? null : end,
-		isFailed: code === 2 || code === "STATUS_CODE_ERROR",
+		isFailed: code === 2,
 		message: message ?? null,
 		attributes: attributesOf(span.attributes),
-		events: (span.events ?? []).map(({ name, timeUnixNano, attributes }) => ({
+		events: span.events.map(({ name, timeUnixNano, attributes }) => ({
 			name,
 			atMs: millis(timeUnixNano),
 			attributes: attributesOf(attributes),
@@ -89,12 +89,12 @@ function spanOf(span: OtlpSpan): Span {
 }
 
 /** Nanoseconds as OTLP has them (decimal text) to milliseconds with fractions. */
-function millis(nanoseconds: string | number | bigint): number {
+function millis(nanoseconds: string): number {
 	const whole = BigInt(nanoseconds);
 	return Number(whole / 1_000_000n) + Number(whole % 1_000_000n) / 1e6;
 }
 
-function attributesOf(list: readonly OtlpAttribute[] = []): Record<string, unknown> {
+function attributesOf(list: readonly OtlpAttribute[]): Record<string, unknown> {
 	return Object.fromEntries(list.map(({ key, value }) => [key, attributeValue(value)]));
 }
 

@@ -1,3 +1,4 @@
+import type { WorkflowEntryDetails } from "@rivetkit/protocol/inspector/answers";
 import {
 	Bookmark,
 	Clock,
@@ -14,7 +15,6 @@ import {
 	SquareCheck,
 } from "lucide-react";
 import { useInspector } from "../../api/context.tsx";
-import type { WorkflowEntry } from "../../api/inspector.types.ts";
 import { useRefreshActor } from "../../api/queries.ts";
 import { Status, type Tone } from "../../ui/badge.tsx";
 import { ConfirmButton } from "../../ui/confirm.tsx";
@@ -97,12 +97,12 @@ function Lanes({ actorId, node: { entry, lanes } }: { actorId: string; node: Flo
 	);
 }
 
-function laneTitle({ kind, name }: WorkflowEntry, { title }: FlowLane): string {
+function laneTitle({ kind, name }: WorkflowEntryDetails, { title }: FlowLane): string {
 	if (title === null) return `Inside ${name}`;
 	return kind === "loop" ? `Iteration ${title}` : title;
 }
 
-function BranchEnd({ entry, lane }: { entry: WorkflowEntry; lane: FlowLane }) {
+function BranchEnd({ entry, lane }: { entry: WorkflowEntryDetails; lane: FlowLane }) {
 	const branch = entry.branches?.find(({ name }) => name === lane.title);
 	if (branch === undefined) return null;
 	const isWinner = entry.winner === branch.name;
@@ -116,7 +116,7 @@ function BranchEnd({ entry, lane }: { entry: WorkflowEntry; lane: FlowLane }) {
 }
 
 /** What came out of a branch; its entries go when the join or race around it ends. */
-function BranchResult({ entry, lane }: { entry: WorkflowEntry; lane: FlowLane }) {
+function BranchResult({ entry, lane }: { entry: WorkflowEntryDetails; lane: FlowLane }) {
 	const branch = entry.branches?.find(({ name }) => name === lane.title);
 	if (branch === undefined) return null;
 	if (branch.error !== null) return <p className="flow-error">{branch.error}</p>;
@@ -125,11 +125,11 @@ function BranchResult({ entry, lane }: { entry: WorkflowEntry; lane: FlowLane })
 	);
 }
 
-function toneOf({ status, rolledBackAt }: WorkflowEntry): Tone {
+function toneOf({ status, rolledBackAt }: WorkflowEntryDetails): Tone {
 	return rolledBackAt === null ? (TONES[status] ?? "idle") : "warn";
 }
 
-function Card({ actorId, entry }: { actorId: string; entry: WorkflowEntry }) {
+function Card({ actorId, entry }: { actorId: string; entry: WorkflowEntryDetails }) {
 	const { kind, name, status, attempts, error, rolledBackAt } = entry;
 	const Icon = ICONS[kind] ?? SquareCheck;
 	return (
@@ -163,7 +163,7 @@ function Card({ actorId, entry }: { actorId: string; entry: WorkflowEntry }) {
 function Timing({
 	entry: { startedAt, endedAt, deadline, status, kind },
 }: {
-	entry: WorkflowEntry;
+	entry: WorkflowEntryDetails;
 }) {
 	const now = useNow();
 	if (endedAt !== null) {
@@ -179,7 +179,7 @@ function Timing({
 	);
 }
 
-function CardDetails({ actorId, entry }: { actorId: string; entry: WorkflowEntry }) {
+function CardDetails({ actorId, entry }: { actorId: string; entry: WorkflowEntryDetails }) {
 	const inspector = useInspector(actorId);
 	const refresh = useRefreshActor(actorId);
 	const { id, kind, name, path, startedAt, endedAt, attempts, queues, messages, error } = entry;

@@ -1,8 +1,8 @@
-import type { WorkflowEntry } from "../../api/inspector.types.ts";
+import type { WorkflowEntryDetails } from "@rivetkit/protocol/inspector/answers";
 
 /** An entry with what lies in it. */
 export interface FlowNode {
-	readonly entry: WorkflowEntry;
+	readonly entry: WorkflowEntryDetails;
 	/** One lane of a step or sleep is empty; a loop has one per iteration, a join or race one per branch. */
 	readonly lanes: readonly FlowLane[];
 }
@@ -14,17 +14,20 @@ export interface FlowLane {
 }
 
 /** Entries by where they lie, each lane in the order its entries began. */
-export function flowOf(entries: readonly WorkflowEntry[]): FlowNode[] {
+export function flowOf(entries: readonly WorkflowEntryDetails[]): FlowNode[] {
 	const ids = new Set(entries.map(({ id }) => id));
-	const inside = new Map<string | null, WorkflowEntry[]>();
+	const inside = new Map<string | null, WorkflowEntryDetails[]>();
 	for (const entry of entries) {
 		// What is around an entry may have been left out: then it stands at the root.
 		const parent = entry.parentId !== null && ids.has(entry.parentId) ? entry.parentId : null;
 		inside.set(parent, [...(inside.get(parent) ?? []), entry]);
 	}
-	const nodesOf = (list: readonly WorkflowEntry[]): FlowNode[] =>
+	const nodesOf = (list: readonly WorkflowEntryDetails[]): FlowNode[] =>
 		list.map((entry) => ({ entry, lanes: lanesOf(entry, inside.get(entry.id) ?? []) }));
-	const lanesOf = (entry: WorkflowEntry, children: readonly WorkflowEntry[]): FlowLane[] => {
+	const lanesOf = (
+		entry: WorkflowEntryDetails,
+		children: readonly WorkflowEntryDetails[],
+	): FlowLane[] => {
 		const titles = new Set([
 			...(entry.branches ?? []).map(({ name }) => name),
 			...children.map(titleOf),
@@ -37,7 +40,7 @@ export function flowOf(entries: readonly WorkflowEntry[]): FlowNode[] {
 	return nodesOf(inside.get(null) ?? []);
 }
 
-function titleOf({ branch, iteration }: WorkflowEntry): string | null {
+function titleOf({ branch, iteration }: WorkflowEntryDetails): string | null {
 	if (branch !== undefined) return branch;
 	return iteration === undefined ? null : String(iteration);
 }

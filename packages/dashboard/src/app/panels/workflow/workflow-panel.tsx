@@ -1,7 +1,7 @@
+import type { WorkflowDetails } from "@rivetkit/protocol/inspector/answers";
 import { CirclePause, CirclePlay, CircleX, LifeBuoy, Workflow } from "lucide-react";
 import { useMemo } from "react";
 import { useInspector } from "../../api/context.tsx";
-import type { WorkflowDetails } from "../../api/inspector.types.ts";
 import { useInspected, useRefreshActor } from "../../api/queries.ts";
 import { Status, type Tone } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
