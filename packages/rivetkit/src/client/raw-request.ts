@@ -14,6 +14,8 @@ export async function rawHttpCall(
 	const request = typeof input === "object" && "url" in input ? input : undefined;
 	const headers = new Headers(request?.headers);
 	for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
+	// Of the hop that a request came by, and not of the next one. Browsers leave them out; Node fails.
+	for (const name of ["expect", "transfer-encoding"]) headers.delete(name);
 	const method = (init.method ?? request?.method ?? "GET").toUpperCase();
 	const { signal: initSignal, headers: _replaced, ...rest } = init;
 	const call: RequestInit & { headers: Headers; duplex?: "half" } = { ...rest, method, headers };

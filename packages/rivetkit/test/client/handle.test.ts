@@ -198,6 +198,25 @@ describe("fetch of a handle", () => {
 		expect(await other.json()).toMatchObject({ method: "PATCH", body: "from init" });
 	});
 
+	test("headers of the hop that a request came by stay there", async () => {
+		await using scene = await setUp(echo);
+		// As servers have them of a client that sends a body in chunks, or asks before it sends one.
+		const hop = { expect: "100-continue", "transfer-encoding": "chunked" };
+		const request = new Request("http://front.example/p", {
+			method: "PUT",
+			headers: { ...hop, "x-a": "kept" },
+			body: "passed on",
+		});
+		const response = await scene.room.get("k").fetch(request);
+		const { headers, body } = (await response.json()) as {
+			headers: Record<string, string>;
+			body: string;
+		};
+		expect(body).toBe("passed on");
+		expect(headers).toMatchObject({ "x-a": "kept" });
+		for (const [name, value] of Object.entries(hop)) expect(headers[name]).not.toBe(value);
+	});
+
 	test("streams and forms are sent as bodies", async () => {
 		await using scene = await setUp(echo);
 		const stream = new Blob(["streamed"]).stream();
