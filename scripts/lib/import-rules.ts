@@ -63,6 +63,13 @@ export const rooms: readonly Room[] = [
 		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory", "engine/placement"],
 	},
 	{
+		// Many nodes on one database: who runs what, and the ways between them.
+		name: "engine/cluster",
+		at: ["packages/engine/src/cluster"],
+		imports: [PROTOCOL, "engine/common", "engine/store", "engine/placement"],
+		types: ["engine/alarms"],
+	},
+	{
 		// Actors as files.
 		name: "engine/transfer",
 		at: ["packages/engine/src/transfer"],
@@ -111,6 +118,7 @@ export const rooms: readonly Room[] = [
 			"engine/directory",
 			"engine/placement",
 			"engine/alarms",
+			"engine/cluster",
 			"engine/transfer",
 			"engine/gateway",
 			"engine/api",

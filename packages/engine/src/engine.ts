@@ -23,8 +23,10 @@ import {
 	systemRandom,
 } from "@rivetkit/protocol";
 import { AlarmClock } from "./alarms/alarm-clock.ts";
+import { ClaimedAlarms } from "./alarms/claimed-alarms.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import { ManagementApi, type TransferAccess, type Whereabouts } from "./api/management-api.ts";
+import type { ClusterNode } from "./cluster/join-cluster.ts";
 import { ErrorAnswers } from "./common/errors.ts";
 import { type EngineLimits, engineLimits } from "./common/limits.ts";
 import { type EngineLogger, stderrLogger } from "./common/logger.ts";
@@ -50,6 +52,11 @@ import { type TransferLayout, Transfers } from "./transfer/transfers.ts";
 export interface EngineOptions {
 	/** Stays the caller's: `close` does not close it. */
 	readonly store: Store;
+	/**
+	 * This process's part in a cluster, with `store` and `clock` from there. Stays the caller's, like the store, but
+	 * `close` leaves the cluster. Default: this process is alone.
+	 */
+	readonly node?: ClusterNode;
 	/** Version that `/metadata` and `/health` report. */
 	readonly version: string;
 	readonly clock?: Clock;
@@ -119,6 +126,8 @@ export interface Engine {
 	 * (by attaching another one) takes no client with it: WebSockets stay open, calls wait.
 	 */
 	attachHost(host: ActorHost, options: AttachHostOptions): HostEvents;
+	/** Resolves when a host is attached and this process has its place in the cluster; rejects when it gets none. */
+	readonly joined: Promise<void>;
 	/** The whole HTTP API, fetch style. Paths outside `basePath` (default `/`) are 404. */
 	fetch(request: Request, options?: { readonly basePath?: string }): Promise<Response>;
 	/** The whole API on an address of its own. Throws a `ListenError`, such as `PortTakenError`. */
@@ -202,7 +211,9 @@ class EmbeddedEngine implements Engine {
 	readonly #sockets: HeldSockets;
 	readonly #front: Front;
 	readonly #errors: ErrorAnswers;
-	readonly #alarms: AlarmClock;
+	readonly #alarms: AlarmClock | ClaimedAlarms;
+	readonly #node: ClusterNode | undefined;
+	joined: Promise<void> = Promise.resolve();
 	readonly #instance: ServerInstance;
 	readonly #fronts: NodeFront[] = [];
 	readonly #servers: ListeningServer[] = [];
@@ -210,12 +221,13 @@ class EmbeddedEngine implements Engine {
 	#closed: Promise<void> | undefined;
 	readonly #store: Store;
 	readonly #namespace: string;
+	#hasJoined = false;
 	#counts:
 		| { readonly atMs: number; readonly counts: Promise<ReadonlyMap<string, number>> }
 		| undefined;
 
 	constructor(options: EngineOptions) {
-		const { store, version, token } = options;
+		const { store, version, token, node } = options;
 		const random = options.random ?? systemRandom();
 		const development = options.development ?? isDevelopment;
 		const namespace = options.namespace ?? DEFAULT_NAMESPACE;
@@ -235,6 +247,7 @@ class EmbeddedEngine implements Engine {
 				this.#sockets.incarnationEnded(actorId, how);
 				this.#alarms.stopped(actorId);
 			},
+			...(node === undefined ? undefined : { elsewhere: node.cluster }),
 		});
 		const directory = new Directory({
 			store,
@@ -245,6 +258,7 @@ class EmbeddedEngine implements Engine {
 			region,
 			listsNames: options.development ?? isNoProduction,
 			actorNames: () => this.#actorNames,
+			startsHere: () => placement.takesNext(),
 		});
 		const resolver = new Resolver(directory, placement, clock, limits);
 		const sockets = new HeldSockets({ placement, clock, random, limits, logger });
@@ -291,7 +305,19 @@ class EmbeddedEngine implements Engine {
 		const limiter = CallLimiter.for(clock, limits);
 		const pages = options.pagesFolder && new StaticPages(options.pagesFolder);
 		this.#front = new Front({ gateway, api, resolver, errors, limiter, pages });
-		this.#alarms = new AlarmClock({ store, placement, clock, limits, logger });
+		this.#node = node;
+		this.#alarms =
+			node === undefined
+				? new AlarmClock({ store, placement, clock, limits, logger })
+				: new ClaimedAlarms({
+						claims: node.claims,
+						placement,
+						clock,
+						random,
+						limits,
+						logger,
+						names: () => Object.keys(this.#actorNames),
+					});
 		this.#instance = {
 			pid: process.pid,
 			...(options.dataDirectory === undefined
@@ -326,7 +352,32 @@ class EmbeddedEngine implements Engine {
 		this.#inspections.hostReplaced();
 		this.#actorNames = actorNames;
 		this.#alarms.start();
+		if (this.#node !== undefined && !this.#hasJoined) {
+			this.#hasJoined = true;
+			this.joined = this.#join(this.#node);
+			// Whoever waits for it is told.
+			this.joined.catch(() => {});
+		}
 		return events;
+	}
+
+	#join(node: ClusterNode): Promise<void> {
+		return node.start({
+			placement: this.#placement,
+			attachAll: (actorId) => this.#sockets.attachAll(actorId),
+			ended: (actorId, how) => this.#sockets.incarnationEnded(actorId, how),
+			request: (actorId, incarnation, request) =>
+				this.#inspections.follows(request)
+					? this.#inspections.follow(actorId, request)
+					: incarnation.host.request(actorId, request),
+			hosts: (name) => Object.hasOwn(this.#actorNames, name),
+			names: () => Object.keys(this.#actorNames),
+			nodesDied: () => {
+				if (this.#alarms instanceof ClaimedAlarms) {
+					this.#alarms.nodesDied();
+				}
+			},
+		});
 	}
 
 	async fetch(request: Request, options: { readonly basePath?: string } = {}): Promise<Response> {
@@ -394,6 +445,10 @@ class EmbeddedEngine implements Engine {
 
 	async #close(): Promise<void> {
 		this.#alarms.stop();
+		if (this.#node !== undefined) {
+			await this.joined.catch(() => {});
+			await this.#node.cluster.drain();
+		}
 		this.#sockets.stopHolding();
 		for (const server of this.#servers) {
 			server.stopAccepting();
@@ -408,6 +463,7 @@ class EmbeddedEngine implements Engine {
 				...this.#servers.map((server) => server.close()),
 				...this.#fronts.map((front) => front.closeSockets(graceMs)),
 			]);
+			await this.#node?.leave();
 		}
 	}
 

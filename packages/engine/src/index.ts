@@ -1,5 +1,11 @@
 export type { TransferAccess, Whereabouts } from "./api/management-api.ts";
 export { openApiDocument } from "./api/openapi.ts";
+export {
+	type ClusterNode,
+	type JoinOptions,
+	joinCluster,
+	type NodeOptions,
+} from "./cluster/join-cluster.ts";
 export { DEFAULT_LIMITS, type EngineLimits } from "./common/limits.ts";
 export type { EngineLogger } from "./common/logger.ts";
 export {

@@ -36,6 +36,8 @@ export interface DirectoryOptions {
 	readonly region: string;
 	/** Names of the actors that can be created, with their display hints. */
 	readonly actorNames: () => Readonly<Record<string, ActorNameMetadata>>;
+	/** Whether a new actor begins in this process. Default: it does. */
+	readonly startsHere?: () => boolean;
 	/** Whether the error for an unknown name lists the names there are (ruling 6). */
 	readonly listsNames: () => boolean;
 }
@@ -65,18 +67,19 @@ export class Directory {
 		return store.actorByKey(namespace, name, serializeKey(key));
 	}
 
-	/** The actor with this name and key, made and acquired if there is none. */
+	/** The actor with this name and key, made as {@link insert} does if there is none. */
 	async getOrCreate(request: CreateActor): Promise<InsertedActor> {
 		const existing = await this.byKey(request.name, request.key);
 		return existing === undefined ? this.insert(request) : { actor: existing, created: false };
 	}
 
-	/** A new actor, acquired for its first incarnation, or the live one that holds the key. */
+	/** A new actor, acquired for its first incarnation if that is to be here, or the live one that holds the key. */
 	async insert(request: CreateActor): Promise<InsertedActor> {
-		return this.#options.store.insertActor(this.#newActor(request), { acquire: true });
+		const acquire = this.#options.startsHere?.() ?? true;
+		return this.#options.store.insertActor(this.#newActor(request), { acquire });
 	}
 
-	/** A new actor, acquired. Throws `actor.duplicate_key` when a live one holds the key. */
+	/** A new actor, as {@link insert} makes it. Throws `actor.duplicate_key` when a live one holds the key. */
 	async create(request: CreateActor): Promise<ActorRecord> {
 		const { created, actor } = await this.insert(request);
 		if (!created) {

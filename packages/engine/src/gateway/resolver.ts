@@ -79,7 +79,7 @@ export class Resolver {
 				return this.#getOrCreate(query);
 			case "create": {
 				const actor = await this.#create(query);
-				await this.#placement.ready(actor.actorId, this.#deadline(), "key", actor);
+				await this.#placement.ready(actor.actorId, this.#deadline(), "key", acquired(actor));
 				return { actor, created: true };
 			}
 		}
@@ -94,8 +94,8 @@ export class Resolver {
 				return resolved;
 			}
 			try {
-				const acquired = resolved.created ? resolved.actor : undefined;
-				await this.#placement.ready(actorId, deadlineTs, "key", acquired);
+				const fresh = resolved.created ? acquired(resolved.actor) : undefined;
+				await this.#placement.ready(actorId, deadlineTs, "key", fresh);
 				return resolved;
 			} catch (error) {
 				if (lookup === LOOKUPS_MAX || !isActorNotFound(error)) {
@@ -118,4 +118,9 @@ export class Resolver {
 	#deadline(): number {
 		return this.#clock.now() + this.#limits.routeTimeoutMs;
 	}
+}
+
+/** A new actor, if it was acquired for an incarnation here. */
+function acquired(created: ActorRecord): ActorRecord | undefined {
+	return created.generation < 0 ? undefined : created;
 }

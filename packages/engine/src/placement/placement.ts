@@ -23,6 +23,7 @@ import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
 import { Deferred } from "./deferred.ts";
+import type { Elsewhere, Route } from "./elsewhere.ts";
 import { nextPhase, type Phase, type PhaseEvent } from "./phases.ts";
 import { StartBackoff } from "./start-backoff.ts";
 import { TurnQuota } from "./turn-quota.ts";
@@ -50,6 +51,8 @@ interface Placed extends Incarnation {
 	intent: StopIntent | undefined;
 	/** Under what the live incarnation is found by key; empty before it is live. */
 	liveKey: string;
+	/** Name and serialized key of the actor, once they are known. */
+	place: { readonly name: string; readonly key: string } | undefined;
 	/** Settles at the next change of phase that waiting callers care about. */
 	changed: Deferred<void> | undefined;
 }
@@ -64,6 +67,8 @@ export interface PlacementOptions {
 	readonly socketsOf?: (actorId: string) => readonly ActorSocket[];
 	/** Called when an incarnation is gone, also one that failed to start, before the next one can begin. */
 	readonly onEnded?: (actorId: string, how: IncarnationEnd) => void;
+	/** Default: there are no other nodes. */
+	readonly elsewhere?: Elsewhere;
 }
 
 interface AttachedHost {
@@ -78,6 +83,8 @@ export class Placement {
 	readonly #liveIds = new Map<string, string>();
 	readonly #backoff: StartBackoff;
 	readonly #startQuota = new TurnQuota(STARTS_PER_TURN_MAX);
+	/** Actors whose place is being found out or decided. */
+	readonly #routing = new Map<string, Promise<Route>>();
 	#attached: AttachedHost | undefined;
 	/** Settles when a host takes the place of the one that was lost. */
 	#replaced: Deferred<void> | undefined;
@@ -113,15 +120,33 @@ export class Placement {
 		return this.#placed.size;
 	}
 
-	/** The live incarnation, if calls can be given to it now. */
+	/** The live incarnation, on whatever node, if calls can be given to it now. */
 	live(actorId: string): Incarnation | undefined {
 		const placed = this.#placed.get(actorId);
-		return placed !== undefined && placed.phase === "live" ? placed : undefined;
+		const { elsewhere } = this.#options;
+		if (elsewhere === undefined) {
+			return placed?.phase === "live" ? placed : undefined;
+		}
+		return placed === undefined ? elsewhere.live(actorId) : this.liveHere(actorId);
+	}
+
+	/** As {@link live}, on this node. */
+	liveHere(actorId: string): Incarnation | undefined {
+		const placed = this.#placed.get(actorId);
+		// The lease is looked at before every call: timers are late in a process that was stopped.
+		return placed?.phase === "live" && this.#options.elsewhere?.isServing !== false
+			? placed
+			: undefined;
 	}
 
 	/** Id of the live incarnation with this name and serialized key; no store is asked. */
 	liveId(name: string, key: string): string | undefined {
-		return this.#liveIds.get(liveKeyOf(name, key));
+		return this.#liveIds.get(liveKeyOf(name, key)) ?? this.#options.elsewhere?.liveId(name, key);
+	}
+
+	/** Whether a new actor is to begin here; to be asked once for each. */
+	takesNext(): boolean {
+		return this.#options.elsewhere?.takesNext() ?? true;
 	}
 
 	/** Whether the host that is attached has actors of this name; true while none is. */
@@ -139,13 +164,29 @@ export class Placement {
 		return this.#placed.get(actorId)?.phase;
 	}
 
+	/** Name and serialized key of an actor that lives on this node. */
+	placeOf(actorId: string): { readonly name: string; readonly key: string } | undefined {
+		return this.#placed.get(actorId)?.place;
+	}
+
+	/** Resolves when the incarnation on this node changes, at once when there is none; within the limits. */
+	async changed(actorId: string, deadlineTs: number): Promise<void> {
+		const placed = this.#placed.get(actorId);
+		if (placed !== undefined) {
+			await this.#changed(actorId, placed, deadlineTs);
+		}
+	}
+
 	/** What the actor does now. */
-	statusOf({ actorId, destroyTs }: ActorRecord): ApiActorStatus {
+	statusOf({ actorId, destroyTs, connectableTs }: ActorRecord): ApiActorStatus {
 		if (destroyTs !== null) {
 			return "destroyed";
 		}
 		const phase = this.phase(actorId);
 		if (phase === undefined || phase === "gone") {
+			if (this.#options.elsewhere !== undefined && connectableTs !== null) {
+				return "awake";
+			}
 			return this.#backoff.isFailing(actorId) ? "failing" : "sleeping";
 		}
 		return phase === "live" ? "awake" : phase;
@@ -191,6 +232,26 @@ export class Placement {
 	): Promise<Incarnation> {
 		// Users' code may run before this goes on, and the caller may be in the middle of something.
 		await null;
+		return this.#ready(actorId, deadlineTs, through, acquired, this.#options.elsewhere);
+	}
+
+	/** As {@link ready}, on this node or not at all; for calls of other nodes. */
+	async readyHere(
+		actorId: string,
+		deadlineTs: number,
+		acquired: ActorRecord,
+	): Promise<Incarnation> {
+		await null;
+		return this.#ready(actorId, deadlineTs, "key", acquired, undefined);
+	}
+
+	async #ready(
+		actorId: string,
+		deadlineTs: number,
+		through: "id" | "key",
+		acquired: ActorRecord | undefined,
+		elsewhere: Elsewhere | undefined,
+	): Promise<Incarnation> {
 		let fresh = acquired;
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
 			if (this.#replaced !== undefined && !this.#placed.has(actorId)) {
@@ -200,6 +261,16 @@ export class Placement {
 			while (this.#startQuota.isUsedUp && !this.#placed.has(actorId)) {
 				await this.#startQuota.renewed();
 				fresh = undefined;
+			}
+			if (elsewhere !== undefined && !this.#placed.has(actorId)) {
+				await elsewhere.serving(deadlineTs);
+				if (fresh === undefined) {
+					const route = await this.#route(actorId, deadlineTs, elsewhere);
+					if (route.kind === "remote") {
+						return route.incarnation;
+					}
+					fresh = route.acquired;
+				}
 			}
 			const placed = this.#placed.get(actorId) ?? this.#start(actorId, fresh);
 			// After a wait somebody else may have acquired it again.
@@ -218,8 +289,28 @@ export class Placement {
 		throw catalogueError("guard.actor_wake_retries_exceeded", { actor_id: actorId });
 	}
 
+	/** One for all that ask at the same time: the first of them starts what was acquired. */
+	#route(actorId: string, deadlineTs: number, elsewhere: Elsewhere): Promise<Route> {
+		const known = this.#routing.get(actorId);
+		if (known !== undefined) {
+			return known;
+		}
+		const blocked = this.#backoff.blocked(actorId);
+		if (blocked !== undefined) {
+			return Promise.reject(blocked.error);
+		}
+		const routing = elsewhere
+			.route(actorId, deadlineTs)
+			.finally(() => this.#routing.delete(actorId));
+		this.#routing.set(actorId, routing);
+		return routing;
+	}
+
 	/** The host answered `ActorGone` for this incarnation. */
 	gone(incarnation: Incarnation): void {
+		if (this.#options.elsewhere?.gone(incarnation)) {
+			return;
+		}
 		this.#tell(incarnation as Placed, "stopping");
 	}
 
@@ -273,7 +364,11 @@ export class Placement {
 				throw catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
 			}
 			try {
-				await this.ready(actorId, deadlineTs, "key");
+				const incarnation = await this.ready(actorId, deadlineTs, "key");
+				if (!this.#placed.has(actorId)) {
+					await incarnation.host.stop(actorId, "destroy");
+					continue;
+				}
 			} catch (error) {
 				if (this.#closed || this.#attached === undefined) {
 					throw error;
@@ -332,6 +427,19 @@ export class Placement {
 		if (failures.length > 0) {
 			throw new AggregateError(failures, `${failures.length} actors could not be stopped cleanly`);
 		}
+	}
+
+	/** This node may run nothing any more: whatever it ran is over, and writes nothing from now on. */
+	abandon(): void {
+		const host = this.#attached?.host;
+		for (const [actorId, placed] of [...this.#placed]) {
+			this.#options.logger.warn(
+				{ actorId, generation: placed.generation },
+				"an actor ended with the lease of its node",
+			);
+			this.#tell(placed, "lost");
+		}
+		host?.abandon?.();
 	}
 
 	/** Every incarnation of this host has crashed. */
@@ -404,6 +512,7 @@ export class Placement {
 			phase: "starting",
 			intent: undefined,
 			liveKey: "",
+			place: undefined,
 			changed: undefined,
 		};
 		this.#placed.set(actorId, placed);
@@ -425,6 +534,7 @@ export class Placement {
 			phase: "stopping",
 			intent: "destroy",
 			liveKey: "",
+			place: undefined,
 			changed: undefined,
 		};
 		this.#placed.set(actorId, placed);
@@ -461,10 +571,16 @@ export class Placement {
 				});
 			}
 			placed.generation = record.generation;
-			const starting = attached.host.start(
-				this.assignmentOf(record),
-				this.#options.socketsOf?.(actorId) ?? [],
-			);
+			const { elsewhere } = this.#options;
+			const gathered =
+				elsewhere !== undefined && record.connected ? await elsewhere.gather(record) : [];
+			if (placed.phase === "gone") {
+				return;
+			}
+			const starting = attached.host.start(this.assignmentOf(record), [
+				...(this.#options.socketsOf?.(actorId) ?? []),
+				...gathered,
+			]);
 			if (starting !== undefined) {
 				await starting;
 			}
@@ -481,6 +597,7 @@ export class Placement {
 		}
 		this.#backoff.clear(actorId);
 		if (placed.phase === "starting") {
+			placed.place = { name: record.name, key: record.key };
 			placed.liveKey = liveKeyOf(record.name, record.key);
 			this.#tell(placed, "started");
 		}
@@ -510,7 +627,9 @@ export class Placement {
 			} else {
 				changed?.resolve();
 			}
-			this.#options.onEnded?.(actorId, endOf(placed, event));
+			const how = endOf(placed, event);
+			this.#options.onEnded?.(actorId, how);
+			this.#options.elsewhere?.ended(actorId, placed.generation, how);
 		}
 	}
 

@@ -229,6 +229,11 @@ export interface ActorHost {
 	 */
 	openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void>;
 	/**
+	 * Ends every incarnation at once, as if a newer one had fenced it off: nothing of them is written or sent any
+	 * more. For a node that has lost its right to run actors; a host in the same process must have it.
+	 */
+	abandon?(): void;
+	/**
 	 * One inspector request about an actor that takes no calls now, to be answered from what is stored. Null
 	 * when it needs an incarnation: the actor is then woken, and gets it as {@link request}. Errors are
 	 * responses. A host without this method has its actors woken by whoever inspects them.

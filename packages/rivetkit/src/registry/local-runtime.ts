@@ -50,12 +50,13 @@ export class LocalRuntime implements Guarded {
 
 	async #start(): Promise<Embedded> {
 		const config = this.config;
-		const { store, dataDirectory } = await openStoreFor(config);
+		const { store, dataDirectory, node } = await openStoreFor({ ...config, log: this.#log });
 		this.#dataDirectory = dataDirectory;
 		const embedded = startEmbedded({
 			store,
+			...(node === null ? undefined : { node }),
 			definitions: definitionsOf(config.use),
-			clock: systemClock(),
+			clock: node?.clock ?? systemClock(),
 			random: systemRandom(),
 			log: this.#log,
 			messageLimits: config,
@@ -75,6 +76,12 @@ export class LocalRuntime implements Guarded {
 			publicUrl: () => this.localUrl ?? this.#plannedUrl(),
 		});
 		this.#started = embedded;
+		try {
+			await embedded.engine.joined;
+		} catch (error) {
+			await embedded.close();
+			throw error;
+		}
 		return embedded;
 	}
 
@@ -222,6 +229,8 @@ export class LocalRuntime implements Guarded {
 const fixedSettings = [
 	"storagePath",
 	"driver",
+	"database",
+	"node",
 	"namespace",
 	"token",
 	"managerPort",

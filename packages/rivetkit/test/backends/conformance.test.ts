@@ -1,9 +1,10 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createMemoryStore, openSqliteStore } from "@rivetkit/engine";
+import { createMemoryStore, openPostgresStore, openSqliteStore } from "@rivetkit/engine";
 import { type BackendUnderTest, testActorBackend } from "rivetkit/driver-test-suite";
 import { describe, expect, it } from "vitest";
+import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { embeddedSubject } from "./support/embedded-subject.ts";
 
 testActorBackend(
@@ -51,5 +52,19 @@ testActorBackend(
 				},
 			};
 		},
+	},
+);
+
+async function openPostgres(url: string): Promise<BackendUnderTest> {
+	const store = await openPostgresStore({ url });
+	return { ...embeddedSubject(store), reopen: () => openPostgres(url) };
+}
+
+testActorBackend(
+	{ describe, it, expect },
+	{
+		name: "PostgreSQL",
+		outlivesCrashes: true,
+		open: async () => openPostgres(await emptiedDatabase()),
 	},
 );

@@ -35,6 +35,8 @@ describe("defaults (api 14.1)", () => {
 		expect(config).toEqual({
 			use,
 			driver: undefined,
+			database: undefined,
+			node: {},
 			storagePath: undefined,
 			maxIncomingMessageSize: 65_536,
 			maxOutgoingMessageSize: 1_048_576,
@@ -121,6 +123,7 @@ describe("defaults (api 14.1)", () => {
 });
 
 describe("environment (A29)", () => {
+	const PG = "postgres://db/app";
 	const rows: [
 		variable: string,
 		value: string,
@@ -128,6 +131,11 @@ describe("environment (A29)", () => {
 		result: unknown,
 	][] = [
 		["RIVETKIT_STORAGE_PATH", "/data", (c) => c.storagePath, "/data"],
+		["RIVET__DATABASE__POSTGRES__URL", PG, (c) => c.database?.postgres.url, PG],
+		["RIVET__database__postgres__url", PG, (c) => c.database?.postgres.url, PG],
+		["RIVET__POSTGRES__URL", PG, (c) => c.database?.postgres.url, PG],
+		["RIVET__NODE__HOST", "0.0.0.0", (c) => c.node.host, "0.0.0.0"],
+		["RIVET__NODE__LEASE_MS", "5000", (c) => c.node.leaseMs, 5000],
 		["RIVET_ENDPOINT", "http://e:1/", (c) => c.endpoint, "http://e:1/"],
 		["RIVET_ENGINE", "http://e:1/", (c) => c.endpoint, "http://e:1/"],
 		["RIVET_TOKEN", "t", (c) => c.token, "t"],

@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createMemoryStore, openSqliteStore, type Store } from "@rivetkit/engine";
+import {
+	createMemoryStore,
+	openPostgresStore,
+	openSqliteStore,
+	type Store,
+} from "@rivetkit/engine";
+import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 
 export interface TestStore {
 	readonly store: Store;
@@ -14,6 +20,7 @@ export interface TestStore {
 export const STORES: readonly (readonly [name: string, open: () => Promise<TestStore>])[] = [
 	["memory", openMemory],
 	["SQLite", openSqlite],
+	["PostgreSQL", openPostgres],
 ];
 
 async function openMemory(): Promise<TestStore> {
@@ -37,5 +44,21 @@ export async function openSqlite(): Promise<TestStore> {
 			await store.close();
 			await rm(directory, { recursive: true, force: true });
 		},
+	};
+}
+
+async function openPostgres(): Promise<TestStore> {
+	const url = await emptiedDatabase();
+	let store: Store = await openPostgresStore({ url });
+	return {
+		get store() {
+			return store;
+		},
+		async reopen() {
+			await store.close();
+			store = await openPostgresStore({ url });
+			return store;
+		},
+		[Symbol.asyncDispose]: () => store.close(),
 	};
 }

@@ -124,7 +124,7 @@ export function liveKeyOf(actor: { namespace: string; name: string; key: string 
 }
 
 /** Whose owner, if it has one, lives: `a` is the actor's row. */
-const HAS_LIVE_OWNER =
+export const HAS_LIVE_OWNER =
 	"EXISTS (SELECT FROM rivetkit.nodes AS n WHERE n.epoch = a.owner AND n.lease_until > clock_timestamp())";
 
 const ACQUIRE = `
@@ -159,9 +159,13 @@ function acquireStatement(writes: readonly Extract<Write, { kind: "acquire" }>[]
 const RELEASE = `
 UPDATE rivetkit.actors AS a SET owner = NULL
 FROM (
-	SELECT h.row_id, w.generation FROM unnest($1::text[], $2::int8[]) AS w(id, generation) ${BY_ID("x.row_id")}
+	SELECT h.row_id FROM unnest($1::text[], $2::int8[]) AS w(id, generation)
+	CROSS JOIN LATERAL (
+		SELECT x.row_id FROM rivetkit.actors AS x
+		WHERE x.id = w.id AND x.generation = w.generation AND x.owner IS NOT NULL FOR NO KEY UPDATE
+	) AS h
 ) AS t
-WHERE a.row_id = t.row_id AND a.generation = t.generation AND a.destroy_ts IS NULL`;
+WHERE a.row_id = t.row_id`;
 
 function releaseStatement(writes: readonly Extract<Write, { kind: "release" }>[]): WriteStatement {
 	return {
@@ -265,7 +269,8 @@ const CHANGE = (at: number) => `, changed AS (
 			WHEN c.says & ${SAYS.alarmTs} <> 0 THEN c.alarm_ts ELSE a.alarm_ts END,
 		wake_after = CASE WHEN c.says & ${SAYS.alarmTs} <> 0 THEN 0 ELSE a.wake_after END,
 		destroy_ts = CASE WHEN c.says & ${SAYS.destroyTs} <> 0 THEN c.destroy_ts ELSE a.destroy_ts END,
-		owner = CASE WHEN c.says & ${SAYS.destroyTs} <> 0 THEN NULL ELSE a.owner END,
+		owner = CASE WHEN c.says & ${SAYS.destroyTs} <> 0 OR (c.says & ${SAYS.sleepTs} <> 0 AND c.sleep_ts IS NOT NULL)
+			THEN NULL ELSE a.owner END,
 		input = CASE WHEN c.says & ${SAYS.destroyTs} <> 0 THEN NULL ELSE a.input END
 	FROM unnest($${at}::int8[], $${at + 1}::int8[], $${at + 2}::int8[], $${at + 3}::int8[], $${at + 4}::int8[],
 		$${at + 5}::int8[], $${at + 6}::int8[])

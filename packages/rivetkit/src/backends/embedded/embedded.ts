@@ -1,4 +1,5 @@
 import {
+	type ClusterNode,
 	createEngine,
 	type Engine,
 	type EngineLimits,
@@ -33,6 +34,8 @@ const OPEN_DATABASES_MAX = 128;
 
 export interface EmbeddedOptions extends Code {
 	readonly store: Store;
+	/** This process's part in a cluster; `store` and `clock` are from there. Default: it is alone. */
+	readonly node?: ClusterNode;
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly log: Logger;
@@ -87,6 +90,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 	const telemetry = options.telemetry && startTelemetry(options.telemetry, { clock, random, log });
 	const engine = createEngine({
 		store,
+		...(options.node ? { node: options.node } : undefined),
 		version,
 		clock,
 		random,

@@ -18,6 +18,8 @@ export {
 	type ListenOptions,
 	loadSqliteEngine,
 	type NodeListeners as EngineListeners,
+	type NodeOptions,
+	type PostgresSettings,
 	type SqliteConnection,
 	type SqliteEngine,
 	type SqliteRow,

@@ -10,6 +10,15 @@ export function envText(env: Environment, ...names: readonly string[]): string |
 	return undefined;
 }
 
+/** As {@link envText}, whatever the case of the names (engine 8: `RIVET__` variables). */
+export function envTextAnyCase(env: Environment, ...names: readonly string[]): string | undefined {
+	const wanted = names.map((name) => name.toUpperCase());
+	const found = Object.keys(env)
+		.filter((name) => env[name] && wanted.includes(name.toUpperCase()))
+		.sort((a, b) => wanted.indexOf(a.toUpperCase()) - wanted.indexOf(b.toUpperCase()));
+	return found.length === 0 ? undefined : env[found[0]!];
+}
+
 export function envFlag(env: Environment, name: string): boolean {
 	return env[name] === "1";
 }

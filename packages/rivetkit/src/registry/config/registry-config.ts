@@ -4,6 +4,7 @@ import { getLogger } from "../../log/base-logger.ts";
 import { LOG_LEVELS } from "../../log/levels.ts";
 import { TRACE_LIMITS } from "../../runtime/telemetry/host-telemetry.ts";
 import { VERSION } from "../../utils/version.ts";
+import { databaseConfig, nodeConfig } from "./database.ts";
 import { backendEndpoint, publicEndpoint } from "./endpoints.ts";
 import { type Environment, envFlag, envNumber, envText, isDevelopment } from "./environment.ts";
 import type {
@@ -94,6 +95,8 @@ function resolve(input: RegistryConfigInput, env: Environment): Read {
 	const config: RegistryConfig = {
 		use: input.use,
 		driver: input.driver,
+		database: databaseConfig(input, env),
+		node: nodeConfig(input, env, issues),
 		storagePath: input.storagePath ?? envText(env, "RIVETKIT_STORAGE_PATH"),
 		maxIncomingMessageSize: input.maxIncomingMessageSize ?? 65_536,
 		maxOutgoingMessageSize: input.maxOutgoingMessageSize ?? 1_048_576,
@@ -158,6 +161,10 @@ function* contradictions(
 	const remote = `endpoint ${endpoint} (option, RIVET_ENGINE or RIVET_ENDPOINT)`;
 	if (hasEndpoint && driver) {
 		yield { path: ["driver"], message: `cannot be used together with ${remote}; remove one` };
+	}
+	if (input.database?.postgres && (driver || hasEndpoint)) {
+		const other = driver ? "driver" : remote;
+		yield { path: ["database"], message: `cannot be used together with ${other}; remove one` };
 	}
 	if (hasEndpoint && input.serveManager) {
 		yield {

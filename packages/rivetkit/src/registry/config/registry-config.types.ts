@@ -1,6 +1,10 @@
 import type { AnyActorDefinition } from "../../actor/definition.ts";
 import type { DriverConfig } from "../../backends/driver.ts";
-import type { EngineLimits } from "../../backends/embedded/engine.ts";
+import type {
+	EngineLimits,
+	NodeOptions,
+	PostgresSettings,
+} from "../../backends/embedded/engine.ts";
 import type { LogLevel } from "../../log/levels.ts";
 import type { Logger } from "../../log/logger.ts";
 
@@ -31,12 +35,61 @@ export interface RunnerPoolConfigInput {
 	drainOnVersionUpgrade?: boolean | undefined;
 }
 
+/** Which database server everything is kept in. */
+export interface DatabaseConfigInput {
+	postgres?:
+		| {
+				/**
+				 * `postgres://user:password@host:5432/database`, of PostgreSQL 14 or newer itself, not of a pooler. Env
+				 * `RIVET__DATABASE__POSTGRES__URL`.
+				 */
+				url: string;
+				/** Files (PEM) for TLS; with a root certificate the server's is checked. Env `RIVET__DATABASE__POSTGRES__SSL__…`. */
+				ssl?:
+					| {
+							rootCertPath?: string | undefined;
+							clientCertPath?: string | undefined;
+							clientKeyPath?: string | undefined;
+					  }
+					| undefined;
+		  }
+		| undefined;
+}
+
+/** A process among others; see docs/postgresql.md. */
+export interface NodeConfigInput {
+	/** Address on which other nodes connect. Env `RIVET__NODE__HOST`; default 127.0.0.1: nodes on this machine only. */
+	host?: string | undefined;
+	/** Its port. Env `RIVET__NODE__PORT`; default: a free one. */
+	port?: number | undefined;
+	/** `host:port` under which the others reach it. Env `RIVET__NODE__ADDRESS`; default: from `host` and `port`. */
+	address?: string | undefined;
+	/** Name in logs. Env `RIVET__NODE__NAME`; default: machine and process. */
+	name?: string | undefined;
+	/**
+	 * How long (ms) a node may be silent before the others take over its actors. Env `RIVET__NODE__LEASE_MS`; default
+	 * 10,000, at least 1,000.
+	 */
+	leaseMs?: number | undefined;
+}
+
+export interface DatabaseConfig {
+	readonly postgres: PostgresSettings;
+}
+
 /** What `setup()` takes. Explicit values win over the environment's (api 14.1). */
 export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> {
 	/** The actors. */
 	use: A;
 	/** An explicit backend; an error together with `endpoint`. */
 	driver?: DriverConfig | undefined;
+	/**
+	 * Keeps everything in a database server instead of a directory of this machine; see docs/postgresql.md. An
+	 * error together with `driver` or `endpoint`.
+	 */
+	database?: DatabaseConfigInput | undefined;
+	/** How this process is one of several on a `database`. */
+	node?: NodeConfigInput | undefined;
 	/** Local storage directory. Env `RIVETKIT_STORAGE_PATH`; default `.rivetkit`. */
 	storagePath?: string | undefined;
 	/** Bytes of one action, queue or WebSocket message in. Default 65,536. */
@@ -162,6 +215,9 @@ export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> 
 export interface RegistryConfig {
 	readonly use: RegistryActors;
 	readonly driver: DriverConfig | undefined;
+	/** Undefined: a store of this machine. */
+	readonly database: DatabaseConfig | undefined;
+	readonly node: NodeOptions;
 	readonly storagePath: string | undefined;
 	readonly maxIncomingMessageSize: number;
 	readonly maxOutgoingMessageSize: number;

@@ -73,6 +73,33 @@ const LoggingSchema = z.object({
 		.optional(),
 });
 
+const DatabaseConfigSchema = z.object({
+	postgres: z
+		.object({
+			url: z
+				.string()
+				.regex(/^postgres(ql)?:\/\//, "expected postgres://user:password@host:5432/database")
+				.describe("Env RIVET__DATABASE__POSTGRES__URL."),
+			ssl: z
+				.object({
+					rootCertPath: text.optional(),
+					clientCertPath: text.optional(),
+					clientKeyPath: text.optional(),
+				})
+				.optional()
+				.describe("Files (PEM). Env RIVET__DATABASE__POSTGRES__SSL__ROOT_CERT_PATH and so on."),
+		})
+		.optional(),
+});
+
+const NodeConfigSchema = z.object({
+	host: text.optional().describe("Env RIVET__NODE__HOST; default 127.0.0.1."),
+	port: z.int().min(0).max(65_535).optional().describe("Env RIVET__NODE__PORT; default: free."),
+	address: text.optional().describe("host:port for others. Env RIVET__NODE__ADDRESS."),
+	name: text.optional().describe("Env RIVET__NODE__NAME."),
+	leaseMs: z.number().min(1_000).optional().describe("Env RIVET__NODE__LEASE_MS; default 10000."),
+});
+
 export const DocInspectorConfigSchema = z.object({
 	enabled: z.boolean().optional().describe("Default true, unless RIVET_INSPECTOR_DISABLE=1."),
 	token: z
@@ -145,6 +172,10 @@ export const DocRunnerConfigSchema = z.object({
 export const DocRegistryConfigSchema = z.object({
 	use: ActorsSchema.describe("Actor definitions by name."),
 	driver: DriverConfigSchema.optional().describe("An explicit backend."),
+	database: DatabaseConfigSchema.optional().describe(
+		"A database server instead of a directory of this machine.",
+	),
+	node: NodeConfigSchema.optional().describe("This process among others on a database."),
 	storagePath: text.optional().describe('Env RIVETKIT_STORAGE_PATH; default ".rivetkit".'),
 	maxIncomingMessageSize: positive.optional().describe("Bytes. Default 65536."),
 	maxOutgoingMessageSize: positive.optional().describe("Bytes. Default 1048576."),

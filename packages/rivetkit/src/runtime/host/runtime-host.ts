@@ -160,6 +160,12 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		return this.#stopping.get(actorId) ?? Promise.resolve();
 	}
 
+	abandon(): void {
+		for (const instance of [...this.#live.values()]) {
+			instance.dispatch("fenced");
+		}
+	}
+
 	// Not an async function: a layer of promises less on the way of every call.
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
 		const instance = this.#live.get(actorId);

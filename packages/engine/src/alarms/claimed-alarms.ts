@@ -1,0 +1,195 @@
+/**
+ * Wakes actors whose alarm is due, where several nodes share a store: each takes some of those that are due, and
+ * nobody else gets these (engine 10.4).
+ *
+ * - A1. A claim acquires: who wakes an actor for its alarm runs it.
+ * - A2. The store is asked at intervals, and when an alarm is due that this node knows of.
+ * - A3. One that cannot be woken, or sleeps again without having dealt with its alarm, is left alone for a second at
+ *   least: the store sees to that.
+ * - A4. When a node dies, one other wakes the actors that store connections and that nobody runs: their clients may
+ *   be gone with it.
+ */
+import type { Clock, Random, Timer } from "@rivetkit/protocol";
+import { isActorNotFound } from "../common/errors.ts";
+import type { EngineLimits } from "../common/limits.ts";
+import type { EngineLogger } from "../common/logger.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { ActorRecord } from "../store/store.ts";
+
+const POLL_MS = 200;
+const RETRY_MS = 1_000;
+const PAGE = 256;
+
+/** What alarms need of the store that the nodes share. */
+export interface AlarmClaims {
+	/** Takes actors that are due and that nobody runs, of these names, for this node; none without a lease. */
+	claimDue(names: readonly string[], limit: number): Promise<ActorRecord[]>;
+	/** Leaves a due alarm alone until then (ms since the epoch). */
+	postpone(actorId: string, untilMs: number): Promise<void>;
+	/** Actors that store connections and that nobody runs, in order, strictly after `after`. */
+	restingWithConnections(limit: number, after: string): Promise<string[]>;
+}
+
+export interface ClaimedAlarmsOptions {
+	readonly claims: AlarmClaims;
+	readonly placement: Placement;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly limits: EngineLimits;
+	readonly logger: EngineLogger;
+	readonly names: () => readonly string[];
+}
+
+export class ClaimedAlarms {
+	readonly #options: ClaimedAlarmsOptions;
+	#timer: Timer | undefined;
+	#timerTs = Number.POSITIVE_INFINITY;
+	#looking = false;
+	#running = false;
+	/** Actors that are being woken. */
+	#waking = 0;
+	/** Whether connections have to be looked for that a dead node has left (A4). */
+	#lookForLost = false;
+	#sweeping = false;
+
+	constructor(options: ClaimedAlarmsOptions) {
+		this.#options = options;
+	}
+
+	start(): void {
+		this.#running = true;
+		this.#armBy(0);
+	}
+
+	stop(): void {
+		this.#running = false;
+		this.#timer?.stop();
+	}
+
+	/** An alarm was committed here: somebody has to look when it is due. */
+	committed(_actorId: string, alarmTs: number | null): void {
+		if (alarmTs !== null) {
+			this.#armBy(alarmTs);
+		}
+	}
+
+	imported(actorId: string, alarmTs: number | null): void {
+		this.committed(actorId, alarmTs);
+	}
+
+	/** Its alarm is in the store, which is asked again soon. */
+	stopped(_actorId: string): void {}
+
+	/** Nodes have died. */
+	nodesDied(): void {
+		this.#lookForLost = true;
+		this.#sweep();
+	}
+
+	#armBy(ts: number): void {
+		if (!this.#running || ts >= this.#timerTs) {
+			return;
+		}
+		const { clock } = this.#options;
+		this.#timer?.stop();
+		this.#timerTs = ts;
+		const delayMs = Math.min(Math.max(0, ts - clock.now()), POLL_MS);
+		this.#timer = clock.after(delayMs, () => void this.#look());
+	}
+
+	async #look(): Promise<void> {
+		if (this.#looking) {
+			return;
+		}
+		const { claims, clock, random, limits, logger, names } = this.#options;
+		this.#looking = true;
+		this.#timerTs = Number.POSITIVE_INFINITY;
+		let nextMs = POLL_MS * (0.5 + random.fraction());
+		try {
+			const limit = limits.wakesAtOnceMax - this.#waking;
+			const claimed = limit > 0 ? await claims.claimDue(names(), limit) : [];
+			for (const record of claimed) {
+				void this.#wake(record);
+			}
+			if (claimed.length === limit && limit > 0) {
+				nextMs = 0;
+			}
+		} catch (error) {
+			logger.error({ err: error }, "due alarms could not be read");
+			nextMs = RETRY_MS;
+		}
+		this.#looking = false;
+		this.#armBy(clock.now() + nextMs);
+	}
+
+	async #wake(record: ActorRecord): Promise<void> {
+		const { placement, clock, limits, logger, claims } = this.#options;
+		const { actorId } = record;
+		this.#waking++;
+		try {
+			await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "key", record);
+		} catch (error) {
+			if (this.#running && !isActorNotFound(error)) {
+				logger.warn({ actorId, err: error }, "an actor could not be woken by its alarm");
+				const untilMs = Math.max(placement.retryTs(actorId), clock.now() + RETRY_MS);
+				await claims.postpone(actorId, untilMs).catch((obstacle: unknown) => {
+					logger.warn({ actorId, err: obstacle }, "an alarm could not be postponed");
+				});
+			}
+		} finally {
+			this.#waking--;
+			if (this.#waking === limits.wakesAtOnceMax - 1) {
+				this.#armBy(0);
+			}
+		}
+	}
+
+	/** Wakes the actors of A4, some at a time. */
+	#sweep(): void {
+		if (this.#sweeping || !this.#running || !this.#lookForLost) {
+			return;
+		}
+		this.#sweeping = true;
+		this.#lookForLost = false;
+		this.#wakeLost()
+			.catch((error: unknown) => {
+				this.#options.logger.error(
+					{ err: error },
+					"actors whose connections may be lost could not be looked for",
+				);
+				this.#lookForLost = true;
+				this.#options.clock.after(RETRY_MS, () => this.#sweep());
+			})
+			.finally(() => {
+				this.#sweeping = false;
+				this.#sweep();
+			});
+	}
+
+	async #wakeLost(): Promise<void> {
+		const { claims, placement, clock, limits, logger } = this.#options;
+		for (let after = ""; this.#running; ) {
+			const page = await claims.restingWithConnections(PAGE, after);
+			for (let at = 0; at < page.length && this.#running; at += limits.wakesAtOnceMax) {
+				await Promise.all(
+					page.slice(at, at + limits.wakesAtOnceMax).map((actorId) =>
+						placement
+							.ready(actorId, clock.now() + limits.routeTimeoutMs, "key")
+							.catch((error: unknown) => {
+								if (!isActorNotFound(error)) {
+									logger.warn(
+										{ actorId, err: error },
+										"an actor could not be woken for its lost connections",
+									);
+								}
+							}),
+					),
+				);
+			}
+			if (page.length < PAGE) {
+				return;
+			}
+			after = page.at(-1)!;
+		}
+	}
+}

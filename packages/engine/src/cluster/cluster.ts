@@ -1,0 +1,601 @@
+import {
+	ActorGone,
+	type ActorHost,
+	type ActorRequest,
+	type ActorResponse,
+	type ActorSocket,
+	catalogueError,
+	type Random,
+	type RequestBody,
+} from "@rivetkit/protocol";
+import { isActorNotFound } from "../common/errors.ts";
+import type { EngineLogger } from "../common/logger.ts";
+import { Deferred } from "../placement/deferred.ts";
+import type { Elsewhere, Route } from "../placement/elsewhere.ts";
+import type { Incarnation, IncarnationEnd, Placement } from "../placement/placement.ts";
+import type { NodeRow, NodeRows } from "../store/postgres/node-rows.ts";
+import type { PostgresStore } from "../store/postgres/postgres-store.ts";
+import { type ActorRecord, StaleGenerationError } from "../store/store.ts";
+import type { ClusterClock } from "./cluster-clock.ts";
+import { type LinkCall, LinkLost, type ReadyAnswer, type SocketOffer } from "./link-messages.ts";
+import { LinkSocket } from "./link-socket.ts";
+import type { Links } from "./links.ts";
+import type { NodeLease } from "./node-lease.ts";
+import type { NodeLink, Streamed } from "./node-link.ts";
+import { RemoteNode } from "./remote-node.ts";
+
+/** Pause before an actor is looked for again whose node is dead or cannot be reached (ms). */
+const LOOK_AGAIN_MS = 100;
+/** How long the sockets of an actor are waited for that another node holds (ms). */
+const GATHER_MS = 3_000;
+/** How long what an incarnation sent at its end may take to get here before its sockets are the next one's (ms). */
+const LAST_WORDS_MS = 500;
+/** A node that runs no more than this many actors above the least loaded one keeps what it is asked for. */
+const LOAD_SLACK = 8;
+const LOAD_SLACK_PART = 0.1;
+
+export interface ClusterOptions {
+	readonly store: PostgresStore;
+	readonly rows: NodeRows;
+	readonly lease: NodeLease;
+	readonly links: Links;
+	readonly clock: ClusterClock;
+	readonly random: Random;
+	readonly logger: EngineLogger;
+	readonly httpBodyBytesMax: number;
+}
+
+/** What the cluster needs of this node's engine. */
+export interface LocalEngine {
+	readonly placement: Placement;
+	/** Sockets of this node's clients that wait for the actor's next incarnation. */
+	attachAll(actorId: string): readonly ActorSocket[];
+	/** An incarnation elsewhere is gone. */
+	ended(actorId: string, how: IncarnationEnd): void;
+	/** A request to an actor that lives here, from another node. */
+	request(actorId: string, incarnation: Incarnation, request: ActorRequest): Promise<ActorResponse>;
+	hosts(name: string): boolean;
+}
+
+interface RemoteIncarnation extends Incarnation {
+	readonly node: RemoteNode;
+	readonly actorId: string;
+	readonly liveKey: string;
+}
+
+/**
+ * This node among the others: where actors run, and how calls and sockets get there.
+ *
+ * - C1. Who owns an actor is what its row says, with an owner whose lease has not ended. What is remembered here only
+ *   saves the look, and is wrong without harm: the other node answers `elsewhere`.
+ * - C2. A node starts what it has acquired under a lease that it holds, and nothing else.
+ * - C3. A node is told of the end of each incarnation that it has asked for, or loses the link.
+ */
+export class Cluster implements Elsewhere {
+	readonly #options: ClusterOptions;
+	#engine!: LocalEngine;
+	/** Incarnations of other nodes that calls were given to. */
+	readonly #remote = new Map<string, RemoteIncarnation>();
+	readonly #remoteIds = new Map<string, string>();
+	readonly #nodes = new Map<NodeLink, RemoteNode>();
+	/** Links whose nodes are to be told when an actor's incarnation here ends. */
+	readonly #interested = new Map<string, Set<NodeLink>>();
+	/** Sockets of other nodes' clients that actors here have, by link and key. */
+	readonly #sockets = new Map<NodeLink, Map<number, { socket: LinkSocket; actorId: string }>>();
+	/** Other nodes, as of the last renewal; `assigned` is what they were given since. */
+	#peers: (NodeRow & { assigned: number })[] = [];
+	/** Who waits for the end of an actor's incarnation before its sockets are handed over. */
+	readonly #ends = new Map<string, Deferred<void>>();
+	readonly #acquiring = new Map<string, Promise<ActorRecord | undefined>>();
+	/** Actors that this node has taken since the last renewal, perhaps not running yet. */
+	#assignedHere = 0;
+	#isDraining = false;
+
+	constructor(options: ClusterOptions) {
+		this.#options = options;
+	}
+
+	attach(engine: LocalEngine): void {
+		this.#engine = engine;
+	}
+
+	get isServing(): boolean {
+		return this.#options.lease.isHeld;
+	}
+
+	serving(deadlineTs: number): Promise<void> {
+		const { lease, clock } = this.#options;
+		return lease.held(deadlineTs - clock.now(), () => catalogueError("guard.service_unavailable"));
+	}
+
+	takesNext(): boolean {
+		if (this.#isDraining) {
+			return false;
+		}
+		const least = Math.min(...this.#candidates().map(loadOf));
+		const isNext =
+			this.#engine.placement.liveCount + this.#assignedHere <=
+			least + Math.max(LOAD_SLACK, least * LOAD_SLACK_PART);
+		if (isNext) {
+			this.#assignedHere++;
+		}
+		return isNext;
+	}
+
+	/** Other nodes take what this one is asked for, from now on. */
+	async drain(): Promise<void> {
+		this.#isDraining = true;
+		await this.#options.lease.drain();
+	}
+
+	/** Whether no other node lives. */
+	get isAlone(): boolean {
+		return this.#peers.length === 0;
+	}
+
+	/** Who else lives. */
+	know(nodes: readonly NodeRow[]): void {
+		this.#peers = nodes.map((node) => ({ ...node, assigned: 0 }));
+		this.#assignedHere = 0;
+		this.#options.links.know(nodes);
+	}
+
+	/** The lease is lost: nothing that was begun under it goes on. */
+	lost(): void {
+		this.#engine?.placement.abandon();
+		this.#options.links.closeAll();
+	}
+
+	live(actorId: string): Incarnation | undefined {
+		return this.#remote.get(actorId);
+	}
+
+	liveId(name: string, key: string): string | undefined {
+		return this.#remoteIds.get(liveKeyOf(name, key));
+	}
+
+	gone(incarnation: Incarnation): boolean {
+		const remote = incarnation as RemoteIncarnation;
+		if (remote.node === undefined) {
+			return false;
+		}
+		// Its node tells when it is over; until then its sockets are its own.
+		if (this.#remote.get(remote.actorId) === remote) {
+			this.#unlist(remote);
+		}
+		return true;
+	}
+
+	async route(actorId: string, deadlineTs: number): Promise<Route> {
+		const { rows, clock, lease } = this.#options;
+		const unreachable = new Set<number>();
+		for (;;) {
+			await this.serving(deadlineTs);
+			const where = await rows.whereIs(actorId);
+			if (where.kind === "unknown") {
+				throw catalogueError("actor.not_found", { identifier: actorId });
+			}
+			const isOthers = where.kind === "owned" && where.epoch !== lease.epoch;
+			const target = isOthers ? where.epoch : this.#choose(where.name, unreachable);
+			if (target === "here") {
+				const acquired = await this.#acquire(actorId);
+				if (acquired !== undefined) {
+					return { kind: "here", acquired };
+				}
+			} else if (target !== undefined) {
+				const incarnation = await this.#readyAt(target, actorId, deadlineTs);
+				if (incarnation !== undefined) {
+					return { kind: "remote", incarnation };
+				}
+				unreachable.add(target);
+			}
+			if (clock.now() + LOOK_AGAIN_MS >= deadlineTs) {
+				throw catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
+			}
+			await new Promise<void>((resolve) => {
+				clock.after(LOOK_AGAIN_MS, resolve);
+			});
+		}
+	}
+
+	async gather({ actorId, generation }: ActorRecord): Promise<readonly ActorSocket[]> {
+		const { links, logger } = this.#options;
+		const gathered = await Promise.all(
+			this.#peers.map(async ({ epoch }) => {
+				try {
+					const link = await links.to(epoch, GATHER_MS);
+					const call: LinkCall = { do: "gather", actorId, generation };
+					const offers = await this.#within(GATHER_MS, link.call<SocketOffer[]>(call));
+					this.#noteInterest(actorId, link);
+					return offers.map((offer) => this.#accept(link, actorId, offer));
+				} catch (error) {
+					logger.warn(
+						{ actorId, node: epoch, err: error },
+						"a node did not tell which sockets it holds for an actor; they are taken for lost",
+					);
+					return [];
+				}
+			}),
+		);
+		return gathered.flat();
+	}
+
+	ended(actorId: string, generation: number, how: IncarnationEnd): void {
+		this.#ends.get(actorId)?.resolve();
+		const links = this.#interested.get(actorId);
+		this.#interested.delete(actorId);
+		for (const link of links ?? []) {
+			link.ended(actorId, generation, how);
+		}
+		for (const sockets of this.#sockets.values()) {
+			for (const [key, one] of sockets) {
+				if (one.actorId === actorId) {
+					sockets.delete(key);
+				}
+			}
+		}
+		if (how !== "destroyed" && generation >= 0) {
+			// One that fell asleep has been released with its last commit; this is for those that did not.
+			void this.#options.store.release(actorId, generation).catch(() => {});
+		}
+	}
+
+	// What other nodes ask for.
+
+	async called(link: NodeLink, call: LinkCall, signal: AbortSignal): Promise<unknown> {
+		switch (call.do) {
+			case "ready":
+				return this.#ready(link, call);
+			case "request":
+				return this.#request(call, signal);
+			case "openSocket": {
+				const incarnation = this.#live(call.actorId, call.generation);
+				const { actorId, path, protocols } = call;
+				const socket = this.#accept(link, actorId, call.socket);
+				const upgrade = { path, protocols, headers: headersView(call.headers) };
+				await incarnation.host.openSocket(actorId, upgrade, socket);
+				return null;
+			}
+			case "stop":
+				await this.#engine.placement.stop(call.actorId, call.intent);
+				return null;
+			case "gather":
+				return this.#handOver(link, call);
+		}
+	}
+
+	news(link: NodeLink, key: number, news: Parameters<LinkSocket["heard"]>[0]): void {
+		this.#sockets.get(link)?.get(key)?.socket.heard(news);
+	}
+
+	deed(link: NodeLink, key: number, deed: Parameters<RemoteNode["deed"]>[1]): void {
+		this.#nodeOf(link).deed(key, deed);
+	}
+
+	/** An incarnation elsewhere is gone. */
+	endedElsewhere(link: NodeLink, actorId: string, generation: number, how: IncarnationEnd): void {
+		const known = this.#remote.get(actorId);
+		if (known !== undefined && known.generation > generation) {
+			return;
+		}
+		if (known !== undefined) {
+			this.#forget(known);
+		}
+		this.#nodeOf(link).forget(actorId);
+		this.#engine.ended(actorId, how);
+		this.#ends.get(actorId)?.resolve();
+	}
+
+	linkLost(link: NodeLink): void {
+		for (const remote of [...this.#remote.values()]) {
+			if (remote.node.link === link) {
+				this.#forget(remote);
+				this.#engine.ended(remote.actorId, "lost");
+			}
+		}
+		for (const actorId of this.#nodes.get(link)?.offeredActors ?? []) {
+			this.#engine.ended(actorId, "lost");
+		}
+		this.#nodes.delete(link);
+		const sockets = this.#sockets.get(link);
+		this.#sockets.delete(link);
+		const interrupted = new Set<string>();
+		for (const { socket, actorId } of sockets?.values() ?? []) {
+			if (socket.isHeld) {
+				interrupted.add(actorId);
+			} else {
+				socket.cut();
+			}
+		}
+		for (const links of this.#interested.values()) {
+			links.delete(link);
+		}
+		// Only a new incarnation can go on with sockets that it cannot hear of any more.
+		for (const actorId of interrupted) {
+			void this.#engine.placement.stop(actorId, "sleep").catch((error: unknown) => {
+				this.#options.logger.error(
+					{ actorId, err: error },
+					"an actor could not be stopped that had lost the way to its clients",
+				);
+			});
+		}
+	}
+
+	#candidates(name?: string): (NodeRow & { assigned: number })[] {
+		const linked = this.#peers.filter(
+			({ epoch, isDraining }) => !isDraining && this.#options.links.isOpen(epoch),
+		);
+		return name === undefined ? linked : linked.filter(({ names }) => names.includes(name));
+	}
+
+	/** Least loaded first; undefined when nobody runs such actors. */
+	#choose(name: string, unreachable: ReadonlySet<number>): number | "here" | undefined {
+		const others = this.#candidates(name)
+			.filter(({ epoch }) => !unreachable.has(epoch))
+			.sort((a, b) => loadOf(a) - loadOf(b));
+		const [least] = others;
+		const isHere = this.#engine.hosts(name) && !this.#isDraining;
+		if (least === undefined) {
+			return isHere ? "here" : undefined;
+		}
+		if (isHere && this.takesNext()) {
+			return "here";
+		}
+		least.assigned++;
+		return least.epoch;
+	}
+
+	/** Undefined when somebody else has it. Once for all that ask at the same time. */
+	#acquire(actorId: string): Promise<ActorRecord | undefined> {
+		let acquiring = this.#acquiring.get(actorId);
+		if (acquiring === undefined) {
+			acquiring = this.#acquireOnce(actorId).finally(() => this.#acquiring.delete(actorId));
+			this.#acquiring.set(actorId, acquiring);
+		}
+		return acquiring;
+	}
+
+	async #acquireOnce(actorId: string): Promise<ActorRecord | undefined> {
+		try {
+			return await this.#options.store.acquire(actorId);
+		} catch (error) {
+			if (error instanceof StaleGenerationError) {
+				return undefined;
+			}
+			throw error;
+		}
+	}
+
+	/** Undefined when the node cannot be reached, or does not have it. */
+	async #readyAt(
+		epoch: number,
+		actorId: string,
+		deadlineTs: number,
+	): Promise<RemoteIncarnation | undefined> {
+		const { links, clock } = this.#options;
+		let link: NodeLink;
+		let answer: ReadyAnswer;
+		const waitMs = deadlineTs - clock.now();
+		try {
+			link = await links.to(epoch, Math.min(waitMs, LOOK_AGAIN_MS));
+			answer = await this.#nodeOf(link).ready(actorId, waitMs);
+		} catch (error) {
+			if (error instanceof LinkLost) {
+				return undefined;
+			}
+			throw error;
+		}
+		if (answer.is === "elsewhere" || link.isLost) {
+			return undefined;
+		}
+		const node = this.#nodeOf(link);
+		const { generation, name, key } = answer;
+		const incarnation: RemoteIncarnation = {
+			actorId,
+			node,
+			generation,
+			phase: "live",
+			liveKey: liveKeyOf(name, key),
+			host: hostOf(node, generation),
+		};
+		this.#remote.set(actorId, incarnation);
+		this.#remoteIds.set(incarnation.liveKey, actorId);
+		return incarnation;
+	}
+
+	async #ready(
+		link: NodeLink,
+		{ actorId, waitMs }: Extract<LinkCall, { do: "ready" }>,
+	): Promise<ReadyAnswer> {
+		const { placement } = this.#engine;
+		const deadlineTs = this.#options.clock.now() + waitMs;
+		for (;;) {
+			if (!this.isServing) {
+				return { is: "elsewhere" };
+			}
+			const live = placement.liveHere(actorId);
+			if (live !== undefined) {
+				return this.#answerReady(link, actorId, live);
+			}
+			if (this.#isDraining) {
+				return { is: "elsewhere" };
+			}
+			try {
+				if (placement.phase(actorId) === undefined) {
+					const acquired = await this.#acquire(actorId);
+					if (acquired === undefined) {
+						return { is: "elsewhere" };
+					}
+					if (placement.phase(actorId) === undefined) {
+						await placement.readyHere(actorId, deadlineTs, acquired);
+					}
+				} else {
+					await placement.changed(actorId, deadlineTs);
+				}
+			} catch (error) {
+				if (isActorNotFound(error)) {
+					return { is: "elsewhere" };
+				}
+				throw error;
+			}
+		}
+	}
+
+	async #answerReady(link: NodeLink, actorId: string, live: Incarnation): Promise<ReadyAnswer> {
+		const place = this.#engine.placement.placeOf(actorId);
+		if (place === undefined) {
+			return { is: "elsewhere" };
+		}
+		this.#noteInterest(actorId, link);
+		return { is: "live", generation: live.generation, ...place };
+	}
+
+	#live(actorId: string, generation: number): Incarnation {
+		const live = this.#engine.placement.liveHere(actorId);
+		if (live === undefined || live.generation !== generation) {
+			throw new ActorGone(actorId);
+		}
+		return live;
+	}
+
+	async #request(
+		call: Extract<LinkCall, { do: "request" }>,
+		signal: AbortSignal,
+	): Promise<ActorResponse | Streamed> {
+		const incarnation = this.#live(call.actorId, call.generation);
+		const { actorId, method, path, body, peerAddress } = call;
+		const request: ActorRequest = {
+			method,
+			path,
+			headers: headersView(call.headers),
+			body: bodyOf(body),
+			signal,
+			...(peerAddress === null ? undefined : { peerAddress }),
+		};
+		const response = await this.#engine.request(actorId, incarnation, request);
+		const { status, statusText = null, headers } = response;
+		const head = { status, statusText, headers, isStream: false };
+		return response.body instanceof ReadableStream
+			? { head: { ...head, body: null, isStream: true }, stream: response.body }
+			: ({ ...head, body: response.body } as never);
+	}
+
+	#accept(link: NodeLink, actorId: string, offer: SocketOffer): LinkSocket {
+		const socket = new LinkSocket(link, offer);
+		const sockets = this.#sockets.get(link) ?? new Map();
+		this.#sockets.set(link, sockets.set(offer.key, { socket, actorId }));
+		return socket;
+	}
+
+	#noteInterest(actorId: string, link: NodeLink): void {
+		const links = this.#interested.get(actorId) ?? new Set();
+		this.#interested.set(actorId, links.add(link));
+	}
+
+	#nodeOf(link: NodeLink): RemoteNode {
+		let node = this.#nodes.get(link);
+		if (node === undefined) {
+			node = new RemoteNode(link, this.#options.httpBodyBytesMax);
+			this.#nodes.set(link, node);
+		}
+		return node;
+	}
+
+	#forget(incarnation: RemoteIncarnation): void {
+		this.#unlist(incarnation);
+		incarnation.node.forget(incarnation.actorId);
+	}
+
+	#unlist({ actorId, liveKey }: RemoteIncarnation): void {
+		this.#remote.delete(actorId);
+		this.#remoteIds.delete(liveKey);
+	}
+
+	/** The sockets of this node's clients that the actor's next incarnation, over there, goes on with. */
+	async #handOver(
+		link: NodeLink,
+		{ actorId, generation }: Extract<LinkCall, { do: "gather" }>,
+	): Promise<SocketOffer[]> {
+		if (this.#hasSocketsOf(actorId)) {
+			// The incarnation before may be through, and its last words on their way.
+			const over = new Deferred<void>();
+			this.#ends.set(actorId, over);
+			await over
+				.within(this.#options.clock, LAST_WORDS_MS, () => new Error("late"))
+				.catch(() => {});
+			this.#ends.delete(actorId);
+		}
+		const known = this.#remote.get(actorId);
+		if (known !== undefined && known.generation < generation) {
+			this.#unlist(known);
+		}
+		for (const node of this.#nodes.values()) {
+			node.forget(actorId);
+		}
+		this.#engine.ended(actorId, "lost");
+		const node = this.#nodeOf(link);
+		return this.#engine.attachAll(actorId).map((socket) => node.offer(actorId, socket));
+	}
+
+	#hasSocketsOf(actorId: string): boolean {
+		return (
+			this.#engine.placement.phase(actorId) !== undefined ||
+			[...this.#nodes.values()].some((node) => node.hasSocketsOf(actorId))
+		);
+	}
+
+	#within<T>(waitMs: number, promise: Promise<T>): Promise<T> {
+		return new Promise<T>((resolve, reject) => {
+			const timer = this.#options.clock.after(waitMs, () =>
+				reject(new Error(`no answer within ${waitMs} ms`)),
+			);
+			promise.then(resolve, reject).finally(() => timer.stop());
+		});
+	}
+}
+
+function loadOf({
+	actors,
+	assigned,
+}: {
+	readonly actors: number;
+	readonly assigned: number;
+}): number {
+	return actors + assigned;
+}
+
+function liveKeyOf(name: string, key: string): string {
+	return `${name.length}:${name}${key}`;
+}
+
+/** The other node as the host of one incarnation. */
+function hostOf(node: RemoteNode, generation: number): ActorHost {
+	return {
+		start: (assignment) => node.start(assignment),
+		stop: (actorId, intent) => node.stop(actorId, intent),
+		request: (actorId, request) => node.request(actorId, request, generation),
+		openSocket: (actorId, upgrade, socket) => node.openSocket(actorId, upgrade, socket, generation),
+	};
+}
+
+function headersView(entries: readonly (readonly [name: string, value: string])[]) {
+	return {
+		get: (name: string) => {
+			const values = entries.filter(([other]) => other === name).map(([, value]) => value);
+			return values.length === 0 ? null : values.join(", ");
+		},
+		entries: () => entries.map(([name, value]): [string, string] => [name, value]),
+	};
+}
+
+function bodyOf(bytes: Uint8Array): RequestBody {
+	return {
+		bytes: async (limitBytes) => {
+			if (bytes.byteLength > limitBytes) {
+				throw catalogueError("message.incoming_too_long", { limit: limitBytes } as never);
+			}
+			return bytes;
+		},
+		stream: () => (bytes.byteLength === 0 ? null : new Response(bytes as BodyInit).body),
+	};
+}

@@ -1,0 +1,198 @@
+import type { Timer } from "@rivetkit/protocol";
+import type { EngineLogger } from "../common/logger.ts";
+import { Deferred } from "../placement/deferred.ts";
+import type { NodeDescription, NodeRow, NodeRows } from "../store/postgres/node-rows.ts";
+import type { ClusterClock } from "./cluster-clock.ts";
+
+/** Renewals in the time of one lease. */
+const RENEWALS_PER_LEASE = 5;
+/** The part of a lease that this process does not use: clocks do not run at exactly the same speed. */
+const UNUSED = 0.1;
+const RETRY_MS = 100;
+
+export interface NodeLeaseOptions {
+	readonly rows: NodeRows;
+	readonly clock: ClusterClock;
+	readonly logger: EngineLogger;
+	readonly leaseMs: number;
+	readonly describe: () => NodeDescription;
+	/** Actors that run here. */
+	readonly actors: () => number;
+	/** A new life has begun. */
+	readonly onHeld: (epoch: number) => void;
+	/** Nothing that was begun under the lease may go on. */
+	readonly onLost: () => void;
+	/** Who else lives, each time that is known anew. */
+	readonly onNodes: (nodes: readonly NodeRow[]) => void;
+	/** Nodes have died, and this one is to look after what they left. */
+	readonly onReaped: () => void;
+}
+
+/**
+ * This process's right to run actors.
+ *
+ * - L1. It is held until a moment on the monotonic clock: that of asking for it, plus its length, less a margin. The
+ *   database counts from later, so nobody else sees it end earlier. Wall clocks do not matter.
+ * - L2. Whoever wants to act asks {@link isHeld}, which looks at the clock: a process that was stopped and goes on
+ *   knows before its timers fire.
+ * - L3. One that has lost it never gets it back, but begins another life under a new epoch.
+ */
+export class NodeLease {
+	readonly #options: NodeLeaseOptions;
+	#epoch: number | undefined;
+	#heldUntil = Number.NEGATIVE_INFINITY;
+	#held = new Deferred<void>();
+	#timer: Timer | undefined;
+	#deadline: Timer | undefined;
+	#isDraining = false;
+	#stopped = false;
+	#renewing: Promise<void> | undefined;
+
+	constructor(options: NodeLeaseOptions) {
+		this.#options = options;
+		this.#held.promise.catch(() => {});
+	}
+
+	/** The current life; undefined while there is none. */
+	get epoch(): number | undefined {
+		return this.isHeld ? this.#epoch : undefined;
+	}
+
+	get isHeld(): boolean {
+		if (this.#epoch === undefined) {
+			return false;
+		}
+		if (performance.now() < this.#heldUntil) {
+			return true;
+		}
+		this.#lose("it could not be renewed in time");
+		return false;
+	}
+
+	/** Resolves when the lease is held, at once if it is. */
+	held(waitMs: number, late: () => unknown): Promise<void> {
+		return this.isHeld ? Promise.resolve() : this.#held.within(this.#options.clock, waitMs, late);
+	}
+
+	/** Rejects when the first registration fails. */
+	async start(): Promise<void> {
+		await this.#begin();
+		await this.#renew();
+	}
+
+	/** Others give this node nothing new any more. */
+	async drain(): Promise<void> {
+		this.#isDraining = true;
+		await this.#renewing;
+		await this.#renew();
+	}
+
+	/** Gives the lease back: what is left of it is over at once. */
+	async stop(): Promise<void> {
+		this.#stopped = true;
+		this.#timer?.stop();
+		this.#deadline?.stop();
+		await this.#renewing;
+		const epoch = this.#epoch;
+		this.#epoch = undefined;
+		if (epoch !== undefined) {
+			await this.#options.rows.leave(epoch).catch((error: unknown) => {
+				this.#options.logger.warn({ err: error }, "the node's lease could not be given back");
+			});
+		}
+		await this.#options.rows.close();
+	}
+
+	async #begin(): Promise<void> {
+		const { rows, leaseMs, clock, describe, onHeld } = this.#options;
+		const sentAtMs = performance.now();
+		const { epoch, nowMs } = await rows.register(describe(), leaseMs);
+		clock.read(nowMs, sentAtMs, performance.now());
+		this.#epoch = epoch;
+		this.#prolong(sentAtMs);
+		if (!this.isHeld) {
+			throw new Error("the lease ended before it was known to be held");
+		}
+		onHeld(epoch);
+		this.#held.resolve();
+	}
+
+	#renew(): Promise<void> {
+		this.#renewing ??= this.#renewOnce().finally(() => {
+			this.#renewing = undefined;
+			this.#schedule();
+		});
+		return this.#renewing;
+	}
+
+	async #renewOnce(): Promise<void> {
+		const { rows, leaseMs, clock, logger, describe, actors, onNodes, onReaped } = this.#options;
+		try {
+			if (this.#epoch === undefined) {
+				if (!this.#stopped) {
+					await this.#begin();
+				}
+				return;
+			}
+			const epoch = this.#epoch;
+			const sentAtMs = performance.now();
+			const state = {
+				actors: actors(),
+				isDraining: this.#isDraining,
+				names: describe().names,
+			};
+			const { isHeld, nowMs, nodes } = await rows.renew(epoch, state, leaseMs);
+			clock.read(nowMs, sentAtMs, performance.now());
+			if (this.#epoch !== epoch) {
+				// Lost meanwhile, by the clock.
+				return;
+			}
+			if (!isHeld) {
+				this.#lose("it had ended");
+				return;
+			}
+			this.#prolong(sentAtMs);
+			onNodes(nodes);
+			if ((await rows.reap()) > 0) {
+				onReaped();
+			}
+		} catch (error) {
+			logger.warn({ err: error }, "the node's lease could not be renewed");
+		}
+	}
+
+	#schedule(): void {
+		if (this.#stopped) {
+			return;
+		}
+		this.#timer?.stop();
+		const { clock, leaseMs } = this.#options;
+		const isCalm = this.#epoch !== undefined;
+		this.#timer = clock.after(
+			isCalm ? leaseMs / RENEWALS_PER_LEASE : RETRY_MS,
+			() => void this.#renew(),
+		);
+	}
+
+	#prolong(sentAtMs: number): void {
+		const { clock, leaseMs } = this.#options;
+		this.#heldUntil = sentAtMs + leaseMs * (1 - UNUSED);
+		this.#deadline?.stop();
+		this.#deadline = clock.after(this.#heldUntil - performance.now(), () => void this.isHeld);
+	}
+
+	#lose(reason: string): void {
+		this.#options.logger.error(
+			{ epoch: this.#epoch, reason },
+			"this node has lost its lease: its actors stop here, and go on wherever they are needed",
+		);
+		this.#epoch = undefined;
+		this.#deadline?.stop();
+		this.#held = new Deferred<void>();
+		this.#held.promise.catch(() => {});
+		this.#options.onLost();
+		if (this.#renewing === undefined) {
+			void this.#renew();
+		}
+	}
+}

@@ -1,0 +1,30 @@
+import type { ActorSocket } from "@rivetkit/protocol";
+import type { ActorRecord } from "../store/store.ts";
+import type { Incarnation, IncarnationEnd } from "./placement.ts";
+
+/** Where an actor's calls go: to an incarnation that another node has, or to one that begins here. */
+export type Route =
+	| { readonly kind: "remote"; readonly incarnation: Incarnation }
+	/** This node has just acquired the actor. */
+	| { readonly kind: "here"; readonly acquired: ActorRecord };
+
+/** What placement has to know of other nodes; absent where there are none. */
+export interface Elsewhere {
+	/** Whether this node may run actors now. */
+	readonly isServing: boolean;
+	/** Whether this node is to run one actor more; it is then counted as if it did. */
+	takesNext(): boolean;
+	/** Resolves when this node may run actors. Rejects with `guard.service_unavailable`. */
+	serving(deadlineTs: number): Promise<void>;
+	/** An incarnation that another node is known to have. */
+	live(actorId: string): Incarnation | undefined;
+	liveId(name: string, key: string): string | undefined;
+	/** Finds out where an actor is, or decides it. Rejects as a start does. */
+	route(actorId: string, deadlineTs: number): Promise<Route>;
+	/** Another node said that an incarnation is gone. False for one of this node. */
+	gone(incarnation: Incarnation): boolean;
+	/** The sockets that other nodes hold for an actor that begins here. */
+	gather(actor: ActorRecord): Promise<readonly ActorSocket[]>;
+	/** An incarnation of this node is gone. */
+	ended(actorId: string, generation: number, how: IncarnationEnd): void;
+}

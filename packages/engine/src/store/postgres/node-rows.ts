@@ -1,0 +1,197 @@
+import type { ActorRecord } from "../store.ts";
+import { toStoredText } from "../stored-values.ts";
+import { type ConnectOptions, PostgresConnection } from "./connection.ts";
+import type { PostgresStore } from "./postgres-store.ts";
+import { RECORD_COLUMNS, type RecordRow, toRecord } from "./records.ts";
+import { HAS_LIVE_OWNER } from "./write-statements.ts";
+
+/** What a node says of itself. */
+export interface NodeDescription {
+	/** For people. */
+	readonly name: string;
+	/** Where other nodes reach it: `host:port`. */
+	readonly address: string;
+	readonly version: string;
+	/** Names of the actors that it runs. */
+	readonly names: readonly string[];
+}
+
+/** A node whose lease had not ended when it was read. */
+export interface NodeRow extends NodeDescription {
+	/** One life of a node; a greater one began later. */
+	readonly epoch: number;
+	/** Actors that it ran when it last renewed its lease. */
+	readonly actors: number;
+	readonly isDraining: boolean;
+}
+
+/** Where an actor is. */
+export type Whereabouts =
+	| { readonly kind: "unknown" }
+	/** Nobody who lives runs it. */
+	| { readonly kind: "free"; readonly name: string }
+	| { readonly kind: "owned"; readonly name: string; readonly epoch: number };
+
+/** How long an actor that was woken for its alarm is left to deal with it (ms). */
+const WAKE_AGAIN_MS = 1_000;
+const NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::int8";
+
+interface RawNode {
+	[column: string]: unknown;
+	readonly epoch: number;
+	readonly name: string;
+	readonly address: string;
+	readonly version: string;
+	readonly names: string[];
+	readonly actors: number;
+	readonly is_draining: boolean;
+}
+
+/** Leases, and what hangs on them. Times are the database's own. */
+export class NodeRows {
+	readonly #store: PostgresStore;
+	readonly #connectOptions: ConnectOptions;
+	#connection: PostgresConnection | undefined;
+
+	/** @param connectOptions - of a session of its own: a renewal must not wait behind anything */
+	constructor(store: PostgresStore, connectOptions: ConnectOptions) {
+		this.#store = store;
+		this.#connectOptions = connectOptions;
+	}
+
+	/** Begins a life. */
+	async register(
+		node: NodeDescription,
+		leaseMs: number,
+	): Promise<{ epoch: number; nowMs: number }> {
+		const [row] = await this.#query<{ epoch: number; now: number }>(
+			"INSERT INTO rivetkit.nodes (name, address, version, names, lease_until) " +
+				"VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5 / 1000.0)) " +
+				`RETURNING epoch, ${NOW_MS} AS now`,
+			[node.name, node.address, node.version, node.names, leaseMs],
+		);
+		return { epoch: row!.epoch, nowMs: row!.now };
+	}
+
+	/** Prolongs the lease and tells who else lives. `isHeld` is false when the lease had ended. */
+	async renew(
+		epoch: number,
+		state: {
+			readonly actors: number;
+			readonly isDraining: boolean;
+			readonly names: readonly string[];
+		},
+		leaseMs: number,
+	): Promise<{ isHeld: boolean; nowMs: number; nodes: NodeRow[] }> {
+		const rows = await this.#query<RawNode & { now: number; renewed: boolean }>(
+			"WITH renewed AS (UPDATE rivetkit.nodes SET actors = $2, is_draining = $3, names = $4, " +
+				"lease_until = clock_timestamp() + make_interval(secs => $5 / 1000.0) " +
+				"WHERE epoch = $1 AND lease_until > clock_timestamp() RETURNING epoch) " +
+				`SELECT n.*, ${NOW_MS} AS now, EXISTS (SELECT FROM renewed) AS renewed ` +
+				"FROM (SELECT 1) AS one LEFT JOIN rivetkit.nodes AS n ON n.lease_until > clock_timestamp()",
+			[epoch, state.actors, state.isDraining, state.names, leaseMs],
+		);
+		return {
+			isHeld: rows[0]!.renewed,
+			nowMs: rows[0]!.now,
+			nodes: rows.filter((row) => row.epoch !== null && row.epoch !== epoch).map(toNode),
+		};
+	}
+
+	/** Ends the life: whatever it owned is free at once. */
+	async leave(epoch: number): Promise<void> {
+		await this.#query("DELETE FROM rivetkit.nodes WHERE epoch = $1", [epoch]);
+	}
+
+	/** Removes nodes whose lease has ended; each is told to one caller. */
+	async reap(): Promise<number> {
+		const rows = await this.#query(
+			"DELETE FROM rivetkit.nodes WHERE epoch IN (SELECT epoch FROM rivetkit.nodes " +
+				"WHERE lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED) RETURNING epoch",
+			[],
+		);
+		return rows.length;
+	}
+
+	async secret(): Promise<string> {
+		const [row] = await this.#query<{ value: string }>(
+			"SELECT value FROM rivetkit.meta WHERE name = 'secret'",
+			[],
+		);
+		return row!.value;
+	}
+
+	async whereIs(actorId: string): Promise<Whereabouts> {
+		const [row] = await this.#store.query<{ name: string; owner: number | null }>(
+			`SELECT a.name, CASE WHEN ${HAS_LIVE_OWNER} THEN a.owner END AS owner ` +
+				"FROM rivetkit.actors AS a WHERE a.id = $1 AND a.destroy_ts IS NULL",
+			[toStoredText(actorId)],
+			"where_is",
+		);
+		if (row === undefined) {
+			return { kind: "unknown" };
+		}
+		const { name, owner } = row;
+		return owner === null ? { kind: "free", name } : { kind: "owned", name, epoch: owner };
+	}
+
+	/**
+	 * Takes actors whose alarm is due and that nobody runs, earliest first, as `acquire` does. Who gets one
+	 * is alone with it; others skip it.
+	 */
+	async claimDue(epoch: number, names: readonly string[], limit: number): Promise<ActorRecord[]> {
+		const rows = await this.#store.query<RecordRow>(
+			`WITH due AS (
+				SELECT a.row_id FROM rivetkit.actors AS a
+				WHERE a.alarm_ts IS NOT NULL AND a.alarm_ts <= ${NOW_MS} AND a.wake_after <= ${NOW_MS}
+					AND a.name = ANY ($2) AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER})
+				ORDER BY a.alarm_ts, a.id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+			)
+			UPDATE rivetkit.actors AS a
+			SET generation = a.generation + 1, owner = $1, wake_after = ${NOW_MS} + ${WAKE_AGAIN_MS}
+			FROM due WHERE a.row_id = due.row_id
+			RETURNING ${RECORD_COLUMNS}`,
+			[epoch, names, limit],
+			"claim_due",
+		);
+		return rows.map(toRecord);
+	}
+
+	/** Leaves an actor's due alarm alone until then (ms since the epoch), unless it gets another one. */
+	async postpone(actorId: string, untilMs: number): Promise<void> {
+		await this.#store.query(
+			"UPDATE rivetkit.actors SET wake_after = $2 WHERE id = $1",
+			[toStoredText(actorId), untilMs],
+			"postpone",
+		);
+	}
+
+	/** Actors that store connections and that nobody runs, in order, strictly after `after`. */
+	async restingWithConnections(limit: number, after: string): Promise<string[]> {
+		const rows = await this.#store.query<{ id: string }>(
+			"SELECT a.id FROM rivetkit.actors AS a WHERE a.connected AND a.id > $1 " +
+				`AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER}) ORDER BY a.id LIMIT $2`,
+			[toStoredText(after), limit],
+		);
+		return rows.map(({ id }) => id);
+	}
+
+	async close(): Promise<void> {
+		await this.#connection?.close();
+	}
+
+	async #query<R extends Record<string, unknown>>(
+		text: string,
+		values: readonly unknown[],
+	): Promise<R[]> {
+		if (this.#connection === undefined || this.#connection.lost !== undefined) {
+			this.#connection = await PostgresConnection.open(this.#connectOptions);
+		}
+		return this.#connection.query<R>({ text, values });
+	}
+}
+
+function toNode(row: RawNode): NodeRow {
+	const { epoch, name, address, version, names, actors } = row;
+	return { epoch, name, address, version, names, actors, isDraining: row.is_draining };
+}

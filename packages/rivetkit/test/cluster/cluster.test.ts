@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newDatabase, sql } from "../../../../tests/support/postgres.ts";
+import { eventually } from "../support/eventually.ts";
+import { TestCluster, type TestNode } from "./support/cluster.ts";
+
+const LEASE_MS = 2_000;
+
+interface Ledger {
+	add(id: string): Promise<number>;
+	slow(id: string, ms: number): Promise<string>;
+	arm(id: string, delayMs: number): Promise<void>;
+	read(): Promise<{ total: number; twice: string[] }>;
+	keys(): Promise<string[]>;
+	where(): Promise<string>;
+	nap(): Promise<void>;
+}
+
+interface Connection extends Ledger {
+	on(event: "tick", listener: (event: { total: number }) => void): () => void;
+	onResync(listener: () => void): () => void;
+	dispose(): Promise<void>;
+}
+
+let url: string;
+let cluster: TestCluster;
+beforeAll(async () => {
+	url = await newDatabase();
+	cluster = await TestCluster.start(url, 3, { leaseMs: LEASE_MS });
+}, 120_000);
+afterAll(() => cluster?.[Symbol.asyncDispose]());
+
+const handle = (node: TestNode, key: string) => node.client().ledger!.getOrCreate([key]);
+const ledger = (node: TestNode, key: string) => handle(node, key) as unknown as Ledger;
+
+/** Which node runs an actor, and another one. */
+async function placed(key: string): Promise<{ owner: TestNode; other: TestNode }> {
+	const name = await ledger(cluster.nodes[0]!, key).where();
+	return {
+		owner: cluster.nodes.find((node) => node.name === name)!,
+		other: cluster.nodes.find((node) => node.name !== name)!,
+	};
+}
+
+/** A client of a node, and the totals of the events that it got. */
+async function watcher(node: TestNode, key: string) {
+	const connection = handle(node, key).connect() as unknown as Connection;
+	const totals: number[] = [];
+	let resyncs = 0;
+	connection.on("tick", ({ total }) => totals.push(total));
+	connection.onResync(() => {
+		resyncs++;
+	});
+	await connection.read();
+	return {
+		connection,
+		totals,
+		get resyncs() {
+			return resyncs;
+		},
+	};
+}
+
+describe("three nodes on one database", { timeout: 60_000 }, () => {
+	it("take calls for any actor, which runs on one of them", async () => {
+		for (const [turn, node] of [0, 1, 2, 0, 1, 2].entries()) {
+			expect(await ledger(cluster.nodes[node]!, "any").add(`${turn}`)).toBe(turn + 1);
+		}
+		const places = await Promise.all(cluster.nodes.map((node) => ledger(node, "any").where()));
+		expect(new Set(places).size).toBe(1);
+	});
+
+	it("a call that ran on a node that is killed is taken up by the next, once", async () => {
+		await ledger(cluster.nodes[0]!, "killed").add("first");
+		const { owner, other } = await placed("killed");
+		const waiting = ledger(other, "killed").slow("second", 500);
+		await eventually(async () => {
+			const [row] = await sql<{ owner: string | null }>(
+				url,
+				"SELECT owner FROM rivetkit.actors WHERE key LIKE '%killed%'",
+			);
+			expect(row!.owner).not.toBeNull();
+		}, 10_000);
+		await owner.end("SIGKILL");
+		expect(await waiting).not.toBe(owner.name);
+		expect(await ledger(other, "killed").read()).toEqual({ total: 2, twice: [] });
+		await owner.start();
+		expect(await ledger(owner, "killed").add("third")).toBe(3);
+	});
+
+	it("a hibernating socket outlives the node that runs its actor, and hears of what follows", async () => {
+		await ledger(cluster.nodes[0]!, "watched").add("1");
+		const { owner, other } = await placed("watched");
+		const watched = await watcher(other, "watched");
+		await watched.connection.add("2");
+		await eventually(() => expect(watched.totals).toEqual([2]), 10_000);
+		await owner.end("SIGKILL");
+		expect(await watched.connection.add("3")).toBe(3);
+		await eventually(() => expect(watched.totals.at(-1)).toBe(3), 10_000);
+		expect(await ledger(other, "watched").read()).toEqual({ total: 3, twice: [] });
+		await watched.connection.dispose();
+		await owner.start();
+	});
+
+	it("a node that was stopped for longer than its lease notices, and writes nothing", async () => {
+		await ledger(cluster.nodes[0]!, "stopped").add("1");
+		const { owner, other } = await placed("stopped");
+		owner.signal("SIGSTOP");
+		try {
+			expect(await ledger(other, "stopped").add("2")).toBe(2);
+		} finally {
+			owner.signal("SIGCONT");
+		}
+		expect(await ledger(owner, "stopped").add("3")).toBe(3);
+		expect(await ledger(owner, "stopped").read()).toEqual({ total: 3, twice: [] });
+		await eventually(() => expect(owner.output).toContain("lost its lease"), 10_000);
+	});
+
+	it("a node that is drained hands its actors over, and no event is lost", async () => {
+		await ledger(cluster.nodes[0]!, "drained").add("0");
+		const { owner, other } = await placed("drained");
+		const watched = await watcher(other, "drained");
+		let isOver = false;
+		const calls = (async () => {
+			for (let n = 1; !isOver; n++) await watched.connection.add(`${n}`);
+		})();
+		await eventually(() => expect(watched.totals.length).toBeGreaterThan(20), 20_000);
+		await owner.end("SIGTERM");
+		const atEnd = watched.totals.length;
+		await eventually(() => expect(watched.totals.length).toBeGreaterThan(atEnd + 20), 20_000);
+		isOver = true;
+		await calls;
+		const { total, twice } = await ledger(other, "drained").read();
+		await eventually(() => expect(watched.totals.at(-1)).toBe(total), 10_000);
+		expect(twice).toEqual([]);
+		if (watched.resyncs === 0) {
+			expect(watched.totals).toEqual(Array.from({ length: total - 1 }, (_, index) => index + 2));
+		}
+		await watched.connection.dispose();
+		await owner.start();
+	});
+
+	it("alarms of sleeping actors fire once, whoever wakes them", async () => {
+		const keys = Array.from({ length: 30 }, (_, index) => `alarm ${index}`);
+		await Promise.all(
+			keys.map(async (key, index) => {
+				const actor = ledger(cluster.nodes[index % 3]!, key);
+				await actor.arm("ring", 1_500);
+				await actor.nap();
+			}),
+		);
+		await Promise.all(
+			keys.map((key) =>
+				eventually(
+					async () => expect(await ledger(cluster.nodes[0]!, key).keys()).toContain("alarm:ring"),
+					20_000,
+				),
+			),
+		);
+	});
+
+	it("share what is asked of one of them", async () => {
+		const keys = Array.from({ length: 60 }, (_, index) => `share ${index}`);
+		const places = await Promise.all(keys.map((key) => ledger(cluster.nodes[0]!, key).where()));
+		for (const { name } of cluster.nodes) {
+			expect(places.filter((place) => place === name).length).toBeGreaterThan(10);
+		}
+	});
+});
