@@ -130,10 +130,10 @@ export const PATH_WEBSOCKET = "/websocket";
 
 /** Inspector routes below one actor (7.2, 8.7). The name of an action follows its path. */
 export const PATH_INSPECTOR = "/inspector/";
-/** Of one actor (8.4). The inspector answers it, so that asking wakes nobody. */
-export const PATH_ACTOR_METRICS = "/metrics";
-
-/** Whether a path below an actor, with or without its query, is its inspector's. */
+/**
+ * Whether a path below an actor, with or without its query, is its inspector's. {@link PATH_METRICS} of one actor (8.4)
+ * is, too, so that asking wakes nobody.
+ */
 export function isInspectorPath(path: string): boolean {
 	return path.startsWith(PATH_INSPECTOR) || /^\/metrics\/?(?:\?|$)/.test(path);
 }
