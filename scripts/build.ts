@@ -23,6 +23,7 @@ import { build as buildPage } from "vite";
 import { entriesOf } from "./lib/entries.ts";
 import { withLock } from "./lib/lock.ts";
 import { hasPage, PAGE_CONFIG, PAGE_FOLDER } from "./lib/pages.ts";
+import { assembleTemplates, hasTemplates, TEMPLATES, templateSources } from "./lib/templates.ts";
 import { publishedPackages, repoRoot, type Workspace } from "./lib/workspaces.ts";
 
 /** Packages that browsers load too: their dependencies are resolved for no runtime in particular. */
@@ -99,6 +100,7 @@ async function buildPackage(workspace: Workspace, quiet: boolean): Promise<void>
 				}),
 			);
 		}
+		if (hasTemplates(workspace)) assembleTemplates(join(dir, TEMPLATES), join(next, "templates"));
 		rmSync(join(dir, "dist"), { recursive: true, force: true });
 		renameSync(next, join(dir, "dist"));
 	} finally {
@@ -129,7 +131,8 @@ function isFresh(workspace: Workspace): boolean {
 		Object.keys(entriesOf(workspace)).every((name) =>
 			existsSync(join(workspace.dir, "dist", `${name}.js`)),
 		) &&
-		(!hasPage(workspace) || existsSync(join(workspace.dir, "dist", PAGE_FOLDER, "index.html")))
+		(!hasPage(workspace) || existsSync(join(workspace.dir, "dist", PAGE_FOLDER, "index.html"))) &&
+		(!hasTemplates(workspace) || existsSync(join(workspace.dir, "dist", "templates")))
 	);
 }
 
@@ -152,6 +155,7 @@ function hashOfInputs(workspace: Workspace): string {
 				.filter((entry) => entry.isFile())
 				.map((entry) => join(entry.parentPath, entry.name)),
 		]),
+		...(hasTemplates(workspace) ? templateSources(join(workspace.dir, TEMPLATES)) : []),
 		...[
 			"package-lock.json",
 			"tsconfig.base.json",
@@ -159,6 +163,7 @@ function hashOfInputs(workspace: Workspace): string {
 			"scripts/build.ts",
 			"scripts/lib/entries.ts",
 			"scripts/lib/pages.ts",
+			"scripts/lib/templates.ts",
 		].map((file) => join(repoRoot, file)),
 	].sort();
 	for (const file of files)

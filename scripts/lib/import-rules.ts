@@ -373,6 +373,14 @@ export const rooms: readonly Room[] = [
 		browser: { packages: [] },
 	},
 
+	// Starts projects: knows nothing of what it writes. Templates are projects, and see what users see.
+	{ name: "create-rivetkit", at: ["packages/create-rivetkit/src"], imports: [] },
+	{
+		name: "create-rivetkit/templates",
+		at: ["packages/create-rivetkit/src/templates"],
+		imports: ["rivetkit", "rivetkit/client"],
+	},
+
 	// The web page, and (for servers) where its files are.
 	{ name: DASHBOARD, at: ["packages/dashboard/src"], imports: [] },
 	{
@@ -419,6 +427,7 @@ export const packageRooms: Readonly<Record<string, string>> = {
 	"@rivetkit/vite": VITE,
 	"@rivetkit/next-js": NEXT_JS,
 	"@rivetkit/next-js/client": "next-js/client",
+	"create-rivetkit": "create-rivetkit",
 	"@rivetkit/dashboard": DASHBOARD,
 	rivetkit: "rivetkit",
 	// Browsers load this entry.

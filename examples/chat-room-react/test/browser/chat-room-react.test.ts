@@ -1,7 +1,11 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DevServer } from "example-support/dev-server";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { DevServer } from "./dev-server.ts";
 
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const vite = join(root, "..", "..", "node_modules", "vite", "bin", "vite.js");
 /** Set by whoever wants a picture: where to keep what the page looks like. */
 const screenshot = process.env.SCREENSHOT;
 
@@ -48,7 +52,13 @@ const seesPresent = ({ page }: Tab, authors: string) =>
 const lines = ({ page }: Tab) => page.locator("#history li").allInnerTexts();
 
 beforeAll(async () => {
-	server = await DevServer.create();
+	server = await DevServer.create({
+		root,
+		files: ["src", "index.html", "vite.config.ts", "package.json"],
+		command: (port) => [vite, "--host", "127.0.0.1", "--port", `${port}`, "--strictPort"],
+		// Vite's own line, and the engine's.
+		ready: ["Local:", "Endpoint:"],
+	});
 	await server.start();
 	browser = await chromium.launch({
 		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

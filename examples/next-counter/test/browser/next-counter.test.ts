@@ -1,7 +1,11 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DevServer } from "example-support/dev-server";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { DevServer } from "./dev-server.ts";
 
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const modules = join(root, "..", "..", "node_modules");
 /** Set by whoever wants a picture: where to keep what the page looks like. */
 const screenshot = process.env.SCREENSHOT;
 /** What Next.js compiles at the first visit takes its time on a busy machine. */
@@ -39,7 +43,12 @@ const watching = (page: Page, wanted: number) =>
 const increase = (page: Page) => page.getByRole("button", { name: "+1" }).dispatchEvent("click");
 
 beforeAll(async () => {
-	server = await DevServer.create();
+	server = await DevServer.create({
+		root,
+		files: ["app", "src", "next.config.ts", "tsconfig.json", "package.json"],
+		command: () => [join(modules, "next", "dist", "bin", "next"), "dev", "-H", "127.0.0.1"],
+		ready: ["Ready in"],
+	});
 	await server.start();
 	browser = await chromium.launch({
 		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

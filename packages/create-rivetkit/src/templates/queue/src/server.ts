@@ -1,0 +1,3 @@
+import { registry } from "./actors.ts";
+
+await registry.listen();
