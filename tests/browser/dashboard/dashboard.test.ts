@@ -153,6 +153,13 @@ describe("the action console", () => {
 		await main().getByText("12345678901234567890n").waitFor();
 		expect((await client().basket.getOrCreate(["weekly"]).read()).count).toBe(42);
 
+		// One with a schema says what it takes, and begins with that.
+		await page.getByLabel("Action", { exact: true }).selectOption("rename");
+		await main().getByText("{ title: string, loud?: boolean }").waitFor();
+		expect(await page.getByLabel("Arguments").inputValue()).toBe('{ title: "" }');
+		await button("Call").click();
+		await main().getByText("action.invalid_request").waitFor();
+
 		await page.getByLabel("Action", { exact: true }).selectOption("refuse");
 		await page.getByLabel("Arguments").fill("");
 		await button("Call").click();

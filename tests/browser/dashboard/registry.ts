@@ -2,6 +2,7 @@ import { actor, event, queue, setup, UserError } from "rivetkit";
 import { createClient } from "rivetkit/client";
 import { db } from "rivetkit/db";
 import { workflow } from "rivetkit/workflow";
+import { z } from "zod";
 
 /** Everything a state can hold. */
 const basket = actor({
@@ -33,6 +34,12 @@ const basket = actor({
 			return { count: c.state.count, at: c.state.openedAt, total: c.state.total };
 		},
 		read: (c) => c.state,
+		rename: {
+			input: z.object({ title: z.string().min(1), loud: z.boolean().optional() }),
+			handler: (c, { title, loud }: { title: string; loud?: boolean | undefined }) => {
+				c.state.title = loud ? title.toUpperCase() : title;
+			},
+		},
 		refuse: () => {
 			throw new UserError("The basket is closed", { code: "basket_closed" });
 		},

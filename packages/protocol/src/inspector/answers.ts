@@ -90,6 +90,21 @@ export interface RpcsAnswer {
 	readonly rpcs: readonly string[];
 }
 
+export interface Declaration {
+	readonly name: string;
+	/** Whether what it takes is validated by a schema. */
+	readonly isValidated: boolean;
+	/** What it takes, as JSON Schema (draft 2020-12); absent where the library of the schema cannot tell. */
+	readonly schema?: object;
+}
+
+export interface DeclarationsAnswer {
+	/** In the order of their declaration, as the others. `takesList`: the schema is of the list of arguments, else of the first one. */
+	readonly actions: readonly (Declaration & { readonly takesList: boolean })[];
+	readonly queues: readonly Declaration[];
+	readonly events: readonly Declaration[];
+}
+
 export interface ActionAnswer {
 	readonly output?: unknown;
 }

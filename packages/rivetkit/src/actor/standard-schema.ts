@@ -23,7 +23,29 @@ export function listSchema(schemas: readonly StandardSchemaV1[]): StandardSchema
 			? Promise.all(results).then(merge)
 			: merge(results as ItemResult[]);
 	};
-	return { "~standard": { version: 1, vendor: "rivetkit", validate } };
+	const input = () => ({
+		type: "array",
+		prefixItems: schemas.map((schema) => jsonSchemaOf(schema) ?? {}),
+	});
+	const standard = { version: 1, vendor: "rivetkit", validate, jsonSchema: { input } } as const;
+	return { "~standard": standard };
+}
+
+const OPTIONS = { target: "draft-2020-12" } as const;
+
+/**
+ * What a schema takes, as JSON Schema, where its library can tell (Standard JSON Schema: Zod 4.2, ArkType 2.1.28,
+ * Valibot's `toStandardJsonSchema`). Null where it cannot, or not of this one, such as of a transformation.
+ */
+export function jsonSchemaOf(schema: StandardSchemaV1): object | null {
+	const { jsonSchema } = schema["~standard"] as { jsonSchema?: { input?: unknown } };
+	if (typeof jsonSchema?.input !== "function") return null;
+	try {
+		const made: unknown = jsonSchema.input(OPTIONS);
+		return typeof made === "object" && made !== null ? made : null;
+	} catch {
+		return null;
+	}
 }
 
 type ItemResult = StandardSchemaV1.Result<unknown>;

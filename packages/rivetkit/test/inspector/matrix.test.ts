@@ -22,6 +22,7 @@ const READS = [
 	["GET", "workflow"],
 	["GET", "lifecycle"],
 	["GET", "metrics"],
+	["GET", "declarations"],
 	["GET", "queue/messages"],
 	["GET", "queue/dead-letters"],
 	["GET", "schedules"],

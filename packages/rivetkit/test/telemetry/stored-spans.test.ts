@@ -124,6 +124,9 @@ it("an actor that writes nothing has its spans stored within five seconds, once"
 	clock.advanceSync(1);
 	await eventually(() => expect(commits()).toBe(before + 1));
 	await eventually(() => expect(instance!.committer.isCommitting).toBe(false));
+	// It is nothing that the actor did.
+	const commitSpans = (await tracesOf(runtime, id)).named("actor.commit").length;
+	expect(commitSpans).toBe(before);
 	// What is in memory only would be gone now.
 	host.telemetry!.trails.remove(id);
 	expect((await tracesOf(runtime, id)).one("actor.action.peek").status).toEqual({ code: 1 });

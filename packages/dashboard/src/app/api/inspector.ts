@@ -2,6 +2,7 @@ import type {
 	ActionAnswer,
 	ConnectionsAnswer,
 	DeadLettersAnswer,
+	DeclarationsAnswer,
 	EventsAnswer,
 	KvAnswer,
 	LifecycleReport,
@@ -19,6 +20,7 @@ import type {
 	TracesAnswer,
 	WorkflowAnswer,
 } from "@rivetkit/protocol/inspector/answers";
+import { ApiError, isGone } from "./errors.ts";
 import { type ApiRequest, callApi, openStream } from "./http.ts";
 import type { Session } from "./session.ts";
 
@@ -36,10 +38,21 @@ export class Inspector {
 	lifecycle = (signal: AbortSignal) => this.#get<LifecycleReport>("/lifecycle", { signal });
 	state = (signal: AbortSignal) => this.#get<StateAnswer>("/state", { signal });
 	connections = (signal: AbortSignal) => this.#get<ConnectionsAnswer>("/connections", { signal });
-	rpcs = (signal: AbortSignal) => this.#get<RpcsAnswer>("/rpcs", { signal });
 	workflow = (signal: AbortSignal) => this.#get<WorkflowAnswer>("/workflow", { signal });
 	schedules = (signal: AbortSignal) => this.#get<SchedulesAnswer>("/schedules", { signal });
 	schema = (signal: AbortSignal) => this.#get<SchemaAnswer>("/database/schema", { signal });
+
+	/** Of a server that does not tell declarations, the names of its actions. */
+	async declarations(signal: AbortSignal): Promise<DeclarationsAnswer> {
+		try {
+			return await this.#get<DeclarationsAnswer>("/declarations", { signal });
+		} catch (error) {
+			if (!(error instanceof ApiError && error.status === 404) || isGone(error)) throw error;
+			const { rpcs } = await this.#get<RpcsAnswer>("/rpcs", { signal });
+			const actions = rpcs.map((name) => ({ name, isValidated: false, takesList: false }));
+			return { actions, queues: [], events: [] };
+		}
+	}
 
 	queue(limit: number, signal: AbortSignal) {
 		return this.#get<QueueStatus>("/queue", { query: { limit }, signal });

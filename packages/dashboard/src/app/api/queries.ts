@@ -1,4 +1,4 @@
-import type { LifecycleReport } from "@rivetkit/protocol/inspector/answers";
+import type { DeclarationsAnswer, LifecycleReport } from "@rivetkit/protocol/inspector/answers";
 import {
 	keepPreviousData,
 	type QueryClient,
@@ -18,6 +18,7 @@ import { fetchMetrics, type Sample } from "./metrics.ts";
 /** How often what is seen is asked for again; nothing is while the page is hidden. */
 export const POLL_MS = 1_500;
 const LIST_POLL_MS = 5_000;
+const DECLARATIONS_POLL_MS = 10_000;
 /** Why an actor is awake changes without anybody telling. */
 const LIFE_POLL_MS = 5_000;
 /** Beyond, a list is only loaded again by hand: a poll would carry megabytes. */
@@ -126,6 +127,12 @@ export function useInspected<T>(
 export function useLife(actorId: string, enabled = true): UseQueryResult<LifecycleReport> {
 	const read = (inspector: Inspector, signal: AbortSignal) => inspector.lifecycle(signal);
 	return useInspected(actorId, ["lifecycle"], read, { followedPollMs: LIFE_POLL_MS, enabled });
+}
+
+/** What an actor is declared to take: it changes with a deploy only. */
+export function useDeclarations(actorId: string): UseQueryResult<DeclarationsAnswer> {
+	const read = (inspector: Inspector, signal: AbortSignal) => inspector.declarations(signal);
+	return useInspected(actorId, ["declarations"], read, { pollMs: DECLARATIONS_POLL_MS });
 }
 
 export function useRefreshActor(actorId: string): () => void {

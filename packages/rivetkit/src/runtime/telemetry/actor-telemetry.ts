@@ -65,6 +65,8 @@ export class ActorTelemetry {
 	/** Whether calls were left out that may have written something since the last commit. */
 	#leftOutWriters = false;
 	#isForgotten = false;
+	/** Whether the batch that was cut last holds nothing but spans. */
+	#isOwnBatch = false;
 	/** Null when spans are not stored, and while there are none. */
 	#keeper: SpanKeeper | null = null;
 	readonly #owner: TelemetryOwner;
@@ -237,6 +239,7 @@ export class ActorTelemetry {
 	/** A batch is cut: spans may go with it. */
 	take(batch: OpenBatch, isEmpty: boolean, isLast: boolean): void {
 		this.#keeper?.take(batch, isEmpty, { nowMs: this.host.wallMs(), isLast });
+		this.#isOwnBatch = isEmpty && batch.ops.length > 0;
 	}
 
 	/** The incarnation is over. */
@@ -304,8 +307,8 @@ export class ActorTelemetry {
 		const writers = this.#writerCount;
 		this.#writer = null;
 		this.#writerCount = 0;
-		// The commit of calls that are left out is left out with them.
-		const isLeftOut = parent === null && this.#leftOutWriters;
+		// The commit of calls that are left out is left out with them; that of spans alone is nothing of the actor's.
+		const isLeftOut = parent === null && (this.#leftOutWriters || this.#isOwnBatch);
 		this.#leftOutWriters = false;
 		const span = isLeftOut
 			? this.#measured(SPAN_KINDS.commit, null)

@@ -1,7 +1,8 @@
+import type { DeclarationsAnswer } from "@rivetkit/protocol/inspector/answers";
 import { Play } from "lucide-react";
 import { useState } from "react";
 import { useInspector } from "../../api/context.tsx";
-import { useInspected, useRefreshActor } from "../../api/queries.ts";
+import { useDeclarations, useRefreshActor } from "../../api/queries.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Field } from "../../ui/field.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";
@@ -10,6 +11,8 @@ import { Ago, duration } from "../../ui/time.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
 import { parseList } from "../../values/parse.ts";
+import { printValue } from "../../values/print.ts";
+import { describeArguments, exampleArguments } from "../../values/schema.ts";
 import { hasChildren } from "../../values/tree.ts";
 import type { PanelProps } from "../panel.types.ts";
 import { ValueForm } from "../value-form.tsx";
@@ -30,15 +33,13 @@ const CALLS_KEPT_MAX = 50;
 
 /** Calls any action with any arguments, and shows what comes back. */
 export function ActionsPanel({ actorId, options }: PanelProps) {
-	const rpcs = useInspected(actorId, ["rpcs"], (inspector, signal) => inspector.rpcs(signal), {
-		pollMs: 10_000,
-	});
+	const declared = useDeclarations(actorId);
 	const [calls, setCalls] = useState<readonly Call[]>([]);
-	if (rpcs.data === undefined) {
-		return rpcs.isError ? <Failure error={rpcs.error} /> : <Loading what="the actions" />;
+	if (declared.data === undefined) {
+		return declared.isError ? <Failure error={declared.error} /> : <Loading what="the actions" />;
 	}
-	const names = rpcs.data.rpcs;
-	if (names.length === 0) {
+	const { actions } = declared.data;
+	if (actions.length === 0) {
 		return (
 			<Empty title="This actor has no actions" icon={<Play />}>
 				Give its definition <code>actions</code> to call them here.
@@ -50,8 +51,8 @@ export function ActionsPanel({ actorId, options }: PanelProps) {
 			<Panel title="Call an action" note="wakes the actor if it sleeps">
 				<CallForm
 					actorId={actorId}
-					names={names}
-					initial={names.find((name) => name === options.action) ?? names[0]!}
+					actions={actions}
+					initial={(actions.find(({ name }) => name === options.action) ?? actions[0]!).name}
 					onCall={(call) => setCalls((before) => [call, ...before].slice(0, CALLS_KEPT_MAX))}
 				/>
 			</Panel>
@@ -74,18 +75,19 @@ let callCount = 0;
 
 function CallForm({
 	actorId,
-	names,
+	actions,
 	initial,
 	onCall,
 }: {
 	actorId: string;
-	names: readonly string[];
+	actions: DeclarationsAnswer["actions"];
 	initial: string;
 	onCall: (call: Call) => void;
 }) {
 	const inspector = useInspector(actorId);
 	const refresh = useRefreshActor(actorId);
 	const [action, setAction] = useState(initial);
+	const { schema, takesList = false } = actions.find(({ name }) => name === action) ?? {};
 	const call = async (args: readonly unknown[]) => {
 		const atMs = Date.now();
 		const startMs = performance.now();
@@ -104,13 +106,23 @@ function CallForm({
 	};
 	return (
 		<ValueForm
+			// What was typed stays, unless there is something better to begin with.
+			key={schema === undefined ? "any" : action}
 			label="Arguments"
 			hint={
-				<>
-					Separated by commas: <code>1, "text", {"{ a: [true] }"}, 12n, Date("2026-01-31")</code>
-				</>
+				schema === undefined ? (
+					<>
+						Separated by commas: <code>1, "text", {"{ a: [true] }"}, 12n, Date("2026-01-31")</code>
+					</>
+				) : (
+					<>
+						It takes <code>{describeArguments(schema, takesList)}</code>
+					</>
+				)
 			}
-			initial=""
+			initial={
+				schema === undefined ? "" : exampleArguments(schema, takesList).map(printValue).join(", ")
+			}
 			parse={parseList}
 			verb="Call"
 			busyVerb="Running…"
@@ -125,7 +137,7 @@ function CallForm({
 						value={action}
 						onChange={({ target }) => setAction(target.value)}
 					>
-						{names.map((name) => (
+						{actions.map(({ name }) => (
 							<option key={name}>{name}</option>
 						))}
 					</select>

@@ -4,6 +4,7 @@ import { invalid } from "../invalid.ts";
 import { eventsOf, isLevel, logsOf } from "../view/activity.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { connectionsOf } from "../view/connection-details.ts";
+import { declarationsOf } from "../view/declarations.ts";
 import { listKv } from "../view/kv-page.ts";
 import { deadLettersOf, messagePage, queueStatus } from "../view/queue-listing.ts";
 import { failuresOf, historyOf, schedulesOf } from "../view/schedule-listing.ts";
@@ -75,6 +76,8 @@ export const readLogs: Read = ({ activity }, call) => {
 	const limit = call.number("limit", PAGE);
 	return logsOf(activity, { limit, after: call.number("after", FIRST), level });
 };
+
+export const readDeclarations: Read = ({ config }) => declarationsOf(config);
 
 /** Contract: protocol 8.4. */
 export const readMetrics: Read = (view) => new TextAnswer(PROMETHEUS_TYPE, actorMetrics(view));

@@ -44,6 +44,7 @@ const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 
 	// Ours.
 	"GET lifecycle": read(reads.readLifecycle),
+	"GET declarations": read(reads.readDeclarations),
 	"GET metrics": read(reads.readMetrics),
 	"GET events": read(reads.readEvents),
 	"GET logs": read(reads.readLogs),
