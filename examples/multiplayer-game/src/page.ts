@@ -123,7 +123,7 @@ function showError(error: Error): void {
 }
 
 function color(name: string): string {
-	const hue = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 0);
+	const hue = [...name].reduce((sum, letter) => (sum * 33 + letter.charCodeAt(0)) % 360, 0);
 	return `oklch(62% 0.17 ${hue})`;
 }
 
