@@ -110,6 +110,12 @@ export function queueDeclaration(config: ErasedActorConfig, name: string): Erase
 	return config.queues.get(name);
 }
 
+/** Whether a queue of the actor has this one for messages that were given up. */
+export function isDeadLetterQueue({ queues }: ErasedActorConfig, name: string): boolean {
+	for (const { deadLetter } of queues.values()) if (deadLetter === name) return true;
+	return false;
+}
+
 /** Own properties only, so that `toString` or `constructor` are never actions (api A36). */
 export function findAction(config: ErasedActorConfig, wireName: string): ErasedAction | undefined {
 	return config.actions.get(wireName);

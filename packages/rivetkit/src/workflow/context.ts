@@ -9,7 +9,7 @@ import { join, readJoinBranches } from "./operations/join.ts";
 import { loop } from "./operations/loop.ts";
 import { getVersion, removed, rollbackCheckpoint } from "./operations/markers.ts";
 import { race, readRaceBranches } from "./operations/race.ts";
-import { receive } from "./operations/receive.ts";
+import { receiveBatch, receiveNext } from "./operations/receive.ts";
 import { sendBetween, sendInStep } from "./operations/send.ts";
 import { sleep, sleepUntil } from "./operations/sleep.ts";
 import { step } from "./operations/step.ts";
@@ -22,7 +22,6 @@ type Callback = (...args: unknown[]) => unknown;
 export class WorkflowContext {
 	readonly #execution: Execution;
 	readonly #scope: Scope;
-	#queue: object | null = null;
 
 	constructor(execution: Execution, scope: Scope) {
 		this.#execution = execution;
@@ -153,18 +152,17 @@ export class WorkflowContext {
 	loop(nameOrConfig: unknown, run?: unknown): Promise<unknown> {
 		const { name, config } = configOf(nameOrConfig, run);
 		const body = callbackOf(config.run, `loop "${String(name)}"`);
-		const ended = loop(this.#execution, this.#scope, name, config, (scope, state) =>
+		return loop(this.#execution, this.#scope, name, config, (scope, state) =>
 			body(this.#contextOf(scope), state),
 		);
-		return quiet(ended);
 	}
 
 	sleep(name: unknown, durationMs: unknown): Promise<void> {
-		return quiet(sleep(this.#execution, this.#scope, name, durationMs));
+		return sleep(this.#execution, this.#scope, name, durationMs);
 	}
 
 	sleepUntil(name: unknown, time: unknown): Promise<void> {
-		return quiet(sleepUntil(this.#execution, this.#scope, name, time));
+		return sleepUntil(this.#execution, this.#scope, name, time);
 	}
 
 	join(name: unknown, branches: unknown): Promise<unknown> {
@@ -195,7 +193,7 @@ export class WorkflowContext {
 	}
 
 	rollbackCheckpoint(name: unknown): Promise<void> {
-		return quiet(rollbackCheckpoint(this.#execution, this.#scope, name));
+		return rollbackCheckpoint(this.#execution, this.#scope, name);
 	}
 
 	removed(name: unknown, originalType: unknown): Promise<void> {
@@ -207,17 +205,15 @@ export class WorkflowContext {
 	}
 
 	get queue(): object {
-		this.#queue ??= {
-			next: (name: unknown, options?: unknown) => {
-				const received = receive(this.#execution, this.#scope, name, single(options), false);
-				return quiet(received.then(([message]) => message));
-			},
+		// Not kept: a context that waits for a message needs it no more.
+		return {
+			next: (name: unknown, options?: unknown) =>
+				receiveNext(this.#execution, this.#scope, name, options),
 			nextBatch: (name: unknown, options?: unknown) =>
-				quiet(receive(this.#execution, this.#scope, name, options, true)),
+				receiveBatch(this.#execution, this.#scope, name, options),
 			send: (name: string, body?: unknown, options?: unknown) =>
 				quiet(this.#send(name, body, options)),
 		};
-		return this.#queue;
 	}
 
 	async #send(name: string, body: unknown, options: unknown): Promise<unknown> {
@@ -253,9 +249,11 @@ const GUARD_HINT =
 
 /** Who forgets to wait for an operation hears of that with the next one, and not by the end of the process. */
 function quiet<T>(promise: Promise<T>): Promise<T> {
-	promise.catch(() => {});
+	promise.catch(noop);
 	return promise;
 }
+
+function noop(): void {}
 
 function configOf(nameOrConfig: unknown, run: unknown): { name: unknown; config: Config } {
 	if (typeof nameOrConfig === "object" && nameOrConfig !== null) {
@@ -268,10 +266,4 @@ function configOf(nameOrConfig: unknown, run: unknown): { name: unknown; config:
 function callbackOf(run: unknown, what: string): Callback {
 	if (typeof run === "function") return run as Callback;
 	throw codeError(new TypeError(`${what} has no function run`));
-}
-
-function single(options: unknown): unknown {
-	if (typeof options !== "object" || options === null) return options;
-	const { count: _, ...rest } = options as Record<string, unknown>;
-	return rest;
 }

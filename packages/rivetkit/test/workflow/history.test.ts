@@ -5,7 +5,6 @@ import { Entry } from "../../src/workflow/history/entry.ts";
 import { decodeHead, encodeHead, newHead } from "../../src/workflow/history/head.ts";
 import {
 	decodeKey,
-	encodeSegment,
 	entryRange,
 	type KeyRange,
 	Location,
@@ -40,27 +39,33 @@ describe("keys", () => {
 	it("say where an entry is, and nothing else", () => {
 		fc.assert(
 			fc.property(segments, segment, (scope, last) => {
-				const key = locate(scope).entryKey(encodeSegment(last));
+				const key = locate(scope).keyAt(last);
 				expect(decodeKey(key)).toEqual([...scope, last]);
 			}),
 		);
 	});
 
-	it("of names are the same, however they are made", () => {
-		fc.assert(
-			fc.property(segments, name, (scope, last) => {
-				const location = locate(scope);
-				expect(location.namedKey(last)).toEqual(
-					location.entryKey(encodeSegment({ kind: "name", name: last })),
-				);
-			}),
+	it("are what they have always been", () => {
+		const bytes = (path: readonly Segment[], last: Segment) =>
+			Buffer.from(locate(path).keyAt(last)).toString("hex");
+		const step: Segment = { kind: "name", name: "s" };
+		expect(bytes([], step)).toBe("140100" + "027300");
+		const iteration: Segment = { kind: "iteration", iteration: 2 ** 32 + 5 };
+		const within: Segment[] = [{ kind: "name", name: "lo" }, iteration];
+		expect(bytes(within, step)).toBe("140102" + "026c6f00" + "03000100000005" + "027300");
+		const escaped: Segment = { kind: "name", name: "\0\u0001é" };
+		expect(bytes([], escaped)).toBe("140100" + "02" + "0101" + "0102" + "c3a9" + "00");
+		expect(bytes([], { kind: "send", queue: "q", ordinal: 3 })).toBe(
+			"140100" + "047100" + "000000000003",
 		);
+		expect(bytes([], { kind: "outcome" })).toBe("14010005");
+		expect(bytes([], { kind: "start" })).toBe("14010006");
 	});
 
 	it("of one scope are one range, without those of other scopes", () => {
 		fc.assert(
 			fc.property(segments, segments, segment, (scope, other, last) => {
-				const key = locate(other).entryKey(encodeSegment(last));
+				const key = locate(other).keyAt(last);
 				expect(lies(key, locate(scope).entries)).toBe(same(scope, other));
 			}),
 		);
@@ -69,7 +74,7 @@ describe("keys", () => {
 	it("below a place are one range for each depth", () => {
 		fc.assert(
 			fc.property(segments, segments, segment, fc.nat(6), (place, scope, last, depth) => {
-				const key = locate(scope).entryKey(encodeSegment(last));
+				const key = locate(scope).keyAt(last);
 				const isBelow =
 					scope.length === depth &&
 					depth >= place.length &&
@@ -86,7 +91,7 @@ describe("keys", () => {
 		fc.assert(
 			fc.property(number, number, number, (iteration, from, length) => {
 				const scope = loop.child({ kind: "iteration", iteration });
-				const key = scope.entryKey(encodeSegment({ kind: "name", name: "s" }));
+				const key = scope.keyAt({ kind: "name", name: "s" });
 				const range = loop.iterationsBelow(2, from, from + length);
 				expect(lies(key, range)).toBe(iteration >= from && iteration < from + length);
 			}),
@@ -102,7 +107,7 @@ describe("entries", () => {
 			entry.attempts = 3;
 			entry.error = { name: "E", message: "m" };
 			entry.rollbackCompletedAt = 9;
-			const key = Location.root.entryKey(encodeSegment({ kind: "name", name: "s" }));
+			const key = Location.root.keyAt({ kind: "name", name: "s" });
 			const ops: Parameters<typeof putEntry>[2] = [];
 			putEntry(key, entry, ops);
 			const rows = ops.flatMap((op) => (op.op === "put" ? [[op.key, op.value] as const] : []));
@@ -110,7 +115,7 @@ describe("entries", () => {
 				expect(lies(row, entryRange(key))).toBe(true);
 				expect(value.byteLength).toBeLessThanOrEqual(128 * 1024);
 			}
-			const next = Location.root.entryKey(encodeSegment({ kind: "name", name: "s2" }));
+			const next = Location.root.keyAt({ kind: "name", name: "s2" });
 			const other = new Entry("sleep", 8, 1, 0, { deadline: 5 });
 			const read = [...readEntries([...rows, [next, other.encode()]])];
 			expect(read).toHaveLength(2);

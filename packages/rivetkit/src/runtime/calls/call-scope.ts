@@ -47,8 +47,16 @@ export function runOnStack<T>(span: Span, work: () => T): T {
 
 /** Runs what belongs to no call, whoever asks for it. */
 export function outsideCalls<T>(work: () => T): T {
-	if (current.getStore() === undefined && onStack === null) return work();
-	return enter(undefined, work);
+	if (current.getStore() !== undefined) return enter(undefined, work);
+	if (onStack === null) return work();
+	// What begins here may last: an async context of its own would be kept for it, with nothing in it.
+	const before = onStack;
+	onStack = null;
+	try {
+		return work();
+	} finally {
+		onStack = before;
+	}
 }
 
 function enter<T>(scope: Scope | undefined, work: () => T): T {

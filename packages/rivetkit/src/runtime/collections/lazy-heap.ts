@@ -7,7 +7,8 @@ const COMPACT_FROM = 64;
 export class LazyHeap<T> {
 	readonly #isBefore: (a: T, b: T) => boolean;
 	readonly #counts: (member: T) => boolean;
-	#members: T[] = [];
+	/** Null while there are none, so that an idle one costs next to nothing. */
+	#members: T[] | null = null;
 	#compactAt = COMPACT_FROM;
 
 	/** `counts` tells whether a member is still one; once it is none it must stay so. */
@@ -17,6 +18,10 @@ export class LazyHeap<T> {
 	}
 
 	push(member: T): void {
+		if (this.#members === null) {
+			this.#members = [member];
+			return;
+		}
 		if (this.#members.length >= this.#compactAt) this.#compact();
 		this.#members.push(member);
 		this.#rise(this.#members.length - 1);
@@ -24,11 +29,12 @@ export class LazyHeap<T> {
 
 	/** The first member that counts. */
 	peek(): T | undefined {
-		for (;;) {
-			const first = this.#members[0];
-			if (first === undefined || this.#counts(first)) return first;
+		while (this.#members !== null) {
+			const first = this.#members[0]!;
+			if (this.#counts(first)) return first;
 			this.#dropFirst();
 		}
+		return undefined;
 	}
 
 	/** Takes the first member that counts. */
@@ -39,20 +45,25 @@ export class LazyHeap<T> {
 	}
 
 	#dropFirst(): void {
-		const last = this.#members.pop()!;
-		if (this.#members.length === 0) return;
-		this.#members[0] = last;
+		const members = this.#members!;
+		const last = members.pop()!;
+		if (members.length === 0) {
+			this.#members = null;
+			return;
+		}
+		members[0] = last;
 		this.#sink(0);
 	}
 
 	#compact(): void {
-		this.#members = this.#members.filter(this.#counts);
-		for (let index = (this.#members.length >> 1) - 1; index >= 0; index--) this.#sink(index);
-		this.#compactAt = Math.max(COMPACT_FROM, this.#members.length * 2);
+		const members = this.#members!.filter(this.#counts);
+		this.#members = members;
+		for (let index = (members.length >> 1) - 1; index >= 0; index--) this.#sink(index);
+		this.#compactAt = Math.max(COMPACT_FROM, members.length * 2);
 	}
 
 	#rise(from: number): void {
-		const members = this.#members;
+		const members = this.#members!;
 		const member = members[from]!;
 		let index = from;
 		while (index > 0) {
@@ -65,7 +76,7 @@ export class LazyHeap<T> {
 	}
 
 	#sink(from: number): void {
-		const members = this.#members;
+		const members = this.#members!;
 		const member = members[from]!;
 		let index = from;
 		for (;;) {

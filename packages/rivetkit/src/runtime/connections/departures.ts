@@ -1,6 +1,6 @@
+import { SparseSet } from "../collections/sparse-set.ts";
 import type { AlarmSource } from "../instance/alarm-keeper.ts";
 import type { ActorInstance } from "../instance/instance.ts";
-import { SparseSet } from "../instance/sparse-set.ts";
 import { hasEnded } from "../lifecycle/lifecycle.ts";
 import { withTimeout } from "../lifecycle/with-timeout.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";

@@ -23,15 +23,18 @@ export class Deadline {
 
 const isEarlier = (a: Deadline, b: Deadline) => a.ts < b.ts || (a.ts === b.ts && a.order < b.order);
 
-export interface DeadlinesOptions {
+/** Whose deadlines they are. */
+export interface DeadlinesOwner {
 	now(): number;
 	/** Whether the actor is awake, and not about to stop. */
-	isReady(): boolean;
+	readonly isReady: boolean;
 	/** Whether the durable run would go on at once if it were started now. */
-	needsWake(): boolean;
+	readonly needsWake: boolean;
 	/** The next deadline has changed. */
-	changed(): void;
+	deadlineChanged(): void;
 }
+
+const counts = (deadline: Deadline) => !deadline.isOver;
 
 /**
  * What a durable run waits for, as a part of the actor's one alarm. While the run is at work the stored
@@ -40,35 +43,35 @@ export interface DeadlinesOptions {
  * most of what is written; it is exact when the actor falls asleep.
  */
 export class Deadlines implements AlarmSource {
-	readonly #options: DeadlinesOptions;
-	readonly #heap = new LazyHeap<Deadline>(isEarlier, (deadline) => !deadline.isOver);
+	readonly #owner: DeadlinesOwner;
+	#heap: LazyHeap<Deadline> | null = null;
 	#order = 0;
 	#dueTs: number | null = null;
 	#lastBusyMs = Number.NEGATIVE_INFINITY;
 
-	constructor(options: DeadlinesOptions) {
-		this.#options = options;
+	constructor(owner: DeadlinesOwner) {
+		this.#owner = owner;
 	}
 
 	/** Calls `fn` once when the time has come (ms since the epoch) and the actor is awake. */
 	add(ts: number, fn: () => void): Deadline {
 		const deadline = new Deadline(ts, this.#order++, fn);
 		const earliest = this.nextTs();
+		this.#heap ??= new LazyHeap(isEarlier, counts);
 		this.#heap.push(deadline);
-		if (earliest === null || ts < earliest) this.#options.changed();
+		if (earliest === null || ts < earliest) this.#owner.deadlineChanged();
 		return deadline;
 	}
 
 	nextTs(): number | null {
-		return this.#heap.peek()?.ts ?? null;
+		return this.#heap?.peek()?.ts ?? null;
 	}
 
 	wakeTs(): number | null {
-		const { needsWake, isReady, now } = this.#options;
-		const needs = needsWake();
-		if (!isReady()) return needs ? now() : this.nextTs();
-		const nowMs = now();
-		if (needs) {
+		const { needsWake, isReady } = this.#owner;
+		const nowMs = this.#owner.now();
+		if (!isReady) return needsWake ? nowMs : this.nextTs();
+		if (needsWake) {
 			this.#lastBusyMs = nowMs;
 			this.#dueTs ??= nowMs;
 		} else if (nowMs - this.#lastBusyMs > ALARM_LINGER_MS) {
@@ -78,7 +81,9 @@ export class Deadlines implements AlarmSource {
 	}
 
 	due(nowMs: number): void {
-		for (let next = this.#heap.peek(); next && next.ts <= nowMs; next = this.#heap.peek()) {
+		const heap = this.#heap;
+		if (heap === null) return;
+		for (let next = heap.peek(); next && next.ts <= nowMs; next = heap.peek()) {
 			next.isOver = true;
 			next.fn();
 		}

@@ -1,5 +1,5 @@
 import type { StorageRange } from "@rivetkit/protocol";
-import type { ErasedActorConfig } from "../../actor/erased.ts";
+import { type ErasedActorConfig, isDeadLetterQueue } from "../../actor/erased.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { Release } from "../commit/committer.ts";
 import type { ActorContext } from "../context/actor-context.ts";
@@ -7,14 +7,14 @@ import type { ActorInstance } from "../instance/instance.ts";
 import { untracked } from "../state/index.ts";
 import type { Thrown } from "../telemetry/actor-telemetry.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
-import { type Deadline, Deadlines } from "./deadlines.ts";
+import { type Deadline, Deadlines, type DeadlinesOwner } from "./deadlines.ts";
 import type { DurableRun } from "./durable-run.ts";
 import { HeldMessages } from "./held-messages.ts";
 import { beginStepSpan, beginWaitSpan, type StepSubject, type WaitSubject } from "./step-spans.ts";
 import { currentStep, guardError, runStep, type StepWork } from "./step-work.ts";
 
 /** What a durable run stands on: the parts of its actor that it needs, and no others. */
-export class DurableHost {
+export class DurableHost implements DeadlinesOwner {
 	readonly deadlines: Deadlines;
 	readonly #instance: ActorInstance;
 	#messages: HeldMessages | null = null;
@@ -23,12 +23,7 @@ export class DurableHost {
 
 	constructor(instance: ActorInstance) {
 		this.#instance = instance;
-		this.deadlines = new Deadlines({
-			now: () => instance.now(),
-			isReady: () => instance.isReady,
-			needsWake: () => this.#run?.needsWake ?? false,
-			changed: () => instance.alarm.changed(),
-		});
+		this.deadlines = new Deadlines(this);
 	}
 
 	/** Whose host this is; set once. */
@@ -94,11 +89,20 @@ export class DurableHost {
 		return this.deadlines.add(ts, fn);
 	}
 
+	get isReady(): boolean {
+		return this.#instance.isReady;
+	}
+
+	get needsWake(): boolean {
+		return this.#run?.needsWake ?? false;
+	}
+
+	deadlineChanged(): void {
+		this.#instance.alarm.changed();
+	}
+
 	isDeadLetter(queue: string): boolean {
-		for (const { deadLetter } of this.#instance.config.queues.values()) {
-			if (deadLetter === queue) return true;
-		}
-		return false;
+		return isDeadLetterQueue(this.#instance.config, queue);
 	}
 
 	/** Those that are over are told so now. */
@@ -226,10 +230,10 @@ export class DurableHost {
 
 	/** What a step changed and nobody has committed yet is in the next commit: that of its record. */
 	adoptStepChanges({ changedState, changedKv, changedDatabase }: StepWork): void {
-		const { state, kv, database } = this.#instance;
-		if (changedState) state.adoptStepChanges();
-		if (changedKv) kv.adoptStepChanges();
-		if (changedDatabase) database?.sqlite.adoptStepChanges();
+		// One after the other: asking an actor for its `kv` makes it.
+		if (changedState) this.#instance.state.adoptStepChanges();
+		if (changedKv) this.#instance.kv.adoptStepChanges();
+		if (changedDatabase) this.#instance.database?.sqlite.adoptStepChanges();
 	}
 
 	/** Runs a step whose writes are taken back when it fails; nobody else's calls begin meanwhile. */

@@ -5,14 +5,12 @@ import { type AdmittedMessage, admit, admitResponse, readSendOptions } from "../
 import type { DeliveredMessage } from "../queue/deliveries.ts";
 import { Delivery } from "../queue/delivery.ts";
 import type { MessageHeader } from "../queue/message.ts";
+import type { PendingReceive, ReceiveRequest, Settle } from "../queue/pending-receive.ts";
 import { Receiver } from "../queue/receiver.ts";
 
-/** What a durable wait asks for. */
-export interface MessageWait {
-	/** Null for all queues but dead-letter queues. */
-	readonly names: readonly string[] | null;
-	readonly count: number;
-	readonly completable: boolean;
+/** What a durable wait asks for: a receive whose limit of time, if it has one, is a deadline of the run. */
+export interface MessageWait extends ReceiveRequest {
+	readonly timeoutMs: null;
 }
 
 /** A message in the hands of a durable run. */
@@ -64,19 +62,10 @@ export class HeldMessages {
 		return queue.data.index.first(names)?.header.createdAt ?? null;
 	}
 
-	/** Takes what there is, or waits for it. What is returned ends the wait. */
-	receive({ names, count, completable }: MessageWait, waiter: MessageWaiter): () => void {
-		const pending = this.#instance.queue.deliveries.begin(
-			this.#receiver,
-			{ names, count, completable, timeoutMs: null, signal: undefined },
-			{
-				resolve: (delivered) => waiter.resolve(delivered.map(held)),
-				reject: (error) => waiter.reject(error),
-			},
-		);
-		return () => {
-			if (!pending.isOver) pending.abort();
-		};
+	/** Takes what there is, or waits for it. Aborting what is returned ends the wait. */
+	receive(wait: MessageWait, waiter: MessageWaiter): PendingReceive {
+		const { deliveries } = this.#instance.queue;
+		return deliveries.begin(this.#receiver, wait, new Handover(waiter));
 	}
 
 	/** Checks what is to be sent. Throws as `c.queue.send` does. */
@@ -174,6 +163,23 @@ export class HeldMessages {
 		message.delivery = delivery;
 		this.#receiver.held.add(delivery);
 		return delivery;
+	}
+}
+
+/** Hands what was delivered to a durable run. */
+class Handover implements Settle {
+	readonly #waiter: MessageWaiter;
+
+	constructor(waiter: MessageWaiter) {
+		this.#waiter = waiter;
+	}
+
+	resolve(delivered: DeliveredMessage[]): void {
+		this.#waiter.resolve(delivered.map(held));
+	}
+
+	reject(error: unknown): void {
+		this.#waiter.reject(error);
 	}
 }
 

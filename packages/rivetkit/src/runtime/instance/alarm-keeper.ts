@@ -33,7 +33,7 @@ export interface AlarmSource {
  */
 export class AlarmKeeper implements BatchPart {
 	readonly #instance: ActorInstance;
-	readonly #sources: AlarmSource[] = [];
+	#sources: readonly AlarmSource[] = [];
 	#committedTs: number | null;
 	/** Of the batch being committed; undefined when it leaves the alarm alone. */
 	#takenTs: number | null | undefined;
@@ -47,7 +47,8 @@ export class AlarmKeeper implements BatchPart {
 	}
 
 	add(source: AlarmSource): void {
-		this.#sources.push(source);
+		// A list that is pushed to gets room for seventeen.
+		this.#sources = this.#sources.concat(source);
 	}
 
 	/** The earliest time of all sources: what is stored. */

@@ -12,6 +12,7 @@ import type { Logger } from "../../log/logger.ts";
 import { AtomicWork } from "../atomic/atomic-work.ts";
 import { CallLog } from "../calls/call-log.ts";
 import { mayGoOn, runInCall, runInSpan, runOnStack } from "../calls/call-scope.ts";
+import { SparseSet } from "../collections/sparse-set.ts";
 import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
 import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
@@ -50,7 +51,6 @@ import type { SpanKind } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { AlarmKeeper } from "./alarm-keeper.ts";
 import { describeError } from "./describe-error.ts";
-import { SparseSet } from "./sparse-set.ts";
 import type { JournaledState } from "./state-journal.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { type LedgerOwner, type NamedWork, WorkLedger } from "./work-ledger.ts";
@@ -133,7 +133,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#userKv: UserKv | null = null;
 	#atomic: AtomicWork | null = null;
 	/** What goes into the commits, in this order. */
-	readonly #parts: BatchPart[];
+	#parts: readonly BatchPart[];
 	#client: InProcessClient | null = null;
 	#log: Logger | null = null;
 	#saveTimer: WheelTimer | null = null;
@@ -154,10 +154,9 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#idle = config.options.noSleep ? null : new IdleTimer(this);
 		this.committer = new Committer(this, services.turns);
 		this.state = new StateKeeper(this);
-		// A list that is pushed to gets room for seventeen; most actors have this one part.
 		this.#parts = [this.state];
 		this.database = config.db ? new DatabaseKeeper(this, config.db) : null;
-		if (this.database) this.#parts.push(...this.database.parts);
+		if (this.database) this.#parts = [this.state, ...this.database.parts];
 		this.durable = config.run?.durable ? this.#durableRun(config.run.durable) : null;
 	}
 
@@ -184,7 +183,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	}
 
 	#addPart<Part extends BatchPart>(part: Part): Part {
-		this.#parts.push(part);
+		// A list that is pushed to gets room for seventeen.
+		this.#parts = this.#parts.concat(part);
 		this.#atomic?.partAdded(part);
 		return part;
 	}
@@ -685,7 +685,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#saveTimer?.cancel();
 		this.#saveTimer = null;
 		const batch: OpenBatch = { ops: [] };
-		for (const part of this.#parts) part.take(batch);
+		// Taking from one may make another.
+		for (let at = 0; at < this.#parts.length; at++) this.#parts[at]!.take(batch);
 		// Last: the others decide when the actor has to be awake.
 		this.#alarm?.take(batch);
 		if (this.#record) batch.record = { ...batch.record, ...this.#record };

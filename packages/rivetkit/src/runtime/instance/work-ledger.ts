@@ -72,7 +72,7 @@ export class WorkLedger {
 	/** Receives that wait for a message; meanwhile `run` is not at work. */
 	#runWaits = 0;
 	#whenDone: (() => void)[] | null = null;
-	#sources: WaitingWork[] | null = null;
+	#sources: readonly WaitingWork[] | null = null;
 
 	constructor(owner: LedgerOwner) {
 		this.#owner = owner;
@@ -80,8 +80,8 @@ export class WorkLedger {
 
 	/** Adds to what is asked before the actor sleeps. */
 	addWaitingWork(source: WaitingWork): void {
-		this.#sources ??= [];
-		this.#sources.push(source);
+		// A list that is pushed to gets room for seventeen.
+		this.#sources = (this.#sources ?? []).concat(source);
 	}
 
 	/** What somebody waits for and nobody has begun, in words. */

@@ -41,41 +41,25 @@ export class RunHandler {
 		this.#pause = null;
 		const startedMs = instance.now();
 		instance.work.begin("run");
-		this.#active = this.#invoke()
-			.then(
-				() => instance.log.debug({}, "run returned"),
-				(error) => this.#failed(error, startedMs),
-			)
-			.finally(() => {
-				this.#active = null;
-				instance.work.end("run");
-				instance.saveSoon();
-			});
+		this.#isActive = true;
+		const active = this.#attempt(startedMs);
+		this.#active = this.#isActive ? active : null;
 	}
 
-	/** No more attempts. What runs goes on, as far as the abort signal lets it. */
-	stop(): void {
-		this.#release();
-		this.#pause?.cancel();
-		this.#pause = null;
-	}
+	#isActive = false;
 
-	/** A synchronous throw is the same as a rejection (W-START-4). */
-	async #invoke(): Promise<void> {
+	/** One promise for all of it: a `run` that waits is kept for as long as its actor is awake. */
+	async #attempt(startedMs: number): Promise<void> {
 		const instance = this.#instance;
-		const { config, contexts } = instance;
 		const scope = new RunScope();
 		this.scope = scope;
 		const span = instance.telemetry?.begin(SPAN_KINDS.run, null, null) ?? null;
 		try {
-			await scope.enter(() =>
-				instance.runCall(
-					scope,
-					() => instance.durable?.run() ?? config.run!.handler(contexts.actor),
-					span,
-				),
-			);
+			await scope.enter(() => instance.runCall(scope, () => this.#invoke(), span));
 			if (span) instance.telemetry!.end(span);
+			scope.hasReturned = !instance.isAborted;
+			instance.runEnded(scope, true);
+			instance.log.debug({}, "run returned");
 		} catch (error) {
 			if (span) {
 				const { telemetry } = instance;
@@ -85,10 +69,25 @@ export class RunHandler {
 				telemetry!.end(span, { thrown: error });
 			}
 			instance.runEnded(scope, false);
-			throw error;
+			this.#failed(error, startedMs);
+		} finally {
+			this.#isActive = false;
+			this.#active = null;
+			instance.work.end("run");
+			instance.saveSoon();
 		}
-		scope.hasReturned = !instance.isAborted;
-		instance.runEnded(scope, true);
+	}
+
+	/** No more attempts. What runs goes on, as far as the abort signal lets it. */
+	stop(): void {
+		this.#release();
+		this.#pause?.cancel();
+		this.#pause = null;
+	}
+
+	#invoke(): unknown {
+		const { durable, config, contexts } = this.#instance;
+		return durable ? durable.run() : config.run!.handler(contexts.actor);
 	}
 
 	#failed(error: unknown, startedMs: number): void {

@@ -1,5 +1,6 @@
 import { decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
 import type { Incarnation } from "../../backends/backend.ts";
+import { SparseMap } from "../collections/sparse-map.ts";
 import type { AtomicScope, Savepoint } from "../commit/batch-part.ts";
 import { UndoLog } from "../commit/undo-log.ts";
 import { DEDUPE_KEYS_MAX, DEDUPE_WINDOW_MS } from "./limits.ts";
@@ -60,9 +61,9 @@ export class DedupeLog {
 	readonly #store: StorageReads;
 	readonly #actor: Incarnation;
 	/** Sends under way, by name and key: the second waits for the first. */
-	readonly #busy = new Map<string, Promise<unknown>>();
-	#open = new Map<string, Entry>();
-	#taken = new Map<string, Entry>();
+	readonly #busy = new SparseMap<string, Promise<unknown>>();
+	readonly #open = new SparseMap<string, Entry>();
+	readonly #taken = new SparseMap<string, Entry>();
 	#ops: StorageOp[] = [];
 	/** Sequence of the next entry; null before the store was asked. */
 	#next: number | null = null;

@@ -1,5 +1,6 @@
 import { catalogueError } from "@rivetkit/protocol";
 import { type ErasedQueue, queueDeclaration } from "../../actor/erased.ts";
+import { SparseSet } from "../collections/sparse-set.ts";
 import type { AtomicScope, Savepoint } from "../commit/batch-part.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
@@ -40,13 +41,13 @@ const COMPLETED: SendOutcome = { status: "completed", response: null };
 export class Deliveries {
 	readonly #instance: ActorInstance;
 	readonly #data: QueueData;
-	readonly #waiting = new Set<PendingReceive>();
+	readonly #waiting = new SparseSet<PendingReceive>();
 	/** Receives whose messages are on their way to them. */
-	readonly #serving = new Set<PendingReceive>();
+	readonly #serving = new SparseSet<PendingReceive>();
 	/** Receivers with plain messages that are not decided upon. */
-	readonly #undecided = new Set<Receiver>();
+	readonly #undecided = new SparseSet<Receiver>();
 	/** Plain deliveries that are not counted in the store yet. */
-	readonly #uncounted = new Set<Delivery>();
+	readonly #uncounted = new SparseSet<Delivery>();
 	#countTimer: WheelTimer | null = null;
 	#handedOutThisTurn = 0;
 	#isOwnWrite = false;
@@ -385,13 +386,13 @@ export class Deliveries {
 		}
 		this.#waiting.add(pending);
 		instance.beginRunWait();
-		pending.wait(
-			(delayMs, fn) => instance.services.timers.schedule(delayMs, fn),
-			() => {
-				this.#waiting.delete(pending);
-				instance.endRunWait();
-			},
-		);
+		pending.wait(instance.services.timers, this);
+	}
+
+	/** A receive does not wait any more. */
+	waitEnded(pending: PendingReceive): void {
+		this.#waiting.delete(pending);
+		this.#instance.endRunWait();
 	}
 
 	#serve(pending: PendingReceive, messages: readonly QueuedMessage[]): void {
@@ -475,6 +476,7 @@ export class Deliveries {
 
 	#undecide(delivery: Delivery): void {
 		this.#undecided.add(delivery.receiver);
+		this.#onWrite ??= () => this.wrote();
 		this.#instance.committer.onWrite = this.#onWrite;
 		this.#uncounted.add(delivery);
 		if (this.#countTimer) return;
@@ -487,7 +489,7 @@ export class Deliveries {
 		});
 	}
 
-	readonly #onWrite = (): void => this.wrote();
+	#onWrite: (() => void) | null = null;
 
 	#leaveUndecided(receiver: Receiver): void {
 		if (receiver.hasPlainMessage) return;

@@ -1,5 +1,6 @@
 import { decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
 import type { Incarnation } from "../../backends/backend.ts";
+import { SparseMap } from "../collections/sparse-map.ts";
 import { ANSWER_BYTES_MAX, ANSWER_KEPT_MS, ANSWERS_KEPT_MAX } from "./limits.ts";
 import type { StorageReads } from "./message-bodies.ts";
 import { answerKey, joinChunks, responseRows } from "./queue-layout.ts";
@@ -45,7 +46,7 @@ export class KeptAnswers {
 	readonly #store: StorageReads;
 	readonly #actor: Incarnation;
 	/** Durable ones, oldest first. */
-	readonly #kept = new Map<string, KeptAnswer>();
+	readonly #kept = new SparseMap<string, KeptAnswer>();
 	#bytes = 0;
 	#nextSequence = 0;
 	#ops: StorageOp[] = [];

@@ -1,4 +1,5 @@
 import type { ActorBackend, Incarnation } from "../../backends/backend.ts";
+import { SparseMap } from "../collections/sparse-map.ts";
 import { READ_AHEAD_AFTER_MS, READ_AHEAD_BYTES_MAX, READ_AHEAD_MESSAGES_MAX } from "./limits.ts";
 import type { QueuedMessage } from "./message.ts";
 import type { MessageIndex } from "./message-index.ts";
@@ -15,18 +16,23 @@ export class MessageBodies {
 	readonly #store: StorageReads;
 	readonly #actor: Incarnation;
 	readonly #index: MessageIndex;
-	readonly #now: () => number;
+	readonly #clock: { now(): number };
 	#lastReadMs = Number.NEGATIVE_INFINITY;
 	/** Not durable yet. */
-	readonly #fresh = new Map<number, Uint8Array>();
-	readonly #ahead = new Map<number, Uint8Array>();
+	readonly #fresh = new SparseMap<number, Uint8Array>();
+	readonly #ahead = new SparseMap<number, Uint8Array>();
 	#aheadBytes = 0;
 
-	constructor(store: StorageReads, actor: Incarnation, index: MessageIndex, now: () => number) {
+	constructor(
+		store: StorageReads,
+		actor: Incarnation,
+		index: MessageIndex,
+		clock: { now(): number },
+	) {
 		this.#store = store;
 		this.#actor = actor;
 		this.#index = index;
-		this.#now = now;
+		this.#clock = clock;
 	}
 
 	/** Bodies in memory. */
@@ -69,7 +75,7 @@ export class MessageBodies {
 		known: readonly (Uint8Array | undefined)[],
 	): Promise<Uint8Array[]> {
 		const missing = messages.filter((_, index) => known[index] === undefined);
-		const nowMs = this.#now();
+		const nowMs = this.#clock.now();
 		const isFast = nowMs - this.#lastReadMs <= READ_AHEAD_AFTER_MS;
 		this.#lastReadMs = nowMs;
 		const next = isFast ? this.#nextAfter(missing.at(-1)!) : [];

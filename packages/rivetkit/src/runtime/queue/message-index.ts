@@ -1,4 +1,5 @@
 import { LazyHeap } from "../collections/lazy-heap.ts";
+import { SparseMap } from "../collections/sparse-map.ts";
 import type { QueuedMessage } from "./message.ts";
 
 /** A message in a heap, with what the heap's order needs. It counts while it is the message's slot. */
@@ -14,8 +15,18 @@ interface TimedSlot {
 
 const isBefore = (a: ReadySlot, b: ReadySlot) =>
 	a.priority > b.priority || (a.priority === b.priority && a.message.id < b.message.id);
-const readyHeap = () => new LazyHeap<ReadySlot>(isBefore, (slot) => slot.message.slot === slot);
+const isReady = (slot: ReadySlot) => slot.message.slot === slot;
+const readyHeap = () => new LazyHeap<ReadySlot>(isBefore, isReady);
 const isEarlier = (a: TimedSlot, b: TimedSlot) => a.ts < b.ts;
+const isDelayed = ({ message, ts }: TimedSlot) =>
+	message.place === "delayed" && message.header.availableAt === ts;
+const expires = ({ message, ts }: TimedSlot) =>
+	message.place !== "gone" && message.header.expiresAt === ts;
+
+/** What the index needs to know of the actor's queues. */
+export interface QueueNames {
+	isDeadLetter(name: string): boolean;
+}
 
 /** Messages of one name. */
 interface Lane {
@@ -29,25 +40,20 @@ interface Lane {
  * {@link oldestOf}.
  */
 export class MessageIndex {
-	readonly #isDeadLetter: (name: string) => boolean;
-	readonly #byId = new Map<number, QueuedMessage>();
-	readonly #lanes = new Map<string, Lane>();
+	readonly #queues: QueueNames;
+	readonly #byId = new SparseMap<number, QueuedMessage>();
+	readonly #lanes = new SparseMap<string, Lane>();
+	// Made with the first message of the kind, and gone with the last one of all.
 	/** Of all names that are no dead-letter queues. */
-	readonly #ready = readyHeap();
-	readonly #delayed = new LazyHeap<TimedSlot>(
-		isEarlier,
-		({ message, ts }) => message.place === "delayed" && message.header.availableAt === ts,
-	);
-	readonly #expiring = new LazyHeap<TimedSlot>(
-		isEarlier,
-		({ message, ts }) => message.place !== "gone" && message.header.expiresAt === ts,
-	);
+	#ready: LazyHeap<ReadySlot> | null = null;
+	#delayed: LazyHeap<TimedSlot> | null = null;
+	#expiring: LazyHeap<TimedSlot> | null = null;
 
 	#delayedCount = 0;
 
 	/** Receives without names do not take from dead-letter queues. */
-	constructor(isDeadLetter: (name: string) => boolean) {
-		this.#isDeadLetter = isDeadLetter;
+	constructor(queues: QueueNames) {
+		this.#queues = queues;
 	}
 
 	/** Messages, wherever they are. */
@@ -79,7 +85,9 @@ export class MessageIndex {
 		this.#lane(message.header.name).count++;
 		this.place(message, nowMs);
 		const { expiresAt } = message.header;
-		if (expiresAt !== null) this.#expiring.push({ message, ts: expiresAt });
+		if (expiresAt === null) return;
+		this.#expiring ??= new LazyHeap(isEarlier, expires);
+		this.#expiring.push({ message, ts: expiresAt });
 	}
 
 	/** Where a message goes that nobody holds: it may be handed out, or has to wait. */
@@ -90,13 +98,16 @@ export class MessageIndex {
 		if (availableAt > nowMs) {
 			message.place = "delayed";
 			this.#delayedCount++;
+			this.#delayed ??= new LazyHeap(isEarlier, isDelayed);
 			this.#delayed.push({ message, ts: availableAt });
 		} else {
 			message.place = "ready";
 			const slot: ReadySlot = { message, priority };
 			message.slot = slot;
 			this.#lane(name).ready.push(slot);
-			if (!this.#isDeadLetter(name)) this.#ready.push(slot);
+			if (this.#queues.isDeadLetter(name)) return;
+			this.#ready ??= readyHeap();
+			this.#ready.push(slot);
 		}
 	}
 
@@ -105,6 +116,11 @@ export class MessageIndex {
 		this.#leaveLane(message.header.name);
 		this.#leavePlace(message);
 		message.place = "gone";
+		if (this.#byId.size > 0) return;
+		// Slots of messages that are gone would keep them in memory.
+		this.#ready = null;
+		this.#delayed = null;
+		this.#expiring = null;
 	}
 
 	/** Changes the name of a message that is in nobody's hands, and places it anew. */
@@ -117,7 +133,7 @@ export class MessageIndex {
 
 	/** The first message of these names (null: of all but dead letters) that may be handed out. */
 	first(names: readonly string[] | null): QueuedMessage | undefined {
-		if (names === null) return this.#ready.peek()?.message;
+		if (names === null) return this.#ready?.peek()?.message;
 		let first: ReadySlot | undefined;
 		for (const name of names) {
 			const slot = this.#lanes.get(name)?.ready.peek();
@@ -144,26 +160,26 @@ export class MessageIndex {
 
 	/** The next time a delayed message becomes ready; null for never. */
 	get nextDelayedTs(): number | null {
-		return this.#delayed.peek()?.ts ?? null;
+		return this.#delayed?.peek()?.ts ?? null;
 	}
 
 	get nextExpiryTs(): number | null {
-		return this.#expiring.peek()?.ts ?? null;
+		return this.#expiring?.peek()?.ts ?? null;
 	}
 
 	/** A delayed message whose time has come; it is not delayed any more. */
 	takeDue(nowMs: number): QueuedMessage | undefined {
-		const slot = this.#delayed.peek();
+		const slot = this.#delayed?.peek();
 		if (!slot || slot.ts > nowMs) return undefined;
-		this.#delayed.pop();
+		this.#delayed!.pop();
 		return slot.message;
 	}
 
 	/** A message whose time to live is over, once; it may be in somebody's hands. */
 	takeExpired(nowMs: number): QueuedMessage | undefined {
-		const slot = this.#expiring.peek();
+		const slot = this.#expiring?.peek();
 		if (!slot || slot.ts > nowMs) return undefined;
-		this.#expiring.pop();
+		this.#expiring!.pop();
 		return slot.message;
 	}
 

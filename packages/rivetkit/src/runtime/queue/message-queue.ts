@@ -1,5 +1,5 @@
 import { catalogueError } from "@rivetkit/protocol";
-import { queueDeclaration } from "../../actor/erased.ts";
+import { isDeadLetterQueue, queueDeclaration } from "../../actor/erased.ts";
 import { currentSpan } from "../calls/call-scope.ts";
 import {
 	type AtomicScope,
@@ -12,12 +12,13 @@ import type { StoredEntries } from "../commit/storage-layout.ts";
 import type { AlarmSource } from "../instance/alarm-keeper.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { WaitingWork } from "../instance/work-ledger.ts";
+import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { AdmittedMessage } from "./admission.ts";
 import { type DeliveredMessage, Deliveries } from "./deliveries.ts";
 import type { SendOutcome } from "./kept-answers.ts";
 import type { MessageHeader, QueuedMessage } from "./message.ts";
 import type { ReceiveRequest } from "./pending-receive.ts";
-import { QueueData } from "./queue-data.ts";
+import { QueueData, type QueueOwner } from "./queue-data.ts";
 import { Receiver } from "./receiver.ts";
 import { isExhausted } from "./retry-policy.ts";
 import type { RunScope } from "./run-scope.ts";
@@ -37,29 +38,19 @@ export interface QueueSummary {
 }
 
 /** The queue of one actor: what is sent to it, what waits, and who gets it (contract: lifecycle 12). */
-export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
+export class MessageQueue implements BatchPart, AlarmSource, WaitingWork, QueueOwner {
 	readonly data: QueueData;
 	readonly deliveries: Deliveries;
 	readonly #instance: ActorInstance;
 	readonly #wakeAlarm: WakeAlarm;
 	/** For hooks and whatever else has no end of its own. */
-	readonly #loose = new Receiver("loose");
+	#loose: Receiver | null = null;
 	#run: { readonly scope: RunScope; readonly receiver: Receiver } | null = null;
 
 	constructor(instance: ActorInstance) {
-		const { services, assignment, config } = instance;
-		const deadLetters = new Set([...config.queues.values()].map(({ deadLetter }) => deadLetter));
+		const { services, assignment } = instance;
 		this.#instance = instance;
-		this.data = new QueueData({
-			store: services.backend,
-			actor: assignment,
-			clock: {
-				now: () => instance.now(),
-				schedule: (delayMs, fn) => services.timers.schedule(delayMs, fn),
-			},
-			isDeadLetter: (name) => deadLetters.has(name),
-			wrote: () => this.#wrote(),
-		});
+		this.data = new QueueData(services.backend, assignment, this);
 		this.deliveries = new Deliveries(instance, this.data);
 		this.#wakeAlarm = new WakeAlarm(instance, this.data);
 		instance.alarm.add(this);
@@ -183,7 +174,10 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 	/** Who receives when code with the actor's shared context does: its `run`, or some hook. */
 	get currentReceiver(): Receiver {
 		const scope = this.#instance.run?.scope;
-		if (!scope?.isCurrent) return this.#loose;
+		if (!scope?.isCurrent) {
+			this.#loose ??= new Receiver("loose");
+			return this.#loose;
+		}
 		if (this.#run?.scope !== scope) this.#run = { scope, receiver: new Receiver("run", { scope }) };
 		return this.#run.receiver;
 	}
@@ -217,7 +211,21 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 		this.data.senders.interrupt(actorId, stopIntent === "destroy");
 	}
 
-	#wrote(): void {
+	// What the messages themselves ask (QueueOwner)
+
+	now(): number {
+		return this.#instance.now();
+	}
+
+	schedule(delayMs: number, fn: () => void): WheelTimer {
+		return this.#instance.services.timers.schedule(delayMs, fn);
+	}
+
+	isDeadLetter(name: string): boolean {
+		return isDeadLetterQueue(this.#instance.config, name);
+	}
+
+	wrote(): void {
 		this.deliveries.noteOwnWrite();
 		// Somebody waits for what the next commit says.
 		if (this.data.hasEndings) this.#instance.committer.cutSoon();
@@ -229,10 +237,10 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 	}
 
 	committed(): void {
-		const { answers } = this.data;
-		const before = answers.nextTs;
-		this.data.committed();
-		if (before === null && answers.nextTs !== null) this.#instance.alarm.changed();
+		const { data } = this;
+		const before = data.nextAnswerTs;
+		data.committed();
+		if (before === null && data.nextAnswerTs !== null) this.#instance.alarm.changed();
 	}
 
 	rollBack(): void {
@@ -246,10 +254,8 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 	}
 
 	nextTs(): number | null {
-		const { index, answers } = this.data;
-		const times = [index.nextDelayedTs, index.nextExpiryTs, answers.nextTs];
-		const known = times.filter((ts) => ts !== null);
-		return known.length > 0 ? Math.min(...known) : null;
+		const { index, nextAnswerTs } = this.data;
+		return earliest(index.nextDelayedTs, earliest(index.nextExpiryTs, nextAnswerTs));
 	}
 
 	/** For the actor's record; see {@link WakeAlarm}. */
@@ -262,4 +268,9 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork {
 		this.data.dropOldAnswers();
 		this.#instance.saveSoon();
 	}
+}
+
+function earliest(a: number | null, b: number | null): number | null {
+	if (a === null || b === null) return a ?? b;
+	return Math.min(a, b);
 }

@@ -18,6 +18,15 @@ export interface ReceiveRequest {
 	readonly isCalledOff?: () => boolean;
 }
 
+/** What receives wait in. */
+interface Waiting {
+	waitEnded(pending: PendingReceive): void;
+}
+
+interface Timers {
+	schedule(delayMs: number, fn: () => void): WheelTimer;
+}
+
 /** Who waits for a receive. */
 export interface Settle {
 	resolve(messages: DeliveredMessage[]): void;
@@ -35,11 +44,12 @@ export class PendingReceive {
 	readonly request: ReceiveRequest;
 	readonly #settle: Settle;
 	#timer: WheelTimer | null = null;
-	/** Takes it out of what it waits in. */
-	#leave: (() => void) | null = null;
+	/** Where it waits. */
+	#waitsIn: Waiting | null = null;
 	/** Gives back what it would have got. */
 	#giveBack: (() => void) | null = null;
 	#isOver = false;
+	#onAbort: (() => void) | null = null;
 	/** What receives; null when no spans are recorded. */
 	span: Span | null = null;
 
@@ -48,7 +58,10 @@ export class PendingReceive {
 		this.request = request;
 		this.#settle = settle;
 		receiver.pending.add(this);
-		request.signal?.addEventListener("abort", this.abort, { once: true });
+		if (request.signal) {
+			this.#onAbort = () => this.abort();
+			request.signal.addEventListener("abort", this.#onAbort, { once: true });
+		}
 	}
 
 	/** Whether its caller has been told how it ended. */
@@ -57,10 +70,10 @@ export class PendingReceive {
 	}
 
 	/** Waits for a message, for as long as the request says. */
-	wait(schedule: (delayMs: number, fn: () => void) => WheelTimer, leave: () => void): void {
-		this.#leave = leave;
+	wait(timers: Timers, waiting: Waiting): void {
+		this.#waitsIn = waiting;
 		const { timeoutMs } = this.request;
-		if (timeoutMs !== null) this.#timer = schedule(timeoutMs, () => this.resolve([]));
+		if (timeoutMs !== null) this.#timer = timers.schedule(timeoutMs, () => this.resolve([]));
 	}
 
 	/** There are messages for it: it cannot time out any more, but it can be aborted. */
@@ -79,24 +92,25 @@ export class PendingReceive {
 		this.#settle.reject(error);
 	}
 
-	readonly abort = (): void => {
+	abort(): void {
 		const giveBack = this.#giveBack;
 		this.reject(catalogueError("actor.aborted", {}));
 		giveBack?.();
-	};
+	}
 
 	#end(): void {
 		this.#isOver = true;
 		this.#stopWaiting();
 		this.#giveBack = null;
 		this.receiver.pending.delete(this);
-		this.request.signal?.removeEventListener("abort", this.abort);
+		if (this.#onAbort) this.request.signal?.removeEventListener("abort", this.#onAbort);
 	}
 
 	#stopWaiting(): void {
 		this.#timer?.cancel();
 		this.#timer = null;
-		this.#leave?.();
-		this.#leave = null;
+		const waiting = this.#waitsIn;
+		this.#waitsIn = null;
+		waiting?.waitEnded(this);
 	}
 }

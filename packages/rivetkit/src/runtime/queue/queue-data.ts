@@ -6,7 +6,7 @@ import { DedupeLog } from "./dedupe-log.ts";
 import { KeptAnswers, type SendOutcome } from "./kept-answers.ts";
 import { type MessageHeader, QueuedMessage } from "./message.ts";
 import { MessageBodies, type StorageReads } from "./message-bodies.ts";
-import { MessageIndex } from "./message-index.ts";
+import { MessageIndex, type QueueNames } from "./message-index.ts";
 import { QueueJournal } from "./queue-journal.ts";
 import { putNextId, readIndexEntry } from "./queue-layout.ts";
 import { mayComeAgain, SenderWaits, type WaitClock } from "./sender-waits.ts";
@@ -18,13 +18,10 @@ interface Ending {
 	readonly outcome: SendOutcome;
 }
 
-export interface QueueDataOptions {
-	readonly store: StorageReads;
-	readonly actor: Incarnation;
-	readonly clock: WaitClock;
-	readonly isDeadLetter: (name: string) => boolean;
+/** Whose messages they are. */
+export interface QueueOwner extends WaitClock, QueueNames {
 	/** Something was written that the next commit has to contain. */
-	readonly wrote: () => void;
+	wrote(): void;
 }
 
 /**
@@ -33,34 +30,60 @@ export interface QueueDataOptions {
  */
 export class QueueData implements BatchPart {
 	readonly index: MessageIndex;
-	readonly bodies: MessageBodies;
-	readonly answers: KeptAnswers;
-	readonly dedupe: DedupeLog;
-	readonly senders: SenderWaits;
-	readonly isDeadLetter: (name: string) => boolean;
-	readonly #clock: WaitClock;
-	readonly #wrote: () => void;
+	readonly #store: StorageReads;
+	readonly #actor: Incarnation;
+	readonly #owner: QueueOwner;
 	readonly #journal: QueueJournal;
+	// Made when they are needed: many queues are waited for, and little comes.
+	#bodies: MessageBodies | null = null;
+	#answers: KeptAnswers | null = null;
+	#dedupe: DedupeLog | null = null;
+	#senders: SenderWaits | null = null;
 	#nextId = 1;
 	#storedNextId = 1;
-	#endings: Ending[] = [];
-	#takenEndings: Ending[] = [];
+	#endings: Ending[] | null = null;
+	#takenEndings: Ending[] | null = null;
 
-	constructor({ store, actor, clock, isDeadLetter, wrote }: QueueDataOptions) {
-		this.isDeadLetter = isDeadLetter;
-		this.index = new MessageIndex(isDeadLetter);
-		this.bodies = new MessageBodies(store, actor, this.index, () => clock.now());
-		this.answers = new KeptAnswers(store, actor);
-		this.dedupe = new DedupeLog(store, actor);
-		this.senders = new SenderWaits(clock);
-		this.#clock = clock;
-		this.#wrote = wrote;
-		this.#journal = new QueueJournal(this.bodies);
+	constructor(store: StorageReads, actor: Incarnation, owner: QueueOwner) {
+		this.#store = store;
+		this.#actor = actor;
+		this.#owner = owner;
+		this.index = new MessageIndex(owner);
+		this.#journal = new QueueJournal(this);
+	}
+
+	get bodies(): MessageBodies {
+		this.#bodies ??= new MessageBodies(this.#store, this.#actor, this.index, this.#owner);
+		return this.#bodies;
+	}
+
+	get answers(): KeptAnswers {
+		this.#answers ??= new KeptAnswers(this.#store, this.#actor);
+		return this.#answers;
+	}
+
+	get dedupe(): DedupeLog {
+		this.#dedupe ??= new DedupeLog(this.#store, this.#actor);
+		return this.#dedupe;
+	}
+
+	get senders(): SenderWaits {
+		this.#senders ??= new SenderWaits(this.#owner);
+		return this.#senders;
+	}
+
+	isDeadLetter(name: string): boolean {
+		return this.#owner.isDeadLetter(name);
+	}
+
+	/** When the oldest completion that nobody came for is to be dropped; null for never. */
+	get nextAnswerTs(): number | null {
+		return this.#answers?.nextTs ?? null;
 	}
 
 	/** Adopts what an earlier incarnation stored. */
 	load(entries: StoredEntries): void {
-		const now = this.#clock.now();
+		const now = this.#owner.now();
 		for (const [key, value] of entries) {
 			const entry = readIndexEntry(key, value);
 			switch (entry.kind) {
@@ -71,7 +94,7 @@ export class QueueData implements BatchPart {
 				case "header": {
 					const message = new QueuedMessage(entry.id, entry.header, true);
 					this.index.add(message, now);
-					this.senders.know(message);
+					this.#know(message);
 					break;
 				}
 				case "answer":
@@ -93,9 +116,9 @@ export class QueueData implements BatchPart {
 		const message = new QueuedMessage(id, header, false);
 		this.bodies.add(message.id, body);
 		this.#journal.added(message);
-		this.index.add(message, this.#clock.now());
-		this.senders.know(message);
-		this.#wrote();
+		this.index.add(message, this.#owner.now());
+		this.#know(message);
+		this.#owner.wrote();
 		return message;
 	}
 
@@ -103,15 +126,15 @@ export class QueueData implements BatchPart {
 	change(message: QueuedMessage, changes: Partial<Omit<MessageHeader, "name">>): void {
 		this.#journal.changing(message);
 		message.header = { ...message.header, ...changes };
-		this.#wrote();
+		this.#owner.wrote();
 	}
 
 	/** Moves a message that is in nobody's hands to another queue; `outcome` is for who waits for it. */
 	move(message: QueuedMessage, changes: Partial<MessageHeader>, outcome: SendOutcome | null): void {
 		this.#journal.changing(message);
 		if (outcome) this.#ended(message, outcome);
-		this.index.move(message, { ...message.header, ...changes }, this.#clock.now());
-		this.#wrote();
+		this.index.move(message, { ...message.header, ...changes }, this.#owner.now());
+		this.#owner.wrote();
 	}
 
 	/** Removes a message. Whoever waits for it hears `outcome` when that is durable. */
@@ -121,17 +144,17 @@ export class QueueData implements BatchPart {
 		this.index.remove(message);
 		message.delivery = null;
 		this.bodies.forget(message.id);
-		this.#wrote();
+		this.#owner.wrote();
 	}
 
 	/** Drops completions that nobody came for. */
 	dropOldAnswers(): void {
-		if (this.answers.dropOld(this.#clock.now())) this.#wrote();
+		if (this.#answers?.dropOld(this.#owner.now())) this.#owner.wrote();
 	}
 
 	/** Whether somebody waits for what the next commit says. */
 	get hasEndings(): boolean {
-		return this.#endings.length > 0;
+		return this.#endings !== null;
 	}
 
 	take(batch: OpenBatch): void {
@@ -140,30 +163,34 @@ export class QueueData implements BatchPart {
 			ops.push(putNextId(this.#nextId));
 			this.#storedNextId = this.#nextId;
 		}
-		this.#takenEndings.push(...this.#endings);
-		this.#endings = [];
-		batch.ops.push(...ops, ...this.answers.take(), ...this.dedupe.take());
+		if (this.#endings) {
+			this.#takenEndings = [...(this.#takenEndings ?? []), ...this.#endings];
+			this.#endings = null;
+		}
+		batch.ops.push(...ops);
+		if (this.#answers) batch.ops.push(...this.#answers.take());
+		if (this.#dedupe) batch.ops.push(...this.#dedupe.take());
 	}
 
 	committed(): void {
 		this.#journal.committed();
-		this.answers.committed();
-		this.dedupe.committed();
-		const endings = this.#takenEndings;
-		this.#takenEndings = [];
+		this.#answers?.committed();
+		this.#dedupe?.committed();
+		const endings = this.#takenEndings ?? [];
+		this.#takenEndings = null;
 		for (const { message, waitKey, outcome } of endings) {
 			this.senders.answer(message, waitKey, outcome);
 		}
 	}
 
 	rollBack(): void {
-		this.#endings = [];
-		this.#takenEndings = [];
-		this.answers.rollBack();
-		this.dedupe.rollBack();
+		this.#endings = null;
+		this.#takenEndings = null;
+		this.#answers?.rollBack();
+		this.#dedupe?.rollBack();
 		// Ids are not given out twice, not even those of messages that never were.
 		this.#storedNextId = -1;
-		const now = this.#clock.now();
+		const now = this.#owner.now();
 		for (const [message, { header, isStored }] of this.#journal.rollBack()) {
 			message.isStored = isStored;
 			if (header === null) this.#neverWas(message);
@@ -181,11 +208,16 @@ export class QueueData implements BatchPart {
 		this.#neverWas(message);
 	}
 
+	/** Somebody may ask for it by the key of its send. */
+	#know(message: QueuedMessage): void {
+		if (message.header.waitKey !== null) this.senders.know(message);
+	}
+
 	#neverWas(message: QueuedMessage): void {
 		if (message.place !== "gone") this.index.remove(message);
 		message.delivery = null;
 		this.bodies.forget(message.id);
-		this.senders.forget(message);
+		this.#senders?.forget(message);
 	}
 
 	#goBackTo(message: QueuedMessage, header: MessageHeader, nowMs: number): void {
@@ -201,11 +233,12 @@ export class QueueData implements BatchPart {
 
 	#ended(message: QueuedMessage, outcome: SendOutcome): void {
 		const { waitKey } = message.header;
-		const isAwaited = this.senders.has(message);
+		const isAwaited = this.#senders?.has(message) ?? false;
 		if (waitKey === null && !isAwaited) return;
+		this.#endings ??= [];
 		this.#endings.push({ message, waitKey, outcome });
 		if (waitKey !== null && (!isAwaited || mayComeAgain(waitKey))) {
-			this.answers.add(waitKey, outcome, this.#clock.now());
+			this.answers.add(waitKey, outcome, this.#owner.now());
 		}
 	}
 }

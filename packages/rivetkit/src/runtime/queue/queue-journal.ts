@@ -1,4 +1,5 @@
 import type { StorageOp } from "@rivetkit/protocol";
+import { SparseMap } from "../collections/sparse-map.ts";
 import type { MessageHeader, QueuedMessage } from "./message.ts";
 import type { MessageBodies } from "./message-bodies.ts";
 import { bodyRows, deleteHeader, putHeader } from "./queue-layout.ts";
@@ -10,20 +11,20 @@ export interface Before {
 }
 
 /** Changes of one batch, by message. */
-type Changes = Map<QueuedMessage, Before>;
+type Changes = SparseMap<QueuedMessage, Before>;
 
 /**
  * Which messages changed since the last commit, and how they were then. What was added and removed
  * between two commits is never written.
  */
 export class QueueJournal {
-	readonly #bodies: MessageBodies;
-	#open: Changes = new Map();
+	readonly #data: { readonly bodies: MessageBodies };
+	#open: Changes = new SparseMap();
 	/** Of the commit under way. */
-	#taken: Changes = new Map();
+	#taken: Changes = new SparseMap();
 
-	constructor(bodies: MessageBodies) {
-		this.#bodies = bodies;
+	constructor(data: { readonly bodies: MessageBodies }) {
+		this.#data = data;
 	}
 
 	/** To be called before a message is changed or removed. */
@@ -41,20 +42,20 @@ export class QueueJournal {
 	take(): StorageOp[] {
 		const ops: StorageOp[] = [];
 		for (const message of this.#open.keys()) this.#write(message, ops);
-		this.#taken = this.#open;
-		this.#open = new Map();
+		[this.#taken, this.#open] = [this.#open, this.#taken];
+		this.#open.clear();
 		return ops;
 	}
 
 	committed(): void {
-		for (const { id } of this.#taken.keys()) this.#bodies.stored(id);
+		for (const { id } of this.#taken.keys()) this.#data.bodies.stored(id);
 		this.#taken.clear();
 	}
 
 	/** Forgets all changes; returns how the changed messages were at the last commit. */
 	rollBack(): ReadonlyMap<QueuedMessage, Before> {
-		const before: Changes = new Map([...this.#open, ...this.#taken]);
-		this.#open = new Map();
+		const before = new Map([...this.#open, ...this.#taken]);
+		this.#open.clear();
 		this.#taken.clear();
 		return before;
 	}
@@ -63,7 +64,7 @@ export class QueueJournal {
 		const { id, header } = message;
 		if (message.place !== "gone") {
 			ops.push(putHeader(id, header));
-			if (!message.isStored) ops.push(...bodyRows.put(id, this.#bodies.fresh(id)));
+			if (!message.isStored) ops.push(...bodyRows.put(id, this.#data.bodies.fresh(id)));
 			message.isStored = true;
 		} else if (message.isStored) {
 			ops.push(deleteHeader(id), ...bodyRows.delete(id, header.size));

@@ -1,3 +1,4 @@
+import { SparseSet } from "../collections/sparse-set.ts";
 import type { Delivery } from "./delivery.ts";
 import type { PendingReceive } from "./pending-receive.ts";
 import type { RunScope } from "./run-scope.ts";
@@ -19,9 +20,9 @@ export class Receiver {
 	/** It came to its end. */
 	isOver = false;
 	/** What was handed out and is not decided upon, in that order. */
-	readonly held: Set<Delivery> = new Set();
+	readonly held: SparseSet<Delivery> = new SparseSet();
 	/** Receives of it that are not over. */
-	readonly pending: Set<PendingReceive> = new Set();
+	readonly pending: SparseSet<PendingReceive> = new SparseSet();
 
 	/** `decidesAtEnd`: its writes may be taken back, so they decide nothing. */
 	constructor(

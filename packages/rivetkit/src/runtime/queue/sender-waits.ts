@@ -1,4 +1,5 @@
 import { ActorGone, catalogueError, type ResumedCall } from "@rivetkit/protocol";
+import { SparseMap } from "../collections/sparse-map.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { SendOutcome } from "./kept-answers.ts";
 import { SENDERS_WAITING_MAX } from "./limits.ts";
@@ -44,9 +45,9 @@ export interface WaitClock {
  */
 export class SenderWaits {
 	readonly #clock: WaitClock;
-	readonly #byKey = new Map<string, QueuedMessage>();
-	readonly #waits = new Map<QueuedMessage, Set<SenderWait>>();
-	readonly #arriving = new Map<string, Promise<unknown>>();
+	readonly #byKey = new SparseMap<string, QueuedMessage>();
+	readonly #waits = new SparseMap<QueuedMessage, Set<SenderWait>>();
+	readonly #arriving = new SparseMap<string, Promise<unknown>>();
 	#count = 0;
 
 	constructor(clock: WaitClock) {

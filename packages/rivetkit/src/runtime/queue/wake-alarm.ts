@@ -12,8 +12,8 @@ import type { QueueData } from "./queue-data.ts";
 export class WakeAlarm {
 	readonly #instance: ActorInstance;
 	readonly #data: QueueData;
-	/** Queues that `run` has received from in this incarnation; null for all. */
-	#names: Set<string> | null = new Set();
+	/** Queues that `run` has received from in this incarnation; null for all, undefined for none yet. */
+	#names: Set<string> | null | undefined;
 	#hasReceived = false;
 	/** The alarm while there are messages to take, or were a moment ago. */
 	#dueTs: number | null = null;
@@ -28,7 +28,10 @@ export class WakeAlarm {
 	received(names: readonly string[] | null): void {
 		this.#hasReceived = true;
 		if (names === null) this.#names = null;
-		else for (const name of names) this.#names?.add(name);
+		else if (this.#names !== null) {
+			this.#names ??= new Set();
+			for (const name of names) this.#names.add(name);
+		}
 	}
 
 	/** The time for the actor's record: when its host has to wake it, if it is asleep then. */
@@ -66,6 +69,7 @@ export class WakeAlarm {
 		if (durable) return durable.waitsFor(name);
 		// A `run` that came to its end without asking for messages leaves them to others.
 		if (!this.#hasReceived) return !this.#instance.run?.scope?.hasReturned;
-		return this.#names === null ? !this.#data.isDeadLetter(name) : this.#names.has(name);
+		if (this.#names === null) return !this.#data.isDeadLetter(name);
+		return this.#names?.has(name) ?? false;
 	}
 }

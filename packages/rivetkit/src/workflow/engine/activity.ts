@@ -1,13 +1,17 @@
+interface ActivityOwner {
+	/** Work has begun, or none is left. */
+	activityChanged(isIdle: boolean): void;
+}
+
 /** How many strands are at work; waiting ones are not. */
 export class Activity {
 	readonly #parent: Activity | null;
-	readonly #changed: (isIdle: boolean) => void;
+	readonly #owner: ActivityOwner;
 	#count = 0;
 
-	/** @param changed - told when work begins and when none is left */
-	constructor(parent: Activity | null, changed: (isIdle: boolean) => void) {
+	constructor(parent: Activity | null, owner: ActivityOwner) {
 		this.#parent = parent;
-		this.#changed = changed;
+		this.#owner = owner;
 	}
 
 	get isIdle(): boolean {
@@ -17,12 +21,12 @@ export class Activity {
 	begin(): void {
 		if (this.#count++ > 0) return;
 		this.#parent?.begin();
-		this.#changed(false);
+		this.#owner.activityChanged(false);
 	}
 
 	end(): void {
 		if (--this.#count > 0) return;
-		this.#changed(true);
+		this.#owner.activityChanged(true);
 		this.#parent?.end();
 	}
 }

@@ -13,9 +13,13 @@ import { WorkflowView } from "../inspect/workflow-view.ts";
 import { checkSize, recordValue } from "../operations/value.ts";
 import type { WorkflowErrorEvent } from "../options.types.ts";
 import type { EngineOptions } from "./engine-options.ts";
-import { Execution, type ExecutionOwner } from "./execution.ts";
+import {
+	Execution,
+	type ExecutionEnd,
+	type ExecutionOwner,
+	type WorkflowFunction,
+} from "./execution.ts";
 import { RollbackRun } from "./rollback-run.ts";
-import type { Scope } from "./scope.ts";
 import { hooks } from "./test-hooks.ts";
 import { WorkflowControl } from "./workflow-control.ts";
 
@@ -44,9 +48,9 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	readonly host: DurableHost;
 	readonly options: EngineOptions;
 	readonly journal: Journal;
-	readonly control: WorkflowControl;
-	readonly view: WorkflowView;
-	readonly #fn: (execution: Execution, scope: Scope) => unknown;
+	#control: WorkflowControl | null = null;
+	#view: WorkflowView | null = null;
+	readonly #fn: WorkflowFunction;
 	#head: Head | null = null;
 	#execution: Execution | null = null;
 	/** Completion order within the incarnation. */
@@ -60,20 +64,23 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	#hadWorkAtAbort = false;
 	/** A commit failed: memory is ahead of the store. */
 	#mustReload = false;
-	#fail: ((error: unknown) => void) | null = null;
 	#signal: (() => void) | null = null;
 
-	constructor(
-		host: DurableHost,
-		fn: (execution: Execution, scope: Scope) => unknown,
-		options: EngineOptions,
-	) {
+	constructor(host: DurableHost, fn: WorkflowFunction, options: EngineOptions) {
 		this.host = host;
 		this.#fn = fn;
 		this.options = options;
-		this.journal = new Journal(() => host.wrote());
-		this.control = new WorkflowControl(this);
-		this.view = new WorkflowView(new LiveWorkflow(this));
+		this.journal = new Journal(host);
+	}
+
+	get control(): WorkflowControl {
+		this.#control ??= new WorkflowControl(this);
+		return this.#control;
+	}
+
+	get view(): WorkflowView {
+		this.#view ??= new WorkflowView(new LiveWorkflow(this));
+		return this.#view;
 	}
 
 	// What the runtime asks
@@ -185,8 +192,16 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	}
 
 	stop(): void {
-		this.#execution?.finish({ kind: "stopped" });
+		const execution = this.#execution;
+		execution?.finish({ kind: "stopped" });
+		const reason = new Error("a commit of the workflow failed");
+		for (const attempt of execution?.attempts ?? []) attempt.revoke(reason);
 		this.signal();
+	}
+
+	/** Whether it is to begin again from what is stored. */
+	get isLost(): boolean {
+		return this.#mustReload;
 	}
 
 	// Commits
@@ -209,7 +224,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 			return;
 		}
 		this.#execution?.finish({ kind: "stopped" });
-		this.#fail?.(new Error("a commit of the workflow failed; it goes on from what is stored"));
+		this.signal();
 	}
 
 	/** What it records is written when its step is kept, and that is the end of it. */
@@ -220,29 +235,27 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	// Running
 
 	async run(): Promise<void> {
-		const failed = new Promise<never>((_resolve, reject) => {
-			this.#fail = reject;
-		});
-		failed.catch(() => {});
 		this.#isRunning = true;
 		try {
-			await Promise.race([this.#run(), failed]);
+			if (this.#mustReload) await this.#reload();
+			if (this.head.state === "pending") this.#begin();
+			else await this.#deployed();
+			while (!this.hasEnded && !this.host.isAborted && !this.#mustReload) {
+				if (this.head.isPaused) await this.waitFor(null);
+				else if (this.head.state === "rolling_back") await new RollbackRun(this).run();
+				else {
+					const execution = await this.#start();
+					// Not in a function of its own: this is where a workflow waits that lasts.
+					if (execution) await this.#followed(await execution.ended, execution);
+				}
+			}
+			if (this.#mustReload) {
+				throw new Error("a commit of the workflow failed; it goes on from what is stored");
+			}
 		} finally {
 			this.#reach();
 			this.#isRunning = false;
-			this.#fail = null;
 			this.host.setIdle(false);
-		}
-	}
-
-	async #run(): Promise<void> {
-		if (this.#mustReload) await this.#reload();
-		if (this.head.state === "pending") this.#begin();
-		else await this.#deployed();
-		while (!this.hasEnded && !this.host.isAborted && !this.#mustReload) {
-			if (this.head.isPaused) await this.waitFor(null);
-			else if (this.head.state === "rolling_back") await new RollbackRun(this).run();
-			else await this.#execute();
 		}
 	}
 
@@ -285,18 +298,21 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.writeHead();
 	}
 
-	/** One run of the function, and what follows from how it ends. */
-	async #execute(): Promise<void> {
+	/** Begins one run of the function; null when the actor stops, or begins again from what is stored. */
+	async #start(): Promise<Execution | null> {
 		const isFresh = this.#isNew;
 		this.#isNew = false;
 		this.#hasReached = isFresh;
 		// It is about to be read.
 		if (!isFresh) await this.durable();
-		if (this.host.isAborted) return;
+		if (this.host.isAborted || this.#mustReload) return null;
 		const execution = this.newExecution({ isRollback: false, isFresh });
-		// It may never settle: it ends when the execution does.
-		void execution.start((scope) => this.#fn(execution, scope));
-		const end = await execution.ended;
+		execution.start(this.#fn);
+		return execution;
+	}
+
+	/** What follows from how a run of the function ended. */
+	async #followed(end: ExecutionEnd, execution: Execution): Promise<void> {
 		this.#reach();
 		if (this.#mustReload) return;
 		switch (end.kind) {
@@ -314,12 +330,14 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 
 	/** Whether what is recorded has answered, so that what is done from here on is new. */
 	#hasReached = true;
-	#reaching: (() => void)[] = [];
+	#reaching: (() => void)[] | null = null;
 
 	#reach(): void {
 		if (this.#hasReached) return;
 		this.#hasReached = true;
-		for (const resolve of this.#reaching.splice(0)) resolve();
+		const reaching = this.#reaching ?? [];
+		this.#reaching = null;
+		for (const resolve of reaching) resolve();
 	}
 
 	/** Resolves when a workflow that was started from its records has come to where it was. */
@@ -328,6 +346,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		return new Promise((resolve) => {
 			// It may wait for something outside of it between two entries.
 			const timer = this.host.timer(REACH_MS_MAX, resolve);
+			this.#reaching ??= [];
 			this.#reaching.push(() => {
 				timer.cancel();
 				resolve();
@@ -351,7 +370,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	 * that is not all, if so.
 	 */
 	async replayForRollback(execution: Execution): Promise<unknown> {
-		return execution.replay((scope) => this.#fn(execution, scope));
+		return execution.replay(this.#fn);
 	}
 
 	async #completed(value: unknown): Promise<void> {
@@ -364,6 +383,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 			this.host.log.warn({ err: error }, "what the workflow returned cannot be stored");
 		}
 		await this.end("completed");
+		if (this.#mustReload) return;
 		this.host.log.info({}, "the workflow has completed");
 	}
 
@@ -454,14 +474,10 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.host.commitWithin(HEAD_FOR_MS);
 	}
 
-	/** Resolves when everything recorded so far is durable. */
+	/** Resolves when everything recorded so far is durable, or {@link isLost}, or the actor stops. */
 	durable(): Promise<void> {
 		if (!this.journal.isPending) return Promise.resolve();
-		return new Promise((resolve) => {
-			this.host.whenDurable((error) => {
-				if (error === undefined) resolve();
-			});
-		});
+		return new Promise((resolve) => this.host.whenDurable(() => resolve()));
 	}
 
 	/** As {@link durable}, for whoever is not part of the workflow: rejects when the commit fails. */
@@ -492,11 +508,11 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	}
 
 	noteDepth(depth: number): void {
-		const { depths } = this.head;
-		if (depths.includes(depth)) return;
-		depths.push(depth);
-		depths.sort((a, b) => a - b);
-		this.journal.head(this.head);
+		const { head } = this;
+		if (head.depths.includes(depth)) return;
+		// A list that is pushed to gets room for seventeen.
+		head.depths = head.depths.concat(depth).sort((a, b) => a - b);
+		this.journal.head(head);
 	}
 
 	/** Higher for every entry, over all incarnations. */

@@ -1,15 +1,10 @@
 import { catalogueError } from "@rivetkit/protocol";
+import { SparseSet } from "../../runtime/collections/sparse-set.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import { EntryInProgressError, HistoryDivergedError } from "../errors.ts";
 import { Entry, type Kind, type KindData } from "../history/entry.ts";
 import type { Journal } from "../history/journal.ts";
-import {
-	DEPTH_MAX,
-	encodeSegment,
-	Location,
-	NAME_BYTES_MAX,
-	type Segment,
-} from "../history/location.ts";
+import { DEPTH_MAX, Location, NAME_BYTES_MAX, type Segment } from "../history/location.ts";
 import { readScope } from "../history/stored-entries.ts";
 import type { WorkflowErrorEvent } from "../options.types.ts";
 import { Activity } from "./activity.ts";
@@ -38,6 +33,9 @@ export type ExecutionEnd =
 	| { readonly kind: "blocked"; readonly error: unknown }
 	/** Somebody wanted it to end, and nothing of it runs any more. */
 	| { readonly kind: "stopped" };
+
+/** A workflow's function, as it is run. */
+export type WorkflowFunction = (execution: Execution, scope: Scope) => unknown;
 
 /** What an execution needs of the engine around it. */
 export interface ExecutionOwner {
@@ -89,12 +87,13 @@ export class Execution {
 	readonly isRollback: boolean;
 	readonly root: Scope;
 	/** Found by a rollback's replay. */
-	readonly compensations: Compensation[] = [];
+	compensations: Compensation[] | null = null;
 	/** What its strands wait for. */
 	readonly waits: Waits;
-	readonly #options: ExecutionOptions;
+	readonly isFresh: boolean;
+	readonly #isStrict: boolean;
 	/** Tries of steps whose callbacks run. */
-	readonly attempts = new Set<StepAttempt>();
+	readonly attempts: SparseSet<StepAttempt> = new SparseSet();
 	readonly #activity: Activity;
 	/** Of a start from records, in development. */
 	readonly #replayCheck: ReplayCheck | null;
@@ -113,23 +112,23 @@ export class Execution {
 		this.journal = owner.journal;
 		this.waits = new Waits(owner.host);
 		this.isRollback = options.isRollback;
-		this.#options = options;
+		this.isFresh = options.isFresh;
+		this.#isStrict = options.strictRoot;
 		this.ended = new Promise((resolve) => {
 			this.#end = resolve;
 		});
-		this.#activity = new Activity(null, (isIdle) => {
-			if (isIdle) this.#whenIdle?.();
-			// A rollback is at work until it says that it waits.
-			if (this.#state !== "over" && !options.isRollback) owner.activityChanged(isIdle);
-		});
+		this.#activity = new Activity(null, this);
 		const isChecked = options.checksOrder && !options.isFresh && !options.isRollback;
 		this.#replayCheck = isChecked ? new ReplayCheck((found) => this.#warnOf(found)) : null;
 		const strand = new Strand(null, this.#activity, options.isFresh);
 		this.root = new Scope(Location.root, null, strand, owner.startedAt);
 	}
 
-	get isFresh(): boolean {
-		return this.#options.isFresh;
+	/** For {@link Activity}. */
+	activityChanged(isIdle: boolean): void {
+		if (isIdle) this.#whenIdle?.();
+		// A rollback is at work until it says that it waits.
+		if (this.#state !== "over" && !this.isRollback) this.owner.activityChanged(isIdle);
 	}
 
 	get stopReason(): unknown {
@@ -155,31 +154,54 @@ export class Execution {
 	}
 
 	/** Runs the function. Errors of it are the end's. */
-	async start(fn: (scope: Scope) => unknown): Promise<void> {
-		const { root } = this;
+	start(fn: WorkflowFunction): void {
+		if (this.isFresh) this.#run(fn);
+		else {
+			this.loadScope(this.root).then(
+				() => {
+					if (!this.isStopped) this.#run(fn);
+				},
+				(error: unknown) => this.#threw(error),
+			);
+		}
+	}
+
+	#run(fn: WorkflowFunction): void {
 		try {
-			if (!this.#options.isFresh) await this.loadScope(root);
-			if (this.isStopped) return;
-			const value = await fn(root);
-			if (this.isStopped) return;
-			if (!this.isRollback) this.#endRoot();
+			Promise.resolve(fn(this, this.root)).then(
+				(value) => this.#returned(value),
+				(error: unknown) => this.#threw(error),
+			);
+		} catch (error) {
+			this.#threw(error);
+		}
+	}
+
+	#returned(value: unknown): void {
+		if (this.isStopped) return;
+		try {
+			this.#endRoot();
 			this.finish({ kind: "returned", value });
 		} catch (error) {
-			this.finish(isCodeError(error) ? { kind: "blocked", error } : { kind: "threw", error });
+			this.#threw(error);
 		}
+	}
+
+	#threw(error: unknown): void {
+		this.finish(isCodeError(error) ? { kind: "blocked", error } : { kind: "threw", error });
 	}
 
 	/**
 	 * For a rollback: runs the function as far as records go. Resolves when all of it waits or has ended: with
 	 * why not everything that is to be undone was found, if so.
 	 */
-	async replay(fn: (scope: Scope) => unknown): Promise<unknown> {
+	async replay(fn: WorkflowFunction): Promise<unknown> {
 		this.#opened = [this.root];
 		const waits = new Promise<void>((resolve) => {
 			this.#whenIdle = resolve;
 		});
 		const ended = this.loadScope(this.root)
-			.then(() => fn(this.root))
+			.then(() => fn(this, this.root))
 			.then(
 				() => {},
 				// What made it fail, or an error of the code.
@@ -267,9 +289,25 @@ export class Execution {
 
 	/**
 	 * One operation of a scope: checks that it may begin and that history agrees, then does it. The promise
-	 * never settles when the execution does not go on.
+	 * never settles when the execution does not go on. One that is rejected and that nobody waits for is not
+	 * the end of the process: its scope stays busy or tells of it with the next operation.
 	 */
-	async operate<K extends Kind, T>(
+	operate<K extends Kind, T>(
+		scope: Scope,
+		kind: K,
+		rawName: unknown,
+		work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
+	): Promise<T> {
+		try {
+			return this.#operate(scope, kind, rawName, work);
+		} catch (error) {
+			const rejected = Promise.reject(error);
+			rejected.catch(noop);
+			return rejected;
+		}
+	}
+
+	#operate<K extends Kind, T>(
 		scope: Scope,
 		kind: K,
 		rawName: unknown,
@@ -294,11 +332,26 @@ export class Execution {
 		scope.visited.add(name);
 		this.#replayCheck?.visit(scope, kind, name);
 		scope.isBusy = true;
+		let working: Promise<T>;
 		try {
-			return await work(entry as Entry<K> | undefined, name);
-		} finally {
+			working = work(entry as Entry<K> | undefined, name);
+		} catch (error) {
 			scope.isBusy = false;
+			throw error;
 		}
+		const done: Promise<T> = working.then(
+			(value) => {
+				scope.isBusy = false;
+				return value;
+			},
+			(error: unknown) => {
+				scope.isBusy = false;
+				// Not before it fails: a wait that lasts would keep one promise more.
+				done.catch(noop);
+				throw error;
+			},
+		);
+		return done;
 	}
 
 	#warnOf({ recorded, visited }: ReplayDifference): void {
@@ -363,7 +416,7 @@ export class Execution {
 	}
 
 	key(scope: Scope, segment: Segment): Uint8Array {
-		return scope.location.entryKey(encodeSegment(segment));
+		return scope.location.keyAt(segment);
 	}
 
 	keyOf(scope: Scope, name: string): Uint8Array {
@@ -420,11 +473,11 @@ export class Execution {
 	}
 
 	/** A scope below `parent`; `isNew`: nothing can be recorded in it. */
-	async openScope(
+	openScope(
 		parent: Scope,
 		location: Location,
 		{ isNew, strand = parent.strand }: { isNew: boolean; strand?: Strand },
-	): Promise<Scope> {
+	): Scope | Promise<Scope> {
 		if (location.depth > DEPTH_MAX) {
 			throw codeError(
 				new RangeError(
@@ -433,13 +486,13 @@ export class Execution {
 			);
 		}
 		const scope = new Scope(location, parent, strand, parent.lastTs);
-		strand.scopes.add(scope);
 		this.#opened?.push(scope);
-		if (!isNew) {
-			await this.loadScope(scope);
-			if (this.isStoppedFor(strand)) return never();
-		}
-		return scope;
+		return isNew ? scope : this.#loaded(scope);
+	}
+
+	async #loaded(scope: Scope): Promise<Scope> {
+		await this.loadScope(scope);
+		return this.isStoppedFor(scope.strand) ? never() : scope;
 	}
 
 	/** Deletes everything in a scope and below. */
@@ -455,10 +508,8 @@ export class Execution {
 	abandon(strand: Strand, reason: unknown): void {
 		if (strand.isOver) return;
 		for (const child of [...strand.children]) this.abandon(child, reason);
-		for (const scope of strand.scopes) this.releaseOpen(scope);
-		strand.scopes.clear();
-		for (const message of strand.received) this.host.messages.putBack(message);
-		strand.received = [];
+		for (const scope of strand.holding) this.releaseOpen(scope);
+		for (const message of strand.takeReceived()) this.host.messages.putBack(message);
 		strand.cancel(reason);
 	}
 
@@ -476,7 +527,7 @@ export class Execution {
 	}
 
 	releaseOpen(scope: Scope): void {
-		scope.strand.scopes.delete(scope);
+		scope.strand.holding.delete(scope);
 		for (const message of scope.open) this.host.messages.release(message.stored.id);
 		scope.open.clear();
 	}
@@ -488,7 +539,7 @@ export class Execution {
 		const left = root.unvisited();
 		if (!left) return;
 		const error = this.#notVisited(root, left);
-		if (this.#options.strictRoot) throw error;
+		if (this.#isStrict) throw error;
 		this.host.log.warn({ workflow: left.name }, error.message);
 	}
 
@@ -513,7 +564,10 @@ export class Execution {
 		stored: ConstructorParameters<typeof OpenMessage>[4],
 	): OpenMessage {
 		const open = new OpenMessage(this, scope, key, entry, stored);
-		if (!stored.isCompleted) scope.open.add(open);
+		if (!stored.isCompleted) {
+			scope.open.add(open);
+			scope.strand.holding.add(scope);
+		}
 		return open;
 	}
 
@@ -553,6 +607,8 @@ function checkName(name: unknown): string {
 	}
 	return name;
 }
+
+function noop(): void {}
 
 /** What history has and what the code asked for, in one list. */
 const DIFF_LINES_MAX = 20;

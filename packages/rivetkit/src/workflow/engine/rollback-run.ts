@@ -26,21 +26,21 @@ export class RollbackRun {
 	async run(): Promise<void> {
 		const engine = this.#engine;
 		await engine.durable();
-		if (engine.host.isAborted) return;
+		if (engine.host.isAborted || engine.isLost) return;
 		const execution = engine.newExecution({ isRollback: true, isFresh: false });
 		const missed = await engine.replayForRollback(execution);
-		if (engine.host.isAborted) return;
+		if (engine.host.isAborted || engine.isLost) return;
 		if (missed) {
 			execution.finish({ kind: "stopped" });
 			return engine.blocked(missed);
 		}
 		delete engine.head.blocked;
-		const order = execution.compensations.sort(
+		const order = (execution.compensations ?? []).sort(
 			(a, b) => b.entry.completedSequence - a.entry.completedSequence,
 		);
 		for (const compensation of order) {
 			while (!this.#isLeftOut(compensation)) {
-				if (engine.host.isAborted || execution.isStopped) return;
+				if (engine.host.isAborted || engine.isLost || execution.isStopped) return;
 				if (await this.#try(execution, compensation)) break;
 				if (engine.head.isPaused) return;
 			}
@@ -61,7 +61,7 @@ export class RollbackRun {
 		const engine = this.#engine;
 		const { entry, key, options, output, id } = compensation;
 		await engine.durable();
-		if (engine.host.isAborted) return false;
+		if (engine.host.isAborted || engine.isLost) return false;
 		const { head, host, journal } = engine;
 		const startedAt = host.now();
 		const attempt = new StepAttempt(host, {

@@ -1,3 +1,4 @@
+import { SparseSet } from "../../runtime/collections/sparse-set.ts";
 import type { Entry } from "../history/entry.ts";
 import type { Location } from "../history/location.ts";
 import type { OpenMessage } from "./open-message.ts";
@@ -10,14 +11,14 @@ export class Scope {
 	readonly strand: Strand;
 	/** What was recorded in it before; null when that can only be nothing. */
 	records: Map<string, Entry> | null = null;
-	readonly visited = new Set<string>();
+	readonly visited: SparseSet<string> = new SparseSet();
 	/** Whether an operation is in progress. */
 	isBusy = false;
 	hasCheckpoint = false;
 	/** Completable messages that were received here and not completed. */
-	readonly open = new Set<OpenMessage>();
+	readonly open: SparseSet<OpenMessage> = new SparseSet();
 	/** Sends so far, by queue. */
-	readonly sends = new Map<string, number>();
+	#sends: Map<string, number> | null = null;
 	/** Completed steps, here and below, that may have to be undone. */
 	compensable = 0;
 	/** When the latest entry before this point ended. */
@@ -30,6 +31,14 @@ export class Scope {
 		this.parent = parent;
 		this.strand = strand;
 		this.lastTs = startTs;
+	}
+
+	/** The ordinal of the next send to this queue. */
+	nextSend(queue: string): number {
+		this.#sends ??= new Map();
+		const ordinal = this.#sends.get(queue) ?? 0;
+		this.#sends.set(queue, ordinal + 1);
+		return ordinal;
 	}
 
 	/** Whether a checkpoint here or around makes steps undoable. */

@@ -13,17 +13,14 @@ export class StepLimit {
 	begin(host: DurableHost, attempt: StepAttempt, timeoutMs: number): void {
 		this.#attempt = attempt;
 		if (this.#timer) this.#timer.restart(timeoutMs);
-		else this.#timer = host.timer(timeoutMs, this.#fire);
+		// It closes what is open: one that has ended is not.
+		else this.#timer = host.timer(timeoutMs, () => this.#attempt?.timeOut());
 	}
 
 	/** No step is running, and none begins soon: what waits keeps no timer. */
 	rest(): void {
 		this.#attempt = null;
 		this.#timer?.cancel();
+		this.#timer = null;
 	}
-
-	readonly #fire = (): void => {
-		// It closes what is open: one that has ended is not.
-		this.#attempt?.timeOut();
-	};
 }

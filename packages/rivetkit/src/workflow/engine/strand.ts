@@ -1,8 +1,17 @@
+import { SparseSet } from "../../runtime/collections/sparse-set.ts";
 import type { HeldMessage } from "../../runtime/durable/held-messages.ts";
 import type { Activity } from "./activity.ts";
 import type { Scope } from "./scope.ts";
 import type { StepAttempt } from "./step-attempt.ts";
 import { StepLimit } from "./step-limit.ts";
+
+/** Something that a strand waits for. */
+export interface StrandWait {
+	/** Ends it without a word. */
+	callOff(): void;
+}
+
+const NONE: readonly HeldMessage[] = [];
 
 /**
  * One line of execution: the workflow itself, or one branch of a join or race.
@@ -16,9 +25,9 @@ import { StepLimit } from "./step-limit.ts";
 export class Strand {
 	readonly parent: Strand | null;
 	readonly activity: Activity;
-	readonly children = new Set<Strand>();
-	/** Scopes that its code is in. */
-	readonly scopes = new Set<Scope>();
+	readonly children: SparseSet<Strand> = new SparseSet();
+	/** Scopes with messages in hand that are to be completed. */
+	readonly holding: SparseSet<Scope> = new SparseSet();
 	#state: "active" | "waiting" | "over" = "active";
 	/** Whether what it does now is done for the first time. */
 	isLive: boolean;
@@ -28,12 +37,12 @@ export class Strand {
 	arrivingTs: number | null = null;
 	/** The step that is running. */
 	attempt: StepAttempt | null = null;
-	readonly limit = new StepLimit();
-	/** Ends what it waits for. */
-	#cancelWait: (() => void) | null = null;
+	#limit: StepLimit | null = null;
+	/** What it waits for. */
+	#wait: StrandWait | null = null;
 	#controller: AbortController | null = null;
 	/** Plain messages received since its last step. */
-	received: HeldMessage[] = [];
+	#received: HeldMessage[] | null = null;
 
 	constructor(parent: Strand | null, activity: Activity, isLive: boolean) {
 		this.parent = parent;
@@ -44,21 +53,44 @@ export class Strand {
 		activity.begin();
 	}
 
+	get limit(): StepLimit {
+		this.#limit ??= new StepLimit();
+		return this.#limit;
+	}
+
+	/** No step is running, and none begins soon. */
+	#restLimit(): void {
+		this.#limit?.rest();
+		this.#limit = null;
+	}
+
+	/** What it received since its last step; the latest `max` of it. */
+	remember(messages: readonly HeldMessage[], max: number): void {
+		this.#received = [...(this.#received ?? []), ...messages].slice(-max);
+	}
+
+	/** What it received is its own now, or goes back. */
+	takeReceived(): readonly HeldMessage[] {
+		const received = this.#received ?? NONE;
+		this.#received = null;
+		return received;
+	}
+
 	get isOver(): boolean {
 		return this.#state === "over";
 	}
 
-	/** It waits; `cancel` ends the wait without a word when the strand is over before. */
-	wait(cancel: (() => void) | null = null): void {
-		this.#cancelWait = cancel;
+	/** It waits; the wait is called off when the strand is over before. */
+	wait(wait: StrandWait | null = null): void {
+		this.#wait = wait;
 		if (this.#state !== "active") return;
 		this.#state = "waiting";
-		this.limit.rest();
+		this.#restLimit();
 		this.activity.end();
 	}
 
 	resume(): void {
-		this.#cancelWait = null;
+		this.#wait = null;
 		if (this.#state !== "waiting") return;
 		this.#state = "active";
 		this.activity.begin();
@@ -69,7 +101,7 @@ export class Strand {
 		if (this.isOver) return;
 		const wasActive = this.#state === "active";
 		this.#state = "over";
-		this.limit.rest();
+		this.#restLimit();
 		this.parent?.children.delete(this);
 		if (wasActive) this.activity.end();
 	}
@@ -78,10 +110,10 @@ export class Strand {
 	cancel(reason: unknown): void {
 		if (this.isOver) return;
 		for (const child of [...this.children]) child.cancel(reason);
-		const cancelWait = this.#cancelWait;
-		this.#cancelWait = null;
+		const wait = this.#wait;
+		this.#wait = null;
 		this.end();
-		cancelWait?.();
+		wait?.callOff();
 		this.#controller?.abort(reason);
 		this.attempt?.revoke(reason);
 	}
@@ -96,9 +128,9 @@ export class Strand {
 	/** Ends waits without a word, here and below. */
 	dropWaits(): void {
 		for (const child of this.children) child.dropWaits();
-		const cancelWait = this.#cancelWait;
-		this.#cancelWait = null;
-		cancelWait?.();
+		const wait = this.#wait;
+		this.#wait = null;
+		wait?.callOff();
 	}
 
 	signal(isAborted: boolean, reason: unknown): AbortSignal {

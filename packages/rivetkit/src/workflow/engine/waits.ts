@@ -1,3 +1,5 @@
+import { SparseMap } from "../../runtime/collections/sparse-map.ts";
+import { SparseSet } from "../../runtime/collections/sparse-set.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { WaitReason } from "../../runtime/durable/step-spans.ts";
 import type { Entry } from "../history/entry.ts";
@@ -18,7 +20,9 @@ export interface Wait {
 /** What the strands of an execution wait for. Each wait that takes time is a span. */
 export class Waits implements Iterable<Wait> {
 	readonly #host: DurableHost;
-	readonly #waits = new Map<Wait, ReturnType<DurableHost["waitBegins"]>>();
+	readonly #waits: SparseSet<Wait> = new SparseSet();
+	/** Of those that are recorded. */
+	readonly #spans: SparseMap<Wait, (how: "over" | "left") => void> = new SparseMap();
 
 	constructor(host: DurableHost) {
 		this.#host = host;
@@ -36,24 +40,26 @@ export class Waits implements Iterable<Wait> {
 						deadline,
 						...(queues === undefined ? undefined : { queues }),
 					});
-		this.#waits.set(wait, end);
+		this.#waits.add(wait);
+		if (end) this.#spans.set(wait, end);
 	}
 
 	delete(wait: Wait): void {
-		this.#waits.get(wait)?.("over");
+		this.#spans.get(wait)?.("over");
+		this.#spans.delete(wait);
 		this.#waits.delete(wait);
 	}
 
 	/** They stay as they are, and the next incarnation waits on. */
 	leave(): void {
-		for (const end of this.#waits.values()) end?.("left");
+		for (const end of this.#spans.values()) end("left");
 	}
 
 	get size(): number {
 		return this.#waits.size;
 	}
 
-	[Symbol.iterator](): MapIterator<Wait> {
-		return this.#waits.keys();
+	[Symbol.iterator](): Iterator<Wait> {
+		return this.#waits[Symbol.iterator]();
 	}
 }

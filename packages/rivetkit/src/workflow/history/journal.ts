@@ -21,7 +21,7 @@ const STAGED_MAX = 256;
 
 /** What a workflow wrote since the last commit, in the order it did. */
 export class Journal {
-	readonly #wrote: () => void;
+	readonly #owner: { wrote(): void };
 	#open: (Put | StorageOp)[] = [];
 	/** What the commit that is under way was made of. */
 	#taken: (Put | StorageOp)[] = [];
@@ -30,9 +30,9 @@ export class Journal {
 	/** Writes so far. */
 	writes = 0;
 
-	/** @param wrote - told of each write */
-	constructor(wrote: () => void) {
-		this.#wrote = wrote;
+	/** @param owner - told of each write */
+	constructor(owner: { wrote(): void }) {
+		this.#owner = owner;
 	}
 
 	/** Whether something is staged, or on its way to the disk. */
@@ -55,19 +55,19 @@ export class Journal {
 			this.#open.push(new Put(key, entry));
 		}
 		this.writes++;
-		this.#wrote();
+		this.#owner.wrote();
 	}
 
 	deleteRange(range: KeyRange): void {
 		this.#open.push({ op: "deleteRange", ...range });
 		this.writes++;
-		this.#wrote();
+		this.#owner.wrote();
 	}
 
 	head(head: Head): void {
 		this.#head = head;
 		this.writes++;
-		this.#wrote();
+		this.#owner.wrote();
 	}
 
 	take(batch: OpenBatch): void {

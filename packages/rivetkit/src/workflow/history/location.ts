@@ -23,6 +23,8 @@ export type Segment =
 
 const HISTORY = 0x14;
 const ENTRIES = 0x01;
+/** Where the segments of a key begin: after the two above and the depth. */
+const SEGMENTS_AT = 3;
 
 const CHUNK = 0x01;
 const NAME = 0x02;
@@ -41,74 +43,71 @@ const text = new TextDecoder();
 
 /** A scope of entry names: the root, one iteration, one branch, one block. */
 export class Location {
-	static readonly root: Location = new Location(null, null, new Uint8Array(0));
+	static readonly root: Location = new Location(null, null);
 
 	readonly parent: Location | null;
 	readonly segment: Segment | null;
 	readonly depth: number;
-	/** The segments, encoded. */
-	readonly #bytes: Uint8Array;
+	/** Bytes of the segments in a key. They are written anew for each: a scope that waits holds none. */
+	readonly #length: number;
 
-	private constructor(parent: Location | null, segment: Segment | null, bytes: Uint8Array) {
+	private constructor(parent: Location | null, segment: Segment | null) {
 		this.parent = parent;
 		this.segment = segment;
 		this.depth = parent === null ? 0 : parent.depth + 1;
-		this.#bytes = bytes;
+		this.#length = parent === null ? 0 : parent.#length + segmentLength(segment!);
 	}
 
 	child(segment: Segment): Location {
-		return new Location(this, segment, concat(this.#bytes, encodeSegment(segment)));
+		return new Location(this, segment);
+	}
+
+	#writeTo(key: Uint8Array): void {
+		key[0] = HISTORY;
+		key[1] = ENTRIES;
+		key[2] = this.depth;
+		let end = SEGMENTS_AT + this.#length;
+		for (let at: Location = this; at.parent !== null; at = at.parent) {
+			end = SEGMENTS_AT + at.parent.#length;
+			writeSegment(key, end, at.segment!);
+		}
 	}
 
 	/** The key of an entry in this scope. */
-	entryKey(segment: Uint8Array): Uint8Array {
-		const key = new Uint8Array(3 + this.#bytes.byteLength + segment.byteLength);
-		key[0] = HISTORY;
-		key[1] = ENTRIES;
-		key[2] = this.depth;
-		key.set(this.#bytes, 3);
-		key.set(segment, 3 + this.#bytes.byteLength);
-		return key;
-	}
-
-	/** {@link entryKey} of a name: what almost all entries have. */
-	namedKey(name: string): Uint8Array {
-		const { length } = name;
-		const at = 4 + this.#bytes.byteLength;
-		const key = new Uint8Array(at + length + 1);
-		for (let index = 0; index < length; index++) {
-			const unit = name.charCodeAt(index);
-			// Others take several bytes, or are escaped.
-			if (unit < 0x02 || unit > 0x7f) return this.entryKey(named(NAME, name));
-			key[at + index] = unit;
-		}
-		key[0] = HISTORY;
-		key[1] = ENTRIES;
-		key[2] = this.depth;
-		key.set(this.#bytes, 3);
-		key[at - 1] = NAME;
-		return key;
-	}
-
 	keyAt(segment: Segment): Uint8Array {
-		return this.entryKey(encodeSegment(segment));
+		const end = SEGMENTS_AT + this.#length;
+		const key = new Uint8Array(end + segmentLength(segment));
+		this.#writeTo(key);
+		writeSegment(key, end, segment);
+		return key;
+	}
+
+	/** {@link keyAt} of a name: what almost all entries have. */
+	namedKey(name: string): Uint8Array {
+		return this.keyAt({ kind: "name", name });
 	}
 
 	/** The entries of this scope, without those of scopes below. */
 	get entries(): KeyRange {
-		return rangeOf(this.depth, this.#bytes);
+		return this.below(this.depth);
 	}
 
 	/** Everything at `depth` that lies below this location. */
 	below(depth: number): KeyRange {
-		return rangeOf(depth, this.#bytes);
+		const start = new Uint8Array(SEGMENTS_AT + this.#length);
+		this.#writeTo(start);
+		start[2] = depth;
+		return { start, end: successor(start) };
 	}
 
 	/** As {@link below}, for the iterations `from` to `to` (exclusive) of a loop at this location. */
 	iterationsBelow(depth: number, from: number, to: number): KeyRange {
-		const bytes = (iteration: number) =>
-			concat(this.#bytes, encodeSegment({ kind: "iteration", iteration }));
-		return { start: rangeOf(depth, bytes(from)).start, end: rangeOf(depth, bytes(to)).start };
+		const first = (iteration: number) => {
+			const key = this.keyAt({ kind: "iteration", iteration });
+			key[2] = depth;
+			return key;
+		};
+		return { start: first(from), end: first(to) };
 	}
 
 	get segments(): Segment[] {
@@ -171,15 +170,6 @@ export function isChunkOf(entryKey: Uint8Array, key: Uint8Array): boolean {
 	return entryKey.every((byte, at) => byte === key[at]);
 }
 
-function rangeOf(depth: number, prefix: Uint8Array): KeyRange {
-	const start = new Uint8Array(3 + prefix.byteLength);
-	start[0] = HISTORY;
-	start[1] = ENTRIES;
-	start[2] = depth;
-	start.set(prefix, 3);
-	return { start, end: successor(start) };
-}
-
 /** The first key that does not begin with `prefix`. */
 function successor(prefix: Uint8Array): Uint8Array {
 	const end = prefix.slice();
@@ -223,37 +213,68 @@ function segmentText(segment: Segment): string {
 	}
 }
 
-export function encodeSegment(segment: Segment): Uint8Array {
+function segmentLength(segment: Segment): number {
 	switch (segment.kind) {
 		case "name":
-			return named(NAME, segment.name);
-		case "iteration": {
-			const bytes = new Uint8Array(7);
-			bytes[0] = ITERATION;
-			writeU48(bytes, 1, segment.iteration);
-			return bytes;
-		}
-		case "send": {
-			const name = named(SEND, segment.queue);
-			const bytes = new Uint8Array(name.byteLength + 6);
-			bytes.set(name);
-			writeU48(bytes, name.byteLength, segment.ordinal);
-			return bytes;
-		}
+			return namedLength(segment.name);
+		case "iteration":
+			return 7;
+		case "send":
+			return namedLength(segment.queue) + 6;
 		case "outcome":
-			return Uint8Array.of(OUTCOME);
 		case "start":
-			return Uint8Array.of(START);
+			return 1;
 	}
 }
 
+function writeSegment(key: Uint8Array, at: number, segment: Segment): void {
+	switch (segment.kind) {
+		case "name":
+			writeName(key, at, NAME, segment.name);
+			return;
+		case "iteration":
+			key[at] = ITERATION;
+			writeU48(key, at + 1, segment.iteration);
+			return;
+		case "send":
+			writeName(key, at, SEND, segment.queue);
+			writeU48(key, at + namedLength(segment.queue), segment.ordinal);
+			return;
+		case "outcome":
+			key[at] = OUTCOME;
+			return;
+		case "start":
+			key[at] = START;
+			return;
+	}
+}
+
+/** Whether a name is written as it is, a byte for each unit. */
+function isPlain(name: string): boolean {
+	for (let index = 0; index < name.length; index++) {
+		const unit = name.charCodeAt(index);
+		if (unit < 0x02 || unit > 0x7f) return false;
+	}
+	return true;
+}
+
+/** With its tag and its end. */
+function namedLength(name: string): number {
+	return 2 + (isPlain(name) ? name.length : bytesOf(name).byteLength);
+}
+
 /** A name so that no other one begins with it: NUL ends it, and is `01 01` inside (01 is `01 02`). */
-function named(tag: number, name: string): Uint8Array {
-	const bytes = utf8.encode(ESCAPED.test(name) ? escapeName(name) : name);
-	const encoded = new Uint8Array(bytes.byteLength + 2);
-	encoded[0] = tag;
-	encoded.set(bytes, 1);
-	return encoded;
+function writeName(key: Uint8Array, at: number, tag: number, name: string): void {
+	key[at] = tag;
+	if (!isPlain(name)) {
+		key.set(bytesOf(name), at + 1);
+		return;
+	}
+	for (let index = 0; index < name.length; index++) key[at + 1 + index] = name.charCodeAt(index);
+}
+
+function bytesOf(name: string): Uint8Array {
+	return utf8.encode(ESCAPED.test(name) ? escapeName(name) : name);
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the two that are escaped
@@ -300,13 +321,6 @@ export function decodeKey(key: Uint8Array): Segment[] {
 /** The last segment of a key in a scope. */
 export function lastSegment(key: Uint8Array): Segment {
 	return decodeKey(key).at(-1)!;
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-	const bytes = new Uint8Array(a.byteLength + b.byteLength);
-	bytes.set(a);
-	bytes.set(b, a.byteLength);
-	return bytes;
 }
 
 function writeU48(bytes: Uint8Array, at: number, value: number): void {

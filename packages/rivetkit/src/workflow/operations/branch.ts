@@ -135,8 +135,10 @@ export async function visitBranches(
 	const visits = branches.map(
 		({ name, run }) =>
 			new Promise<void>((resolve) => {
-				const activity = new Activity(scope.strand.activity, (isIdle) => {
-					if (isIdle) resolve();
+				const activity = new Activity(scope.strand.activity, {
+					activityChanged: (isIdle) => {
+						if (isIdle) resolve();
+					},
 				});
 				const branch = new Branch(execution, scope, composite, name, run, activity);
 				branch

@@ -174,7 +174,7 @@ class Join {
 	async #hasEnded(names: readonly string[]): Promise<boolean> {
 		const execution = this.#execution;
 		const keys = names.map((name) =>
-			this.#location.child({ kind: "name", name }).entryKey(OUTCOME),
+			this.#location.child({ kind: "name", name }).keyAt({ kind: "outcome" }),
 		);
 		const found = await execution.host.get(keys);
 		return found.some((value) => value !== null);
@@ -198,8 +198,6 @@ class Join {
 		return this.#result(recorded);
 	}
 }
-
-const OUTCOME = Uint8Array.of(0x05);
 
 /** Throws what is no set of branches, as an error of the code. */
 export function readJoinBranches(

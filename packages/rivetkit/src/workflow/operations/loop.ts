@@ -16,7 +16,7 @@ export function loop(
 	raw: Readonly<Record<string, unknown>>,
 	body: (iteration: Scope, state: unknown) => unknown,
 ): Promise<unknown> {
-	return execution.operate(scope, "loop", name, async (entry, checkedName) => {
+	return execution.operate(scope, "loop", name, (entry, checkedName) => {
 		const options = readLoopOptions(checkedName, raw);
 		return new LoopRun(execution, scope, checkedName, options, body).run(entry);
 	});
@@ -28,7 +28,6 @@ class LoopRun {
 	readonly #name: string;
 	readonly #options: LoopOptions;
 	readonly #body: (iteration: Scope, state: unknown) => unknown;
-	readonly #key: Uint8Array;
 	readonly #location: Scope["location"];
 
 	constructor(
@@ -43,7 +42,6 @@ class LoopRun {
 		this.#name = name;
 		this.#options = options;
 		this.#body = body;
-		this.#key = execution.keyOf(scope, name);
 		this.#location = scope.location.child({ kind: "name", name });
 	}
 
@@ -58,7 +56,12 @@ class LoopRun {
 		const entry = recorded ?? this.#create();
 		const { recordedTo = 0 } = entry.data;
 		for (let isNew = !recorded; ; isNew = entry.data.iteration > recordedTo) {
-			const end = await this.#iterate(entry, isNew);
+			// Not in a function of its own: that would be one more promise for as long as an iteration waits.
+			const opening = this.#openIteration(entry.data.iteration, isNew);
+			const iteration = opening instanceof Promise ? await opening : opening;
+			const result: unknown = await this.#body(iteration, readValue(entry.data.state));
+			if (execution.isStoppedFor(iteration.strand)) return never();
+			const end = this.#ended(entry, iteration, result);
 			if (end) return end.value;
 			const turn = execution.breathe();
 			if (turn) await turn;
@@ -76,16 +79,14 @@ class LoopRun {
 		return entry;
 	}
 
-	/** One iteration; undefined when there is another. */
-	async #iterate(
+	/** An iteration has come to its end; undefined when there is another. */
+	#ended(
 		entry: Entry<"loop">,
-		isNew: boolean,
-	): Promise<{ readonly value: unknown } | undefined> {
+		scope: Scope,
+		result: unknown,
+	): { readonly value: unknown } | undefined {
 		const execution = this.#execution;
 		const { iteration, state } = entry.data;
-		const scope = await this.#openIteration(iteration, isNew);
-		const result: unknown = await this.#body(scope, readValue(state));
-		if (execution.isStoppedFor(scope.strand)) return never();
 		const next = this.#read(result, state !== undefined);
 		execution.endScope(scope);
 		this.#scope.lastTs = scope.lastTs;
@@ -108,7 +109,12 @@ class LoopRun {
 		return undefined;
 	}
 
-	#openIteration(iteration: number, isNew: boolean): Promise<Scope> {
+	/** Made when it is needed: a loop that waits keeps none. */
+	get #key(): Uint8Array {
+		return this.#execution.keyOf(this.#scope, this.#name);
+	}
+
+	#openIteration(iteration: number, isNew: boolean): Scope | Promise<Scope> {
 		const location = this.#location.child({ kind: "iteration", iteration });
 		return this.#execution.openScope(this.#scope, location, { isNew });
 	}

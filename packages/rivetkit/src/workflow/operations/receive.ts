@@ -1,52 +1,69 @@
-import type { HeldMessage } from "../../runtime/durable/held-messages.ts";
+import type { Deadline } from "../../runtime/durable/deadlines.ts";
+import type {
+	HeldMessage,
+	MessageWait,
+	MessageWaiter,
+} from "../../runtime/durable/held-messages.ts";
+import type { PendingReceive } from "../../runtime/queue/pending-receive.ts";
 import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
 import { userMessage, type WorkflowMessage } from "../engine/open-message.ts";
 import type { Scope } from "../engine/scope.ts";
+import type { StrandWait } from "../engine/strand.ts";
+import type { Wait } from "../engine/waits.ts";
 import { QueueTimeoutError } from "../errors.ts";
 import type { Entry, StoredMessage } from "../history/entry.ts";
+import type { Location } from "../history/location.ts";
 
 /** A wait for messages as it was asked for. */
-interface ReceiveOptions {
+interface ReceiveOptions extends MessageWait {
 	readonly names: string[] | null;
-	readonly count: number;
-	readonly isCompletable: boolean;
 	/** Milliseconds; null for no limit. */
-	readonly timeoutMs: number | null;
+	readonly limitMs: number | null;
 	readonly allowsOpen: boolean;
 }
 
 /** Messages that a branch without steps can give back. */
 const RETURNED_MAX = 1_000;
 
-/** `queue.next` and `queue.nextBatch` (workflows 3.5). */
-export function receive(
+/** `queue.nextBatch`: messages, none when its time is over (workflows 3.5). */
+export function receiveBatch(
 	execution: Execution,
 	scope: Scope,
 	name: unknown,
 	raw: unknown,
-	isBatch: boolean,
 ): Promise<WorkflowMessage[]> {
-	return execution.operate(scope, "message", name, async (recorded, checkedName) => {
+	return execution.operate(scope, "message", name, (recorded, checkedName) => {
 		const options = readOptions(checkedName, raw);
-		if (scope.open.size > 0 && !options.allowsOpen) {
-			throw codeError(
-				new Error(
-					"Previous completable queue message is not completed. Call `message.complete(...)` before receiving the next message.",
-				),
-			);
-		}
-		return new Receive(execution, scope, checkedName, options, isBatch).run(recorded);
-	});
+		return new Receive(execution, scope, checkedName, options, true).run(recorded);
+	}) as Promise<WorkflowMessage[]>;
 }
 
-class Receive {
+/** `queue.next`: one message; rejects when its time is over. */
+export function receiveNext(
+	execution: Execution,
+	scope: Scope,
+	name: unknown,
+	raw: unknown,
+): Promise<WorkflowMessage> {
+	return execution.operate(scope, "message", name, (recorded, checkedName) => {
+		const options = readOptions(checkedName, raw, 1);
+		return new Receive(execution, scope, checkedName, options, false).run(recorded);
+	}) as Promise<WorkflowMessage>;
+}
+
+/** One wait for messages: what it asks for, and what the strand waits for meanwhile. */
+class Receive implements Wait, StrandWait, MessageWaiter {
+	readonly name: string;
 	readonly #execution: Execution;
 	readonly #scope: Scope;
-	readonly #name: string;
 	readonly #options: ReceiveOptions;
 	readonly #isBatch: boolean;
-	readonly #key: Uint8Array;
+	#entry: Entry<"message"> | null = null;
+	// While it waits.
+	#timer: Deadline | null = null;
+	#pending: PendingReceive | null = null;
+	#ended: (() => void) | null = null;
 
 	constructor(
 		execution: Execution,
@@ -55,16 +72,24 @@ class Receive {
 		options: ReceiveOptions,
 		isBatch: boolean,
 	) {
+		this.name = name;
 		this.#execution = execution;
 		this.#scope = scope;
-		this.#name = name;
 		this.#options = options;
 		this.#isBatch = isBatch;
-		this.#key = execution.keyOf(scope, name);
 	}
 
-	async run(recorded: Entry<"message"> | undefined): Promise<WorkflowMessage[]> {
+	async run(
+		recorded: Entry<"message"> | undefined,
+	): Promise<WorkflowMessage | WorkflowMessage[] | undefined> {
 		const execution = this.#execution;
+		if (this.#scope.open.size > 0 && !this.#options.allowsOpen) {
+			throw codeError(
+				new Error(
+					"Previous completable queue message is not completed. Call `message.complete(...)` before receiving the next message.",
+				),
+			);
+		}
 		if (recorded?.isFinished) {
 			execution.answered(this.#scope, recorded);
 			return this.#result(recorded, true);
@@ -79,98 +104,117 @@ class Receive {
 	}
 
 	#create(): Entry<"message"> {
-		const { names, count, isCompletable, timeoutMs } = this.#options;
+		const { names, count, completable, limitMs } = this.#options;
 		const deadline =
-			timeoutMs === null || timeoutMs === 0
+			limitMs === null || limitMs === 0
 				? undefined
-				: this.#execution.host.now() + Math.ceil(timeoutMs);
+				: this.#execution.host.now() + Math.ceil(limitMs);
 		return this.#execution.create("message", {
 			names,
 			count,
-			isCompletable,
+			isCompletable: completable,
 			isBatch: this.#isBatch,
 			...(deadline === undefined ? undefined : { deadline }),
 		});
 	}
 
 	/** Takes what there is, or waits: for a message or for the deadline, whichever was there first. */
-	async #receive(entry: Entry<"message">): Promise<void> {
+	#receive(entry: Entry<"message">): Promise<void> | undefined {
 		const { host } = this.#execution;
-		const { names, timeoutMs } = this.#options;
-		const { deadline = timeoutMs === 0 ? host.now() : undefined } = entry.data;
+		const { names, limitMs } = this.#options;
+		const { deadline = limitMs === 0 ? host.now() : undefined } = entry.data;
 		const firstTs = host.messages.firstCreatedAt(names);
 		const isThere = firstTs !== null && (deadline === undefined || firstTs <= deadline);
 		if (!isThere && deadline !== undefined && deadline <= host.now()) {
 			this.#timedOut(entry, deadline);
-			return;
+			return undefined;
 		}
-		await this.#wait(entry, deadline, isThere ? firstTs : null);
+		this.#entry = entry;
+		return new Promise((resolve) => {
+			this.#ended = resolve;
+			this.#wait(entry, deadline, isThere ? firstTs : null);
+		});
 	}
 
-	#wait(
-		entry: Entry<"message">,
-		deadline: number | undefined,
-		arrivingTs: number | null,
-	): Promise<void> {
+	#wait(entry: Entry<"message">, deadline: number | undefined, arrivingTs: number | null): void {
 		const execution = this.#execution;
 		const { host } = execution;
 		const { strand } = this.#scope;
-		const { names, count, isCompletable } = this.#options;
-		return new Promise((resolve) => {
-			let isOver = false;
-			const end = () => {
-				isOver = true;
-				timer?.cancel();
-				execution.waits.delete(wait);
-				strand.arrivingTs = null;
-				strand.resume();
-				resolve();
-			};
-			const wait = {
-				location: this.#scope.location,
-				name: this.#name,
-				queues: names,
-				deadline,
-				entry,
-			};
-			// What is there already is not waited for.
-			execution.waits.add(wait, arrivingTs === null ? "queue" : null);
-			strand.arrivingTs = arrivingTs;
-			const timer =
-				deadline === undefined || arrivingTs !== null
-					? null
-					: host.deadline(deadline, () => {
-							if (isOver) return;
-							this.#timedOut(entry, deadline);
-							stopReceiving();
-							end();
-						});
-			let stopReceiving = () => {};
-			const stop = host.messages.receive(
-				{ names, count, completable: isCompletable },
-				{
-					resolve: (messages) => {
-						if (isOver) return;
-						this.#received(entry, messages);
-						end();
-					},
-					// The actor stops: its next incarnation waits on.
-					reject: () => {},
-				},
-			);
-			stopReceiving = stop;
-			if (isOver) return;
-			if (entry.status === "running" && arrivingTs === null && deadline !== undefined) {
-				entry.status = "pending";
-				execution.record(this.#scope, this.#key, entry);
-			}
-			strand.wait(() => {
-				isOver = true;
-				timer?.cancel();
-				execution.waits.delete(wait);
-				stop();
+		// What is there already is not waited for.
+		execution.waits.add(this, arrivingTs === null ? "queue" : null);
+		strand.arrivingTs = arrivingTs;
+		if (deadline !== undefined && arrivingTs === null) {
+			this.#timer = host.deadline(deadline, () => {
+				this.#timedOut(entry, deadline);
+				const pending = this.#pending;
+				this.#end();
+				if (pending && !pending.isOver) pending.abort();
 			});
-		});
+		}
+		const pending = host.messages.receive(this.#options, this);
+		// It may be over already.
+		if (this.#ended === null) return;
+		this.#pending = pending;
+		if (entry.status === "running" && arrivingTs === null && deadline !== undefined) {
+			entry.status = "pending";
+			this.#record(entry);
+		}
+		strand.wait(this);
+	}
+
+	// Wait
+
+	get location(): Location {
+		return this.#scope.location;
+	}
+
+	get queues(): readonly string[] | null {
+		return this.#options.names;
+	}
+
+	get deadline(): number | undefined {
+		const { limitMs } = this.#options;
+		return this.entry.data.deadline ?? (limitMs === 0 ? this.entry.createdAt : undefined);
+	}
+
+	get entry(): Entry<"message"> {
+		return this.#entry!;
+	}
+
+	// MessageWaiter
+
+	resolve(messages: readonly HeldMessage[]): void {
+		if (this.#ended === null) return;
+		this.#received(this.entry, messages);
+		this.#end();
+	}
+
+	/** The actor stops: its next incarnation waits on. */
+	reject(): void {}
+
+	// StrandWait
+
+	callOff(): void {
+		const pending = this.#pending;
+		this.#leave();
+		if (pending && !pending.isOver) pending.abort();
+	}
+
+	#end(): void {
+		const ended = this.#ended;
+		this.#leave();
+		const { strand } = this.#scope;
+		strand.arrivingTs = null;
+		strand.resume();
+		ended?.();
+	}
+
+	#leave(): void {
+		this.#ended = null;
+		this.#pending = null;
+		this.#timer?.cancel();
+		this.#timer = null;
+		this.#execution.waits.delete(this);
 	}
 
 	/** In one commit: the messages leave the queue, or are leased, and are here. */
@@ -178,42 +222,53 @@ class Receive {
 		const { strand } = this.#scope;
 		entry.data.messages = messages.map(stored);
 		strand.readyTs = Math.max(...messages.map(({ createdAt }) => createdAt));
-		if (!this.#options.isCompletable) this.#remember(messages);
-		this.#end(entry);
+		if (!this.#options.completable) this.#remember(messages);
+		this.#complete(entry);
 	}
 
 	/** A branch may have to give back what it took, as long as it has done no step with it. */
 	#remember(messages: readonly HeldMessage[]): void {
 		const { strand } = this.#scope;
-		if (strand.parent === null) return;
-		strand.received.push(...messages);
-		strand.received.splice(0, Math.max(0, strand.received.length - RETURNED_MAX));
+		if (strand.parent !== null) strand.remember(messages, RETURNED_MAX);
 	}
 
 	#timedOut(entry: Entry<"message">, deadline: number): void {
 		entry.data.messages = [];
 		entry.data.hasTimedOut = true;
 		this.#scope.strand.readyTs = deadline;
-		this.#end(entry);
+		this.#complete(entry);
 	}
 
-	#end(entry: Entry<"message">): void {
+	#complete(entry: Entry<"message">): void {
 		this.#execution.complete(this.#scope, entry);
+		this.#record(entry);
+	}
+
+	#record(entry: Entry<"message">): void {
 		this.#execution.record(this.#scope, this.#key, entry);
 	}
 
-	#result(entry: Entry<"message">, isReplay: boolean): WorkflowMessage[] {
+	/** Made when it is needed: a wait that lasts keeps none. */
+	get #key(): Uint8Array {
+		return this.#execution.keyOf(this.#scope, this.name);
+	}
+
+	#result(
+		entry: Entry<"message">,
+		isReplay: boolean,
+	): WorkflowMessage | WorkflowMessage[] | undefined {
 		const execution = this.#execution;
 		const { messages = [], hasTimedOut } = entry.data;
-		const isCompletable = entry.data.isCompletable ?? this.#options.isCompletable;
-		if (hasTimedOut && !this.#isBatch) throw new QueueTimeoutError(this.#name);
+		const isCompletable = entry.data.isCompletable ?? this.#options.completable;
+		if (hasTimedOut && !this.#isBatch) throw new QueueTimeoutError(this.name);
 		if (isReplay && !isCompletable) this.#remember(messages.map(heldAgain));
-		return messages.map((message) =>
+		const received = messages.map((message) =>
 			userMessage(
 				message,
 				isCompletable ? execution.openMessage(this.#scope, this.#key, entry, message) : null,
 			),
 		);
+		return this.#isBatch ? received : received[0];
 	}
 }
 
@@ -237,7 +292,8 @@ function heldAgain({ id, name, body, createdAt, attempt }: StoredMessage): HeldM
 	return { id, name, body, createdAt, attempt, header };
 }
 
-function readOptions(entry: string, raw: unknown): ReceiveOptions {
+/** `fixedCount`: whatever the options say. */
+function readOptions(entry: string, raw: unknown, fixedCount?: number): ReceiveOptions {
 	const bad = (option: string, expected: string): Error =>
 		codeError(new TypeError(`Queue wait "${entry}": ${option} must be ${expected}`));
 	if (raw !== undefined && (typeof raw !== "object" || raw === null)) {
@@ -248,14 +304,17 @@ function readOptions(entry: string, raw: unknown): ReceiveOptions {
 	if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) {
 		throw bad("timeout", "milliseconds, 0 or more");
 	}
-	if (count !== undefined && !(typeof count === "number" && count >= 1)) {
+	const wanted = fixedCount ?? count;
+	if (wanted !== undefined && !(typeof wanted === "number" && wanted >= 1)) {
 		throw bad("count", "a number, 1 or more");
 	}
 	return {
 		names: names === undefined || names.length === 0 ? null : [...new Set(names)],
-		count: count === undefined ? 1 : Math.floor(count),
-		isCompletable: completable === true,
-		timeoutMs: timeout === undefined || timeout === Number.POSITIVE_INFINITY ? null : timeout,
+		count: wanted === undefined ? 1 : Math.floor(wanted),
+		completable: completable === true,
+		limitMs: timeout === undefined || timeout === Number.POSITIVE_INFINITY ? null : timeout,
+		timeoutMs: null,
+		signal: undefined,
 		allowsOpen: allowOpen === true,
 	};
 }

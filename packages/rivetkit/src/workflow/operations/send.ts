@@ -51,9 +51,7 @@ export async function sendBetween(
 	const { strand } = scope;
 	if (execution.isStoppedFor(strand)) return never();
 	const { messages } = execution.host;
-	const ordinal = scope.sends.get(name) ?? 0;
-	scope.sends.set(name, ordinal + 1);
-	const segment = { kind: "send" as const, queue: String(name), ordinal };
+	const segment = { kind: "send" as const, queue: String(name), ordinal: scope.nextSend(name) };
 	const recorded = scope.records?.get(segmentId(segment));
 	if (recorded?.is("send")) {
 		execution.answered(scope, recorded);

@@ -206,7 +206,7 @@ class Step {
 		if (this.#options.rollback) entry.data.isCompensable = true;
 		entry.error = null;
 		execution.complete(this.#scope, entry);
-		if (this.#scope.strand.received.length > 0) this.#scope.strand.received = [];
+		this.#scope.strand.takeReceived();
 		this.#scope.strand.readyTs = entry.completedAt;
 		execution.record(this.#scope, this.#key, entry, !this.#options.isEphemeral);
 		this.#compensable(entry, recorded.value);
@@ -298,6 +298,7 @@ class Step {
 			options: this.#options,
 			output,
 		};
+		execution.compensations ??= [];
 		execution.compensations.push(compensation);
 	}
 }

@@ -16,18 +16,23 @@ export async function waitUntil(
 		return;
 	}
 	await new Promise<void>((resolve) => {
-		const wait = { location, name, deadline: deadlineTs };
-		execution.waits.add(wait, reason);
 		const deadline = host.deadline(deadlineTs, () => {
 			execution.waits.delete(wait);
 			strand.readyTs = deadlineTs;
 			strand.resume();
 			resolve();
 		});
-		strand.wait(() => {
-			execution.waits.delete(wait);
-			deadline.cancel();
-		});
+		const wait = {
+			location,
+			name,
+			deadline: deadlineTs,
+			callOff: () => {
+				execution.waits.delete(wait);
+				deadline.cancel();
+			},
+		};
+		execution.waits.add(wait, reason);
+		strand.wait(wait);
 	});
 	if (execution.isStoppedFor(strand)) await never();
 }

@@ -1,6 +1,6 @@
 import { type Clock, decodeCbor, type InspectedActor, type StorageRange } from "@rivetkit/protocol";
 import type { ActorStatus, LifecycleReport } from "@rivetkit/protocol/inspector/answers";
-import type { ErasedActorConfig } from "../../../actor/erased.ts";
+import { type ErasedActorConfig, isDeadLetterQueue } from "../../../actor/erased.ts";
 import type { ActorBackend } from "../../../backends/backend.ts";
 import {
 	entriesOf,
@@ -127,12 +127,10 @@ export class StoredView implements ActorView {
 	#queueIn(entries: StoredEntries): QueueData | null {
 		if (entries.length === 0) return null;
 		const { backend, clock } = this.#services;
-		const deadLetters = new Set([...this.config.queues.values()].map((queue) => queue.deadLetter));
-		const data = new QueueData({
-			store: backend,
-			actor: this.#actor.assignment,
-			clock: { now: () => clock.now(), schedule: readOnly },
-			isDeadLetter: (name) => deadLetters.has(name),
+		const data = new QueueData(backend, this.#actor.assignment, {
+			now: () => clock.now(),
+			schedule: readOnly,
+			isDeadLetter: (name) => isDeadLetterQueue(this.config, name),
 			wrote: readOnly,
 		});
 		data.load(entries);
