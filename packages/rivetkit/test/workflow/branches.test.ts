@@ -114,16 +114,25 @@ describe.each(modes)("%s", (_mode, yields) => {
 				},
 				{ yields, options: { sleepTimeout: 1_000 } },
 			);
+			const began = world.clock.now();
 			await world.advance(2_000);
 			expect(world.isAwake).toBe(false);
+			const alarm = await world.alarmTs();
+			expect(alarm).toBeGreaterThanOrEqual(began + 86_400_000 - 2_000);
+			const sentAt = world.clock.now();
 			await world.send("work", "bid");
 			await eventually(async () => expect((await world.state()).log).toEqual(["message bid"]));
+			// At once: no time has passed since.
+			expect(world.clock.now()).toBe(sentAt);
 			const { waitingFor } = await world.status();
 			expect(waitingFor).toMatchObject([{ path: "end" }]);
 			await world.advance(5_000);
 			expect(world.isAwake).toBe(false);
+			// Nobody wakes it for a timer that has lost.
+			expect(await world.alarmTs()).toBeNull();
 			await world.advance(90_000_000);
 			expect(world.isAwake).toBe(false);
+			expect((await world.state()).log).toEqual(["message bid"]);
 		}
 	});
 

@@ -11,6 +11,7 @@ describe.each(Object.entries(SCENARIOS))("%s", (_name, scenario) => {
 			for (const side of ["before", "after"] as const) {
 				const outcome = await survive(scenario, [{ commit, side }]);
 				agree(outcome, dry, `${side} ${commit}`);
+				expect(outcome.crashes, `${side} ${commit}`).toBe(1);
 			}
 		}
 	}, 60_000);

@@ -500,6 +500,40 @@ describe.each(modes)("%s", (_mode, yields) => {
 		]);
 	});
 
+	it("18. keeps the idempotency key when the process ends in the step; a replay from it has another", async () => {
+		const keys: string[] = [];
+		let ends = true;
+		await using world = await World.start(
+			async (ctx) => {
+				await ctx.step("before", () => {});
+				await ctx.step("step", async (c) => {
+					keys.push(c.idempotencyKey);
+					if (ends) await new Promise(() => {});
+				});
+			},
+			{ yields },
+		);
+		await world.crash();
+		ends = false;
+		await world.crash();
+		expect((await world.status()).state).toBe("completed");
+		expect(keys).toHaveLength(3);
+		expect(new Set(keys).size).toBe(1);
+		const { entries, nameRegistry } = await world.call<{
+			nameRegistry: string[];
+			entries: { id: string; location: { val: number }[] }[];
+		}>("history");
+		const entry = entries.find(({ location }) => nameRegistry[location[0]!.val] === "step")!;
+		await world.call("replay", { entryId: entry.id });
+		await world.settle();
+		expect(keys).toHaveLength(4);
+		expect(keys[3]).not.toBe(keys[0]);
+		await world.call("replay");
+		await world.settle();
+		expect(keys).toHaveLength(5);
+		expect(new Set(keys).size).toBe(3);
+	});
+
 	it("6.6. an atomic step that fails leaves no trace", async () => {
 		await using world = await World.start(
 			(ctx) =>

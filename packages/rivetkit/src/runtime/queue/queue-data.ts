@@ -176,6 +176,8 @@ export class QueueData implements BatchPart {
 		this.#journal.committed();
 		this.#answers?.committed();
 		this.#dedupe?.committed();
+		// Not kept for messages that may never come.
+		if (this.index.size === 0) this.#bodies = null;
 		const endings = this.#takenEndings ?? [];
 		this.#takenEndings = null;
 		for (const { message, waitKey, outcome } of endings) {

@@ -528,8 +528,7 @@ export class Execution {
 
 	releaseOpen(scope: Scope): void {
 		scope.strand.holding.delete(scope);
-		for (const message of scope.open) this.host.messages.release(message.stored.id);
-		scope.open.clear();
+		for (const message of scope.takeOpen()) this.host.messages.release(message.stored.id);
 	}
 
 	/** At the root it is only said, unless it is to be an error (workflows 4.5). */
@@ -565,7 +564,7 @@ export class Execution {
 	): OpenMessage {
 		const open = new OpenMessage(this, scope, key, entry, stored);
 		if (!stored.isCompleted) {
-			scope.open.add(open);
+			scope.addOpen(open);
 			scope.strand.holding.add(scope);
 		}
 		return open;

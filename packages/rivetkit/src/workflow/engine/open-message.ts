@@ -61,7 +61,7 @@ export class OpenMessage {
 			throw this.#execution.host.guardError("complete");
 		}
 		if (this.stored.isCompleted) {
-			this.#scope.open.delete(this);
+			this.#scope.deleteOpen(this);
 			return;
 		}
 		if (attempt) await this.#completeIn(attempt, response);
@@ -106,7 +106,7 @@ export class OpenMessage {
 
 	#end(response: Uint8Array | null): void {
 		this.stored.isCompleted = true;
-		this.#scope.open.delete(this);
+		this.#scope.deleteOpen(this);
 		this.#execution.host.messages.complete(this.stored.id, response);
 		this.#execution.journal.entry(this.#key, this.#entry);
 	}

@@ -16,7 +16,7 @@ export class Scope {
 	isBusy = false;
 	hasCheckpoint = false;
 	/** Completable messages that were received here and not completed. */
-	readonly open: SparseSet<OpenMessage> = new SparseSet();
+	#open: Set<OpenMessage> | null = null;
 	/** Sends so far, by queue. */
 	#sends: Map<string, number> | null = null;
 	/** Completed steps, here and below, that may have to be undone. */
@@ -31,6 +31,26 @@ export class Scope {
 		this.parent = parent;
 		this.strand = strand;
 		this.lastTs = startTs;
+	}
+
+	get hasOpenMessages(): boolean {
+		return this.#open !== null;
+	}
+
+	addOpen(message: OpenMessage): void {
+		this.#open ??= new Set();
+		this.#open.add(message);
+	}
+
+	deleteOpen(message: OpenMessage): void {
+		if (this.#open?.delete(message) && this.#open.size === 0) this.#open = null;
+	}
+
+	/** Its open messages, which are in nobody's hands from now on. */
+	takeOpen(): Iterable<OpenMessage> {
+		const open = this.#open ?? [];
+		this.#open = null;
+		return open;
 	}
 
 	/** The ordinal of the next send to this queue. */

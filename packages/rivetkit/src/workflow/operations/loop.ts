@@ -5,7 +5,7 @@ import type { Scope } from "../engine/scope.ts";
 import { CriticalError } from "../errors.ts";
 import type { Entry } from "../history/entry.ts";
 import { START_ID } from "../history/location.ts";
-import { type LoopOptions, readLoopOptions } from "./loop-options.ts";
+import { readLoopOptions } from "./loop-options.ts";
 import { checkSize, readValue, recordValue } from "./value.ts";
 
 /** `loop`: repeats its body until that says `Loop.break` (workflows 3.3). */
@@ -17,8 +17,8 @@ export function loop(
 	body: (iteration: Scope, state: unknown) => unknown,
 ): Promise<unknown> {
 	return execution.operate(scope, "loop", name, (entry, checkedName) => {
-		const options = readLoopOptions(checkedName, raw);
-		return new LoopRun(execution, scope, checkedName, options, body).run(entry);
+		const { historyKeep, state } = readLoopOptions(checkedName, raw);
+		return new LoopRun(execution, scope, checkedName, historyKeep, body).run(entry, state);
 	});
 }
 
@@ -26,7 +26,7 @@ class LoopRun {
 	readonly #execution: Execution;
 	readonly #scope: Scope;
 	readonly #name: string;
-	readonly #options: LoopOptions;
+	readonly #historyKeep: number;
 	readonly #body: (iteration: Scope, state: unknown) => unknown;
 	readonly #location: Scope["location"];
 
@@ -34,18 +34,19 @@ class LoopRun {
 		execution: Execution,
 		scope: Scope,
 		name: string,
-		options: LoopOptions,
+		historyKeep: number,
 		body: (iteration: Scope, state: unknown) => unknown,
 	) {
 		this.#execution = execution;
 		this.#scope = scope;
 		this.#name = name;
-		this.#options = options;
+		this.#historyKeep = historyKeep;
 		this.#body = body;
 		this.#location = scope.location.child({ kind: "name", name });
 	}
 
-	async run(recorded: Entry<"loop"> | undefined): Promise<unknown> {
+	/** @param state - of the first iteration */
+	async run(recorded: Entry<"loop"> | undefined, state: unknown): Promise<unknown> {
 		const execution = this.#execution;
 		if (recorded) this.#countKept(recorded);
 		if (execution.isRollback) return this.#visitForRollback(recorded);
@@ -53,7 +54,7 @@ class LoopRun {
 			execution.answered(this.#scope, recorded);
 			return readValue(recorded.data.output);
 		}
-		const entry = recorded ?? this.#create();
+		const entry = recorded ?? this.#create(state);
 		const { recordedTo = 0 } = entry.data;
 		for (let isNew = !recorded; ; isNew = entry.data.iteration > recordedTo) {
 			// Not in a function of its own: that would be one more promise for as long as an iteration waits.
@@ -68,8 +69,8 @@ class LoopRun {
 		}
 	}
 
-	#create(): Entry<"loop"> {
-		const { bytes } = this.#recordable(this.#options.state, "state");
+	#create(state: unknown): Entry<"loop"> {
+		const { bytes } = this.#recordable(state, "state");
 		const entry = this.#execution.create("loop", {
 			iteration: 0,
 			prunedTo: 0,
@@ -190,7 +191,7 @@ class LoopRun {
 
 	/** Deletes what falls out of the iterations that are kept: each once, in the commit of the next position. */
 	#prune(entry: Entry<"loop">, finished: number): void {
-		const to = finished - this.#options.historyKeep;
+		const to = finished - this.#historyKeep;
 		const { prunedTo, kept = [] } = entry.data;
 		if (to <= prunedTo) return;
 		const stays = new Set(kept);

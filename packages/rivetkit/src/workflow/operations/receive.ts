@@ -83,7 +83,7 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 		recorded: Entry<"message"> | undefined,
 	): Promise<WorkflowMessage | WorkflowMessage[] | undefined> {
 		const execution = this.#execution;
-		if (this.#scope.open.size > 0 && !this.#options.allowsOpen) {
+		if (this.#scope.hasOpenMessages && !this.#options.allowsOpen) {
 			throw codeError(
 				new Error(
 					"Previous completable queue message is not completed. Call `message.complete(...)` before receiving the next message.",

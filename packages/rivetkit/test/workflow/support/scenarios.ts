@@ -228,7 +228,58 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
 			await branches(ctx);
 		},
 	},
+	"all kinds together, undone at the end": {
+		ends: "failed",
+		messages: work(2),
+		fn: async (ctx, { ledger }) => {
+			await ctx.rollbackCheckpoint("checkpoint");
+			const undoable = (by: number) => ({
+				run: (c: Changing) => {
+					ledger.push(`do ${by}`);
+					c.state.n += by;
+					return by;
+				},
+				rollback: (c: Changing) => {
+					ledger.push(`undo ${by}`);
+					c.state.n -= by;
+					c.state.log.push(`undone ${by}`);
+				},
+			});
+			await ctx.step({ name: "first", ...undoable(1) });
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				historyKeep: 0,
+				run: async (loop, n) => {
+					const { body } = await loop.queue.next("m", { names: ["work"] });
+					await loop.step({ name: "s", ...undoable(10 * (body as number)) });
+					return n === 1 ? Loop.break() : Loop.continue(n + 1);
+				},
+			});
+			// One after the other: in which order two of a join end is a matter of the clock.
+			await ctx.join("join", {
+				a: { run: (b) => b.step({ name: "s", ...undoable(100) }) },
+				b: {
+					run: async (b) => {
+						await b.sleep("later", 50);
+						await b.step({ name: "s", ...undoable(200) });
+					},
+				},
+			});
+			await ctx.race("race", [
+				{ name: "quick", run: (q) => q.step({ name: "s", ...undoable(1_000) }) },
+				{ name: "slow", run: (s) => s.sleep("s", 1e7) },
+			]);
+			await ctx.sleep("a while", 10);
+			await ctx.step({ name: "fails", maxRetries: 0, run: () => Promise.reject(new Error("no")) });
+		},
+	},
 };
+
+/** What a step's context and a handler's have in common here. */
+interface Changing {
+	readonly state: { n: number; log: string[] };
+}
 
 async function branches(ctx: Ctx): Promise<void> {
 	await ctx.join("join", {

@@ -47,12 +47,10 @@ export async function survive(scenario: Scenario, deaths: readonly Death[]): Pro
 	const answers: unknown[] = [];
 	let sent = 0;
 	let calls = 0;
-	let crashes = 0;
 	let commits = 0;
 	const messages = scenario.messages ?? [];
 	for (let look = 0; look < LOOKS_MAX; look++) {
 		if (world.store.isDead) {
-			crashes++;
 			commits += world.store.commits.length;
 			await world.crash(left.shift());
 			continue;
@@ -96,7 +94,7 @@ export async function survive(scenario: Scenario, deaths: readonly Death[]): Pro
 		ledger: [...world.ledger],
 		answers,
 		commits: commits + world.store.commits.length,
-		crashes,
+		crashes: world.crashes,
 	};
 }
 

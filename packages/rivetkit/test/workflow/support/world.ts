@@ -108,6 +108,8 @@ export class World {
 	codeVersion = 1;
 	fn: (ctx: Ctx) => unknown;
 	id = "";
+	/** How often its process has ended by itself or by the test. */
+	crashes = 0;
 	readonly #options: WorldOptions;
 	readonly #runtimes: TestRuntime[] = [];
 	#endClock: () => void = () => {};
@@ -185,6 +187,7 @@ export class World {
 
 	/** The process ends as it is, and the next one starts; without `wake` nobody calls the actor. */
 	async crash(dieAt?: { commit: number; side: "before" | "after" }): Promise<void> {
+		this.crashes++;
 		this.store.die();
 		this.#endClock();
 		this.#callers.abort(new Error("the process is gone"));
@@ -259,6 +262,11 @@ export class World {
 
 	get isAwake(): boolean {
 		return this.runtime.embedded.host.liveActorIds.includes(this.id);
+	}
+
+	/** When the store has the actor woken (ms since the epoch); null for never. */
+	async alarmTs(): Promise<number | null> {
+		return (await this.store.inner.actorById(this.id))?.alarmTs ?? null;
 	}
 
 	/** Keys of entries in the store. */
