@@ -121,9 +121,12 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork, QueueO
 		return queued;
 	}
 
-	/** A message that had left the queue takes its old place again, with the next commit. */
+	/**
+	 * A message that had left the queue takes its old place again, with the next commit. One that came from
+	 * another actor's queue, whose place here is another's or may be, is a new one.
+	 */
 	putBack(id: number, header: MessageHeader, body: Uint8Array): void {
-		const message = this.data.add(header, body, id);
+		const message = this.data.add(header, body, this.data.wasGiven(id) ? id : undefined);
 		this.deliveries.added(message);
 		if (header.expiresAt !== null) this.#instance.alarm.changed();
 	}

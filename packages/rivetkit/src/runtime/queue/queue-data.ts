@@ -111,6 +111,11 @@ export class QueueData implements BatchPart {
 		return this.#nextId++;
 	}
 
+	/** Whether an id was given to a message that is gone: it is given to no other one. */
+	wasGiven(id: number): boolean {
+		return id < this.#nextId && this.index.get(id) === undefined;
+	}
+
 	/** A new message; it may be handed out at once, before it is durable. */
 	add(header: MessageHeader, body: Uint8Array, id: number = this.#nextId++): QueuedMessage {
 		const message = new QueuedMessage(id, header, false);

@@ -164,7 +164,11 @@ export class WorkflowControl implements ActorWorkflow {
 		const { head, entries, latest } = readExported(bytes);
 		const { depths, startedAt, epoch, isRewound = false } = head;
 		engine.journal.deleteRange(ALL_HISTORY);
-		for (const { key, entry } of entries) engine.journal.entry(key, entry);
+		for (const { key, entry } of entries) {
+			// They are in the queue of the actor that they came from: nothing here is to be completed for them.
+			for (const message of openMessages(entry)) message.isCompleted = true;
+			engine.journal.entry(key, entry);
+		}
 		Object.assign(engine.head, {
 			depths,
 			startedAt,

@@ -2,7 +2,7 @@ import { DEFAULT_LOOP_HISTORY_KEEP } from "../defaults.ts";
 import { codeError } from "../engine/code-error.ts";
 
 /** A loop as it was asked for, with its defaults. */
-export interface LoopOptions {
+interface LoopOptions {
 	readonly state: unknown;
 	/** Finished iterations that stay, for people to look at. */
 	readonly historyKeep: number;
