@@ -12,16 +12,20 @@ const STEPS_PER_MESSAGE_MAX = 100;
 
 /**
  * Durable steps of workflows, one after the other in each actor: a message says how many. A round is over
- * when all actors have done theirs.
+ * when all actors have done theirs. `changesState`: a commit is two records then, and else one.
  */
-export function workflowSteps(actors: number): Scenario {
+export function workflowSteps(
+	actors: number,
+	{ changesState }: { readonly changesState: boolean },
+): Scenario {
+	const what = changesState ? "steps, each with a change of the state" : "steps of one record";
 	const connectionCount = Math.min(actors, CONNECTIONS_MAX);
 	const steps = Math.max(STEPS_PER_ACTOR_MIN, Math.ceil(STEPS_PER_ROUND / actors));
 	const messages = Math.ceil(steps / STEPS_PER_MESSAGE_MAX);
 	const stepsPerMessage = Math.ceil(steps / messages);
 	return {
-		name: `workflow-${actors}`,
-		title: `Workflow steps, each with a change of the state, ${actors} ${actors === 1 ? "actor" : "actors"}`,
+		name: changesState ? `workflow-${actors}` : `workflow-record-${actors}`,
+		title: `Workflow ${what}, ${actors} ${actors === 1 ? "actor" : "actors"}`,
 		unit: "steps/s",
 		encoding: "json",
 		// The published package answered 500, or did steps twice: see `workflow-loop` for what it can do.
@@ -31,7 +35,8 @@ export function workflowSteps(actors: number): Scenario {
 			...(actors === 100 ? [{ valueMin: 10_000 }] : []),
 		],
 		async prepare(server) {
-			const ids = await createActors(server.port, "workflow-", actors, "stepper");
+			const name = changesState ? "stepper" : "recorder";
+			const ids = await createActors(server.port, "workflow-", actors, name);
 			const asked = ids.map(() => 0);
 			return {
 				sample: (durationMs) =>

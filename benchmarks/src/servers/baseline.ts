@@ -7,6 +7,8 @@ import { type Scalar, type Wire, wires } from "../wire.ts";
 /** One counter. What an actor is in the other servers. */
 export interface Counter {
 	readonly id: string;
+	/** The name of the actor it stands for. */
+	readonly name: string;
 	count: number;
 }
 
@@ -51,7 +53,7 @@ export function startBaseline(
 	const create = (name: string, key: string): Counter => {
 		const existing = byKey.get(`${name}/${key}`);
 		if (existing !== undefined) return existing;
-		const counter = { id: randomUUID(), count: 0 };
+		const counter = { id: randomUUID(), name, count: 0 };
 		counters.set(counter.id, counter);
 		byKey.set(`${name}/${key}`, counter);
 		return counter;

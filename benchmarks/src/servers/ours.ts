@@ -106,6 +106,29 @@ const stepper = actor({
 	},
 });
 
+/** As {@link stepper}; its steps are recorded, and change nothing that is stored beside them. */
+const recorder = actor({
+	vars: { count: 0 },
+	queues: { steps: queue<number>() },
+	options: { noSleep: true, maxQueueSize: 100_000 },
+	run: workflow(async (ctx) => {
+		await ctx.loop("messages", async (loop) => {
+			const message = await loop.queue.next("next");
+			for (let step = 0; step < message.body; step += 1) {
+				await loop.step(`step ${step}`, async () => {
+					loop.vars.count += 1;
+				});
+			}
+		});
+	}),
+	actions: {
+		increment: (c, amount: number) => {
+			c.vars.count += amount;
+			return c.vars.count;
+		},
+	},
+});
+
 /** A workflow with a loop that goes on until the iteration in its key (`loop-<iteration>-…`), and waits there. */
 const looper = actor({
 	state: { reached: 0 },
@@ -177,28 +200,45 @@ const counting = actor({
 	},
 });
 
-/** Waits in its workflow, and says how long after a message was sent it went on. */
+/** What a context has that {@link untilNudged} needs. */
+interface WaitingContext {
+	readonly key: readonly string[];
+	loop(config: {
+		name: string;
+		state: number;
+		run: (loop: WaitingLoop, iteration: number) => Promise<{ continue: true; state: number }>;
+	}): Promise<unknown>;
+}
+
+interface WaitingLoop {
+	step(config: { name: string; ephemeral: boolean; run: () => number }): Promise<unknown>;
+	readonly queue: { next(name: string, options: { names: "nudge"[] }): Promise<{ body: number }> };
+}
+
+/** Waits in the iteration of its key, and says how long after a message was sent it went on. */
 let resumedMs = 0;
+async function untilNudged(ctx: WaitingContext): Promise<void> {
+	const iterations = Number(ctx.key[0]?.split("-")[1]);
+	await ctx.loop({
+		name: "loop",
+		state: 0,
+		run: async (loop, iteration) => {
+			if (iteration < iterations) {
+				await loop.step({ name: "step", ephemeral: true, run: () => iteration });
+			} else {
+				const message = await loop.queue.next("next", { names: ["nudge"] });
+				resumedMs = performance.now() - message.body;
+			}
+			return Loop.continue(iteration + 1);
+		},
+	});
+}
+
 const parked = actor({
 	state: { count: 0 },
 	queues: { nudge: queue<number>() },
 	options: { sleepTimeout: 3_600_000 },
-	run: workflow(async (ctx) => {
-		const iterations = Number(ctx.key[0]?.split("-")[1]);
-		await ctx.loop({
-			name: "loop",
-			state: 0,
-			run: async (loop, iteration) => {
-				if (iteration < iterations) {
-					await loop.step({ name: "step", ephemeral: true, run: () => iteration });
-				} else {
-					const message = await loop.queue.next("next", { names: ["nudge"] });
-					resumedMs = performance.now() - message.body;
-				}
-				return Loop.continue(iteration + 1);
-			},
-		});
-	}),
+	run: workflow((ctx) => untilNudged(ctx)),
 	actions: {
 		increment: (c, amount: number) => {
 			c.state.count += amount;
@@ -213,9 +253,36 @@ const parked = actor({
 	},
 });
 
+/** No workflow: the function of {@link parked}, standing where that one waits, and the two promises it waits for. */
+const closures = actor({
+	state: { count: 0 },
+	options: { sleepTimeout: 3_600_000 },
+	createVars: () => ({ outer: never(), inner: never() }),
+	onWake: (c) => {
+		const { outer, inner } = c.vars;
+		void untilNudged({
+			key: ["parked-0"],
+			loop: (config) => {
+				void config.run({ step: () => inner, queue: { next: () => inner } }, config.state);
+				return outer;
+			},
+		});
+	},
+	actions: {
+		increment: (c, amount: number) => {
+			c.state.count += amount;
+			return c.state.count;
+		},
+	},
+});
+
+function never(): Promise<never> {
+	return new Promise(() => {});
+}
+
 const port = await freePort();
 const registry = setup({
-	use: { counter, sleeper, worker, stepper, looper, counting, parked },
+	use: { counter, sleeper, worker, stepper, recorder, looper, counting, parked, closures },
 	noWelcome: true,
 	logging: { level: "error" },
 	// Without it as in production: metrics, no traces.

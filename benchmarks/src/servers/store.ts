@@ -1,13 +1,17 @@
-// (e): the embedded store without anything around it. Each step is one commit of one record: of the size that a
-// workflow records for a step, and under a key of its own, among as many as a workflow keeps.
+// (e): the embedded store without anything around it. Each step is one commit of what a workflow writes for it: one
+// record, of the size of a step's and under a key of its own, among as many as a workflow keeps. Where steps change
+// the state (`stepper`), that is a second record, under the same key each time.
 
 import { openSqliteStore } from "@rivetkit/engine";
+import type { StorageOp } from "@rivetkit/protocol";
 import { type Counter, type Pairs, startBaseline } from "./baseline.ts";
 import { announce } from "./child.ts";
 
 /** Iterations that a loop keeps for people to look at, of a hundred steps each. */
 const RECORDS_KEPT = 2_000;
 const RECORD_BYTES = 64;
+const STATE_KEY = Uint8Array.of(1);
+const STATE_BYTES = 16;
 const PREFIX = Uint8Array.of(0x14, 1, 2, 2, 0x6c, 0, 3, 0, 0, 0, 0, 0, 0, 2);
 
 const folder = process.env.BENCH_STORAGE;
@@ -32,13 +36,19 @@ async function create(actorId: string): Promise<void> {
 	generations.set(actorId, generation);
 }
 
-function commit({ id, count }: Counter, generation: number): Promise<void> {
+function commit({ id, name, count }: Counter, generation: number): Promise<void> {
 	const key = new Uint8Array(PREFIX.byteLength + 2);
 	key.set(PREFIX);
 	new DataView(key.buffer).setUint16(PREFIX.byteLength, count % RECORDS_KEPT);
 	const value = new Uint8Array(RECORD_BYTES);
 	new DataView(value.buffer).setFloat64(0, ++written);
-	return store.commit({ actorId: id, generation, ops: [{ op: "put", key, value }] });
+	const ops: StorageOp[] = [{ op: "put", key, value }];
+	if (name === "stepper") {
+		const state = new Uint8Array(STATE_BYTES);
+		new DataView(state.buffer).setFloat64(0, count);
+		ops.push({ op: "put", key: STATE_KEY, value: state });
+	}
+	return store.commit({ actorId: id, generation, ops });
 }
 
 function settle(counter: Counter, release: () => void): void {
