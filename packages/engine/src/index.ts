@@ -6,6 +6,7 @@ export {
 	joinCluster,
 	type NodeOptions,
 } from "./cluster/join-cluster.ts";
+export { ErrorAnswers } from "./common/errors.ts";
 export { DEFAULT_LIMITS, type EngineLimits } from "./common/limits.ts";
 export type { EngineLogger } from "./common/logger.ts";
 export {

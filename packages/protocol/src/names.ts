@@ -105,6 +105,8 @@ export const DEFAULT_NAMESPACE = "default";
 export const DEFAULT_RUNNER_NAME = "default";
 /** `runtime` in `/metadata` and `/health`: the marker of compatibility. */
 export const RUNTIME = "rivetkit";
+/** The same of an engine that hosts no actors itself: its runners do (engine 1). */
+export const RUNTIME_ENGINE = "engine";
 
 /** Gateway and management routes (4.2, 4.6). */
 export const PATH_GATEWAY = "/gateway";

@@ -105,8 +105,13 @@ export interface ActorSocket {
 	ping(): void;
 	/** Closes with a code and a reason, which is cut to 123 UTF-8 bytes on a character boundary. */
 	close(code: number, reason: string): void;
-	/** Sets who hears of messages; what arrived before is delivered first, in order. */
-	listen(handler: ActorSocketHandler): void;
+	/**
+	 * Sets who hears of messages; what arrived before is delivered first, in order.
+	 *
+	 * @param handledIndex - the last message that earlier incarnations have handled, for gateways that do not
+	 * know whole indexes
+	 */
+	listen(handler: ActorSocketHandler, handledIndex?: number): void;
 	/**
 	 * Keeps the client when this incarnation ends: whatever the next one needs to go on is stored. Does
 	 * nothing when {@link canHibernate} is false.

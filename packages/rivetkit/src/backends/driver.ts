@@ -15,8 +15,8 @@ export function createMemoryDriver(): DriverConfig {
 }
 
 /**
- * Runs actors behind a Rivet Engine. Can be given to `setup()`; starting it throws
- * `feature.not_implemented` until this build has runners.
+ * Runs actors behind a Rivet Engine on this machine, at its usual port. To name another one, set `endpoint`
+ * (or `RIVET_ENDPOINT`) instead of a driver.
  */
 export function createEngineDriver(): DriverConfig {
 	return { name: "engine", displayName: "Engine" };

@@ -1,4 +1,4 @@
-import { catalogueError } from "@rivetkit/protocol";
+import { catalogueError, DEFAULT_ENDPOINT } from "@rivetkit/protocol";
 import type { Client } from "../client/types/client.types.ts";
 import { configureBaseLogger, configureDefaultLogger, getLogger } from "../log/base-logger.ts";
 import {
@@ -10,6 +10,7 @@ import {
 import { type Development, development, holdStarts } from "./development.ts";
 import { LocalRuntime } from "./local-runtime.ts";
 import type { NodeListeners, NodeListenersOptions } from "./node-listeners.ts";
+import { type RemoteEngine, RemoteRuntime } from "./remote-runtime.ts";
 import { printable, withoutFrames } from "./start-failure.ts";
 
 /** A server as one function; what `registry.handler` is, and what `start()` returns as `fetch`. */
@@ -37,6 +38,8 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	readonly config: RegistryConfigInput<A>;
 	#runtime: LocalRuntime | null = null;
 	#shutDown = false;
+	/** With an engine elsewhere, in place of the other. */
+	#remote: RemoteRuntime | null = null;
 	/** It listens or tries to, and somebody is told when that fails. */
 	#isReporting = false;
 
@@ -54,29 +57,42 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 
 	/** A fetch-style server below `serverless.basePath`: the default export of Bun and Deno. */
 	serve(): ServerlessHandler {
-		this.#start();
+		if (this.#behindEngine() === null) this.#start();
 		return { fetch: (request) => this.handler(request) };
 	}
 
 	/**
 	 * Answers one request below `serverless.basePath`: the whole local HTTP API (ruling 7). WebSockets go
-	 * to the address that `/metadata` names, or to {@link nodeListeners} of the same server.
+	 * to the address that `/metadata` names, or to {@link nodeListeners} of the same server. With an `endpoint`: what
+	 * that engine asks of a serverless host, `/start` and `/metadata`.
 	 */
 	handler(request: Request): Promise<Response> {
+		const remote = this.#behindEngine();
+		if (remote) return remote.fetch(request);
 		const runtime = this.#start();
 		return runtime.fetch(request, runtime.config.serverless.basePath);
 	}
 
-	/** Runs the actors in this process and listens on `managerPort`. Idempotent. */
+	/**
+	 * Runs the actors in this process and listens on `managerPort`; with an `endpoint`, connects to that engine
+	 * as a runner instead. Idempotent.
+	 */
 	startRunner(): void {
-		this.#listen(this.#start());
+		const remote = this.#behindEngine();
+		if (remote) remote.startRunner();
+		else this.#listen(this.#start());
 	}
 
 	/**
-	 * Runs the actors in this process, listens, and returns a client without a network and the handler.
-	 * Idempotent.
+	 * As {@link startRunner}, and returns a client (without a network where the engine is in this process) and
+	 * the handler. Idempotent.
 	 */
 	start(): LegacyStartServerOutput<Registry<A>> {
+		const remote = this.#behindEngine();
+		if (remote) {
+			remote.startRunner();
+			return { client: remote.client<Registry<A>>(), fetch: (request) => this.handler(request) };
+		}
 		const runtime = this.#start();
 		this.#listen(runtime);
 		return { client: runtime.client<Registry<A>>(), fetch: (request) => this.handler(request) };
@@ -84,9 +100,10 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 
 	/**
 	 * Listens on the configured address and resolves with its URL. Rejects, with the ways out, when the
-	 * port is taken or the data directory cannot be used.
+	 * port is taken or the data directory cannot be used, and with an `endpoint`: that engine listens.
 	 */
 	async listen(): Promise<{ readonly url: string; readonly port: number }> {
+		this.#assertEngineHere("listen()");
 		const runtime = this.#start();
 		this.#isReporting = true;
 		try {
@@ -111,6 +128,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	 * });
 	 */
 	nodeListeners(options: NodeListenersOptions = {}): NodeListeners {
+		this.#assertEngineHere("nodeListeners()");
 		const runtime = this.#start();
 		const { basePath = runtime.config.serverless.basePath, takesUpgrades = true } = options;
 		return runtime.nodeListeners(basePath, takesUpgrades);
@@ -135,6 +153,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	 * Resolves when the actors have moved. Rejects when the data directory cannot be used.
 	 */
 	async develop(): Promise<void> {
+		this.#assertEngineHere("develop()");
 		const held = holdStarts();
 		const taken = held.turn.then(() => this.#takeOver(held));
 		held.turn = taken.catch(() => {});
@@ -148,7 +167,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	 */
 	async shutdown(options: { timeout?: number } = {}): Promise<void> {
 		this.#shutDown = true;
-		const runtime = this.#runtime;
+		const runtime = this.#remote ?? this.#runtime;
 		const held = development();
 		const isHeld = held !== null && held.runtime === runtime;
 		if (!runtime || (isHeld && held.current !== this)) return;
@@ -167,8 +186,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	}
 
 	#start(): LocalRuntime {
-		if (this.#shutDown)
-			throw catalogueError("actor.internal_error", { message: "The registry was shut down" });
+		this.#assertNotShutDown();
 		if (!this.#runtime) {
 			const held = development();
 			this.#runtime = held?.runtime ?? this.#create();
@@ -182,16 +200,32 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 
 	#create(): LocalRuntime {
 		const config = this.parseConfig();
-		const remote = remoteEngine(config);
-		if (remote !== null) {
-			throw catalogueError("feature.not_implemented", {
-				feature: `Running actors behind a remote engine (${remote})`,
-			});
-		}
-		const { baseLogger, level } = config.logging;
-		if (baseLogger) configureBaseLogger(baseLogger);
-		else if (level) configureDefaultLogger(level);
+		configureLogger(config);
 		return new LocalRuntime(config, getLogger());
+	}
+
+	/** The runtime behind an engine elsewhere; null when there is none in the configuration. */
+	#behindEngine(): RemoteRuntime | null {
+		this.#assertNotShutDown();
+		if (this.#remote || this.#runtime) return this.#remote;
+		const config = this.parseConfig();
+		const engine = remoteEngine(config);
+		if (engine === null) return null;
+		configureLogger(config);
+		this.#remote = new RemoteRuntime(config, engine, getLogger());
+		return this.#remote;
+	}
+
+	#assertEngineHere(what: string): void {
+		if (this.#runtime || remoteEngine(this.parseConfig()) === null) return;
+		throw catalogueError("feature.unsupported", {
+			feature: `${what} with an endpoint, where the engine takes the calls (use startRunner())`,
+		});
+	}
+
+	#assertNotShutDown(): void {
+		if (!this.#shutDown) return;
+		throw catalogueError("actor.internal_error", { message: "The registry was shut down" });
 	}
 
 	async #takeOver(held: Development): Promise<void> {
@@ -239,10 +273,15 @@ function forget(held: Development): void {
 	held.current = null;
 }
 
-/** What asks for an engine elsewhere; null when the actors run on the one in this process. */
-function remoteEngine({ endpoint, driver }: RegistryConfig): string | null {
-	if (endpoint !== undefined) return `endpoint ${endpoint}`;
-	return driver?.name === "engine" ? "createEngineDriver()" : null;
+function configureLogger({ logging: { baseLogger, level } }: RegistryConfig): void {
+	if (baseLogger) configureBaseLogger(baseLogger);
+	else if (level) configureDefaultLogger(level);
+}
+
+/** The engine elsewhere that is asked for; null when the actors run on the one in this process. */
+function remoteEngine({ endpoint, namespace, token, driver }: RegistryConfig): RemoteEngine | null {
+	if (endpoint === undefined && driver?.name !== "engine") return null;
+	return { endpoint: endpoint ?? DEFAULT_ENDPOINT, namespace, token };
 }
 
 /**

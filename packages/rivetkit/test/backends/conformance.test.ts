@@ -6,6 +6,8 @@ import { type BackendUnderTest, testActorBackend } from "rivetkit/driver-test-su
 import { describe, expect, it } from "vitest";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { embeddedSubject } from "./support/embedded-subject.ts";
+import { KvDouble } from "./support/kv-double.ts";
+import { runnerSubject } from "./support/runner-subject.ts";
 
 testActorBackend(
 	{ describe, it, expect },
@@ -68,3 +70,17 @@ testActorBackend(
 		open: async () => openPostgres(await emptiedDatabase()),
 	},
 );
+
+for (const [version, deletesRanges] of [
+	[7, true],
+	[5, false],
+] as const) {
+	testActorBackend(
+		{ describe, it, expect },
+		{
+			name: `runner protocol ${version}`,
+			outlivesCrashes: true,
+			open: async () => runnerSubject(new KvDouble(deletesRanges)),
+		},
+	);
+}

@@ -51,15 +51,19 @@ it("buildActorNames is what /metadata says", async () => {
 describe("createEngineDriver", () => {
 	const behindEngine = () =>
 		setup({ use: { plain }, driver: createEngineDriver(), handleSignals: false });
-	const failure = expect.objectContaining({ group: "feature", code: "not_implemented" });
 
-	it.each(["start", "startRunner", "serve"] as const)("%s() says what is missing", (method) => {
-		expect(() => behindEngine()[method]()).toThrow(failure);
-	});
-
-	it("so do listen() and handler()", async () => {
-		await expect(behindEngine().listen()).rejects.toEqual(failure);
-		expect(() => behindEngine().handler(new Request("http://any/"))).toThrow(failure);
+	it("stands behind the engine of this machine", async () => {
+		const registry = behindEngine();
+		const response = await registry.handler(new Request("http://any/api/rivet/metadata"));
+		expect(await response.json()).toMatchObject({
+			runner: { kind: { serverless: {} } },
+			clientEndpoint: "http://127.0.0.1:6420",
+		});
+		await expect(registry.listen()).rejects.toMatchObject({
+			group: "feature",
+			code: "unsupported",
+		});
+		await registry.shutdown();
 	});
 
 	it("is not started by itself", async () => {

@@ -160,9 +160,13 @@ describe("registry", () => {
 		expect(() => registry.startRunner()).toThrow("shut down");
 	});
 
-	it("refuses a remote engine with a clear error, before anything is sent", () => {
+	it("with an endpoint it is that engine that listens", async () => {
 		const registry = setup({ use: { counter }, endpoint: "http://127.0.0.1:1", noWelcome: true });
-		expect(() => registry.startRunner()).toThrow(/http:\/\/127\.0\.0\.1:1/);
+		await expect(registry.listen()).rejects.toMatchObject({
+			group: "feature",
+			code: "unsupported",
+		});
+		await registry.shutdown();
 	});
 
 	it("throws at setup for a configuration that contradicts itself", () => {

@@ -202,7 +202,7 @@ export class EventConnection implements ActorSocketHandler, TurnJob {
 		const mayHaveMissed = this.#connection.log !== null && this.#socket.isInterrupted;
 		this.#connection.begin(mayHaveMissed ? [resyncFrame(this.#encoding)] : []);
 		this.#liveness.start();
-		this.#socket.listen(this);
+		this.#socket.listen(this, this.#handledBefore);
 	}
 
 	onMessage(message: Frame, index: number): void {

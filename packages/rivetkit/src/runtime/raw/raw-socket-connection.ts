@@ -168,7 +168,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 
 	goOn(): void {
 		this.#liveness.start();
-		this.#socket.listen(this);
+		this.#socket.listen(this, this.#handledBefore);
 	}
 
 	/** Resolves when the connection is stored, so that the next incarnation finds it. */

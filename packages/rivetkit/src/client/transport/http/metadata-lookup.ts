@@ -1,5 +1,5 @@
 import type { Clock, ServerMetadata, Timer } from "@rivetkit/protocol";
-import { RUNTIME } from "@rivetkit/protocol";
+import { RUNTIME, RUNTIME_ENGINE } from "@rivetkit/protocol";
 import { throwIfAborted, untilAborted } from "../../abort.ts";
 import { describeCause, HttpRequestError } from "../../errors.ts";
 import type { ClientLog } from "../../log.ts";
@@ -143,7 +143,8 @@ function parseMetadata(text: string): ServerMetadata {
 		throw new Error("its /metadata is not JSON", { cause });
 	}
 	const metadata = (body ?? {}) as Partial<ServerMetadata>;
-	if (metadata.runtime !== RUNTIME || typeof metadata.version !== "string") {
+	const isKnown = metadata.runtime === RUNTIME || metadata.runtime === RUNTIME_ENGINE;
+	if (!isKnown || typeof metadata.version !== "string") {
 		throw new Error("its /metadata is not that of a RivetKit server");
 	}
 	return metadata as ServerMetadata;

@@ -1,0 +1,103 @@
+import { type Clock, catalogueError, type Timer } from "@rivetkit/protocol";
+import type { KvRequestData, KvResponseData, RunnerToServer } from "@rivetkit/protocol/runner";
+
+/** How long an engine that is there may take to answer (contract: engine 4.8). */
+export const KV_ANSWER_TIMEOUT_MS = 30_000;
+/** How often overdue requests are looked for. */
+const LOOK_INTERVAL_MS = 5_000;
+/** Requests of one runner that wait for their answer; the ones beyond fail at once. */
+export const KV_REQUESTS_MAX = 16_384;
+
+const REQUEST_IDS = 2 ** 32;
+
+interface Pending {
+	readonly message: RunnerToServer;
+	readonly resolve: (answer: KvResponseData) => void;
+	readonly reject: (error: Error) => void;
+	/** When it was sent last; null while there is no socket. */
+	sentTs: number | null;
+}
+
+/**
+ * The requests of a runner to its actors' stores. A request that was not answered when the socket broke is
+ * sent again on the next one, in its old place: all of them can be repeated, since the actor has one writer
+ * and waits for each of its writes.
+ */
+export class KvRequests {
+	readonly #clock: Clock;
+	readonly #send: (message: RunnerToServer) => boolean;
+	readonly #pending = new Map<number, Pending>();
+	#nextId = 0;
+	#timer: Timer | null = null;
+
+	constructor(clock: Clock, send: (message: RunnerToServer) => boolean) {
+		this.#clock = clock;
+		this.#send = send;
+	}
+
+	request(actorId: string, data: KvRequestData): Promise<KvResponseData> {
+		if (this.#pending.size >= KV_REQUESTS_MAX) {
+			return Promise.reject(
+				catalogueError("actor.internal_error", {
+					message: `${KV_REQUESTS_MAX} requests to the engine's store wait already (KV_REQUESTS_MAX)`,
+				}),
+			);
+		}
+		const requestId = this.#newId();
+		const message: RunnerToServer = {
+			tag: "ToServerKvRequest",
+			val: { actorId, requestId, data },
+		};
+		return new Promise((resolve, reject) => {
+			const sentTs = this.#send(message) ? this.#clock.now() : null;
+			this.#pending.set(requestId, { message, resolve, reject, sentTs });
+			this.#timer ??= this.#clock.after(LOOK_INTERVAL_MS, this.#look);
+		});
+	}
+
+	answered(requestId: number, answer: KvResponseData): void {
+		const pending = this.#pending.get(requestId);
+		this.#pending.delete(requestId);
+		pending?.resolve(answer);
+	}
+
+	/** A new socket is there, of the same runner. */
+	resend(): void {
+		for (const pending of this.#pending.values()) {
+			pending.sentTs = this.#send(pending.message) ? this.#clock.now() : null;
+		}
+	}
+
+	/** The socket is gone: nothing is overdue before the next one. */
+	disconnected(): void {
+		for (const pending of this.#pending.values()) pending.sentTs = null;
+	}
+
+	/** The actors are not this runner's any more: nothing is sent again. */
+	failAll(error: Error): void {
+		const pending = [...this.#pending.values()];
+		this.#pending.clear();
+		for (const { reject } of pending) reject(error);
+	}
+
+	#newId(): number {
+		do this.#nextId = (this.#nextId + 1) % REQUEST_IDS;
+		while (this.#pending.has(this.#nextId));
+		return this.#nextId;
+	}
+
+	readonly #look = (): void => {
+		this.#timer = null;
+		const overdueTs = this.#clock.now() - KV_ANSWER_TIMEOUT_MS;
+		for (const [id, { sentTs, reject }] of [...this.#pending]) {
+			if (sentTs === null || sentTs > overdueTs) continue;
+			this.#pending.delete(id);
+			reject(
+				catalogueError("actor.internal_error", {
+					message: `The engine's store did not answer within ${KV_ANSWER_TIMEOUT_MS} ms`,
+				}),
+			);
+		}
+		if (this.#pending.size > 0) this.#timer = this.#clock.after(LOOK_INTERVAL_MS, this.#look);
+	};
+}

@@ -1,0 +1,121 @@
+import { systemClock, systemRandom } from "@rivetkit/protocol";
+import { type RunningRunner, startRunner } from "../backends/runner/start-runner.ts";
+import { createHttpClient } from "../client/create-client.ts";
+import type { Client } from "../client/types/client.types.ts";
+import type { Logger } from "../log/logger.ts";
+import { VERSION } from "../utils/version.ts";
+import { isDevelopment } from "./config/environment.ts";
+import type { RegistryConfig } from "./config/registry-config.ts";
+import { definitionsOf } from "./definitions.ts";
+import { exposeErrors } from "./local-runtime.ts";
+import { type Guarded, guardProcess } from "./process-guard.ts";
+import { ServerlessHandler } from "./serverless/serverless-handler.ts";
+
+/** The engine elsewhere that a registry is configured with. */
+export interface RemoteEngine {
+	readonly endpoint: string;
+	readonly namespace: string;
+	readonly token: string | undefined;
+}
+
+/** The actors of one registry in this process, placed here by an engine elsewhere. */
+export class RemoteRuntime implements Guarded {
+	readonly config: RegistryConfig;
+	readonly #engine: RemoteEngine;
+	readonly #log: Logger;
+	/** The one of {@link startRunner}, and those of serverless starts. */
+	readonly #runners = new Set<RunningRunner>();
+	readonly #serverless: ServerlessHandler;
+	#hasStarted = false;
+	#unguard: (() => void) | null = null;
+	#closed: Promise<void> | null = null;
+
+	constructor(config: RegistryConfig, engine: RemoteEngine, log: Logger) {
+		this.config = config;
+		this.#engine = engine;
+		this.#log = log;
+		this.#serverless = new ServerlessHandler({
+			config,
+			engine,
+			startRunner: ({ endpoint, namespace, token, runnerName, totalSlots }) =>
+				this.#start({
+					engine: { endpoint, namespace, token: token ?? engine.token },
+					runnerName,
+					// Each request is a runner of its own.
+					runnerKey: undefined,
+					totalSlots,
+				}),
+		});
+		if (config.handleSignals) this.#unguard = guardProcess(this);
+	}
+
+	/** Connects as a runner of the configured pool. Idempotent. */
+	startRunner(): void {
+		if (this.#hasStarted) return;
+		this.#hasStarted = true;
+		this.#start({ ...this.config.runner, engine: this.#engine });
+	}
+
+	/** The routes of a serverless host. */
+	fetch(request: Request): Promise<Response> {
+		return this.#serverless.handle(request);
+	}
+
+	/** A client of the engine. */
+	client<R>(): Client<R> {
+		const { endpoint, namespace, token } = this.#engine;
+		const { headers, runner } = this.config;
+		return createHttpClient<R>({
+			endpoint,
+			namespace,
+			token,
+			headers,
+			runnerName: runner.runnerName,
+		});
+	}
+
+	async flush(): Promise<void> {
+		await Promise.all([...this.#runners].map(({ host }) => host.flush()));
+	}
+
+	unsaved(): string[] {
+		return [...this.#runners].flatMap(({ host }) => host.unsaved);
+	}
+
+	shutdown(): Promise<void> {
+		this.#closed ??= Promise.all([...this.#runners].map((runner) => runner.close()))
+			.then(() => {})
+			.finally(() => this.#unguard?.());
+		return this.#closed;
+	}
+
+	#start(options: {
+		readonly engine: RemoteEngine;
+		readonly runnerName: string;
+		readonly runnerKey: string | undefined;
+		readonly totalSlots: number;
+	}): RunningRunner {
+		const { config } = this;
+		const runner = startRunner({
+			engine: { ...options.engine, headers: config.headers },
+			definitions: definitionsOf(config.use),
+			runnerName: options.runnerName,
+			runnerKey: options.runnerKey,
+			totalSlots: options.totalSlots,
+			codeVersion: config.runner.version,
+			version: VERSION,
+			clock: systemClock(),
+			random: systemRandom(),
+			log: this.#log,
+			messageLimits: config,
+			maxOpenDatabases: config.maxOpenDatabases,
+			checksReplays: isDevelopment(process.env),
+			inspection: { ...config.inspector, isOpen: () => false },
+			telemetry: { traces: config.traces, metrics: config.metrics.enabled },
+			exposeErrors,
+		});
+		this.#runners.add(runner);
+		void runner.ended.then(() => this.#runners.delete(runner));
+		return runner;
+	}
+}

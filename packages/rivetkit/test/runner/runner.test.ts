@@ -1,0 +1,294 @@
+import type { RunnerToServer } from "@rivetkit/protocol/runner";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { actor } from "../../src/actor/definition.ts";
+import { setup } from "../../src/registry/registry.ts";
+import { eventually } from "../support/eventually.ts";
+import { type RunnerSocket, ScriptedEngine, toldOf } from "../support/scripted-engine.ts";
+
+/** Our runner against an engine that does what a test wants (engine 11, nos. 36 to 40, 42). */
+
+let starts = 0;
+const counter = actor({
+	state: { count: 0 },
+	onWake: () => {
+		starts++;
+	},
+	actions: { add: (c, by: number) => (c.state.count += by), nap: (c) => c.sleep() },
+});
+const broken = actor({
+	onWake: () => {
+		throw new Error("not today");
+	},
+	actions: {},
+});
+
+let engine: ScriptedEngine;
+let registry: ReturnType<typeof behind>;
+const behind = (endpoint: string) =>
+	setup({
+		use: { counter, broken },
+		endpoint,
+		token: "secret",
+		namespace: "lab",
+		runner: { runnerKey: "key-1", version: 3, totalSlots: 7 },
+		handleSignals: false,
+		logging: { level: "silent" },
+	});
+
+beforeEach(async () => {
+	starts = 0;
+	engine = await ScriptedEngine.start();
+	registry = behind(engine.endpoint);
+});
+
+afterEach(async () => {
+	await registry.shutdown();
+	await engine.close();
+});
+
+const until = (runner: RunnerSocket, actorId: string, what: string, generation = 0) =>
+	eventually(() => {
+		const told = toldOf(runner.received, actorId);
+		expect(told).toContainEqual(expect.objectContaining({ what, generation }));
+		return told;
+	}, 10_000);
+
+const exchange = (requestId: number) => ({
+	gatewayId: Uint8Array.of(1, 2, 3, 4),
+	requestId: Uint8Array.of(0, 0, 0, requestId),
+	messageIndex: 0,
+});
+
+function request(actorId: string, requestId: number, headers = new Map<string, string>()): void {
+	engine.send({
+		tag: "ToClientTunnelMessage",
+		val: {
+			messageId: exchange(requestId),
+			messageKind: {
+				tag: "ToClientRequestStart",
+				val: {
+					actorId,
+					method: "POST",
+					path: "/action/add",
+					headers: new Map([["x-rivet-encoding", "json"], ...headers]),
+					body: Buffer.from('{"args":[1]}'),
+					stream: false,
+				},
+			},
+		},
+	});
+}
+
+const answers = (received: readonly RunnerToServer[], requestId: number) =>
+	received.flatMap((message) =>
+		message.tag === "ToServerTunnelMessage" && message.val.messageId.requestId[3] === requestId
+			? [message.val.messageKind]
+			: [],
+	);
+
+describe("connecting", () => {
+	it("says who it is, and offers version 7 first", async () => {
+		registry.startRunner();
+		const { version, query, protocols, received } = await engine.socket();
+		expect(version).toBe(7);
+		expect([query.get("namespace"), query.get("runner_key")]).toEqual(["lab", "key-1"]);
+		expect(protocols).toBe("rivet,rivet_token.secret");
+		expect(received[0]).toMatchObject({
+			val: { name: "default", version: 3, totalSlots: 7 },
+		});
+	});
+
+	it("goes down to the version an older engine speaks (no. 36)", async () => {
+		const refused: number[] = [];
+		engine.refuses = (version) => {
+			if (version <= 5) return null;
+			refused.push(version);
+			return "ws.invalid_packet";
+		};
+		registry.startRunner();
+		expect((await engine.socket()).version).toBe(5);
+		expect(refused).toEqual([7, 6]);
+	});
+
+	it("comes back after a loss with the same key, and not after an eviction (no. 38)", async () => {
+		registry.startRunner();
+		const first = await engine.socket();
+		first.socket.terminate();
+		const second = await engine.socket(2);
+		expect(second.query.get("runner_key")).toBe("key-1");
+		second.socket.close(1000, "ws.eviction#ray");
+		await eventually(() => expect(second.socket.readyState).toBe(second.socket.CLOSED));
+		// It would be back after a second and a quarter.
+		await new Promise((resolve) => setTimeout(resolve, 1_500));
+		expect(engine.sockets).toHaveLength(2);
+	});
+
+	it("answers pings, and leaves with a word", async () => {
+		registry.startRunner();
+		const { received, socket } = await engine.socket();
+		engine.send({ tag: "ToClientPing", val: { ts: 77 } });
+		await eventually(() =>
+			expect(received).toContainEqual({ tag: "ToServerPong", val: { ts: 77 } }),
+		);
+		const closed = new Promise<string>((resolve) =>
+			socket.on("close", (_code, reason) => resolve(String(reason))),
+		);
+		await registry.shutdown();
+		expect(received).toContainEqual({ tag: "ToServerStopping", val: undefined });
+		expect(await closed).toBe("pegboard.runner_shutdown");
+	});
+});
+
+describe("commands and events", () => {
+	it("a command that comes again is acknowledged, not carried out again (no. 39)", async () => {
+		registry.startRunner();
+		const first = await engine.socket();
+		engine.start("a", 0);
+		await until(first, "a", "running");
+		await eventually(() =>
+			expect(first.received).toContainEqual({
+				tag: "ToServerAckCommands",
+				val: { lastCommandCheckpoints: [{ actorId: "a", generation: 0, index: 0 }] },
+			}),
+		);
+		first.socket.terminate();
+		const second = await engine.socket(2);
+		engine.start("a", 0);
+		await eventually(() =>
+			expect(second.received.some(({ tag }) => tag === "ToServerAckCommands")).toBe(true),
+		);
+		expect(starts).toBe(1);
+	});
+
+	it("an end that was told into a cut socket is told again, until it is acknowledged (nos. 40, 42)", async () => {
+		registry.startRunner();
+		const first = await engine.socket();
+		engine.start("a", 0);
+		await until(first, "a", "running");
+		engine.stop("a", 0);
+		const told = await until(first, "a", "Ok");
+		first.socket.terminate();
+		const second = await engine.socket(2);
+		expect(await until(second, "a", "Ok")).toEqual(told);
+		const { generation, index } = told.at(-1)!;
+		engine.send({
+			tag: "ToClientAckEvents",
+			val: { lastEventCheckpoints: [{ actorId: "a", generation, index }] },
+		});
+		// Behind the acknowledgement on the same socket.
+		engine.send({ tag: "ToClientPing", val: { ts: 1 } });
+		await eventually(() => expect(second.received.at(-1)?.tag).toBe("ToServerPong"));
+		second.socket.terminate();
+		const third = await engine.socket(3);
+		engine.send({ tag: "ToClientPing", val: { ts: 2 } });
+		await eventually(() => expect(third.received.at(-1)?.tag).toBe("ToServerPong"));
+		expect(toldOf(third.received, "a")).toEqual([]);
+	});
+
+	it("an actor that falls asleep says so before it has stopped", async () => {
+		registry.startRunner();
+		const { received } = await engine.socket();
+		engine.start("a", 0);
+		request("a", 1);
+		await eventually(() => expect(answers(received, 1)).toHaveLength(1));
+		await registry.shutdown();
+		const told = toldOf(received, "a").map(({ what }) => what);
+		expect(told).toEqual(["running", "wantsSleep", "Ok"]);
+	});
+
+	it("a start that fails ends with an error, so that the engine keeps the actor (Q1)", async () => {
+		registry.startRunner();
+		const runner = await engine.socket();
+		engine.start("b", 0, 0, "broken");
+		const told = await until(runner, "b", "Error");
+		expect(told.map(({ what }) => what)).toEqual(["running", "Error"]);
+	});
+
+	it("a stop of an actor that is not here ends with an error, which destroys nothing", async () => {
+		registry.startRunner();
+		const runner = await engine.socket();
+		engine.stop("unknown", 4);
+		await until(runner, "unknown", "Error", 4);
+	});
+
+	it("another runner id means that all actors are given up (no. 37)", async () => {
+		registry.startRunner();
+		const first = await engine.socket();
+		engine.start("a", 0);
+		request("a", 1);
+		await eventually(() => expect(answers(first.received, 1)).toHaveLength(1));
+		engine.runnerId = "runner-2";
+		first.socket.terminate();
+		const second = await engine.socket(2);
+		// It is not there any more: who asks is sent elsewhere.
+		await eventually(() => {
+			request("a", 2);
+			expect(answers(second.received, 2)[0]?.tag).toBe("ToServerResponseAbort");
+		});
+		expect(engine.kv.keysOf("a").length).toBeGreaterThan(0);
+	});
+
+	it("an engine that is silent for most of its threshold loses the actors here first (Q13)", async () => {
+		engine.lostThresholdMs = 1_000;
+		registry.startRunner();
+		const first = await engine.socket();
+		engine.start("a", 0);
+		await until(first, "a", "running");
+		// The socket is closed by the runner at 800 ms, and opened again.
+		const second = await engine.socket(2);
+		await until(second, "a", "Error");
+	});
+});
+
+describe("the tunnel", () => {
+	it("an actor that is not here is answered with an abort at once (Q15)", async () => {
+		registry.startRunner();
+		const { received } = await engine.socket();
+		request("nobody", 9);
+		await eventually(() =>
+			expect(answers(received, 9)).toEqual([{ tag: "ToServerResponseAbort", val: undefined }]),
+		);
+	});
+
+	it("a request that the gateway repeats is answered, not done again", async () => {
+		registry.startRunner();
+		const { received } = await engine.socket();
+		engine.start("a", 0);
+		const ray = new Map([["x-rivet-ray-id", "ray-1"]]);
+		for (const count of [1, 2]) {
+			request("a", 1, ray);
+			await eventually(() => expect(answers(received, 1)).toHaveLength(count));
+		}
+		request("a", 2, new Map([["x-rivet-ray-id", "ray-2"]]));
+		await eventually(() => expect(answers(received, 2)).toHaveLength(1));
+		const bodies = [...answers(received, 1), ...answers(received, 2)].map((kind) =>
+			kind.tag === "ToServerResponseStart" ? JSON.parse(String(Buffer.from(kind.val.body!))) : null,
+		);
+		expect(bodies).toEqual([{ output: 1 }, { output: 1 }, { output: 2 }]);
+	});
+
+	it("writes that were not answered when the socket broke are sent again", async () => {
+		registry.startRunner();
+		const first = await engine.socket();
+		engine.start("a", 0);
+		request("a", 1);
+		await eventually(() => expect(answers(first.received, 1)).toHaveLength(1));
+		engine.answersKv = false;
+		const before = first.received.length;
+		request("a", 2);
+		await eventually(() =>
+			expect(first.received.slice(before).some(({ tag }) => tag === "ToServerKvRequest")).toBe(
+				true,
+			),
+		);
+		engine.answersKv = true;
+		first.socket.terminate();
+		const second = await engine.socket(2);
+		await eventually(() =>
+			expect(answers(second.received, 2)[0]).toMatchObject({
+				tag: "ToServerResponseStart",
+				val: { status: 200 },
+			}),
+		);
+	});
+});
