@@ -76,6 +76,12 @@ export const rooms: readonly Room[] = [
 		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory"],
 	},
 	{
+		// Processes that host actors for this engine.
+		name: "engine/runners",
+		at: ["packages/engine/src/runners"],
+		imports: [PROTOCOL, "engine/common", "engine/store", "engine/placement"],
+	},
+	{
 		name: "engine/gateway",
 		at: ["packages/engine/src/gateway"],
 		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory", "engine/placement"],
@@ -121,9 +127,17 @@ export const rooms: readonly Room[] = [
 			"engine/cluster",
 			"engine/transfer",
 			"engine/gateway",
+			"engine/runners",
 			"engine/api",
 			"engine/server",
 		],
+	},
+
+	{
+		// The command line: an engine apart from any application.
+		name: "engine/cli",
+		at: ["packages/engine/src/cli"],
+		imports: [PROTOCOL, ENGINE, "engine/store", "engine/server", "engine/runners"],
 	},
 
 	// What users import. actor/ declares, runtime/ runs it, backends/ say what it stands on.

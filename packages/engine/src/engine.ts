@@ -43,6 +43,9 @@ import { type ActorQuery, type ResolvedActor, Resolver } from "./gateway/resolve
 import { createSocketPair, type PairedWebSocket } from "./gateway/socket-pair.ts";
 import { StaticPages } from "./gateway/static-pages.ts";
 import { Placement } from "./placement/placement.ts";
+import { RunnerDoor } from "./runners/runner-door.ts";
+import { RUNNER_LIMITS, type RunnerLimits } from "./runners/runner-limits.ts";
+import { type RunnerStats, RunnersHost } from "./runners/runners-host.ts";
 import { dataDirectoryFingerprint, type ServerInstance } from "./server/instance-id.ts";
 import { type ListeningServer, listenOn } from "./server/listen.ts";
 import { identifyOccupant, PortTakenError, type WantedAddress } from "./server/port-taken.ts";
@@ -94,6 +97,8 @@ export interface EngineOptions {
 export interface AttachHostOptions {
 	/** Actors that the host can run, with their display hints. */
 	readonly actorNames: Readonly<Record<string, ActorNameMetadata>>;
+	/** Whether it can run others, too. Default: false. */
+	readonly hostsAnyName?: boolean;
 	/**
 	 * Whether actors that are live on the host before this one wake here at once. Default: when somebody
 	 * needs them.
@@ -128,6 +133,12 @@ export interface Engine {
 	attachHost(host: ActorHost, options: AttachHostOptions): HostEvents;
 	/** Resolves when a host is attached and this process has its place in the cluster; rejects when it gets none. */
 	readonly joined: Promise<void>;
+	/**
+	 * Takes runners: processes that connect to `/runners/connect` of whatever this engine listens on, and host the
+	 * actors of their pools. They are its one host, in place of one that was attached. Runners need the engine's
+	 * token when it has one. Returns what counts them.
+	 */
+	attachRunners(limits?: Partial<RunnerLimits>): () => RunnerStats;
 	/** The whole HTTP API, fetch style. Paths outside `basePath` (default `/`) are 404. */
 	fetch(request: Request, options?: { readonly basePath?: string }): Promise<Response>;
 	/** The whole API on an address of its own. Throws a `ListenError`, such as `PortTakenError`. */
@@ -218,6 +229,11 @@ class EmbeddedEngine implements Engine {
 	readonly #fronts: NodeFront[] = [];
 	readonly #servers: ListeningServer[] = [];
 	#actorNames: Readonly<Record<string, ActorNameMetadata>> = {};
+	#hostsAnyName = false;
+	#runners: RunnersHost | undefined;
+	#runnerDoor: RunnerDoor | undefined;
+	readonly #options: EngineOptions;
+	readonly #random: Random;
 	#closed: Promise<void> | undefined;
 	readonly #store: Store;
 	readonly #namespace: string;
@@ -259,6 +275,7 @@ class EmbeddedEngine implements Engine {
 			listsNames: options.development ?? isNoProduction,
 			actorNames: () => this.#actorNames,
 			startsHere: () => placement.takesNext(),
+			hostsAnyName: () => this.#hostsAnyName,
 		});
 		const resolver = new Resolver(directory, placement, clock, limits);
 		const sockets = new HeldSockets({ placement, clock, random, limits, logger });
@@ -291,6 +308,8 @@ class EmbeddedEngine implements Engine {
 			metadata: (caller) => this.#metadata(options, caller),
 			metrics: options.metrics,
 		});
+		this.#options = options;
+		this.#random = random;
 		this.#store = store;
 		this.#namespace = namespace;
 		this.#clock = clock;
@@ -346,11 +365,12 @@ class EmbeddedEngine implements Engine {
 	}
 
 	attachHost(host: ActorHost, options: AttachHostOptions): HostEvents {
-		const { actorNames, wakesMoved = false } = options;
-		const hosts = (name: string) => Object.hasOwn(actorNames, name);
+		const { actorNames, wakesMoved = false, hostsAnyName = false } = options;
+		const hosts = (name: string) => hostsAnyName || Object.hasOwn(actorNames, name);
 		const events = this.#placement.attach({ host, hosts, wakesMoved });
 		this.#inspections.hostReplaced();
 		this.#actorNames = actorNames;
+		this.#hostsAnyName = hostsAnyName;
 		this.#alarms.start();
 		if (this.#node !== undefined && !this.#hasJoined) {
 			this.#hasJoined = true;
@@ -378,6 +398,42 @@ class EmbeddedEngine implements Engine {
 				}
 			},
 		});
+
+	attachRunners(given: Partial<RunnerLimits> = {}): () => RunnerStats {
+		const limits = { ...RUNNER_LIMITS, ...given };
+		const host = new RunnersHost({
+			store: this.#store,
+			clock: this.#clock,
+			random: this.#random,
+			logger: this.#logger,
+			limits,
+			version: this.#options.version,
+			alarmCommitted: (actorId, alarmTs) => this.#alarms.committed(actorId, alarmTs),
+			wake: (actorId) => void this.#wake(actorId),
+			announced: (names) => {
+				this.#actorNames = { ...this.#actorNames, ...announcedNames(names) };
+			},
+		});
+		host.attach(this.attachHost(host, { actorNames: {}, hostsAnyName: true }));
+		this.#runners = host;
+		this.#runnerDoor = new RunnerDoor({
+			host,
+			clock: this.#clock,
+			random: this.#random,
+			limits,
+			namespace: this.#namespace,
+			token: this.#options.token,
+		});
+		return () => host.stats;
+	}
+
+	async #wake(actorId: string): Promise<void> {
+		try {
+			const deadlineTs = this.#clock.now() + this.#limits.routeTimeoutMs;
+			await this.#placement.ready(actorId, deadlineTs, "key");
+		} catch (error) {
+			this.#logger.warn({ actorId, err: error }, "an actor could not be started again");
+		}
 	}
 
 	async fetch(request: Request, options: { readonly basePath?: string } = {}): Promise<Response> {
@@ -456,6 +512,7 @@ class EmbeddedEngine implements Engine {
 		try {
 			await this.#placement.close();
 		} finally {
+			this.#runners?.close();
 			this.#sockets.closeAll();
 			this.#inspections.closeAll();
 			const graceMs = this.#limits.closeGraceMs;
@@ -476,6 +533,7 @@ class EmbeddedEngine implements Engine {
 			gateway: this.#gateway,
 			errors: this.#errors,
 			basePath,
+			runnerDoor: () => this.#runnerDoor,
 		});
 	}
 
@@ -500,6 +558,21 @@ class EmbeddedEngine implements Engine {
 			...(caller === "this machine" ? { instance: this.#instance } : {}),
 		};
 	}
+}
+
+/** What runners announce, as far as it is what a name may have. */
+function announcedNames(
+	names: ReadonlyMap<string, { readonly metadata: string }>,
+): Record<string, ActorNameMetadata> {
+	const read = [...names].map(([name, { metadata }]): [string, ActorNameMetadata] => {
+		try {
+			const parsed: unknown = JSON.parse(metadata);
+			return [name, typeof parsed === "object" && parsed !== null ? parsed : {}];
+		} catch {
+			return [name, {}];
+		}
+	});
+	return Object.fromEntries(read);
 }
 
 function isDevelopment(): boolean {

@@ -28,6 +28,8 @@ export {
 	type PairedWebSocket,
 	type SocketPairOptions,
 } from "./gateway/socket-pair.ts";
+export { RUNNER_LIMITS, type RunnerLimits } from "./runners/runner-limits.ts";
+export type { RunnerStats } from "./runners/runners-host.ts";
 export type { ListeningServer } from "./server/listen.ts";
 export { ListenError, type Occupant, PortTakenError } from "./server/port-taken.ts";
 export { assertSupportedRuntime } from "./server/supported-runtime.ts";

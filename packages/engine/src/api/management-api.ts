@@ -184,6 +184,7 @@ export class ManagementApi {
 			key: parseKey(body.key),
 			input: readInput(body.input),
 			crashPolicy: body.crash_policy,
+			pool: body.runner_name_selector,
 		});
 		return json({ actor: this.#actorJson(await this.#started(actor)), created });
 	}
@@ -196,6 +197,7 @@ export class ManagementApi {
 			key: body.key ? parseKey(body.key) : [this.#options.random.uuid()],
 			input: readInput(body.input),
 			crashPolicy: body.crash_policy,
+			pool: body.runner_name_selector,
 		});
 		return json({ actor: this.#actorJson(await this.#started(actor)) });
 	}

@@ -25,6 +25,8 @@ export interface CreateActor {
 	/** CBOR of the input; `null` for none. */
 	readonly input: Uint8Array | null;
 	readonly crashPolicy?: string;
+	/** The pool whose hosts may have it. Default `default`. */
+	readonly pool?: string;
 }
 
 export interface DirectoryOptions {
@@ -40,6 +42,8 @@ export interface DirectoryOptions {
 	readonly startsHere?: () => boolean;
 	/** Whether the error for an unknown name lists the names there are (ruling 6). */
 	readonly listsNames: () => boolean;
+	/** Whether actors of any name can be made: runners announce theirs when they come, if at all. */
+	readonly hostsAnyName: () => boolean;
 }
 
 /** The one pool of an embedded engine (protocol 4.6). */
@@ -138,7 +142,7 @@ export class Directory {
 			namespace,
 			name: request.name,
 			key: serializeKey(request.key),
-			runnerNameSelector: RUNNER_NAME,
+			runnerNameSelector: request.pool ?? RUNNER_NAME,
 			crashPolicy: request.crashPolicy ?? CRASH_POLICY,
 			datacenter: region,
 			input: request.input,
@@ -148,7 +152,10 @@ export class Directory {
 
 	/** Throws `request.invalid` for a name that is not registered (ruling 6). */
 	checkRegistered(name: string): void {
-		const { actorNames, listsNames } = this.#options;
+		const { actorNames, listsNames, hostsAnyName } = this.#options;
+		if (hostsAnyName()) {
+			return;
+		}
 		const registered = actorNames();
 		if (!Object.hasOwn(registered, name)) {
 			const names = Object.keys(registered).sort();

@@ -29,6 +29,15 @@ export interface NodeFrontOptions extends NodeContext {
 	readonly errors: ErrorAnswers;
 	/** As `normalizeBasePath` returns it. */
 	readonly basePath: string;
+	/** Who takes the sockets of runners, while somebody does. */
+	readonly runnerDoor: () => UpgradeTaker | undefined;
+}
+
+/** Takes upgrades that are for no actor. */
+export interface UpgradeTaker {
+	/** Whether this path, with query and without base path, is its own. */
+	isFor(path: string): boolean;
+	upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
 /**
@@ -85,6 +94,11 @@ export class NodeFront {
 		const protocols = offeredProtocols(message.headers);
 		const address = message.socket.remoteAddress;
 		const path = pathOfTarget(message.url!);
+		const door = this.#options.runnerDoor();
+		if (door?.isFor(path.startsWith(basePath) ? path.slice(basePath.length) : path)) {
+			door.upgrade(message, socket, head);
+			return;
+		}
 		const route = front.routeUpgrade(path, headers, protocols, basePath, address);
 		if (route.kind === "refused") {
 			refuseUpgrade(socket, route.answer, message.headers.origin);

@@ -5,6 +5,7 @@ import type { Resolver } from "./resolver.ts";
 /** The actor a query path means, looked up (and made) again at each attempt. */
 export function queryTarget(query: QueryGateway, resolver: Resolver): QueryTarget {
 	const { name, key } = query;
+	const pool = query.method === "get" ? undefined : query.pool;
 	const serializedKey = serializeKey(key);
 	return {
 		live: () => resolver.liveId(name, serializedKey),
@@ -12,7 +13,14 @@ export function queryTarget(query: QueryGateway, resolver: Resolver): QueryTarge
 			resolver.resolveId(
 				query.method === "get"
 					? { kind: "get", name, key }
-					: { kind: "getOrCreate", name, key, input: query.input, crashPolicy: query.crashPolicy },
+					: {
+							kind: "getOrCreate",
+							name,
+							key,
+							input: query.input,
+							crashPolicy: query.crashPolicy,
+							...(pool && { pool }),
+						},
 			),
 	};
 }

@@ -205,6 +205,8 @@ export class Placement {
 			createTs: record.createTs,
 			alarmTs: record.alarmTs,
 			initialised: record.initialised,
+			pool: record.runnerNameSelector,
+			crashPolicy: record.crashPolicy,
 		};
 	}
 

@@ -172,6 +172,10 @@ export interface ActorAssignment {
 	readonly alarmTs: number | null;
 	/** Whether an earlier incarnation has finished creating the actor. */
 	readonly initialised: boolean;
+	/** The pool of hosts that may have it. Default `default`. */
+	readonly pool?: string;
+	/** What becomes of it when its host is lost: `sleep` (the default), `restart` or `destroy`. */
+	readonly crashPolicy?: string;
 }
 
 export type StopIntent = "sleep" | "destroy";

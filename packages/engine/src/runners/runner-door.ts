@@ -1,0 +1,140 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type Clock, newActorId, type Random } from "@rivetkit/protocol";
+import {
+	decodeRunnerToServer,
+	encodeRunnerToClient,
+	isRunnerVersion,
+	PATH_RUNNER_CONNECT,
+	type RunnerToClient,
+	type RunnerToServer,
+	type RunnerVersion,
+} from "@rivetkit/protocol/runner";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { RunnerLimits } from "./runner-limits.ts";
+import type { RunnerRecord, RunnerSocket } from "./runner-record.ts";
+import type { RunnersHost } from "./runners-host.ts";
+
+/** Bytes of one message of a runner: an answer of 20 MiB and its frame fit well. */
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+const CLOSE_ERROR = 1011;
+const TOKEN = "rivet_token.";
+
+export interface RunnerDoorOptions {
+	readonly host: RunnersHost;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly limits: RunnerLimits;
+	readonly namespace: string;
+	/** Runners have to know it; without one, everybody may be a runner. */
+	readonly token: string | undefined;
+}
+
+/** Where runners come in: `/runners/connect` (contract: engine 4.1). */
+export class RunnerDoor {
+	readonly #options: RunnerDoorOptions;
+	readonly #webSockets: WebSocketServer;
+
+	constructor(options: RunnerDoorOptions) {
+		this.#options = options;
+		this.#webSockets = new WebSocketServer({
+			noServer: true,
+			clientTracking: false,
+			perMessageDeflate: false,
+			maxPayload: MESSAGE_BYTES_MAX,
+			handleProtocols: (offered) => (offered.has("rivet") ? "rivet" : false),
+		});
+	}
+
+	isFor(path: string): boolean {
+		const end = path.indexOf("?");
+		return (end < 0 ? path : path.slice(0, end)) === PATH_RUNNER_CONNECT;
+	}
+
+	/** For `server.on("upgrade", …)`. What is wrong is told by a close, never by an HTTP error. */
+	upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): void {
+		const query = new URL(message.url!, "http://any").searchParams;
+		const offered = (message.headers["sec-websocket-protocol"] ?? "")
+			.split(",")
+			.map((entry) => entry.trim());
+		this.#webSockets.handleUpgrade(message, socket, head, (webSocket) => {
+			const refusal = this.#refusal(query, offered);
+			if (refusal !== null) {
+				this.#close(webSocket, CLOSE_ERROR, refusal);
+				return;
+			}
+			const version = Number(query.get("protocol_version")) as RunnerVersion;
+			this.#greet(webSocket, version, query.get("runner_key")!);
+		});
+	}
+
+	/** Why this socket may not be a runner's; null when it may. */
+	#refusal(query: URLSearchParams, offered: readonly string[]): string | null {
+		const { token, namespace } = this.#options;
+		if (token !== undefined) {
+			const given = offered.find((entry) => entry.startsWith(TOKEN));
+			if (given === undefined) return "guard.missing_header";
+			if (!isSame(given.slice(TOKEN.length), token)) return "api.forbidden";
+		}
+		const version = query.get("protocol_version") ?? "";
+		const isU16 = /^\d{1,5}$/.test(version) && Number(version) <= 0xffff;
+		if (!isU16 || !query.get("namespace") || !query.get("runner_key")) return "ws.invalid_url";
+		if (query.get("namespace") !== namespace) return "namespace.not_found";
+		return isRunnerVersion(Number(version)) ? null : "ws.invalid_packet";
+	}
+
+	#greet(webSocket: WebSocket, version: RunnerVersion, key: string): void {
+		const { host, clock, limits } = this.#options;
+		const close = (code: number, reason: string) => this.#close(webSocket, code, reason);
+		const socket: RunnerSocket = {
+			version,
+			send: (message: RunnerToClient) => {
+				if (webSocket.readyState === webSocket.OPEN) {
+					webSocket.send(encodeRunnerToClient(version, message));
+				}
+			},
+			close,
+		};
+		let runner: RunnerRecord | null = null;
+		const silent = clock.after(limits.initTimeoutMs, () =>
+			close(CLOSE_ERROR, "ws.timed_out_waiting_for_init"),
+		);
+		webSocket.on("message", (data, isBinary) => {
+			let message: RunnerToServer;
+			try {
+				if (!isBinary) {
+					if (runner === null) close(CLOSE_ERROR, "ws.invalid_initial_packet");
+					return;
+				}
+				message = decodeRunnerToServer(version, data as Buffer);
+			} catch {
+				close(CLOSE_ERROR, "ws.invalid_packet");
+				return;
+			}
+			if (runner !== null) {
+				host.received(runner, socket, message);
+			} else if (message.tag === "ToServerInit") {
+				silent.stop();
+				runner = host.connected(key, message.val, socket);
+			} else {
+				close(CLOSE_ERROR, "ws.invalid_initial_packet");
+			}
+		});
+		webSocket.on("error", () => webSocket.terminate());
+		webSocket.on("close", () => {
+			silent.stop();
+			if (runner !== null) host.disconnected(runner, socket);
+		});
+	}
+
+	#close(webSocket: WebSocket, code: number, reason: string): void {
+		webSocket.close(code, `${reason}#${newActorId(this.#options.random)}`);
+	}
+}
+
+/** In a time that says nothing about where they differ. */
+function isSame(a: string, b: string): boolean {
+	const digest = (text: string) => createHash("sha256").update(text).digest();
+	return timingSafeEqual(digest(a), digest(b));
+}

@@ -1,0 +1,240 @@
+import {
+	ActorGone,
+	type ActorRequest,
+	type ActorResponse,
+	type ActorSocket,
+	type ActorUpgrade,
+	CLOSE_ERROR,
+	catalogueError,
+} from "@rivetkit/protocol";
+import type {
+	HibernatingRequest,
+	MessageId,
+	ToClientTunnelMessageKind,
+	ToServerTunnelMessageKind,
+} from "@rivetkit/protocol/runner";
+import { Deferred } from "../placement/deferred.ts";
+import type { RunnerRecord } from "./runner-record.ts";
+
+const INDEXES = 0x1_0000;
+/** Bytes of a request body that goes through the tunnel in one piece (contract: engine 3.9). */
+const BODY_BYTES_MAX = 20 * 1024 * 1024;
+
+interface Exchange {
+	readonly id: HibernatingRequest;
+	readonly actorId: string;
+	readonly runner: RunnerRecord;
+	readonly answer: Deferred<ActorResponse> | null;
+	readonly socket: ActorSocket | null;
+	readonly opened: Deferred<void> | null;
+	/** Of what goes to the runner, over all tries. */
+	nextIndex: number;
+	/** The last message of the client, as the gateway counts. */
+	lastIndex: number;
+}
+
+/** HTTP calls and WebSockets on their way to actors on runners (contract: engine 4.9 to 4.12). */
+export class RunnerExchanges {
+	readonly #gatewayId: Uint8Array;
+	readonly #newRequestId: () => Uint8Array;
+	readonly #exchanges = new Map<string, Exchange>();
+
+	constructor(gatewayId: Uint8Array, newRequestId: () => Uint8Array) {
+		this.#gatewayId = gatewayId;
+		this.#newRequestId = newRequestId;
+	}
+
+	/** One call. Rejects with `ActorGone`, or with what the caller is told when the runner is lost. */
+	async request(
+		runner: RunnerRecord,
+		actorId: string,
+		request: ActorRequest,
+	): Promise<ActorResponse> {
+		const body = hasBody(request) ? await request.body.bytes(BODY_BYTES_MAX) : new Uint8Array(0);
+		const answer = new Deferred<ActorResponse>();
+		const exchange = this.#add({
+			id: { gatewayId: this.#gatewayId, requestId: this.#newRequestId() },
+			actorId,
+			runner,
+			answer,
+			socket: null,
+			opened: null,
+		});
+		this.#tell(exchange, {
+			tag: "ToClientRequestStart",
+			val: {
+				actorId,
+				method: request.method,
+				path: request.path,
+				headers: new Map(request.headers.entries()),
+				body: body.byteLength === 0 ? undefined : body,
+				stream: false,
+			},
+		});
+		return answer.promise;
+	}
+
+	/** Offers a socket. Rejects with `ActorGone` when the actor refuses it before it was open. */
+	openSocket(
+		runner: RunnerRecord,
+		actorId: string,
+		upgrade: ActorUpgrade,
+		socket: ActorSocket,
+	): Promise<void> {
+		const opened = new Deferred<void>();
+		const id = idOf(socket);
+		const exchange = this.#add({ id, actorId, runner, answer: null, socket, opened });
+		this.#tell(exchange, {
+			tag: "ToClientWebSocketOpen",
+			val: { actorId, path: upgrade.path, headers: headersOf(upgrade) },
+		});
+		return opened.promise;
+	}
+
+	/** Sockets that an earlier incarnation held, for the next one; their messages come once it runs. */
+	resume(runner: RunnerRecord, actorId: string, sockets: readonly ActorSocket[]): void {
+		for (const socket of sockets) {
+			const exchange = this.#add({
+				id: idOf(socket),
+				actorId,
+				runner,
+				answer: null,
+				socket,
+				opened: null,
+			});
+			this.#listen(exchange, socket);
+		}
+	}
+
+	static idsOf(sockets: readonly ActorSocket[]): HibernatingRequest[] {
+		return sockets.map(idOf);
+	}
+
+	received(runner: RunnerRecord, messageId: MessageId, kind: ToServerTunnelMessageKind): void {
+		const exchange = this.#exchanges.get(keyOf(messageId));
+		if (exchange?.runner !== runner) return;
+		const { socket } = exchange;
+		switch (kind.tag) {
+			case "ToServerResponseStart": {
+				const { status, headers, body } = kind.val;
+				this.#forget(exchange);
+				exchange.answer?.resolve({
+					status,
+					headers: Object.fromEntries(headers),
+					body: body ? new Uint8Array(body) : null,
+				});
+				break;
+			}
+			case "ToServerResponseAbort":
+				this.#forget(exchange);
+				exchange.answer?.reject(new ActorGone(exchange.actorId));
+				break;
+			case "ToServerResponseChunk":
+				// No version carries streamed answers.
+				break;
+			case "ToServerWebSocketOpen":
+				if (!socket || !exchange.opened) break;
+				if (kind.val.canHibernate) socket.hold();
+				this.#listen(exchange, socket);
+				exchange.opened.resolve();
+				break;
+			case "ToServerWebSocketMessage": {
+				const { data, binary } = kind.val;
+				socket?.send(binary ? new Uint8Array(data) : Buffer.from(data).toString());
+				break;
+			}
+			case "ToServerWebSocketMessageAck":
+				socket?.acknowledge(wholeIndex(kind.val.index, exchange.lastIndex));
+				break;
+			case "ToServerWebSocketClose": {
+				const { code = 1000, reason = "ws.closed", hibernate } = kind.val;
+				this.#forget(exchange);
+				if (hibernate) break;
+				socket?.close(code, reason);
+				// A refusal, if it comes before the opening: another incarnation may take it.
+				exchange.opened?.reject(new ActorGone(exchange.actorId));
+				break;
+			}
+			default:
+				kind satisfies never;
+		}
+	}
+
+	/** The incarnation is over: what it has not answered goes to the next one, or fails with `lost`. */
+	actorEnded(actorId: string, isLost: boolean): void {
+		for (const exchange of [...this.#exchanges.values()]) {
+			if (exchange.actorId !== actorId) continue;
+			this.#forget(exchange);
+			exchange.opened?.reject(new ActorGone(actorId));
+			exchange.answer?.reject(
+				isLost ? catalogueError("guard.tunnel_response_closed") : new ActorGone(actorId),
+			);
+		}
+	}
+
+	#add(given: Omit<Exchange, "nextIndex" | "lastIndex">): Exchange {
+		const exchange = { ...given, nextIndex: 0, lastIndex: 0 };
+		exchange.opened?.promise.catch(() => {});
+		this.#exchanges.set(keyOf(given.id), exchange);
+		return exchange;
+	}
+
+	#listen(exchange: Exchange, socket: ActorSocket): void {
+		socket.listen({
+			onMessage: (message, index) => {
+				exchange.lastIndex = index;
+				const binary = typeof message !== "string";
+				const data = binary ? message : Buffer.from(message);
+				this.#tell(exchange, { tag: "ToClientWebSocketMessage", val: { data, binary } }, index);
+			},
+			onClose: (code, reason, wasClean) => {
+				if (!this.#forget(exchange)) return;
+				const end = wasClean
+					? { code, reason }
+					: { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
+				this.#tell(exchange, { tag: "ToClientWebSocketClose", val: end });
+				socket.release();
+			},
+		});
+	}
+
+	#tell(exchange: Exchange, messageKind: ToClientTunnelMessageKind, index?: number): void {
+		const messageIndex = (index ?? exchange.nextIndex) % INDEXES;
+		exchange.nextIndex = messageIndex + 1;
+		exchange.runner.socket?.send({
+			tag: "ToClientTunnelMessage",
+			val: { messageId: { ...exchange.id, messageIndex }, messageKind },
+		});
+	}
+
+	#forget(exchange: Exchange): boolean {
+		const key = keyOf(exchange.id);
+		return this.#exchanges.get(key) === exchange && this.#exchanges.delete(key);
+	}
+}
+
+function hasBody({ method }: ActorRequest): boolean {
+	return method !== "GET" && method !== "HEAD";
+}
+
+function headersOf({ headers, protocols }: ActorUpgrade): Map<string, string> {
+	const map = new Map(headers.entries());
+	if (protocols.length > 0) map.set("sec-websocket-protocol", protocols.join(", "));
+	return map;
+}
+
+/** The socket's own id, cut to what the protocol has room for. */
+function idOf({ id }: ActorSocket): HibernatingRequest {
+	const bytes = Buffer.from(id.replaceAll("-", "").slice(0, 16), "hex");
+	return { gatewayId: bytes.subarray(0, 4), requestId: bytes.subarray(4, 8) };
+}
+
+function keyOf({ gatewayId, requestId }: HibernatingRequest): string {
+	return Buffer.concat([gatewayId, requestId]).toString("hex");
+}
+
+/** The newest index up to `last` whose low 16 bits are these. */
+function wholeIndex(low: number, last: number): number {
+	const behind = (((last - low) % INDEXES) + INDEXES) % INDEXES;
+	return last - behind;
+}

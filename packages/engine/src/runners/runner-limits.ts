@@ -1,0 +1,36 @@
+/** Times of runners (ms; contract: engine 4.7, 6, 8). */
+export interface RunnerLimits {
+	/** How often a runner is pinged. Default 3,000. */
+	readonly pingIntervalMs: number;
+	/** Silence after which a runner gets no actors. Default 10,000. */
+	readonly runnerEligibleThresholdMs: number;
+	/** Silence after which a runner is lost with its actors; it is told this. Default 15,000. */
+	readonly runnerLostThresholdMs: number;
+	/** From the start command to the word that the actor runs. Default 30,000. */
+	readonly actorStartThresholdMs: number;
+	/** From the stop command to the word that it has stopped. Default 30,000. */
+	readonly actorStopThresholdMs: number;
+	/** How long an actor waits for a slot. Default 30,000. */
+	readonly slotWaitMs: number;
+	/** How long a new socket may be silent. Default 5,000. */
+	readonly initTimeoutMs: number;
+	/** First pause between starts after crashes, doubled each time. Default 2,000. */
+	readonly retryBaseMs: number;
+	/** Default 8. */
+	readonly backoffExponentMax: number;
+	/** Without a crash for as long, the next one is the first again. Default 600,000. */
+	readonly retryResetMs: number;
+}
+
+export const RUNNER_LIMITS: RunnerLimits = {
+	pingIntervalMs: 3_000,
+	runnerEligibleThresholdMs: 10_000,
+	runnerLostThresholdMs: 15_000,
+	actorStartThresholdMs: 30_000,
+	actorStopThresholdMs: 30_000,
+	slotWaitMs: 30_000,
+	initTimeoutMs: 5_000,
+	retryBaseMs: 2_000,
+	backoffExponentMax: 8,
+	retryResetMs: 600_000,
+};

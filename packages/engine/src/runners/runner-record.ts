@@ -1,0 +1,63 @@
+import type {
+	CommandWrapper,
+	RunnerToClient,
+	RunnerVersion,
+	ToServerInit,
+} from "@rivetkit/protocol/runner";
+
+/** A runner's socket, as the engine sends on it. */
+export interface RunnerSocket {
+	readonly version: RunnerVersion;
+	send(message: RunnerToClient): void;
+	close(code: number, reason: string): void;
+}
+
+/**
+ * One runner: a process that hosts actors of a pool. Outlives its socket for a while; what its first Init
+ * said stays (contract: engine 4.4, 7.1).
+ */
+export class RunnerRecord {
+	readonly runnerId: string;
+	readonly key: string;
+	readonly pool: string;
+	readonly version: number;
+	readonly totalSlots: number;
+	readonly createTs: number;
+	metadata: unknown;
+	socket: RunnerSocket | null = null;
+	lastPongTs: number;
+	/** Takes no actors any more. */
+	drainTs: number | null = null;
+	readonly actors = new Set<string>();
+	/** Sent or to be sent, not acknowledged; in order per actor. */
+	commands: CommandWrapper[] = [];
+
+	constructor(runnerId: string, key: string, init: ToServerInit, now: number) {
+		this.runnerId = runnerId;
+		this.key = key;
+		this.pool = init.name;
+		this.version = init.version;
+		this.totalSlots = init.totalSlots;
+		this.createTs = now;
+		this.lastPongTs = now;
+	}
+
+	get freeSlots(): number {
+		return this.totalSlots - this.actors.size;
+	}
+
+	command(command: CommandWrapper): void {
+		this.commands.push(command);
+		this.socket?.send({ tag: "ToClientCommands", val: [command] });
+	}
+
+	/** Everything up to this index of the incarnation has arrived. */
+	acknowledged(actorId: string, generation: number, index: number): void {
+		this.commands = this.commands.filter(
+			({ checkpoint }) =>
+				checkpoint.actorId !== actorId ||
+				checkpoint.generation !== generation ||
+				checkpoint.index > index,
+		);
+	}
+}
