@@ -1,0 +1,208 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { extname, join, resolve } from "node:path";
+import { isLoopbackHost } from "@rivetkit/protocol";
+import { z } from "zod";
+
+/** Where configuration is looked for when no file is named, if it is there. */
+const SYSTEM_DIRECTORY = "/etc/rivet";
+const PREFIX = "RIVET__";
+const GUARD_PORT = 6_420;
+const PEER_PORT = 6_421;
+const METRICS_PORT = 6_430;
+const LOOPBACK = "127.0.0.1";
+const EVERY_INTERFACE = "::";
+
+const port = z.coerce.number().int().min(0).max(65_535);
+/** Milliseconds, or a count. */
+const whole = z.coerce.number().int().min(0);
+const flag = z.preprocess(
+	(value) => (value === "true" ? true : value === "false" ? false : value),
+	z.boolean(),
+);
+const address = z.strictObject({ host: z.string().min(1).optional(), port: port.optional() });
+
+/** Contract: engine 8. Keys that are not here are refused by name. */
+const schema = z.strictObject({
+	auth: z.strictObject({ admin_token: z.string().min(1) }).optional(),
+	guard: z
+		.strictObject({
+			...address.shape,
+			http_max_request_body_size: whole.optional(),
+			websocket_max_message_size: whole.optional(),
+			actor_ready_timeout_ms: whole.optional(),
+			actor_force_wake_pending_timeout_ms: whole.optional(),
+		})
+		.optional(),
+	api_peer: address.optional(),
+	metrics: address.optional(),
+	file_system: z.strictObject({ path: z.string().min(1) }).optional(),
+	postgres: z
+		.strictObject({
+			url: z.string().min(1),
+			ssl: z
+				.strictObject({
+					root_cert_path: z.string().optional(),
+					client_cert_path: z.string().optional(),
+					client_key_path: z.string().optional(),
+				})
+				.optional(),
+		})
+		.optional(),
+	pegboard: z
+		.strictObject({
+			base_retry_timeout: whole.optional(),
+			reschedule_backoff_max_exponent: whole.optional(),
+			retry_reset_duration: whole.optional(),
+			actor_start_threshold: whole.optional(),
+			actor_stop_threshold: whole.optional(),
+			runner_eligible_threshold: whole.optional(),
+			runner_lost_threshold: whole.optional(),
+			runner_update_ping_interval_ms: whole.optional(),
+			gateway_websocket_open_timeout_ms: whole.optional(),
+			gateway_response_start_timeout_ms: whole.optional(),
+			gateway_hws_max_pending_size: whole.optional(),
+		})
+		.optional(),
+	runtime: z.strictObject({ force_shutdown_duration: whole.optional() }).optional(),
+	telemetry: z.strictObject({ enabled: flag.optional() }).optional(),
+});
+
+type Given = z.infer<typeof schema>;
+
+export interface Address {
+	readonly host: string;
+	readonly port: number;
+}
+
+/** The configuration of `rivet-engine`, with defaults. */
+export interface EngineConfig {
+	readonly given: Given;
+	readonly token: string | undefined;
+	readonly guard: Address;
+	readonly peer: Address;
+	readonly metrics: Address;
+	/** Absolute. */
+	readonly directory: string;
+	/** How long a stop may take (ms). */
+	readonly forceShutdownMs: number;
+}
+
+/** A configuration that cannot be used; the message names the key, and where it was set. */
+export class ConfigurationError extends Error {
+	override readonly name = "ConfigurationError";
+}
+
+/** Times that suit development: short pauses, quick losses (contract: engine 8). */
+const DEVELOPMENT: Given = {
+	pegboard: {
+		retry_reset_duration: 100,
+		base_retry_timeout: 100,
+		reschedule_backoff_max_exponent: 1,
+		runner_eligible_threshold: 5_000,
+		runner_lost_threshold: 7_000,
+	},
+	runtime: { force_shutdown_duration: 2_000 },
+};
+
+export interface ConfigSources {
+	/** Files or directories, in order; later ones win. */
+	readonly files: readonly string[];
+	readonly env: Readonly<Record<string, string | undefined>>;
+	readonly isDevelopment: boolean;
+}
+
+/** Defaults, then files, then the environment: the later wins. Throws a {@link ConfigurationError}. */
+export function readConfig({ files, env, isDevelopment }: ConfigSources): EngineConfig {
+	const named = files.length > 0 ? files : existing(SYSTEM_DIRECTORY);
+	const layers = named.flatMap(readFiles).map(({ path, content }) => checked(content, path));
+	const fromEnv = checked(environmentTree(env), "the environment");
+	const merged = [isDevelopment ? DEVELOPMENT : {}, ...layers, fromEnv].reduce(merge, {}) as Given;
+	if (merged.file_system && merged.postgres) {
+		throw new ConfigurationError("file_system and postgres cannot be used together; remove one");
+	}
+	const token = merged.auth?.admin_token;
+	// Q26: without a token nobody else may come in.
+	const outside = token === undefined ? LOOPBACK : EVERY_INTERFACE;
+	return {
+		given: merged,
+		token,
+		guard: { host: merged.guard?.host ?? outside, port: merged.guard?.port ?? GUARD_PORT },
+		peer: { host: merged.api_peer?.host ?? LOOPBACK, port: merged.api_peer?.port ?? PEER_PORT },
+		metrics: {
+			host: merged.metrics?.host ?? LOOPBACK,
+			port: merged.metrics?.port ?? METRICS_PORT,
+		},
+		directory: resolve(merged.file_system?.path ?? "data/db"),
+		forceShutdownMs: merged.runtime?.force_shutdown_duration ?? 60_000,
+	};
+}
+
+/** Whether everybody in the network could use the engine without a token. */
+export function isOpenToAll({ guard, token }: EngineConfig): boolean {
+	return token === undefined && !isLoopbackHost(guard.host);
+}
+
+function existing(path: string): string[] {
+	return statSync(path, { throwIfNoEntry: false }) ? [path] : [];
+}
+
+function readFiles(path: string): { readonly path: string; readonly content: unknown }[] {
+	const stats = statSync(path, { throwIfNoEntry: false });
+	if (!stats) throw new ConfigurationError(`there is no configuration at ${path}`);
+	if (stats.isDirectory()) {
+		const names = readdirSync(path).sort();
+		return names
+			.filter((name) => extname(name) === ".json")
+			.flatMap((name) => readFiles(join(path, name)));
+	}
+	if (extname(path) !== ".json") {
+		throw new ConfigurationError(`${path}: configuration files are JSON, with the ending .json`);
+	}
+	try {
+		return [{ path, content: JSON.parse(readFileSync(path, "utf8")) }];
+	} catch (error) {
+		throw new ConfigurationError(`${path}: ${(error as Error).message}`, { cause: error });
+	}
+}
+
+/** `RIVET__GUARD__PORT=1` as `{ guard: { port: "1" } }`; case does not matter. */
+function environmentTree(env: ConfigSources["env"]): object {
+	const tree: Record<string, unknown> = {};
+	for (const [name, value] of Object.entries(env)) {
+		const upper = name.toUpperCase();
+		if (!upper.startsWith(PREFIX) || value === undefined) continue;
+		const path = upper.slice(PREFIX.length).toLowerCase().split("__");
+		let at = tree;
+		for (const key of path.slice(0, -1)) {
+			at[key] ??= {};
+			at = at[key] as Record<string, unknown>;
+		}
+		at[path.at(-1)!] = value;
+	}
+	return tree;
+}
+
+function checked(content: unknown, where: string): Given {
+	const result = schema.safeParse(content);
+	if (result.success) return result.data;
+	const problems = result.error.issues.map((issue) => {
+		const path = issue.path.join(".");
+		if (issue.code !== "unrecognized_keys") return `${path}: ${issue.message}`;
+		const keys = issue.keys.map((key) => (path ? `${path}.${key}` : key));
+		return `unknown key ${keys.join(", ")}`;
+	});
+	throw new ConfigurationError(`${where}: ${problems.join("; ")}`);
+}
+
+function merge(before: object, after: object): object {
+	const merged: Record<string, unknown> = { ...before };
+	for (const [key, value] of Object.entries(after)) {
+		const known = merged[key];
+		merged[key] = isTree(known) && isTree(value) ? merge(known, value) : value;
+	}
+	return merged;
+}
+
+function isTree(value: unknown): value is object {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
+}

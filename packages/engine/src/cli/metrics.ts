@@ -1,0 +1,20 @@
+import type { RunnerStats } from "../runners/runners-host.ts";
+
+/** What `rivet-engine` counts, as Prometheus text (contract: engine 8). */
+export function engineMetrics(stats: RunnerStats, liveCount: number, socketCount: number): string {
+	const lines: string[] = [];
+	const gauge = (name: string, help: string, values: readonly (readonly [string, number])[]) => {
+		lines.push(`# HELP rivet_engine_${name} ${help}`, `# TYPE rivet_engine_${name} gauge`);
+		for (const [labels, value] of values) lines.push(`rivet_engine_${name}${labels} ${value}`);
+	};
+	gauge("runners", "Runners by state.", [
+		[`{state="connected"}`, stats.connected],
+		[`{state="disconnected"}`, stats.disconnected],
+		[`{state="draining"}`, stats.draining],
+	]);
+	gauge("slots_free", "Actors that connected runners could take.", [["", stats.freeSlots]]);
+	gauge("actors_waiting", "Actors that wait for a slot.", [["", stats.waiting]]);
+	gauge("actors_live", "Actors with an incarnation.", [["", liveCount]]);
+	gauge("websockets_open", "WebSockets of clients.", [["", socketCount]]);
+	return `${lines.join("\n")}\n`;
+}

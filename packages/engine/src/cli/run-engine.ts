@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { createEngine, type Engine } from "../engine.ts";
+import type { ListeningServer } from "../server/listen.ts";
+import { openPostgresStore } from "../store/postgres/open-postgres-store.ts";
+import { openSqliteStore } from "../store/sqlite/open-sqlite-store.ts";
+import type { Store } from "../store/store.ts";
+import type { Address, EngineConfig } from "./config.ts";
+import { engineMetrics } from "./metrics.ts";
+
+export interface RunningEngine {
+	readonly guard: ListeningServer;
+	/** Lets every actor sleep, tells the runners, closes the store. */
+	close(): Promise<void>;
+}
+
+/** An engine apart from any application: everything is hosted by runners. */
+export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
+	const { given, token } = config;
+	const version = ownVersion();
+	const store = await openStore(config);
+	const engine: Engine = createEngine({
+		store,
+		version,
+		...(token === undefined ? {} : { token }),
+		...(given.postgres ? {} : { dataDirectory: config.directory }),
+		limits: defined({
+			httpBodyBytesMax: given.guard?.http_max_request_body_size,
+			webSocketMessageBytesMax: given.guard?.websocket_max_message_size,
+			readyTimeoutMs: given.guard?.actor_ready_timeout_ms,
+			routeTimeoutMs: given.guard?.actor_force_wake_pending_timeout_ms,
+			webSocketOpenTimeoutMs: given.pegboard?.gateway_websocket_open_timeout_ms,
+			requestTimeoutMs: given.pegboard?.gateway_response_start_timeout_ms,
+			webSocketPendingBytesMax: given.pegboard?.gateway_hws_max_pending_size,
+		}),
+	});
+	const stats = engine.attachRunners(
+		defined({
+			pingIntervalMs: given.pegboard?.runner_update_ping_interval_ms,
+			runnerEligibleThresholdMs: given.pegboard?.runner_eligible_threshold,
+			runnerLostThresholdMs: given.pegboard?.runner_lost_threshold,
+			actorStartThresholdMs: given.pegboard?.actor_start_threshold,
+			actorStopThresholdMs: given.pegboard?.actor_stop_threshold,
+			retryBaseMs: given.pegboard?.base_retry_timeout,
+			backoffExponentMax: given.pegboard?.reschedule_backoff_max_exponent,
+			retryResetMs: given.pegboard?.retry_reset_duration,
+		}),
+	);
+	const servers: Server[] = [];
+	const close = async () => {
+		for (const server of servers) server.close();
+		try {
+			await engine.close();
+		} finally {
+			await store.close();
+		}
+	};
+	try {
+		const guard = await engine.listen({
+			...config.guard,
+			portSetting: "guard.port (RIVET__GUARD__PORT)",
+			hostSetting: "guard.host (RIVET__GUARD__HOST)",
+		});
+		const health = JSON.stringify({ status: "ok", runtime: "engine", version });
+		servers.push(
+			await serveText(config.peer, "api_peer", "application/json", (path) =>
+				path === "/health" ? health : null,
+			),
+			await serveText(config.metrics, "metrics", "text/plain; version=0.0.4", () =>
+				engineMetrics(stats(), engine.liveCount, engine.socketCount),
+			),
+		);
+		return { guard, close };
+	} catch (error) {
+		await close();
+		throw error;
+	}
+}
+
+function openStore({ given, directory }: EngineConfig): Promise<Store> {
+	const { postgres } = given;
+	if (!postgres) return openSqliteStore({ directory });
+	const { ssl } = postgres;
+	return openPostgresStore({
+		url: postgres.url,
+		...(ssl && {
+			ssl: defined({
+				rootCertPath: ssl.root_cert_path,
+				clientCertPath: ssl.client_cert_path,
+				clientKeyPath: ssl.client_key_path,
+			}),
+		}),
+	});
+}
+
+/** Every path, as one text; null is not found. */
+function serveText(
+	{ host, port }: Address,
+	setting: string,
+	contentType: string,
+	textOf: (path: string) => string | null,
+): Promise<Server> {
+	const server = createServer(({ url }, response) => {
+		const text = textOf(url!.replace(/\?.*/, ""));
+		response.writeHead(text === null ? 404 : 200, { "content-type": contentType });
+		response.end(text ?? "");
+	});
+	return new Promise((resolve, reject) => {
+		server.once("error", (error) =>
+			reject(new Error(`${setting}: ${error.message}`, { cause: error })),
+		);
+		server.listen(port, host, () => resolve(server));
+	});
+}
+
+function ownVersion(): string {
+	const manifest = new URL("../../package.json", import.meta.url);
+	return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
+}
+
+function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+	const set = Object.entries(values).filter(([, value]) => value !== undefined);
+	return Object.fromEntries(set) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

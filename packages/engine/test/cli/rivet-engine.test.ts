@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { ConfigurationError, isOpenToAll, readConfig } from "../../src/cli/config.ts";
+import { ScriptedRunner } from "../runners/scripted-runner.ts";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "rivet-engine-"));
+const children: ChildProcess[] = [];
+
+afterAll(() => {
+	for (const child of children) child.kill("SIGKILL");
+	rmSync(folder, { recursive: true, force: true });
+});
+
+function file(name: string, content: object): string {
+	const path = join(folder, name);
+	writeFileSync(path, JSON.stringify(content));
+	return path;
+}
+
+const read = (env: Record<string, string>, files: string[] = [], isDevelopment = false) =>
+	readConfig({ files: files.length > 0 ? files : [file("empty.json", {})], env, isDevelopment });
+
+describe("configuration (engine 8, no. 74)", () => {
+	it("names an unknown key, wherever it is", () => {
+		const unknown = { RIVET__GUARD__NOPE: "1" };
+		expect(() => read(unknown)).toThrow(/the environment: unknown key guard\.nope/);
+		const path = file("unknown.json", { database: { postgres: {} } });
+		expect(() => read({}, [path])).toThrow(/unknown\.json: unknown key database/);
+	});
+
+	it("the environment beats files, later files beat earlier ones, case does not matter", () => {
+		const first = file("1.json", { guard: { port: 1, host: "127.0.0.1" }, metrics: { port: 9 } });
+		const second = file("2.json", { guard: { port: 2 } });
+		expect(read({}, [first, second]).guard).toEqual({ host: "127.0.0.1", port: 2 });
+		const config = read({ rivet__Guard__PORT: "3" }, [first, second]);
+		expect(config.guard).toEqual({ host: "127.0.0.1", port: 3 });
+		expect(config.metrics.port).toBe(9);
+	});
+
+	it("refuses durations below zero, ports that are none, and files that are no JSON", () => {
+		expect(() => read({ RIVET__PEGBOARD__ACTOR_START_THRESHOLD: "-1" })).toThrow(
+			/pegboard\.actor_start_threshold/,
+		);
+		expect(() => read({ RIVET__GUARD__PORT: "70000" })).toThrow(/guard\.port/);
+		expect(() => read({}, ["/nowhere.json"])).toThrow(ConfigurationError);
+		expect(() => read({}, [file("x.yaml", {})])).toThrow(/are JSON/);
+	});
+
+	it("listens on the loopback until there is a token (Q26)", () => {
+		expect(read({}).guard.host).toBe("127.0.0.1");
+		const open = read({ RIVET__AUTH__ADMIN_TOKEN: "secret" });
+		expect(open.guard.host).toBe("::");
+		expect([open.peer.host, open.metrics.host]).toEqual(["127.0.0.1", "127.0.0.1"]);
+		expect(isOpenToAll(read({ RIVET__GUARD__HOST: "0.0.0.0" }))).toBe(true);
+	});
+
+	it("has a preset for development, that settings win over", () => {
+		const { given } = read({ RIVET__PEGBOARD__RUNNER_LOST_THRESHOLD: "9000" }, [], true);
+		expect(given.pegboard).toMatchObject({ base_retry_timeout: 100, runner_lost_threshold: 9_000 });
+	});
+});
+
+describe("the process", () => {
+	const start = async (env: Record<string, string>) => {
+		const child = spawn(process.execPath, ["--conditions=@rivetkit/source", MAIN, "start"], {
+			env: { PATH: process.env.PATH, RIVET__FILE_SYSTEM__PATH: join(folder, "data"), ...env },
+			stdio: ["ignore", "pipe", "pipe"],
+		});
+		children.push(child);
+		let output = "";
+		let errors = "";
+		child.stdout.on("data", (data) => {
+			output += data;
+		});
+		child.stderr.on("data", (data) => {
+			errors += data;
+		});
+		const exited = once(child, "exit").then(([code]) => code as number);
+		const url = () =>
+			vi.waitFor(() => /listens on (\S+)/.exec(output)?.[1] ?? expect.fail(errors), 15_000);
+		return { child, exited, url, errors: () => errors };
+	};
+
+	it("says which setting it cannot use, and ends", async () => {
+		const { exited, errors } = await start({ RIVET__GUARD__NOPE: "1" });
+		expect(await exited).toBe(2);
+		expect(errors()).toContain("unknown key guard.nope");
+	});
+
+	it("takes runners, answers /health and metrics, and lets them go at SIGTERM (no. 44)", async () => {
+		const metricsPort = await freePort();
+		const { child, exited, url } = await start({
+			RIVET__AUTH__ADMIN_TOKEN: "admin",
+			RIVET__GUARD__HOST: "127.0.0.1",
+			RIVET__GUARD__PORT: "0",
+			RIVET__API_PEER__PORT: "0",
+			RIVET__METRICS__PORT: String(metricsPort),
+		});
+		const endpoint = await url();
+		const health = await fetch(`${endpoint}/health`);
+		expect(await health.json()).toMatchObject({ status: "ok" });
+		const runner = await ScriptedRunner.connect(endpoint);
+		const created = await fetch(`${endpoint}/actors?namespace=default`, {
+			method: "PUT",
+			headers: { "content-type": "application/json", authorization: "Bearer admin" },
+			body: JSON.stringify({
+				name: "any",
+				key: "a",
+				runner_name_selector: "default",
+				crash_policy: "sleep",
+			}),
+		});
+		expect(created.status).toBe(200);
+		const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/any`)).text();
+		expect(metrics).toContain('rivet_engine_runners{state="connected"} 1');
+		expect(metrics).toContain("rivet_engine_actors_live 1");
+		child.kill("SIGTERM");
+		await vi.waitFor(() => expect(runner.commands).toHaveLength(2), 5_000);
+		const { actorId, generation } = runner.commands[1]!.checkpoint;
+		runner.state(actorId, generation, "Ok");
+		expect(await runner.closed).toEqual({ code: 1011, reason: "ws.going_away" });
+		expect(await exited).toBe(0);
+	}, 30_000);
+});
+
+async function freePort(): Promise<number> {
+	const server = createServer();
+	server.listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const { port } = server.address() as { port: number };
+	server.close();
+	await once(server, "close");
+	return port;
+}
