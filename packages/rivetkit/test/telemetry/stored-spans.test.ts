@@ -9,6 +9,7 @@ import { expect, it } from "vitest";
 import { actor } from "../../src/index.ts";
 import { SUBSPACE_TRACES } from "../../src/runtime/commit/storage-layout.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
+import { KeptChunks } from "../../src/runtime/telemetry/kept-chunks.ts";
 import { Span, UNADMITTED } from "../../src/runtime/telemetry/span.ts";
 import { SpanKeeper } from "../../src/runtime/telemetry/span-keeper.ts";
 import { SPAN_KINDS } from "../../src/runtime/telemetry/span-kinds.ts";
@@ -233,6 +234,7 @@ it("whatever commits fail, the last spans of the last lives are stored, and no m
 					{ generation, timers, commitSpans() {}, openSpans: () => [] },
 					ids,
 					MAX_BYTES,
+					new KeptChunks(),
 				);
 				const ended: number[] = [];
 				for (const [at, { spans, fails }] of [...turns, { spans: [], fails: false }].entries()) {
@@ -269,4 +271,36 @@ it("whatever commits fail, the last spans of the last lives are stored, and no m
 		}),
 		{ numRuns: 60 },
 	);
+});
+
+it("of all actors together only so much is in memory; who made room goes on in another chunk", async () => {
+	const kept = new KeptChunks(3_000);
+	let next = 0;
+	const actors = Array.from({ length: 10 }, (_, generation) => {
+		const store = new Entries();
+		const timers = { schedule: () => ({ cancel() {} }) as never };
+		const owner = { generation, timers, commitSpans() {}, openSpans: () => [] };
+		return { store, keeper: new SpanKeeper(owner, ids, MAX_BYTES, kept), ended: [] as number[] };
+	});
+	for (let round = 0; round < 3; round++) {
+		for (const { store, keeper, ended } of actors) {
+			const trace = { id: "t", flags: 1, admission: UNADMITTED };
+			const span = new Span(SPAN_KINDS.commit, null, trace, null, ++next, next, null);
+			span.endMs = next;
+			span.set("text", "x".repeat(500));
+			ended.push(next);
+			keeper.ended(span);
+			const batch = { ops: [] as StorageOp[] };
+			keeper.take(batch, false, { nowMs: round * 1_000, isLast: false });
+			store.apply(batch.ops);
+			keeper.committed();
+			expect(kept.bytes).toBeLessThanOrEqual(3_000);
+		}
+	}
+	for (const { store, keeper, ended } of actors) {
+		const stored = await readStoredSpans((range) => store.scan(range), null);
+		expect(stored.map(({ id }) => Number(id))).toEqual(ended);
+		keeper.end();
+	}
+	expect(kept.bytes).toBe(0);
 });

@@ -227,7 +227,7 @@ export class ActorTelemetry {
 			commitSpans: () => this.#owner.commitSpans(),
 			openSpans: () => this.#openSpans(),
 		};
-		return new SpanKeeper(owner, host, host.storedBytes);
+		return new SpanKeeper(owner, host, host.storedBytes, host.chunks);
 	}
 
 	*#openSpans(): Generator<Span> {

@@ -1,6 +1,7 @@
 import type { Clock, Random } from "@rivetkit/protocol";
 import type { SpanExporter } from "./exporter.ts";
 import { Habits } from "./habits.ts";
+import { KeptChunks } from "./kept-chunks.ts";
 import { TypeMetrics } from "./metrics/type-metrics.ts";
 import type { Span, Trace } from "./span.ts";
 import { TraceBudget } from "./trace-budget.ts";
@@ -44,6 +45,7 @@ export class HostTelemetry {
 	readonly recordsMetrics: boolean;
 	/** Bytes of the spans of one incarnation in its actor's store; 0 when they are not stored. */
 	readonly storedBytes: number;
+	readonly chunks = new KeptChunks();
 	readonly trails: Trails;
 	readonly habits = new Habits();
 	/** Null while there is nowhere to export to. */

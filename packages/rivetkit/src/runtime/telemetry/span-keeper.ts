@@ -1,5 +1,6 @@
 import type { OpenBatch } from "../commit/batch-part.ts";
 import type { TimerWheel, WheelTimer } from "../timers/timer-wheel.ts";
+import type { ChunkKeeper, KeptChunks } from "./kept-chunks.ts";
 import type { Span } from "./span.ts";
 import { SPAN_KINDS } from "./span-kinds.ts";
 import {
@@ -45,8 +46,9 @@ interface Chunk {
  * Writes the spans of one incarnation to the actor's store: with commits that come anyway, at most once a
  * second, and within five seconds in any case while the actor is awake. Neither wakes it nor keeps it awake.
  */
-export class SpanKeeper {
+export class SpanKeeper implements ChunkKeeper {
 	readonly #owner: SpanOwner;
+	readonly #kept: KeptChunks;
 	readonly #ids: SpanIds;
 	readonly #slots: number;
 	/** Ended, and in no chunk yet. */
@@ -63,8 +65,9 @@ export class SpanKeeper {
 	#isOver = false;
 
 	/** @param maxBytes - what the spans of an incarnation take in the store, about */
-	constructor(owner: SpanOwner, ids: SpanIds, maxBytes: number) {
+	constructor(owner: SpanOwner, ids: SpanIds, maxBytes: number, kept: KeptChunks) {
 		this.#owner = owner;
+		this.#kept = kept;
 		this.#ids = ids;
 		this.#slots = slotsFor(maxBytes);
 	}
@@ -117,14 +120,23 @@ export class SpanKeeper {
 		this.#timer = null;
 		this.#ended = [];
 		this.#changed.clear();
+		this.#kept.remove(this);
+	}
+
+	release(): void {
+		this.#next();
+	}
+
+	#next(): void {
+		const slot = (this.#chunk.slot + 1) % this.#slots;
+		this.#chunk = { slot, spans: [], bytes: 0 };
+		// The one that had this place is over.
+		for (const chunk of this.#changed) if (chunk.slot === slot) this.#changed.delete(chunk);
 	}
 
 	#add(span: Uint8Array): void {
 		if (this.#chunk.bytes + span.byteLength > CHUNK_BYTES && this.#chunk.bytes > 0) {
-			const slot = (this.#chunk.slot + 1) % this.#slots;
-			this.#chunk = { slot, spans: [], bytes: 0 };
-			// The one that had this place is over.
-			for (const chunk of this.#changed) if (chunk.slot === slot) this.#changed.delete(chunk);
+			this.#next();
 		}
 		this.#chunk.spans.push(span);
 		this.#chunk.bytes += span.byteLength;
@@ -156,6 +168,7 @@ export class SpanKeeper {
 		}
 		this.#taken = [...this.#changed];
 		this.#changed = new Set();
+		this.#kept.written(this, this.#chunk.bytes);
 	}
 }
 

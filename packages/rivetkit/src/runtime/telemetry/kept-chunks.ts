@@ -1,0 +1,40 @@
+/** Bytes of chunks that are being filled, of all actors of a host together. */
+export const KEPT_CHUNKS_BYTES_MAX: number = 4 * 1_024 * 1_024;
+
+/** Who keeps a chunk in memory that is in the store already, to add to it. */
+export interface ChunkKeeper {
+	/** The next spans begin another chunk. */
+	release(): void;
+}
+
+/** The chunks that the actors of a host are filling, within a limit: those go first that were written the longest ago. */
+export class KeptChunks {
+	readonly #bytesMax: number;
+	/** Those that were written lately are behind. */
+	readonly #keepers = new Map<ChunkKeeper, number>();
+	#bytes = 0;
+
+	constructor(bytesMax: number = KEPT_CHUNKS_BYTES_MAX) {
+		this.#bytesMax = bytesMax;
+	}
+
+	get bytes(): number {
+		return this.#bytes;
+	}
+
+	written(keeper: ChunkKeeper, bytes: number): void {
+		this.remove(keeper);
+		this.#keepers.set(keeper, bytes);
+		this.#bytes += bytes;
+		for (const [oldest] of this.#keepers) {
+			if (this.#bytes <= this.#bytesMax) return;
+			this.remove(oldest);
+			oldest.release();
+		}
+	}
+
+	remove(keeper: ChunkKeeper): void {
+		this.#bytes -= this.#keepers.get(keeper) ?? 0;
+		this.#keepers.delete(keeper);
+	}
+}
