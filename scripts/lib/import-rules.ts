@@ -202,10 +202,17 @@ export const rooms: readonly Room[] = [
 		],
 	},
 	{
+		// What an actor and its workflow keep their few things in.
+		name: "rivetkit/collections",
+		at: ["packages/rivetkit/src/runtime/collections"],
+		imports: [],
+	},
+	{
 		name: "rivetkit/runtime",
 		at: ["packages/rivetkit/src/runtime"],
 		imports: [
 			PROTOCOL,
+			"rivetkit/collections",
 			"rivetkit/utils",
 			"rivetkit/errors",
 			"rivetkit/log",
@@ -218,7 +225,14 @@ export const rooms: readonly Room[] = [
 	{
 		name: "rivetkit/workflow",
 		at: ["packages/rivetkit/src/workflow"],
-		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors", "rivetkit/log", "rivetkit/actor"],
+		imports: [
+			PROTOCOL,
+			"rivetkit/utils",
+			"rivetkit/errors",
+			"rivetkit/log",
+			"rivetkit/actor",
+			"rivetkit/collections",
+		],
 		types: ["rivetkit/client", "rivetkit/runtime"],
 	},
 	{

@@ -398,6 +398,7 @@ class EmbeddedEngine implements Engine {
 				}
 			},
 		});
+	}
 
 	attachRunners(given: Partial<RunnerLimits> = {}): () => RunnerStats {
 		const limits = { ...RUNNER_LIMITS, ...given };
