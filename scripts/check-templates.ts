@@ -1,7 +1,8 @@
 // Makes a project from each template of create-rivetkit, from the packed tarballs as its users would, and
-// runs what the project says of itself: its tests and its type check. One install serves all projects.
-import { execFile } from "node:child_process";
+// runs what the project says of itself: it starts, its tests pass, its types fit. One install serves all.
+import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -23,6 +24,91 @@ async function npm(cwd: string, ...rest: string[]): Promise<void> {
 	} catch (error) {
 		const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
 		throw new Error(`npm ${rest.join(" ")}\n${stdout}${stderr}`);
+	}
+}
+
+/** How a project is started as its README says; `page` and `actors` are ports. */
+interface Start {
+	/** What `npm run` is given. */
+	readonly script: (page: number) => readonly string[];
+	readonly env: (page: number, actors: number) => Readonly<Record<string, string>>;
+	/** What answers then. */
+	readonly url: (page: number, actors: number) => string;
+}
+
+const server: Start = {
+	script: () => ["start"],
+	env: (page, actors) => ({ PORT: `${actors}`, PAGE_PORT: `${page}` }),
+	url: (_page, actors) => `http://127.0.0.1:${actors}/health`,
+};
+const pageServer: Start = {
+	script: () => ["start"],
+	env: (page, actors) => ({ PORT: `${page}`, MANAGER_PORT: `${actors}` }),
+	url: (page) => `http://127.0.0.1:${page}/api/rivet/health`,
+};
+
+const STARTS: Readonly<Record<string, Start>> = {
+	"hello-world": server,
+	queue: server,
+	workflow: { ...server, url: (page) => `http://127.0.0.1:${page}/` },
+	chat: pageServer,
+	next: { ...pageServer, script: () => ["dev"] },
+	react: {
+		...pageServer,
+		script: (page) => ["dev", "--", "--host", "127.0.0.1", "--port", `${page}`, "--strictPort"],
+	},
+};
+
+/** What a framework compiles at the first request takes its time on a busy machine. */
+const START_LIMIT_MS = 120_000;
+
+async function freePort(): Promise<number> {
+	const probe = createServer();
+	await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+	const { port } = probe.address() as { port: number };
+	await new Promise((resolve) => probe.close(resolve));
+	return port;
+}
+
+async function starts(project: string, name: string): Promise<void> {
+	const start = STARTS[name];
+	if (start === undefined)
+		throw new Error(`scripts/check-templates.ts does not say how ${name} starts`);
+	const [page, actors] = [await freePort(), await freePort()];
+	// A group of its own, which npm, the framework and its server are in.
+	const child = spawn("npm", ["run", ...start.script(page)], {
+		cwd: project,
+		env: { ...env, ...start.env(page, actors) },
+		stdio: ["ignore", "pipe", "pipe"],
+		detached: true,
+	});
+	let output = "";
+	child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+	child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+	const url = start.url(page, actors);
+	const closed = new Promise((resolve) => child.once("close", resolve));
+	try {
+		const deadline = Date.now() + START_LIMIT_MS;
+		while (!(await answers(url))) {
+			if (Date.now() > deadline || child.exitCode !== null) {
+				throw new Error(`nothing answers at ${url}; it printed:\n${output}`);
+			}
+			await new Promise((resolve) => setTimeout(resolve, 100));
+		}
+	} finally {
+		if (child.exitCode === null) process.kill(-child.pid!, "SIGKILL");
+		await closed;
+	}
+}
+
+async function answers(url: string): Promise<boolean> {
+	try {
+		const answer = await fetch(url);
+		await answer.body?.cancel();
+		return answer.ok;
+	} catch {
+		// Not yet.
+		return false;
 	}
 }
 
@@ -75,6 +161,7 @@ try {
 	});
 	for (const name of names) {
 		checks.push(
+			{ title: `${name}: starts as its README says`, run: () => starts(projectOf(name), name) },
 			{ title: `${name}: its tests pass`, run: () => npm(projectOf(name), "test") },
 			{ title: `${name}: its types fit`, run: () => npm(projectOf(name), "run", "typecheck") },
 		);
