@@ -100,6 +100,11 @@ export async function deleteFile(kv: ActorKv, name: string): Promise<StoredFile 
 	return file;
 }
 
+/** Uploads that have not come to their end. */
+export async function countPending(kv: ActorKv): Promise<number> {
+	return (await kv.list("pending:")).length;
+}
+
 /** What uploads left behind that did not come to their end. */
 export async function dropPending(kv: ActorKv): Promise<void> {
 	for (const [key] of await kv.list("pending:")) {

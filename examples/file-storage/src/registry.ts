@@ -1,5 +1,5 @@
 import { actor, setup } from "rivetkit";
-import { dropPending } from "./files.ts";
+import { countPending, dropPending } from "./files.ts";
 import { answer } from "./http.ts";
 
 /** Files of one owner: PUT, GET (also in ranges), HEAD and DELETE of `/<name>`, and a list at `/`. */
@@ -10,6 +10,10 @@ const bucket = actor({
 	// Of uploads that a crash cut off.
 	onWake: (c) => dropPending(c.kv),
 	onRequest: (c, request) => answer(c.kv, c.state, request),
+	actions: {
+		/** How many uploads are on their way. */
+		uploads: (c) => countPending(c.kv),
+	},
 });
 
 export const registry = setup({

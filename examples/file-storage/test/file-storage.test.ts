@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { eventually, exampleServer } from "example-support/server";
 import { expectTranscript } from "example-support/transcript";
 import { actor, setup } from "rivetkit";
+import { createClient } from "rivetkit/client";
 import { setupTest } from "rivetkit/test";
 import { expect, it } from "vitest";
 import { dropPending } from "../src/files.ts";
 import { answer } from "../src/http.ts";
+import type { registry } from "../src/registry.ts";
 
 const server = exampleServer(join(import.meta.dirname, ".."), { RIVET_LOG_LEVEL: "error" });
 const url = (path: string) => `${server.pageUrl}/buckets/${path}`;
@@ -114,6 +116,20 @@ it("keeps nothing of an upload whose client leaves, or that a crash cuts off", a
 	await bucket.crash();
 	await eventually(async () => expect(await bucket.keys()).toEqual(keys));
 	expect(await (await bucket.fetch("/kept")).text()).toBe("kept");
+});
+
+it("has no upload on its way after kill -9", async () => {
+	const client = createClient<typeof registry>(server.url);
+	const bucket = client.bucket.getOrCreate(["cut"]);
+	const upload = beginUpload(url("cut/off"));
+	await upload.send(new Uint8Array(200_000));
+	await eventually(async () => expect(await bucket.uploads()).toBe(1));
+	await server.stop("SIGKILL");
+	await upload.status;
+	await server.start();
+	expect(await bucket.uploads()).toBe(0);
+	expect(await list("cut")).toEqual({ used: 0, files: [] });
+	await client.dispose();
 });
 
 it.each([
