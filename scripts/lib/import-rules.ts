@@ -435,7 +435,7 @@ export const rooms: readonly Room[] = [
 	},
 	{
 		name: "benchmarks/parts",
-		at: ["benchmarks/state", "benchmarks/store"],
+		at: ["benchmarks/scale", "benchmarks/state", "benchmarks/store"],
 		imports: [PROTOCOL, ENGINE, "engine/store", "rivetkit/runtime"],
 		internals: true,
 	},

@@ -193,7 +193,7 @@ async function unprivileged(): Promise<{ uid: number; gid: number } | undefined>
 	return { uid: Number(uid), gid: Number(gid) };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
 	const server = createServer().listen(0, "127.0.0.1");
 	await once(server, "listening");
 	const { port } = server.address() as { port: number };

@@ -13,12 +13,18 @@ import type { EngineLogger } from "../common/logger.ts";
 import { Deferred } from "../placement/deferred.ts";
 import type { Elsewhere, Route } from "../placement/elsewhere.ts";
 import type { Incarnation, IncarnationEnd, Placement } from "../placement/placement.ts";
-import type { NodeRow, NodeRows } from "../store/postgres/node-rows.ts";
+import type { NodeRow, NodeRows, Whereabouts } from "../store/postgres/node-rows.ts";
 import type { PostgresStore } from "../store/postgres/postgres-store.ts";
 import { type ActorRecord, StaleGenerationError } from "../store/store.ts";
 import type { ClusterClock } from "./cluster-clock.ts";
-import { type LinkCall, LinkLost, type ReadyAnswer, type SocketOffer } from "./link-messages.ts";
-import { LinkSocket } from "./link-socket.ts";
+import {
+	type LinkCall,
+	LinkLost,
+	type ReadyAnswer,
+	type SocketNews,
+	type SocketOffer,
+} from "./link-messages.ts";
+import { LinkSockets } from "./link-sockets.ts";
 import type { Links } from "./links.ts";
 import type { NodeLease } from "./node-lease.ts";
 import type { NodeLink, Streamed } from "./node-link.ts";
@@ -28,6 +34,8 @@ import { RemoteNode } from "./remote-node.ts";
 const LOOK_AGAIN_MS = 100;
 /** How long the sockets of an actor are waited for that another node holds (ms). */
 const GATHER_MS = 3_000;
+/** How long after its limit another node may answer (ms). */
+const ANSWER_MS = 2_000;
 /** How long what an incarnation sent at its end may take to get here before its sockets are the next one's (ms). */
 const LAST_WORDS_MS = 500;
 /** A node that runs no more than this many actors above the least loaded one keeps what it is asked for. */
@@ -80,8 +88,7 @@ export class Cluster implements Elsewhere {
 	readonly #nodes = new Map<NodeLink, RemoteNode>();
 	/** Links whose nodes are to be told when an actor's incarnation here ends. */
 	readonly #interested = new Map<string, Set<NodeLink>>();
-	/** Sockets of other nodes' clients that actors here have, by link and key. */
-	readonly #sockets = new Map<NodeLink, Map<number, { socket: LinkSocket; actorId: string }>>();
+	readonly #sockets = new LinkSockets();
 	/** Other nodes, as of the last renewal; `assigned` is what they were given since. */
 	#peers: (NodeRow & { assigned: number })[] = [];
 	/** Who waits for the end of an actor's incarnation before its sockets are handed over. */
@@ -175,8 +182,10 @@ export class Cluster implements Elsewhere {
 			if (where.kind === "unknown") {
 				throw catalogueError("actor.not_found", { identifier: actorId });
 			}
-			const isOthers = where.kind === "owned" && where.epoch !== lease.epoch;
-			const target = isOthers ? where.epoch : this.#choose(where.name, unreachable);
+			if (this.#isDraining && this.#candidates().length === 0) {
+				throw catalogueError("guard.service_unavailable");
+			}
+			const target = this.#targetOf(where, lease.epoch, unreachable);
 			if (target === "here") {
 				const acquired = await this.#acquire(actorId);
 				if (acquired !== undefined) {
@@ -205,9 +214,13 @@ export class Cluster implements Elsewhere {
 				try {
 					const link = await links.to(epoch, GATHER_MS);
 					const call: LinkCall = { do: "gather", actorId, generation };
-					const offers = await this.#within(GATHER_MS, link.call<SocketOffer[]>(call));
+					const offers = await this.#within(
+						GATHER_MS,
+						link.call<SocketOffer[]>(call),
+						() => new Error(`no answer within ${GATHER_MS} ms`),
+					);
 					this.#noteInterest(actorId, link);
-					return offers.map((offer) => this.#accept(link, actorId, offer));
+					return offers.map((offer) => this.#sockets.accept(link, actorId, offer));
 				} catch (error) {
 					logger.warn(
 						{ actorId, node: epoch, err: error },
@@ -227,13 +240,7 @@ export class Cluster implements Elsewhere {
 		for (const link of links ?? []) {
 			link.ended(actorId, generation, how);
 		}
-		for (const sockets of this.#sockets.values()) {
-			for (const [key, one] of sockets) {
-				if (one.actorId === actorId) {
-					sockets.delete(key);
-				}
-			}
-		}
+		this.#sockets.actorEnded(actorId);
 		if (how !== "destroyed" && generation >= 0) {
 			// One that fell asleep has been released with its last commit; this is for those that did not.
 			void this.#options.store.release(actorId, generation).catch(() => {});
@@ -251,7 +258,7 @@ export class Cluster implements Elsewhere {
 			case "openSocket": {
 				const incarnation = this.#live(call.actorId, call.generation);
 				const { actorId, path, protocols } = call;
-				const socket = this.#accept(link, actorId, call.socket);
+				const socket = this.#sockets.accept(link, actorId, call.socket);
 				const upgrade = { path, protocols, headers: headersView(call.headers) };
 				await incarnation.host.openSocket(actorId, upgrade, socket);
 				return null;
@@ -264,8 +271,8 @@ export class Cluster implements Elsewhere {
 		}
 	}
 
-	news(link: NodeLink, key: number, news: Parameters<LinkSocket["heard"]>[0]): void {
-		this.#sockets.get(link)?.get(key)?.socket.heard(news);
+	news(link: NodeLink, key: number, news: SocketNews): void {
+		this.#sockets.heard(link, key, news);
 	}
 
 	deed(link: NodeLink, key: number, deed: Parameters<RemoteNode["deed"]>[1]): void {
@@ -297,21 +304,11 @@ export class Cluster implements Elsewhere {
 			this.#engine.ended(actorId, "lost");
 		}
 		this.#nodes.delete(link);
-		const sockets = this.#sockets.get(link);
-		this.#sockets.delete(link);
-		const interrupted = new Set<string>();
-		for (const { socket, actorId } of sockets?.values() ?? []) {
-			if (socket.isHeld) {
-				interrupted.add(actorId);
-			} else {
-				socket.cut();
-			}
-		}
 		for (const links of this.#interested.values()) {
 			links.delete(link);
 		}
 		// Only a new incarnation can go on with sockets that it cannot hear of any more.
-		for (const actorId of interrupted) {
+		for (const actorId of this.#sockets.linkLost(link)) {
 			void this.#engine.placement.stop(actorId, "sleep").catch((error: unknown) => {
 				this.#options.logger.error(
 					{ actorId, err: error },
@@ -326,6 +323,21 @@ export class Cluster implements Elsewhere {
 			({ epoch, isDraining }) => !isDraining && this.#options.links.isOpen(epoch),
 		);
 		return name === undefined ? linked : linked.filter(({ names }) => names.includes(name));
+	}
+
+	#targetOf(
+		where: Exclude<Whereabouts, { kind: "unknown" }>,
+		own: number | undefined,
+		unreachable: ReadonlySet<number>,
+	): number | "here" | undefined {
+		if (where.kind === "free") {
+			return this.#choose(where.name, unreachable);
+		}
+		if (where.epoch !== own) {
+			return where.epoch;
+		}
+		// Nobody else gets it from a node that lives.
+		return this.#isDraining ? undefined : "here";
 	}
 
 	/** Least loaded first; undefined when nobody runs such actors. */
@@ -378,7 +390,12 @@ export class Cluster implements Elsewhere {
 		const waitMs = deadlineTs - clock.now();
 		try {
 			link = await links.to(epoch, Math.min(waitMs, LOOK_AGAIN_MS));
-			answer = await this.#nodeOf(link).ready(actorId, waitMs);
+			// The other node has its limits; this is for one that forgets them.
+			answer = await this.#within(
+				waitMs + ANSWER_MS,
+				this.#nodeOf(link).ready(actorId, waitMs),
+				() => catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),
+			);
 		} catch (error) {
 			if (error instanceof LinkLost) {
 				return undefined;
@@ -480,13 +497,6 @@ export class Cluster implements Elsewhere {
 			: ({ ...head, body: response.body } as never);
 	}
 
-	#accept(link: NodeLink, actorId: string, offer: SocketOffer): LinkSocket {
-		const socket = new LinkSocket(link, offer);
-		const sockets = this.#sockets.get(link) ?? new Map();
-		this.#sockets.set(link, sockets.set(offer.key, { socket, actorId }));
-		return socket;
-	}
-
 	#noteInterest(actorId: string, link: NodeLink): void {
 		const links = this.#interested.get(actorId) ?? new Set();
 		this.#interested.set(actorId, links.add(link));
@@ -544,11 +554,9 @@ export class Cluster implements Elsewhere {
 		);
 	}
 
-	#within<T>(waitMs: number, promise: Promise<T>): Promise<T> {
+	#within<T>(waitMs: number, promise: Promise<T>, late: () => Error): Promise<T> {
 		return new Promise<T>((resolve, reject) => {
-			const timer = this.#options.clock.after(waitMs, () =>
-				reject(new Error(`no answer within ${waitMs} ms`)),
-			);
+			const timer = this.#options.clock.after(waitMs, () => reject(late()));
 			promise.then(resolve, reject).finally(() => timer.stop());
 		});
 	}

@@ -107,7 +107,7 @@ export class NodeLease {
 		const { rows, leaseMs, clock, describe, onHeld } = this.#options;
 		const sentAtMs = performance.now();
 		const { epoch, nowMs } = await rows.register(describe(), leaseMs);
-		clock.read(nowMs, sentAtMs, performance.now());
+		clock.read(nowMs, performance.now());
 		this.#epoch = epoch;
 		this.#prolong(sentAtMs);
 		if (!this.isHeld) {
@@ -142,7 +142,7 @@ export class NodeLease {
 				names: describe().names,
 			};
 			const { isHeld, nowMs, nodes } = await rows.renew(epoch, state, leaseMs);
-			clock.read(nowMs, sentAtMs, performance.now());
+			clock.read(nowMs, performance.now());
 			if (this.#epoch !== epoch) {
 				// Lost meanwhile, by the clock.
 				return;

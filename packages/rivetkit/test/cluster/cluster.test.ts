@@ -159,6 +159,15 @@ describe("three nodes on one database", { timeout: 60_000 }, () => {
 	});
 
 	it("share what is asked of one of them", async () => {
+		// What the tests before have woken is asleep, and every node knows.
+		await eventually(async () => {
+			const [row] = await sql<{ awake: number }>(
+				url,
+				"SELECT coalesce(max(actors), 0) + " +
+					"(SELECT count(*) FROM rivetkit.actors JOIN rivetkit.nodes ON owner = epoch)::int AS awake FROM rivetkit.nodes",
+			);
+			expect(row!.awake).toBe(0);
+		}, 30_000);
 		const keys = Array.from({ length: 60 }, (_, index) => `share ${index}`);
 		const places = await Promise.all(keys.map((key) => ledger(cluster.nodes[0]!, key).where()));
 		for (const { name } of cluster.nodes) {

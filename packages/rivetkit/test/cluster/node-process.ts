@@ -3,17 +3,16 @@
 import { actor, event, queue, setup } from "../../src/index.ts";
 import { workflow } from "../../src/workflow/index.ts";
 
+/** What the machine's clock says, whatever this process believes. */
+const trueNow = Date.now.bind(Date);
 const skewMs = Number(process.env.CLOCK_SKEW_MS ?? 0);
-if (skewMs !== 0) {
-	const now = Date.now.bind(Date);
-	Date.now = () => now() + skewMs;
-}
+if (skewMs !== 0) Date.now = () => trueNow() + skewMs;
 const nodeName = process.env.RIVET__NODE__NAME ?? "?";
 
 /** Every operation has an id, so that what was applied twice, or not at all, can be seen afterwards. */
 const ledger = actor({
-	state: { total: 0, twice: [] as string[] },
-	events: { tick: event<{ total: number }>() },
+	state: { total: 0, ticks: 0, twice: [] as string[] },
+	events: { tick: event<{ total: number; tick: number }>() },
 	queues: { orders: queue<{ id: string }>() },
 	options: { sleepTimeout: 2_000 },
 	actions: {
@@ -21,7 +20,7 @@ const ledger = actor({
 			if ((await c.kv.get(`op:${id}`)) !== null) c.state.twice.push(id);
 			await c.kv.put(`op:${id}`, String(c.state.total));
 			c.state.total++;
-			c.broadcast("tick", { total: c.state.total });
+			c.broadcast("tick", { total: c.state.total, tick: ++c.state.ticks });
 			return c.state.total;
 		},
 		/** The alarm is due at a time of the database. */
@@ -29,10 +28,11 @@ const ledger = actor({
 			await c.schedule.after(delayMs, "fired", id);
 		},
 		fired: async (c, id: string) => {
-			await c.kv.put(`alarm:${id}`, nodeName);
+			await c.kv.put(`alarm:${id}`, String(trueNow()));
 		},
 		read: (c) => ({ total: c.state.total, twice: [...c.state.twice] }),
 		keys: async (c) => (await c.kv.list("", { limit: 100_000 })).map(([key]) => key),
+		rang: async (c) => await c.kv.list("alarm:", { limit: 100_000 }),
 		where: () => nodeName,
 		nap: (c) => c.sleep(),
 		slow: async (c, id: string, ms: number) => {

@@ -21,22 +21,51 @@ export interface ConnectOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** How long after its limit a statement may be answered. */
+const ANSWER_MS = 5_000;
 /** An open transaction of a client that vanished ends after this: what it holds must not be held for ever. */
 const IDLE_IN_TRANSACTION_MS = 10_000;
 
 /** One session, statements of which are sent without waiting for the answers to those before. */
 export class PostgresConnection {
 	readonly #client: Client;
+	readonly #silenceMs: number;
+	/** What rejects the statements that are not answered. */
+	readonly #unanswered = new Set<(error: Error) => void>();
 	#lost: Error | undefined;
+	/** Ends a connection that does not answer, though its server would have given up by then. */
+	#watch: ReturnType<typeof setTimeout> | undefined;
 
-	private constructor(client: Client) {
+	private constructor(client: Client, silenceMs: number) {
 		this.#client = client;
-		client.on("error", (error) => {
-			this.#lost ??= error;
-		});
-		client.on("end", () => {
-			this.#lost ??= new Error("the connection has ended");
-		});
+		this.#silenceMs = silenceMs;
+		client.on("error", (error) => this.#lose(error));
+		client.on("end", () => this.#lose(new Error("the connection has ended")));
+	}
+
+	#lose(error: Error): void {
+		this.#lost ??= error;
+		clearTimeout(this.#watch);
+		for (const reject of this.#unanswered) {
+			reject(this.#lost);
+		}
+		this.#unanswered.clear();
+	}
+
+	#answered(): void {
+		clearTimeout(this.#watch);
+		this.#watch = undefined;
+		this.#expect();
+	}
+
+	/** The server answers in time whatever is asked, if only that it took too long. */
+	#expect(): void {
+		if (this.#unanswered.size > 0 && this.#lost === undefined) {
+			this.#watch ??= setTimeout(() => {
+				this.#lose(new Error(`the server did not answer for ${this.#silenceMs} ms`));
+				this.destroy();
+			}, this.#silenceMs).unref();
+		}
 	}
 
 	/** Rejects with a `StoreError`: `unavailable`, or `pooled` when something else than PostgreSQL answers. */
@@ -55,20 +84,21 @@ export class PostgresConnection {
 					oid === INT8 ? Number : types.getTypeParser(oid, format)) as never,
 			},
 		});
-		const connection = new PostgresConnection(client);
+		const connection = new PostgresConnection(client, statementTimeoutMs + ANSWER_MS);
 		try {
 			await client.connect();
-			const [{ rows }] = (await Promise.all([
-				client.query(
-					"SELECT pg_backend_pid() AS pid, current_setting('server_version_num')::int AS version",
-				),
-				client.query(
-					`SET statement_timeout = ${statementTimeoutMs};` +
+			const [rows] = await Promise.all([
+				connection.query<{ pid: number; version: number }>({
+					text: "SELECT pg_backend_pid() AS pid, current_setting('server_version_num')::int AS version",
+				}),
+				connection.query({
+					text:
+						`SET statement_timeout = ${statementTimeoutMs};` +
 						`SET idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS};` +
 						"SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;" +
 						"SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning",
-				),
-			])) as [QueryResult<{ pid: number; version: number }>, unknown];
+				}),
+			]);
 			checkServer(rows[0]!, client as unknown as { processID: number }, address);
 			return connection;
 		} catch (error) {
@@ -87,9 +117,6 @@ export class PostgresConnection {
 		return (this.#client as unknown as { processID: number }).processID;
 	}
 
-	/** Statements sent and not answered. */
-	inFlight = 0;
-
 	async query<R extends Row = Row>(statement: Statement): Promise<R[]> {
 		return (await this.run<R>(statement)).rows;
 	}
@@ -99,24 +126,19 @@ export class PostgresConnection {
 		if (this.#lost !== undefined) {
 			throw this.#lost;
 		}
-		this.inFlight++;
-		try {
-			return await this.#client.query<R>({
-				text,
-				...(name === undefined ? undefined : { name }),
-				...(values === undefined ? undefined : { values: values as unknown[] }),
+		const answer = this.#client.query<R>({
+			text,
+			...(name === undefined ? undefined : { name }),
+			...(values === undefined ? undefined : { values: values as unknown[] }),
+		});
+		return new Promise<QueryResult<R>>((resolve, reject) => {
+			this.#unanswered.add(reject);
+			this.#expect();
+			answer.then(resolve, reject).finally(() => {
+				this.#unanswered.delete(reject);
+				this.#answered();
 			});
-		} finally {
-			this.inFlight--;
-		}
-	}
-
-	onLost(listener: () => void): void {
-		this.#client.once("end", listener);
-	}
-
-	onNotification(listener: (channel: string, payload: string) => void): void {
-		this.#client.on("notification", ({ channel, payload }) => listener(channel, payload ?? ""));
+		});
 	}
 
 	/** Lets what was sent be answered, then ends the session. */
@@ -128,7 +150,7 @@ export class PostgresConnection {
 
 	/** Cuts the connection. */
 	destroy(): void {
-		this.#lost ??= new Error("the connection was given up");
+		this.#lose(new Error("the connection was given up"));
 		(
 			this.#client as unknown as { connection: { stream: { destroy(): void } } }
 		).connection.stream.destroy();

@@ -14,8 +14,8 @@ export type FailureKind =
 
 export function failureKind(error: unknown): FailureKind {
 	const code = codeOf(error);
-	if (code === undefined || !/^[0-9A-Z]{5}$/.test(code)) {
-		// Not from the server: the socket, or the driver that lost it.
+	if (code === undefined || (error as { severity?: unknown }).severity === undefined) {
+		// Not from the server: the socket (EPIPE looks like a code of the server's), or the driver that lost it.
 		return "connection";
 	}
 	if (/^(?:08|57P0)/.test(code) || code === SUPERSEDED || code === "25006" || code === "25P03") {

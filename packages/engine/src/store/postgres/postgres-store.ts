@@ -146,13 +146,15 @@ export class PostgresStore implements Store {
 	}
 
 	async listActors(query: ListActors): Promise<ActorRecord[]> {
-		const conditions = ["a.namespace = $1"];
+		// As the index for lists has it; with a key there is a better one.
+		const column = (name: string) => (query.key === undefined ? `(a.${name} || '')` : `a.${name}`);
+		const conditions = [`${column("namespace")} = $1`];
 		const values: unknown[] = [toStoredText(query.namespace)];
 		const add = (condition: (parameter: string) => string, value: unknown) => {
 			conditions.push(condition(`$${values.push(value)}`));
 		};
 		if (query.name !== undefined) {
-			add((name) => `a.name = ${name}`, toStoredText(query.name));
+			add((name) => `${column("name")} = ${name}`, toStoredText(query.name));
 		}
 		if (query.key !== undefined) {
 			add((key) => `a.key = ${key}`, toStoredText(query.key));
@@ -187,7 +189,7 @@ export class PostgresStore implements Store {
 		const rows = await this.#readAll<{ name: string }>(
 			"SELECT n.name FROM rivetkit.names AS n WHERE n.namespace = $1 AND ($2::text IS NULL OR n.name > $2) " +
 				"AND (n.kept OR EXISTS (SELECT FROM rivetkit.actors AS a " +
-				"WHERE a.namespace = n.namespace AND a.name = n.name)) ORDER BY n.name LIMIT $3",
+				"WHERE (a.namespace || '') = n.namespace AND (a.name || '') = n.name)) ORDER BY n.name LIMIT $3",
 			[
 				toStoredText(namespace),
 				after === undefined ? null : toStoredText(after),
@@ -324,11 +326,11 @@ export class PostgresStore implements Store {
 
 	async #close(): Promise<void> {
 		await this.#queue.close();
-		await this.#removals.close();
 		for (const snapshot of [...this.#snapshots]) {
 			snapshot.close();
 		}
-		await this.#reads.close();
+		// A removal that waits for the server ends with the reads.
+		await Promise.all([this.#removals.close(), this.#reads.close()]);
 	}
 
 	async #insert(actor: NewActor, write: () => Promise<Outcome[]>): Promise<InsertedActor> {

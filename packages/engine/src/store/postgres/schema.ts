@@ -17,6 +17,8 @@ const MIGRATION_LOCK = 0x52564b54;
  *   the transaction, and which of its commits were refused.
  * - `actors`: one row per actor, destroyed ones included while their tombstone is kept. `owner` is the epoch
  *   that runs it; `wake_after` (ms) holds its alarm back while somebody deals with it.
+ *   The index for lists is over expressions, so that no plan takes it for a look-up by key: without statistics it
+ *   looked as good as the unique one, and read all actors of a name.
  * - `kv`: what actors store, in key order.
  * - `removals`: actors that are gone but whose `kv` rows are still being removed.
  * - `names`: every name that has or had an actor; `kept` when the last trace in `actors` may be gone.
@@ -76,7 +78,7 @@ CREATE TABLE rivetkit.actors (
 	input bytea
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX actors_live ON rivetkit.actors (namespace, name, key) WHERE destroy_ts IS NULL;
-CREATE INDEX actors_newest ON rivetkit.actors (namespace, name, create_ts, id);
+CREATE INDEX actors_newest ON rivetkit.actors ((namespace || ''), (name || ''), create_ts, id);
 CREATE INDEX actors_alarm ON rivetkit.actors (alarm_ts, id) WHERE alarm_ts IS NOT NULL;
 CREATE INDEX actors_connected ON rivetkit.actors (id) WHERE connected;
 CREATE INDEX actors_destroyed ON rivetkit.actors (destroy_ts, id) WHERE destroy_ts IS NOT NULL;

@@ -1,0 +1,171 @@
+// Three nodes on one PostgreSQL under a constant load of calls, messages, alarms and sockets, and one fault after the
+// other. Afterwards the history of what clients were told is held against what is stored. `npm run check:cluster`,
+// `-- --seconds 60 --seed 7`.
+import { parseArgs } from "node:util";
+import { TestCluster, type TestNode } from "../packages/rivetkit/test/cluster/support/cluster.ts";
+import { FAULTS, type Fault, type Scene } from "./cluster/faults.ts";
+import { judge, keyOf, type Remains, type Verdict } from "./cluster/history.ts";
+import { Load } from "./cluster/load.ts";
+import { Relay } from "./cluster/relay.ts";
+import { freePort, PostgresServer } from "./lib/postgres-server.ts";
+
+const NODES = 3;
+const ACTORS = 18;
+const WORKERS_PER_NODE = 4;
+const SOCKETS_PER_NODE = 3;
+const LEASE_MS = 3_000;
+/** How long a node may take to answer again after a fault. */
+const RECOVERY_MS = 60_000;
+const SETTLE_MS = 60_000;
+const LOOK_MS = 200;
+
+const { values } = parseArgs({
+	options: { seconds: { type: "string" }, seed: { type: "string" }, only: { type: "string" } },
+});
+const seconds = Number(values.seconds ?? 180);
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+const random = mulberry32(seed);
+console.log(`seed ${seed} (--seed ${seed} repeats the order of the faults), ${seconds} s`);
+
+const faults = FAULTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
+const verdicts: Verdict[] = [];
+
+await using postgres = await PostgresServer.start({ isDurable: true });
+const relays = await Promise.all(Array.from({ length: NODES }, () => Relay.start()));
+const env: Record<string, string>[] = [];
+for (const relay of relays) {
+	relay.targetPort = await freePort();
+	env.push({
+		RIVET__NODE__PORT: String(relay.targetPort),
+		RIVET__NODE__ADDRESS: `127.0.0.1:${relay.port}`,
+	});
+}
+await using cluster = await TestCluster.start(postgres.url(), NODES, { leaseMs: LEASE_MS }, env);
+const { nodes } = cluster;
+const actors = Array.from({ length: ACTORS }, (_, index) => `actor ${index}`);
+const load = new Load(nodes, actors, random);
+load.start(WORKERS_PER_NODE, SOCKETS_PER_NODE);
+
+const scene: Scene = {
+	nodes,
+	relays,
+	postgres,
+	leaseMs: LEASE_MS,
+	random,
+	start: (node, more = {}) => nodes[node]!.start({ ...env[node], ...more }),
+};
+const until = performance.now() + seconds * 1000;
+try {
+	await recovered("the start");
+	for (let round = 0; round === 0 || performance.now() < until; round++) {
+		for (const fault of shuffled(faults)) {
+			// Each at least once, however little time there is.
+			if (round > 0 && performance.now() > until) break;
+			await live(fault);
+		}
+	}
+} finally {
+	await load.stop();
+}
+verdicts.push(...judge(load.operations, load.watches, await remains()));
+await load.close();
+for (const relay of relays) relay.close();
+report();
+
+async function live(fault: Fault): Promise<void> {
+	const from = performance.now();
+	const note = await fault.run(scene);
+	await recovered(fault.name);
+	const took = ((performance.now() - from) / 1000).toFixed(1);
+	console.log(
+		`  ${took.padStart(5)} s  ${fault.name}${typeof note === "string" ? ` (${note})` : ""}`,
+	);
+}
+
+/** Every node has acknowledged something new. */
+async function recovered(after: string): Promise<void> {
+	const before = [...load.progress];
+	const giveUpAt = performance.now() + RECOVERY_MS;
+	const stuck = () => nodes.filter((_, index) => load.progress[index]! < before[index]! + 5);
+	while (stuck().length > 0) {
+		if (performance.now() > giveUpAt) {
+			verdicts.push({
+				name: `every node answers again after: ${after}`,
+				failures: stuck().map((node) => `${node.name} does not:\n${tail(node)}`),
+			});
+			return;
+		}
+		await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+	}
+	verdicts.push({ name: `every node answers again after: ${after}`, failures: [] });
+}
+
+/** What is stored in the end, when what was accepted has been dealt with. */
+async function remains(): Promise<Map<string, Remains>> {
+	const found = new Map<string, Remains>();
+	const giveUpAt = performance.now() + SETTLE_MS;
+	for (const [index, actor] of actors.entries()) {
+		const owed = load.operations.filter(
+			(one) => one.actor === actor && one.outcome === "acknowledged",
+		);
+		for (;;) {
+			const ledger = load.handle(index % NODES, actor);
+			const { total, twice } = await ledger.read();
+			const keys = new Set(await ledger.keys());
+			const isSettled = owed.every((one) => keys.has(keyOf(one)));
+			const again = await ledger.read();
+			if ((isSettled && again.total === total) || performance.now() > giveUpAt) {
+				const rang = (await ledger.rang()).map(
+					([key, at]) => [key.slice("alarm:".length), Number(at)] as const,
+				);
+				found.set(actor, { total, twice, keys, rang: new Map(rang) });
+				break;
+			}
+			await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+		}
+	}
+	return found;
+}
+
+function report(): void {
+	let failed = 0;
+	for (const { name, failures } of verdicts) {
+		if (failures.length === 0) continue;
+		failed++;
+		console.log(`FAIL ${name}`);
+		for (const failure of failures.slice(0, 10)) console.log(`     ${failure}`);
+		if (failures.length > 10) console.log(`     and ${failures.length - 10} more`);
+	}
+	if (failed > 0) {
+		for (const node of nodes) console.log(`--- ${node.name}\n${tail(node)}`);
+	}
+	const unknown = load.operations.filter(({ outcome }) => outcome === "unknown").length;
+	for (const { name, failures } of verdicts.slice(-8)) {
+		if (failures.length === 0) console.log(`ok   ${name}`);
+	}
+	console.log(
+		`${load.operations.length} operations, ${unknown} of them ended in an error; seed ${seed}`,
+	);
+	console.log(`${verdicts.length - failed} passed, ${failed} failed`);
+	process.exitCode = failed > 0 ? 1 : 0;
+}
+
+function tail(node: TestNode): string {
+	return node.output.slice(-3_000);
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+	const rest = [...items];
+	return items.map(() => rest.splice(Math.floor(random() * rest.length), 1)[0]!);
+}
+
+/** Small, and the same for the same seed everywhere. */
+function mulberry32(start: number): () => number {
+	let state = start >>> 0;
+	return () => {
+		state = (state + 0x6d2b79f5) >>> 0;
+		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+		return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+	};
+}
