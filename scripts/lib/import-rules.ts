@@ -202,17 +202,10 @@ export const rooms: readonly Room[] = [
 		],
 	},
 	{
-		// What an actor and its workflow keep their few things in.
-		name: "rivetkit/collections",
-		at: ["packages/rivetkit/src/runtime/collections"],
-		imports: [],
-	},
-	{
 		name: "rivetkit/runtime",
 		at: ["packages/rivetkit/src/runtime"],
 		imports: [
 			PROTOCOL,
-			"rivetkit/collections",
 			"rivetkit/utils",
 			"rivetkit/errors",
 			"rivetkit/log",
@@ -225,14 +218,7 @@ export const rooms: readonly Room[] = [
 	{
 		name: "rivetkit/workflow",
 		at: ["packages/rivetkit/src/workflow"],
-		imports: [
-			PROTOCOL,
-			"rivetkit/utils",
-			"rivetkit/errors",
-			"rivetkit/log",
-			"rivetkit/actor",
-			"rivetkit/collections",
-		],
+		imports: [PROTOCOL, "rivetkit/utils", "rivetkit/errors", "rivetkit/log", "rivetkit/actor"],
 		types: ["rivetkit/client", "rivetkit/runtime"],
 	},
 	{

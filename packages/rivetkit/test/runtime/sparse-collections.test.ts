@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { SparseMap } from "../../src/runtime/collections/sparse-map.ts";
-import { SparseSet } from "../../src/runtime/collections/sparse-set.ts";
+import { SparseMap } from "../../src/utils/sparse-map.ts";
+import { SparseSet } from "../../src/utils/sparse-set.ts";
 
 const member = fc.constantFrom("a", "b", "c");
 const change = fc.oneof(

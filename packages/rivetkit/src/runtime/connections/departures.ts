@@ -1,4 +1,4 @@
-import { SparseSet } from "../collections/sparse-set.ts";
+import { SparseSet } from "../../utils/sparse-set.ts";
 import type { AlarmSource } from "../instance/alarm-keeper.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { hasEnded } from "../lifecycle/lifecycle.ts";

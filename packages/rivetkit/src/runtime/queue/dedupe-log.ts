@@ -1,6 +1,6 @@
 import { decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
 import type { Incarnation } from "../../backends/backend.ts";
-import { SparseMap } from "../collections/sparse-map.ts";
+import { SparseMap } from "../../utils/sparse-map.ts";
 import type { AtomicScope, Savepoint } from "../commit/batch-part.ts";
 import { UndoLog } from "../commit/undo-log.ts";
 import { DEDUPE_KEYS_MAX, DEDUPE_WINDOW_MS } from "./limits.ts";

@@ -1,6 +1,6 @@
 import { catalogueError } from "@rivetkit/protocol";
 import { type ErasedQueue, queueDeclaration } from "../../actor/erased.ts";
-import { SparseSet } from "../collections/sparse-set.ts";
+import { SparseSet } from "../../utils/sparse-set.ts";
 import type { AtomicScope, Savepoint } from "../commit/batch-part.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";

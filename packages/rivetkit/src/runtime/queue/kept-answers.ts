@@ -1,6 +1,6 @@
 import { decodeCbor, encodeCbor, type StorageOp } from "@rivetkit/protocol";
 import type { Incarnation } from "../../backends/backend.ts";
-import { SparseMap } from "../collections/sparse-map.ts";
+import { SparseMap } from "../../utils/sparse-map.ts";
 import { ANSWER_BYTES_MAX, ANSWER_KEPT_MS, ANSWERS_KEPT_MAX } from "./limits.ts";
 import type { StorageReads } from "./message-bodies.ts";
 import { answerKey, joinChunks, responseRows } from "./queue-layout.ts";

@@ -1,5 +1,5 @@
 import type { ActorBackend, Incarnation } from "../../backends/backend.ts";
-import { SparseMap } from "../collections/sparse-map.ts";
+import { SparseMap } from "../../utils/sparse-map.ts";
 import { READ_AHEAD_AFTER_MS, READ_AHEAD_BYTES_MAX, READ_AHEAD_MESSAGES_MAX } from "./limits.ts";
 import type { QueuedMessage } from "./message.ts";
 import type { MessageIndex } from "./message-index.ts";

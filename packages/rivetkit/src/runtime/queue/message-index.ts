@@ -1,5 +1,5 @@
+import { SparseMap } from "../../utils/sparse-map.ts";
 import { LazyHeap } from "../collections/lazy-heap.ts";
-import { SparseMap } from "../collections/sparse-map.ts";
 import type { QueuedMessage } from "./message.ts";
 
 /** A message in a heap, with what the heap's order needs. It counts while it is the message's slot. */

@@ -1,5 +1,5 @@
 import type { StorageOp } from "@rivetkit/protocol";
-import { SparseMap } from "../collections/sparse-map.ts";
+import { SparseMap } from "../../utils/sparse-map.ts";
 import type { MessageHeader, QueuedMessage } from "./message.ts";
 import type { MessageBodies } from "./message-bodies.ts";
 import { bodyRows, deleteHeader, putHeader } from "./queue-layout.ts";

@@ -1,4 +1,4 @@
-import { SparseSet } from "../collections/sparse-set.ts";
+import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Delivery } from "./delivery.ts";
 import type { PendingReceive } from "./pending-receive.ts";
 import type { RunScope } from "./run-scope.ts";

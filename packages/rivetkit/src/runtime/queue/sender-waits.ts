@@ -1,5 +1,5 @@
 import { ActorGone, catalogueError, type ResumedCall } from "@rivetkit/protocol";
-import { SparseMap } from "../collections/sparse-map.ts";
+import { SparseMap } from "../../utils/sparse-map.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { SendOutcome } from "./kept-answers.ts";
 import { SENDERS_WAITING_MAX } from "./limits.ts";

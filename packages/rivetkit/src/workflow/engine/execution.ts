@@ -1,6 +1,6 @@
 import { catalogueError } from "@rivetkit/protocol";
-import { SparseSet } from "../../runtime/collections/sparse-set.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
+import { SparseSet } from "../../utils/sparse-set.ts";
 import { EntryInProgressError, HistoryDivergedError } from "../errors.ts";
 import { Entry, type Kind, type KindData } from "../history/entry.ts";
 import type { Journal } from "../history/journal.ts";

@@ -1,4 +1,4 @@
-import { SparseSet } from "../../runtime/collections/sparse-set.ts";
+import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Entry } from "../history/entry.ts";
 import type { Location } from "../history/location.ts";
 import type { OpenMessage } from "./open-message.ts";

@@ -1,5 +1,5 @@
-import { SparseSet } from "../../runtime/collections/sparse-set.ts";
 import type { HeldMessage } from "../../runtime/durable/held-messages.ts";
+import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Activity } from "./activity.ts";
 import type { Scope } from "./scope.ts";
 import type { StepAttempt } from "./step-attempt.ts";

@@ -1,7 +1,6 @@
-import { SparseMap } from "../../runtime/collections/sparse-map.ts";
-import { SparseSet } from "../../runtime/collections/sparse-set.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { WaitReason } from "../../runtime/durable/step-spans.ts";
+import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Entry } from "../history/entry.ts";
 import type { Location } from "../history/location.ts";
 
@@ -22,7 +21,7 @@ export class Waits implements Iterable<Wait> {
 	readonly #host: DurableHost;
 	readonly #waits: SparseSet<Wait> = new SparseSet();
 	/** Of those that are recorded. */
-	readonly #spans: SparseMap<Wait, (how: "over" | "left") => void> = new SparseMap();
+	#spans: Map<Wait, (how: "over" | "left") => void> | null = null;
 
 	constructor(host: DurableHost) {
 		this.#host = host;
@@ -41,18 +40,20 @@ export class Waits implements Iterable<Wait> {
 						...(queues === undefined ? undefined : { queues }),
 					});
 		this.#waits.add(wait);
-		if (end) this.#spans.set(wait, end);
+		if (end === null) return;
+		this.#spans ??= new Map();
+		this.#spans.set(wait, end);
 	}
 
 	delete(wait: Wait): void {
-		this.#spans.get(wait)?.("over");
-		this.#spans.delete(wait);
+		this.#spans?.get(wait)?.("over");
+		this.#spans?.delete(wait);
 		this.#waits.delete(wait);
 	}
 
 	/** They stay as they are, and the next incarnation waits on. */
 	leave(): void {
-		for (const end of this.#spans.values()) end("left");
+		for (const end of this.#spans?.values() ?? []) end("left");
 	}
 
 	get size(): number {
