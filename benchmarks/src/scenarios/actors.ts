@@ -3,9 +3,9 @@ import type { Scalar } from "../wire.ts";
 
 /**
  * `sleeper` is a counter that may sleep, `worker` one that counts the messages of its queue, `stepper` one
- * whose workflow counts its steps in its state, `recorder` one that counts them in memory, `counting` one that counts them beside it, and `looper` and
- * `parked` workflows that wait in an iteration of their loop. `closures` is no workflow and keeps what is the
- * user's of `parked`.
+ * whose workflow counts its steps in its state, `recorder` and `counting` ones that count them in memory, and
+ * `looper` and `parked` workflows that wait in an iteration of their loop. `closures` is no workflow and keeps
+ * what is the user's of `parked`.
  */
 export type ActorName =
 	| "counter"
