@@ -3,7 +3,7 @@ import { eventually, exampleServer } from "example-support/server";
 import { createClient } from "rivetkit/client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { registry } from "../src/registry.ts";
-import { apply, type Direction, type World } from "../src/world.ts";
+import { apply, type Delta, type Direction, type World } from "../src/world.ts";
 
 const server = exampleServer(join(import.meta.dirname, ".."));
 let client: ReturnType<typeof createClient<typeof registry>>;
@@ -17,11 +17,14 @@ async function play(name: string, arena: string) {
 	const connection = client.arena.getOrCreate([arena], { params: { name } }).connect();
 	let world: World | null = null;
 	let missed = 0;
+	const early: Delta[] = [];
 	connection.on("delta", (delta) => {
-		if (world && !apply(world, delta)) missed += 1;
+		if (!world) early.push(delta);
+		else if (!apply(world, delta)) missed += 1;
 	});
 	const seen = await connection.snapshot();
 	world = seen.world;
+	for (const delta of early) apply(world, delta);
 	const copy = () => world as World;
 	const self = () => copy().players[seen.me];
 	await eventually(() => expect(self()).toBeDefined());
