@@ -7,7 +7,7 @@ import { createClient } from "../../src/client/index.ts";
 import { db } from "../../src/db/index.ts";
 import { type Registry, setup } from "../../src/registry/registry.ts";
 import { eventually } from "../support/eventually.ts";
-import { StockEngine } from "../support/stock-engine.ts";
+import { hasStockEngine, StockEngine } from "../support/stock-engine.ts";
 
 /**
  * Our runner behind the published engine 2.3.19, called through that engine's gateway by our client and by the
@@ -84,7 +84,7 @@ const fragile = actor({
 
 const use = { ledger, fragile };
 
-describe("behind the published engine", () => {
+describe.runIf(hasStockEngine)("behind the published engine", () => {
 	let engine: StockEngine;
 	let registry: Registry<typeof use>;
 	const cleanUps: (() => Promise<void> | void)[] = [];

@@ -1,11 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { getEnginePath } from "@rivetkit/engine-cli";
+import { dirname, join } from "node:path";
 import { eventually } from "./eventually.ts";
+
+const BINARY = "@rivetkit/engine-cli-linux-x64-musl";
+
+/** The platform whose binary the repository brings. */
+export const hasStockEngine = process.platform === "linux" && process.arch === "x64";
 
 const TOKEN = "stock-token";
 const START_MS = 30_000;
@@ -58,7 +63,7 @@ export class StockEngine {
 	}
 
 	async up(): Promise<void> {
-		this.#process = spawn(getEnginePath(), ["start"], {
+		this.#process = spawn(enginePath(), ["start"], {
 			env: { PATH: process.env.PATH, HOME: this.#directory, ...this.#environment },
 			stdio: "ignore",
 		});
@@ -98,6 +103,11 @@ export class StockEngine {
 		if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
 		return answer;
 	}
+}
+
+function enginePath(): string {
+	const manifest = createRequire(import.meta.url).resolve(`${BINARY}/package.json`);
+	return join(dirname(manifest), "rivet-engine");
 }
 
 async function freePort(): Promise<number> {
