@@ -11,8 +11,8 @@ const source = ["@rivetkit/source", "node", "development|production"];
 
 const common = {
 	pool: "forks",
-	// Vitest leaves one processor free; most of our tests wait for sockets and child processes.
-	maxWorkers: "100%",
+	// Most of our tests wait for sockets and child processes.
+	maxWorkers: "150%",
 	testTimeout: 20_000,
 	hookTimeout: 20_000,
 } as const;
