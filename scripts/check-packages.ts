@@ -18,6 +18,8 @@ import { repoRoot } from "./lib/workspaces.ts";
 const run = promisify(execFile);
 const ALWAYS_SHIPPED = ["LICENSE", "README.md", "package.json", "src/index.ts"];
 const NEVER_SHIPPED = /^(test|scripts|node_modules)\/|\.tsbuildinfo$|\.test\.ts$/;
+/** Projects that the package writes, with tests of their own. */
+const TEMPLATES = "dist/templates/";
 
 /** What a browser loads of a page before it shows anything, compressed as servers send it. */
 const PAGE_KB_MAX = 180;
@@ -44,7 +46,7 @@ function checkFiles({ workspace, files }: PackedPackage): void {
 		),
 	];
 	const missing = expected.filter((file) => !files.includes(file));
-	const surplus = files.filter((file) => NEVER_SHIPPED.test(file));
+	const surplus = files.filter((file) => NEVER_SHIPPED.test(file) && !file.startsWith(TEMPLATES));
 	if (missing.length > 0) throw new Error(`missing: ${missing.join(", ")}`);
 	for (const map of [".js.map", ".d.ts.map"]) {
 		if (!files.some((file) => file.endsWith(map))) throw new Error(`not one ${map} file`);
