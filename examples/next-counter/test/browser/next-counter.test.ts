@@ -127,8 +127,9 @@ it("goes on with the code before an edit that does not compile", async () => {
 
 it("survives a kill -9 of the server: the page comes back by itself, with the count", async () => {
 	const { page } = await openTab();
+	const before = (await count(page)) + 1;
 	await increase(page);
-	const before = await count(page);
+	await shows(page, before);
 	await server.kill();
 	await page.waitForFunction(
 		() => document.querySelector("footer")?.dataset.status !== "connected",
