@@ -47,6 +47,7 @@ export class SharedConnection {
 	readonly #events: SharedConnectionEvents;
 	#options: AnyActorOptions;
 	#view: ConnectionView = IDLE;
+	#isSettled = false;
 	/** Fires when nobody wants the connection any more. */
 	#closing: ReturnType<typeof setTimeout> | null = null;
 	#waiting: Waiting | null = null;
@@ -94,15 +95,14 @@ export class SharedConnection {
 				clearTimeout(timer);
 				leave();
 			};
-			this.#settle();
+			if (this.#isSettled) this.#waiting.resolve();
 		}
 		return this.#waiting.promise;
 	}
 
-	/** The first attempt is over, whichever way. */
+	/** The first attempt is over, whichever way; still so when the connection is lost later. */
 	get isSettled(): boolean {
-		const { connStatus, error } = this.#view;
-		return connStatus === "connected" || error !== null;
+		return this.#isSettled;
 	}
 
 	#add(enabled: boolean): () => void {
@@ -164,6 +164,7 @@ export class SharedConnection {
 		if (this.#closing !== null) clearTimeout(this.#closing);
 		this.#closing = null;
 		const { connection } = this.#view;
+		this.#isSettled = false;
 		this.#set(IDLE);
 		this.#waiting?.resolve();
 		this.#waiting = null;
@@ -173,12 +174,11 @@ export class SharedConnection {
 
 	#set(view: ConnectionView): void {
 		this.#view = view;
-		this.#settle();
+		if (view.connStatus === "connected" || view.error !== null) {
+			this.#isSettled = true;
+			this.#waiting?.resolve();
+		}
 		this.#events.changed(view);
-	}
-
-	#settle(): void {
-		if (this.isSettled) this.#waiting?.resolve();
 	}
 }
 

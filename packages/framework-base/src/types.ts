@@ -57,7 +57,7 @@ export interface ActorState<Registry, Name extends ActorName<Registry>> {
 	readonly connStatus: ActorConnStatus;
 	/** The last error of the connection; `null` again once it is connected. */
 	readonly error: Error | null;
-	/** The options of the user that mounted last. */
+	/** The options of this user. */
 	readonly opts: ActorOptions<Registry, Name>;
 	/** Which connection this is: users with the same hash share one. */
 	readonly hash: string;
@@ -65,7 +65,7 @@ export interface ActorState<Registry, Name extends ActorName<Registry>> {
 	readonly isConnected: boolean;
 }
 
-/** The part of {@link ActorState} that changes with the connection. */
+/** {@link ActorState} as a value that changes with the connection. */
 export type ActorsStateDerived<Registry, Name extends ActorName<Registry>> = Subscribable<
 	ActorState<Registry, Name>
 >;

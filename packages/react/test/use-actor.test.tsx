@@ -1,6 +1,7 @@
 import "./support/dom.ts";
 
-import { StrictMode, Suspense, useEffect, useState } from "react";
+import { StrictMode, Suspense, useEffect, useState, version } from "react";
+import { version as versionOfDom } from "react-dom";
 import { renderToString } from "react-dom/server";
 import { createClient } from "rivetkit/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -47,6 +48,11 @@ function watcher() {
 const room = () => client.room.getOrCreate(key);
 const connected = (seen: { now: Room }) =>
 	until(() => expect(seen.now.connStatus).toBe("connected"));
+
+test("this runs on the React that its project names", () => {
+	const major = process.env.REACT_MAJOR ?? "19";
+	expect([version, versionOfDom].map((of) => of.split(".")[0])).toEqual([major, major]);
+});
 
 describe("useActor (A45)", () => {
 	test("is idle while rendering, connects on mount, and is left on unmount", async () => {
@@ -149,6 +155,7 @@ describe("useActor (A45)", () => {
 		await connected(seen);
 		expect(await room().present()).toBe(1);
 		page.unmount();
+		await until(async () => expect(await room().present()).toBe(0));
 	});
 
 	test("other params are another connection", async () => {
@@ -314,6 +321,19 @@ describe("suspense", () => {
 		await until(() => expect(page.container.textContent).toBe("disconnected"));
 		expect(seen.now.error).toMatchObject({ code: "banned" });
 	});
+
+	test("does not begin again when the connection is lost later", async () => {
+		const { seen, Watcher } = watcher();
+		const page = render(
+			<Suspense fallback={<p>one moment</p>}>
+				<Watcher suspense />
+			</Suspense>,
+		);
+		await until(() => expect(page.container.textContent).toBe("connected"));
+		await room().dismiss();
+		await until(() => expect(page.container.textContent).toBe("disconnected"));
+		expect(seen.now.error).toBeNull();
+	});
 });
 
 describe("on a server", () => {
@@ -332,6 +352,35 @@ describe("on a server", () => {
 			expect(fetches).toEqual([]);
 		} finally {
 			globalThis.fetch = real;
+		}
+	});
+
+	test("with `suspense` the fallback is rendered, and the client is not used", () => {
+		const used: PropertyKey[] = [];
+		const watched = new Proxy(client, {
+			get: (of, name) => {
+				used.push(name);
+				return Reflect.get(of, name);
+			},
+		});
+		({ useActor } = createRivetKitWithClient(watched));
+		const { Watcher } = watcher();
+		const real = globalThis.window;
+		Reflect.deleteProperty(globalThis, "window");
+		try {
+			const page = (
+				<Suspense fallback={<p>one moment</p>}>
+					<Watcher suspense />
+				</Suspense>
+			);
+			expect(renderToString(page)).toContain("<p>one moment</p>");
+			expect(used).toEqual([]);
+		} finally {
+			Object.defineProperty(globalThis, "window", {
+				value: real,
+				configurable: true,
+				writable: true,
+			});
 		}
 	});
 });

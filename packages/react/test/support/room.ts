@@ -28,6 +28,12 @@ const room = actor({
 			c.state.left++;
 		},
 		left: (c) => c.state.left,
+		/** Ends all connections; their clients do not come back. */
+		dismiss: async (c) => {
+			for (const conn of c.conns.values()) {
+				if (conn.isHibernatable) await conn.disconnect("dismissed", { final: true });
+			}
+		},
 		say: (c, user: string, text: string) => {
 			c.broadcast("said", user, text);
 		},
