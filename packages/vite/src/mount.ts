@@ -10,11 +10,18 @@ export interface Mount {
 	readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
-/** @param basePath - with a leading and without a trailing slash */
-export function mountOf(actors: Actors, basePath: string): Mount {
+export interface MountOptions {
+	/** With a leading and without a trailing slash. */
+	readonly basePath: string;
+	/** Whether the dev server has upgrades to hand over; if not, `/metadata` names another address for sockets. */
+	readonly takesUpgrades: boolean;
+}
+
+export function mountOf(actors: Actors, { basePath, takesUpgrades }: MountOptions): Mount {
 	const isBelow = ({ url = "" }: IncomingMessage) =>
 		url.startsWith(basePath) && /^(?:[/?]|$)/.test(url.slice(basePath.length));
-	const listeners = async () => (await actors.current())?.nodeListeners({ basePath });
+	const listeners = async () =>
+		(await actors.current())?.nodeListeners({ basePath, takesUpgrades });
 	return {
 		onRequest(request, response, next) {
 			if (!isBelow(request)) return next();
@@ -25,13 +32,21 @@ export function mountOf(actors: Actors, basePath: string): Mount {
 		},
 		onUpgrade(request, socket, head) {
 			if (!isBelow(request)) return;
+			// A page that leaves while the actors are loaded must not end Vite.
+			socket.on("error", ignore);
 			listeners().then(
-				(found) => (found ? found.onUpgrade(request, socket, head) : socket.destroy()),
+				(found) => {
+					socket.off("error", ignore);
+					if (found) found.onUpgrade(request, socket, head);
+					else socket.destroy();
+				},
 				() => socket.destroy(),
 			);
 		},
 	};
 }
+
+function ignore(): void {}
 
 /** What clients meet until the actors could be loaded for the first time: they come again by themselves. */
 function refuse(response: ServerResponse): void {

@@ -63,7 +63,11 @@ export function rivetkit(options: RivetKitPluginOptions = {}): Plugin {
 				onFailed: (error, isFirst) => reports.failed(error, isFirst),
 			});
 			actors = loaded;
-			const { onRequest, onUpgrade } = mountOf(loaded, basePathOf(options));
+			const { onRequest, onUpgrade } = mountOf(loaded, {
+				basePath: basePathOf(options),
+				// In middleware mode the server is somebody else's, and so are its upgrades.
+				takesUpgrades: server.httpServer !== null,
+			});
 			server.middlewares.use(onRequest);
 			server.httpServer?.on("upgrade", onUpgrade);
 			const start = () => void loaded.reload();

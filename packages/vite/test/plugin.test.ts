@@ -192,6 +192,32 @@ describe("vite with the plugin", () => {
 		expect((await connection.add()).count).toBe(count + 100);
 		expect(statuses.at(-1)).toBe("connected");
 	});
+
+	it("goes on with all data over an edit of its configuration, which starts it anew", async () => {
+		const { count } = await connection.add();
+		await edit(project, "vite.config.ts", `${CONFIG}// edited`, () =>
+			project.output.includes("server restarted"),
+		);
+		expect((await connection.add()).count).toBe(count + 100);
+		expect(project.output).not.toContain("could not be loaded");
+	});
+});
+
+describe("the plugin's options", () => {
+	it("name the module, and where the dev server serves its actors", async () => {
+		const options = 'rivetkit({ entry: "server/all.ts", basePath: "/actors/" })';
+		const project = await create({
+			"vite.config.ts": CONFIG.replace("rivetkit()", options),
+			"server/step.ts": "export const STEP = 1;",
+		});
+		await project.write("server/all.ts", actors("STEP", project.managerPort));
+		expect(await project.serve()).toBe(null);
+		const client = createClient(`${project.origin}/actors`);
+		const connection = client.counter!.getOrCreate(["a"]).connect();
+		expect(await connection.action({ name: "add", args: [] })).toEqual({ count: 1, calls: 1 });
+		expect(await (await fetch(`${project.endpoint}/metadata`)).text()).toContain("The page");
+		await client.dispose();
+	});
 });
 
 describe("vite with the plugin says what is wrong", () => {
