@@ -18,6 +18,7 @@ export class SourceWatch {
 	route: RouteUrl | undefined;
 	readonly #folders = new Map<string, FSWatcher>();
 	#timer: ReturnType<typeof setTimeout> | undefined;
+	#isRefused = false;
 
 	/** @param root - of the project; `node_modules` and what begins with a dot is left out */
 	constructor(root: string) {
@@ -38,14 +39,30 @@ export class SourceWatch {
 			);
 		}
 		if (this.#folders.size >= FOLDERS_MAX) return;
-		const watcher = watch(folder, { persistent: false }, (event, name) => {
-			if (name === null || isSource(name)) this.#changed();
-			else if (event === "rename" && !isLeftOut(name)) this.#look(join(folder, name));
-		});
+		let watcher: FSWatcher;
+		try {
+			watcher = watch(folder, { persistent: false }, (event, name) => {
+				if (name === null || isSource(name)) this.#changed();
+				else if (event === "rename" && !isLeftOut(name)) this.#look(join(folder, name));
+			});
+		} catch (error) {
+			this.#cannotWatch(folder, error as NodeJS.ErrnoException);
+			return;
+		}
 		// The folder is gone.
 		watcher.on("error", () => this.#forget(folder));
 		this.#folders.set(folder, watcher);
 		this.#look(folder);
+	}
+
+	/** Some systems let a user watch few folders. The actors run all the same. */
+	#cannotWatch(folder: string, { code, message }: NodeJS.ErrnoException): void {
+		const isGone = code === "ENOENT" || code === "ENOTDIR";
+		if (isGone || this.#isRefused) return;
+		this.#isRefused = true;
+		console.warn(
+			`@rivetkit/next-js cannot watch ${folder}, and perhaps others (${message}); edits there reach the actors with the next request to their route`,
+		);
 	}
 
 	/** Watches a folder's folders, and the folder itself when it is new. */
