@@ -51,6 +51,7 @@ export default defineConfig({
 				test: {
 					...common,
 					name: "react-18",
+					env: { REACT_MAJOR: "18" },
 					include: ["packages/react/test/use-actor.test.tsx"],
 				},
 			},

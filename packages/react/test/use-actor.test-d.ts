@@ -33,6 +33,10 @@ export function Component(): void {
 	expectTypeOf(actor.connStatus).toEqualTypeOf<ActorConnStatus>();
 	expectTypeOf(actor.error).toEqualTypeOf<Error | null>();
 	expectTypeOf(actor.opts.name).toEqualTypeOf<"room">();
+	// Suggested in editors; what else was passed before keeps compiling (contract: api 4.3).
+	type Anything = NonNullable<unknown> | null | undefined;
+	expectTypeOf(actor.opts.params).toEqualTypeOf<{ user: string } | Anything>();
+	expectTypeOf(actor.opts.createWithInput).toEqualTypeOf<{ title: string } | Anything>();
 	if (actor.connection && actor.handle) {
 		expectTypeOf(actor.connection.rename("x")).toEqualTypeOf<Promise<string>>();
 		expectTypeOf(actor.handle.users()).toEqualTypeOf<Promise<string[]>>();
