@@ -445,6 +445,7 @@ export class Execution {
 	answered(scope: Scope, entry: Entry): void {
 		scope.strand.isLive = false;
 		if (entry.completedAt > 0) scope.lastTs = entry.completedAt;
+		if (mayHoldSteps(entry)) scope.strand.keepReceived();
 	}
 
 	/** Deletes everything in and below scopes that {@link Location.below} of a location covers. */
@@ -509,8 +510,13 @@ export class Execution {
 		if (strand.isOver) return;
 		for (const child of [...strand.children]) this.abandon(child, reason);
 		for (const scope of strand.holding) this.releaseOpen(scope);
-		for (const message of strand.takeReceived()) this.host.messages.putBack(message);
+		this.giveBack(strand);
 		strand.cancel(reason);
+	}
+
+	/** Plain messages that a strand has received and done no step with take their old places. */
+	giveBack(strand: Strand): void {
+		for (const message of strand.takeReceived()) this.host.messages.putBack(message);
 	}
 
 	/**
@@ -587,6 +593,21 @@ function mayHaveToUndo(entry: Entry): boolean {
 		return (entry.data.kept?.length ?? 0) > 0;
 	}
 	return entry.is("try") && (entry.data.compensable ?? 0) > 0;
+}
+
+/** Whether it is a completed step, or there may be some in it. */
+export function mayHoldSteps({ kind, status }: Entry): boolean {
+	switch (kind) {
+		case "step":
+			return status === "completed";
+		case "loop":
+		case "join":
+		case "race":
+		case "try":
+			return true;
+		default:
+			return false;
+	}
 }
 
 const utf8 = new TextEncoder();

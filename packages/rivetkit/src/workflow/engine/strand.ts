@@ -69,7 +69,13 @@ export class Strand {
 		this.#received = [...(this.#received ?? []), ...messages].slice(-max);
 	}
 
-	/** What it received is its own now, or goes back. */
+	/** A step has been done: what was received before it, here and around, does not go back any more. */
+	keepReceived(): void {
+		this.#received = null;
+		this.parent?.keepReceived();
+	}
+
+	/** What goes back. */
 	takeReceived(): readonly HeldMessage[] {
 		const received = this.#received ?? NONE;
 		this.#received = null;

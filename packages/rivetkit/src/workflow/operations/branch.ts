@@ -6,6 +6,7 @@ import { Strand } from "../engine/strand.ts";
 import type { Entry } from "../history/entry.ts";
 import { type Location, OUTCOME_ID } from "../history/location.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
+import { rememberUnused } from "./receive.ts";
 import { checkSize, readValue, recordValue } from "./value.ts";
 
 /** How a branch ended. */
@@ -57,6 +58,7 @@ export class Branch {
 		const outcome = scope.records?.get(OUTCOME_ID);
 		if (outcome?.is("outcome") && !execution.isRollback) {
 			this.#countKept(outcome);
+			rememberUnused(this.strand, scope.records!);
 			this.strand.readyTs = outcome.completedAt;
 			this.strand.isLive = false;
 			this.strand.end();

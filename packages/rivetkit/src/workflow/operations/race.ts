@@ -143,9 +143,10 @@ class Race {
 		const kept: Branch[] = [];
 		const reason = new Error(`Branch lost the race "${this.#name}"`);
 		for (const branch of this.#branches) {
-			if (!this.#ended.some((ended) => ended.branch === branch)) {
-				execution.abandon(branch.strand, reason);
-			}
+			const ended = this.#ended.find((one) => one.branch === branch);
+			if (!ended) execution.abandon(branch.strand, reason);
+			// It was ready, too, and nobody gets to see what it came to.
+			else if (ended.end.ok && ended !== winner) execution.giveBack(branch.strand);
 			if (branch.scope && branch.scope.compensable > 0) kept.push(branch);
 		}
 		entry.data = {

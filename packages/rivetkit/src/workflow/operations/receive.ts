@@ -6,10 +6,10 @@ import type {
 } from "../../runtime/durable/held-messages.ts";
 import type { PendingReceive } from "../../runtime/queue/pending-receive.ts";
 import { codeError, never } from "../engine/code-error.ts";
-import type { Execution } from "../engine/execution.ts";
+import { type Execution, mayHoldSteps } from "../engine/execution.ts";
 import { userMessage, type WorkflowMessage } from "../engine/open-message.ts";
 import type { Scope } from "../engine/scope.ts";
-import type { StrandWait } from "../engine/strand.ts";
+import type { Strand, StrandWait } from "../engine/strand.ts";
 import type { Wait } from "../engine/waits.ts";
 import { QueueTimeoutError } from "../errors.ts";
 import type { Entry, StoredMessage } from "../history/entry.ts";
@@ -50,6 +50,22 @@ export function receiveNext(
 		const options = readOptions(checkedName, raw, 1);
 		return new Receive(execution, scope, checkedName, options, false).run(recorded);
 	}) as Promise<WorkflowMessage>;
+}
+
+/**
+ * For a branch whose end is recorded, and not yet what became of it: the plain messages in its scope that no
+ * step came after, as it remembered them when it ran.
+ */
+export function rememberUnused(strand: Strand, records: ReadonlyMap<string, Entry>): void {
+	let lastStep = 0;
+	for (const entry of records.values()) {
+		if (mayHoldSteps(entry)) lastStep = Math.max(lastStep, entry.completedSequence);
+	}
+	for (const entry of records.values()) {
+		if (!entry.is("message") || entry.completedSequence < lastStep) continue;
+		const { messages = [], isCompletable } = entry.data;
+		if (isCompletable === false) strand.remember(messages.map(heldAgain), RETURNED_MAX);
+	}
 }
 
 /** One wait for messages: what it asks for, and what the strand waits for meanwhile. */

@@ -206,7 +206,7 @@ class Step {
 		if (this.#options.rollback) entry.data.isCompensable = true;
 		entry.error = null;
 		execution.complete(this.#scope, entry);
-		this.#scope.strand.takeReceived();
+		this.#scope.strand.keepReceived();
 		this.#scope.strand.readyTs = entry.completedAt;
 		execution.record(this.#scope, this.#key, entry, !this.#options.isEphemeral);
 		this.#compensable(entry, recorded.value);

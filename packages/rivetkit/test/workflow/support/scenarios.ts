@@ -133,6 +133,42 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
 			});
 		},
 	},
+	"62b. races of two queues with messages in both": {
+		messages: [1, 2, 3].flatMap((n) => [
+			{ name: "work" as const, body: n },
+			{ name: "control" as const, body: 10 * n },
+		]),
+		fn: async (ctx) => {
+			await ctx.sleep("until all are there", 500);
+			const next = (name: "work" | "control") => ({
+				name,
+				run: async (b: Ctx) => (await b.queue.next("m", { names: [name] })).body as number,
+			});
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				run: async (loop, sum) => {
+					const won = await loop.race("race", [
+						next("work"),
+						next("control"),
+						// Its step has commits come between the end of a branch and the decision.
+						{
+							name: "busy",
+							run: async (b) => {
+								await b.step("s", () => {});
+								await b.sleep("long", 1e7);
+								return 0;
+							},
+						},
+					]);
+					await loop.step("add", (c) => {
+						c.state.n += won.value;
+					});
+					return sum + won.value >= 66 ? Loop.break() : Loop.continue(sum + won.value);
+				},
+			});
+		},
+	},
 	...Object.fromEntries(
 		[0, 1, 2].map((failing): [string, Scenario] => [
 			`63. a saga that fails at ${failing}`,
