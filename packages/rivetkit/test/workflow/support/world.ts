@@ -41,6 +41,7 @@ const definition = (
 			other: (c) => {
 				c.state.other += 1;
 			},
+			later: (c, ms: number) => c.schedule.after(ms, "other"),
 			take: async (c, name: string) => (await c.queue.tryNext({ names: [name as "out"] }))?.body,
 			size: (c, name?: string) => c.queue.size(name as "out"),
 			nap: (c) => c.sleep(),
