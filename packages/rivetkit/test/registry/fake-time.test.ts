@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { actor, setup } from "../../src/index.ts";
 import { setupTest } from "../../src/test/index.ts";
+import { Loop, workflow } from "../../src/workflow/index.ts";
 
 /** `setupTest` with time that the test moves (issue: months of cron in milliseconds). */
 
@@ -35,7 +36,36 @@ const agenda = actor({
 		history: (c) => c.cron.history("backup"),
 	},
 });
-const registry = setup({ use: { agenda } });
+
+/** Charged every 30 days, twelve times. */
+const subscription = actor({
+	state: { chargedAt: [] as number[], sleeps: 0 },
+	onSleep: (c) => {
+		c.state.sleeps++;
+	},
+	run: workflow(async (ctx) => {
+		await ctx.loop({
+			name: "months",
+			state: 1,
+			run: async (loop, month) => {
+				await loop.sleep("a month", 30 * DAY);
+				const at = loop.now();
+				await loop.step("charge", (c) => {
+					c.state.chargedAt.push(at);
+				});
+				return month === 12 ? Loop.break() : Loop.continue(month + 1);
+			},
+		});
+	}),
+	actions: {
+		look: (c) => ({
+			chargedAt: [...c.state.chargedAt],
+			sleeps: c.state.sleeps,
+			state: c.workflow.status().state,
+		}),
+	},
+});
+const registry = setup({ use: { agenda, subscription } });
 const fakeTime = { startAt: START };
 
 describe("setupTest with fakeTime", () => {
@@ -55,6 +85,16 @@ describe("setupTest with fakeTime", () => {
 		expect(sleeps).toBe(182);
 		const history = await handle.history();
 		expect(history.map(({ result }) => result)).toEqual(Array(181).fill("ok"));
+	});
+
+	it("runs a workflow of a year in moments, asleep between its months", async (test) => {
+		const { client, time } = await setupTest(test, registry, { fakeTime });
+		const handle = client.subscription.getOrCreate(["ann"]);
+		expect(await handle.look()).toEqual({ chargedAt: [], sleeps: 0, state: "sleeping" });
+		await time.advance(361 * DAY);
+		const { chargedAt, sleeps, state } = await handle.look();
+		expect(chargedAt).toEqual(Array.from({ length: 12 }, (_, n) => START + (n + 1) * 30 * DAY));
+		expect([sleeps, state]).toEqual([13, "completed"]);
 	});
 
 	it("moves schedules, sleep and time limits alike", async (test) => {

@@ -1,0 +1,303 @@
+// What docs/workflows.md says about options, limits and helpers that no conformance check is about.
+import { describe, expect, it } from "vitest";
+import { type JoinError, Loop, RollbackError } from "../../src/workflow/index.ts";
+import { type Ctx, World } from "./support/world.ts";
+
+const modes = [
+	["resident", false],
+	["cold start at every wait", true],
+] as const;
+
+describe.each(modes)("%s", (_mode, yields) => {
+	it('3.6.3. a branch with onError: "cancel" that fails ends the others where they are', async () => {
+		let isAborted = false;
+		await using world = await World.start(
+			async (ctx, { ledger }) => {
+				const errors = await ctx
+					.join("all", {
+						fails: {
+							run: async (b) => {
+								await b.sleep("a while", 100);
+								throw new Error("boom");
+							},
+							onError: "cancel",
+						},
+						waits: {
+							run: async (b) => {
+								b.abortSignal.addEventListener("abort", () => {
+									isAborted = true;
+								});
+								await b.sleep("long", 1e9);
+								ledger.push("went on");
+							},
+						},
+					})
+					.then(
+						() => null,
+						(error: JoinError) => error.errors,
+					);
+				const told = Object.entries(errors ?? {}).map(
+					([name, { message }]) => `${name}: ${message}`,
+				);
+				await ctx.step("note", () => void ctx.state.log.push(...told));
+			},
+			{ yields },
+		);
+		await world.advance(200);
+		expect((await world.state()).log).toEqual([
+			"fails: boom",
+			'waits: Cancelled because branch "fails" failed',
+		]);
+		expect([isAborted, world.ledger]).toEqual([true, []]);
+		expect((await world.status()).state).toBe("completed");
+	});
+
+	it("3.11. now, random and uuid are the same on every replay, and differ from draw to draw", async () => {
+		const seen: string[][] = [];
+		const replays: boolean[] = [];
+		await using world = await World.start(
+			async (ctx) => {
+				const drawn = () => [String(ctx.random()), ctx.uuid(), String(ctx.now())];
+				const before = drawn();
+				await ctx.step("step", () => {});
+				replays.push(ctx.isReplaying);
+				const after = drawn();
+				await ctx.loop({
+					name: "loop",
+					state: 0,
+					run: async (loop, n) => {
+						seen.push([...before, ...after, loop.uuid()]);
+						await loop.queue.next("wait", { names: ["work"] });
+						return Loop.continue(n + 1);
+					},
+				});
+			},
+			{ yields },
+		);
+		await world.advance(1_000);
+		await world.crash();
+		const draws = seen.map((all) => all.join());
+		expect([draws.length > 1, new Set(draws).size]).toEqual([true, 1]);
+		const [random, uuid, now, laterRandom, laterUuid, laterNow, inLoop] = seen[0]!;
+		expect(new Set([random, uuid, laterRandom, laterUuid, inLoop]).size).toBe(5);
+		for (const id of [uuid, laterUuid, inLoop]) {
+			expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
+		}
+		expect([Number(random) >= 0, Number(random) < 1]).toEqual([true, true]);
+		expect(Number(laterNow)).toBeGreaterThanOrEqual(Number(now));
+		expect([replays[0], replays.at(-1)]).toEqual([false, true]);
+	});
+
+	it("3.10. catch lists what is a result; what the block itself throws passes through", async () => {
+		const seen: string[] = [];
+		await using world = await World.start(
+			async (ctx) => {
+				const undo = { name: "undo", run: () => Promise.reject(new RollbackError("undo")) };
+				const fails = { name: "fails", maxRetries: 0, run: () => Promise.reject(new Error("no")) };
+				const said: string[] = [];
+				const tell = (what: string, result: Promise<{ ok: boolean }>) =>
+					result.then(
+						({ ok }) => said.push(`${what}: ${ok}`),
+						(error: Error) => said.push(`${what} threw ${error.name}`),
+					);
+				await tell(
+					"by default",
+					ctx.try("a", (b) => b.step(undo)),
+				);
+				await tell("listed", ctx.try({ name: "b", catch: ["rollback"], run: (b) => b.step(undo) }));
+				await tell(
+					"not listed",
+					ctx.try({ name: "c", catch: ["join"], run: (b) => b.step(fails) }),
+				);
+				await tell(
+					"plain",
+					ctx.try("d", () => Promise.reject(new RangeError("mine"))),
+				);
+				await tell("tryStep", ctx.tryStep({ ...fails, name: "e", catch: ["timeout"] }));
+				await tell("tryStep rollback", ctx.tryStep({ ...undo, name: "f", catch: ["rollback"] }));
+				seen.push(said.join("\n"));
+				await ctx.queue.next("wait", { names: ["work"] });
+			},
+			{ yields },
+		);
+		await world.crash();
+		expect(await world.status()).toMatchObject({ blocked: false, state: "sleeping" });
+		expect(seen.length).toBeGreaterThan(1);
+		for (const said of seen) {
+			expect(said.split("\n")).toEqual([
+				"by default threw RollbackError",
+				"listed: false",
+				"not listed threw StepExhaustedError",
+				"plain threw RangeError",
+				"tryStep threw StepExhaustedError",
+				"tryStep rollback: false",
+			]);
+		}
+	});
+});
+
+it.each([
+	["an empty name", (ctx: Ctx) => ctx.step("", () => {}), "TypeError", "An entry's name is text"],
+	[
+		"a long name",
+		(ctx: Ctx) => ctx.step("é".repeat(129), () => {}),
+		"RangeError",
+		"has over 256 bytes",
+	],
+	[
+		"no whole number of iterations",
+		(ctx: Ctx) => ctx.loop({ name: "l", historyKeep: 1.5, run: async () => Loop.break() }),
+		"RangeError",
+		'Loop "l": historyKeep must be a whole number, 0 or more, not 1.5',
+	],
+	[
+		"an interval of nothing",
+		(ctx: Ctx) => ctx.loop({ name: "l", commitInterval: 0, run: async () => Loop.break() }),
+		"RangeError",
+		'Loop "l": commitInterval must be a whole number, 1 or more, not 0',
+	],
+	[
+		"a version before the first",
+		(ctx: Ctx) => ctx.getVersion("v", 0),
+		"RangeError",
+		'getVersion("v", …) takes the latest version',
+	],
+	[
+		"a kind that no entry has",
+		(ctx: Ctx) => ctx.removed("r", "steps" as never),
+		"TypeError",
+		"takes the type of the entry that is gone",
+	],
+	[
+		"a list of what is not there",
+		(ctx: Ctx) => ctx.try({ name: "t", catch: ["all" as never], run: async () => {} }),
+		"TypeError",
+		'try "t": catch is a list of step, join, race, rollback',
+	],
+])("%s blocks, and says so", async (_what, fn, name, message) => {
+	await using world = await World.start(fn);
+	const { blocked, error } = await world.status();
+	expect([blocked, error]).toMatchObject([
+		true,
+		{ name, message: expect.stringContaining(message) },
+	]);
+});
+
+it("a name of 256 bytes is fine", async () => {
+	await using world = await World.start((ctx) => ctx.step("é".repeat(128), () => {}));
+	expect((await world.status()).state).toBe("completed");
+});
+
+it.each([
+	[{ historyKeep: 2 }, 2],
+	[{ historySize: 3 }, 3],
+	[{ commitInterval: 4 }, 4],
+	[{ historyKeep: 0, commitInterval: 4 }, 0],
+	[{ historyEvery: 3 }, 20],
+	[{ historyPruneInterval: 3 }, 20],
+])("3.3.2. with %j, %i finished iterations stay", async (limits, kept) => {
+	await using world = await World.start(async (ctx) => {
+		await ctx.loop({
+			name: "loop",
+			state: 0,
+			...limits,
+			run: async (loop, n) => {
+				await loop.step("step", () => n);
+				return n === 29 ? Loop.break() : Loop.continue(n + 1);
+			},
+		});
+	});
+	expect((await world.status()).state).toBe("completed");
+	// The loop, and a step of each iteration.
+	expect(await world.entryCount()).toBe(1 + kept);
+});
+
+it("too many entries are warned of, then block; raising the limit goes on", async () => {
+	const workflow = { maxLiveEntries: 1_100 } as { maxLiveEntries: number };
+	await using world = await World.start(
+		async (ctx) => {
+			for (let n = 0; n < 1_200; n++) {
+				await ctx.step({ name: `s${n}`, ephemeral: true, run: () => {} });
+			}
+		},
+		{ workflow: workflow as never },
+	);
+	const warnings = world.runtime.log.filter(({ message }) =>
+		message.includes("keeps many entries"),
+	);
+	expect(warnings.map(({ level }) => level)).toEqual(["warn"]);
+	const { blocked, error } = await world.status();
+	expect([blocked, error?.message]).toEqual([true, expect.stringContaining("1100")]);
+	workflow.maxLiveEntries = 2_000;
+	await world.crash();
+	expect((await world.status()).state).toBe("completed");
+});
+
+it("3.8.7. more iterations than can be undone fail the workflow, and are undone", async () => {
+	await using world = await World.start(
+		async (ctx, { ledger }) => {
+			await ctx.rollbackCheckpoint("checkpoint");
+			await ctx.loop({
+				name: "orders",
+				state: 0,
+				run: async (loop, n) => {
+					await loop.step({
+						name: "s",
+						run: () => n,
+						rollback: () => void ledger.push(`undo ${n}`),
+					});
+					return Loop.continue(n + 1);
+				},
+			});
+		},
+		{ workflow: { maxRollbackIterations: 2 } as never },
+	);
+	await world.advance(100);
+	const { state, error } = await world.status();
+	expect([state, error]).toMatchObject([
+		"failed",
+		{
+			name: "CriticalError",
+			message: expect.stringMatching(/^Loop "orders" has more than 2 iterations/),
+		},
+	]);
+	expect(world.ledger).toEqual(["undo 2", "undo 1", "undo 0"]);
+});
+
+it("long messages and stacks of errors are cut in the record", async () => {
+	const seen: { message: string; stack: string }[] = [];
+	await using world = await World.start(async (ctx) => {
+		await ctx
+			.step({
+				name: "s",
+				maxRetries: 0,
+				run: () => {
+					const error = new Error("x".repeat(70_000));
+					error.stack = "s".repeat(10_000);
+					throw error;
+				},
+			})
+			.catch(({ lastError }) => void seen.push(lastError));
+		await ctx.queue.next("wait", { names: ["work"] });
+	});
+	await world.crash();
+	expect(seen.map(({ message, stack }) => [message.length, stack.length])).toEqual([
+		[65_537, 8_192],
+		[65_537, 8_192],
+	]);
+});
+
+it("W1b. the guard's error and its log line say what to do instead", async () => {
+	let hint = "";
+	await using world = await World.start(async (ctx) => {
+		try {
+			void ctx.state;
+		} catch (error) {
+			({ hint } = error as { hint: string });
+			throw error;
+		}
+	});
+	expect(hint).toContain("Read it in a step and return the value");
+	const [line] = world.runtime.log.filter(({ fields }) => "hint" in fields);
+	expect([line?.level, line?.fields]).toMatchObject(["error", { member: "state", hint }]);
+});
