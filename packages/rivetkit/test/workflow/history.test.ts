@@ -13,6 +13,7 @@ import {
 import { putEntry, readEntries } from "../../src/workflow/history/stored-entries.ts";
 import { reviveError, storeError } from "../../src/workflow/history/stored-error.ts";
 import { JoinError, RaceError, StepExhaustedError } from "../../src/workflow/index.ts";
+import { plainJson } from "../../src/workflow/inspect/plain-json.ts";
 
 const name = fc.oneof(
 	fc.constantFrom("a", "b", "a/b", "~0", "\0", "\u0001", "a\0", "a\u0001b", "\u{1F600}"),
@@ -139,6 +140,37 @@ describe("entries", () => {
 		const bytes = encodeHead(head);
 		bytes[1] = 9;
 		expect(() => decodeHead(bytes)).toThrow(/format 9; this version reads format 1/);
+	});
+});
+
+it("values are shown as plain JSON", () => {
+	const value = {
+		small: 5n,
+		big: 2n ** 80n,
+		at: new Date(0),
+		never: new Date(Number.NaN),
+		bytes: Uint8Array.of(0, 255),
+		floats: Float64Array.of(0.5, Number.POSITIVE_INFINITY),
+		set: new Set([1n]),
+		named: new Map([["a", undefined]]),
+		pairs: new Map([[1, new Map([["b", 2]])]]),
+		pattern: /a+/gi,
+		error: new RangeError("too far"),
+		list: [Number.NaN, null, "x", true],
+	};
+	expect(plainJson(value)).toEqual({
+		small: 5,
+		big: "1208925819614629174706176",
+		at: "1970-01-01T00:00:00.000Z",
+		never: null,
+		bytes: "AP8=",
+		floats: [0.5, "Infinity"],
+		set: [1],
+		named: { a: null },
+		pairs: [[1, { b: 2 }]],
+		pattern: "/a+/gi",
+		error: { name: "RangeError", message: "too far" },
+		list: ["NaN", null, "x", true],
 	});
 });
 

@@ -1,6 +1,9 @@
 import { encodeBase64 } from "@rivetkit/protocol";
 
-/** A value as plain JSON: big numbers as text, bytes as base64, sets as lists, maps as objects or pairs. */
+/**
+ * A value as plain JSON: big numbers as text, bytes as base64, sets as lists, maps as objects or pairs,
+ * regular expressions as text.
+ */
 export function plainJson(value: unknown): unknown {
 	switch (typeof value) {
 		case "bigint":
@@ -19,6 +22,7 @@ export function plainJson(value: unknown): unknown {
 function plainObject(value: object): unknown {
 	if (value instanceof Uint8Array) return encodeBase64(value);
 	if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+	if (value instanceof RegExp) return String(value);
 	if (value instanceof Error) return { name: value.name, message: value.message };
 	if (value instanceof Set) return [...value].map(plainJson);
 	if (value instanceof Map) {
