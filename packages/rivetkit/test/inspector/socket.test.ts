@@ -348,6 +348,28 @@ it("says what went wrong, and goes on", async () => {
 	expect(state.rid).toBe(7);
 });
 
+it("refuses more than 64 requests at the same time, and goes on", async () => {
+	const gate = new Gate();
+	const waiting = actor({ actions: { wait: () => gate.passed } });
+	await using runtime = await TestRuntime.start({ waiting }, options);
+	const id = await runtime.actorId("waiting");
+	const { socket } = await InspectorSocket.open(runtime, id, { version: 6 });
+	await using _socket = socket;
+	const wait = (request: number) =>
+		socket.send({
+			tag: "ActionRequest",
+			val: { id: request, name: "wait", args: encodeCbor([]) },
+		});
+	for (let request = 1; request <= 65; request++) wait(request);
+	expect((await socket.until("Error")).message).toBe("more than 64 requests at the same time");
+	gate.open();
+	const answered: number[] = [];
+	while (answered.length < 64) answered.push(Number((await socket.until("ActionResponse")).rid));
+	expect(answered.sort((a, b) => a - b)).toEqual(Array.from({ length: 64 }, (_, at) => at + 1));
+	wait(66);
+	expect(Number((await socket.until("ActionResponse")).rid)).toBe(66);
+});
+
 it.each<InspectorVersion>([1, 2, 3, 4, 5, 6])(
 	"speaks version %d to whoever does",
 	async (version) => {

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { actor, event, queue } from "../../src/index.ts";
 import { EventStream } from "../../src/runtime/inspector/stream/event-stream.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { soon } from "../support/gate.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
@@ -168,6 +169,25 @@ it("keeps no actor awake, and lets go of who left, and of all when the engine cl
 	await soon(runtime.embedded.close());
 	await soon(over);
 	expect(rest.isOver).toBe(true);
+});
+
+it("says something every 15 s, so that proxies keep the connection", async () => {
+	const clock = new FakeClock();
+	await using runtime = await TestRuntime.start({ subject }, { clock });
+	const id = await runtime.actorId("subject");
+	const gone = new AbortController();
+	const response = await fetch(`${runtime.url}/gateway/${id}/inspector/stream?topics=events`, {
+		signal: gone.signal,
+	});
+	const reader = response.body!.getReader();
+	const read = async () => new TextDecoder().decode((await reader.read()).value);
+	expect(await read()).toContain("event: open");
+	for (let beat = 0; beat < 2; beat++) {
+		const next = soon(read());
+		await clock.advance(16_000);
+		expect(await next).toBe(":\n\n");
+	}
+	gone.abort();
 });
 
 it("tells a client that reads too slowly how much it missed, and the latest of what can be told anew", async () => {

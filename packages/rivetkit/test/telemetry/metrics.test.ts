@@ -64,6 +64,7 @@ const worker = actor({
 		},
 		leave: (c) => c.queue.send("left", 1),
 		soon: (c) => c.schedule.after(1, "add", 1),
+		tomorrow: (c) => c.schedule.after(86_400_000, "add", 1),
 		nap: (c) => c.sleep(),
 		tooMuch: (c) => c.kv.put("k", "x".repeat(200_000)).catch(() => {}),
 	},
@@ -173,8 +174,13 @@ it("one actor's own, awake or asleep, for whoever may inspect it, without waking
 	expect(awake("calls_total", ',outcome="error"')).toBe(1);
 	expect(awake("commits_total", ',outcome="ok"')).toBeGreaterThan(1);
 	expect(awake("commit_bytes_total")).toBeGreaterThan(0);
+	const generation = awake("generation")!;
+	await runtime.action(id, "tomorrow");
+	const tomorrow = Date.now() / 1_000 + 86_400;
 	await runtime.embedded.host.stop(id, "sleep");
 	const asleep = await read();
+	expect(Math.abs(asleep("wakes_at_seconds")! - tomorrow)).toBeLessThan(60);
+	expect(asleep("generation")).toBe(generation);
 	expect([asleep("awake"), asleep("queue_depth")]).toEqual([0, 1]);
 	expect(asleep("calls_total", ',outcome="ok"')).toBeUndefined();
 	expect(runtime.embedded.host.liveActorIds).toEqual([]);

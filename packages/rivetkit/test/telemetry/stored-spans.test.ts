@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createMemoryStore } from "@rivetkit/engine";
 import type { StorageOp, StorageRange } from "@rivetkit/protocol";
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -23,6 +24,7 @@ import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
+import { MortalStore } from "../workflow/support/mortal-store.ts";
 import { tracesOf } from "./support/spans.ts";
 
 const telemetry = { traces: TRACE_LIMITS, metrics: false };
@@ -83,6 +85,30 @@ it("what was done before a kill -9 is shown after it, without waking the actor",
 		await rm(data, { recursive: true, force: true });
 	}
 }, 60_000);
+
+it("what was under way when the process ended has no end, and says so", async () => {
+	const inner = createMemoryStore();
+	const mortal = new MortalStore(inner);
+	const first = await TestRuntime.start({ subject }, { store: mortal.store, telemetry });
+	const id = await first.actorId("subject");
+	await eventually(async () => {
+		await first.action(id, "add");
+		const stored = await readStoredSpans(async (range) => inner.scan(id, range), null);
+		expect(stored.some(({ isOpen }) => isOpen)).toBe(true);
+	}, 10_000);
+	mortal.die();
+	first.server.close().catch(() => {});
+	await using second = await TestRuntime.start({ subject }, { store: inner, telemetry });
+	const traces = await tracesOf(second, id);
+	expect(traces.named("actor.run")[0]).toMatchObject({
+		endTimeUnixNano: "0",
+		status: { code: 0 },
+		attributes: { "rivet.trace.interrupted": true },
+	});
+	expect(traces.named("actor.action.add")[0]?.attributes).not.toHaveProperty([
+		"rivet.trace.interrupted",
+	]);
+});
 
 it("after a restart spans are as they were, and the stop has ended with its last commit", async () => {
 	const { store } = new WrappedStore();
