@@ -18,12 +18,9 @@ export function App({ room, author }: { room: string; author: string }) {
 	// Also after a reconnect: what was said meanwhile is in the history.
 	useEffect(() => {
 		if (!connection || connStatus !== "connected") return;
-		const show = async () => {
-			const [history, authors] = await Promise.all([connection.history(), connection.present()]);
-			setMessages(history);
-			setPresent(authors);
-		};
-		show().catch((error: Error) => setProblem(error.message));
+		// Each at once: what events say after an answer is not to be lost under it.
+		const shown = [connection.history().then(setMessages), connection.present().then(setPresent)];
+		Promise.all(shown).catch((error: Error) => setProblem(error.message));
 	}, [connection, connStatus]);
 
 	const say = (event: FormEvent<HTMLFormElement>) => {

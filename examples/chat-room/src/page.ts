@@ -21,11 +21,10 @@ connection.onStatusChange((status) => {
 });
 connection.onError(showError);
 // Also after a reconnect: what was said meanwhile is in the history.
-connection.onOpen(async () => {
-	const [history, present] = await Promise.all([connection.history(), connection.present()]);
-	element("history").replaceChildren();
-	history.forEach(show);
-	showPresent(present);
+connection.onOpen(() => {
+	// Each at once: what events say after an answer is not to be lost under it.
+	connection.history().then(showHistory, showError);
+	connection.present().then(showPresent, showError);
 });
 
 element("form").addEventListener("submit", (event) => {
@@ -35,6 +34,11 @@ element("form").addEventListener("submit", (event) => {
 	element("error").textContent = "";
 	connection.say(said).catch(showError);
 });
+
+function showHistory(messages: readonly Message[]): void {
+	element("history").replaceChildren();
+	messages.forEach(show);
+}
 
 function show(message: Message): void {
 	const line = document.createElement("li");

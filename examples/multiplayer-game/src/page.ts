@@ -49,7 +49,8 @@ connection.onStatusChange((status) => {
 async function look(): Promise<void> {
 	world = null;
 	early = [];
-	const seen = await connection.snapshot();
+	const seen = await connection.snapshot().catch(showError);
+	if (!seen) return;
 	me = seen.me;
 	world = seen.world;
 	for (const delta of early) apply(world, delta);

@@ -29,7 +29,8 @@ connection.onStatusChange((status) => {
 });
 // Also after a reconnect: this is another connection then, and others may have come and gone.
 connection.onOpen(async () => {
-	const seen = await connection.look();
+	const seen = await connection.look().catch(showError);
+	if (!seen) return;
 	me = seen.me;
 	cursors.clear();
 	board.replaceChildren();

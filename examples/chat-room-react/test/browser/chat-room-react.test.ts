@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const vite = join(root, "..", "..", "node_modules", "vite", "bin", "vite.js");
-/** Set by whoever wants a picture: where to keep what the page looks like. */
-const screenshot = process.env.SCREENSHOT;
+/** What the page looks like, for the README: `npm run screenshots:examples`. */
+const screenshot = join(root, "..", "..", "docs", "images", "chat-room-react.png");
 
 let server: DevServer;
 let browser: Browser;
@@ -83,7 +83,7 @@ it("keeps two tabs in sync, and opens one connection for each in Strict Mode", a
 	expect(ada.sockets).toHaveLength(1);
 	expect(grace.sockets).toHaveLength(1);
 	expect(ada.sockets[0]).toContain(server.origin.replace("http", "ws"));
-	if (screenshot) await ada.page.screenshot({ path: screenshot });
+	if (process.env.EXAMPLE_SCREENSHOTS) await ada.page.screenshot({ path: screenshot });
 	await grace.page.close();
 	await seesPresent(ada, "Ada");
 	await ada.page.close();

@@ -8,8 +8,8 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-/** Set by `npm run screenshots`: where to keep what the page looks like. */
-const screenshot = process.env.SCREENSHOT;
+/** What the page looks like, for READMEs: `npm run screenshots:examples`. */
+const screenshot = join(folder, "..", "..", "docs", "images", "chat-room.png");
 
 let data: string;
 let browser: Browser;
@@ -116,7 +116,7 @@ it("shows what one tab says in the other, live, and who is there", async () => {
 	await say(grace, "Yes. And it stays here.");
 	await sees(ada, "Yes. And it stays here.");
 	expect(await lines(ada)).toEqual(await lines(grace));
-	if (screenshot) await ada.screenshot({ path: screenshot });
+	if (process.env.EXAMPLE_SCREENSHOTS) await ada.screenshot({ path: screenshot });
 	await grace.close();
 	await ada.waitForFunction(() => document.getElementById("present")?.textContent === "Ada");
 	await ada.close();

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const modules = join(root, "..", "..", "node_modules");
-/** Set by whoever wants a picture: where to keep what the page looks like. */
-const screenshot = process.env.SCREENSHOT;
+/** What the page looks like, for the README: `npm run screenshots:examples`. */
+const screenshot = join(root, "..", "..", "docs", "images", "next-counter.png");
 /** What Next.js compiles at the first visit takes its time on a busy machine. */
 const PATIENCE_MS = 60_000;
 
@@ -72,7 +72,7 @@ it("keeps two tabs in sync, and opens one connection for each in Strict Mode", a
 	// Effects of development builds run twice: that is what Strict Mode is.
 	expect(ada.sockets).toHaveLength(1);
 	expect(grace.sockets).toHaveLength(1);
-	if (screenshot) await ada.page.screenshot({ path: screenshot });
+	if (process.env.EXAMPLE_SCREENSHOTS) await ada.page.screenshot({ path: screenshot });
 	await grace.page.close();
 	await watching(ada.page, 1);
 	await ada.page.close();
