@@ -15,11 +15,14 @@ export interface PackedPackage {
 	readonly files: readonly string[];
 }
 
-/** Builds what is stale and packs every published package into `destination`. */
-export async function packPackages(destination: string): Promise<PackedPackage[]> {
+/** Builds what is stale and packs every published package, or those that are wanted, into `destination`. */
+export async function packPackages(
+	destination: string,
+	isWanted: (name: string) => boolean = () => true,
+): Promise<PackedPackage[]> {
 	await buildPackages({ quiet: true });
 	mkdirSync(destination, { recursive: true });
-	const packages = publishedPackages();
+	const packages = publishedPackages().filter(({ manifest }) => isWanted(manifest.name));
 	if (packages.length === 0) return [];
 	const { stdout } = await run(
 		"npm",

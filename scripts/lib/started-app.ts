@@ -54,6 +54,16 @@ export class StartedApp {
 		await this.#within(this.#ended, limitMs, "stopping");
 	}
 
+	/**
+	 * Does what `docker stop` and systemd do, and waits for the end. Rejects when it takes longer than `limitMs`.
+	 * @returns the exit code of a command line that is one program (`exec node …`); null when the signal ended it
+	 */
+	async terminate(limitMs: number): Promise<number | null> {
+		this.#kill("SIGTERM");
+		await this.#within(this.#ended, limitMs, "stopping");
+		return this.#child.exitCode;
+	}
+
 	/** Ends it at once if it still runs. */
 	async kill(): Promise<void> {
 		this.#kill("SIGKILL");

@@ -19,4 +19,6 @@ const counter = actor({
 export const registry = setup({
 	use: { counter },
 	managerPort: Number(process.env.PORT ?? 6420),
+	// This machine only, if not told otherwise; in a container it is 0.0.0.0.
+	managerHost: process.env.HOST,
 });
