@@ -12,7 +12,7 @@ const source = ["@rivetkit/source", "node", "development|production"];
 const common = {
 	pool: "forks",
 	// Most of our tests wait for sockets and child processes.
-	maxWorkers: "200%",
+	maxWorkers: "150%",
 	testTimeout: 20_000,
 	hookTimeout: 20_000,
 } as const;
