@@ -58,13 +58,15 @@ export class Crashable {
 		this.store = new WrappedStore(this.store.inner);
 		const { store, cut } = detachable(this.store.store);
 		const callers = new AbortController();
-		this.#callers = callers;
 		this.#cut = () => {
 			cut();
 			clock.end();
 			callers.abort(new Error("the server crashed"));
 		};
-		this.#all.push(await TestRuntime.start(this.#use, { store, clock }));
+		const runtime = await TestRuntime.start(this.#use, { store, clock });
+		// Together: a call until now goes to the process that crashed, and must end with it.
+		this.#all.push(runtime);
+		this.#callers = callers;
 	}
 
 	/** {@link restart}, and makes the actor live there. */
