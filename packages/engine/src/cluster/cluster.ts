@@ -243,7 +243,12 @@ export class Cluster implements Elsewhere {
 		this.#sockets.actorEnded(actorId);
 		if (how !== "destroyed" && generation >= 0) {
 			// One that fell asleep has been released with its last commit; this is for those that did not.
-			void this.#options.store.release(actorId, generation).catch(() => {});
+			this.#options.store.release(actorId, generation).catch((error: unknown) => {
+				this.#options.logger.warn(
+					{ actorId, generation, err: error },
+					"an actor could not be released; other nodes take it when this node's lease ends",
+				);
+			});
 		}
 	}
 
