@@ -426,6 +426,13 @@ export const rooms: readonly Room[] = [
 		internals: true,
 	},
 	{
+		// Beside what it measures it starts a PostgreSQL and the published engine, as tests do.
+		name: "benchmarks/cluster",
+		at: ["benchmarks/cluster"],
+		imports: ["rivetkit", "benchmarks"],
+		internals: true,
+	},
+	{
 		name: "benchmarks",
 		at: ["benchmarks"],
 		imports: ["rivetkit", "rivetkit/client", ENGINE, PROTOCOL],

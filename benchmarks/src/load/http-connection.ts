@@ -69,7 +69,14 @@ export class HttpConnection {
 
 	#receive(chunk: string): void {
 		this.#received += chunk;
-		const body = completeBody(this.#received);
+		let body: string | undefined;
+		try {
+			body = completeBody(this.#received);
+		} catch (error) {
+			this.#isClosed = true;
+			this.#fail?.(error as Error);
+			return;
+		}
 		if (body === undefined) return;
 		const text = this.#received;
 		this.#received = "";

@@ -4,10 +4,11 @@ import { measureConnections } from "./measure.ts";
 import type { Scenario } from "./scenario.ts";
 
 const CONNECTIONS_MAX = 8;
-const POLL_MS = 5;
-/** Steps of all actors in one round. */
-const STEPS_PER_ROUND = 2_000;
+const POLL_MS = 20;
+/** Steps of all actors in one round, as far as the bounds for each actor allow. Few messages for many steps: the messages are ours alone. */
+const STEPS_PER_ROUND = 10_000;
 const STEPS_PER_ACTOR_MIN = 10;
+const STEPS_PER_ACTOR_MAX = 2_000;
 const STEPS_PER_MESSAGE_MAX = 100;
 
 /**
@@ -20,7 +21,10 @@ export function workflowSteps(
 ): Scenario {
 	const what = changesState ? "steps, each with a change of the state" : "steps of one record";
 	const connectionCount = Math.min(actors, CONNECTIONS_MAX);
-	const steps = Math.max(STEPS_PER_ACTOR_MIN, Math.ceil(STEPS_PER_ROUND / actors));
+	const steps = Math.min(
+		STEPS_PER_ACTOR_MAX,
+		Math.max(STEPS_PER_ACTOR_MIN, Math.ceil(STEPS_PER_ROUND / actors)),
+	);
 	const messages = Math.ceil(steps / STEPS_PER_MESSAGE_MAX);
 	const stepsPerMessage = Math.ceil(steps / messages);
 	return {

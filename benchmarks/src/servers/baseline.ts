@@ -10,6 +10,8 @@ export interface Counter {
 	/** The name of the actor it stands for. */
 	readonly name: string;
 	count: number;
+	/** Steps that were asked for and are not settled. */
+	stepsLeft: number;
 }
 
 /** Calls back when the counter may be spoken of: at once, or when it is on disk. */
@@ -53,21 +55,28 @@ export function startBaseline(
 	const create = (name: string, key: string): Counter => {
 		const existing = byKey.get(`${name}/${key}`);
 		if (existing !== undefined) return existing;
-		const counter = { id: randomUUID(), name, count: 0 };
+		const counter = { id: randomUUID(), name, count: 0, stepsLeft: 0 };
 		counters.set(counter.id, counter);
 		byKey.set(`${name}/${key}`, counter);
 		return counter;
 	};
 
-	/** As many changes one after the other, each settled before the next begins. */
-	const stepAgain = (counter: Counter, times: number): void => {
-		if (times === 0) return;
+	/** As many changes more, one after the other: each is settled before the next begins, whoever asked for it. */
+	const addSteps = (counter: Counter, times: number): void => {
+		const isStepping = counter.stepsLeft > 0;
+		counter.stepsLeft += times;
+		if (!isStepping) stepAgain(counter);
+	};
+
+	const stepAgain = (counter: Counter): void => {
+		if (counter.stepsLeft === 0) return;
 		counter.count += 1;
 		let isBelow = true;
 		settle(counter, () => {
+			counter.stepsLeft -= 1;
 			// What settles at once would be a call within a call for each step.
-			if (isBelow) setImmediate(() => stepAgain(counter, times - 1));
-			else stepAgain(counter, times - 1);
+			if (isBelow) setImmediate(() => stepAgain(counter));
+			else stepAgain(counter);
 		});
 		isBelow = false;
 	};
@@ -142,7 +151,7 @@ export function startBaseline(
 				const counter = counters.get(id as string) as Counter;
 				if (kind === "queue" && action === "steps") {
 					answer({ status: "completed" });
-					stepAgain(counter, body.body);
+					addSteps(counter, body.body);
 				} else if (kind === "queue")
 					enqueue(counter, body.body, () => answer({ status: "completed" }));
 				else act(counter, action as string, body.args, (output) => answer({ output }));

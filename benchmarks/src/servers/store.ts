@@ -7,8 +7,10 @@ import type { StorageOp } from "@rivetkit/protocol";
 import { type Counter, type Pairs, startBaseline } from "./baseline.ts";
 import { announce } from "./child.ts";
 
-/** Iterations that a loop keeps for people to look at, of a hundred steps each. */
-const RECORDS_KEPT = 2_000;
+/** Steps of an iteration of the loop. */
+const ITERATION = 100;
+/** Iterations that a loop keeps for people to look at: an older one is deleted when one begins. */
+const ITERATIONS_KEPT = 20;
 const RECORD_BYTES = 64;
 const STATE_KEY = Uint8Array.of(1);
 const STATE_BYTES = 16;
@@ -37,18 +39,26 @@ async function create(actorId: string): Promise<void> {
 }
 
 function commit({ id, name, count }: Counter, generation: number): Promise<void> {
-	const key = new Uint8Array(PREFIX.byteLength + 2);
-	key.set(PREFIX);
-	new DataView(key.buffer).setUint16(PREFIX.byteLength, count % RECORDS_KEPT);
 	const value = new Uint8Array(RECORD_BYTES);
 	new DataView(value.buffer).setFloat64(0, ++written);
-	const ops: StorageOp[] = [{ op: "put", key, value }];
+	const ops: StorageOp[] = [{ op: "put", key: keyOf(count), value }];
+	const oldest = count - ITERATION * ITERATIONS_KEPT;
+	if (count % ITERATION === 0 && oldest >= ITERATION) {
+		ops.push({ op: "deleteRange", start: keyOf(oldest - ITERATION), end: keyOf(oldest) });
+	}
 	if (name === "stepper") {
 		const state = new Uint8Array(STATE_BYTES);
 		new DataView(state.buffer).setFloat64(0, count);
 		ops.push({ op: "put", key: STATE_KEY, value: state });
 	}
 	return store.commit({ actorId: id, generation, ops });
+}
+
+function keyOf(count: number): Uint8Array {
+	const key = new Uint8Array(PREFIX.byteLength + 4);
+	key.set(PREFIX);
+	new DataView(key.buffer).setUint32(PREFIX.byteLength, count);
+	return key;
 }
 
 function settle(counter: Counter, release: () => void): void {

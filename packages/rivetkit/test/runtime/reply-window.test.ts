@@ -23,6 +23,12 @@ function store(entries: Map<number, Uint8Array>, ops: readonly StorageOp[]): voi
 	}
 }
 
+function takeOps(window: ReplyWindow): StorageOp[] {
+	const ops: StorageOp[] = [];
+	window.take(ops);
+	return ops;
+}
+
 const entriesOf = (stored: Map<number, Uint8Array>) =>
 	[...stored].map(([sequence, value]) => [replyKey(sequence), value] as const);
 
@@ -32,7 +38,7 @@ describe("reply window", () => {
 		const window = new ReplyWindow();
 		window.add("a", ok(1), 0);
 		window.add("b", ok({ two: 2n }), 0);
-		store(stored, window.takeOps());
+		store(stored, takeOps(window));
 		window.committed();
 		const next = new ReplyWindow();
 		next.load(entriesOf(stored), 10);
@@ -44,16 +50,16 @@ describe("reply window", () => {
 	it("forgets the answers of a commit that failed, and those given since", () => {
 		const window = new ReplyWindow();
 		window.add("committed", ok(0), 0);
-		window.takeOps();
+		takeOps(window);
 		window.committed();
 		window.add("failed", ok(1), 0);
-		window.takeOps();
+		takeOps(window);
 		window.add("later", ok(2), 0);
 		window.rollBack();
 		expect(window.get("committed")).toBeDefined();
 		expect(window.get("failed")).toBeUndefined();
 		expect(window.get("later")).toBeUndefined();
-		expect(window.takeOps().filter(({ op }) => op === "put")).toEqual([]);
+		expect(takeOps(window).filter(({ op }) => op === "put")).toEqual([]);
 	});
 
 	it("holds on to no answer it has forgotten, however long nothing is committed", () => {
@@ -67,12 +73,12 @@ describe("reply window", () => {
 		const stored = new Map<number, Uint8Array>();
 		const window = new ReplyWindow();
 		window.add("old", ok(1), 0);
-		store(stored, window.takeOps());
+		store(stored, takeOps(window));
 		window.committed();
 		window.add("new", ok(2), REPLY_AGE_MS + 1);
-		window.takeOps();
+		takeOps(window);
 		window.rollBack();
-		store(stored, window.takeOps());
+		store(stored, takeOps(window));
 		expect(stored.size).toBe(0);
 	});
 
@@ -81,10 +87,10 @@ describe("reply window", () => {
 		const window = new ReplyWindow();
 		for (let call = 0; call < REPLIES_MAX + 500; call++) {
 			window.add(`call ${call}`, ok(call), 0);
-			store(stored, window.takeOps());
+			store(stored, takeOps(window));
 			window.committed();
 		}
-		store(stored, window.takeOps());
+		store(stored, takeOps(window));
 		expect(window.size).toBe(REPLIES_MAX);
 		expect(stored.size).toBe(REPLIES_MAX);
 		expect(window.get("call 0")).toBeUndefined();
@@ -95,14 +101,14 @@ describe("reply window", () => {
 		const stored = new Map<number, Uint8Array>();
 		const window = new ReplyWindow();
 		window.add("old", ok(1), 0);
-		store(stored, window.takeOps());
+		store(stored, takeOps(window));
 		window.committed();
 		window.add("new", ok(2), REPLY_AGE_MS + 1);
 		expect(window.get("old")).toBeUndefined();
 		const next = new ReplyWindow();
 		next.load(entriesOf(stored), REPLY_AGE_MS + 1);
 		expect(next.size).toBe(0);
-		store(stored, next.takeOps());
+		store(stored, takeOps(next));
 		expect(stored.size).toBe(0);
 	});
 });

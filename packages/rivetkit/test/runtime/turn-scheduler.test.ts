@@ -12,9 +12,9 @@ function setUp() {
 	);
 	const job = (name: string) => ({ endOfTurn: () => void log.push(name) });
 	const commitTakes = (ms: number) => {
-		const begun = turns.commitBegun();
+		const begunMs = time.ms;
 		time.ms += ms;
-		turns.commitEnded(begun);
+		expect(turns.commitEnded(begunMs)).toBe(time.ms);
 	};
 	return { turns, log, time, job, commitTakes };
 }

@@ -1,6 +1,5 @@
 // What traces may cost: so many in a second, and nothing for what is beyond (ours; docs/traces.md).
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Clock, systemClock } from "@rivetkit/protocol";
 import fc from "fast-check";
 import { afterEach, expect, it, vi } from "vitest";
 import { db } from "../../src/db/index.ts";
@@ -17,21 +16,8 @@ import { tracesOf } from "./support/spans.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 
-/** Its time stands still, though its timers go. */
-class StoppedClock implements Clock {
-	nowMs = 1_700_000_000_000;
-	readonly #system = systemClock();
-
-	now(): number {
-		return this.nowMs;
-	}
-
-	after(delayMs: number, fn: () => void) {
-		return this.#system.after(delayMs, fn);
-	}
-}
-
-let shiftMs = 0;
+/** What the time of spans is: it stands still but for what a test does to it. */
+const time = { ms: 1_700_000_000_000 };
 const worker = actor({
 	state: { n: 0 },
 	events: { news: event<number>() },
@@ -49,14 +35,16 @@ const worker = actor({
 			throw new TypeError("it broke");
 		},
 		dawdle: () => {
-			shiftMs += 1_500;
+			time.ms += 1_500;
 		},
 	},
 });
 
-function start(maxPerSecond: number, clock: Clock, metrics = true): Promise<TestRuntime> {
+async function start(maxPerSecond: number, metrics = true): Promise<TestRuntime> {
 	const traces = { ...TRACE_LIMITS, maxPerSecond };
-	return TestRuntime.start({ worker }, { clock, telemetry: { traces, metrics } });
+	const runtime = await TestRuntime.start({ worker }, { telemetry: { traces, metrics } });
+	vi.spyOn(runtime.embedded.host.telemetry!, "timeOf").mockImplementation(() => time.ms);
+	return runtime;
 }
 
 it("admits at most so many in a second, whoever asks, and a quiet actor while half is left", () => {
@@ -67,7 +55,7 @@ it("admits at most so many in a second, whoever asks, and a quiet actor while ha
 	fc.assert(
 		fc.property(fc.integer({ min: 1, max: 40 }), asks, (max, list) => {
 			const clock = new FakeClock();
-			const budget = new TraceBudget(max, clock);
+			const budget = new TraceBudget(max);
 			const shares = Array.from({ length: 6 }, () => new BudgetShare());
 			const seconds: { beganMs: number; admitted: number; asked: number[] }[] = [];
 			for (const { actor: at, passMs } of list) {
@@ -81,7 +69,7 @@ it("admits at most so many in a second, whoever asks, and a quiet actor while ha
 				const follows = before && second.beganMs - before.beganMs < 2_000;
 				const isQuiet = ++second.asked[at]! <= 10 && !(follows && before.asked[at]! > 10);
 				const limit = isQuiet ? max : max - Math.floor(max / 2);
-				const isAdmitted = budget.admits(shares[at]!);
+				const isAdmitted = budget.admits(shares[at]!, clock.now());
 				expect(isAdmitted).toBe(second.admitted < limit);
 				if (isAdmitted) second.admitted++;
 				expect(second.admitted).toBeLessThanOrEqual(max);
@@ -92,32 +80,31 @@ it("admits at most so many in a second, whoever asks, and a quiet actor while ha
 
 it("a trace has room for its spans of one second, and asks again for more and for later ones", () => {
 	const clock = new FakeClock();
-	const budget = new TraceBudget(4, clock);
+	const budget = new TraceBudget(4);
 	const share = new BudgetShare();
-	expect(budget.admits(share)).toBe(true);
+	expect(budget.admits(share, clock.now())).toBe(true);
 	const trace = budget.admission();
 	for (let span = 0; span < SPANS_OF_TRACE_MAX; span++) {
-		expect(budget.continues(trace, share)).toBe(true);
+		expect(budget.continues(trace, share, clock.now())).toBe(true);
 	}
 	// One more is asked for, and there are two others.
-	expect(budget.continues(trace, share)).toBe(true);
-	expect([budget.admits(share), budget.admits(share), budget.admits(share)]).toEqual([
-		true,
-		true,
-		false,
-	]);
-	expect(budget.continues(trace, share)).toBe(true);
+	expect(budget.continues(trace, share, clock.now())).toBe(true);
+	expect([
+		budget.admits(share, clock.now()),
+		budget.admits(share, clock.now()),
+		budget.admits(share, clock.now()),
+	]).toEqual([true, true, false]);
+	expect(budget.continues(trace, share, clock.now())).toBe(true);
 	clock.advanceSync(1_000);
-	for (let at = 0; at < 4; at++) expect(budget.admits(share)).toBe(true);
-	expect(budget.continues(trace, share)).toBe(false);
+	for (let at = 0; at < 4; at++) expect(budget.admits(share, clock.now())).toBe(true);
+	expect(budget.continues(trace, share, clock.now())).toBe(false);
 	// A wall clock that is set back does not end it all.
 	clock.setBack(60_000);
-	expect(budget.continues(trace, share)).toBe(true);
+	expect(budget.continues(trace, share, clock.now())).toBe(true);
 });
 
 it("leaves out what is too much with everything below it, and says how much that was", async () => {
-	const clock = new StoppedClock();
-	await using runtime = await start(20, clock);
+	await using runtime = await start(20);
 	const busy = await runtime.actorId("worker", "busy");
 	for (let at = 0; at < 40; at++) expect((await runtime.action(busy, "work")).status).toBe(200);
 	// Of the ten of an actor that is not busy, its start and the commit of that are two.
@@ -142,18 +129,14 @@ it("leaves out what is too much with everything below it, and says how much that
 	expect(metrics).toContain("\nrivetkit_traces_left_out_total 32\n");
 	expect(metrics).toContain('kind="action",outcome="ok"} 41\n');
 
-	clock.nowMs += 5_000;
+	time.ms += 5_000;
 	await runtime.action(busy, "work");
 	expect((await tracesOf(runtime, busy)).named("actor.action.work")).toHaveLength(9);
 });
 
 it("beyond the budget a failed or slow call is a span alone, below its caller", async () => {
-	const clock = new StoppedClock();
 	// Without metrics, too.
-	await using runtime = await start(10, clock, false);
-	const { telemetry } = runtime.embedded.host;
-	const nowMs = telemetry!.nowMs.bind(telemetry);
-	vi.spyOn(telemetry!, "nowMs").mockImplementation(() => nowMs() + shiftMs);
+	await using runtime = await start(10, false);
 	const id = await runtime.actorId("worker");
 	for (let at = 0; at < 20; at++) await runtime.action(id, "work");
 	const before = await tracesOf(runtime, id);
@@ -174,7 +157,7 @@ it("beyond the budget a failed or slow call is a span alone, below its caller", 
 		"rivet.trace.left_out": true,
 	});
 
-	clock.nowMs += 1_000;
+	time.ms += 1_000;
 	for (let at = 0; at < 20; at++) await runtime.action(id, "work");
 	await runtime.action(id, "dawdle");
 	const slow = (await tracesOf(runtime, id)).one("actor.action.dawdle");
@@ -186,7 +169,7 @@ it("beyond the budget a failed or slow call is a span alone, below its caller", 
 });
 
 it("says so, too, when nothing at all of an actor was recorded", async () => {
-	await using runtime = await start(1, new StoppedClock());
+	await using runtime = await start(1);
 	await runtime.actorId("worker", "first");
 	const id = await runtime.actorId("worker", "second");
 	await runtime.action(id, "work");
@@ -201,7 +184,7 @@ it("does for a call nothing but count when it is left out, and not even that whe
 		await using runtime =
 			telemetry === "off"
 				? await TestRuntime.start({ worker }, { telemetry: { traces: null, metrics: false } })
-				: await start(telemetry, new StoppedClock(), false);
+				: await start(telemetry, false);
 		const id = await runtime.actorId("worker");
 		for (let at = 0; at < 20; at++) await runtime.action(id, "work");
 		const host = runtime.embedded.host.telemetry!;

@@ -52,7 +52,7 @@ export class CallLog implements BatchPart {
 	}
 
 	take(batch: OpenBatch): void {
-		if (this.#window) batch.ops.push(...this.#window.takeOps());
+		this.#window?.take(batch.ops);
 	}
 
 	committed(): void {

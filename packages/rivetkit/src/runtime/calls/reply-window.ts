@@ -82,9 +82,10 @@ export class ReplyWindow {
 		this.#forgetOldest(nowMs);
 	}
 
-	/** The writes that make the answers since the last batch durable, and drop the forgotten ones. */
-	takeOps(): StorageOp[] {
-		const ops: StorageOp[] = [];
+	/** Adds the writes that make the answers since the last batch durable, and drop the forgotten ones. */
+	take(ops: StorageOp[]): void {
+		// Most commits are of something else.
+		if (this.#fresh.size === 0 && this.#obsolete.length === 0) return;
 		const calls: StoredCall[] = [];
 		const sequence = this.#nextSequence;
 		for (const callId of this.#fresh) {
@@ -104,13 +105,12 @@ export class ReplyWindow {
 		for (const gone of this.#obsolete) ops.push({ op: "delete", key: replyKey(gone) });
 		this.#deleting = this.#obsolete;
 		this.#obsolete = [];
-		return ops;
 	}
 
-	/** The batch of the last {@link takeOps} is durable. */
+	/** The batch of the last {@link take} is durable. */
 	committed(): void {
-		this.#committing = [];
-		this.#deleting = [];
+		if (this.#committing.length > 0) this.#committing = [];
+		if (this.#deleting.length > 0) this.#deleting = [];
 	}
 
 	/** Forgets the answers that did not become durable: their effects were rolled back with them. */

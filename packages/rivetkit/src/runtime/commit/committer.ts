@@ -155,7 +155,7 @@ export class Committer implements TurnJob {
 		try {
 			batch = this.#source.takeBatch();
 		} catch (error) {
-			this.#source.rollBack(error);
+			this.#source.rollBack(error, this.#turns.jobsBegunMs);
 			this.#runAll(releases, error);
 			return;
 		}
@@ -165,33 +165,30 @@ export class Committer implements TurnJob {
 		}
 		this.#batchCount++;
 		this.#inFlight = releases;
-		const begun = this.#turns.commitBegun();
-		this.#source.commit(batch).then(
-			() => {
-				this.#turns.commitEnded(begun);
-				this.#durable();
-			},
-			(error) => this.#failed(error),
+		const begunMs = this.#turns.jobsBegunMs;
+		this.#source.commit(batch, begunMs).then(
+			() => this.#durable(this.#turns.commitEnded(begunMs)),
+			(error) => this.#failed(error, this.#turns.commitEnded(begunMs)),
 		);
 	}
 
-	#durable(): void {
+	#durable(endedMs: number): void {
 		const releases = this.#inFlight!;
 		this.#inFlight = null;
-		this.#source.committed();
+		this.#source.committed(endedMs);
 		// What the releases write belongs to the next batch; what they ask for finds nothing in flight.
 		this.#runAll(releases, undefined);
 		this.#cutAgain();
 	}
 
-	#failed(error: unknown): void {
+	#failed(error: unknown, endedMs: number): void {
 		const releases = this.#inFlight!;
 		this.#inFlight = null;
 		const open = this.#open;
 		this.#open = null;
 		this.#dirty = false;
 		this.#cutWanted = false;
-		this.#source.rollBack(error);
+		this.#source.rollBack(error, endedMs);
 		this.#runAll(open ? [...releases, ...open] : releases, error);
 	}
 
@@ -221,16 +218,16 @@ export class Committer implements TurnJob {
 /** Called once: without an argument when durable, with the error when the commit failed. */
 export type Release = (error: unknown) => void;
 
-/** Where a committer gets its batches from: the actor instance. */
+/** Where a committer gets its batches from: the actor instance. Times are of `performance.now` (ms). */
 export interface CommitSource {
 	/**
 	 * Everything written since the last call, or null when it comes to nothing (a value set back to what
 	 * it was). Throws when it cannot be encoded; the batch is then rolled back.
 	 */
 	takeBatch(): StorageBatch | null;
-	commit(batch: StorageBatch): Promise<void>;
+	commit(batch: StorageBatch, begunMs: number): Promise<void>;
 	/** The batch taken last is durable. */
-	committed(): void;
+	committed(endedMs: number): void;
 	/** The batch taken last, and all written since, did not land: go back to what is committed. */
-	rollBack(error: unknown): void;
+	rollBack(error: unknown, endedMs: number): void;
 }

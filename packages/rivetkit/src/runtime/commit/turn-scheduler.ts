@@ -16,6 +16,7 @@ export class TurnScheduler {
 	/** When the end of this turn was first asked for; negative while it is not. */
 	#askedAtMs = NOT_ASKED;
 	#commitMs = COMMIT_MS_MIN;
+	#jobsBegunMs = 0;
 	#turn = 0;
 
 	/**
@@ -49,15 +50,18 @@ export class TurnScheduler {
 		return this.#askedAtMs >= 0 && this.#monotonicMs() - this.#askedAtMs > this.#commitMs;
 	}
 
-	/** A commit was handed over. What is returned goes into {@link commitEnded}. */
-	commitBegun(): number {
-		return this.#monotonicMs();
+	/** When the jobs of this turn began: the commits that they hand over begin then (`performance.now`, ms). */
+	get jobsBegunMs(): number {
+		return this.#jobsBegunMs;
 	}
 
-	commitEnded(begunAtMs: number): void {
-		const tookMs = this.#monotonicMs() - begunAtMs;
+	/** A commit that began then is durable, or has failed; returns what the time is now. */
+	commitEnded(begunMs: number): number {
+		const nowMs = this.#monotonicMs();
+		const tookMs = nowMs - begunMs;
 		const averageMs = this.#commitMs + (tookMs - this.#commitMs) / COMMITS_AVERAGED;
 		this.#commitMs = Math.max(COMMIT_MS_MIN, averageMs);
+		return nowMs;
 	}
 
 	#ask(): void {
@@ -74,6 +78,7 @@ export class TurnScheduler {
 		this.#jobs = this.#nextJobs;
 		this.#nextJobs = [];
 		if (this.#jobs.length > 0) this.#ask();
+		this.#jobsBegunMs = this.#monotonicMs();
 		for (const job of jobs) job.endOfTurn();
 		this.#onEnd();
 	});

@@ -69,8 +69,10 @@ export class Deadlines implements AlarmSource {
 
 	wakeTs(): number | null {
 		const { needsWake, isReady } = this.#owner;
+		// Asked with every commit: one look at the clock less.
+		if (!needsWake && (!isReady || this.#dueTs === null)) return this.nextTs();
 		const nowMs = this.#owner.now();
-		if (!isReady) return needsWake ? nowMs : this.nextTs();
+		if (!isReady) return nowMs;
 		if (needsWake) {
 			this.#lastBusyMs = nowMs;
 			this.#dueTs ??= nowMs;

@@ -695,13 +695,13 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		return isEmptyBatch(batch) ? null : batch;
 	}
 
-	commit(batch: StorageBatch): Promise<void> {
-		this.telemetry?.beginCommit(batch);
+	commit(batch: StorageBatch, begunMs: number): Promise<void> {
+		this.telemetry?.beginCommit(batch, begunMs);
 		return this.services.backend.commit(this.assignment, batch);
 	}
 
-	committed(): void {
-		this.telemetry?.endCommit();
+	committed(endedMs: number): void {
+		this.telemetry?.endCommit(endedMs);
 		for (const part of this.#parts) part.committed();
 		this.#alarm?.committed();
 		this.watcher?.();
@@ -724,8 +724,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		return count === this.rollBackCount ? null : { error: this.#rollBackError };
 	}
 
-	rollBack(error: unknown): void {
-		this.telemetry?.endCommit({ thrown: error });
+	rollBack(error: unknown, endedMs: number): void {
+		this.telemetry?.endCommit(endedMs, { thrown: error });
 		if (error instanceof FencedOff) {
 			this.dispatch("fenced");
 			return;

@@ -284,6 +284,7 @@ export class Deliveries {
 
 	/** Counts the deliveries of plain messages that are still undecided; for the next commit. */
 	countDeliveries(): void {
+		if (this.#uncounted.size === 0) return;
 		for (const delivery of this.#uncounted) {
 			const { message, attempt } = delivery;
 			const delayMs = retryDelayMs(this.#declaration(message), attempt);

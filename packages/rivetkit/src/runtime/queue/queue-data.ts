@@ -1,4 +1,3 @@
-import type { StorageOp } from "@rivetkit/protocol";
 import type { Incarnation } from "../../backends/backend.ts";
 import type { AtomicScope, BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
@@ -163,16 +162,15 @@ export class QueueData implements BatchPart {
 	}
 
 	take(batch: OpenBatch): void {
-		const ops: StorageOp[] = this.#journal.take();
+		this.#journal.take(batch.ops);
 		if (this.#nextId !== this.#storedNextId) {
-			ops.push(putNextId(this.#nextId));
+			batch.ops.push(putNextId(this.#nextId));
 			this.#storedNextId = this.#nextId;
 		}
 		if (this.#endings) {
 			this.#takenEndings = [...(this.#takenEndings ?? []), ...this.#endings];
 			this.#endings = null;
 		}
-		batch.ops.push(...ops);
 		if (this.#answers) batch.ops.push(...this.#answers.take());
 		if (this.#dedupe) batch.ops.push(...this.#dedupe.take());
 	}
@@ -183,7 +181,8 @@ export class QueueData implements BatchPart {
 		this.#dedupe?.committed();
 		// Not kept for messages that may never come.
 		if (this.index.size === 0) this.#bodies = null;
-		const endings = this.#takenEndings ?? [];
+		const endings = this.#takenEndings;
+		if (endings === null) return;
 		this.#takenEndings = null;
 		for (const { message, waitKey, outcome } of endings) {
 			this.senders.answer(message, waitKey, outcome);

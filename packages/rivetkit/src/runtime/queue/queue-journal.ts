@@ -38,16 +38,16 @@ export class QueueJournal {
 		this.#open.set(message, { header: null, isStored: false });
 	}
 
-	/** The writes of everything that changed since the last call. */
-	take(): StorageOp[] {
-		const ops: StorageOp[] = [];
+	/** Adds the writes of everything that changed since the last call. */
+	take(ops: StorageOp[]): void {
+		if (this.#open.size === 0) return;
 		for (const message of this.#open.keys()) this.#write(message, ops);
 		[this.#taken, this.#open] = [this.#open, this.#taken];
 		this.#open.clear();
-		return ops;
 	}
 
 	committed(): void {
+		if (this.#taken.size === 0) return;
 		for (const { id } of this.#taken.keys()) this.#data.bodies.stored(id);
 		this.#taken.clear();
 	}

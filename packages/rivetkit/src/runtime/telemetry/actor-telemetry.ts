@@ -88,26 +88,39 @@ export class ActorTelemetry {
 	 */
 	begin(kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
 		const { host } = this;
-		if (!host.recordsSpans) return this.metrics === null ? null : this.#measured(kind, subject);
-		if (!this.#isAdmitted(parent)) return this.#leaveOut(kind, subject, parent);
-		const span = this.#newSpan(kind, subject, parent, host.nowMs());
+		// Two looks at the clock are most of what a piece of work that is only measured costs.
+		if (!host.recordsSpans && (this.metrics === null || kind.counted === null)) return null;
+		return this.#beginAt(host.nowMs(), kind, subject, parent);
+	}
+
+	#beginAt(nowMs: number, kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
+		const { host } = this;
+		if (!host.recordsSpans)
+			return this.metrics === null ? null : this.#measured(nowMs, kind, subject);
+		if (!this.#isAdmitted(parent, nowMs)) return this.#leaveOut(nowMs, kind, subject, parent);
+		const span = this.#newSpan(kind, subject, parent, nowMs);
 		if (!this.#isForgotten) this.trail.begin(span);
 		return span;
 	}
 
-	#measured(kind: SpanKind, subject: string | null): Span | null {
+	#measured(nowMs: number, kind: SpanKind, subject: string | null): Span | null {
 		if (kind.counted === null) return null;
-		return new Span(kind, subject, UNTRACED, null, 0, this.host.nowMs(), null);
+		return new Span(kind, subject, UNTRACED, null, 0, nowMs, null);
 	}
 
-	#isAdmitted(parent: SpanParent): boolean {
+	#isAdmitted(parent: SpanParent, nowMs: number): boolean {
 		const { budget } = this.host;
 		return parent instanceof Span
-			? budget.continues(parent.trace.admission, this.#share)
-			: budget.admits(this.#share);
+			? budget.continues(parent.trace.admission, this.#share, nowMs)
+			: budget.admits(this.#share, nowMs);
 	}
 
-	#leaveOut(kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
+	#leaveOut(
+		nowMs: number,
+		kind: SpanKind,
+		subject: string | null,
+		parent: SpanParent,
+	): Span | null {
 		// A hook goes with what it belongs to.
 		if (kind !== SPAN_KINDS.hook) {
 			this.host.budget.leftOut++;
@@ -119,8 +132,8 @@ export class ActorTelemetry {
 		if (kind === SPAN_KINDS.step) this.#leftOutWriters = true;
 		const span =
 			kind === SPAN_KINDS.run
-				? new Span(kind, subject, UNTRACED, null, 0, this.host.nowMs(), null)
-				: this.#measured(kind, subject);
+				? new Span(kind, subject, UNTRACED, null, 0, nowMs, null)
+				: this.#measured(nowMs, kind, subject);
 		if (span !== null) {
 			span.leftOutBelow = parent;
 			if (kind !== SPAN_KINDS.commit) this.#leftOutWriters = true;
@@ -169,8 +182,11 @@ export class ActorTelemetry {
 	}
 
 	end(span: Span, failure?: Thrown): void {
+		this.#endAt(this.host.nowMs(), span, failure);
+	}
+
+	#endAt(endMs: number, span: Span, failure?: Thrown): void {
 		const { host } = this;
-		const endMs = host.nowMs();
 		span.endMs = endMs;
 		if (failure !== undefined) span.fail(failure.thrown);
 		if (this.metrics !== null) this.#count(this.metrics, span);
@@ -180,7 +196,7 @@ export class ActorTelemetry {
 			return;
 		}
 		if (span.failure === null && endMs - span.startMs < SLOW_MS) return;
-		if (!host.budget.admitsLate()) return;
+		if (!host.budget.admitsLate(endMs)) return;
 		const late = this.#recordLate(span);
 		late.endMs = endMs;
 		this.#ended(late);
@@ -302,7 +318,8 @@ export class ActorTelemetry {
 		this.#writerCount++;
 	}
 
-	beginCommit(batch: StorageBatch): void {
+	/** @param begunMs - `performance.now` when the batch was cut */
+	beginCommit(batch: StorageBatch, begunMs: number): void {
 		const parent = this.#writer;
 		const writers = this.#writerCount;
 		this.#writer = null;
@@ -310,9 +327,10 @@ export class ActorTelemetry {
 		// The commit of calls that are left out is left out with them; that of spans alone is nothing of the actor's.
 		const isLeftOut = parent === null && (this.#leftOutWriters || this.#isOwnBatch);
 		this.#leftOutWriters = false;
+		const nowMs = this.host.timeOf(begunMs);
 		const span = isLeftOut
-			? this.#measured(SPAN_KINDS.commit, null)
-			: this.begin(SPAN_KINDS.commit, null, parent);
+			? this.#measured(nowMs, SPAN_KINDS.commit, null)
+			: this.#beginAt(nowMs, SPAN_KINDS.commit, null, parent);
 		this.#commit = span;
 		if (span === null) return;
 		const bytes = sizeOf(batch);
@@ -329,12 +347,13 @@ export class ActorTelemetry {
 		);
 	}
 
-	endCommit(failure?: Thrown): void {
+	/** @param endedMs - `performance.now` when it was durable, or had failed */
+	endCommit(endedMs: number, failure?: Thrown): void {
 		const span = this.#commit;
 		this.#commit = null;
 		if (failure === undefined) this.#keeper?.committed();
 		else this.#keeper?.rollBack();
-		if (span !== null) this.end(span, failure);
+		if (span !== null) this.#endAt(this.host.timeOf(endedMs), span, failure);
 	}
 
 	/** A call that goes out from here, to be told where it comes from; null when it comes from no trace. */

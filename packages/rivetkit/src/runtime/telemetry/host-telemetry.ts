@@ -69,7 +69,7 @@ export class HostTelemetry {
 		this.recordsSpans = traces !== null;
 		this.recordsMetrics = metrics;
 		this.storedBytes = traces?.store ? traces.maxBytes : 0;
-		this.budget = new TraceBudget((traces ?? TRACE_LIMITS).maxPerSecond, clock);
+		this.budget = new TraceBudget((traces ?? TRACE_LIMITS).maxPerSecond);
 		// Events and lines are recorded for who watches, also where no spans are.
 		// Who goes on after an id of the process before this one misses nothing: a process has less than a thousand
 		// entries in a millisecond.
@@ -81,7 +81,11 @@ export class HostTelemetry {
 
 	/** Milliseconds since the epoch with fractions; moves on evenly. */
 	nowMs(): number {
-		const now = monotonicMs();
+		return this.timeOf(monotonicMs());
+	}
+
+	/** What {@link nowMs} was, or is, at a time of the process (`performance.now`) that somebody has looked at already. */
+	timeOf(now: number): number {
 		if (now >= this.#askClockMs) {
 			this.#askClockMs = now + CLOCK_EVERY_MS;
 			const epoch = this.#clock.now() - now;

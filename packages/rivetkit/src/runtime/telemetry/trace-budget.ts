@@ -1,5 +1,3 @@
-import type { Clock } from "@rivetkit/protocol";
-
 const SECOND_MS = 1_000;
 /** An actor that begins more traces than this in a second is a busy one. */
 const QUIET_MAX = 10;
@@ -30,7 +28,6 @@ export interface Admission {
  */
 export class TraceBudget {
 	readonly #max: number;
-	readonly #clock: Clock;
 	#beganMs = Number.NEGATIVE_INFINITY;
 	/** Grows; one that follows the last at once is one higher. */
 	#second = 1;
@@ -39,13 +36,13 @@ export class TraceBudget {
 	/** Pieces of work that were left out since the process began. */
 	leftOut = 0;
 
-	constructor(maxPerSecond: number, clock: Clock) {
+	constructor(maxPerSecond: number) {
 		this.#max = maxPerSecond;
-		this.#clock = clock;
 	}
 
-	admits(share: BudgetShare): boolean {
-		this.#follow();
+	/** @param nowMs - of any clock; the caller has looked at it anyway */
+	admits(share: BudgetShare, nowMs: number): boolean {
+		this.#follow(nowMs);
 		const second = this.#second;
 		if (share.second !== second) {
 			share.askedBefore = share.second === second - 1 ? share.asked : 0;
@@ -66,10 +63,10 @@ export class TraceBudget {
 	}
 
 	/** One more span of a trace: asks for it again once it is too large or goes on for too long. */
-	continues(trace: Admission, share: BudgetShare): boolean {
-		this.#follow();
+	continues(trace: Admission, share: BudgetShare, nowMs: number): boolean {
+		this.#follow(nowMs);
 		if (trace.second !== this.#second || trace.spansLeft === 0) {
-			if (!this.admits(share)) return false;
+			if (!this.admits(share, nowMs)) return false;
 			trace.second = this.#second;
 			trace.spansLeft = SPANS_OF_TRACE_MAX;
 		}
@@ -78,15 +75,14 @@ export class TraceBudget {
 	}
 
 	/** Whether something that was left out is recorded now that it has failed, or took long. */
-	admitsLate(): boolean {
-		this.#follow();
+	admitsLate(nowMs: number): boolean {
+		this.#follow(nowMs);
 		if (this.#lateLeft === 0) return false;
 		this.#lateLeft--;
 		return true;
 	}
 
-	#follow(): void {
-		const nowMs = this.#clock.now();
+	#follow(nowMs: number): void {
 		const passedMs = nowMs - this.#beganMs;
 		// The wall clock may be set back.
 		if (passedMs < SECOND_MS && passedMs >= 0) return;

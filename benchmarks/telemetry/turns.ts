@@ -1,0 +1,141 @@
+// What traces and metrics cost of the throughput: one server process with the same registry three times (nothing
+// recorded, metrics as in production, metrics and traces as in development), under load in short turns. What else the
+// machine does lasts longer than a turn, and hits all of them alike: servers of their own differ by ten percent there.
+//   node benchmarks/telemetry/turns.ts [rounds] [folder]
+
+import { fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { withConnections } from "../src/load/http-connection.ts";
+import { Pipeline } from "../src/load/pipeline.ts";
+import { createActors, incrementRequest } from "../src/scenarios/actors.ts";
+import { median, quantile } from "../src/statistics.ts";
+import { wires } from "../src/wire.ts";
+
+const [rounds = 200] = process.argv.slice(2, 3).map(Number);
+const folder = process.argv[3] ?? tmpdir();
+const TURN_MS = 100;
+const WARM_UP_ROUNDS = 20;
+const CONNECTIONS = 64;
+
+/** Does calls for so long, and resolves with how many there were in a second. */
+type Load = (durationMs: number) => Promise<number>;
+
+const storage = mkdtempSync(join(folder, "rivetkit-bench-"));
+const { NODE_OPTIONS: _, ...environment } = process.env;
+const child = fork(fileURLToPath(new URL("./server.ts", import.meta.url)), {
+	execArgv: ["--disable-warning=ExperimentalWarning"],
+	env: { ...environment, BENCH_STORAGE: storage },
+});
+try {
+	const ports = await new Promise<Record<string, number>>((resolve, reject) => {
+		child.once("message", (message) => resolve(message as Record<string, number>));
+		child.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
+	});
+	console.log("| scenario | recorded | calls/s | against nothing recorded | half of the rounds |");
+	console.log("|---|---|---|---|---|");
+	await compare("HTTP, 100 actors, 64 connections", ports, (port) => http(port, 100));
+	await compare("WebSocket, 1 connection, 64 in flight", ports, (port) => webSocket(port, 1, 64));
+	await compare("WebSocket, 64 connections, 1 in flight", ports, (port) => webSocket(port, 64, 1));
+} finally {
+	const gone = new Promise((resolve) => child.once("exit", resolve));
+	if (child.exitCode === null && child.signalCode === null) {
+		child.kill("SIGKILL");
+		await gone;
+	}
+	rmSync(storage, { recursive: true, force: true });
+}
+
+async function compare(
+	title: string,
+	ports: Readonly<Record<string, number>>,
+	prepare: (port: number) => Promise<Load>,
+): Promise<void> {
+	const names = Object.keys(ports);
+	const loads: Load[] = [];
+	for (const name of names) loads.push(await prepare(ports[name]!));
+	const rates: number[][] = names.map(() => []);
+	for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
+		for (let at = 0; at < names.length; at++) {
+			// Each is first in its turn.
+			const which = (at + round + WARM_UP_ROUNDS) % names.length;
+			const rate = await loads[which]!(TURN_MS);
+			if (round >= 0) rates[which]!.push(rate);
+		}
+	}
+	const [off] = rates;
+	for (const [which, name] of names.entries()) {
+		const changes = rates[which]!.map((rate, round) => (rate / off![round]! - 1) * 100);
+		const sorted = [...changes].sort((a, b) => a - b);
+		const percent = (value: number) => `${value > 0 ? "+" : ""}${value.toFixed(1)} %`;
+		const compared =
+			which === 0
+				? ["", ""]
+				: [
+						percent(median(changes)),
+						`${percent(quantile(sorted, 0.25))} to ${percent(quantile(sorted, 0.75))}`,
+					];
+		const rate = Math.round(median(rates[which]!)).toLocaleString("en");
+		console.log(`| ${[title, name, rate, ...compared].join(" | ")} |`);
+	}
+}
+
+/** The calls that are begun within the time, and the time until the last answer. */
+function timed(
+	run: (isOpen: () => boolean, done: () => void) => Promise<unknown>,
+): (durationMs: number) => Promise<number> {
+	return async (durationMs) => {
+		let calls = 0;
+		const startMs = performance.now();
+		await run(
+			() => performance.now() < startMs + durationMs,
+			() => calls++,
+		);
+		return (calls * 1_000) / (performance.now() - startMs);
+	};
+}
+
+async function http(port: number, actors: number): Promise<Load> {
+	const ids = await createActors(port, "http-", actors);
+	const requests = ids.map((id) => incrementRequest(id, 1));
+	let next = 0;
+	return (durationMs) =>
+		// Servers close what was idle for some seconds.
+		withConnections(port, CONNECTIONS, (connections) =>
+			timed((isOpen, done) =>
+				Promise.all(
+					connections.map(async (connection) => {
+						while (isOpen()) {
+							await connection.call(requests[next++ % actors]!);
+							done();
+						}
+					}),
+				),
+			)(durationMs),
+		);
+}
+
+async function webSocket(port: number, connections: number, inFlight: number): Promise<Load> {
+	const [id] = await createActors(port, `ws-${connections}-`, 1);
+	const pipelines = await Promise.all(
+		Array.from({ length: connections }, () => Pipeline.open(port, id!, wires.bare)),
+	);
+	return timed((isOpen, done) =>
+		Promise.all(
+			pipelines.map(
+				(pipeline) =>
+					new Promise<void>((resolve, reject) => {
+						pipeline.onFailure(reject);
+						pipeline.onReply(() => {
+							done();
+							if (isOpen()) pipeline.begin("increment", [1]);
+							else if (pipeline.inFlight === 0) resolve();
+						});
+						for (let index = 0; index < inFlight; index++) pipeline.begin("increment", [1]);
+					}),
+			),
+		),
+	);
+}
