@@ -16,7 +16,7 @@ function setUp(committedTs: number | null = null) {
 		services: { alarms: timers },
 		now: () => clock.now(),
 		committer: { markDirty: () => void seen.dirty++ },
-		saveSoon: () => {},
+		writes: { saveSoon: () => {} },
 		touch: () => void seen.touched++,
 		isFree: true,
 		whenFree: (work: () => void) => void waiting.push(work),

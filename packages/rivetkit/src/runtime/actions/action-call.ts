@@ -71,7 +71,7 @@ export class ActionCall implements RunningCall {
 		this.#connection = connection;
 		this.#onStream = onStream;
 		this.#context = new ActionContext(instance, connection);
-		this.#rollBacksBefore = instance.rollBackCount;
+		this.#rollBacksBefore = instance.writes.rollBackCount;
 	}
 
 	get kind(): "action" | "scheduled" {
@@ -130,7 +130,7 @@ export class ActionCall implements RunningCall {
 			this.#fail(error);
 			return;
 		}
-		this.#rollBacksBefore = instance.rollBackCount;
+		this.#rollBacksBefore = instance.writes.rollBackCount;
 		this.#begin();
 	}
 
@@ -194,7 +194,7 @@ export class ActionCall implements RunningCall {
 			this.#returned(result);
 			return;
 		}
-		instance.saveSoon();
+		instance.writes.saveSoon();
 		this.#wait();
 		try {
 			result.then(
@@ -248,7 +248,7 @@ export class ActionCall implements RunningCall {
 				isOver: () => this.#settled,
 				enter: (work) => {
 					const result = this.#enter(() => instance.runCall(this, work, this.#span));
-					instance.saveSoon();
+					instance.writes.saveSoon();
 					return result;
 				},
 				whenFree: (begin) => instance.whenFree(begin),
@@ -258,7 +258,7 @@ export class ActionCall implements RunningCall {
 				keep: () => {
 					this.#entry?.end();
 					this.#entry = null;
-					this.#rollBacksBefore = instance.rollBackCount;
+					this.#rollBacksBefore = instance.writes.rollBackCount;
 				},
 				abort: (reason) => this.abort(reason),
 				succeed: (value) => this.#succeed(value),
@@ -335,7 +335,7 @@ export class ActionCall implements RunningCall {
 
 	/** Some of what was written may be lost: the call must not report success. */
 	#failIfLost(): boolean {
-		const rolledBack = this.#instance.rolledBackSince(this.#rollBacksBefore);
+		const rolledBack = this.#instance.writes.rolledBackSince(this.#rollBacksBefore);
 		if (rolledBack) this.#fail(rolledBack.error);
 		return rolledBack !== null;
 	}
@@ -405,6 +405,6 @@ export class ActionCall implements RunningCall {
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.
 		settle();
 		if (!this.#scheduled) this.#instance.work.end("action");
-		this.#instance.saveSoon();
+		this.#instance.writes.saveSoon();
 	}
 }

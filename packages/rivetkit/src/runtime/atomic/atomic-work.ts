@@ -128,7 +128,7 @@ export class AtomicWork {
 			return;
 		}
 		const section = new Section(this.#owner);
-		const rollBacksBefore = instance.rollBackCount;
+		const rollBacksBefore = instance.writes.rollBackCount;
 		let timer: WheelTimer | null = null;
 		const end = (failure: { readonly error: unknown } | null): void => {
 			timer?.cancel();
@@ -141,7 +141,7 @@ export class AtomicWork {
 		};
 		const succeed = (value: T): void => {
 			if (!section.isOpen) return;
-			const lost = instance.lostSince(rollBacksBefore);
+			const lost = instance.writes.lostSince(rollBacksBefore);
 			if (lost) {
 				fail(lost.error);
 				return;
@@ -185,7 +185,7 @@ export class AtomicWork {
 		this.#journals.clear();
 		instance.committer.letGo();
 		instance.work.end("atomic");
-		instance.saveSoon();
+		instance.writes.saveSoon();
 		this.#serve();
 	}
 

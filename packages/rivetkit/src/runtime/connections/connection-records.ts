@@ -203,7 +203,7 @@ export class ConnectionRecords implements BatchPart {
 		}
 		this.#takenHandled = [];
 		if (this.#changed.size > 0 || this.#removed.length > 0) this.#instance.committer.markDirty();
-		this.#instance.saveSoon();
+		this.#instance.writes.saveSoon();
 	}
 
 	/** What sockets do is a fact for `c.atomic`, too; `conn.state` is taken back by a journal of its own. */
@@ -217,7 +217,7 @@ export class ConnectionRecords implements BatchPart {
 		this.#changed.add(record);
 		const instance = this.#instance;
 		instance.committer.markDirty();
-		if (!instance.inCall) instance.saveSoon();
+		if (!instance.inCall) instance.writes.saveSoon();
 	}
 
 	#takeChanges(record: ConnectionRecord, ops: StorageOp[]): void {

@@ -121,7 +121,7 @@ export class Departures implements AlarmSource {
 			// The commit is asked for before the ledger says "idle".
 			this.#forget(connection, failures);
 			instance.work.end(work);
-			instance.saveSoon();
+			instance.writes.saveSoon();
 		}
 	}
 

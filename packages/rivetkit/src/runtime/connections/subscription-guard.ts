@@ -31,7 +31,7 @@ export function askGuard(
 	const settle = (refusal: Refusal) => {
 		instance.work.end("guard");
 		decided(refusal);
-		instance.saveSoon();
+		instance.writes.saveSoon();
 	};
 	let verdict: unknown;
 	try {

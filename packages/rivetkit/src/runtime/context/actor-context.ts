@@ -132,7 +132,7 @@ export class ActorContext {
 
 	saveState(options: { immediate?: boolean; maxWait?: number } = {}): Promise<void> {
 		this.#writable.assertAllowed("saveState");
-		return this.instance.saveState(options);
+		return this.instance.writes.saveState(options);
 	}
 
 	waitUntil(promise: PromiseLike<unknown>): void {

@@ -325,7 +325,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 		const instance = this.#instance;
 		instance.committer.noteDirty();
 		// A start commits when it is done.
-		if (instance.isReady || instance.isStopping) instance.saveSoon();
+		if (instance.isReady || instance.isStopping) instance.writes.saveSoon();
 	}
 
 	/** Whether a step wrote: no reason to save, because its record is one. */

@@ -90,7 +90,7 @@ export class ProviderKv implements BatchPart, DatabaseKv {
 			});
 		}
 		this.#instance.committer.markDirty();
-		if (this.#instance.isReady) this.#instance.saveSoon();
+		if (this.#instance.isReady) this.#instance.writes.saveSoon();
 	}
 }
 

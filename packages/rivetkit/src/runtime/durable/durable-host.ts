@@ -134,7 +134,7 @@ export class DurableHost implements DeadlinesOwner {
 
 	/** The commit may wait for more, for this long. */
 	commitWithin(ms: number): void {
-		this.#instance.saveSoon(ms);
+		this.#instance.writes.saveSoon(ms);
 	}
 
 	/** Whatever `confirmWrites` says: a step must not begin before what it builds upon is durable. */

@@ -92,7 +92,7 @@ export class AlarmKeeper implements BatchPart {
 	start(): void {
 		if (this.wakeTs !== this.#committedTs) {
 			this.#instance.committer.markDirty();
-			this.#instance.saveSoon();
+			this.#instance.writes.saveSoon();
 		}
 		this.#ring();
 	}

@@ -1,20 +1,14 @@
 import type { WireError } from "@rivetkit/protocol";
-import {
-	type ActorAssignment,
-	catalogueError,
-	type StopIntent,
-	type StorageBatch,
-} from "@rivetkit/protocol";
+import { type ActorAssignment, catalogueError, type StopIntent } from "@rivetkit/protocol";
 import type { ErasedActorConfig, ErasedRun } from "../../actor/erased.ts";
 import type { ActorOptions } from "../../actor/options.ts";
-import { FencedOff } from "../../backends/backend.ts";
 import type { Logger } from "../../log/logger.ts";
 import { SparseSet } from "../../utils/sparse-set.ts";
 import { AtomicWork } from "../atomic/atomic-work.ts";
 import { CallLog } from "../calls/call-log.ts";
 import { mayGoOn, runInCall, runInSpan, runOnStack } from "../calls/call-scope.ts";
-import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
-import { type CommitSource, Committer, type Release } from "../commit/committer.ts";
+import type { BatchPart } from "../commit/batch-part.ts";
+import type { Committer, Release } from "../commit/committer.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
 import { CLOSE_NORMAL } from "../connections/close-codes.ts";
 import { ConnectionRecords } from "../connections/connection-records.ts";
@@ -48,7 +42,7 @@ import type { HostTelemetry } from "../telemetry/host-telemetry.ts";
 import { observedLogger } from "../telemetry/observed-logger.ts";
 import type { Span } from "../telemetry/span.ts";
 import type { SpanKind } from "../telemetry/span-kinds.ts";
-import type { WheelTimer } from "../timers/timer-wheel.ts";
+import { ActorWrites } from "./actor-writes.ts";
 import { AlarmKeeper } from "./alarm-keeper.ts";
 import { describeError } from "./describe-error.ts";
 import type { JournaledState } from "./state-journal.ts";
@@ -89,12 +83,13 @@ export interface InstanceHost {
  * One incarnation of one actor: the parts that make it up, and the few facts they share. What happens
  * when is decided elsewhere: `lifecycle/start.ts`, `lifecycle/stop.ts`, `commit/committer.ts`.
  */
-export class ActorInstance implements CommitSource, LedgerOwner {
+export class ActorInstance implements LedgerOwner {
 	readonly services: HostServices;
 	readonly config: ErasedActorConfig;
 	readonly assignment: ActorAssignment;
 	/** Null when nothing is recorded of any actor. */
 	readonly telemetry: ActorTelemetry | null;
+	readonly writes: ActorWrites;
 	readonly committer: Committer;
 	readonly state: StateKeeper;
 	readonly work: WorkLedger;
@@ -132,11 +127,8 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#kv: KvKeeper | null = null;
 	#userKv: UserKv | null = null;
 	#atomic: AtomicWork | null = null;
-	/** What goes into the commits, in this order. */
-	#parts: readonly BatchPart[];
 	#client: InProcessClient | null = null;
 	#log: Logger | null = null;
-	#saveTimer: WheelTimer | null = null;
 
 	constructor(
 		services: HostServices,
@@ -152,11 +144,12 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.work = new WorkLedger(this);
 		this.run = config.run ? new RunHandler(this) : null;
 		this.#idle = config.options.noSleep ? null : new IdleTimer(this);
-		this.committer = new Committer(this, services.turns);
+		this.writes = new ActorWrites(this);
+		this.committer = this.writes.committer;
 		this.state = new StateKeeper(this);
-		this.#parts = [this.state];
+		this.writes.add(this.state);
 		this.database = config.db ? new DatabaseKeeper(this, config.db) : null;
-		if (this.database) this.#parts = [this.state, ...this.database.parts];
+		if (this.database) this.writes.add(...this.database.parts);
 		this.durable = config.run?.durable ? this.#durableRun(config.run.durable) : null;
 	}
 
@@ -183,8 +176,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	}
 
 	#addPart<Part extends BatchPart>(part: Part): Part {
-		// A list that is pushed to gets room for seventeen.
-		this.#parts = this.#parts.concat(part);
+		this.writes.add(part);
 		this.#atomic?.partAdded(part);
 		return part;
 	}
@@ -285,10 +277,13 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 
 	/** `c.atomic`. */
 	get atomic(): AtomicWork {
-		this.#atomic ??= new AtomicWork(this, () =>
-			this.#alarm ? [...this.#parts, this.#alarm] : this.#parts,
-		);
+		this.#atomic ??= new AtomicWork(this, () => this.writes.parts);
 		return this.#atomic;
+	}
+
+	/** The alarm, if there is one: every commit looks. */
+	get madeAlarm(): AlarmKeeper | null {
+		return this.#alarm;
 	}
 
 	/** What there is so far of the parts that are made when they are needed: looking at them makes none. */
@@ -559,7 +554,6 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	/** The incarnation may not write any more: everything that waits is refused. */
 	#end(): void {
 		this.#abortAll();
-		this.#saveTimer?.cancel();
 		this.#idle?.stop();
 		this.run?.stop();
 		this.durable?.stop();
@@ -568,7 +562,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.#queue?.stop();
 		this.#connections?.end();
 		this.#giveUpCalls();
-		this.committer.end(() => catalogueError("actor.stopping", { actorId: this.actorId }));
+		this.writes.end(() => catalogueError("actor.stopping", { actorId: this.actorId }));
 		if (this.#client) {
 			this.#client.dispose().catch((error) => {
 				this.log.error({ err: error }, "closing the actor's client failed");
@@ -638,121 +632,9 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 			this.committer.whenDurable(guarded ?? release);
 		} else {
 			release(undefined);
-			this.saveSoon();
+			this.writes.saveSoon();
 		}
 	}
-
-	/** Makes sure that what is written now is committed within `stateSaveInterval` (ruling 17). */
-	saveSoon(maxWaitMs = this.options.stateSaveInterval): void {
-		const { committer } = this;
-		if (!committer.dirty || committer.cutIsAsked || hasEnded(this.#phase)) return;
-		this.#saveAfter(maxWaitMs);
-	}
-
-	#saveAfter(maxWaitMs: number): void {
-		const due = this.now() + maxWaitMs;
-		if (this.#saveTimer) {
-			if (this.#saveDueMs <= due) return;
-			this.#saveTimer.cancel();
-		}
-		this.#saveDueMs = due;
-		this.#saveTimer = this.services.timers.schedule(maxWaitMs, () => {
-			this.#saveTimer = null;
-			if (this.#record) this.committer.markDirty();
-			this.committer.cutSoon();
-		});
-	}
-	#saveDueMs = 0;
-
-	saveState({ immediate, maxWait }: { immediate?: boolean; maxWait?: number }): Promise<void> {
-		this.assertOutsideAtomic("c.saveState");
-		const saved = immediate ? this.committer.flush() : this.#savedSoon(maxWait);
-		// A failed commit is logged; a caller that does not wait must not end the process.
-		saved.catch(() => {});
-		return saved;
-	}
-
-	#savedSoon(maxWait = this.options.stateSaveInterval): Promise<void> {
-		if (!(maxWait >= 0)) {
-			throw new RangeError(`maxWait must be a number of milliseconds >= 0, got ${maxWait}`);
-		}
-		if (!this.committer.pending) return Promise.resolve();
-		this.saveSoon(Math.min(maxWait, this.options.stateSaveInterval));
-		return this.committer.nextCommit();
-	}
-
-	takeBatch(): StorageBatch | null {
-		this.#saveTimer?.cancel();
-		this.#saveTimer = null;
-		const batch: OpenBatch = { ops: [] };
-		// Taking from one may make another.
-		for (let at = 0; at < this.#parts.length; at++) this.#parts[at]!.take(batch);
-		// Last: the others decide when the actor has to be awake.
-		this.#alarm?.take(batch);
-		if (this.#record) batch.record = { ...batch.record, ...this.#record };
-		this.#record = null;
-		this.telemetry?.take(batch, isEmptyBatch(batch), this.#phase === "saving");
-		return isEmptyBatch(batch) ? null : batch;
-	}
-
-	commit(batch: StorageBatch, begunMs: number): Promise<void> {
-		this.telemetry?.beginCommit(batch, begunMs);
-		return this.services.backend.commit(this.assignment, batch);
-	}
-
-	committed(endedMs: number): void {
-		this.telemetry?.endCommit(endedMs);
-		for (const part of this.#parts) part.committed();
-		this.#alarm?.committed();
-		this.watcher?.();
-	}
-
-	/** How often writes were lost to a failed commit. */
-	rollBackCount = 0;
-	#rollBackError: unknown = null;
-
-	/**
-	 * Why a call that began at `count` must not report success: some of what it wrote may be rolled back,
-	 * though its last writes are not (L26).
-	 */
-	rolledBackSince(count: number): { readonly error: unknown } | null {
-		return this.options.confirmWrites ? this.lostSince(count) : null;
-	}
-
-	/** Why writes made since {@link rollBackCount} was `count` may be lost; null when none are. */
-	lostSince(count: number): { readonly error: unknown } | null {
-		return count === this.rollBackCount ? null : { error: this.#rollBackError };
-	}
-
-	rollBack(error: unknown, endedMs: number): void {
-		this.telemetry?.endCommit(endedMs, { thrown: error });
-		if (error instanceof FencedOff) {
-			this.dispatch("fenced");
-			return;
-		}
-		this.rollBackCount++;
-		this.#rollBackError = error;
-		this.log.error({ err: error }, "commit failed; the actor is back at its last committed state");
-		for (const part of this.#parts) part.rollBack();
-		this.#alarm?.rollBack();
-		this.watcher?.();
-	}
-
-	/** Adds changes of the actor's record to the next batch. */
-	writeRecord(record: NonNullable<StorageBatch["record"]>): void {
-		this.#record = { ...this.#record, ...record };
-		this.committer.markDirty();
-	}
-
-	/**
-	 * The same for what nobody's answer has to wait for: it goes with the next commit that somebody needs,
-	 * or by itself after `stateSaveInterval`.
-	 */
-	noteRecord(record: NonNullable<StorageBatch["record"]>): void {
-		this.#record = { ...this.#record, ...record };
-		this.#saveAfter(this.options.stateSaveInterval);
-	}
-	#record: NonNullable<StorageBatch["record"]> | null = null;
 
 	// Background work
 
@@ -769,7 +651,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	#addBackground(promise: Promise<unknown>): void {
 		const settled = promise.finally(() => {
 			this.background.delete(settled);
-			this.saveSoon();
+			this.writes.saveSoon();
 		});
 		this.background.add(settled);
 	}
@@ -779,7 +661,7 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 		this.work.begin("keepAwake");
 		const passed = Promise.resolve(promise).finally(() => {
 			this.work.end("keepAwake");
-			this.saveSoon();
+			this.writes.saveSoon();
 		});
 		// Nobody has to look at what this returns, so a rejection must not end the process.
 		const settled = passed.then(
@@ -816,8 +698,4 @@ export class ActorInstance implements CommitSource, LedgerOwner {
 	): WireError {
 		return describeError(this, error, operation, signal);
 	}
-}
-
-function isEmptyBatch({ ops, alarmTs, record }: OpenBatch): boolean {
-	return ops.length === 0 && alarmTs === undefined && !record;
 }

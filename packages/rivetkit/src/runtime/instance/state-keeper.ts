@@ -164,7 +164,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 			this.#changed = true;
 			instance.committer.markDirty();
 			// A call asks for the commit when it ends; everybody else needs the timer (W-STATE-2).
-			if (!instance.inCall) instance.saveSoon();
+			if (!instance.inCall) instance.writes.saveSoon();
 		}
 		if (instance.config.onStateChange && instance.isReady && !this.#inStateChange) {
 			this.#callOnStateChange(instance.config.onStateChange);

@@ -25,7 +25,7 @@ export function kvHost(instance: ActorInstance): KvHost {
 			instance.assertWritable();
 			committer.markDirty();
 			// A call asks for the commit when it ends; everybody else needs the timer (W-STATE-2).
-			if (isFirst && !instance.inCall) instance.saveSoon();
+			if (isFirst && !instance.inCall) instance.writes.saveSoon();
 		},
 		cutSoon: () => committer.cutSoon(),
 	};

@@ -74,7 +74,7 @@ export class RunHandler {
 			this.#isActive = false;
 			this.#active = null;
 			instance.work.end("run");
-			instance.saveSoon();
+			instance.writes.saveSoon();
 		}
 	}
 

@@ -128,7 +128,12 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 		}
 		if (instance.phase !== "onCreate") return "done";
 		const now = instance.now();
-		instance.writeRecord({ initialised: true, startTs: now, connectableTs: now, sleepTs: null });
+		instance.writes.writeRecord({
+			initialised: true,
+			startTs: now,
+			connectableTs: now,
+			sleepTs: null,
+		});
 		await instance.committer.flush();
 		// From here on the actor exists, whatever the hooks of its first wake do.
 		start.isCreating = false;
@@ -163,9 +168,9 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 		return after(woken, () => {
 			if (!isCreated) {
 				const now = instance.now();
-				instance.noteRecord({ startTs: now, connectableTs: now, sleepTs: null });
+				instance.writes.noteRecord({ startTs: now, connectableTs: now, sleepTs: null });
 			}
-			instance.saveSoon();
+			instance.writes.saveSoon();
 			return "done";
 		});
 	},

@@ -68,7 +68,7 @@ const STEPS: Readonly<Record<StopPhase, Step>> = {
 
 	/** The commit with everything that was not saved before; it has its own time (W-STOP-4). */
 	async saving(instance) {
-		instance.writeRecord({ sleepTs: instance.now(), connectableTs: null });
+		instance.writes.writeRecord({ sleepTs: instance.now(), connectableTs: null });
 		return (await flush(instance)) ? "done" : "failed";
 	},
 

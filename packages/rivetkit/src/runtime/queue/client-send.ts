@@ -50,7 +50,7 @@ export class ClientSend {
 	async run(instance: ActorInstance, signal: () => AbortSignal): Promise<SendOutcome> {
 		const { wait } = this.#send;
 		if (wait) return this.#storeAndWait(instance, wait, signal());
-		const lost = instance.rolledBackSince(await this.#store(instance));
+		const lost = instance.writes.rolledBackSince(await this.#store(instance));
 		if (lost) throw lost.error;
 		await durable(instance);
 		return STORED;
@@ -78,7 +78,7 @@ export class ClientSend {
 							return;
 						}
 						queued.then(() => {
-							const lost = instance.rolledBackSince(this.#rollBacksBefore);
+							const lost = instance.writes.rolledBackSince(this.#rollBacksBefore);
 							if (lost) refused(lost.error);
 							else settle(DONE);
 						}, refused);
@@ -87,7 +87,7 @@ export class ClientSend {
 					}
 				},
 				(outcome) =>
-					outcome.ok ? resolve(instance.rollBackCount) : reject(asThrown(outcome.error)),
+					outcome.ok ? resolve(instance.writes.rollBackCount) : reject(asThrown(outcome.error)),
 			);
 		});
 	}
@@ -119,7 +119,7 @@ export class ClientSend {
 			await durable(instance);
 			return STORED;
 		}
-		const lost = instance.lostSince(this.#rollBacksBefore);
+		const lost = instance.writes.lostSince(this.#rollBacksBefore);
 		if (lost) throw lost.error;
 		const { givenUp } = message.header;
 		if (givenUp) return { status: "givenUp", queue: givenUp.queue, attempts: givenUp.attempts };
@@ -144,10 +144,10 @@ export class ClientSend {
 		waitKey: string | null,
 	): QueuedMessage | null | Promise<QueuedMessage | null> {
 		const { queue } = instance;
-		this.#rollBacksBefore = instance.rollBackCount;
+		this.#rollBacksBefore = instance.writes.rollBackCount;
 		const add = () => {
 			const queued = queue.enqueue(message, waitKey);
-			this.#rollBacksBefore = instance.rollBackCount;
+			this.#rollBacksBefore = instance.writes.rollBackCount;
 			return { queued, id: queued.id, createdAt: queued.header.createdAt };
 		};
 		if (message.dedupeKey === null) return add().queued;

@@ -111,7 +111,7 @@ export class ContextQueue {
 		const choice = readDeadLetterOptions(options, ["queue", "limit", "ids"]);
 		this.#assertAllowed("queue.send");
 		const count = redrive(this.#instance.queue, choice);
-		if (!this.#instance.inCall) this.#instance.saveSoon();
+		if (!this.#instance.inCall) this.#instance.writes.saveSoon();
 		return count;
 	}
 
@@ -134,7 +134,7 @@ export class ContextQueue {
 		const instance = this.#instance;
 		const queued = instance.queue.enqueue(message);
 		instance.committer.markDirty();
-		if (!instance.inCall) instance.saveSoon();
+		if (!instance.inCall) instance.writes.saveSoon();
 		return queued;
 	}
 

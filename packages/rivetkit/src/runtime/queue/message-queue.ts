@@ -269,7 +269,7 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork, QueueO
 	due(): void {
 		this.deliveries.refresh();
 		this.data.dropOldAnswers();
-		this.#instance.saveSoon();
+		this.#instance.writes.saveSoon();
 	}
 }
 

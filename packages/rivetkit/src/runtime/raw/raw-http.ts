@@ -52,7 +52,7 @@ class RawCall implements RunningCall {
 	constructor(instance: ActorInstance, request: ActorRequest, path: string, params: unknown) {
 		this.#instance = instance;
 		this.#connection = new Connection(instance, "raw-request", params);
-		this.#rollBacksBefore = instance.rollBackCount;
+		this.#rollBacksBefore = instance.writes.rollBackCount;
 		const signal = AbortSignal.any([request.signal, this.#controller.signal]);
 		this.#request = incomingRequest(request, path, signal);
 		this.#over = new Promise((_resolve, reject) => {
@@ -108,7 +108,7 @@ class RawCall implements RunningCall {
 		instance.runningCalls.delete(this);
 		void instance.connections.close(this.#connection);
 		if (this.#isStreaming) instance.work.end("request");
-		instance.saveSoon();
+		instance.writes.saveSoon();
 	}
 
 	async #respond(onRequest: (c: unknown, request: Request) => unknown): Promise<Response> {
@@ -196,7 +196,7 @@ class RawCall implements RunningCall {
 		const { committer, options } = this.#instance;
 		if (!options.confirmWrites) return;
 		if (committer.pending) await committer.flush();
-		const rolledBack = this.#instance.rolledBackSince(this.#rollBacksBefore);
+		const rolledBack = this.#instance.writes.rolledBackSince(this.#rollBacksBefore);
 		if (rolledBack) throw rolledBack.error;
 	}
 }

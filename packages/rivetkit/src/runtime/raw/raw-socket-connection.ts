@@ -198,7 +198,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 			const pending = telemetry
 				? telemetry.traced(SPAN_KINDS.webSocket, null, call, this.#connection.tracedFrom)
 				: call();
-			instance.saveSoon();
+			instance.writes.saveSoon();
 			if (isPromiseLike(pending)) {
 				pending.then(
 					() => this.#deliverEarly(),
@@ -213,12 +213,12 @@ export class RawSocketConnection implements ActorSocketHandler {
 	}
 
 	#deliverEarly(): void {
-		this.#instance.saveSoon();
+		this.#instance.writes.saveSoon();
 		if (this.#phase !== "opening") return;
 		this.#phase = "open";
 		if (this.#announcesOpen) {
 			this.#userSocket.opened();
-			this.#instance.saveSoon();
+			this.#instance.writes.saveSoon();
 		}
 		this.#workOff();
 	}
@@ -293,7 +293,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 		this.#early = [];
 		this.#userSocket.end(code, reason, wasClean);
 		void this.#instance.connections.close(this.#connection);
-		this.#instance.saveSoon();
+		this.#instance.writes.saveSoon();
 	}
 
 	#deliver(message: string | Uint8Array, index: number): void {
@@ -306,7 +306,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 		this.#pending = pending;
 		this.#userSocket.receive(message);
 		this.#pending = null;
-		this.#instance.saveSoon();
+		this.#instance.writes.saveSoon();
 		if (!record) return;
 		if (pending.length === 0) this.#done(index);
 		else void Promise.allSettled(pending).then(() => this.#done(index));
@@ -343,7 +343,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 		work.begin("socketListener");
 		const done = () => {
 			work.end("socketListener");
-			this.#instance.saveSoon();
+			this.#instance.writes.saveSoon();
 		};
 		this.#pending?.push(promise);
 		promise.then(done, (error) => {

@@ -146,7 +146,7 @@ async function assertMayPublish(
 			: catalogueError("handler.invalid_can_publish_response", {});
 	} finally {
 		instance.work.end("guard");
-		instance.saveSoon();
+		instance.writes.saveSoon();
 	}
 }
 

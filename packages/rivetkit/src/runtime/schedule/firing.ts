@@ -58,7 +58,7 @@ function run(
 	const { action } = startable;
 	const firedAt = instance.now();
 	const fields = { action, scheduledAt: call.scheduledAt, attempt: call.attempt };
-	const rollBacksBefore = instance.rollBackCount;
+	const rollBacksBefore = instance.writes.rollBackCount;
 	let thrown: unknown;
 	const ended = new ActionCall(
 		instance,
@@ -68,7 +68,7 @@ function run(
 		(outcome) => {
 			if (hasEnded(instance.phase)) {
 				// Nothing can be written any more; the next incarnation finds the try cut off.
-			} else if (instance.rolledBackSince(rollBacksBefore)) {
+			} else if (instance.writes.rolledBackSince(rollBacksBefore)) {
 				instance.log.warn(fields, "what a scheduled action wrote was lost; it is run again");
 			} else if (outcome.ok) {
 				keeper.succeeded(call, firedAt);

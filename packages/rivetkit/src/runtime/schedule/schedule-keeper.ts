@@ -454,7 +454,7 @@ export class ScheduleKeeper implements BatchPart, AlarmSource {
 	#wrote(): void {
 		this.#instance.committer.markDirty();
 		// A call asks for the commit when it ends; everybody else needs the timer (W-STATE-2).
-		if (!this.#instance.inCall) this.#instance.saveSoon();
+		if (!this.#instance.inCall) this.#instance.writes.saveSoon();
 	}
 
 	take(batch: OpenBatch): void {
