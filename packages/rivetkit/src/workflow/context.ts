@@ -5,6 +5,7 @@ import { drawBytes, fractionOf, uuidOf } from "./engine/draws.ts";
 import type { Execution } from "./engine/execution.ts";
 import type { Scope } from "./engine/scope.ts";
 import { silent } from "./engine/silent-logger.ts";
+import { EntryInProgressError } from "./errors.ts";
 import { join, readJoinBranches } from "./operations/join.ts";
 import { loop } from "./operations/loop.ts";
 import { getVersion, removed, rollbackCheckpoint } from "./operations/markers.ts";
@@ -226,15 +227,23 @@ export class WorkflowContext {
 	// Deterministic helpers
 
 	now(): number {
+		this.#assertBetween();
 		return this.#scope.lastTs;
 	}
 
 	random(): number {
+		this.#assertBetween();
 		return fractionOf(drawBytes(this.#execution, this.#scope));
 	}
 
 	uuid(): string {
+		this.#assertBetween();
 		return uuidOf(drawBytes(this.#execution, this.#scope));
+	}
+
+	/** A step's code does not run again on replay: what it draws would be missing there (workflows 1.5). */
+	#assertBetween(): void {
+		if (this.#execution.currentAttempt()) throw codeError(new EntryInProgressError());
 	}
 
 	#contextOf(scope: Scope): WorkflowContext {

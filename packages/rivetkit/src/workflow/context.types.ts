@@ -118,7 +118,10 @@ interface WorkflowOperations<Self, Step, Queues> {
 	removed(name: string, originalType: WorkflowEntryType): Promise<void>;
 	/** Which version of the code this run began with: 1 if it began before `name` was there. */
 	getVersion(name: string, latest: number): Promise<number>;
-	/** Time of the latest entry before this point (ms since the epoch); the same on replay. */
+	/**
+	 * Time of the latest entry before this point (ms since the epoch); the same on replay. Inside a step it
+	 * throws `EntryInProgressError`, as {@link random} and {@link uuid} do.
+	 */
 	now(): number;
 	/** In [0, 1); the same on replay. */
 	random(): number;

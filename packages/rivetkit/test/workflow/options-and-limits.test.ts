@@ -88,6 +88,29 @@ describe.each(modes)("%s", (_mode, yields) => {
 		expect([replays[0], replays.at(-1)]).toEqual([false, true]);
 	});
 
+	it.each(["now", "random", "uuid"] as const)("1.5. refuses %s() inside a step", async (helper) => {
+		let isFixed = false;
+		const drawn: string[] = [];
+		await using world = await World.start(
+			async (ctx) => {
+				await ctx.step("draws", () => {
+					if (!isFixed) ctx[helper]();
+				});
+				drawn.push(ctx.uuid());
+				await ctx.queue.next("wait");
+			},
+			{ yields },
+		);
+		expect(await world.status()).toMatchObject({
+			blocked: true,
+			error: { name: "EntryInProgressError" },
+		});
+		isFixed = true;
+		for (let start = 0; start < 2; start++) await world.crash();
+		expect((await world.status()).blocked).toBe(false);
+		expect([drawn.length > 1, new Set(drawn).size]).toEqual([true, 1]);
+	});
+
 	it("3.10. catch lists what is a result; what the block itself throws passes through", async () => {
 		const seen: string[] = [];
 		await using world = await World.start(

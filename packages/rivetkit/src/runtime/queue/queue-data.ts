@@ -197,10 +197,12 @@ export class QueueData implements BatchPart {
 		// Ids are not given out twice, not even those of messages that never were.
 		this.#storedNextId = -1;
 		const now = this.#owner.now();
-		for (const [message, { header, isStored }] of this.#journal.rollBack()) {
+		const before = this.#journal.rollBack();
+		// First, because one that was put back has the id of one that was there.
+		for (const [message, { header }] of before) if (header === null) this.#neverWas(message);
+		for (const [message, { header, isStored }] of before) {
 			message.isStored = isStored;
-			if (header === null) this.#neverWas(message);
-			else this.#goBackTo(message, header, now);
+			if (header !== null) this.#goBackTo(message, header, now);
 		}
 	}
 

@@ -330,6 +330,10 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 
 	/** Whether what is recorded has answered, so that what is done from here on is new. */
 	#hasReached = true;
+	get hasReached(): boolean {
+		return this.#hasReached;
+	}
+
 	#reaching: (() => void)[] | null = null;
 
 	#reach(): void {

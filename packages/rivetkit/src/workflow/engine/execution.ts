@@ -2,10 +2,17 @@ import { catalogueError } from "@rivetkit/protocol";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import { SparseSet } from "../../utils/sparse-set.ts";
 import { EntryInProgressError, HistoryDivergedError } from "../errors.ts";
-import { Entry, type Kind, type KindData } from "../history/entry.ts";
+import { Entry, type Kind, type KindData, readyTsOf } from "../history/entry.ts";
 import type { Journal } from "../history/journal.ts";
-import { DEPTH_MAX, Location, NAME_BYTES_MAX, type Segment } from "../history/location.ts";
+import {
+	DEPTH_MAX,
+	isInnerId,
+	Location,
+	NAME_BYTES_MAX,
+	type Segment,
+} from "../history/location.ts";
 import { readScope } from "../history/stored-entries.ts";
+import { heldAgain } from "../history/stored-message.ts";
 import type { WorkflowErrorEvent } from "../options.types.ts";
 import { Activity } from "./activity.ts";
 import { codeError, isCodeError, never } from "./code-error.ts";
@@ -101,6 +108,7 @@ export class Execution {
 	#stopReason: unknown = null;
 	#keepsWaits = false;
 	#operations = 0;
+	#loads = 0;
 	#live = 0;
 	#isLiveWarned = false;
 	readonly ended: Promise<ExecutionEnd>;
@@ -219,7 +227,7 @@ export class Execution {
 	#missed(): HistoryDivergedError | null {
 		for (const scope of this.#opened ?? []) {
 			for (const [name, entry] of scope.records ?? []) {
-				if (scope.visited.has(name) || name.startsWith("\0") || !mayHaveToUndo(entry)) continue;
+				if (scope.visited.has(name) || isInnerId(name) || !mayHaveToUndo(entry)) continue;
 				const path = scope.location.pathOf({ kind: "name", name });
 				if (this.owner.isLeftOut(idOf(this.host.actorId, entry.epoch, path))) continue;
 				const message = `${entry.kind === "step" ? "Step" : `What was done in ${entry.kind}`} "${path}" is to be undone, and the code does not come to it any more. Deploy code that does, say removed("${name}", "${entry.kind === "try" ? "step" : entry.kind}") there, or end the workflow as it is: cancel({ rollback: false }).`;
@@ -394,16 +402,17 @@ export class Execution {
 	// Entries
 
 	/** A new entry of a scope; staged by {@link record}. */
-	create<K extends Kind>(kind: K, data: KindData[K]): Entry<K> {
+	create<K extends Kind>(scope: Scope, kind: K, data: KindData[K]): Entry<K> {
 		const { owner } = this;
-		this.#countLive(1);
+		this.#countLive(scope.strand, 1);
 		owner.noteEntry();
 		return new Entry(kind, owner.nextSequence(), this.host.now(), owner.epoch, data);
 	}
 
 	/** Entries of scopes that are not at their end. Throws when they are too many. */
-	#countLive(count: number): void {
+	#countLive(strand: Strand, count: number): void {
 		const { maxLiveEntries: limit } = this.owner;
+		strand.live += count;
 		this.#live += count;
 		if (this.#live > limit) throw codeError(catalogueError("workflow.too_many_entries", { limit }));
 		if (this.#live > LIVE_WARNING && !this.#isLiveWarned) {
@@ -413,6 +422,12 @@ export class Execution {
 				"the workflow keeps many entries; ctx.loop forgets those of finished iterations",
 			);
 		}
+	}
+
+	/** A strand has that many live entries, and no more. */
+	#leaveLive(strand: Strand, left: number): void {
+		this.#live -= strand.live - left;
+		strand.live = left;
 	}
 
 	key(scope: Scope, segment: Segment): Uint8Array {
@@ -445,6 +460,8 @@ export class Execution {
 	answered(scope: Scope, entry: Entry): void {
 		scope.strand.isLive = false;
 		if (entry.completedAt > 0) scope.lastTs = entry.completedAt;
+		const readyTs = readyTsOf(entry);
+		if (readyTs !== null) scope.strand.ready(readyTs);
 		if (mayHoldSteps(entry)) scope.strand.keepReceived();
 	}
 
@@ -469,8 +486,18 @@ export class Execution {
 
 	/** Reads what was recorded in a scope. */
 	async loadScope(scope: Scope): Promise<void> {
-		scope.records = readScope(await this.host.scan(scope.location.entries));
-		this.#countLive(scope.records.size);
+		this.#loads++;
+		try {
+			scope.records = readScope(await this.host.scan(scope.location.entries));
+		} finally {
+			this.#loads--;
+		}
+		this.#countLive(scope.strand, scope.records.size);
+	}
+
+	/** Whether scopes are being read: then code of some strands has not come to where it was. */
+	get isLoading(): boolean {
+		return this.#loads > 0;
 	}
 
 	/** A scope below `parent`; `isNew`: nothing can be recorded in it. */
@@ -511,12 +538,23 @@ export class Execution {
 		for (const child of [...strand.children]) this.abandon(child, reason);
 		for (const scope of strand.holding) this.releaseOpen(scope);
 		this.giveBack(strand);
+		this.strandEnded(strand);
 		strand.cancel(reason);
+	}
+
+	/** What is recorded of a strand is of no more use than how it ended. */
+	strandEnded(strand: Strand): void {
+		this.#leaveLive(strand, 0);
 	}
 
 	/** Plain messages that a strand has received and done no step with take their old places. */
 	giveBack(strand: Strand): void {
-		for (const message of strand.takeReceived()) this.host.messages.putBack(message);
+		for (const { message, entry, location, name } of strand.takeReceived()) {
+			// Its record may be kept, for a rollback.
+			message.isReturned = true;
+			this.journal.entry(location.namedKey(name), entry);
+			this.host.messages.putBack(heldAgain(message));
+		}
 	}
 
 	/**
@@ -528,8 +566,13 @@ export class Execution {
 		if (scope.isBusy) throw codeError(new EntryInProgressError());
 		const left = scope.unvisited();
 		if (left) throw this.#notVisited(scope, left);
-		this.#live -= scope.visited.size;
+		this.leaveScope(scope);
+	}
+
+	/** A scope is over, however it ended: what is open in it is given back, and its entries count no more. */
+	leaveScope(scope: Scope): void {
 		this.releaseOpen(scope);
+		this.#leaveLive(scope.strand, scope.liveBefore);
 	}
 
 	releaseOpen(scope: Scope): void {
@@ -636,7 +679,7 @@ const DIFF_LINES_MAX = 20;
 function diff(scope: Scope, asked: { readonly kind: Kind; readonly name: string } | null): string {
 	const lines: string[] = [];
 	for (const [name, entry] of scope.records ?? []) {
-		if (name.startsWith("\0")) continue;
+		if (isInnerId(name)) continue;
 		if (name === asked?.name) lines.push(`- ${entry.kind} "${name}"`, `+ ${asked.kind} "${name}"`);
 		else lines.push(`${scope.visited.has(name) ? " " : "-"} ${entry.kind} "${name}"`);
 	}

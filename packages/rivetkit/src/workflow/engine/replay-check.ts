@@ -1,4 +1,5 @@
 import type { Kind } from "../history/entry.ts";
+import { isInnerId } from "../history/location.ts";
 import type { Scope } from "./scope.ts";
 
 /** Entries of before this order came with a history of 2.1.3, which does not tell in which order they began. */
@@ -53,7 +54,7 @@ export class ReplayCheck {
 		if (!order) {
 			const named = [...scope.records!].filter(
 				([id, { kind, createdSequence }]) =>
-					!id.startsWith("\0") &&
+					!isInnerId(id) &&
 					kind !== "removed" &&
 					kind !== "version_check" &&
 					createdSequence >= KNOWN_ORDER_FROM,

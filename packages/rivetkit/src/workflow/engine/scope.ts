@@ -1,6 +1,6 @@
 import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Entry } from "../history/entry.ts";
-import type { Location } from "../history/location.ts";
+import { isInnerId, type Location } from "../history/location.ts";
 import type { OpenMessage } from "./open-message.ts";
 import type { Strand } from "./strand.ts";
 
@@ -25,12 +25,15 @@ export class Scope {
 	lastTs: number;
 	/** Random numbers drawn here. */
 	draws = 0;
+	/** {@link Strand.live} when it began: what was added since is of this scope, or of one in it. */
+	readonly liveBefore: number;
 
 	constructor(location: Location, parent: Scope | null, strand: Strand, startTs: number) {
 		this.location = location;
 		this.parent = parent;
 		this.strand = strand;
 		this.lastTs = startTs;
+		this.liveBefore = strand.live;
 	}
 
 	get hasOpenMessages(): boolean {
@@ -75,7 +78,7 @@ export class Scope {
 	unvisited(): { readonly name: string; readonly entry: Entry } | null {
 		if (this.records === null) return null;
 		for (const [name, entry] of this.records) {
-			if (!this.visited.has(name) && !name.startsWith("\0")) return { name, entry };
+			if (!this.visited.has(name) && !isInnerId(name)) return { name, entry };
 		}
 		return null;
 	}

@@ -1,5 +1,6 @@
-import type { HeldMessage } from "../../runtime/durable/held-messages.ts";
 import { SparseSet } from "../../utils/sparse-set.ts";
+import type { Entry, StoredMessage } from "../history/entry.ts";
+import type { Location } from "../history/location.ts";
 import type { Activity } from "./activity.ts";
 import type { Scope } from "./scope.ts";
 import type { StepAttempt } from "./step-attempt.ts";
@@ -11,7 +12,15 @@ export interface StrandWait {
 	callOff(): void;
 }
 
-const NONE: readonly HeldMessage[] = [];
+/** A plain message that was received, and the record that has it. */
+export interface Receipt {
+	readonly message: StoredMessage;
+	readonly entry: Entry<"message">;
+	readonly location: Location;
+	readonly name: string;
+}
+
+const NONE: readonly Receipt[] = [];
 
 /**
  * One line of execution: the workflow itself, or one branch of a join or race.
@@ -31,10 +40,13 @@ export class Strand {
 	#state: "active" | "waiting" | "over" = "active";
 	/** Whether what it does now is done for the first time. */
 	isLive: boolean;
-	/** When what it waited for last was ready: tells which of two branches was first. */
-	readyTs = 0;
+	/** When all that it has waited for was ready: tells which of two branches was first. */
+	readyTs: number;
+	#hasWaited = false;
 	/** Since when a message waits that is on its way to it; null for none. */
 	arrivingTs: number | null = null;
+	/** Its entries in scopes that are not at their end. */
+	live = 0;
 	/** The step that is running. */
 	attempt: StepAttempt | null = null;
 	#limit: StepLimit | null = null;
@@ -42,7 +54,7 @@ export class Strand {
 	#wait: StrandWait | null = null;
 	#controller: AbortController | null = null;
 	/** Plain messages received since its last step. */
-	#received: HeldMessage[] | null = null;
+	#received: Receipt[] | null = null;
 
 	constructor(parent: Strand | null, activity: Activity, isLive: boolean) {
 		this.parent = parent;
@@ -64,9 +76,25 @@ export class Strand {
 		this.#limit = null;
 	}
 
+	/**
+	 * What it has come to was ready then (ms since the epoch): a message since it was sent, a deadline, a step
+	 * when it ended.
+	 */
+	ready(ts: number): void {
+		this.readyTs = this.#hasWaited ? Math.max(this.readyTs, ts) : ts;
+		this.#hasWaited = true;
+	}
+
+	/** The earliest {@link arrivingTs} of it and of those below it; infinite for none. */
+	get firstArrivingTs(): number {
+		let first = this.arrivingTs ?? Number.POSITIVE_INFINITY;
+		for (const child of this.children) first = Math.min(first, child.firstArrivingTs);
+		return first;
+	}
+
 	/** What it received since its last step; the latest `max` of it. */
-	remember(messages: readonly HeldMessage[], max: number): void {
-		this.#received = [...(this.#received ?? []), ...messages].slice(-max);
+	remember(receipts: readonly Receipt[], max: number): void {
+		this.#received = [...(this.#received ?? []), ...receipts].slice(-max);
 	}
 
 	/** A step has been done: what was received before it, here and around, does not go back any more. */
@@ -76,7 +104,7 @@ export class Strand {
 	}
 
 	/** What goes back. */
-	takeReceived(): readonly HeldMessage[] {
+	takeReceived(): readonly Receipt[] {
 		const received = this.#received ?? NONE;
 		this.#received = null;
 		return received;

@@ -14,9 +14,12 @@ import {
 	entriesToRecover,
 	entriesToReplay,
 	locate,
+	messagesToReturn,
 	openMessages,
+	reopen,
 	type StoredEntryAt,
 } from "../history/rewind.ts";
+import { heldAgain } from "../history/stored-message.ts";
 import { statusOf } from "../inspect/shown-workflow.ts";
 import type { WorkflowEngine } from "./engine.ts";
 import { idOf } from "./entry-id.ts";
@@ -24,6 +27,8 @@ import { idOf } from "./entry-id.ts";
 /** What `export` writes. */
 type Exported = [format: number, head: Uint8Array, entries: [key: Uint8Array, value: Uint8Array][]];
 const EXPORT_FORMAT = 1;
+/** How often a history is read that changes while it is read. */
+const LOOKS_MAX = 100;
 
 /** All of it, or nothing: throws `workflow.unknown_export`. `latest`: the highest order of an entry's end. */
 function readExported(bytes: Uint8Array) {
@@ -110,12 +115,17 @@ export class WorkflowControl implements ActorWorkflow {
 			engine.signal();
 			return;
 		}
-		if (head.state !== "failed") {
+		const located = await this.#settled(() => {
+			if (head.state === "failed") return;
 			throw catalogueError("workflow.not_recoverable", { state: this.status().state });
-		}
+		});
 		// Messages that were not completed went back to the queue when it failed.
-		const gone = entriesToRecover(await this.#located());
+		const { gone, reopened } = entriesToRecover(located);
 		this.#takeBack(gone);
+		for (const at of reopened) {
+			reopen(at);
+			engine.journal.entry(at.key, at.entry);
+		}
 		// Undone effects are not to be found again under their old key.
 		if (gone.some(({ entry }) => entry.rollbackCompletedAt > 0)) head.epoch++;
 		await this.#runAgain();
@@ -133,13 +143,9 @@ export class WorkflowControl implements ActorWorkflow {
 
 	async replay({ entryId }: WorkflowReplayOptions = {}): Promise<WorkflowHistory | null> {
 		const engine = this.#engine;
-		await engine.reached();
-		this.#assertParked();
-		const located = await this.#located();
-		this.#assertParked();
+		const located = await this.#settled(() => this.#assertParked());
 		if (entryId === undefined) {
-			engine.journal.deleteRange(ALL_HISTORY);
-			engine.host.messages.releaseAll();
+			this.#takeAllBack(located);
 			engine.head.depths = [];
 		} else {
 			this.#takeBack(entriesToReplay(located, this.#stepOf(located, entryId)));
@@ -159,11 +165,9 @@ export class WorkflowControl implements ActorWorkflow {
 
 	async import(bytes: Uint8Array): Promise<void> {
 		const engine = this.#engine;
-		await engine.reached();
-		this.#assertParked();
 		const { head, entries, latest } = readExported(bytes);
 		const { depths, startedAt, epoch, isRewound = false } = head;
-		engine.journal.deleteRange(ALL_HISTORY);
+		this.#takeAllBack(await this.#settled(() => this.#assertParked()));
 		for (const { key, entry } of entries) {
 			// They are in the queue of the actor that they came from: nothing here is to be completed for them.
 			for (const message of openMessages(entry)) message.isCompleted = true;
@@ -176,14 +180,25 @@ export class WorkflowControl implements ActorWorkflow {
 			epoch: Math.max(epoch, engine.head.epoch) + 1,
 		});
 		engine.sequencesFrom(latest);
-		engine.host.messages.releaseAll();
 		await this.#runAgain();
 	}
 
-	async #located(): Promise<StoredEntryAt[]> {
+	/**
+	 * All entries, of a workflow that records nothing meanwhile: what follows at once finds them as they are.
+	 * Throws what `check` throws, and `actor.workflow_in_flight` for one that does not come to rest.
+	 */
+	async #settled(check: () => void): Promise<StoredEntryAt[]> {
 		const engine = this.#engine;
-		await engine.flushed();
-		return locate(await engine.host.scan(ALL_ENTRIES));
+		for (let look = 0; look < LOOKS_MAX; look++) {
+			await engine.reached();
+			check();
+			await engine.flushed();
+			const { writes } = engine.journal;
+			const scanned = await engine.host.scan(ALL_ENTRIES);
+			check();
+			if (engine.journal.writes === writes && engine.hasReached) return locate(scanned);
+		}
+		throw catalogueError("actor.workflow_in_flight", {});
 	}
 
 	#stepOf(located: readonly StoredEntryAt[], entryId: string): StoredEntryAt {
@@ -203,14 +218,34 @@ export class WorkflowControl implements ActorWorkflow {
 		if (head.state === "rolling_back") throw catalogueError("actor.workflow_in_flight", {});
 	}
 
+	/** What they have of the queue is in the queue again, in the same commit. */
 	#takeBack(entries: readonly StoredEntryAt[]): void {
 		const { head, journal, host } = this.#engine;
+		this.#stop();
 		head.isRewound = true;
 		for (const { key, entry } of entries) {
 			journal.deleteRange(entryRange(key));
-			// What it has of the queue is not in anybody's hands then.
 			for (const { id } of openMessages(entry)) host.messages.release(id);
 		}
+		this.#return(entries);
+	}
+
+	#takeAllBack(entries: readonly StoredEntryAt[]): void {
+		const { journal, host } = this.#engine;
+		this.#stop();
+		journal.deleteRange(ALL_HISTORY);
+		host.messages.releaseAll();
+		this.#return(entries);
+	}
+
+	/** What waits for messages would get those that go back. */
+	#stop(): void {
+		this.#engine.restart("The workflow begins again from its records");
+	}
+
+	#return(entries: readonly StoredEntryAt[]): void {
+		const { messages } = this.#engine.host;
+		for (const message of messagesToReturn(entries)) messages.putBack(heldAgain(message));
 	}
 
 	/** Runs again from what is left. */
@@ -226,7 +261,7 @@ export class WorkflowControl implements ActorWorkflow {
 		delete head.skipRollback;
 		delete head.rollback;
 		engine.writeHead();
-		engine.restart("The workflow begins again from its records");
+		this.#stop();
 		engine.signal();
 		await engine.flushed();
 		engine.host.restart();

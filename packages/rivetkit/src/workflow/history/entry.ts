@@ -1,4 +1,5 @@
 import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
+import type { GivenUp } from "../../runtime/queue/message.ts";
 import type { StoredError } from "./stored-error.ts";
 
 /** Kinds of entries; the first nine are those of the contract (workflows 7.1), in its order. */
@@ -42,10 +43,20 @@ export interface StoredMessage {
 	readonly attempt: number;
 	/** Of completable ones. */
 	isCompleted: boolean;
+	/** Of plain ones: it is in the queue again, because its branch was given up. */
+	isReturned?: true;
+	// How it was in the queue, where that is not as with most.
+	/** Absent for 0. */
+	readonly priority?: number;
+	/** Milliseconds since the epoch; absent for never. */
+	readonly expiresAt?: number;
+	/** Of a dead letter. */
+	readonly givenUp?: GivenUp;
 }
 
 /** What entries of each kind keep besides what all keep. Values of users are CBOR in bytes. */
 export interface KindData {
+	// `readyTs`: when what it has come to was ready (ms since the epoch); absent for when it ended.
 	step: {
 		output?: Uint8Array;
 		/** When the next try begins (ms since the epoch). */
@@ -58,6 +69,7 @@ export interface KindData {
 		iteration: number;
 		state?: Uint8Array;
 		output?: Uint8Array;
+		readyTs?: number;
 		/** Iterations below this one are deleted, but for those that are kept. */
 		prunedTo: number;
 		/** Of a history of 2.1.3: iterations from here on have no records. */
@@ -83,16 +95,25 @@ export interface KindData {
 		outputs?: Record<string, Uint8Array | undefined>;
 		/** Branches whose entries are kept for a rollback. */
 		kept?: string[];
+		readyTs?: number;
 	};
-	race: { branches: string[]; winner?: string; output?: Uint8Array; kept?: string[] };
+	race: {
+		branches: string[];
+		winner?: string;
+		output?: Uint8Array;
+		kept?: string[];
+		readyTs?: number;
+	};
 	removed: { originalType: string };
 	version_check: { resolved: number; latest: number };
-	try: { output?: Uint8Array; compensable?: number };
-	send: { id: number; queue: string };
+	try: { output?: Uint8Array; compensable?: number; readyTs?: number };
+	/** `isOnce`: with a dedupe key, so that sending it again does nothing. */
+	send: { id: number; queue: string; isOnce?: true };
 	outcome: {
 		output?: Uint8Array;
 		/** Steps in the branch that may have to be undone. */
 		compensable?: number;
+		readyTs?: number;
 	};
 	start: { state?: Uint8Array };
 }
@@ -203,3 +224,26 @@ type StoredEntry = [
 	rollbackCompletedAt?: number,
 	rollbackError?: StoredError | null,
 ];
+
+/** When what an entry has come to was ready (ms since the epoch); null for one that is no wait and no work. */
+export function readyTsOf(entry: Entry): number | null {
+	if (entry.is("step")) return entry.completedAt;
+	if (entry.is("sleep")) return entry.data.deadline;
+	if (entry.is("message")) {
+		const { messages = [], deadline } = entry.data;
+		if (messages.length === 0) return deadline ?? entry.completedAt;
+		return messages.reduce((latest, { createdAt }) => Math.max(latest, createdAt), 0);
+	}
+	const isComposite =
+		entry.is("loop") ||
+		entry.is("join") ||
+		entry.is("race") ||
+		entry.is("try") ||
+		entry.is("outcome");
+	return isComposite ? (entry.data.readyTs ?? entry.completedAt) : null;
+}
+
+/** `readyTs` of the data of an entry that ended at `completedAt`, as far as it need be said. */
+export function readyPart(readyTs: number, completedAt: number): { readonly readyTs?: number } {
+	return readyTs === completedAt ? {} : { readyTs };
+}

@@ -179,15 +179,23 @@ function successor(prefix: Uint8Array): Uint8Array {
 	return end.subarray(0, last + 1);
 }
 
+/** What no name has in it (half of a surrogate pair): ids of entries that users have not named begin so. */
+const INNER = "\ud800";
+
+/** Whether an entry with this id has no name of its own. */
+export function isInnerId(id: string): boolean {
+	return id.startsWith(INNER);
+}
+
 /** Tells entries of one scope apart: a name is its own id. */
 export function segmentId(segment: Segment): string {
 	switch (segment.kind) {
 		case "name":
 			return segment.name;
 		case "send":
-			return `\0send ${segment.ordinal} ${segment.queue}`;
+			return `${INNER}send ${segment.ordinal} ${segment.queue}`;
 		case "iteration":
-			return `\0iteration ${segment.iteration}`;
+			return `${INNER}iteration ${segment.iteration}`;
 		case "outcome":
 			return OUTCOME_ID;
 		case "start":
@@ -195,8 +203,8 @@ export function segmentId(segment: Segment): string {
 	}
 }
 
-export const OUTCOME_ID = "\0outcome";
-export const START_ID = "\0start";
+export const OUTCOME_ID: string = `${INNER}outcome`;
+export const START_ID: string = `${INNER}start`;
 
 function segmentText(segment: Segment): string {
 	switch (segment.kind) {

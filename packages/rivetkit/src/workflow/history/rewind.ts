@@ -2,6 +2,7 @@ import type { Entry, StoredMessage } from "./entry.ts";
 import { type LocatedEntry, pathOf } from "./located-entry.ts";
 import { decodeKey, type Segment } from "./location.ts";
 import { readEntries } from "./stored-entries.ts";
+import { keptMessages } from "./stored-message.ts";
 
 /** An entry of the store, with its key. */
 export interface StoredEntryAt extends LocatedEntry {
@@ -18,26 +19,113 @@ export function locate(
 	}));
 }
 
-/** Entries that `recover` takes back: what failed, and what was undone, unless something around it has ended. */
-export function entriesToRecover(located: readonly StoredEntryAt[]): StoredEntryAt[] {
-	const ended = new Set(
-		located
-			.filter(({ entry }) => entry.isFinished && entry.status === "completed")
-			.filter(({ entry }) => entry.rollbackCompletedAt === 0)
-			.map(({ segments }) => pathOf(segments)),
-	);
-	return located.filter(({ segments, entry }) => {
-		if (isBelow(segments, ended)) return false;
-		if (entry.rollbackCompletedAt > 0) return true;
-		if (openMessages(entry).length > 0) return true;
-		return entry.status === "failed" || entry.status === "exhausted";
-	});
+/** What `recover` takes back, and which joins and races it has go on. */
+export interface Recovery {
+	readonly gone: StoredEntryAt[];
+	readonly reopened: StoredEntryAt[];
+}
+
+/**
+ * Recovery from a failure: what failed is done again, and what was undone, with everything that was built upon
+ * it. Failures inside of something that has ended are past.
+ */
+export function entriesToRecover(located: readonly StoredEntryAt[]): Recovery {
+	const around = new Surroundings(located);
+	const restarts = new Set<string>();
+	for (const at of located) {
+		if (at.entry.rollbackCompletedAt > 0) restarts.add(around.restartOfUndone(at));
+	}
+	const gone: StoredEntryAt[] = [];
+	const reopened: StoredEntryAt[] = [];
+	for (const at of located) {
+		const { segments, entry } = at;
+		if (restarts.has(pathOf(segments)) || isBelow(segments, restarts)) gone.push(at);
+		else if (around.hasEndedAround(at)) continue;
+		else if (entry.status === "failed" && (entry.is("join") || entry.is("race"))) reopened.push(at);
+		else if (entry.status === "failed" || entry.status === "exhausted") gone.push(at);
+		else if (openMessages(entry).length > 0 || hasReturned(entry)) gone.push(at);
+	}
+	return { gone, reopened };
+}
+
+/** Entries by where they are, to find those around others. */
+class Surroundings {
+	readonly #byPath: ReadonlyMap<string, Entry>;
+
+	constructor(located: readonly StoredEntryAt[]) {
+		const entries = located.map(({ segments, entry }): [string, Entry] => {
+			// How a branch ended stands for the branch.
+			const path = entry.is("outcome") ? segments.slice(0, -1) : segments;
+			return [pathOf(path), entry];
+		});
+		this.#byPath = new Map(entries);
+	}
+
+	/** Whether something around an entry has come to its end, and not because it failed. */
+	hasEndedAround({ segments }: StoredEntryAt): boolean {
+		return this.#outermost(segments, (entry) => entry.status === "completed") !== null;
+	}
+
+	/** Where what has to be done again begins: at the step itself, if the code comes to it once more. */
+	restartOfUndone({ segments }: StoredEntryAt): string {
+		const passed = this.#outermost(segments, (entry, next) => {
+			if (entry.status === "completed") return true;
+			if (!entry.is("loop") || next?.kind !== "iteration") return false;
+			return next.iteration < entry.data.iteration;
+		});
+		return passed ?? pathOf(segments);
+	}
+
+	#outermost(
+		segments: readonly Segment[],
+		is: (entry: Entry, next: Segment | undefined) => boolean,
+	): string | null {
+		for (let length = 1; length < segments.length; length++) {
+			const path = pathOf(segments.slice(0, length));
+			const entry = this.#byPath.get(path);
+			if (entry && is(entry, segments[length])) return path;
+		}
+		return null;
+	}
 }
 
 /** Completable messages that a wait has received and that were not completed. */
 export function openMessages(entry: Entry): StoredMessage[] {
 	if (!entry.is("message") || !entry.data.isCompletable) return [];
 	return (entry.data.messages ?? []).filter(({ isCompleted }) => !isCompleted);
+}
+
+/** Whether messages that a wait has received went back to the queue. */
+function hasReturned(entry: Entry): boolean {
+	return entry.is("message") && (entry.data.messages ?? []).some(({ isReturned }) => isReturned);
+}
+
+/**
+ * Plain messages that entries have, which are taken back: they have nobody else. Not those that the same
+ * entries sent, and will send again.
+ */
+export function messagesToReturn(entries: readonly StoredEntryAt[]): StoredMessage[] {
+	const sentAgain = new Set<number>();
+	for (const { entry } of entries) {
+		if (entry.is("send") && !entry.data.isOnce) sentAgain.add(entry.data.id);
+	}
+	return entries
+		.flatMap(({ entry }) => {
+			const isPlain = entry.is("message") && entry.data.isCompletable === false;
+			return isPlain ? keptMessages(entry.data.messages) : [];
+		})
+		.filter(({ id }) => !sentAgain.has(id))
+		.sort((a, b) => a.id - b.id);
+}
+
+/** A join or race that has failed, as it was before it came to its end. */
+export function reopen({ entry }: StoredEntryAt): void {
+	if (!entry.is("join") && !entry.is("race")) return;
+	entry.status = "running";
+	entry.error = null;
+	entry.completedAt = 0;
+	entry.completedSequence = 0;
+	entry.data = { branches: entry.data.branches };
 }
 
 /**

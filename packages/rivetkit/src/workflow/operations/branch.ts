@@ -3,7 +3,7 @@ import { codeError, isCodeError } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
 import type { Scope } from "../engine/scope.ts";
 import { Strand } from "../engine/strand.ts";
-import type { Entry } from "../history/entry.ts";
+import { type Entry, readyPart, readyTsOf } from "../history/entry.ts";
 import { type Location, OUTCOME_ID } from "../history/location.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
 import { rememberUnused } from "./receive.ts";
@@ -58,17 +58,19 @@ export class Branch {
 		const outcome = scope.records?.get(OUTCOME_ID);
 		if (outcome?.is("outcome") && !execution.isRollback) {
 			this.#countKept(outcome);
-			rememberUnused(this.strand, scope.records!);
-			this.strand.readyTs = outcome.completedAt;
+			rememberUnused(scope);
+			this.strand.ready(readyTsOf(outcome)!);
 			this.strand.isLive = false;
+			execution.strandEnded(this.strand);
 			this.strand.end();
 			return readEnd(outcome);
 		}
 		const end = await this.#runToEnd(scope);
 		if (execution.isStoppedFor(this.strand)) return new Promise(() => {});
 		if (end.ok) execution.endScope(scope);
-		else execution.releaseOpen(scope);
+		else execution.leaveScope(scope);
 		if (recordsEnd && !execution.isRollback) this.#record(scope, end);
+		execution.strandEnded(this.strand);
 		this.strand.end();
 		return end;
 	}
@@ -105,12 +107,13 @@ export class Branch {
 	#record(scope: Scope, end: BranchEnd): void {
 		const execution = this.#execution;
 		const kept = scope.compensable;
-		const outcome = execution.create("outcome", {
+		const outcome = execution.create(scope, "outcome", {
 			...(end.ok && end.bytes !== undefined ? { output: end.bytes } : undefined),
 			...(kept > 0 ? { compensable: kept } : undefined),
 		});
 		if (!end.ok) outcome.error = storeError(end.error);
 		execution.complete(scope, outcome, end.ok ? "completed" : "failed");
+		Object.assign(outcome.data, readyPart(this.strand.readyTs, outcome.completedAt));
 		execution.record(scope, execution.key(scope, { kind: "outcome" }), outcome);
 	}
 
@@ -125,6 +128,22 @@ function readEnd(outcome: Entry<"outcome">): BranchEnd {
 	if (outcome.error) return { ok: false, error: reviveError(outcome.error) };
 	const bytes = outcome.data.output;
 	return { ok: true, bytes, value: readValue(bytes) };
+}
+
+/** What branches came to is in the record of what is around them: their own go, but for those of `kept`. */
+export function forgetBranches(
+	execution: Execution,
+	composite: Location,
+	branches: readonly Branch[],
+	kept: readonly Branch[],
+): void {
+	if (kept.length === 0) {
+		execution.deleteBelow(composite);
+		return;
+	}
+	for (const branch of branches) {
+		if (!kept.includes(branch)) execution.deleteScope(branch.location);
+	}
 }
 
 /** For a rollback's replay: runs branches until each has come to its end or waits for what does not come. */

@@ -2,9 +2,9 @@ import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
 import type { Scope } from "../engine/scope.ts";
 import { HistoryDivergedError, JoinError } from "../errors.ts";
-import type { Entry } from "../history/entry.ts";
+import { type Entry, readyPart } from "../history/entry.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
-import { Branch, type BranchEnd, visitBranches } from "./branch.ts";
+import { Branch, type BranchEnd, forgetBranches, visitBranches } from "./branch.ts";
 import { readValue } from "./value.ts";
 
 export interface JoinBranchConfig {
@@ -59,7 +59,7 @@ class Join {
 			const diverged = await this.#divergence(recorded, names);
 			if (diverged) return execution.block(diverged);
 		}
-		const entry = recorded ?? execution.create("join", { branches: names });
+		const entry = recorded ?? execution.create(this.#scope, "join", { branches: names });
 		const isSame = entry.data.branches.join("\0") === names.join("\0");
 		entry.data.branches = names;
 		if (!recorded || !isSame) execution.record(this.#scope, this.#key, entry);
@@ -84,10 +84,7 @@ class Join {
 				ends.set(branch.name, end);
 			}),
 		);
-		strand.readyTs = Math.max(
-			strand.readyTs,
-			...branches.map(({ strand: { readyTs } }) => readyTs),
-		);
+		for (const { strand: branch } of branches) strand.ready(branch.readyTs);
 		strand.resume();
 		return ends;
 	}
@@ -132,21 +129,17 @@ class Join {
 			else errors[name] = end.error;
 		}
 		const kept = this.#running.filter(({ scope }) => scope !== null && scope.compensable > 0);
+		const hasFailed = Object.keys(errors).length > 0;
+		if (hasFailed) entry.error = storeError(new JoinError(errors));
+		execution.complete(this.#scope, entry, hasFailed ? "failed" : "completed");
 		entry.data = {
 			branches: entry.data.branches,
 			outputs,
 			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
+			...readyPart(this.#scope.strand.readyTs, entry.completedAt),
 		};
-		const hasFailed = Object.keys(errors).length > 0;
-		if (hasFailed) entry.error = storeError(new JoinError(errors));
-		execution.complete(this.#scope, entry, hasFailed ? "failed" : "completed");
-		// What the branches came to is in the record now.
-		if (kept.length === 0) execution.deleteBelow(this.#location);
-		else {
-			for (const branch of this.#running) {
-				if (!kept.includes(branch)) execution.deleteScope(branch.location);
-			}
-		}
+		// Branches go on from their records if the workflow is recovered.
+		if (!hasFailed) forgetBranches(execution, this.#location, this.#running, kept);
 		execution.record(this.#scope, this.#key, entry);
 	}
 

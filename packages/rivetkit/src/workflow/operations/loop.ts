@@ -3,7 +3,7 @@ import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
 import type { Scope } from "../engine/scope.ts";
 import { CriticalError } from "../errors.ts";
-import type { Entry } from "../history/entry.ts";
+import { type Entry, readyPart } from "../history/entry.ts";
 import { START_ID } from "../history/location.ts";
 import { readLoopOptions } from "./loop-options.ts";
 import { checkSize, readValue, recordValue } from "./value.ts";
@@ -71,7 +71,7 @@ class LoopRun {
 
 	#create(state: unknown): Entry<"loop"> {
 		const { bytes } = this.#recordable(state, "state");
-		const entry = this.#execution.create("loop", {
+		const entry = this.#execution.create(this.#scope, "loop", {
 			iteration: 0,
 			prunedTo: 0,
 			...(bytes === undefined ? undefined : { state: bytes }),
@@ -97,6 +97,7 @@ class LoopRun {
 			const { bytes, value } = this.#recordable(next.value, "value");
 			if (bytes !== undefined) entry.data.output = bytes;
 			execution.complete(this.#scope, entry);
+			Object.assign(entry.data, readyPart(this.#scope.strand.readyTs, entry.completedAt));
 			this.#prune(entry, iteration + 1);
 			execution.record(this.#scope, this.#key, entry);
 			return { value };
@@ -184,7 +185,7 @@ class LoopRun {
 			);
 		}
 		entry.data.kept = kept;
-		const start = execution.create("start", state === undefined ? {} : { state });
+		const start = execution.create(scope, "start", state === undefined ? {} : { state });
 		start.status = "completed";
 		execution.record(scope, execution.key(scope, { kind: "start" }), start);
 	}

@@ -28,7 +28,7 @@ export function rollbackCheckpoint(
 			return;
 		}
 		if (execution.isRollback) return execution.park(scope.strand);
-		const entry = execution.create("rollback_checkpoint", {});
+		const entry = execution.create(scope, "rollback_checkpoint", {});
 		execution.complete(scope, entry);
 		execution.record(scope, execution.keyOf(scope, checkedName), entry);
 	});
@@ -79,7 +79,7 @@ export async function removed(
 			return;
 		}
 		if (execution.isRollback) return execution.park(scope.strand);
-		const entry = execution.create("removed", { originalType });
+		const entry = execution.create(scope, "removed", { originalType });
 		execution.complete(scope, entry);
 		execution.record(scope, execution.keyOf(scope, checkedName), entry);
 	});
@@ -103,7 +103,7 @@ export function getVersion(
 		}
 		if (execution.isRollback) return execution.park(scope.strand);
 		const resolved = scope.hasUnvisited ? 1 : latest;
-		const entry = execution.create("version_check", { resolved, latest });
+		const entry = execution.create(scope, "version_check", { resolved, latest });
 		execution.complete(scope, entry);
 		execution.record(scope, execution.keyOf(scope, checkedName), entry);
 		return resolved;

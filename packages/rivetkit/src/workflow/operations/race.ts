@@ -2,9 +2,9 @@ import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
 import type { Scope } from "../engine/scope.ts";
 import { HistoryDivergedError, RaceError } from "../errors.ts";
-import type { Entry } from "../history/entry.ts";
+import { type Entry, readyPart } from "../history/entry.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
-import { Branch, type BranchEnd, visitBranches } from "./branch.ts";
+import { Branch, type BranchEnd, forgetBranches, visitBranches } from "./branch.ts";
 import { readValue } from "./value.ts";
 
 export interface RaceBranchConfig {
@@ -69,7 +69,7 @@ class Race {
 		if (recorded && recorded.data.branches.join("\0") !== names.join("\0")) {
 			return execution.block(this.#diverged(recorded, names));
 		}
-		const entry = recorded ?? execution.create("race", { branches: names });
+		const entry = recorded ?? execution.create(this.#scope, "race", { branches: names });
 		if (!recorded) execution.record(this.#scope, this.#key, entry);
 		const winner = await this.#runBranches(!recorded);
 		if (execution.isStoppedFor(this.#scope.strand)) return never();
@@ -95,7 +95,7 @@ class Race {
 			);
 		}
 		const winner = await decision;
-		strand.readyTs = winner?.branch.strand.readyTs ?? strand.readyTs;
+		if (winner) strand.ready(winner.branch.strand.readyTs);
 		strand.resume();
 		return winner;
 	}
@@ -111,21 +111,27 @@ class Race {
 
 	/** Of those that are ready together, the one that was ready first; then the one that is declared first. */
 	async #decide(): Promise<void> {
-		const { host } = this.#execution;
-		await host.nextTurn();
-		for (;;) {
-			const first = this.#first();
-			const isLater = (branch: Branch) => {
-				const { arrivingTs, isOver } = branch.strand;
-				return !isOver && arrivingTs !== null && first && arrivingTs < first.branch.strand.readyTs;
-			};
-			if (!this.#branches.some(isLater)) {
-				this.#decided(first);
-				return;
-			}
-			await host.nextTurn();
-			if (this.#execution.isStopped) return;
+		const execution = this.#execution;
+		do {
+			await execution.host.nextTurn();
+			if (execution.isStopped) return;
+			// From records: what is read may have been ready before.
+		} while (execution.isLoading || this.#isPreceded());
+		this.#decided(this.#first());
+	}
+
+	/** Whether a message is on its way that was there before what would win now. */
+	#isPreceded(): boolean {
+		const first = this.#first();
+		if (!first) return false;
+		const { readyTs } = first.branch.strand;
+		let isDeclaredBefore = true;
+		for (const branch of this.#branches) {
+			if (branch === first.branch) isDeclaredBefore = false;
+			const { isOver, firstArrivingTs: ts } = branch.strand;
+			if (!isOver && (ts < readyTs || (ts === readyTs && isDeclaredBefore))) return true;
 		}
+		return false;
 	}
 
 	#first(): Ended | null {
@@ -149,28 +155,29 @@ class Race {
 			else if (ended.end.ok && ended !== winner) execution.giveBack(branch.strand);
 			if (branch.scope && branch.scope.compensable > 0) kept.push(branch);
 		}
+		execution.complete(this.#scope, entry, winner ? "completed" : "failed");
 		entry.data = {
 			branches: entry.data.branches,
 			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
+			...readyPart(this.#scope.strand.readyTs, entry.completedAt),
 		};
 		if (winner?.end.ok) {
 			entry.data.winner = winner.branch.name;
 			if (winner.end.bytes !== undefined) entry.data.output = winner.end.bytes;
 		} else {
-			const errors = this.#ended.map(({ branch: { name }, end }) => ({
-				name,
-				error: end.ok ? "" : end.error.message,
-			}));
-			entry.error = storeError(new RaceError(errors));
+			entry.error = storeError(new RaceError(this.#errors()));
 		}
-		execution.complete(this.#scope, entry, winner ? "completed" : "failed");
-		if (kept.length === 0) execution.deleteBelow(this.#location);
-		else {
-			for (const branch of this.#branches) {
-				if (!kept.includes(branch)) execution.deleteScope(branch.location);
-			}
-		}
+		// Branches that have all failed go on from their records if the workflow is recovered.
+		if (winner) forgetBranches(execution, this.#location, this.#branches, kept);
 		execution.record(this.#scope, this.#key, entry);
+	}
+
+	/** In the order of the branches, whichever failed first. */
+	#errors(): { name: string; error: string }[] {
+		return this.#branches.map((branch) => {
+			const end = this.#ended.find((one) => one.branch === branch)?.end;
+			return { name: branch.name, error: end && !end.ok ? end.error.message : "" };
+		});
 	}
 
 	#result(entry: Entry<"race">): RaceWinner {

@@ -9,11 +9,12 @@ import { codeError, never } from "../engine/code-error.ts";
 import { type Execution, mayHoldSteps } from "../engine/execution.ts";
 import { userMessage, type WorkflowMessage } from "../engine/open-message.ts";
 import type { Scope } from "../engine/scope.ts";
-import type { Strand, StrandWait } from "../engine/strand.ts";
+import type { Receipt, StrandWait } from "../engine/strand.ts";
 import type { Wait } from "../engine/waits.ts";
 import { QueueTimeoutError } from "../errors.ts";
-import type { Entry, StoredMessage } from "../history/entry.ts";
-import type { Location } from "../history/location.ts";
+import { type Entry, readyTsOf } from "../history/entry.ts";
+import { isInnerId, type Location } from "../history/location.ts";
+import { keptMessages, storedMessage } from "../history/stored-message.ts";
 
 /** A wait for messages as it was asked for. */
 interface ReceiveOptions extends MessageWait {
@@ -56,16 +57,21 @@ export function receiveNext(
  * For a branch whose end is recorded, and not yet what became of it: the plain messages in its scope that no
  * step came after, as it remembered them when it ran.
  */
-export function rememberUnused(strand: Strand, records: ReadonlyMap<string, Entry>): void {
+export function rememberUnused({ strand, location, records }: Scope): void {
 	let lastStep = 0;
-	for (const entry of records.values()) {
+	for (const entry of records!.values()) {
 		if (mayHoldSteps(entry)) lastStep = Math.max(lastStep, entry.completedSequence);
 	}
-	for (const entry of records.values()) {
-		if (!entry.is("message") || entry.completedSequence < lastStep) continue;
-		const { messages = [], isCompletable } = entry.data;
-		if (isCompletable === false) strand.remember(messages.map(heldAgain), RETURNED_MAX);
+	for (const [name, entry] of records!) {
+		if (isInnerId(name) || !entry.is("message") || entry.completedSequence < lastStep) continue;
+		if (entry.data.isCompletable === false) {
+			strand.remember(receipts(entry, location, name), RETURNED_MAX);
+		}
 	}
+}
+
+function receipts(entry: Entry<"message">, location: Location, name: string): Receipt[] {
+	return keptMessages(entry.data.messages).map((message) => ({ message, entry, location, name }));
 }
 
 /** One wait for messages: what it asks for, and what the strand waits for meanwhile. */
@@ -125,7 +131,7 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 			limitMs === null || limitMs === 0
 				? undefined
 				: this.#execution.host.now() + Math.ceil(limitMs);
-		return this.#execution.create("message", {
+		return this.#execution.create(this.#scope, "message", {
 			names,
 			count,
 			isCompletable: completable,
@@ -236,22 +242,23 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 	/** In one commit: the messages leave the queue, or are leased, and are here. */
 	#received(entry: Entry<"message">, messages: readonly HeldMessage[]): void {
 		const { strand } = this.#scope;
-		entry.data.messages = messages.map(stored);
-		strand.readyTs = Math.max(...messages.map(({ createdAt }) => createdAt));
-		if (!this.#options.completable) this.#remember(messages);
+		entry.data.messages = messages.map(storedMessage);
+		strand.ready(readyTsOf(entry)!);
+		if (!this.#options.completable) this.#remember(entry);
 		this.#complete(entry);
 	}
 
 	/** A branch may have to give back what it took, as long as it has done no step with it. */
-	#remember(messages: readonly HeldMessage[]): void {
-		const { strand } = this.#scope;
-		if (strand.parent !== null) strand.remember(messages, RETURNED_MAX);
+	#remember(entry: Entry<"message">): void {
+		const { strand, location } = this.#scope;
+		if (strand.parent === null) return;
+		strand.remember(receipts(entry, location, this.name), RETURNED_MAX);
 	}
 
 	#timedOut(entry: Entry<"message">, deadline: number): void {
 		entry.data.messages = [];
 		entry.data.hasTimedOut = true;
-		this.#scope.strand.readyTs = deadline;
+		this.#scope.strand.ready(deadline);
 		this.#complete(entry);
 	}
 
@@ -277,7 +284,7 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 		const { messages = [], hasTimedOut } = entry.data;
 		const isCompletable = entry.data.isCompletable ?? this.#options.completable;
 		if (hasTimedOut && !this.#isBatch) throw new QueueTimeoutError(this.name);
-		if (isReplay && !isCompletable) this.#remember(messages.map(heldAgain));
+		if (isReplay && !isCompletable) this.#remember(entry);
 		const received = messages.map((message) =>
 			userMessage(
 				message,
@@ -286,26 +293,6 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 		);
 		return this.#isBatch ? received : received[0];
 	}
-}
-
-function stored({ id, name, body, createdAt, attempt }: HeldMessage): StoredMessage {
-	return { id, name, body, createdAt, attempt, isCompleted: false };
-}
-
-/** What was received before a crash, for the case that it has to go back. */
-function heldAgain({ id, name, body, createdAt, attempt }: StoredMessage): HeldMessage {
-	const header = {
-		name,
-		size: body.byteLength,
-		createdAt,
-		priority: 0,
-		attempt,
-		availableAt: 0,
-		expiresAt: null,
-		waitKey: null,
-		givenUp: null,
-	};
-	return { id, name, body, createdAt, attempt, header };
 }
 
 /** `fixedCount`: whatever the options say. */

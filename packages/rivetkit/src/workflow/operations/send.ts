@@ -63,7 +63,11 @@ export async function sendBetween(
 	const prepared = preparing instanceof Promise ? await preparing : preparing;
 	if (execution.isStoppedFor(strand)) return never();
 	const record = ({ id }: SentMessage) => {
-		const entry = execution.create("send", { id, queue: name });
+		const entry = execution.create(scope, "send", {
+			id,
+			queue: name,
+			...(prepared.admitted.dedupeKey === null ? undefined : { isOnce: true }),
+		});
 		execution.complete(scope, entry);
 		execution.record(scope, execution.key(scope, segment), entry);
 	};

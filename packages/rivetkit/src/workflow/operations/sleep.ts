@@ -47,7 +47,7 @@ function sleepUntilDeadline(
 		if (execution.isRollback) return execution.park(scope.strand);
 		const key = execution.keyOf(scope, checkedName);
 		const entry =
-			recorded ?? execution.create("sleep", { deadline: Math.min(deadlineOf(), TIME_MAX) });
+			recorded ?? execution.create(scope, "sleep", { deadline: Math.min(deadlineOf(), TIME_MAX) });
 		const { deadline } = entry.data;
 		if (!recorded) {
 			entry.status = "pending";

@@ -58,7 +58,7 @@ class Step {
 		if (this.#options.rollback && !this.#scope.isCovered) throw new RollbackCheckpointError();
 		if (recorded?.isFinished) return this.#answer(recorded);
 		if (execution.isRollback) return execution.park(strand);
-		const entry = recorded ?? execution.create("step", {});
+		const entry = recorded ?? execution.create(this.#scope, "step", {});
 		const turn = execution.breathe();
 		if (turn) await turn;
 		for (;;) {
@@ -207,7 +207,7 @@ class Step {
 		entry.error = null;
 		execution.complete(this.#scope, entry);
 		this.#scope.strand.keepReceived();
-		this.#scope.strand.readyTs = entry.completedAt;
+		this.#scope.strand.ready(entry.completedAt);
 		execution.record(this.#scope, this.#key, entry, !this.#options.isEphemeral);
 		this.#compensable(entry, recorded.value);
 		return { ok: true, value: recorded.value };

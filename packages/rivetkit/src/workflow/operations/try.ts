@@ -1,7 +1,7 @@
 import { codeError, isCodeError, isNamed, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
 import type { Scope } from "../engine/scope.ts";
-import type { Entry } from "../history/entry.ts";
+import { type Entry, readyPart } from "../history/entry.ts";
 import { publicError, storeError } from "../history/stored-error.ts";
 import type {
 	TryBlockFailure,
@@ -68,7 +68,7 @@ export function tryBlock(
 			return resultOf(recorded);
 		}
 		if (!recorded && execution.isRollback) return execution.park(scope.strand);
-		const entry = recorded ?? execution.create("try", {});
+		const entry = recorded ?? execution.create(scope, "try", {});
 		if (!recorded) execution.record(scope, key, entry);
 		const block = await execution.openScope(scope, location, { isNew: !recorded });
 		let result: TryBlockResult<unknown>;
@@ -82,16 +82,17 @@ export function tryBlock(
 			if (failure === null || !isCaught(failure, error, caught)) throw error;
 			if (execution.isStoppedFor(scope.strand)) return never();
 			result = { ok: false, failure };
-			execution.releaseOpen(block);
+			execution.leaveScope(block);
 		}
 		if (execution.isRollback) return recorded?.isFinished ? resultOf(recorded) : result;
 		const recordable = recordResult(execution, checkedName, result);
 		checkSize(recordable, location.path, execution.owner.maxEntrySize);
+		execution.complete(scope, entry);
 		entry.data = {
 			output: recordable.bytes!,
 			...(block.compensable > 0 ? { compensable: block.compensable } : undefined),
+			...readyPart(scope.strand.readyTs, entry.completedAt),
 		};
-		execution.complete(scope, entry);
 		execution.record(scope, key, entry);
 		return resultOf(entry);
 	});

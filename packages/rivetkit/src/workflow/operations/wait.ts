@@ -12,13 +12,13 @@ export async function waitUntil(
 ): Promise<void> {
 	const { host } = execution;
 	if (deadlineTs <= host.now()) {
-		strand.readyTs = deadlineTs;
+		strand.ready(deadlineTs);
 		return;
 	}
 	await new Promise<void>((resolve) => {
 		const deadline = host.deadline(deadlineTs, () => {
 			execution.waits.delete(wait);
-			strand.readyTs = deadlineTs;
+			strand.ready(deadlineTs);
 			strand.resume();
 			resolve();
 		});

@@ -15,6 +15,7 @@ export class MortalStore {
 	/** Ranges and keys that were read since the start. */
 	reads: { readonly what: "scan" | "get"; readonly count: number; readonly bytes: number }[] = [];
 	isDead = false;
+	#reading = 0;
 	readonly died: Promise<void>;
 	#fatal: { readonly commit: number; readonly side: Side } | null = null;
 	#die!: () => void;
@@ -39,6 +40,11 @@ export class MortalStore {
 		});
 	}
 
+	/** Whether something is being read. */
+	get isReading(): boolean {
+		return this.#reading > 0;
+	}
+
 	/** Dies at the commit of this number, counted from 1. */
 	dieAt(commit: number, side: Side): void {
 		this.#fatal = { commit, side };
@@ -55,9 +61,10 @@ export class MortalStore {
 		this.#die();
 	}
 
-	async #read(what: "scan" | "get", result: Promise<unknown>): Promise<unknown> {
+	async #read(what: "scan" | "get", result: unknown): Promise<unknown> {
 		if (this.isDead) return never();
-		const found = (await result) as unknown[];
+		this.#reading++;
+		const found = (await Promise.resolve(result).finally(() => this.#reading--)) as unknown[];
 		if (this.isDead) return never();
 		const sizes = found.flat().map((bytes) => (bytes as Uint8Array | null)?.byteLength ?? 0);
 		this.reads.push({ what, count: found.length, bytes: sizes.reduce((sum, n) => sum + n, 0) });

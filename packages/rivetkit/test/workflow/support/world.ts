@@ -9,6 +9,7 @@ import {
 	workflow,
 } from "../../../src/workflow/index.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
+import type { TestStore } from "../../support/stores.ts";
 import { TestRuntime } from "../../support/test-runtime.ts";
 import { wireAction, wireSend } from "../../support/wire-http.ts";
 import { MortalStore } from "./mortal-store.ts";
@@ -44,6 +45,8 @@ const definition = (
 			later: (c, ms: number) => c.schedule.after(ms, "other"),
 			take: async (c, name: string) => (await c.queue.tryNext({ names: [name as "out"] }))?.body,
 			size: (c, name?: string) => c.queue.size(name as "out"),
+			put: async (c, name: string, body: unknown, options: object) =>
+				void (await c.queue.send(name as "out", body, options)),
 			nap: (c) => c.sleep(),
 			guard: async (c) => c.kv.get("__rivet_actor_workflow_guard_triggered"),
 			status: (c) => c.workflow.status(),
@@ -89,6 +92,8 @@ export interface WorldOptions {
 	readonly options?: object;
 	readonly workflow?: WorkflowOptions<never>;
 	readonly store?: Store;
+	/** Opens the store instead; it is closed with the world. */
+	readonly openStore?: () => Promise<TestStore>;
 	readonly clock?: FakeClock;
 	/** Whether replays are compared with what was recorded. Default true. */
 	readonly checksReplays?: boolean;
@@ -112,16 +117,18 @@ export class World {
 	/** How often its process has ended by itself or by the test. */
 	crashes = 0;
 	readonly #options: WorldOptions;
+	readonly #opened: TestStore | null;
 	readonly #runtimes: TestRuntime[] = [];
 	#endClock: () => void = () => {};
 	/** Who waits for an answer of the process that runs now. */
 	#callers = new AbortController();
 
-	constructor(fn: (ctx: Ctx) => unknown, options: WorldOptions) {
+	constructor(fn: (ctx: Ctx) => unknown, options: WorldOptions, opened: TestStore | null) {
 		this.fn = fn;
 		this.#options = options;
+		this.#opened = opened;
 		this.clock = options.clock ?? new FakeClock();
-		this.store = new MortalStore(options.store ?? createMemoryStore());
+		this.store = new MortalStore(opened?.store ?? options.store ?? createMemoryStore());
 	}
 
 	static async start(
@@ -129,7 +136,8 @@ export class World {
 		options: WorldOptions = {},
 	): Promise<World> {
 		hooks.coldStartAtEveryWait = options.yields ?? false;
-		const world: World = new World((ctx) => fn(ctx, world), options);
+		const opened = (await options.openStore?.()) ?? null;
+		const world: World = new World((ctx) => fn(ctx, world), options, opened);
 		if (options.dieAt) world.store.dieAt(options.dieAt.commit, options.dieAt.side);
 		await world.#boot();
 		await world.#create();
@@ -202,10 +210,10 @@ export class World {
 	/** Lets everything happen that needs no time. */
 	async settle(): Promise<void> {
 		let quiet = 0;
-		for (let turn = 0; turn < 5_000 && quiet < 12; turn++) {
+		for (let turn = 0; turn < 20_000 && quiet < 12; turn++) {
 			await new Promise((resolve) => setImmediate(resolve));
-			const { activity } = this.runtime.embedded.host;
-			quiet = activity === "committing" && !this.store.isDead ? 0 : quiet + 1;
+			const isCommitting = this.runtime.embedded.host.activity === "committing";
+			quiet = (isCommitting || this.store.isReading) && !this.store.isDead ? 0 : quiet + 1;
 		}
 	}
 
@@ -296,6 +304,7 @@ export class World {
 		}
 		// They listen no more. What they were asked never gets an answer, so nobody can wait for its end.
 		for (const crashed of this.#runtimes) crashed.server.close().catch(() => {});
+		await this.#opened?.[Symbol.asyncDispose]();
 	}
 }
 
