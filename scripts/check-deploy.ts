@@ -171,13 +171,10 @@ const checks: Check[] = [
 				policy?.ingress?.flatMap((rule) => rule.ports?.map(({ port }) => port)),
 				ports,
 			);
-			for (const probe of [
-				container.startupProbe,
-				container.readinessProbe,
-				container.livenessProbe,
-			]) {
+			for (const probe of [container.startupProbe, container.livenessProbe]) {
 				same(probe?.httpGet, { path: "/health", port: "http" });
 			}
+			same(container.readinessProbe?.httpGet, { path: "/ready", port: "http" });
 			const url = container.env?.find(({ name }) => name === "RIVET__DATABASE__POSTGRES__URL");
 			if (url?.value !== undefined) throw new Error("the database's address should be in a Secret");
 		},

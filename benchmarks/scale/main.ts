@@ -130,7 +130,7 @@ let claimed = 0;
 await Promise.all(
 	nodes.map(async ({ store, rows, epoch }) => {
 		while (claimed < ALARMS) {
-			const records = await rows.claimDue(epoch, ["user"], CLAIMS_MAX);
+			const { actors: records } = await rows.claimDue(epoch, ["user"], CLAIMS_MAX);
 			const now = Date.now();
 			for (const { actorId, generation } of records) {
 				const alarmTs = due.get(actorId);

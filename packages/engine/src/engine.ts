@@ -291,6 +291,7 @@ class EmbeddedEngine implements Engine {
 			limits,
 			errors,
 			access: new KvAccess(token, development),
+			notReady: () => this.#notReady,
 			transfers: options.transfer && {
 				access: options.transfer.access,
 				of: new Transfers({
@@ -349,6 +350,17 @@ class EmbeddedEngine implements Engine {
 		return this.#placement.liveCount;
 	}
 
+	/** Why no calls should be sent here now, in words; null when they can be. */
+	get #notReady(): string | null {
+		if (this.#closed !== undefined) {
+			return "this process is stopping";
+		}
+		if (this.#node === undefined) {
+			return null;
+		}
+		return this.#hasJoined ? this.#node.notReady : "this node has not joined its cluster";
+	}
+
 	get socketCount(): number {
 		return [...this.#fronts, ...this.#servers].reduce(
 			(sum, { socketCount }) => sum + socketCount,
@@ -395,6 +407,11 @@ class EmbeddedEngine implements Engine {
 			nodesDied: () => {
 				if (this.#alarms instanceof ClaimedAlarms) {
 					this.#alarms.nodesDied();
+				}
+			},
+			alarmsHinted: () => {
+				if (this.#alarms instanceof ClaimedAlarms) {
+					this.#alarms.hinted();
 				}
 			},
 		});

@@ -3,7 +3,8 @@
  * nobody else gets these (engine 10.4).
  *
  * - A1. A claim acquires: who wakes an actor for its alarm runs it.
- * - A2. The store is asked at intervals, and when an alarm is due that this node knows of.
+ * - A2. The store is asked at intervals, when an alarm is due that this node knows of, and when another node says
+ *   that there is something. It tells what is due before the next look.
  * - A3. One that cannot be woken, or sleeps again without having dealt with its alarm, is left alone for a second at
  *   least: the store sees to that.
  * - A4. When a node dies, one other wakes the actors that store connections and that nobody runs: their clients may
@@ -17,6 +18,8 @@ import type { Placement } from "../placement/placement.ts";
 import type { ActorRecord } from "../store/store.ts";
 
 const POLL_MS = 200;
+/** Between two looks for alarms that are known (ms): those that are due meanwhile are taken together. */
+const LOOK_APART_MS = 10;
 const RETRY_MS = 1_000;
 const PAGE = 256;
 
@@ -24,6 +27,11 @@ const PAGE = 256;
 export interface AlarmClaims {
 	/** Takes actors that are due and that nobody runs, of these names, for this node; none without a lease. */
 	claimDue(names: readonly string[], limit: number): Promise<ActorRecord[]>;
+	/**
+	 * When the first of those that are not due yet will be (ms since the epoch), if that is within `withinMs`;
+	 * null for none.
+	 */
+	nextDue(names: readonly string[], withinMs: number): Promise<number | null>;
 	/** Leaves a due alarm alone until then (ms since the epoch). */
 	postpone(actorId: string, untilMs: number): Promise<void>;
 	/** Actors that store connections and that nobody runs, in order, strictly after `after`. */
@@ -45,6 +53,8 @@ export class ClaimedAlarms {
 	#timer: Timer | undefined;
 	#timerTs = Number.POSITIVE_INFINITY;
 	#looking = false;
+	/** It was time to look while a look was under way. */
+	#lookAgain = false;
 	#running = false;
 	/** Actors that are being woken. */
 	#waking = 0;
@@ -80,6 +90,11 @@ export class ClaimedAlarms {
 	/** Its alarm is in the store, which is asked again soon. */
 	stopped(_actorId: string): void {}
 
+	/** Another node says that something may be due which it does not take itself. */
+	hinted(): void {
+		this.#armBy(0);
+	}
+
 	/** Nodes have died. */
 	nodesDied(): void {
 		this.#lookForLost = true;
@@ -94,31 +109,40 @@ export class ClaimedAlarms {
 		this.#timer?.stop();
 		this.#timerTs = ts;
 		const delayMs = Math.min(Math.max(0, ts - clock.now()), POLL_MS);
-		this.#timer = clock.after(delayMs, () => void this.#look());
+		this.#timer = clock.after(delayMs, () => {
+			this.#timerTs = Number.POSITIVE_INFINITY;
+			void this.#look();
+		});
 	}
 
 	async #look(): Promise<void> {
 		if (this.#looking) {
+			this.#lookAgain = true;
 			return;
 		}
 		const { claims, clock, random, limits, logger, names } = this.#options;
 		this.#looking = true;
-		this.#timerTs = Number.POSITIVE_INFINITY;
 		let nextMs = POLL_MS * (0.5 + random.fraction());
 		try {
 			const limit = limits.wakesAtOnceMax - this.#waking;
-			const claimed = limit > 0 ? await claims.claimDue(names(), limit) : [];
+			const [claimed, nextTs] = await Promise.all([
+				limit > 0 ? claims.claimDue(names(), limit) : [],
+				claims.nextDue(names(), POLL_MS * 2),
+			]);
 			for (const record of claimed) {
 				void this.#wake(record);
 			}
-			if (claimed.length === limit && limit > 0) {
+			if (this.#lookAgain || (claimed.length === limit && limit > 0)) {
 				nextMs = 0;
+			} else if (nextTs !== null) {
+				nextMs = Math.min(nextMs, Math.max(LOOK_APART_MS, nextTs - clock.now()));
 			}
 		} catch (error) {
 			logger.error({ err: error }, "due alarms could not be read");
 			nextMs = RETRY_MS;
 		}
 		this.#looking = false;
+		this.#lookAgain = false;
 		this.#armBy(clock.now() + nextMs);
 	}
 
@@ -151,19 +175,24 @@ export class ClaimedAlarms {
 		}
 		this.#sweeping = true;
 		this.#lookForLost = false;
-		this.#wakeLost()
-			.catch((error: unknown) => {
+		this.#wakeLost().then(
+			() => {
+				this.#sweeping = false;
+				this.#sweep();
+			},
+			(error: unknown) => {
 				this.#options.logger.error(
 					{ err: error },
 					"actors whose connections may be lost could not be looked for",
 				);
 				this.#lookForLost = true;
-				this.#options.clock.after(RETRY_MS, () => this.#sweep());
-			})
-			.finally(() => {
-				this.#sweeping = false;
-				this.#sweep();
-			});
+				// Until then nobody else begins: it would fail, too.
+				this.#options.clock.after(RETRY_MS, () => {
+					this.#sweeping = false;
+					this.#sweep();
+				});
+			},
+		);
 	}
 
 	async #wakeLost(): Promise<void> {

@@ -253,6 +253,28 @@ export const OPERATIONS = {
 		}),
 		failures: {},
 	},
+	ready: {
+		method: "GET",
+		path: "/ready",
+		summary:
+			"Whether calls should be sent here: the store can be reached, and the node's lease is held",
+		answer: z.object({
+			status: z.literal("ready"),
+			runtime: z.literal("rivetkit"),
+			version: z.string(),
+		}),
+		failures: {
+			503: {
+				description: "Not now, and why",
+				schema: z.object({
+					status: z.literal("unavailable"),
+					runtime: z.literal("rivetkit"),
+					version: z.string(),
+					reason: z.string(),
+				}),
+			},
+		},
+	},
 	metrics: {
 		method: "GET",
 		path: "/metrics",

@@ -75,6 +75,8 @@ export interface ManagementApiOptions {
 	readonly version: string;
 	/** The fields of `/metadata`. */
 	readonly metadata: (caller: Whereabouts) => Record<string, unknown>;
+	/** Why no calls should be sent here now, in words; null when they can be. */
+	readonly notReady: () => string | null;
 	/** Prometheus text; undefined when there is none. */
 	readonly metrics: (() => Promise<string>) | undefined;
 }
@@ -108,6 +110,7 @@ export class ManagementApi {
 			importActor: (call) => this.#import(call),
 			metadata: ({ request }) => json(options.metadata(whereaboutsOf(request.peerAddress))),
 			health: () => json({ status: "ok", runtime: "rivetkit", version: options.version }),
+			ready: () => this.#ready(),
 			metrics: (call) => this.#metrics(call),
 			openapi: () => this.#openapi(),
 			greeting: () => text("This is a RivetKit server.\n\nLearn more at GET /doc\n"),
@@ -132,6 +135,15 @@ export class ManagementApi {
 		} catch (error) {
 			return this.#options.errors.response(error, request);
 		}
+	}
+
+	/** Not an error: whoever asks is a load balancer, and this is what it asks for. */
+	#ready(): ActorResponse {
+		const { version, notReady } = this.#options;
+		const reason = notReady();
+		return reason === null
+			? json({ status: "ready", runtime: "rivetkit", version })
+			: json({ status: "unavailable", runtime: "rivetkit", version, reason }, 503);
 	}
 
 	async #list({ query }: Call): Promise<ActorResponse> {

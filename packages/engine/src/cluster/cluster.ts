@@ -4,6 +4,7 @@ import {
 	type ActorRequest,
 	type ActorResponse,
 	type ActorSocket,
+	CLOSE_GOING_AWAY,
 	catalogueError,
 	type Random,
 	type RequestBody,
@@ -17,6 +18,7 @@ import type { NodeRow, NodeRows, Whereabouts } from "../store/postgres/node-rows
 import type { PostgresStore } from "../store/postgres/postgres-store.ts";
 import { type ActorRecord, StaleGenerationError } from "../store/store.ts";
 import type { ClusterClock } from "./cluster-clock.ts";
+import type { ClusterCounters } from "./cluster-counters.ts";
 import {
 	type LinkCall,
 	LinkLost,
@@ -28,14 +30,12 @@ import { LinkSockets } from "./link-sockets.ts";
 import type { Links } from "./links.ts";
 import type { NodeLease } from "./node-lease.ts";
 import type { NodeLink, Streamed } from "./node-link.ts";
-import { RemoteNode } from "./remote-node.ts";
+import { type LinkLimits, RemoteNode } from "./remote-node.ts";
 
 /** Pause before an actor is looked for again whose node is dead or cannot be reached (ms). */
 const LOOK_AGAIN_MS = 100;
 /** How long the sockets of an actor are waited for that another node holds (ms). */
 const GATHER_MS = 3_000;
-/** How long after its limit another node may answer (ms). */
-const ANSWER_MS = 2_000;
 /** How long what an incarnation sent at its end may take to get here before its sockets are the next one's (ms). */
 const LAST_WORDS_MS = 500;
 /** A node that runs no more than this many actors above the least loaded one keeps what it is asked for. */
@@ -50,7 +50,8 @@ export interface ClusterOptions {
 	readonly clock: ClusterClock;
 	readonly random: Random;
 	readonly logger: EngineLogger;
-	readonly httpBodyBytesMax: number;
+	readonly limits: LinkLimits;
+	readonly counters: ClusterCounters;
 }
 
 /** What the cluster needs of this node's engine. */
@@ -94,6 +95,8 @@ export class Cluster implements Elsewhere {
 	/** Who waits for the end of an actor's incarnation before its sockets are handed over. */
 	readonly #ends = new Map<string, Deferred<void>>();
 	readonly #acquiring = new Map<string, Promise<ActorRecord | undefined>>();
+	/** Nodes that could not be asked for an actor's sockets, by actors that run here. */
+	readonly #missed = new Map<string, Set<number>>();
 	/** Actors that this node has taken since the last renewal, perhaps not running yet. */
 	#assignedHere = 0;
 	#isDraining = false;
@@ -144,11 +147,38 @@ export class Cluster implements Elsewhere {
 	know(nodes: readonly NodeRow[]): void {
 		this.#peers = nodes.map((node) => ({ ...node, assigned: 0 }));
 		this.#assignedHere = 0;
+		const living = new Set(nodes.map(({ epoch }) => epoch));
+		for (const [actorId, epochs] of this.#missed) {
+			const left = [...epochs].filter((epoch) => living.has(epoch));
+			if (left.length === 0) {
+				this.#missed.delete(actorId);
+			} else {
+				this.#missed.set(actorId, new Set(left));
+			}
+		}
 		this.#options.links.know(nodes);
+	}
+
+	/** How many of the nodes that live this one has a link to. */
+	get links(): { readonly open: number; readonly missing: number } {
+		const open = this.#peers.filter(({ epoch }) => this.#options.links.isOpen(epoch)).length;
+		return { open, missing: this.#peers.length - open };
+	}
+
+	/** Nodes that live, this one included. */
+	get nodes(): { readonly serving: number; readonly draining: number } {
+		const others = this.#peers.filter(({ isDraining }) => isDraining).length;
+		const draining = others + (this.#isDraining ? 1 : 0);
+		return { serving: this.#peers.length + 1 - draining, draining };
+	}
+
+	get isDraining(): boolean {
+		return this.#isDraining;
 	}
 
 	/** The lease is lost: nothing that was begun under it goes on. */
 	lost(): void {
+		this.#options.counters.leasesLost++;
 		this.#engine?.placement.abandon();
 		this.#options.links.closeAll();
 	}
@@ -178,7 +208,7 @@ export class Cluster implements Elsewhere {
 		const unreachable = new Set<number>();
 		for (;;) {
 			await this.serving(deadlineTs);
-			const where = await rows.whereIs(actorId);
+			const where = await this.#within(deadlineTs, rows.whereIs(actorId), actorId);
 			if (where.kind === "unknown") {
 				throw catalogueError("actor.not_found", { identifier: actorId });
 			}
@@ -187,8 +217,13 @@ export class Cluster implements Elsewhere {
 			}
 			const target = this.#targetOf(where, lease.epoch, unreachable);
 			if (target === "here") {
-				const acquired = await this.#acquire(actorId);
+				if (this.#engine.placement.phase(actorId) !== undefined) {
+					// Another node has asked for it meanwhile: to acquire it again would end what began.
+					return { kind: "here", acquired: undefined };
+				}
+				const acquired = await this.#within(deadlineTs, this.#acquire(actorId), actorId);
 				if (acquired !== undefined) {
+					this.#options.counters.takeOvers += where.kind === "free" && where.isLeft ? 1 : 0;
 					return { kind: "here", acquired };
 				}
 			} else if (target !== undefined) {
@@ -208,20 +243,13 @@ export class Cluster implements Elsewhere {
 	}
 
 	async gather({ actorId, generation }: ActorRecord): Promise<readonly ActorSocket[]> {
-		const { links, logger } = this.#options;
+		const { logger } = this.#options;
 		const gathered = await Promise.all(
 			this.#peers.map(async ({ epoch }) => {
 				try {
-					const link = await links.to(epoch, GATHER_MS);
-					const call: LinkCall = { do: "gather", actorId, generation };
-					const offers = await this.#within(
-						GATHER_MS,
-						link.call<SocketOffer[]>(call),
-						() => new Error(`no answer within ${GATHER_MS} ms`),
-					);
-					this.#noteInterest(actorId, link);
-					return offers.map((offer) => this.#sockets.accept(link, actorId, offer));
+					return await this.#gatherFrom(epoch, actorId, generation);
 				} catch (error) {
+					this.#missed.set(actorId, (this.#missed.get(actorId) ?? new Set()).add(epoch));
 					logger.warn(
 						{ actorId, node: epoch, err: error },
 						"a node did not tell which sockets it holds for an actor; they are taken for lost",
@@ -233,8 +261,54 @@ export class Cluster implements Elsewhere {
 		return gathered.flat();
 	}
 
+	async #gatherFrom(
+		epoch: number,
+		actorId: string,
+		generation: number,
+	): Promise<readonly ActorSocket[]> {
+		const link = await this.#options.links.to(epoch, GATHER_MS);
+		const offers = await link.call<SocketOffer[]>(
+			{ do: "gather", actorId, generation },
+			{
+				waitMs: GATHER_MS,
+				late: () => new Error(`no answer within ${GATHER_MS} ms`),
+				onLate: (late) => this.#refuse(link, actorId, late),
+			},
+		);
+		this.#noteInterest(actorId, link);
+		return offers.map((offer) => this.#sockets.accept(link, actorId, offer));
+	}
+
+	/** The actor has gone on without these: their clients are to know, and come again. */
+	#refuse(link: NodeLink, actorId: string, offers: readonly SocketOffer[]): void {
+		this.#missed.get(actorId)?.delete(link.epoch);
+		for (const { key } of offers) {
+			link.deed(key, { do: "close", code: CLOSE_GOING_AWAY, reason: "" });
+			link.deed(key, { do: "release" });
+		}
+	}
+
+	/** Actors here have gone on without the sockets of a node that could not be asked, and can be now. */
+	linkOpened(link: NodeLink): void {
+		for (const [actorId, epochs] of this.#missed) {
+			if (epochs.delete(link.epoch)) {
+				this.#dropResting(link, actorId);
+			}
+		}
+	}
+
+	#dropResting(link: NodeLink, actorId: string): void {
+		link.call({ do: "dropResting", actorId }, { waitMs: GATHER_MS }).catch((error: unknown) => {
+			this.#options.logger.warn(
+				{ actorId, node: link.epoch, err: error },
+				"clients of an actor that were lost could not be told",
+			);
+		});
+	}
+
 	ended(actorId: string, generation: number, how: IncarnationEnd): void {
 		this.#ends.get(actorId)?.resolve();
+		this.#missed.delete(actorId);
 		const links = this.#interested.get(actorId);
 		this.#interested.delete(actorId);
 		for (const link of links ?? []) {
@@ -273,6 +347,11 @@ export class Cluster implements Elsewhere {
 				return null;
 			case "gather":
 				return this.#handOver(link, call);
+			case "dropResting":
+				for (const socket of this.#engine.attachAll(call.actorId)) {
+					socket.close(CLOSE_GOING_AWAY, "");
+				}
+				return null;
 		}
 	}
 
@@ -308,6 +387,7 @@ export class Cluster implements Elsewhere {
 		for (const actorId of this.#nodes.get(link)?.offeredActors ?? []) {
 			this.#engine.ended(actorId, "lost");
 		}
+		this.#nodes.get(link)?.close();
 		this.#nodes.delete(link);
 		for (const links of this.#interested.values()) {
 			links.delete(link);
@@ -395,12 +475,7 @@ export class Cluster implements Elsewhere {
 		const waitMs = deadlineTs - clock.now();
 		try {
 			link = await links.to(epoch, Math.min(waitMs, LOOK_AGAIN_MS));
-			// The other node has its limits; this is for one that forgets them.
-			answer = await this.#within(
-				waitMs + ANSWER_MS,
-				this.#nodeOf(link).ready(actorId, waitMs),
-				() => catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),
-			);
+			answer = await this.#nodeOf(link).ready(actorId, waitMs);
 		} catch (error) {
 			if (error instanceof LinkLost) {
 				return undefined;
@@ -444,7 +519,7 @@ export class Cluster implements Elsewhere {
 			}
 			try {
 				if (placement.phase(actorId) === undefined) {
-					const acquired = await this.#acquire(actorId);
+					const acquired = await this.#within(deadlineTs, this.#acquire(actorId), actorId);
 					if (acquired === undefined) {
 						return { is: "elsewhere" };
 					}
@@ -510,7 +585,8 @@ export class Cluster implements Elsewhere {
 	#nodeOf(link: NodeLink): RemoteNode {
 		let node = this.#nodes.get(link);
 		if (node === undefined) {
-			node = new RemoteNode(link, this.#options.httpBodyBytesMax);
+			const { clock, limits } = this.#options;
+			node = new RemoteNode({ link, clock, limits });
 			this.#nodes.set(link, node);
 		}
 		return node;
@@ -559,9 +635,13 @@ export class Cluster implements Elsewhere {
 		);
 	}
 
-	#within<T>(waitMs: number, promise: Promise<T>, late: () => Error): Promise<T> {
+	/** What PostgreSQL does not answer while it is away. */
+	#within<T>(deadlineTs: number, promise: Promise<T>, actorId: string): Promise<T> {
+		const { clock } = this.#options;
 		return new Promise<T>((resolve, reject) => {
-			const timer = this.#options.clock.after(waitMs, () => reject(late()));
+			const timer = clock.after(deadlineTs - clock.now(), () =>
+				reject(catalogueError("guard.actor_ready_timeout", { actor_id: actorId })),
+			);
 			promise.then(resolve, reject).finally(() => timer.stop());
 		});
 	}

@@ -1,7 +1,7 @@
 import { hostname, networkInterfaces } from "node:os";
 import { type Random, systemRandom } from "@rivetkit/protocol";
 import type { AlarmClaims } from "../alarms/claimed-alarms.ts";
-import { DEFAULT_LIMITS } from "../common/limits.ts";
+import { type EngineLimits, engineLimits } from "../common/limits.ts";
 import { type EngineLogger, stderrLogger } from "../common/logger.ts";
 import { addressOf, clientConfig } from "../store/postgres/connection-settings.ts";
 import { NodeRows } from "../store/postgres/node-rows.ts";
@@ -12,6 +12,8 @@ import {
 import type { PostgresStore } from "../store/postgres/postgres-store.ts";
 import { Cluster, type LocalEngine } from "./cluster.ts";
 import { ClusterClock } from "./cluster-clock.ts";
+import { ClusterCounters } from "./cluster-counters.ts";
+import { type ClusterMetric, clusterMetrics } from "./cluster-metrics.ts";
 import { Links } from "./links.ts";
 import { NodeLease } from "./node-lease.ts";
 
@@ -36,12 +38,22 @@ export interface JoinOptions extends Omit<PostgresStoreOptions, "clock"> {
 	readonly node?: NodeOptions;
 	readonly version: string;
 	readonly logger?: EngineLogger;
-	/** Bytes of a request that is forwarded. Default {@link DEFAULT_LIMITS}. */
-	readonly httpBodyBytesMax?: number;
+	/** Those of the engine: they bound what is forwarded, too. Default {@link engineLimits}. */
+	readonly limits?: Partial<EngineLimits>;
 }
 
 export const LEASE_MS = 10_000;
 const LEASE_MS_MIN = 1_000;
+
+/** What a node needs of its engine. */
+export interface JoinedEngine extends LocalEngine {
+	/** Others have died, and this one is to look after what they left. */
+	nodesDied(): void;
+	/** Alarms may be due that another node does not take. */
+	alarmsHinted(): void;
+	/** Names of the actors that run here. */
+	names(): readonly string[];
+}
 
 /** This process as a node of the cluster on its PostgreSQL, to be given to one engine. */
 export interface ClusterNode {
@@ -51,10 +63,15 @@ export interface ClusterNode {
 	readonly cluster: Cluster;
 	readonly claims: AlarmClaims;
 	/** Takes part from now on: the engine can take calls. */
-	start(engine: LocalEngine & { nodesDied(): void; names(): readonly string[] }): Promise<void>;
+	start(engine: JoinedEngine): Promise<void>;
 	/** Gives back the lease and closes the links; the store stays open. */
 	leave(): Promise<void>;
-	readonly isReady: boolean;
+	/** Why this node cannot take calls now, in words; null when it can. */
+	readonly notReady: string | null;
+	/** What is measured of this node, for `/metrics`. */
+	metrics(): ClusterMetric[];
+	/** The names of the actors that run here have changed. */
+	namesChanged(): Promise<void>;
 }
 
 /** Opens the store; rejects as {@link openPostgresStore} does, and when the node's address cannot be used. */
@@ -94,7 +111,8 @@ async function openNode(
 		applicationName: `rivetkit ${name} lease`,
 		statementTimeoutMs: Math.ceil(leaseMs / 2),
 	});
-	let engine: (LocalEngine & { nodesDied(): void; names(): readonly string[] }) | undefined;
+	const counters = new ClusterCounters();
+	let engine: JoinedEngine | undefined;
 	const lease: NodeLease = new NodeLease({
 		rows,
 		clock,
@@ -114,6 +132,7 @@ async function openNode(
 		clock,
 		random,
 		logger,
+		counters,
 		silenceMs: leaseMs / 2,
 		epoch: () => lease.epoch,
 		handler: {
@@ -123,6 +142,7 @@ async function openNode(
 			ended: (...args) => cluster.endedElsewhere(...args),
 			lost: (link) => cluster.linkLost(link),
 		},
+		onOpen: (link) => cluster.linkOpened(link),
 	});
 	const cluster: Cluster = new Cluster({
 		store,
@@ -132,8 +152,16 @@ async function openNode(
 		clock,
 		random,
 		logger,
-		httpBodyBytesMax: options.httpBodyBytesMax ?? DEFAULT_LIMITS.httpBodyBytesMax,
+		limits: engineLimits(options.limits),
+		counters,
 	});
+	rows.onHint = (hint) => {
+		if (hint === "nodes") {
+			lease.renewSoon();
+		} else {
+			engine?.alarmsHinted();
+		}
+	};
 	const host = node.host ?? "127.0.0.1";
 	const port = await links.listen(host, node.port ?? 0);
 	const address = node.address ?? `${addressFor(host)}:${port}`;
@@ -142,14 +170,37 @@ async function openNode(
 		clock,
 		cluster,
 		claims: {
-			claimDue: async (names, limit) =>
-				lease.epoch === undefined ? [] : rows.claimDue(lease.epoch, names, limit),
+			async claimDue(names, limit) {
+				if (lease.epoch === undefined) {
+					return [];
+				}
+				const { actors, takeOvers } = await rows.claimDue(lease.epoch, names, limit);
+				counters.takeOvers += takeOvers;
+				return actors;
+			},
+			nextDue: (names, withinMs) => rows.nextDue(names, withinMs),
 			postpone: (actorId, untilMs) => rows.postpone(actorId, untilMs),
 			restingWithConnections: (limit, after) => rows.restingWithConnections(limit, after),
 		},
-		get isReady() {
-			return lease.isHeld;
+		get notReady() {
+			if (!lease.isHeld) {
+				return "this node does not hold its lease";
+			}
+			if (lease.isCutOff) {
+				return "PostgreSQL cannot be reached";
+			}
+			return cluster.isDraining ? "this node is being drained" : null;
 		},
+		metrics: () =>
+			clusterMetrics({
+				nodes: cluster.nodes,
+				lease,
+				owned: engine?.placement.liveCount ?? 0,
+				links: cluster.links,
+				counters,
+				roundTrips: { ...store.roundTrips, lease: rows.roundTrips },
+			}),
+		namesChanged: () => lease.announce(),
 		async start(local) {
 			engine = local;
 			cluster.attach(local);

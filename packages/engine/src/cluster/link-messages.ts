@@ -46,7 +46,9 @@ export type LinkCall =
 	  }
 	| { readonly do: "stop"; readonly actorId: string; readonly intent: StopIntent }
 	/** A new incarnation goes on with the sockets that the other node holds; answered by the offers. */
-	| { readonly do: "gather"; readonly actorId: string; readonly generation: number };
+	| { readonly do: "gather"; readonly actorId: string; readonly generation: number }
+	/** An incarnation has gone on without the sockets that the other node holds and nobody has: they are over. */
+	| { readonly do: "dropResting"; readonly actorId: string };
 
 export type ReadyAnswer =
 	| {
@@ -71,7 +73,9 @@ export interface ResponseHead {
 export type SocketNews =
 	| { readonly message: string | Uint8Array; readonly index: number }
 	| { readonly closed: readonly [code: number, reason: string, wasClean: boolean] }
-	| { readonly pong: true };
+	| { readonly pong: true }
+	/** Bytes that its client has not taken yet. */
+	| { readonly buffered: number };
 
 /** What an actor does with a socket that another node holds. */
 export type SocketDeed =
@@ -87,6 +91,8 @@ export type LinkMessage =
 	| { readonly is: "abort"; readonly id: number }
 	/** Part of the body that answers call `id`; null at its end. */
 	| { readonly is: "part"; readonly id: number; readonly bytes: Uint8Array | null }
+	/** Its reader has taken as many bytes of the body that answers call `id`. */
+	| { readonly is: "taken"; readonly id: number; readonly bytes: number }
 	| { readonly is: "news"; readonly key: number; readonly news: SocketNews }
 	| { readonly is: "deed"; readonly key: number; readonly deed: SocketDeed }
 	/** An incarnation that the other node has asked for is gone. */

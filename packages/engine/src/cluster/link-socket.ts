@@ -17,6 +17,8 @@ export class LinkSocket implements ActorSocket {
 	#handler: ActorSocketHandler | undefined;
 	/** Whether it waits for the next incarnation when its link is lost. */
 	isHeld = false;
+	/** As its node said last: what waits on the link itself is not the client's doing. */
+	bufferedBytes = 0;
 
 	constructor(link: NodeLink, offer: SocketOffer) {
 		this.#link = link;
@@ -26,10 +28,6 @@ export class LinkSocket implements ActorSocket {
 		this.sentCount = offer.sentCount;
 		this.isInterrupted = offer.isInterrupted;
 		this.canHibernate = offer.canHibernate;
-	}
-
-	get bufferedBytes(): number {
-		return this.#link.bufferedBytes;
 	}
 
 	send(message: string | Uint8Array): void {
@@ -78,8 +76,10 @@ export class LinkSocket implements ActorSocket {
 			const handler = this.#handler;
 			this.#handler = undefined;
 			handler?.onClose(...news.closed);
-		} else {
+		} else if ("pong" in news) {
 			this.#handler?.onPong?.();
+		} else {
+			this.bufferedBytes = news.buffered;
 		}
 	}
 

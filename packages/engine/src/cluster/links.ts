@@ -4,6 +4,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import type { EngineLogger } from "../common/logger.ts";
 import { Deferred } from "../placement/deferred.ts";
 import type { NodeRow } from "../store/postgres/node-rows.ts";
+import type { ClusterCounters } from "./cluster-counters.ts";
 import { Handshake, type Hello, type Introduction, type Welcome } from "./handshake.ts";
 import { LinkLost } from "./link-messages.ts";
 import { type LinkHandler, NodeLink } from "./node-link.ts";
@@ -22,10 +23,13 @@ export interface LinksOptions {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly logger: EngineLogger;
+	readonly counters: ClusterCounters;
 	readonly silenceMs: number;
 	/** The current life of this node; undefined while it has none. */
 	readonly epoch: () => number | undefined;
 	readonly handler: LinkHandler;
+	/** Told of each link that is made. */
+	readonly onOpen: (link: NodeLink) => void;
 }
 
 interface Peer {
@@ -158,9 +162,8 @@ export class Links {
 		}
 		peer.isDialing = true;
 		this.#call(own, epoch, peer.address)
-			.then((socket) => {
+			.then(() => {
 				peer.redialMs = REDIAL_FIRST_MS;
-				this.#open(epoch, socket);
 			})
 			.catch((error: unknown) => {
 				this.#options.logger.debug(
@@ -183,21 +186,28 @@ export class Links {
 		peer.redialMs = Math.min(peer.redialMs * 2, REDIAL_MAX_MS);
 	}
 
-	async #call(own: number, epoch: number, address: string): Promise<WebSocket> {
+	/** Resolves when there is a link. */
+	async #call(own: number, epoch: number, address: string): Promise<void> {
 		const socket = new WebSocket(`ws://${address}${PATH}`, {
 			maxPayload: MESSAGE_BYTES_MAX,
 			perMessageDeflate: false,
 			handshakeTimeout: HANDSHAKE_MS,
 		});
 		try {
-			const hello = (await this.#next(socket)) as Hello;
-			const introduction = this.#handshake.introduce(hello, own, epoch);
-			socket.send(JSON.stringify(introduction));
-			const welcome = (await this.#next(socket)) as Welcome;
-			if (!this.#handshake.isWelcome(hello, introduction, welcome)) {
-				throw new Error(`the node at ${address} does not know the cluster's secret`);
-			}
-			return socket;
+			await this.#next(socket, (hello: Hello) => {
+				const introduction = this.#handshake.introduce(hello, own, epoch);
+				const welcomed = this.#next(socket, (welcome: Welcome) => {
+					if (!this.#handshake.isWelcome(hello, introduction, welcome)) {
+						throw new Error(`the node at ${address} does not know the cluster's secret`);
+					}
+					if (this.#options.epoch() !== own) {
+						throw new Error("this node has begun another life meanwhile");
+					}
+					this.#open(epoch, socket);
+				});
+				socket.send(JSON.stringify(introduction));
+				return welcomed;
+			});
 		} catch (error) {
 			socket.on("error", () => {});
 			socket.terminate();
@@ -209,14 +219,16 @@ export class Links {
 		this.#strangers++;
 		try {
 			const hello = this.#handshake.hello();
+			const introduced = this.#next(socket, (introduction: Introduction) => {
+				const welcome = this.#handshake.welcome(hello, introduction);
+				if (welcome === undefined || introduction.to !== this.#options.epoch()) {
+					throw new Error("a stranger, or one that looks for another life of this node");
+				}
+				socket.send(JSON.stringify(welcome));
+				this.#open(introduction.from, socket);
+			});
 			socket.send(JSON.stringify(hello));
-			const introduction = (await this.#next(socket)) as Introduction;
-			const welcome = this.#handshake.welcome(hello, introduction);
-			if (welcome === undefined || introduction.to !== this.#options.epoch()) {
-				throw new Error("a stranger, or one that looks for another life of this node");
-			}
-			socket.send(JSON.stringify(welcome));
-			this.#open(introduction.from, socket);
+			await introduced;
 		} catch (error) {
 			this.#options.logger.warn({ err: error }, "a connection to this node was refused");
 			socket.on("error", () => {});
@@ -231,13 +243,15 @@ export class Links {
 			socket.terminate();
 			return;
 		}
-		const { clock, silenceMs, handler } = this.#options;
+		const { clock, silenceMs, handler, logger, counters, onOpen } = this.#options;
 		const peer = this.#peer(epoch);
 		peer.link?.close();
 		const link: NodeLink = new NodeLink({
 			socket,
 			epoch,
 			clock,
+			logger,
+			counters,
 			silenceMs,
 			handler: {
 				called: (...args) => handler.called(...args),
@@ -246,6 +260,7 @@ export class Links {
 				ended: (...args) => handler.ended(...args),
 				lost: (lost) => {
 					this.#all.delete(lost);
+					counters.linksLost++;
 					const current = this.#peers.get(epoch);
 					if (current !== undefined && current.link === lost) {
 						current.link = undefined;
@@ -260,10 +275,14 @@ export class Links {
 		this.#all.add(link);
 		peer.link = link;
 		peer.opened.resolve(link);
+		onOpen(link);
 	}
 
-	/** The next message of a handshake. */
-	#next(socket: WebSocket): Promise<unknown> {
+	/**
+	 * What `take` makes of the next message of a handshake. It is called while that message is dealt with: the one
+	 * behind it may come in the same turn, and is the link's already.
+	 */
+	#next<Message, T>(socket: WebSocket, take: (message: Message) => T | Promise<T>): Promise<T> {
 		return new Promise((resolve, reject) => {
 			const timer = this.#options.clock.after(HANDSHAKE_MS, () =>
 				fail(new Error("the handshake took too long")),
@@ -277,7 +296,7 @@ export class Links {
 			const heard = (data: Buffer) => {
 				settle();
 				try {
-					resolve(JSON.parse(data.toString("utf8")));
+					resolve(take(JSON.parse(data.toString("utf8")) as Message));
 				} catch (error) {
 					reject(error);
 				}

@@ -1,7 +1,7 @@
 import type { Timer } from "@rivetkit/protocol";
 import type { EngineLogger } from "../common/logger.ts";
 import { Deferred } from "../placement/deferred.ts";
-import type { NodeDescription, NodeRow, NodeRows } from "../store/postgres/node-rows.ts";
+import type { Hint, NodeDescription, NodeRow, NodeRows } from "../store/postgres/node-rows.ts";
 import type { ClusterClock } from "./cluster-clock.ts";
 
 /** Renewals in the time of one lease. */
@@ -41,12 +41,17 @@ export class NodeLease {
 	readonly #options: NodeLeaseOptions;
 	#epoch: number | undefined;
 	#heldUntil = Number.NEGATIVE_INFINITY;
+	/** Settles when the lease is held; those that wait for it wait through several attempts. */
 	#held = new Deferred<void>();
+	#isTold = false;
+	#isCutOff = false;
 	#timer: Timer | undefined;
 	#deadline: Timer | undefined;
 	#isDraining = false;
 	#stopped = false;
 	#renewing: Promise<void> | undefined;
+	/** Something has changed since the renewal under way was sent. */
+	#again = false;
 
 	constructor(options: NodeLeaseOptions) {
 		this.#options = options;
@@ -56,6 +61,16 @@ export class NodeLease {
 	/** The current life; undefined while there is none. */
 	get epoch(): number | undefined {
 		return this.isHeld ? this.#epoch : undefined;
+	}
+
+	/** Until it ends unless it is renewed (ms). */
+	get leftMs(): number {
+		return this.isHeld ? this.#heldUntil - performance.now() : 0;
+	}
+
+	/** Whether the last attempt to renew it failed: the database cannot be reached. */
+	get isCutOff(): boolean {
+		return this.#isCutOff;
 	}
 
 	get isHeld(): boolean {
@@ -80,11 +95,37 @@ export class NodeLease {
 		await this.#renew();
 	}
 
+	/** The others look who lives, rather than with their next renewal. */
+	async #hint(hint: Hint = "nodes"): Promise<void> {
+		const { rows, logger } = this.#options;
+		await rows.hint(hint).catch((error: unknown) => {
+			logger.debug({ err: error }, "the other nodes could not be told; they notice by themselves");
+		});
+	}
+
 	/** Others give this node nothing new any more. */
 	async drain(): Promise<void> {
 		this.#isDraining = true;
 		await this.#renewing;
 		await this.#renew();
+		await this.#hint();
+	}
+
+	/** What this node says of itself has changed: the others are told. */
+	async announce(): Promise<void> {
+		if (this.#epoch !== undefined) {
+			await this.#renewing;
+			await this.#renew();
+			await this.#hint();
+		}
+	}
+
+	/** Who else lives may have changed. */
+	renewSoon(): void {
+		if (this.#epoch !== undefined && !this.#stopped) {
+			this.#again = this.#renewing !== undefined;
+			void this.#renew();
+		}
 	}
 
 	/** Gives the lease back: what is left of it is over at once. */
@@ -96,9 +137,13 @@ export class NodeLease {
 		const epoch = this.#epoch;
 		this.#epoch = undefined;
 		if (epoch !== undefined) {
-			await this.#options.rows.leave(epoch).catch((error: unknown) => {
+			try {
+				await this.#options.rows.leave(epoch);
+				await this.#hint("nodes");
+				await this.#hint("alarms");
+			} catch (error) {
 				this.#options.logger.warn({ err: error }, "the node's lease could not be given back");
-			});
+			}
 		}
 		await this.#options.rows.close();
 	}
@@ -107,13 +152,15 @@ export class NodeLease {
 		const { rows, leaseMs, clock, describe, onHeld } = this.#options;
 		const sentAtMs = performance.now();
 		const { epoch, nowMs } = await rows.register(describe(), leaseMs);
-		clock.read(nowMs, performance.now());
+		clock.read(nowMs, sentAtMs, performance.now());
 		this.#epoch = epoch;
 		this.#prolong(sentAtMs);
 		if (!this.isHeld) {
 			throw new Error("the lease ended before it was known to be held");
 		}
 		onHeld(epoch);
+		void this.#hint();
+		this.#isTold = true;
 		this.#held.resolve();
 	}
 
@@ -142,7 +189,7 @@ export class NodeLease {
 				names: describe().names,
 			};
 			const { isHeld, nowMs, nodes } = await rows.renew(epoch, state, leaseMs);
-			clock.read(nowMs, performance.now());
+			clock.read(nowMs, sentAtMs, performance.now());
 			if (this.#epoch !== epoch) {
 				// Lost meanwhile, by the clock.
 				return;
@@ -151,12 +198,14 @@ export class NodeLease {
 				this.#lose("it had ended");
 				return;
 			}
+			this.#isCutOff = false;
 			this.#prolong(sentAtMs);
 			onNodes(nodes);
 			if ((await rows.reap()) > 0) {
 				onReaped();
 			}
 		} catch (error) {
+			this.#isCutOff = true;
 			logger.warn({ err: error }, "the node's lease could not be renewed");
 		}
 	}
@@ -166,6 +215,11 @@ export class NodeLease {
 			return;
 		}
 		this.#timer?.stop();
+		if (this.#again) {
+			this.#again = false;
+			void this.#renew();
+			return;
+		}
 		const { clock, leaseMs } = this.#options;
 		const isCalm = this.#epoch !== undefined;
 		this.#timer = clock.after(
@@ -188,8 +242,11 @@ export class NodeLease {
 		);
 		this.#epoch = undefined;
 		this.#deadline?.stop();
-		this.#held = new Deferred<void>();
-		this.#held.promise.catch(() => {});
+		if (this.#isTold) {
+			this.#isTold = false;
+			this.#held = new Deferred<void>();
+			this.#held.promise.catch(() => {});
+		}
 		this.#options.onLost();
 		if (this.#renewing === undefined) {
 			void this.#renew();

@@ -6,9 +6,13 @@ import {
 	type ActorResponse,
 	type ActorSocket,
 	type ActorUpgrade,
+	type Clock,
+	catalogueError,
 	HEADER_CALL_ID,
 	type StopIntent,
+	type Timer,
 } from "@rivetkit/protocol";
+import type { EngineLimits } from "../common/limits.ts";
 import {
 	hostGone,
 	LinkLost,
@@ -18,12 +22,33 @@ import {
 } from "./link-messages.ts";
 import type { NodeLink, Streamed } from "./node-link.ts";
 
+/** From this many bytes on that a client has not taken, its actor's node is told of them. */
+const BUFFERED_BYTES_TOLD = 64 * 1024;
+/** How often it is told while there are as many (ms). */
+const BUFFERED_TOLD_MS = 50;
+/** How long after its limit another node may answer (ms). */
+const ANSWER_MS = 2_000;
+
 /** A socket of this node's clients that an actor over there has. */
 interface Offered {
 	readonly socket: ActorSocket;
 	readonly actorId: string;
 	isHeld: boolean;
+	/** Runs while the client is behind. */
+	behind: Timer | undefined;
 }
+
+export interface RemoteNodeOptions {
+	readonly link: NodeLink;
+	readonly clock: Clock;
+	readonly limits: LinkLimits;
+}
+
+/** What bounds the waits for another node, and what goes there. */
+export type LinkLimits = Pick<
+	EngineLimits,
+	"httpBodyBytesMax" | "requestTimeoutMs" | "routeTimeoutMs" | "webSocketOpenTimeoutMs"
+>;
 
 /** Calls that were taken up again once: a second loss is told. */
 const repeated = new WeakSet<object>();
@@ -31,19 +56,27 @@ const repeated = new WeakSet<object>();
 /** Actors that another node runs, as the gateway of this one sees them. */
 export class RemoteNode implements ActorHost {
 	readonly link: NodeLink;
-	readonly #bodyBytesMax: number;
+	readonly #clock: Clock;
+	readonly #limits: LinkLimits;
 	/** Sockets of this node's clients that actors over there have, by their key on the link. */
 	readonly #sockets = new Map<number, Offered>();
 	readonly #keys = new Map<string, Set<number>>();
 	#lastKey = 0;
 
-	constructor(link: NodeLink, bodyBytesMax: number) {
+	constructor({ link, clock, limits }: RemoteNodeOptions) {
 		this.link = link;
-		this.#bodyBytesMax = bodyBytesMax;
+		this.#clock = clock;
+		this.#limits = limits;
 	}
 
 	ready(actorId: string, waitMs: number): Promise<ReadyAnswer> {
-		return this.link.call<ReadyAnswer>({ do: "ready", actorId, waitMs });
+		return this.link.call<ReadyAnswer>(
+			{ do: "ready", actorId, waitMs },
+			{
+				waitMs: waitMs + ANSWER_MS,
+				late: () => catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),
+			},
+		);
 	}
 
 	/** Placement of the other node starts actors, not this one. */
@@ -53,7 +86,8 @@ export class RemoteNode implements ActorHost {
 
 	/** Whoever stops an actor looks whether it is stopped: a node that is lost says nothing. */
 	async stop(actorId: string, intent: StopIntent): Promise<void> {
-		await this.link.call({ do: "stop", actorId, intent }).catch((error: unknown) => {
+		const waitMs = this.#limits.routeTimeoutMs;
+		await this.link.call({ do: "stop", actorId, intent }, { waitMs }).catch((error: unknown) => {
 			if (!(error instanceof LinkLost)) {
 				throw error;
 			}
@@ -71,7 +105,7 @@ export class RemoteNode implements ActorHost {
 
 	async request(actorId: string, request: ActorRequest, generation = -1): Promise<ActorResponse> {
 		const { method, path, headers, signal, peerAddress } = request;
-		const body = await request.body.bytes(this.#bodyBytesMax);
+		const body = await request.body.bytes(this.#limits.httpBodyBytesMax);
 		try {
 			const answer = await this.link.request(
 				{
@@ -84,7 +118,7 @@ export class RemoteNode implements ActorHost {
 					body,
 					peerAddress: peerAddress ?? null,
 				},
-				signal,
+				{ signal, waitMs: this.#limits.requestTimeoutMs },
 			);
 			return "stream" in answer ? streamedResponse(answer) : plainResponse(answer);
 		} catch (error) {
@@ -101,23 +135,27 @@ export class RemoteNode implements ActorHost {
 		const { path, headers, protocols } = upgrade;
 		const offer = this.offer(actorId, socket);
 		try {
-			await this.link.call({
-				do: "openSocket",
-				actorId,
-				generation,
-				path,
-				headers: [...headers.entries()],
-				protocols,
-				socket: offer,
-			});
+			await this.link.call(
+				{
+					do: "openSocket",
+					actorId,
+					generation,
+					path,
+					headers: [...headers.entries()],
+					protocols,
+					socket: offer,
+				},
+				{ waitMs: this.#limits.webSocketOpenTimeoutMs + ANSWER_MS },
+			);
 		} catch (error) {
+			this.#drop(offer.key);
 			throw error instanceof LinkLost ? new ActorGone(actorId) : error;
 		}
 	}
 
 	offer(actorId: string, socket: ActorSocket): SocketOffer {
 		const key = ++this.#lastKey;
-		this.#sockets.set(key, { socket, actorId, isHeld: false });
+		this.#sockets.set(key, { socket, actorId, isHeld: false, behind: undefined });
 		const keys = this.#keys.get(actorId) ?? new Set();
 		this.#keys.set(actorId, keys.add(key));
 		const { id, protocol, sentCount, isInterrupted, canHibernate } = socket;
@@ -134,6 +172,7 @@ export class RemoteNode implements ActorHost {
 		switch (deed.do) {
 			case "send":
 				socket.send(deed.message);
+				this.#watch(key, offered);
 				return;
 			case "acknowledge":
 				socket.acknowledge(deed.index);
@@ -148,7 +187,7 @@ export class RemoteNode implements ActorHost {
 						this.link.news(key, { closed });
 						// One that is held has yet to be released.
 						if (!offered.isHeld) {
-							this.#drop(key, offered);
+							this.#drop(key);
 						}
 					},
 					onPong: () => this.link.news(key, { pong: true }),
@@ -162,26 +201,51 @@ export class RemoteNode implements ActorHost {
 				socket.hold();
 				return;
 			case "release":
-				this.#drop(key, offered);
+				this.#drop(key);
 				socket.release();
 				return;
 		}
 	}
 
-	#drop(key: number, { actorId }: Offered): void {
+	/** Its actor is told how far the client is behind, and when it no longer is. */
+	#watch(key: number, offered: Offered): void {
+		if (offered.behind !== undefined || offered.socket.bufferedBytes < BUFFERED_BYTES_TOLD) {
+			return;
+		}
+		const tell = () => {
+			const { bufferedBytes } = offered.socket;
+			this.link.news(key, { buffered: bufferedBytes });
+			offered.behind =
+				bufferedBytes < BUFFERED_BYTES_TOLD ? undefined : this.#clock.after(BUFFERED_TOLD_MS, tell);
+		};
+		tell();
+	}
+
+	#drop(key: number): void {
+		const offered = this.#sockets.get(key);
+		if (offered === undefined) {
+			return;
+		}
+		offered.behind?.stop();
 		this.#sockets.delete(key);
-		const keys = this.#keys.get(actorId);
+		const keys = this.#keys.get(offered.actorId);
 		if (keys?.delete(key) && keys.size === 0) {
-			this.#keys.delete(actorId);
+			this.#keys.delete(offered.actorId);
 		}
 	}
 
 	/** The incarnation over there is gone: its sockets are another's. */
 	forget(actorId: string): void {
-		for (const key of this.#keys.get(actorId) ?? []) {
-			this.#sockets.delete(key);
+		for (const key of [...(this.#keys.get(actorId) ?? [])]) {
+			this.#drop(key);
 		}
-		this.#keys.delete(actorId);
+	}
+
+	/** Nothing goes over the link any more. */
+	close(): void {
+		for (const key of [...this.#sockets.keys()]) {
+			this.#drop(key);
+		}
 	}
 
 	/** One that can be answered, not run again, is taken up by whoever has the actor next. Once. */

@@ -5,8 +5,8 @@ import type { Incarnation, IncarnationEnd } from "./placement.ts";
 /** Where an actor's calls go: to an incarnation that another node has, or to one that begins here. */
 export type Route =
 	| { readonly kind: "remote"; readonly incarnation: Incarnation }
-	/** This node has just acquired the actor. */
-	| { readonly kind: "here"; readonly acquired: ActorRecord };
+	/** This node has just acquired the actor; undefined when it has begun here meanwhile. */
+	| { readonly kind: "here"; readonly acquired: ActorRecord | undefined };
 
 /** What placement has to know of other nodes; absent where there are none. */
 export interface Elsewhere {

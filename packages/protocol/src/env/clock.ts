@@ -13,6 +13,11 @@ export interface Clock {
 	/** Milliseconds since the Unix epoch. */
 	now(): number;
 	/**
+	 * What it may be now at the latest, in the same unit: for clocks that know the time only within bounds, of which
+	 * {@link now} is the lower one. What is to be done after a while is planned from here. Default: {@link now}.
+	 */
+	latest?(): number;
+	/**
 	 * Calls `fn` once, not before `delayMs` have passed. Any finite delay is legal, however far: the
 	 * clock splits waits over 2^31 - 1 ms itself. Negative delays count as 0.
 	 */

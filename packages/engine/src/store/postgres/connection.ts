@@ -18,6 +18,8 @@ export interface ConnectOptions {
 	readonly applicationName: string;
 	/** How long one statement may take (ms). */
 	readonly statementTimeoutMs: number;
+	/** Told of what other sessions say on a channel that this one listens to. */
+	readonly onNotification?: (payload: string) => void;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -84,6 +86,7 @@ export class PostgresConnection {
 					oid === INT8 ? Number : types.getTypeParser(oid, format)) as never,
 			},
 		});
+		client.on("notification", ({ payload }) => options.onNotification?.(payload ?? ""));
 		const connection = new PostgresConnection(client, statementTimeoutMs + ANSWER_MS);
 		try {
 			await client.connect();

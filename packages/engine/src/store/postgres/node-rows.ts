@@ -3,6 +3,7 @@ import { toStoredText } from "../stored-values.ts";
 import { type ConnectOptions, PostgresConnection } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import { RECORD_COLUMNS, type RecordRow, toRecord } from "./records.ts";
+import { RoundTrips } from "./round-trips.ts";
 import { HAS_LIVE_OWNER } from "./write-statements.ts";
 
 /** What a node says of itself. */
@@ -28,13 +29,25 @@ export interface NodeRow extends NodeDescription {
 /** Where an actor is. */
 export type Whereabouts =
 	| { readonly kind: "unknown" }
-	/** Nobody who lives runs it. */
-	| { readonly kind: "free"; readonly name: string }
+	/** Nobody who lives runs it; one that died did if it `isLeft`. */
+	| { readonly kind: "free"; readonly name: string; readonly isLeft: boolean }
 	| { readonly kind: "owned"; readonly name: string; readonly epoch: number };
+
+/**
+ * What nodes tell each other through the database, so that nobody has to wait for the next look at it. Hints may be
+ * lost: whatever they are about is looked at anyway, a little later.
+ *
+ * - `nodes`: one has come, goes, or is gone
+ * - `alarms`: some are due, or will be, that the node that tells does not take itself
+ */
+export type Hint = "nodes" | "alarms";
+const HINTS: readonly string[] = ["nodes", "alarms"] satisfies Hint[];
+const CHANNEL = "rivetkit";
 
 /** How long an actor that was woken for its alarm is left to deal with it (ms). */
 const WAKE_AGAIN_MS = 1_000;
-const NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::int8";
+/** Cut off, not rounded: half a millisecond before its time nothing is due. */
+const NOW_MS = "floor(extract(epoch FROM clock_timestamp()) * 1000)::int8";
 
 interface RawNode {
 	[column: string]: unknown;
@@ -52,6 +65,9 @@ export class NodeRows {
 	readonly #store: PostgresStore;
 	readonly #connectOptions: ConnectOptions;
 	#connection: PostgresConnection | undefined;
+	readonly roundTrips = new RoundTrips();
+	/** Told of hints of other nodes, and of all kinds when some may have been missed. */
+	onHint: (hint: Hint) => void = () => {};
 
 	/** @param connectOptions - of a session of its own: a renewal must not wait behind anything */
 	constructor(store: PostgresStore, connectOptions: ConnectOptions) {
@@ -122,8 +138,8 @@ export class NodeRows {
 	}
 
 	async whereIs(actorId: string): Promise<Whereabouts> {
-		const [row] = await this.#store.query<{ name: string; owner: number | null }>(
-			`SELECT a.name, CASE WHEN ${HAS_LIVE_OWNER} THEN a.owner END AS owner ` +
+		const [row] = await this.#store.query<{ name: string; owner: number | null; left: boolean }>(
+			`SELECT a.name, CASE WHEN ${HAS_LIVE_OWNER} THEN a.owner END AS owner, a.owner IS NOT NULL AS left ` +
 				"FROM rivetkit.actors AS a WHERE a.id = $1 AND a.destroy_ts IS NULL",
 			[toStoredText(actorId)],
 			"where_is",
@@ -131,18 +147,24 @@ export class NodeRows {
 		if (row === undefined) {
 			return { kind: "unknown" };
 		}
-		const { name, owner } = row;
-		return owner === null ? { kind: "free", name } : { kind: "owned", name, epoch: owner };
+		const { name, owner, left } = row;
+		return owner === null
+			? { kind: "free", name, isLeft: left }
+			: { kind: "owned", name, epoch: owner };
 	}
 
 	/**
 	 * Takes actors whose alarm is due and that nobody runs, earliest first, as `acquire` does. Who gets one
-	 * is alone with it; others skip it.
+	 * is alone with it; others skip it. `takeOvers`: how many of them a node had that died.
 	 */
-	async claimDue(epoch: number, names: readonly string[], limit: number): Promise<ActorRecord[]> {
-		const rows = await this.#store.query<RecordRow>(
+	async claimDue(
+		epoch: number,
+		names: readonly string[],
+		limit: number,
+	): Promise<{ readonly actors: ActorRecord[]; readonly takeOvers: number }> {
+		const rows = await this.#store.query<RecordRow & { left: boolean }>(
 			`WITH due AS (
-				SELECT a.row_id FROM rivetkit.actors AS a
+				SELECT a.row_id, a.owner FROM rivetkit.actors AS a
 				WHERE a.alarm_ts IS NOT NULL AND a.alarm_ts <= ${NOW_MS} AND a.wake_after <= ${NOW_MS}
 					AND a.name = ANY ($2) AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER})
 				ORDER BY a.alarm_ts, a.id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
@@ -150,11 +172,29 @@ export class NodeRows {
 			UPDATE rivetkit.actors AS a
 			SET generation = a.generation + 1, owner = $1, wake_after = ${NOW_MS} + ${WAKE_AGAIN_MS}
 			FROM due WHERE a.row_id = due.row_id
-			RETURNING ${RECORD_COLUMNS}`,
+			RETURNING ${RECORD_COLUMNS}, due.owner IS NOT NULL AS left`,
 			[epoch, names, limit],
 			"claim_due",
 		);
-		return rows.map(toRecord);
+		return { actors: rows.map(toRecord), takeOvers: rows.filter(({ left }) => left).length };
+	}
+
+	/** When the first alarm after now is due, of actors that nobody runs, if that is within `withinMs`. */
+	async nextDue(names: readonly string[], withinMs: number): Promise<number | null> {
+		const [row] = await this.#store.query<{ alarm_ts: number }>(
+			`SELECT a.alarm_ts FROM rivetkit.actors AS a
+			WHERE a.alarm_ts > ${NOW_MS} AND a.alarm_ts <= ${NOW_MS} + $2 AND a.wake_after <= a.alarm_ts
+				AND a.name = ANY ($1) AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER})
+			ORDER BY a.alarm_ts, a.id LIMIT 1`,
+			[names, withinMs],
+			"next_due",
+		);
+		return row?.alarm_ts ?? null;
+	}
+
+	/** Tells the other nodes. */
+	async hint(hint: Hint): Promise<void> {
+		await this.#query("SELECT pg_notify($1, $2)", [CHANNEL, hint]);
 	}
 
 	/** Leaves an actor's due alarm alone until then (ms since the epoch), unless it gets another one. */
@@ -185,9 +225,25 @@ export class NodeRows {
 		values: readonly unknown[],
 	): Promise<R[]> {
 		if (this.#connection === undefined || this.#connection.lost !== undefined) {
-			this.#connection = await PostgresConnection.open(this.#connectOptions);
+			const isFirst = this.#connection === undefined;
+			const connection = await PostgresConnection.open({
+				...this.#connectOptions,
+				onNotification: (payload) => {
+					if (HINTS.includes(payload)) {
+						this.onHint(payload as Hint);
+					}
+				},
+			});
+			await connection.query({ text: `LISTEN ${CHANNEL}` });
+			this.#connection = connection;
+			if (!isFirst) {
+				for (const hint of HINTS) {
+					this.onHint(hint as Hint);
+				}
+			}
 		}
-		return this.#connection.query<R>({ text, values });
+		const connection = this.#connection;
+		return this.roundTrips.measure(() => connection.query<R>({ text, values }));
 	}
 }
 

@@ -24,6 +24,7 @@ import { PostgresSnapshot } from "./postgres-snapshot.ts";
 import { ReadConnections } from "./read-connections.ts";
 import { RECORD_COLUMNS, type RecordRow, toBytes, toRecord } from "./records.ts";
 import { Removals } from "./removals.ts";
+import { RoundTrips } from "./round-trips.ts";
 import { commitWrite, type Outcome, type Write } from "./write-calls.ts";
 import { closedError, WriteQueue } from "./write-queue.ts";
 import { liveKeyOf } from "./write-statements.ts";
@@ -55,12 +56,13 @@ export class PostgresStore implements Store {
 	/** Writes under way that may free a key. */
 	readonly #freeing = new Set<Promise<unknown>>();
 	readonly #snapshots = new Set<PostgresSnapshot>();
+	readonly roundTrips = { write: new RoundTrips(), read: new RoundTrips() };
 	#closing: Promise<void> | undefined;
 
 	constructor(parts: PostgresStoreParts) {
 		this.#parts = parts;
-		this.#queue = new WriteQueue(parts);
-		this.#reads = new ReadConnections(parts);
+		this.#queue = new WriteQueue({ ...parts, roundTrips: this.roundTrips.write });
+		this.#reads = new ReadConnections({ ...parts, roundTrips: this.roundTrips.read });
 		this.#removals = new Removals(parts, this.#reads);
 	}
 

@@ -1,6 +1,7 @@
 import type { Clock, Random } from "@rivetkit/protocol";
 import type { PostgresConnection, Row, Statement } from "./connection.ts";
 import { failureKind, toStoreError } from "./errors.ts";
+import type { RoundTrips } from "./round-trips.ts";
 import { closedError } from "./write-queue.ts";
 
 /** Sessions for reads; each takes any number at the same time. */
@@ -17,6 +18,7 @@ export interface ReadConnectionsOptions {
 	readonly address: string;
 	readonly clock: Clock;
 	readonly random: Random;
+	readonly roundTrips: RoundTrips;
 }
 
 /** Reads: made again on another connection when theirs breaks. */
@@ -41,7 +43,8 @@ export class ReadConnections {
 				throw closedError(address);
 			}
 			try {
-				return await (await this.#connection()).query<R>(statement);
+				const connection = await this.#connection();
+				return await this.#options.roundTrips.measure(() => connection.query<R>(statement));
 			} catch (error) {
 				const storeError = toStoreError(error, address, "A read failed");
 				const kind = failureKind((storeError.cause as Error | undefined) ?? storeError);

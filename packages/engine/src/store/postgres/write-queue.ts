@@ -3,6 +3,7 @@ import type { Clock, Random } from "@rivetkit/protocol";
 import { StoreError } from "../store.ts";
 import type { PostgresConnection } from "./connection.ts";
 import { codeOf, failureKind, toStoreError } from "./errors.ts";
+import type { RoundTrips } from "./round-trips.ts";
 import { actorIdOf, bytesOf, freesKey, type Outcome, type Write } from "./write-calls.ts";
 import { type WriteStatement, writeStatement } from "./write-statements.ts";
 
@@ -24,6 +25,7 @@ export interface WriteQueueOptions {
 	readonly address: string;
 	readonly clock: Clock;
 	readonly random: Random;
+	readonly roundTrips: RoundTrips;
 }
 
 interface Call {
@@ -135,7 +137,11 @@ export class WriteQueue {
 	async #runAll(): Promise<void> {
 		try {
 			while (this.#pending.length > 0) {
-				await this.#transact(this.#take());
+				const calls = this.#take();
+				await this.#transact(calls).catch((error: unknown) => {
+					// A defect: whoever waits for these must not wait for ever, and the next ones go on.
+					rejectAll(calls, error);
+				});
 			}
 		} finally {
 			this.#running = undefined;
@@ -241,7 +247,7 @@ export class WriteQueue {
 			...statements.map(({ statement }) => connection.run(statement)),
 			connection.run({ text: "COMMIT" }),
 		];
-		const answers = await Promise.allSettled(sent);
+		const answers = await this.#options.roundTrips.measure(() => Promise.allSettled(sent));
 		const failures = answers.filter((answer) => answer.status === "rejected");
 		const commit = answers.at(-1)!;
 		if (commit.status === "rejected" && failureKind(commit.reason) === "connection") {

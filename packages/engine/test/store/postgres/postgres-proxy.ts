@@ -17,6 +17,9 @@ export class PostgresProxy {
 	#told: (() => void) | undefined;
 	/** As a pooler does: each client is told a number of the proxy's own. */
 	handsOutNumbers = false;
+	/** What sessions tell each other (NOTIFY) does not come through. */
+	dropsNotifications = false;
+	droppedCount = 0;
 
 	private constructor(server: Server, target: URL) {
 		this.#server = server;
@@ -95,6 +98,10 @@ export class PostgresProxy {
 			}
 			if (type === "K" && this.handsOutNumbers) {
 				message.writeInt32BE(4711, 5);
+			}
+			if (type === "A" && this.dropsNotifications) {
+				this.droppedCount++;
+				return;
 			}
 			client.write(message);
 		});

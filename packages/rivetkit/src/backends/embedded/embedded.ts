@@ -115,6 +115,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		live: host.liveInstances,
 		actorCounts: await engine.actorCounts(),
 		socketCount: engine.socketCount,
+		cluster: options.node?.metrics() ?? [],
 	});
 	const databases = new DatabasePool({
 		dataDirectory: options.dataDirectory ?? null,

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import {
 	type ClusterNode,
 	createMemoryStore,
+	type EngineLimits,
 	joinCluster,
 	type NodeOptions,
 	openSqliteStore,
@@ -29,7 +30,7 @@ export async function openStoreFor(config: {
 	readonly database?: { readonly postgres: PostgresSettings } | undefined;
 	readonly node?: NodeOptions;
 	readonly storagePath?: string | undefined;
-	readonly limits?: { readonly httpBodyBytesMax?: number };
+	readonly limits?: Partial<EngineLimits>;
 	readonly log: Logger;
 }): Promise<OpenedStore> {
 	const { driver, database } = config;
@@ -39,9 +40,7 @@ export async function openStoreFor(config: {
 			...(config.node ? { node: config.node } : undefined),
 			version: VERSION,
 			logger: config.log as never,
-			...(config.limits?.httpBodyBytesMax === undefined
-				? undefined
-				: { httpBodyBytesMax: config.limits.httpBodyBytesMax }),
+			...(config.limits ? { limits: config.limits } : undefined),
 		});
 		return { store: node.store, dataDirectory: null, node };
 	}

@@ -23,7 +23,7 @@ import type { Caller, ReadActorToken } from "../inspector/access.ts";
 import type { InspectionConfig } from "../inspector/inspection-config.ts";
 import { Inspector } from "../inspector/inspector.ts";
 import { ActorInstance, type InstanceHost } from "../instance/instance.ts";
-import type { LifecycleEvent } from "../lifecycle/lifecycle.ts";
+import { isStarting, type LifecycleEvent } from "../lifecycle/lifecycle.ts";
 import { type StartFailure, startInstance } from "../lifecycle/start.ts";
 import { stopInstance } from "../lifecycle/stop.ts";
 import { routeRequest } from "../router/actor-router.ts";
@@ -161,7 +161,9 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	}
 
 	abandon(): void {
-		for (const instance of [...this.#live.values()]) {
+		for (const [actorId, instance] of [...this.#live]) {
+			// The next incarnation may begin before a start is through that has to wait for something.
+			if (isStarting(instance.phase)) this.#live.delete(actorId);
 			instance.dispatch("fenced");
 		}
 	}

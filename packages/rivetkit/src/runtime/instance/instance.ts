@@ -309,6 +309,12 @@ export class ActorInstance implements LedgerOwner {
 		return this.#log;
 	}
 
+	/** From when a delay counts: not before now, though the clock may not know exactly when that is. */
+	latest(): number {
+		const { clock } = this.services;
+		return clock.latest?.() ?? clock.now();
+	}
+
 	now(): number {
 		return this.services.clock.now();
 	}

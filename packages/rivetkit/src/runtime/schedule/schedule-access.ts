@@ -56,7 +56,7 @@ export class ScheduleAccess extends RefusableCalls implements ActorSchedule {
 	): Promise<string> {
 		return this.refusable("schedule.after", () => {
 			const delay = Math.max(0, checkTime("The delay of a schedule", delayMs));
-			const runAt = Math.min(this.instance.now() + delay, TIME_MAX);
+			const runAt = Math.min(this.instance.latest() + delay, TIME_MAX);
 			return this.#add(options, runAt, action, args);
 		});
 	}

@@ -13,6 +13,16 @@ export interface MetricsSources {
 	readonly actorCounts: ReadonlyMap<string, number>;
 	/** WebSockets that are open. */
 	readonly socketCount: number;
+	/** Of this process as a node among others; empty when it is alone. */
+	readonly cluster: readonly ClusterFigure[];
+}
+
+/** What the engine measures of nodes. */
+interface ClusterFigure {
+	readonly name: string;
+	readonly help: string;
+	readonly type: "gauge" | "counter";
+	readonly values: readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
 }
 
 /** What live actors of one type hold now. */
@@ -28,6 +38,7 @@ export function metricsText(sources: MetricsSources): string {
 	writeWork(text, sources.telemetry.types);
 	writePresence(text, sources);
 	writeLimits(text);
+	for (const { name, help, type, values } of sources.cluster) text[type](name, help, values);
 	writeProcess(text);
 	return text.text;
 }

@@ -1,0 +1,143 @@
+// Alarms where several nodes share a store: when it is asked.
+import { type Random, systemRandom } from "@rivetkit/protocol";
+import { expect, onTestFinished, test } from "vitest";
+import { type AlarmClaims, ClaimedAlarms } from "../../src/alarms/claimed-alarms.ts";
+import { engineLimits } from "../../src/common/limits.ts";
+import type { Placement } from "../../src/placement/placement.ts";
+import type { ActorRecord } from "../../src/store/store.ts";
+import { Gate } from "../helpers/gate.ts";
+import { TestClock } from "../helpers/test-clock.ts";
+
+const POLL_MS = 200;
+
+/** A store that says what a test wants, and who is woken. */
+function polled() {
+	const clock = new TestClock();
+	const asked: number[] = [];
+	const woken: string[] = [];
+	const lookedForLost = { count: 0 };
+	const store: {
+		due: string[];
+		nextTs: number | null;
+		answers: Gate | null;
+		isBroken: boolean;
+	} = {
+		isBroken: false,
+		due: [],
+		nextTs: null,
+		answers: null,
+	};
+	const claims: AlarmClaims = {
+		async claimDue() {
+			asked.push(clock.now());
+			await store.answers?.opened;
+			return store.due.splice(0).map((actorId) => ({ actorId }) as ActorRecord);
+		},
+		nextDue: async () => store.nextTs,
+		postpone: async () => {},
+		async restingWithConnections() {
+			lookedForLost.count++;
+			if (store.isBroken) throw new Error("broken");
+			return [];
+		},
+	};
+	const noted = () => {};
+	// The middle: polls are exactly as far apart as they are on average.
+	const random: Random = { ...systemRandom(), fraction: () => 0.5 };
+	const alarms = new ClaimedAlarms({
+		claims,
+		clock,
+		random,
+		limits: engineLimits(),
+		logger: { debug: noted, info: noted, warn: noted, error: noted },
+		names: () => ["counter"],
+		placement: {
+			ready: async (actorId: string) => void woken.push(actorId),
+			retryTs: () => 0,
+		} as unknown as Placement,
+	});
+	onTestFinished(() => alarms.stop());
+	return { clock, alarms, asked, woken, store, lookedForLost };
+}
+
+/** Lets everything that is already on its way happen. */
+const settled = async () => {
+	for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test("go on being looked for when one became due while the store took long to answer", async () => {
+	const { clock, alarms, asked, woken, store } = polled();
+	store.answers = new Gate();
+	alarms.start();
+	clock.advance(0);
+	expect(asked.length).toBe(1);
+	// Due while the first answer is still on its way.
+	alarms.committed("a", clock.now() + 50);
+	clock.advance(5_000);
+	store.answers.open();
+	store.answers = null;
+	await settled();
+	store.due = ["a"];
+	clock.advance(0);
+	await settled();
+	expect(woken).toEqual(["a"]);
+	const before = asked.length;
+	clock.advance(POLL_MS);
+	await settled();
+	expect(asked.length).toBe(before + 1);
+});
+
+test("of other nodes that the store knows of are met to the millisecond, not at the next poll", async () => {
+	const { clock, alarms, woken, store } = polled();
+	store.nextTs = clock.now() + 70;
+	alarms.start();
+	clock.advance(0);
+	await settled();
+	store.due = ["b"];
+	clock.advance(69);
+	await settled();
+	expect(woken).toEqual([]);
+	clock.advance(1);
+	await settled();
+	expect(woken).toEqual(["b"]);
+});
+
+test("that many are due one after the other does not make a look for each", async () => {
+	const { clock, alarms, asked, store } = polled();
+	alarms.start();
+	clock.advance(0);
+	await settled();
+	for (let ms = 0; ms < 100; ms++) {
+		store.nextTs = clock.now() + 1;
+		clock.advance(1);
+		await settled();
+	}
+	expect(asked.length).toBeLessThanOrEqual(12);
+});
+
+test("a hint of another node is followed at once", async () => {
+	const { clock, alarms, woken, store } = polled();
+	alarms.start();
+	clock.advance(0);
+	await settled();
+	store.due = ["c"];
+	alarms.hinted();
+	clock.advance(0);
+	await settled();
+	expect(woken).toEqual(["c"]);
+});
+
+test("what a dead node left is looked for again after a pause when that fails", async () => {
+	const { clock, alarms, store, lookedForLost } = polled();
+	alarms.start();
+	store.isBroken = true;
+	alarms.nodesDied();
+	await settled();
+	alarms.nodesDied();
+	await settled();
+	expect(lookedForLost.count).toBe(1);
+	store.isBroken = false;
+	clock.advance(1_000);
+	await settled();
+	expect(lookedForLost.count).toBe(2);
+});

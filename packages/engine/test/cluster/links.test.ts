@@ -1,0 +1,132 @@
+// The one connection between two nodes, against a node that says what a test wants.
+import { systemClock, systemRandom } from "@rivetkit/protocol";
+import { expect, it, onTestFinished } from "vitest";
+import { ClusterCounters } from "../../src/cluster/cluster-counters.ts";
+import type { LinkCall } from "../../src/cluster/link-messages.ts";
+import { Links } from "../../src/cluster/links.ts";
+import type { NodeLink } from "../../src/cluster/node-link.ts";
+import { ScriptedNode } from "./support/scripted-node.ts";
+
+const SECRET = "a secret";
+const OLDER = 1;
+const READY: LinkCall = { do: "ready", actorId: "a", waitMs: 1_000 };
+
+async function linked(prepare: (node: ScriptedNode) => void = () => {}) {
+	const node = await ScriptedNode.start(SECRET);
+	prepare(node);
+	const called: LinkCall[] = [];
+	const log: string[] = [];
+	const opened: NodeLink[] = [];
+	const noted = (_fields: unknown, message: string) => void log.push(message);
+	const links = new Links({
+		secret: SECRET,
+		clock: systemClock(),
+		random: systemRandom(),
+		logger: { debug: noted, info: noted, warn: noted, error: noted },
+		counters: new ClusterCounters(),
+		silenceMs: 5_000,
+		epoch: () => 2,
+		onOpen: (link) => opened.push(link),
+		handler: {
+			called: async (_link, call) => {
+				called.push(call);
+				return { is: "elsewhere" };
+			},
+			news: () => {},
+			deed: () => {},
+			ended: () => {},
+			lost: () => {},
+		},
+	});
+	onTestFinished(async () => {
+		await links.close();
+		await node[Symbol.asyncDispose]();
+	});
+	links.know([
+		{
+			epoch: OLDER,
+			name: "older",
+			address: node.address,
+			version: "",
+			names: [],
+			actors: 0,
+			isDraining: false,
+		},
+	]);
+	return { node, links, called, log, opened };
+}
+
+it("hears what comes in one piece with the welcome", async () => {
+	const { node, links, called } = await linked((older) => {
+		older.withWelcome = [{ is: "call", id: 1, call: READY }];
+	});
+	await links.to(OLDER, 2_000);
+	await expect.poll(() => called).toEqual([READY]);
+	await expect
+		.poll(() => node.received)
+		.toEqual([{ is: "answer", id: 1, value: { is: "elsewhere" } }]);
+});
+
+it("a call that is not answered in time ends with an error, and the other node is told", async () => {
+	const { node, links } = await linked();
+	const link = await links.to(OLDER, 2_000);
+	await expect(link.call(READY, { waitMs: 50 })).rejects.toMatchObject({
+		group: "guard",
+		code: "tunnel_message_timeout",
+		statusCode: 504,
+	});
+	await expect.poll(() => node.received.at(-1)).toEqual({ is: "abort", id: 1 });
+	// What comes too late disturbs nobody.
+	node.send({ is: "answer", id: 1, value: { is: "elsewhere" } });
+	const next = link.call(READY, { waitMs: 2_000 });
+	node.send({ is: "answer", id: 2, value: { is: "elsewhere" } });
+	expect(await next).toEqual({ is: "elsewhere" });
+});
+
+it("an answer that comes too late is given to who has to undo it", async () => {
+	const { node, links } = await linked();
+	const link = await links.to(OLDER, 2_000);
+	const late: unknown[] = [];
+	const call = link.call(READY, { waitMs: 50, onLate: (value) => late.push(value) });
+	await expect(call).rejects.toThrow();
+	node.send({ is: "answer", id: 1, value: "sockets" });
+	await expect.poll(() => late).toEqual(["sockets"]);
+});
+
+it("a caller that is gone before its call is sent is told to the other node", async () => {
+	const { node, links } = await linked();
+	const link = await links.to(OLDER, 2_000);
+	const call = link.call(READY, { waitMs: 200, signal: AbortSignal.abort() });
+	await expect.poll(() => node.received.at(-1)).toEqual({ is: "abort", id: 1 });
+	await expect(call).rejects.toThrow();
+});
+
+it("a message that cannot be read ends the link, and whoever waits for it hears of that", async () => {
+	const { node, links, log } = await linked();
+	const link = await links.to(OLDER, 2_000);
+	const waiting = link.call(READY, { waitMs: 5_000 });
+	node.sendBytes(Uint8Array.of(0xff, 0xff));
+	await expect(waiting).rejects.toThrow(/link to node 1 is lost/);
+	expect(log).toContainEqual(expect.stringContaining("could not be dealt with"));
+	// And another one is made.
+	expect(await links.to(OLDER, 2_000)).not.toBe(link);
+});
+
+it("a stream waits for its reader: what nobody takes is not sent", async () => {
+	const { node, links } = await linked();
+	const link = await links.to(OLDER, 2_000);
+	const head = { status: 200, statusText: null, headers: {}, body: null, isStream: true };
+	const answer = link.request(READY, { waitMs: 2_000 });
+	node.send({ is: "answer", id: 1, value: head });
+	node.send({ is: "part", id: 1, bytes: Uint8Array.of(1, 2, 3) });
+	node.send({ is: "part", id: 1, bytes: Uint8Array.of(4) });
+	node.send({ is: "part", id: 1, bytes: null });
+	const { stream } = (await answer) as { stream: ReadableStream<Uint8Array> };
+	const taken = () => node.received.filter(({ is }) => is === "taken");
+	const reader = stream.getReader();
+	expect((await reader.read()).value).toEqual(Uint8Array.of(1, 2, 3));
+	await expect.poll(taken).toEqual([{ is: "taken", id: 1, bytes: 3 }]);
+	expect((await reader.read()).value).toEqual(Uint8Array.of(4));
+	expect((await reader.read()).done).toBe(true);
+	await expect.poll(() => taken().length).toBe(2);
+});
