@@ -20,6 +20,8 @@ export interface PostgresServerOptions {
 	readonly isDurable?: boolean;
 	/** More settings, such as `max_connections`. */
 	readonly settings?: Readonly<Record<string, string>>;
+	/** More files in its directory, beside `data`, that nobody else may read. */
+	readonly files?: Readonly<Record<string, string>>;
 }
 
 interface Binaries {
@@ -57,6 +59,13 @@ export class PostgresServer {
 		if (identity !== undefined) {
 			for (const folder of ["", "data", "lib"]) {
 				await chown(join(directory, folder), identity.uid, identity.gid);
+			}
+		}
+		for (const [name, content] of Object.entries(options.files ?? {})) {
+			const path = join(directory, name);
+			await writeFile(path, content, { mode: 0o600 });
+			if (identity !== undefined) {
+				await chown(path, identity.uid, identity.gid);
 			}
 		}
 		await linkLibraries(dirname(dirname(binaries.postgres)), join(directory, "lib"));

@@ -9,7 +9,11 @@ export interface PostgresSettings {
 	 * PostgreSQL itself: a pooler in front is refused.
 	 */
 	readonly url: string;
-	/** Files (PEM) for TLS. With a root certificate the server's is checked against it. Default: as the URL says. */
+	/**
+	 * Files (PEM) for TLS, which is then required, whatever the URL says of it (`sslmode` and the like). With a root
+	 * certificate the server's is checked against it, and has to be for the host in the URL; without one it is not
+	 * checked. Default: as the URL says.
+	 */
 	readonly ssl?: PostgresTls;
 }
 
@@ -43,13 +47,24 @@ export async function clientConfig(settings: PostgresSettings): Promise<ClientCo
 				"(database.postgres.url, RIVET__DATABASE__POSTGRES__URL)",
 		);
 	}
-	return {
-		connectionString: settings.url,
-		...(settings.ssl === undefined ? undefined : { ssl: await tlsOf(settings.ssl, address) }),
-	};
+	const { url, ssl } = settings;
+	return ssl === undefined
+		? { connectionString: url }
+		: { connectionString: withoutTls(url), ssl: await tlsOf(ssl, address, new URL(url).hostname) };
 }
 
-async function tlsOf(ssl: PostgresTls, address: string) {
+/** The driver would let what the URL says of TLS win over the files, down to not checking anything. */
+function withoutTls(url: string): string {
+	const bare = new URL(url);
+	for (const name of [...bare.searchParams.keys()]) {
+		if (name.startsWith("ssl")) {
+			bare.searchParams.delete(name);
+		}
+	}
+	return bare.href;
+}
+
+async function tlsOf(ssl: PostgresTls, address: string, host: string) {
 	const file = (path: string | undefined) =>
 		path === undefined
 			? undefined
@@ -67,6 +82,8 @@ async function tlsOf(ssl: PostgresTls, address: string) {
 		file(ssl.clientKeyPath),
 	]);
 	return {
+		// Whom the certificate must be for; the driver says it of names alone, not of addresses.
+		host: host.replace(/^\[|\]$/g, ""),
 		rejectUnauthorized: ca !== undefined,
 		...(ca === undefined ? undefined : { ca }),
 		...(cert === undefined ? undefined : { cert }),
