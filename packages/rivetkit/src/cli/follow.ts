@@ -20,37 +20,64 @@ export type Topic = (typeof TOPICS)[number];
 /** Spans, and whole histories of workflows, come when they are asked for. */
 export const DEFAULT_TOPICS: readonly Topic[] = TOPICS.slice(0, 7);
 
-/** How long a server that went away is waited for. */
-const LOST_MS_MAX = 60_000;
-const RETRY_MS = 1_000;
+/** How long a server is waited for that went away, or that ends every stream. */
+export const LOST_MS_MAX = 60_000;
+/** A stream that lasted this long was a good one: the waiting begins anew when it ends. */
+const GOOD_STREAM_MS = 10_000;
+/** Pauses before a stream is opened again, doubling up to the second. */
+const PAUSE_FIRST_MS = 500;
+const PAUSE_MAX_MS = 8_000;
 
 export interface Following {
 	readonly topics: readonly Topic[];
 	/** Ends it. */
 	readonly signal: AbortSignal;
 	onEvent(topic: string, data: unknown): void;
-	/** The server went away, and is waited for. */
-	onLost(): void;
+	/** There is no stream any more, and another one is tried for. */
+	onLost(why: "gone" | "ended"): void;
+	/** After {@link onLost}: there is one again. */
+	onBack(): void;
 }
+
+/** Where the time comes from. */
+export interface Pace {
+	nowMs(): number;
+	/** Resolves early when the signal fires. */
+	pause(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+const REAL_PACE: Pace = {
+	nowMs: () => performance.now(),
+	pause: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
+};
 
 /**
  * Follows an actor over its sleep, and over restarts of the server for a minute each. Resolves with why it ended
- * (the actor is destroyed), or with null after an abort. Throws {@link CommandFailed}.
+ * (the actor is destroyed), or with null after an abort. Throws {@link CommandFailed}: what the server refuses, and
+ * `stream.lost` when it had no lasting stream for a minute.
  */
 export async function followActor(
-	server: Server,
+	server: Pick<Server, "follow">,
 	actorId: string,
-	{ topics, signal, onEvent, onLost }: Following,
+	{ topics, signal, onEvent, onLost, onBack }: Following,
+	pace: Pace = REAL_PACE,
 ): Promise<string | null> {
 	let hasBegun = false;
 	let after: string | null = null;
+	/** Since when there was no stream that lasted; null while there is one. */
 	let lostAtMs: number | null = null;
+	let pauseMs = PAUSE_FIRST_MS;
 	for (;;) {
+		let openedAtMs: number | null = null;
+		let failure: unknown = null;
 		try {
 			const stream = await server.follow(actorId, topics, after, signal);
 			for await (const event of serverEvents(stream)) {
-				hasBegun = true;
-				lostAtMs = null;
+				if (openedAtMs === null) {
+					openedAtMs = pace.nowMs();
+					hasBegun = true;
+					if (lostAtMs !== null) onBack();
+				}
 				after = event.lastId ?? after;
 				const data = parsed(event);
 				if (event.event === "end") return reasonOf(data as Partial<EndOfStream>);
@@ -60,15 +87,37 @@ export async function followActor(
 			if (signal.aborted) return null;
 			// What is refused stays refused; what is lost may come back.
 			const isRefused = error instanceof CommandFailed && error.code !== undefined;
-			const isOver = lostAtMs !== null && Date.now() - lostAtMs > LOST_MS_MAX;
-			if (isRefused || isOver || !hasBegun) throw error;
+			if (isRefused || !hasBegun) throw error;
+			failure = error;
 		}
 		if (signal.aborted) return null;
-		if (lostAtMs === null) onLost();
-		lostAtMs ??= Date.now();
-		await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
+		const nowMs = pace.nowMs();
+		if (openedAtMs !== null && nowMs - openedAtMs >= GOOD_STREAM_MS) {
+			lostAtMs = null;
+			pauseMs = PAUSE_FIRST_MS;
+		}
+		if (openedAtMs !== null || lostAtMs === null) onLost(failure === null ? "ended" : "gone");
+		lostAtMs ??= nowMs;
+		if (nowMs - lostAtMs >= LOST_MS_MAX) {
+			throw failure instanceof CommandFailed ? failure : lost(failure);
+		}
+		await pace.pause(pauseMs, signal);
 		if (signal.aborted) return null;
+		pauseMs = Math.min(PAUSE_MAX_MS, pauseMs * 2);
 	}
+}
+
+function lost(failure: unknown): CommandFailed {
+	const what =
+		failure === null
+			? "The server ends every stream soon after it began"
+			: "The server went away and did not come back";
+	const minutes = LOST_MS_MAX / 60_000;
+	return new CommandFailed(`${what}; it was tried for ${minutes} min.`, {
+		group: "stream",
+		code: "lost",
+		cause: failure ?? undefined,
+	});
 }
 
 interface EndOfStream {

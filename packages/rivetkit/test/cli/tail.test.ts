@@ -97,6 +97,7 @@ it("prints what happens, one line each, and ends when the actor is destroyed", a
 	send("events", { id: "1", atMs: 1, name: "count", args: [2, "x"], subscribers: 1 });
 	send("logs", { id: "2", atMs: 1, level: "info", message: "hi\u001b[31m", fields: { n: 1 } });
 	send("dropped", { topic: "logs", count: 4 });
+	send("dropped", { topic: "events", count: null });
 	send("end", { group: "actor", code: "not_found", message: "Actor destroyed" });
 	const outcome = await running.ended;
 	expect(lines(outcome).map((line) => line.replace(/^\d\d:\d\d:\d\d\.\d{3} {2}/, ""))).toEqual([
@@ -113,6 +114,7 @@ it("prints what happens, one line each, and ends when the actor is destroyed", a
 		'events      count(2,"x")',
 		'logs        INFO hi\\x1b[31m {"n":1}',
 		"dropped     4 of logs were missed, because they came faster than they were read",
+		"dropped     some of events may be missing: more happened meanwhile than the server keeps",
 	]);
 	expect([outcome.code, outcome.stderr]).toEqual([0, "The end of counter/a: it is destroyed.\n"]);
 });
@@ -143,7 +145,7 @@ it("goes on where it was when the server comes back", async () => {
 	const outcome = await running.ended;
 	expect(outcome.stdout).toMatch(/INFO before\n.*WARN after\n$/);
 	expect(outcome.stderr).toBe(
-		"The server went away; waiting for it.\nThe end of counter/a: it is destroyed.\n",
+		"The server went away; waiting for it.\nIt goes on.\nThe end of counter/a: it is destroyed.\n",
 	);
 });
 

@@ -48,7 +48,13 @@ export const tail = command({
 				topics,
 				signal: stopped.signal,
 				onEvent: show,
-				onLost: () => notes.line("The server went away; waiting for it."),
+				onLost: (why) =>
+					notes.line(
+						why === "gone"
+							? "The server went away; waiting for it."
+							: "The server ended the stream; asking for another one.",
+					),
+				onBack: () => notes.line("It goes on."),
 			});
 			if (end !== null && !options.json) notes.line(`The end of ${shown}: ${printable(end)}.`);
 		} finally {
@@ -134,8 +140,10 @@ function linesOf(topic: string, data: unknown, before: unknown): string[] {
 			return [`${level.toUpperCase()} ${message}${more}`];
 		}
 		case "dropped": {
-			const { topic: of, count } = data as { topic: string; count: number };
-			return [`${count} of ${of} were missed, because they came faster than they were read`];
+			const { topic: of, count } = data as { topic: string; count: number | null };
+			return count === null
+				? [`some of ${of} may be missing: more happened meanwhile than the server keeps`]
+				: [`${count} of ${of} were missed, because they came faster than they were read`];
 		}
 		default:
 			return [JSON.stringify(data)];

@@ -150,14 +150,16 @@ export const TOOLS: readonly Tool[] = [
 			const { id } = await findActor(server, parseAddress(text));
 			const full = new AbortController();
 			const events: { topic: string; atMs: number; data: unknown }[] = [];
+			const onEvent = (topic: string, data: unknown) => {
+				if (events.length < WATCHED_MAX) events.push({ topic, atMs: Date.now(), data });
+				else full.abort();
+			};
 			const ended = await followActor(server, id, {
 				topics,
 				signal: AbortSignal.any([signal, full.signal, AbortSignal.timeout(seconds * 1_000)]),
-				onEvent(topic, data) {
-					if (events.length < WATCHED_MAX) events.push({ topic, atMs: Date.now(), data });
-					else full.abort();
-				},
-				onLost() {},
+				onEvent,
+				onLost: (why) => onEvent("lost", { why }),
+				onBack: () => onEvent("back", {}),
 			});
 			return { events, truncated: full.signal.aborted, ended };
 		},
