@@ -1,5 +1,6 @@
 /** Names and keys of actors and the one text form of a key (contract 4.7). */
 import { invalidRequest } from "./errors/common.ts";
+import { countLimitHit } from "./errors/limit-hits.ts";
 import { hasLoneSurrogate, utf8Length } from "./utf8.ts";
 
 /** Longest actor name, in characters (code points). */
@@ -79,18 +80,20 @@ export function checkKey(key: readonly string[]): void {
 	for (const [index, part] of key.entries()) {
 		const bytes = utf8Length(part);
 		if (bytes > KEY_PART_BYTES_MAX) {
-			throw invalidRequest(
-				`actor key component ${index} has ${bytes} bytes, the limit is ${KEY_PART_BYTES_MAX}`,
-			);
+			throw tooLarge(`actor key component ${index}`, bytes, KEY_PART_BYTES_MAX);
 		}
 		if (hasLoneSurrogate(part)) throw unusable(index, WELL_FORMED);
 	}
 	const bytes = utf8Length(serializeKey(key));
 	if (bytes > KEY_BYTES_MAX) {
-		throw invalidRequest(
-			`the serialized actor key has ${bytes} bytes, the limit is ${KEY_BYTES_MAX}`,
-		);
+		throw tooLarge("the serialized actor key", bytes, KEY_BYTES_MAX);
 	}
+}
+
+/** Ruling 23 has it as an invalid request; it is a limit that was hit all the same. */
+function tooLarge(what: string, bytes: number, limit: number): Error {
+	countLimitHit("actor.key_too_large");
+	return invalidRequest(`${what} has ${bytes} bytes, the limit is ${limit}`);
 }
 
 function describe(value: unknown): string {

@@ -200,6 +200,10 @@ it("counts each limit that is hit, by the error that says so", async () => {
 	await runtime.action(id, "tooMuch");
 	expect(await hits("kv.value_too_large")).toBe(1);
 	expect(await hits("queue.full")).toBe(0);
+	// Keys over their limits are refused as invalid requests, and counted as what they are.
+	await expect(runtime.actorId("worker", "k".repeat(129))).rejects.toThrow();
+	await expect(runtime.actorId("worker", "k".repeat(128))).resolves.toBeTypeOf("string");
+	expect(await hits("actor.key_too_large")).toBe(1);
 	for (const limit of LIMIT_ERRORS) {
 		const isClose = limit === "connection.buffer_full";
 		expect([limit, limit in CATALOGUE || isClose]).toEqual([limit, true]);
