@@ -57,6 +57,7 @@ describe("defaults (api 14.1)", () => {
 				maxSpans: 512,
 				maxBytes: 262_144,
 				maxTotalBytes: 16_777_216,
+				maxAge: 604_800_000,
 				store: true,
 			},
 			metrics: { enabled: true },

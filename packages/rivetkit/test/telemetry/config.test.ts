@@ -9,6 +9,7 @@ const DEFAULTS = {
 	maxSpans: 512,
 	maxBytes: 262_144,
 	maxTotalBytes: 16_777_216,
+	maxAge: 604_800_000,
 	store: true,
 };
 
@@ -22,12 +23,13 @@ it("records spans outside production, and elsewhere when asked to", () => {
 	expect(traces({}, { NODE_ENV: "production", RIVET_EXPERIMENTAL_OTEL: "1" })).toEqual(DEFAULTS);
 	expect(traces({ traces: { enabled: true } }, { NODE_ENV: "production" })).toEqual(DEFAULTS);
 	expect(traces({ traces: { enabled: false } }, { RIVET_EXPERIMENTAL_OTEL: "1" })).toBeNull();
-	const limits = { maxPerSecond: 4, maxSpans: 5, maxBytes: 6, maxTotalBytes: 7, store: false };
-	expect(traces({ traces: limits })).toEqual({
+	const limits = { maxPerSecond: 4, maxSpans: 5, maxBytes: 6, maxTotalBytes: 7, maxAge: 8 };
+	expect(traces({ traces: { ...limits, store: false } })).toEqual({
 		maxPerSecond: 4,
 		maxSpans: 5,
 		maxBytes: 6,
 		maxTotalBytes: 7,
+		maxAge: 8,
 		store: false,
 	});
 });

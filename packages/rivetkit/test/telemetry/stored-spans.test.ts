@@ -330,3 +330,23 @@ it("of all actors together only so much is in memory; who made room goes on in a
 	}
 	expect(kept.bytes).toBe(0);
 });
+
+it("spans are shown for seven days after their end, wherever they are kept", async () => {
+	const clock = new FakeClock();
+	const { store } = new WrappedStore();
+	const quiet = actor({ state: { n: 0 }, actions: { add: (c) => ++c.state.n } });
+	await using runtime = await TestRuntime.start({ quiet }, { store, clock, telemetry });
+	const id = await runtime.actorId("quiet");
+	await runtime.action(id, "add");
+	const names = async () => {
+		const { spans } = await tracesOf(runtime, id);
+		return spans.map(({ name }) => name).filter((name) => name === "actor.action.add");
+	};
+	expect(await names()).toHaveLength(1);
+	clock.setForward(TRACE_LIMITS.maxAge - 60_000);
+	expect(await names()).toHaveLength(1);
+	clock.setForward(120_000);
+	expect(await names()).toEqual([]);
+	await runtime.embedded.host.stop(id, "sleep");
+	expect(await names()).toEqual([]);
+});

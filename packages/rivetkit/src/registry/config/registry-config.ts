@@ -194,6 +194,7 @@ function traces(
 		maxSpans,
 		maxBytes,
 		maxTotalBytes,
+		maxAge,
 		store,
 	}: NonNullable<RegistryConfigInput["traces"]>,
 	env: Environment,
@@ -206,6 +207,7 @@ function traces(
 		maxSpans: maxSpans ?? TRACE_LIMITS.maxSpans,
 		maxBytes: maxBytes ?? TRACE_LIMITS.maxBytes,
 		maxTotalBytes: maxTotalBytes ?? TRACE_LIMITS.maxTotalBytes,
+		maxAge: maxAge ?? TRACE_LIMITS.maxAge,
 	};
 }
 

@@ -165,6 +165,8 @@ export interface RegistryConfigInput<A extends RegistryActors = RegistryActors> 
 				maxBytes?: number | undefined;
 				/** Bytes of all that is kept of all actors of the process. Default 16 MiB. */
 				maxTotalBytes?: number | undefined;
+				/** Milliseconds for which spans are shown after their end. Default 604,800,000 (7 days). */
+				maxAge?: number | undefined;
 				/** Whether spans are stored with their actor, and are there after a restart. Default true. */
 				store?: boolean | undefined;
 		  }
@@ -251,6 +253,7 @@ export interface RegistryConfig {
 		readonly maxSpans: number;
 		readonly maxBytes: number;
 		readonly maxTotalBytes: number;
+		readonly maxAge: number;
 		readonly store: boolean;
 	} | null;
 	readonly metrics: { readonly enabled: boolean };

@@ -132,6 +132,7 @@ const DocTracesConfigSchema = z.object({
 	maxSpans: z.int().min(1).optional().describe("Of one actor. Default 512."),
 	maxBytes: positive.optional().describe("Of one actor. Default 262144."),
 	maxTotalBytes: positive.optional().describe("Of all actors. Default 16777216."),
+	maxAge: positive.optional().describe("Milliseconds after their end. Default 604800000."),
 	store: z
 		.boolean()
 		.optional()

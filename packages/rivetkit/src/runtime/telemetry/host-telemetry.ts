@@ -11,6 +11,8 @@ import { type TrailLimits, Trails } from "./trail.ts";
 export interface TraceLimits extends TrailLimits {
 	/** Traces that the actors of a host begin in a second. */
 	readonly maxPerSecond: number;
+	/** Milliseconds after their end for which spans are shown. */
+	readonly maxAge: number;
 	/** Whether spans are written to the store of their actor. */
 	readonly store: boolean;
 }
@@ -26,6 +28,7 @@ export interface TelemetryConfig {
 /** Defaults of `setup({ traces })`. */
 export const TRACE_LIMITS: TraceLimits = {
 	maxPerSecond: 100,
+	maxAge: 7 * 86_400_000,
 	store: true,
 	maxSpans: 512,
 	maxBytes: 256 * 1_024,
@@ -45,6 +48,8 @@ export class HostTelemetry {
 	readonly recordsMetrics: boolean;
 	/** Bytes of the spans of one incarnation in its actor's store; 0 when they are not stored. */
 	readonly storedBytes: number;
+	/** See {@link TraceLimits.maxAge}. */
+	readonly maxAgeMs: number;
 	readonly chunks = new KeptChunks();
 	readonly trails: Trails;
 	readonly habits = new Habits();
@@ -69,6 +74,7 @@ export class HostTelemetry {
 		this.recordsSpans = traces !== null;
 		this.recordsMetrics = metrics;
 		this.storedBytes = traces?.store ? traces.maxBytes : 0;
+		this.maxAgeMs = (traces ?? TRACE_LIMITS).maxAge;
 		this.budget = new TraceBudget((traces ?? TRACE_LIMITS).maxPerSecond);
 		// Events and lines are recorded for who watches, also where no spans are.
 		// Who goes on after an id of the process before this one misses nothing: a process has less than a thousand

@@ -26,8 +26,12 @@ export async function spansOf(
 ): Promise<{ spans: Span[]; clamped: boolean }> {
 	const { activity } = view;
 	if (activity === null) return { spans: [], clamped: false };
+	const { host } = activity;
+	const oldestMs = host.wallMs() - host.maxAgeMs;
 	const all = (await allSpans(view, activity))
 		.filter((span) => span.startMs >= startMs && span.startMs <= endMs)
+		// One that goes on has no age.
+		.filter((span) => span.isOpen || span.endMs >= oldestMs)
 		.sort((a, b) => a.startMs - b.startMs);
 	const most = Math.min(limit, SPANS_MAX);
 	return {
