@@ -304,6 +304,8 @@ export interface EventEntry {
 export interface EventsAnswer {
 	readonly events: readonly EventEntry[];
 	readonly recording: boolean;
+	/** Between the entry that was asked for those after, and the first one here, some may be missing. */
+	readonly missed?: true;
 }
 
 export interface LogEntry {
@@ -320,6 +322,8 @@ export interface LogEntry {
 export interface LogsAnswer {
 	readonly logs: readonly LogEntry[];
 	readonly recording: boolean;
+	/** As that of an {@link EventsAnswer}. */
+	readonly missed?: true;
 }
 
 /** OTLP in JSON: decimal text for what has 64 bits. */

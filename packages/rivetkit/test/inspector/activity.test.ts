@@ -8,6 +8,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { WireSocket } from "../support/wire-socket.ts";
 import { inspect } from "./support/inspect.ts";
+import { InspectorStream } from "./support/stream.ts";
 
 const subject = actor({
 	events: { news: event() },
@@ -115,6 +116,34 @@ it("of one actor the last entries are kept", async () => {
 	const { events } = (await inspect(runtime, id, "events")).body;
 	expect(events).toHaveLength(1);
 	expect(events[0]).not.toHaveProperty("args");
+});
+
+it("who asks for what came after an entry is told when some of it is not kept any more", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	const logs = async (query: string) =>
+		(await inspect(runtime, id, `logs?limit=1000${query}`)).body;
+	await runtime.action(id, "flood", 10);
+	const first = await logs("");
+	const [oldest, last] = [first.logs[0].id, first.logs.at(-1).id];
+	expect(first).not.toHaveProperty("missed");
+	expect(await logs(`&after=${last}`)).toEqual({ logs: [], recording: true });
+	await runtime.action(id, "flood", 256);
+	expect(await logs(`&after=${last}`)).not.toHaveProperty("missed");
+	expect(await logs(`&after=${oldest}`)).toHaveProperty("missed", true);
+	// More than were asked for are missing, too; and what another process had.
+	const few = (await inspect(runtime, id, `logs?limit=5&after=${last}`)).body;
+	expect([few.logs.length, few.missed]).toEqual([5, true]);
+	expect(await logs("&after=1")).toHaveProperty("missed", true);
+
+	await using stream = await InspectorStream.open(runtime, id, `?topics=logs&after=${oldest}`);
+	expect((await stream.next())?.event).toBe("open");
+	expect(await stream.next()).toMatchObject({
+		event: "dropped",
+		data: { topic: "logs", count: null },
+	});
+	await using whole = await InspectorStream.open(runtime, id, `?topics=logs&after=${last}`);
+	expect([(await whole.next())?.event, (await whole.next())?.event]).toEqual(["open", "logs"]);
 });
 
 it("without any recording there is nothing to read", async () => {

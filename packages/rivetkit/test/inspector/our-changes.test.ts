@@ -124,6 +124,8 @@ it("pages through messages, by queue and without bodies", async () => {
 	expect(await page("limit=2&after=2")).toEqual([["m2", "m3"], 4]);
 	expect(await page("limit=2&after=4")).toEqual([["m4"], null]);
 	expect(await page("name=b&bodies=false")).toEqual([[2, 4], null]);
+	expect(await page("limit=2&reverse=true")).toEqual([["m4", "m3"], 4]);
+	expect(await page("limit=4&reverse=true&after=4")).toEqual([["m2", "m1", "m0"], null]);
 	expect((await inspect(runtime, id, "queue/messages?limit=x")).status).toBe(400);
 	await inspect(runtime, id, "queue", { method: "DELETE" });
 	// A page has so many bytes of bodies, and at least one message.

@@ -1,10 +1,18 @@
 // `GET /inspector/stream`: server-sent events that follow an actor through its sleeps (ours; docs/inspector.md).
+import type { ActorRequest, InspectionTarget } from "@rivetkit/protocol";
 import { expect, it } from "vitest";
 import { actor, event, queue } from "../../src/index.ts";
+import type { Logger } from "../../src/log/logger.ts";
+import type { Watcher } from "../../src/runtime/inspector/socket/actor-watch.ts";
+import type { Snapshot } from "../../src/runtime/inspector/socket/snapshot.ts";
 import { EventStream } from "../../src/runtime/inspector/stream/event-stream.ts";
+import { InspectorStreams } from "../../src/runtime/inspector/stream/inspector-streams.ts";
+import type { ActorView } from "../../src/runtime/inspector/view/actor-view.ts";
+import type { TracedActor } from "../../src/runtime/telemetry/actor-telemetry.ts";
+import type { TimerWheel } from "../../src/runtime/timers/timer-wheel.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { soon } from "../support/gate.ts";
+import { Gate, soon } from "../support/gate.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { inspect } from "./support/inspect.ts";
@@ -226,6 +234,47 @@ it("says only that something is new to who asks for no values, also of what no t
 	expect((await kept).data).toEqual({});
 	const refused = await inspect(runtime, id, "stream?topics=changes");
 	expect(refused.body.message).toContain("there is no topic 'changes'");
+});
+
+it("of two looks the later one is what a client is told last, also when the first is read slower", async () => {
+	const gates = [new Gate(), new Gate(), new Gate()];
+	let look = 0;
+	const id = "an actor";
+	let watcher: Watcher | undefined;
+	const streams = new InspectorStreams({
+		timers: { schedule: () => ({ cancel() {} }) } as unknown as TimerWheel,
+		log: { debug() {} } as unknown as Logger,
+		telemetry: null,
+		watch: async (_target, one) => {
+			watcher = one;
+			return () => {};
+		},
+	});
+	const target = { actorId: id, closing: new AbortController().signal } as InspectionTarget;
+	const query = new URLSearchParams("topics=workflow-history");
+	const request = { headers: new Headers() } as unknown as ActorRequest;
+	const response = await streams.open(target, { actorId: id } as TracedActor, request, query);
+	const read = () => {
+		const at = look++;
+		return {
+			config: {},
+			workflow: { history: () => gates[at]!.passed.then(() => ({ look: at })) },
+		} as unknown as ActorView;
+	};
+	const changes = [{ tag: "WorkflowHistoryUpdated", val: { history: new Uint8Array() } }] as const;
+	watcher!.begin(read(), {} as Snapshot);
+	watcher!.looked(read(), changes);
+	watcher!.looked(read(), changes);
+	const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+	const next = async () => new TextDecoder().decode((await reader.read()).value);
+	expect(await next()).toContain("event: open");
+	gates[1]!.open();
+	expect(await next()).toContain('"look":1');
+	gates[0]!.open();
+	await gates[0]!.passed;
+	gates[2]!.open();
+	expect(await next()).toContain('"look":2');
+	await reader.cancel();
 });
 
 it("who goes on after an id of an earlier process hears what is new", async () => {

@@ -1,7 +1,7 @@
 // What is kept of actors' pasts is bounded, of each and of all together.
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type Kept, Ring } from "../../src/runtime/telemetry/ring.ts";
+import { type Kept, NumberedRing, Ring } from "../../src/runtime/telemetry/ring.ts";
 import { Span } from "../../src/runtime/telemetry/span.ts";
 import { SPAN_KINDS } from "../../src/runtime/telemetry/span-kinds.ts";
 import { Trails } from "../../src/runtime/telemetry/trail.ts";
@@ -49,6 +49,18 @@ it("a ring keeps the last entries within both limits, and tells of each byte", (
 			expect([ring.size, ring.bytes, told]).toEqual([0, 0, 0]);
 		}),
 	);
+});
+
+it("a numbered ring knows the newest of what it has let go", () => {
+	const ring = new NumberedRing<Entry & { id: number }>(2, 1_000, () => {});
+	const push = (id: number) => ring.push(Object.assign(new Entry(1), { id }));
+	push(4);
+	push(7);
+	expect(ring.droppedId).toBe(0);
+	push(9);
+	expect(ring.droppedId).toBe(4);
+	ring.clear();
+	expect(ring.droppedId).toBe(9);
 });
 
 function span(): Span {

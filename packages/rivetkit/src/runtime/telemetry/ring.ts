@@ -49,6 +49,7 @@ export class Ring<Entry extends Kept> {
 		const entry = this.#entries[this.#first]!;
 		this.#entries[this.#first++] = undefined;
 		entry.isDropped = true;
+		this.dropped(entry);
 		this.#bytes -= entry.bytes;
 		this.#grew(-entry.bytes);
 		if (this.#first > 32 && this.#first * 2 > this.#entries.length) {
@@ -58,15 +59,35 @@ export class Ring<Entry extends Kept> {
 	}
 
 	clear(): void {
-		for (const entry of this) entry.isDropped = true;
+		for (const entry of this) {
+			entry.isDropped = true;
+			this.dropped(entry);
+		}
 		this.#grew(-this.#bytes);
 		this.#entries = [];
 		this.#first = 0;
 		this.#bytes = 0;
 	}
 
+	/** An entry made room for others. */
+	protected dropped(_entry: Entry): void {}
+
 	/** Oldest first. */
 	*[Symbol.iterator](): Generator<Entry> {
 		for (let at = this.#first; at < this.#entries.length; at++) yield this.#entries[at]!;
+	}
+}
+
+/** A ring that knows of which of its entries it has let go: ids grow. */
+export class NumberedRing<Entry extends Kept & { readonly id: number }> extends Ring<Entry> {
+	#droppedId = 0;
+
+	/** The newest entry that is not kept any more; 0 while all are. */
+	get droppedId(): number {
+		return this.#droppedId;
+	}
+
+	protected override dropped({ id }: Entry): void {
+		this.#droppedId = id;
 	}
 }

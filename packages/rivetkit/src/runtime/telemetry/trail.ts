@@ -1,4 +1,4 @@
-import { Ring } from "./ring.ts";
+import { NumberedRing, Ring } from "./ring.ts";
 import type { Span } from "./span.ts";
 
 /** One event that an actor emitted, as inspectors see it. */
@@ -60,8 +60,10 @@ export const RECORDING_LEASE_MS = 60_000;
 export class Trail {
 	readonly actorId: string;
 	readonly spans: Ring<Span>;
-	readonly events: Ring<EventEntry>;
-	readonly logs: Ring<LogEntry>;
+	readonly events: NumberedRing<EventEntry>;
+	readonly logs: NumberedRing<LogEntry>;
+	/** The newest id when it began: what had that id or a lower one, a trail before this one may have had. */
+	readonly beganAfterId: number;
 	/** Pieces of work that no span is about, because there were too many. */
 	leftOut = 0;
 	/** Null while nobody follows. */
@@ -73,11 +75,22 @@ export class Trail {
 	#eventsUntilMs = 0;
 	#logsUntilMs = 0;
 
-	constructor(actorId: string, limits: TrailLimits, grew: (bytes: number) => void) {
+	constructor(
+		actorId: string,
+		limits: TrailLimits,
+		beganAfterId: number,
+		grew: (bytes: number) => void,
+	) {
 		this.actorId = actorId;
+		this.beganAfterId = beganAfterId;
 		this.spans = new Ring(limits.maxSpans, limits.maxBytes, grew);
-		this.events = new Ring(ENTRIES_MAX, ENTRIES_BYTES_MAX, grew);
-		this.logs = new Ring(ENTRIES_MAX, ENTRIES_BYTES_MAX, grew);
+		this.events = new NumberedRing(ENTRIES_MAX, ENTRIES_BYTES_MAX, grew);
+		this.logs = new NumberedRing(ENTRIES_MAX, ENTRIES_BYTES_MAX, grew);
+	}
+
+	/** Whether entries behind this one may have been let go of already. */
+	hasLost(what: "events" | "logs", afterId: number): boolean {
+		return afterId <= this.beganAfterId || afterId < this[what].droppedId;
 	}
 
 	/** Has events, or all log lines, recorded for a while. */
@@ -178,7 +191,7 @@ export class Trails {
 	open(actorId: string): Trail {
 		let trail = this.#trails.get(actorId);
 		if (!trail) {
-			trail = new Trail(actorId, this.#limits, this.#grew);
+			trail = new Trail(actorId, this.#limits, this.#sequence, this.#grew);
 			this.#trails.set(actorId, trail);
 			this.#grew(TRAIL_BYTES);
 		}

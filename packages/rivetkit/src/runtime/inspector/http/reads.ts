@@ -88,6 +88,7 @@ export const readMessages: Read = (view, call) =>
 	messagePage(view, {
 		limit: call.number("limit", PAGE),
 		after: call.number("after", { otherwise: 0, max: Number.MAX_SAFE_INTEGER }),
+		reverse: call.query.get("reverse") === "true",
 		name: call.query.get("name"),
 		withBodies: call.query.get("bodies") !== "false",
 	});

@@ -9,7 +9,8 @@ import type { InspectorToClient } from "@rivetkit/protocol/inspector";
 import type { Logger } from "../../../log/logger.ts";
 import type { TracedActor } from "../../telemetry/actor-telemetry.ts";
 import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
-import type { Trail, TrailListener } from "../../telemetry/trail.ts";
+import type { TrailListener } from "../../telemetry/trail.ts";
+import { listenTo } from "../../telemetry/trail-listening.ts";
 import type { TimerWheel, WheelTimer } from "../../timers/timer-wheel.ts";
 import { toPlainJson } from "../plain-json.ts";
 import type { Watcher } from "../socket/actor-watch.ts";
@@ -116,10 +117,13 @@ class ActorStream implements Watcher, TrailListener {
 	/** Whether the client wants to know what is new, and not only that something is. */
 	readonly #withValues: boolean;
 	#leave: (() => void) | null = null;
-	#trail: Trail | null = null;
+	#unlisten: (() => void) | null = null;
 	#keepAlive: WheelTimer | null = null;
 	/** What was last told of topics that have to be compared. */
 	readonly #told = new Map<string, string>();
+	/** How many looks at the actor there were, and which of them was last told of each topic. */
+	#looks = 0;
+	readonly #toldLooks = new Map<string, number>();
 
 	constructor(
 		host: StreamsHost,
@@ -171,14 +175,16 @@ class ActorStream implements Watcher, TrailListener {
 
 	/** Of a watch: the actor as it is at first. */
 	begin(view: ActorView): void {
-		for (const topic of this.#stateTopics()) void this.#tell(topic, view);
+		const look = ++this.#looks;
+		for (const topic of this.#stateTopics()) void this.#tell(topic, view, look);
 	}
 
 	looked(view: ActorView, changes: readonly InspectorToClient[]): void {
+		const look = ++this.#looks;
 		const tags = new Set(changes.map(({ tag }) => tag));
 		for (const topic of this.#stateTopics()) {
 			const { tag } = STATE_TOPICS[topic];
-			if (tag === null || tags.has(tag)) void this.#tell(topic, view);
+			if (tag === null || tags.has(tag)) void this.#tell(topic, view, look);
 		}
 		if (this.#topics.has(CHANGED_TOPIC)) this.events.latest(CHANGED_TOPIC, NO_VALUE);
 	}
@@ -194,7 +200,7 @@ class ActorStream implements Watcher, TrailListener {
 	}
 
 	/** Never rejects. What can be read at once is sent at once, so that it is what it was then. */
-	async #tell(topic: StateTopicName, view: ActorView): Promise<void> {
+	async #tell(topic: StateTopicName, view: ActorView, look: number): Promise<void> {
 		// What has to be compared is read in any case.
 		if (!this.#withValues && STATE_TOPICS[topic].tag !== null) {
 			this.events.latest(topic, NO_VALUE);
@@ -204,6 +210,9 @@ class ActorStream implements Watcher, TrailListener {
 		try {
 			const read: object | Promise<object> = STATE_TOPICS[topic].read(view);
 			data = toPlainJson(read instanceof Promise ? await read : read);
+			// A later look was faster: what it saw is what is.
+			if ((this.#toldLooks.get(topic) ?? 0) > look) return;
+			this.#toldLooks.set(topic, look);
 		} catch (error) {
 			// Such as a state that cannot be stored: its commit complains of it.
 			this.#host.log.debug({ err: error, topic }, "a part of an actor cannot be shown");
@@ -218,7 +227,14 @@ class ActorStream implements Watcher, TrailListener {
 
 	/** What was kept since the client was here last, of all topics together in the order in which it happened. */
 	#goOn(after: number): void {
-		const trail = this.#host.telemetry?.trails.of(this.#actor.actorId);
+		const { telemetry } = this.#host;
+		if (!telemetry) return;
+		const trail = telemetry.trails.of(this.#actor.actorId);
+		for (const topic of ["events", "logs"] as const) {
+			if (after === 0 || !this.#topics.has(topic) || trail?.hasLost(topic, after) === false)
+				continue;
+			this.events.say("dropped", JSON.stringify({ topic, count: null }));
+		}
 		if (!trail) return;
 		const missed: { id: number; send: () => void }[] = [];
 		const { onEvent, onLog, onSpan } = this;
@@ -237,11 +253,8 @@ class ActorStream implements Watcher, TrailListener {
 
 	#listen(): void {
 		if (!this.onEvent && !this.onLog && !this.onSpan) return;
-		const trail = this.#host.telemetry?.trails.open(this.#actor.actorId);
-		if (!trail) return;
-		this.#trail = trail;
-		trail.listeners ??= new Set();
-		trail.listeners.add(this);
+		const trails = this.#host.telemetry?.trails;
+		if (trails) this.#unlisten = listenTo(trails, this.#actor.actorId, this);
 	}
 
 	#beat(): void {
@@ -258,9 +271,7 @@ class ActorStream implements Watcher, TrailListener {
 		this.#keepAlive?.cancel();
 		this.#leave?.();
 		this.#leave = null;
-		const { listeners } = this.#trail ?? {};
-		listeners?.delete(this);
-		if (listeners?.size === 0) this.#trail!.listeners = null;
-		this.#trail = null;
+		this.#unlisten?.();
+		this.#unlisten = null;
 	}
 }

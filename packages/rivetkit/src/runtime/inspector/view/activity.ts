@@ -37,7 +37,7 @@ export function logJson(host: HostTelemetry, entry: LogEntry): LogAnswer {
 	return { id, atMs, level, message, fields: JSON.parse(fields), ...placeOf(host, span) };
 }
 
-function placeOf(
+export function placeOf(
 	host: HostTelemetry,
 	span: Span | null,
 ): { traceId: string; spanId: string } | undefined {
@@ -58,7 +58,12 @@ export function eventsOf(activity: Activity | null, { limit, after }: EntriesQue
 	const { host, actor } = activity;
 	const trail = host.trails.open(actor.actorId);
 	trail.lease("events", host.wallMs());
-	return { events: newest(trail.events, limit, after).map(eventJson), recording: true };
+	const { entries, isCut } = newest(trail.events, limit, after);
+	return {
+		events: entries.map(eventJson),
+		recording: true,
+		...(after > 0 && (isCut || trail.hasLost("events", after)) && { missed: true }),
+	};
 }
 
 const LEVELS: readonly string[] = ["trace", "debug", "info", "warn", "error", "fatal"];
@@ -74,9 +79,11 @@ export function logsOf(
 	trail.lease("logs", host.wallMs());
 	const least = level === null ? 0 : LEVELS.indexOf(level);
 	const lines = [...trail.logs].filter((line) => LEVELS.indexOf(line.level) >= least);
+	const { entries, isCut } = newest(lines, limit, after);
 	return {
-		logs: newest(lines, limit, after).map((line) => logJson(host, line)),
+		logs: entries.map((line) => logJson(host, line)),
 		recording: true,
+		...(after > 0 && (isCut || trail.hasLost("logs", after)) && { missed: true }),
 	};
 }
 
@@ -84,11 +91,12 @@ export function isLevel(text: string): boolean {
 	return LEVELS.includes(text);
 }
 
+/** `isCut`: there are more than the limit. */
 function newest<Entry extends { readonly id: number }>(
 	entries: Iterable<Entry>,
 	limit: number,
 	after: number,
-): Entry[] {
+): { entries: Entry[]; isCut: boolean } {
 	const found = [...entries].filter(({ id }) => id > after);
-	return limit > 0 ? found.slice(-limit) : [];
+	return { entries: limit > 0 ? found.slice(-limit) : [], isCut: found.length > limit };
 }

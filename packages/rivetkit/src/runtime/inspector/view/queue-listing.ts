@@ -26,8 +26,10 @@ export function queueStatus({ queue, config }: ActorView, limit: number): QueueS
 
 export interface MessagePageRequest {
 	readonly limit: number;
-	/** Only messages with higher ids. */
+	/** Only messages behind this id; 0 for all. */
 	readonly after: number;
+	/** Newest first. */
+	readonly reverse: boolean;
 	/** Only messages of this queue; null for all. */
 	readonly name: string | null;
 	readonly withBodies: boolean;
@@ -36,12 +38,14 @@ export interface MessagePageRequest {
 /** Messages with all that is known of them. `next` is the `after` of the next page, or null. */
 export async function messagePage(
 	{ queue }: ActorView,
-	{ limit, after, name, withBodies }: MessagePageRequest,
+	{ limit, after, reverse, name, withBodies }: MessagePageRequest,
 ): Promise<MessagesAnswer> {
 	if (!queue) return { messages: [], next: null };
+	const isBehind = (id: number) => after === 0 || (reverse ? id < after : id > after);
 	const rest = ordered(queue).filter(
-		({ id, header }) => id > after && (name === null || header.name === name),
+		({ id, header }) => isBehind(id) && (name === null || header.name === name),
 	);
+	if (reverse) rest.reverse();
 	const page = withBodies ? upToBytes(rest.slice(0, limit)) : rest.slice(0, limit);
 	const details = page.map(detailsOf);
 	const next = page.length > 0 && page.length < rest.length ? page.at(-1)!.id : null;
