@@ -99,7 +99,7 @@ const INSPECTOR_CLIENT = `inspectorSubprotocols decodeCbor encodeCbor decodeInsp
 	PATH_INSPECTOR_DATABASE_SCHEMA PATH_INSPECTOR_QUEUE PATH_INSPECTOR_RPCS PATH_INSPECTOR_STATE
 	PATH_INSPECTOR_SUMMARY PATH_INSPECTOR_TRACES PATH_INSPECTOR_WORKFLOW_HISTORY
 	PATH_INSPECTOR_WORKFLOW_REPLAY Connection Fire FireError Init InspectorToClient InspectorToServer
-	InspectorVersion QueueMessageSummary QueueStatus Schedule TabConfig trace Uint Versioned workflow`;
+	InspectorVersion INSPECTOR_EXTENDED_VERSION ActorEvent applyStateSplice LogLine StateSpliced QueueMessageSummary QueueStatus Schedule TabConfig trace Uint Versioned workflow`;
 
 /**
  * Where we differ from the contract's lists, and why. What is exported and not listed is here, and so is

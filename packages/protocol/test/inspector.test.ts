@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { encodeEnvelope } from "../src/bare/envelope.ts";
 import * as v1 from "../src/generated/inspector-v1.ts";
 import {
+	applyStateSplice,
 	decodeInspectorToClient,
 	decodeInspectorToServer,
 	decodeTraceRange,
@@ -11,9 +12,11 @@ import {
 	encodeInspectorToServer,
 	encodeTraceRange,
 	encodeWorkflowHistory,
+	INSPECTOR_EXTENDED_VERSION,
 	type InspectorToClient,
 	type InspectorToServer,
 	type InspectorVersion,
+	spliceBetween,
 	type trace,
 	type workflow,
 } from "../src/inspector/index.ts";
@@ -22,7 +25,8 @@ import { toHex } from "./support/hex.ts";
 import { isMalformed, returnsOrIsMalformed } from "./support/malformed.ts";
 import { expectSame } from "./support/same.ts";
 
-const VERSIONS: readonly InspectorVersion[] = [1, 2, 3, 4, 5, 6];
+const EXTENDED = INSPECTOR_EXTENDED_VERSION;
+const VERSIONS: readonly InspectorVersion[] = [1, 2, 3, 4, 5, 6, EXTENDED];
 const data = fc.uint8Array({ maxLength: 12 });
 const flag = fc.boolean();
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
@@ -96,6 +100,33 @@ const TO_CLIENT: { [T in InspectorToClient["tag"]]: [InspectorVersion, fc.Arbitr
 	SchedulesResponse: [6, rec({ rid: id, schedules: list(schedule) })],
 	ScheduleHistoryResponse: [6, rec({ rid: id, scheduleId: text, history: list(fire) })],
 	ScheduleDeleteResponse: [6, rec({ rid: id, scheduleId: text, deleted: flag })],
+	FollowResponse: [EXTENDED, rec({ rid: id })],
+	StateSpliced: [EXTENDED, rec({ at: id, removed: id, inserted: data })],
+	EventsAdded: [
+		EXTENDED,
+		rec({
+			events: list(
+				rec({ id, atMs: id, name: text, args: maybe(data), subscribers: id, connId: maybe(text) }),
+			),
+		}),
+	],
+	LogsAdded: [
+		EXTENDED,
+		rec({
+			logs: list(
+				rec({
+					id,
+					atMs: id,
+					level: text,
+					message: text,
+					fields: text,
+					traceId: maybe(text),
+					spanId: maybe(text),
+				}),
+			),
+		}),
+	],
+	EntriesDropped: [EXTENDED, rec({ topic: text, count: maybe(id) })],
 };
 
 const TO_SERVER: { [T in InspectorToServer["tag"]]: [InspectorVersion, fc.Arbitrary<object>] } = {
@@ -113,6 +144,7 @@ const TO_SERVER: { [T in InspectorToServer["tag"]]: [InspectorVersion, fc.Arbitr
 	SchedulesRequest: [6, rec({ id })],
 	ScheduleHistoryRequest: [6, rec({ id, scheduleId: text, limit: id })],
 	ScheduleDeleteRequest: [6, rec({ id, scheduleId: text, kind: text })],
+	FollowRequest: [EXTENDED, rec({ id, events: flag, logs: flag, after: maybe(id) })],
 };
 
 function messagesOf<M>(table: object, version: InspectorVersion): fc.Arbitrary<M> {
@@ -128,7 +160,7 @@ describe.each(VERSIONS)("version %d", (version) => {
 		fc.assert(
 			fc.property(messagesOf<InspectorToClient>(TO_CLIENT, version), (message) => {
 				const bytes = encodeInspectorToClient(version, message);
-				expect([bytes[0], bytes[1]]).toEqual([version, 0]);
+				expect([bytes[0], bytes[1]]).toEqual([version & 0xff, version >> 8]);
 				expectSame(decodeInspectorToClient(bytes), { version, message });
 				isMalformed(() => decodeInspectorToClient(new Uint8Array([...bytes, 0])));
 			}),
@@ -180,7 +212,7 @@ describe.each(VERSIONS)("version %d", (version) => {
 			expect(message.tag).toBe("Error");
 			expect(message.val).toEqual({
 				message: expect.stringMatching(
-					/^inspector\.(queue|workflow_history|trace|database|schedules)_dropped$/,
+					/^inspector\.(queue|workflow_history|trace|database|schedules|state|events|logs)_dropped$/,
 				),
 			});
 		}
@@ -196,7 +228,7 @@ describe.each(VERSIONS)("version %d", (version) => {
 	it("random bytes decode or are malformed", () => {
 		fc.assert(
 			fc.property(fc.uint8Array({ maxLength: 50 }), (bytes) => {
-				const frame = new Uint8Array([version, 0, ...bytes]);
+				const frame = new Uint8Array([version & 0xff, version >> 8, ...bytes]);
 				returnsOrIsMalformed(() => decodeInspectorToClient(frame));
 				returnsOrIsMalformed(() => decodeInspectorToServer(frame));
 			}),
@@ -447,5 +479,33 @@ describe("payloads (7.3)", () => {
 		);
 		isMalformed(() => decodeWorkflowHistory(new Uint8Array([0, 0])));
 		isMalformed(() => decodeWorkflowHistory(new Uint8Array([0, 0, 0, 0])));
+	});
+});
+
+describe("splices of states", () => {
+	it("lead from one state to the next, and carry no more than the whole does", () => {
+		const part = fc.uint8Array({ maxLength: 40 });
+		fc.assert(
+			fc.property(part, part, part, part, (begin, before, after, end) => {
+				const [from, to] = [
+					new Uint8Array([...begin, ...before, ...end]),
+					new Uint8Array([...begin, ...after, ...end]),
+				];
+				const splice = spliceBetween(from, to);
+				const shared = begin.byteLength + end.byteLength;
+				if (splice === null) {
+					expect(shared).toBeLessThan(16);
+					return;
+				}
+				expect(splice.inserted.byteLength).toBeLessThanOrEqual(after.byteLength);
+				expectSame(applyStateSplice(from, splice), to);
+			}),
+		);
+	});
+
+	it("of another state are malformed", () => {
+		const splice = { at: 3, removed: 2n, inserted: new Uint8Array(1) };
+		expect(applyStateSplice(new Uint8Array(5), splice).byteLength).toBe(4);
+		isMalformed(() => applyStateSplice(new Uint8Array(4), splice));
 	});
 });

@@ -1,15 +1,18 @@
 /** The inspector's WebSocket protocol; apart from the main entry so that clients do not carry it. */
 export type { Uint } from "../bare/runtime.ts";
 export type {
+	ActorEvent,
 	Connection,
 	Fire,
 	FireError,
 	Init,
+	LogLine,
 	QueueMessageSummary,
 	QueueStatus,
 	Schedule,
+	StateSpliced,
 	TabConfig,
-} from "../generated/inspector-v6.ts";
+} from "../generated/inspector-extended.ts";
 export type * as trace from "../generated/trace-range-v1.ts";
 export type * as workflow from "../generated/workflow-history.ts";
 export {
@@ -18,6 +21,7 @@ export {
 	encodeInspectorToClient,
 	encodeInspectorToServer,
 	INSPECTOR_COMPATIBLE_VERSION,
+	INSPECTOR_EXTENDED_VERSION,
 	INSPECTOR_VERSION,
 	type InspectorToClient,
 	type InspectorToServer,
@@ -34,3 +38,4 @@ export {
 	encodeWorkflowHistory,
 } from "./payloads.ts";
 export { type ServerEvent, serverEvents } from "./server-events.ts";
+export { applyStateSplice, spliceBetween } from "./state-splice.ts";

@@ -5,6 +5,7 @@
 import { decodeEnvelope, encodeEnvelope, type Readers } from "../bare/envelope.ts";
 import { catalogueError } from "../errors/catalogue.ts";
 import { malformed } from "../errors/common.ts";
+import * as extended from "../generated/inspector-extended.ts";
 import * as v1 from "../generated/inspector-v1.ts";
 import * as v2 from "../generated/inspector-v2.ts";
 import * as v3 from "../generated/inspector-v3.ts";
@@ -12,16 +13,21 @@ import * as v4 from "../generated/inspector-v4.ts";
 import * as v5 from "../generated/inspector-v5.ts";
 import * as v6 from "../generated/inspector-v6.ts";
 
-export type InspectorVersion = 1 | 2 | 3 | 4 | 5 | 6;
-/** The newest version. */
+/**
+ * Ours: the newest version of the contract and, behind its messages, our own. The number is one that the
+ * contract's versions, which are counted from 1, will not come to (docs/adr/0043).
+ */
+export const INSPECTOR_EXTENDED_VERSION = 0x8006;
+export type InspectorVersion = 1 | 2 | 3 | 4 | 5 | 6 | typeof INSPECTOR_EXTENDED_VERSION;
+/** The newest version of the contract. */
 export const INSPECTOR_VERSION = 6;
 /** What a server emits to a peer of unknown version: the newest one of 2.1.3. */
 export const INSPECTOR_COMPATIBLE_VERSION = 3;
 
 /** From client to server, newest shape. */
-export type InspectorToServer = v6.ToServerBody;
+export type InspectorToServer = extended.ToServerBody;
 /** From server to client, newest shape. */
-export type InspectorToClient = v6.ToClientBody;
+export type InspectorToClient = extended.ToClientBody;
 
 export interface Versioned<T> {
 	readonly version: InspectorVersion;
@@ -44,6 +50,11 @@ const TO_CLIENT_SINCE: {
 	SchedulesResponse: [6, "schedules"],
 	ScheduleHistoryResponse: [6, "schedules"],
 	ScheduleDeleteResponse: [6, "schedules"],
+	FollowResponse: [INSPECTOR_EXTENDED_VERSION, "events"],
+	StateSpliced: [INSPECTOR_EXTENDED_VERSION, "state"],
+	EventsAdded: [INSPECTOR_EXTENDED_VERSION, "events"],
+	LogsAdded: [INSPECTOR_EXTENDED_VERSION, "logs"],
+	EntriesDropped: [INSPECTOR_EXTENDED_VERSION, "events"],
 };
 
 const TO_SERVER_SINCE: { readonly [tag in InspectorToServer["tag"]]?: InspectorVersion } = {
@@ -56,6 +67,7 @@ const TO_SERVER_SINCE: { readonly [tag in InspectorToServer["tag"]]?: InspectorV
 	SchedulesRequest: 6,
 	ScheduleHistoryRequest: 6,
 	ScheduleDeleteRequest: 6,
+	FollowRequest: INSPECTOR_EXTENDED_VERSION,
 };
 
 /** Whether clients of this version know a message; in place of others they get an `Error`. */
@@ -86,7 +98,9 @@ export function encodeInspectorToClient(
 		case 5:
 			return encodeEnvelope(version, v5.writeToClient, { body: body as v5.ToClientBody });
 		case 6:
-			return encodeEnvelope(version, v6.writeToClient, { body });
+			return encodeEnvelope(version, v6.writeToClient, { body: body as v6.ToClientBody });
+		case INSPECTOR_EXTENDED_VERSION:
+			return encodeEnvelope(version, extended.writeToClient, { body });
 	}
 }
 
@@ -103,6 +117,7 @@ const TO_CLIENT: Readers<{ readonly body: { readonly tag: string; readonly val: 
 	4: v4.readToClient,
 	5: v5.readToClient,
 	6: v6.readToClient,
+	[INSPECTOR_EXTENDED_VERSION]: extended.readToClient,
 };
 
 /** Throws `message.malformed` and nothing else. Bytes in the result are views of `data`. */
@@ -161,17 +176,20 @@ export function encodeInspectorToServer(
 		case 5:
 			return encodeEnvelope(version, v5.writeToServer, { body: message as v5.ToServerBody });
 		case 6:
-			return encodeEnvelope(version, v6.writeToServer, { body: message });
+			return encodeEnvelope(version, v6.writeToServer, { body: message as v6.ToServerBody });
+		case INSPECTOR_EXTENDED_VERSION:
+			return encodeEnvelope(version, extended.writeToServer, { body: message });
 	}
 }
 
-const TO_SERVER: Readers<v1.ToServer | v6.ToServer> = {
+const TO_SERVER: Readers<v1.ToServer | extended.ToServer> = {
 	1: v1.readToServer,
 	2: v2.readToServer,
 	3: v3.readToServer,
 	4: v4.readToServer,
 	5: v5.readToServer,
 	6: v6.readToServer,
+	[INSPECTOR_EXTENDED_VERSION]: extended.readToServer,
 };
 
 /**

@@ -370,6 +370,33 @@ it("refuses more than 64 requests at the same time, and goes on", async () => {
 	expect(Number((await socket.until("ActionResponse")).rid)).toBe(66);
 });
 
+it("closes the socket of a client that does not read once more than 64 MiB wait for it", async () => {
+	const MIB = 1024 * 1024;
+	const large = actor({ createState: () => ({ bytes: new Uint8Array(4 * MIB) }) });
+	await using runtime = await TestRuntime.start({ large }, options);
+	const id = await runtime.actorId("large");
+	const [slow, other] = [
+		(await InspectorSocket.open(runtime, id)).socket,
+		(await InspectorSocket.open(runtime, id)).socket,
+	];
+	await using _slow = slow;
+	await using _other = other;
+	slow.ws.pause();
+	for (let request = 1; request <= 40; request++) {
+		slow.send({ tag: "StateRequest", val: { id: request } });
+	}
+	// The server has let go of it, though it has not read that yet.
+	const state = await other.ask({ tag: "StateRequest", val: { id: 41 } }, "StateResponse");
+	expect(state.state!.byteLength).toBeGreaterThan(4 * MIB);
+	slow.ws.resume();
+	expect(await slow.closed).toBe("1011 connection.buffer_full");
+	const got = slow.unread.length;
+	// What fits was sent, and no more: the kernel's buffers have a part, too.
+	expect([got >= 16, got < 32]).toEqual([true, true]);
+	const again = await other.ask({ tag: "StateRequest", val: { id: 42 } }, "StateResponse");
+	expect(again.rid).toBe(42);
+});
+
 it.each<InspectorVersion>([1, 2, 3, 4, 5, 6])(
 	"speaks version %d to whoever does",
 	async (version) => {

@@ -77,6 +77,7 @@ export class Inspector {
 		this.#sockets = new InspectorSockets({
 			timers: services.timers,
 			log: services.log,
+			telemetry: services.telemetry ?? null,
 			exposeErrors: () => services.exposeErrors(),
 			admit: (target, token) => this.#admitSocket(target, token),
 			view: async (target) => this.#liveView(target.actorId) ?? this.#view(await target.look()),

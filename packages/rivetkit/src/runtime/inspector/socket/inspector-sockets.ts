@@ -7,21 +7,25 @@ import {
 	parseSubprotocols,
 	toWireError,
 } from "@rivetkit/protocol";
-import { INSPECTOR_VERSION, type InspectorVersion } from "@rivetkit/protocol/inspector";
+import {
+	INSPECTOR_EXTENDED_VERSION,
+	INSPECTOR_VERSION,
+	type InspectorVersion,
+} from "@rivetkit/protocol/inspector";
 import type { Logger } from "../../../log/logger.ts";
 import { outsideSections } from "../../atomic/section.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import type { TimerWheel } from "../../timers/timer-wheel.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { ActorWatch, type Watcher, type WatchHost } from "./actor-watch.ts";
+import { EntryFollower, type FollowerHost } from "./entry-follower.ts";
 import { answerRequest, RequestFailed, type RequestHost } from "./requests.ts";
 import { InspectorSession } from "./session.ts";
 
 /** Incarnations that one change is offered to. */
 const ATTEMPTS_MAX = 3;
 
-export interface SocketsHost {
-	readonly timers: TimerWheel;
+export interface SocketsHost extends FollowerHost {
 	readonly log: Logger;
 	exposeErrors(): boolean;
 	/** Throws `inspector.unauthorized`. */
@@ -78,13 +82,15 @@ export class InspectorSockets implements WatchHost {
 			const { inspectorToken } = parseSubprotocols(upgrade.protocols);
 			await this.#host.admit(target, inspectorToken);
 			const watch = this.#watchOf(target);
-			const requests = this.#requestsOf(target, gone.signal);
+			const follower = new EntryFollower(this.#host, target.actorId, session);
+			const requests = this.#requestsOf(target, follower, gone.signal);
 			await watch.join(session);
 			// What the client has sent meanwhile is answered after Init.
 			session.listen({
 				answer: (request) => answerRequest(requests, request),
 				closed: () => {
 					watch.leave(session);
+					follower.end();
 					gone.abort();
 				},
 				describe: (error, request) => this.#describe(error, target, request),
@@ -116,9 +122,10 @@ export class InspectorSockets implements WatchHost {
 		instance.watcher = () => watch.changed();
 	}
 
-	#requestsOf(target: InspectionTarget, signal: AbortSignal): RequestHost {
+	#requestsOf(target: InspectionTarget, follower: EntryFollower, signal: AbortSignal): RequestHost {
 		return {
 			signal,
+			follow: (options) => follower.follow(options),
 			view: () => this.#host.view(target),
 			change: (run) => outsideSections(() => this.#change(target, run)),
 		};
@@ -156,11 +163,12 @@ export class InspectorSockets implements WatchHost {
 	}
 }
 
-/** Ours: `?version=6`. Anything else is as if nothing was asked for. */
+/** Ours: `?version=6`, `?version=32774`. Anything else is as if nothing was asked for. */
 function askedVersion(path: string): InspectorVersion | null {
 	const mark = path.indexOf("?");
 	if (mark < 0) return null;
 	const version = Number(new URLSearchParams(path.slice(mark)).get("version"));
-	const isKnown = Number.isInteger(version) && version >= 1 && version <= INSPECTOR_VERSION;
+	const isOfContract = Number.isInteger(version) && version >= 1 && version <= INSPECTOR_VERSION;
+	const isKnown = isOfContract || version === INSPECTOR_EXTENDED_VERSION;
 	return isKnown ? (version as InspectorVersion) : null;
 }

@@ -16,6 +16,7 @@ import { historyOf, schedulesOf } from "../view/schedule-listing.ts";
 import { traceRange } from "../view/trace-range.ts";
 import { SPANS_MAX } from "../view/traces.ts";
 import { hasWorkflow, workflowBytes } from "../view/workflow.ts";
+import type { FollowOptions } from "./entry-follower.ts";
 import { connectionMessages, scheduleMessage, stateBytes } from "./snapshot.ts";
 
 /** Contract: protocol 7.3. */
@@ -28,6 +29,8 @@ export interface RequestHost {
 	view(): Promise<ActorView>;
 	/** Runs a change with the actor awake: it is woken if need be, and stays awake meanwhile. */
 	change<T>(run: (instance: ActorInstance) => Promise<T>): Promise<T>;
+	/** Tells the client of events and log lines. Throws `request.invalid`. */
+	follow(options: FollowOptions): void;
 	/** Fires when the client is gone. */
 	readonly signal: AbortSignal;
 }
@@ -129,6 +132,10 @@ export async function answerRequest(
 			const deleted = await host.change((instance) => deleteSchedule(instance, scheduleId));
 			return { tag: "ScheduleDeleteResponse", val: { rid, scheduleId, deleted } };
 		}
+		case "FollowRequest":
+			// It answers itself: before what was kept.
+			host.follow(request.val);
+			return null;
 		default:
 			return request satisfies never;
 	}

@@ -7,16 +7,20 @@ import {
 	type InspectorToServer,
 	type InspectorVersion,
 	isInspectorMessageOf,
+	spliceBetween,
 } from "@rivetkit/protocol/inspector";
 import { CLOSE_REFUSED } from "../../connections/close-codes.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import type { Watcher } from "./actor-watch.ts";
+import type { EntrySink } from "./entry-follower.ts";
 import { initMessage, type Snapshot } from "./snapshot.ts";
 
 /** Bytes that wait for a slow peer; more closes its socket. */
 const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
 /** Requests of one socket that are in progress at the same time; more are refused. */
 const REQUESTS_MAX = 64;
+
+type StateUpdated = Extract<InspectorToClient, { tag: "StateUpdated" }>;
 
 export interface SessionHandlers {
 	/** The answer, or null for none. What it rejects with goes to the client as an `Error`. */
@@ -30,13 +34,15 @@ export interface SessionHandlers {
  * One inspector's socket (contract: protocol 7.3). Speaks the version of 2.1.3 until the client is heard
  * of, and that client's version from then on.
  */
-export class InspectorSession implements Watcher {
+export class InspectorSession implements Watcher, EntrySink {
 	readonly #socket: PlainSocket;
 	#version: InspectorVersion;
 	/** Whether Init is out; nothing may come before. */
 	#hasBegun = false;
 	#isOver = false;
 	#requests = 0;
+	/** As the client was told it last, in CBOR. */
+	#state: Uint8Array | undefined;
 
 	/** @param version - what the client asked for; null when it did not */
 	constructor(socket: PlainSocket, version: InspectorVersion | null) {
@@ -58,8 +64,13 @@ export class InspectorSession implements Watcher {
 		});
 	}
 
+	get waitingBytes(): number {
+		return this.#socket.bufferedBytes;
+	}
+
 	begin(view: ActorView, snapshot: Snapshot): void {
 		this.#hasBegun = true;
+		this.#state = snapshot.state;
 		this.#send(initMessage(view, snapshot));
 	}
 
@@ -67,8 +78,21 @@ export class InspectorSession implements Watcher {
 	looked(_view: ActorView, changes: readonly InspectorToClient[]): void {
 		if (!this.#hasBegun) return;
 		for (const change of changes) {
-			if (isInspectorMessageOf(this.#version, change.tag)) this.#send(change);
+			this.push(change.tag === "StateUpdated" ? this.#stateChange(change) : change);
 		}
+	}
+
+	push(message: InspectorToClient): void {
+		if (isInspectorMessageOf(this.#version, message.tag)) this.#send(message);
+	}
+
+	/** The difference, for clients that know of such; the whole where that is no larger. */
+	#stateChange(change: StateUpdated): InspectorToClient {
+		const before = this.#state;
+		this.#state = change.val.state;
+		if (!before || !isInspectorMessageOf(this.#version, "StateSpliced")) return change;
+		const splice = spliceBetween(before, change.val.state);
+		return splice ? { tag: "StateSpliced", val: splice } : change;
 	}
 
 	/** Closes with `group.code` of an error. */
