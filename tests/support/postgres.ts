@@ -23,7 +23,7 @@ export async function emptiedDatabase(): Promise<string> {
 	await sql(
 		url,
 		`DO $$ BEGIN IF to_regclass('rivetkit.meta') IS NOT NULL THEN
-			TRUNCATE rivetkit.actors, rivetkit.kv, rivetkit.names, rivetkit.removals, rivetkit.writers, rivetkit.nodes;
+			TRUNCATE rivetkit.actors, rivetkit.kv, rivetkit.names, rivetkit.removals, rivetkit.writers, rivetkit.nodes, rivetkit.inventory;
 		END IF; END $$`,
 	);
 	return url;

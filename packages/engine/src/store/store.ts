@@ -1,4 +1,5 @@
 import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
+import type { Inventory } from "./inventory.ts";
 
 /**
  * What an engine stands on. Every implementation (memory, SQLite, PostgreSQL) passes the one
@@ -23,6 +24,9 @@ import type { StorageBatch, StorageRange } from "@rivetkit/protocol";
  * so the runtime has one.
  */
 export interface Store {
+	/** What is known beside actors. */
+	readonly inventory: Inventory;
+
 	/**
 	 * Inserts a live actor, or tells which live actor holds the key. With `acquire` a created actor is
 	 * taken for its first incarnation at once (generation 0). Ordered (S1), not synced.

@@ -16,6 +16,7 @@ import {
 	putBatch,
 	text,
 } from "./fixtures.ts";
+import { inventoryConformance } from "./inventory-conformance.ts";
 
 /** Makes an empty store. The suite closes it. */
 export type MakeStore = (options: {
@@ -53,6 +54,7 @@ export function storeConformance(
 		alarms(open);
 		destruction(open);
 		transfer(open);
+		inventoryConformance(open);
 		closing(open);
 	});
 }

@@ -8,6 +8,7 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 const TO_FORMAT_1 = `
 	DROP INDEX actors_connected;
 	ALTER TABLE actors DROP COLUMN connected;
+	DROP TABLE inventory;
 	PRAGMA user_version = 1;
 `;
 

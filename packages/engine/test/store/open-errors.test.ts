@@ -213,16 +213,16 @@ describe("a file that is not a store", () => {
 		const directory = temporaryDirectory();
 		const { file } = await closedStore(directory);
 		const tool = new DatabaseSync(file);
-		tool.exec("PRAGMA user_version = 3");
+		tool.exec("PRAGMA user_version = 4");
 		tool.close();
-		await refused(directory, "newer_format", /format 3, written by a newer version/);
+		await refused(directory, "newer_format", /format 4, written by a newer version/);
 	});
 
 	it("is refused when a newer version wrote it and was killed", async () => {
 		const directory = temporaryDirectory();
 		const { file } = await closedStore(directory);
 		const tool = new DatabaseSync(file);
-		tool.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 3");
+		tool.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 4");
 		const copy = temporaryDirectory();
 		for (const name of ["store.sqlite", "store.sqlite-wal"]) {
 			fs.copyFileSync(path.join(directory, name), path.join(copy, name));

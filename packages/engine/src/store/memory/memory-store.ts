@@ -15,6 +15,7 @@ import {
 	StoreError,
 } from "../store.ts";
 import { TOMBSTONE_LIMITS, type TombstoneLimits } from "../tombstones.ts";
+import { MemoryInventory } from "./memory-inventory.ts";
 import { SortedMap } from "./sorted-map.ts";
 
 export interface MemoryStoreOptions {
@@ -39,6 +40,7 @@ interface Actor {
 type TimeKey = readonly [ts: number, actorId: string];
 
 class MemoryStore implements Store {
+	readonly inventory = new MemoryInventory(() => this.#assertOpen());
 	readonly #clock: Clock;
 	readonly #limits: TombstoneLimits;
 	readonly #actors = new Map<string, Actor>();

@@ -20,6 +20,7 @@ import { ActorOrder } from "./actor-order.ts";
 import { byteaArray } from "./binary-array.ts";
 import type { PostgresConnection, Row } from "./connection.ts";
 import { toStoreError } from "./errors.ts";
+import { InventoryRows } from "./inventory-rows.ts";
 import { PostgresSnapshot } from "./postgres-snapshot.ts";
 import { ReadConnections } from "./read-connections.ts";
 import { RECORD_COLUMNS, type RecordRow, toBytes, toRecord } from "./records.ts";
@@ -46,6 +47,10 @@ export interface PostgresStoreParts {
 export class PostgresStore implements Store {
 	/** The lease under which actors are acquired; null for none: then no acquisition is refused. */
 	owner: number | null = null;
+	readonly inventory = new InventoryRows((text, values) => {
+		this.#assertOpen();
+		return this.query(text, values);
+	});
 	readonly #parts: PostgresStoreParts;
 	readonly #queue: WriteQueue;
 	readonly #reads: ReadConnections;

@@ -2,7 +2,7 @@ import { StoreError } from "../store.ts";
 import type { PostgresConnection } from "./connection.ts";
 
 /** Version of the tables below. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** Held while tables are made or changed. */
 const MIGRATION_LOCK = 0x52564b54;
@@ -21,6 +21,7 @@ const MIGRATION_LOCK = 0x52564b54;
  *   looked as good as the unique one, and read all actors of a name.
  * - `kv`: what actors store, in key order.
  * - `removals`: actors that are gone but whose `kv` rows are still being removed.
+ * - `inventory`: what is known beside actors, see `Inventory`.
  * - `names`: every name that has or had an actor; `kept` when the last trace in `actors` may be gone.
  */
 const MIGRATIONS: readonly string[] = [
@@ -101,6 +102,17 @@ CREATE TABLE rivetkit.names (
 
 INSERT INTO rivetkit.meta VALUES
 	('secret', replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''));
+`,
+	`
+CREATE TABLE rivetkit.inventory (
+	kind text COLLATE "C" NOT NULL,
+	scope text COLLATE "C" NOT NULL,
+	name text COLLATE "C" NOT NULL,
+	value text NOT NULL,
+	create_ts bigint NOT NULL,
+	PRIMARY KEY (kind, scope, name)
+);
+CREATE INDEX inventory_newest ON rivetkit.inventory (kind, scope, create_ts, name);
 `,
 ];
 

@@ -6,7 +6,19 @@ import type { SqliteConnection } from "./engine.ts";
 export const APPLICATION_ID = 0x52564b54;
 
 /** Version of the tables below (`PRAGMA user_version`). */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
+
+const INVENTORY = `
+CREATE TABLE inventory (
+	kind TEXT NOT NULL,
+	scope TEXT NOT NULL,
+	name TEXT NOT NULL,
+	value TEXT NOT NULL,
+	create_ts INTEGER NOT NULL,
+	PRIMARY KEY (kind, scope, name)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX inventory_newest ON inventory (kind, scope, create_ts, name);
+`;
 
 /**
  * - `actors`: one row per actor, destroyed ones included while their tombstone is kept. `row_id` is
@@ -15,6 +27,7 @@ export const FORMAT_VERSION = 2;
  * - `kv`: what actors store, in key order.
  * - `removals`: actors that are gone but whose `kv` rows are still being removed.
  * - `names`: every name that has or had an actor; `kept` when the last trace in `actors` may be gone.
+ * - `inventory`: what is known beside actors, see `Inventory`.
  * - `meta`: `checkpoints` counts restarts of the write-ahead log.
  */
 const TABLES = `
@@ -64,13 +77,14 @@ CREATE TABLE names (
 	kept INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (namespace, name)
 ) WITHOUT ROWID, STRICT;
-`;
+${INVENTORY}`;
 
 /** What takes a store of each older format one version further. */
 const MIGRATIONS: Readonly<Record<number, string>> = {
 	1:
 		"ALTER TABLE actors ADD COLUMN connected INTEGER NOT NULL DEFAULT 0;" +
 		"CREATE INDEX actors_connected ON actors (id) WHERE connected = 1;",
+	2: INVENTORY,
 };
 
 const NEWER = (file: string, version: number) =>

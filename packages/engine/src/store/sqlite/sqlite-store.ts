@@ -23,6 +23,7 @@ import type { DirectoryLock } from "./directory-lock.ts";
 import type { SqliteConnection, SqliteEngine } from "./engine.ts";
 import { toStoreError } from "./errors.ts";
 import { HistoryRows } from "./history-rows.ts";
+import { InventoryRows } from "./inventory-rows.ts";
 import { KvRows } from "./kv-rows.ts";
 import { SqliteSnapshot } from "./sqlite-snapshot.ts";
 import type { WalFile } from "./wal-file.ts";
@@ -47,6 +48,7 @@ export interface SqliteStoreParts {
 
 /** The {@link Store} in one SQLite file; see docs/adr/0001-embedded-store.md. */
 export class SqliteStore implements Store {
+	readonly inventory: InventoryRows;
 	readonly #parts: SqliteStoreParts;
 	readonly #actors: ActorRows;
 	readonly #kv: KvRows;
@@ -87,6 +89,7 @@ export class SqliteStore implements Store {
 			checkpointBytes: parts.checkpointBytes,
 			onFailure: (error) => this.#queue.stop(error),
 		});
+		this.inventory = new InventoryRows(connection, this.#queue, () => this.#checkpointer.wrote(1));
 	}
 
 	/** Makes durable what an earlier process left, and goes on with the removals it had begun. */

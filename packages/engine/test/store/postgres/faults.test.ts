@@ -280,12 +280,30 @@ describe("a PostgreSQL store that cannot be opened", () => {
 		await expect(openPostgresStore({ url })).rejects.toMatchObject({
 			code: "newer_format",
 			message: expect.stringMatching(
-				/format 99, made by a newer version of RivetKit.*up to format 1/,
+				/format 99, made by a newer version of RivetKit.*up to format 2/,
 			),
 		});
 		expect(await sql(url, "SELECT value FROM rivetkit.meta WHERE name = 'format'")).toEqual([
 			{ value: "99" },
 		]);
+	});
+
+	it("whose tables have format 1 gets those of the newest, and keeps what it holds", async () => {
+		const url = await newDatabase();
+		const before = await openPostgresStore({ url });
+		const actor = newActor();
+		await before.insertActor(actor);
+		await before.close();
+		await sql(
+			url,
+			"DROP TABLE rivetkit.inventory; UPDATE rivetkit.meta SET value = '1' WHERE name = 'format'",
+		);
+		const store = await openPostgresStore({ url });
+		onTestFinished(() => store.close());
+		expect((await store.actorById(actor.actorId))?.key).toBe(actor.key);
+		const entry = { kind: "pool", scope: "a", name: "b", value: "{}", createTs: 1 } as const;
+		await store.inventory.put(entry);
+		expect(await store.inventory.listKind("pool")).toEqual([entry]);
 	});
 
 	it("says that a pooler is in the way", async () => {
