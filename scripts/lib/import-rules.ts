@@ -76,10 +76,23 @@ export const rooms: readonly Room[] = [
 		imports: [PROTOCOL, "engine/common", "engine/store", "engine/directory"],
 	},
 	{
+		// Namespaces, and how pools of runners are configured.
+		name: "engine/pools",
+		at: ["packages/engine/src/pools"],
+		imports: [PROTOCOL, "engine/common", "engine/store"],
+	},
+	{
 		// Processes that host actors for this engine.
 		name: "engine/runners",
 		at: ["packages/engine/src/runners"],
-		imports: [PROTOCOL, "engine/common", "engine/store", "engine/placement"],
+		imports: [PROTOCOL, "engine/common", "engine/store", "engine/placement", "engine/pools"],
+	},
+	{
+		// Hosts that are asked for runners.
+		name: "engine/serverless",
+		at: ["packages/engine/src/serverless"],
+		imports: [PROTOCOL, "engine/common", "engine/pools"],
+		types: ["engine/runners"],
 	},
 	{
 		name: "engine/gateway",
@@ -97,6 +110,7 @@ export const rooms: readonly Room[] = [
 			"engine/directory",
 			"engine/placement",
 			"engine/transfer",
+			"engine/pools",
 			"engine/gateway",
 		],
 	},
@@ -127,7 +141,9 @@ export const rooms: readonly Room[] = [
 			"engine/cluster",
 			"engine/transfer",
 			"engine/gateway",
+			"engine/pools",
 			"engine/runners",
+			"engine/serverless",
 			"engine/api",
 			"engine/server",
 		],

@@ -16,6 +16,7 @@ import {
 	DEFAULT_NAMESPACE,
 	DEFAULT_PORT,
 	type HostEvents,
+	isLoopbackAddress,
 	type Random,
 	RUNTIME,
 	type ServerMetadata,
@@ -24,6 +25,7 @@ import {
 } from "@rivetkit/protocol";
 import { AlarmClock } from "./alarms/alarm-clock.ts";
 import { ClaimedAlarms } from "./alarms/claimed-alarms.ts";
+import { Apart, type AttachRunnersOptions, type EngineStats } from "./apart.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import { ManagementApi, type TransferAccess, type Whereabouts } from "./api/management-api.ts";
 import type { ClusterNode } from "./cluster/join-cluster.ts";
@@ -43,9 +45,7 @@ import { type ActorQuery, type ResolvedActor, Resolver } from "./gateway/resolve
 import { createSocketPair, type PairedWebSocket } from "./gateway/socket-pair.ts";
 import { StaticPages } from "./gateway/static-pages.ts";
 import { Placement } from "./placement/placement.ts";
-import { RunnerDoor } from "./runners/runner-door.ts";
 import { RUNNER_LIMITS, type RunnerLimits } from "./runners/runner-limits.ts";
-import { type RunnerStats, RunnersHost } from "./runners/runners-host.ts";
 import { dataDirectoryFingerprint, type ServerInstance } from "./server/instance-id.ts";
 import { type ListeningServer, listenOn } from "./server/listen.ts";
 import { identifyOccupant, PortTakenError, type WantedAddress } from "./server/port-taken.ts";
@@ -137,8 +137,11 @@ export interface Engine {
 	 * Takes runners: processes that connect to `/runners/connect` of whatever this engine listens on, and host the
 	 * actors of their pools. They are its one host, in place of one that was attached. Runners need the engine's
 	 * token when it has one. Returns what counts them.
+	 *
+	 * From then on the engine is one apart from any application: its management API is that of the contract's
+	 * section 2, with namespaces and pools, and needs the token.
 	 */
-	attachRunners(limits?: Partial<RunnerLimits>): () => RunnerStats;
+	attachRunners(limits?: Partial<RunnerLimits>, options?: AttachRunnersOptions): () => EngineStats;
 	/** The whole HTTP API, fetch style. Paths outside `basePath` (default `/`) are 404. */
 	fetch(request: Request, options?: { readonly basePath?: string }): Promise<Response>;
 	/** The whole API on an address of its own. Throws a `ListenError`, such as `PortTakenError`. */
@@ -175,6 +178,14 @@ export interface Engine {
 	/** Stops listening, then stops every actor (they sleep), then closes what is left. Idempotent. */
 	close(): Promise<void>;
 }
+
+const CAPABILITIES: readonly string[] = [
+	CAPABILITY_CALL_IDS,
+	CAPABILITY_QUERY_GATEWAY,
+	CAPABILITY_QUEUE_OPTIONS,
+	CAPABILITY_RESUME_EVENTS,
+	CAPABILITY_ACTION_STREAMS,
+];
 
 /** How long counts of actors are kept: the store reads its index for them. */
 export const COUNTS_KEPT_MS = 10_000;
@@ -230,9 +241,10 @@ class EmbeddedEngine implements Engine {
 	readonly #servers: ListeningServer[] = [];
 	#actorNames: Readonly<Record<string, ActorNameMetadata>> = {};
 	#hostsAnyName = false;
-	#runners: RunnersHost | undefined;
-	#runnerDoor: RunnerDoor | undefined;
+	/** While its actors are on runners. */
+	#apart: Apart | undefined;
 	readonly #options: EngineOptions;
+	readonly #directory: Directory;
 	readonly #random: Random;
 	#closed: Promise<void> | undefined;
 	readonly #store: Store;
@@ -264,6 +276,8 @@ class EmbeddedEngine implements Engine {
 				this.#alarms.stopped(actorId);
 			},
 			...(node === undefined ? undefined : { elsewhere: node.cluster }),
+			obstacles: () => this.#apart?.obstacleOf,
+			spansNamespaces: () => this.#apart !== undefined,
 		});
 		const directory = new Directory({
 			store,
@@ -281,7 +295,7 @@ class EmbeddedEngine implements Engine {
 		const sockets = new HeldSockets({ placement, clock, random, limits, logger });
 		const inspections = new Inspections({ store, placement, clock, limits });
 		const gateway = new Gateway({ placement, sockets, inspections, clock, limits, errors });
-		const api = new ManagementApi({
+		const embeddedApi = new ManagementApi({
 			store,
 			directory,
 			resolver,
@@ -311,6 +325,7 @@ class EmbeddedEngine implements Engine {
 		});
 		this.#options = options;
 		this.#random = random;
+		this.#directory = directory;
 		this.#store = store;
 		this.#namespace = namespace;
 		this.#clock = clock;
@@ -324,7 +339,15 @@ class EmbeddedEngine implements Engine {
 		this.#errors = errors;
 		const limiter = CallLimiter.for(clock, limits);
 		const pages = options.pagesFolder && new StaticPages(options.pagesFolder);
-		this.#front = new Front({ gateway, api, resolver, errors, limiter, pages });
+		this.#front = new Front({
+			gateway,
+			api: () => this.#apart?.api ?? embeddedApi,
+			resolver,
+			namespaced: () => this.#apart,
+			errors,
+			limiter,
+			pages,
+		});
 		this.#node = node;
 		this.#alarms =
 			node === undefined
@@ -417,32 +440,42 @@ class EmbeddedEngine implements Engine {
 		});
 	}
 
-	attachRunners(given: Partial<RunnerLimits> = {}): () => RunnerStats {
-		const limits = { ...RUNNER_LIMITS, ...given };
-		const host = new RunnersHost({
+	attachRunners(
+		limits: Partial<RunnerLimits> = {},
+		options: AttachRunnersOptions = {},
+	): () => EngineStats {
+		const { token, version, metrics } = this.#options;
+		const apart = new Apart({
 			store: this.#store,
 			clock: this.#clock,
 			random: this.#random,
 			logger: this.#logger,
-			limits,
-			version: this.#options.version,
+			errors: this.#errors,
+			placement: this.#placement,
+			directory: this.#directory,
+			resolver: this.#resolver,
+			routeTimeoutMs: this.#limits.routeTimeoutMs,
+			isAlone: this.#node === undefined,
+			limits: { ...RUNNER_LIMITS, ...limits },
+			token,
+			version,
+			metrics,
+			region: this.#options.region ?? DEFAULT_REGION,
+			metadata: (peerAddress) => ({
+				capabilities: CAPABILITIES,
+				...(isLoopbackAddress(peerAddress) ? { instance: this.#instance } : {}),
+			}),
+			listeningUrl: () => this.#servers[0]?.url,
 			alarmCommitted: (actorId, alarmTs) => this.#alarms.committed(actorId, alarmTs),
 			wake: (actorId) => void this.#wake(actorId),
 			announced: (names) => {
-				this.#actorNames = { ...this.#actorNames, ...announcedNames(names) };
+				this.#actorNames = { ...this.#actorNames, ...names };
 			},
+			...options,
 		});
-		host.attach(this.attachHost(host, { actorNames: {}, hostsAnyName: true }));
-		this.#runners = host;
-		this.#runnerDoor = new RunnerDoor({
-			host,
-			clock: this.#clock,
-			random: this.#random,
-			limits,
-			namespace: this.#namespace,
-			token: this.#options.token,
-		});
-		return () => host.stats;
+		apart.host.attach(this.attachHost(apart.host, { actorNames: {}, hostsAnyName: true }));
+		this.#apart = apart;
+		return () => apart.stats;
 	}
 
 	async #wake(actorId: string): Promise<void> {
@@ -505,6 +538,9 @@ class EmbeddedEngine implements Engine {
 	}
 
 	destroy(actorId: string): Promise<void> {
+		if (this.#apart !== undefined) {
+			return this.#apart.destroy(actorId);
+		}
 		return this.#placement.destroy(actorId, this.#clock.now() + this.#limits.routeTimeoutMs);
 	}
 
@@ -527,10 +563,11 @@ class EmbeddedEngine implements Engine {
 		for (const server of this.#servers) {
 			server.stopAccepting();
 		}
+		this.#apart?.stopPlacing();
 		try {
 			await this.#placement.close();
 		} finally {
-			this.#runners?.close();
+			this.#apart?.close();
 			this.#sockets.closeAll();
 			this.#inspections.closeAll();
 			const graceMs = this.#limits.closeGraceMs;
@@ -551,7 +588,7 @@ class EmbeddedEngine implements Engine {
 			gateway: this.#gateway,
 			errors: this.#errors,
 			basePath,
-			runnerDoor: () => this.#runnerDoor,
+			runnerDoor: () => this.#apart?.door,
 		});
 	}
 
@@ -566,31 +603,10 @@ class EmbeddedEngine implements Engine {
 			runner: { kind: { normal: {} }, version: 1 },
 			actorNames: Object.fromEntries(actorNames),
 			...options.metadata?.(caller),
-			capabilities: [
-				CAPABILITY_CALL_IDS,
-				CAPABILITY_QUERY_GATEWAY,
-				CAPABILITY_QUEUE_OPTIONS,
-				CAPABILITY_RESUME_EVENTS,
-				CAPABILITY_ACTION_STREAMS,
-			],
+			capabilities: CAPABILITIES,
 			...(caller === "this machine" ? { instance: this.#instance } : {}),
 		};
 	}
-}
-
-/** What runners announce, as far as it is what a name may have. */
-function announcedNames(
-	names: ReadonlyMap<string, { readonly metadata: string }>,
-): Record<string, ActorNameMetadata> {
-	const read = [...names].map(([name, { metadata }]): [string, ActorNameMetadata] => {
-		try {
-			const parsed: unknown = JSON.parse(metadata);
-			return [name, typeof parsed === "object" && parsed !== null ? parsed : {}];
-		} catch {
-			return [name, {}];
-		}
-	});
-	return Object.fromEntries(read);
 }
 
 function isDevelopment(): boolean {

@@ -1,3 +1,4 @@
+export type { AttachRunnersOptions, EngineStats } from "./apart.ts";
 export type { TransferAccess, Whereabouts } from "./api/management-api.ts";
 export { openApiDocument } from "./api/openapi.ts";
 export {
@@ -29,10 +30,10 @@ export {
 	type SocketPairOptions,
 } from "./gateway/socket-pair.ts";
 export { RUNNER_LIMITS, type RunnerLimits } from "./runners/runner-limits.ts";
-export type { RunnerStats } from "./runners/runners-host.ts";
 export type { ListeningServer } from "./server/listen.ts";
 export { ListenError, type Occupant, PortTakenError } from "./server/port-taken.ts";
 export { assertSupportedRuntime } from "./server/supported-runtime.ts";
+export { SERVERLESS_LIMITS, type ServerlessLimits } from "./serverless/serverless-limits.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./store/memory/memory-store.ts";
 export type { PostgresSettings, PostgresTls } from "./store/postgres/connection-settings.ts";
 export {

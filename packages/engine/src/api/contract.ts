@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { ACTOR_FILE_TYPE } from "../transfer/actor-file.ts";
+import { CURSOR } from "./cursor.ts";
 
 const timestamp = z.int().describe("Milliseconds since the epoch");
 
@@ -60,7 +61,7 @@ export const listQuerySchema = z.object({
 	limit: limit(LIST_LIMIT_MAX),
 	cursor: z
 		.string()
-		.regex(/^\d+(?:\..+)?$/)
+		.regex(CURSOR)
 		.optional()
 		.describe("From `pagination.cursor`, or a creation time: only older actors are listed"),
 });

@@ -1,10 +1,10 @@
-import { timingSafeEqual } from "node:crypto";
 import {
 	catalogueError,
 	HEADER_TOKEN,
 	type HeadersView,
 	isLoopbackAddress,
 } from "@rivetkit/protocol";
+import { isSameSecret } from "../common/tokens.ts";
 import type { InboundRequest } from "../gateway/inbound.ts";
 
 /** Who may read actors' stores and metrics and destroy actors over HTTP (protocol 4.6). */
@@ -47,16 +47,22 @@ export class KvAccess {
 		}
 	}
 
+	/** Of an engine apart from any application: as for changes, with its own code. Throws `api.forbidden`. */
+	checkEngine(headers: HeadersView): void {
+		if (this.#token !== undefined && !this.#hasToken(headers)) {
+			throw catalogueError("api.forbidden");
+		}
+	}
+
 	#checkToken(headers: HeadersView): void {
-		const bearer = /^bearer +(.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-		const given = headers.get(HEADER_TOKEN) ?? bearer;
-		if (given === undefined || !equalInConstantTime(given, this.#token!)) {
+		if (!this.#hasToken(headers)) {
 			throw catalogueError("auth.forbidden");
 		}
 	}
-}
 
-function equalInConstantTime(a: string, b: string): boolean {
-	const [left, right] = [Buffer.from(a), Buffer.from(b)];
-	return left.byteLength === right.byteLength && timingSafeEqual(left, right);
+	#hasToken(headers: HeadersView): boolean {
+		const bearer = /^bearer +(.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+		const given = headers.get(HEADER_TOKEN) ?? bearer;
+		return given !== undefined && isSameSecret(given, this.#token!);
+	}
 }

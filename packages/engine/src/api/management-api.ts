@@ -35,12 +35,14 @@ import {
 	importQuerySchema,
 	listQuerySchema,
 	namesQuerySchema,
+	OPERATIONS,
 	type OperationId,
 } from "./contract.ts";
+import { actorPosition, readCursor, writeCursor } from "./cursor.ts";
 import { InspectorTokens } from "./inspector-tokens.ts";
 import type { KvAccess } from "./kv-access.ts";
 import { openApiDocument } from "./openapi.ts";
-import { matchOperation } from "./operation-table.ts";
+import { OperationTable } from "./operation-table.ts";
 
 /** Who may have actors as files, and bring them. */
 export interface TransferAccess {
@@ -90,6 +92,8 @@ interface Call {
 
 type Handler = (call: Call) => ActorResponse | Promise<ActorResponse>;
 
+const TABLE = new OperationTable<OperationId>(OPERATIONS);
+
 export class ManagementApi {
 	readonly #options: ManagementApiOptions;
 	readonly #handlers: Record<OperationId, Handler>;
@@ -122,7 +126,7 @@ export class ManagementApi {
 		try {
 			const mark = request.path.indexOf("?");
 			const path = mark < 0 ? request.path : request.path.slice(0, mark);
-			const matched = matchOperation(request.method === "HEAD" ? "GET" : request.method, path);
+			const matched = TABLE.match(request.method === "HEAD" ? "GET" : request.method, path);
 			if (matched === undefined) {
 				return notFound();
 			}
@@ -182,10 +186,11 @@ export class ManagementApi {
 			name,
 			...(key === undefined ? {} : { key: canonicalKey(key) }),
 			includeDestroyed,
-			...(before === undefined ? {} : { before }),
+			...(before === undefined ? {} : { before: actorPosition(before) }),
 			limit: given.limit,
 		});
-		return this.#listed(actors, actors.length === given.limit ? writeCursor(actors.at(-1)!) : null);
+		const last = actors.length === given.limit ? actors.at(-1) : undefined;
+		return this.#listed(actors, last && writeCursor(last.createTs, last.actorId));
 	}
 
 	async #getOrCreate({ request }: Call): Promise<ActorResponse> {
@@ -410,16 +415,6 @@ function readInput(encoded: string | null | undefined): Uint8Array | null {
 
 function canonicalKey(key: string): string {
 	return serializeKey(parseKey(key));
-}
-
-/** Creation time, and the id when several actors share it. */
-function writeCursor(actor: ActorRecord): string {
-	return `${actor.createTs}.${actor.actorId}`;
-}
-
-function readCursor(cursor: string): { createTs: number; actorId?: string } {
-	const [createTs, actorId] = cursor.split(".");
-	return { createTs: Number(createTs), ...(actorId === undefined ? {} : { actorId }) };
 }
 
 function whereaboutsOf(address: string | undefined): Whereabouts {

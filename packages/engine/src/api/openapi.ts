@@ -4,11 +4,19 @@ import { type ApiOperation, OPERATIONS } from "./contract.ts";
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
-/** The OpenAPI 3.1 document of the management API, made from the schemas that check requests. */
-export function openApiDocument(version: string): JsonObject {
+/** What a document describes. */
+export interface DescribedApi {
+	readonly title: string;
+	readonly operations: Readonly<Record<string, ApiOperation>>;
+}
+
+const EMBEDDED: DescribedApi = { title: "RivetKit management API", operations: OPERATIONS };
+
+/** The OpenAPI 3.1 document of a management API, made from the schemas that check requests. */
+export function openApiDocument(version: string, api: DescribedApi = EMBEDDED): JsonObject {
 	const components: JsonObject = {};
 	const paths: Record<string, JsonObject> = {};
-	for (const [operationId, operation] of Object.entries<ApiOperation>(OPERATIONS)) {
+	for (const [operationId, operation] of Object.entries(api.operations)) {
 		paths[operation.path] ??= {};
 		paths[operation.path]![operation.method.toLowerCase()] = describe(
 			operationId,
@@ -19,7 +27,7 @@ export function openApiDocument(version: string): JsonObject {
 	return {
 		openapi: "3.1.0",
 		info: {
-			title: "RivetKit management API",
+			title: api.title,
 			version,
 			license: { name: "Apache-2.0", identifier: "Apache-2.0" },
 		},

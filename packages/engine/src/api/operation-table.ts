@@ -1,36 +1,54 @@
-import { type ApiOperation, OPERATIONS, type OperationId } from "./contract.ts";
+import type { ApiOperation } from "./contract.ts";
 
-interface Row {
-	readonly operation: OperationId;
+interface Row<Id extends string> {
+	readonly operation: Id;
 	readonly method: string;
 	readonly segments: readonly string[];
 }
 
-const ROWS: readonly Row[] = (Object.entries(OPERATIONS) as [OperationId, ApiOperation][]).map(
-	([operation, { method, path }]) => ({ operation, method, segments: split(path) }),
-);
-
-export interface MatchedOperation {
-	readonly operation: OperationId;
+export interface MatchedOperation<Id extends string> {
+	readonly operation: Id;
 	/** Percent-decoded. */
 	readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** Finds the operation of a route; a trailing slash means nothing. */
-export function matchOperation(method: string, path: string): MatchedOperation | undefined {
-	if (!path.startsWith("/")) {
-		return undefined;
+export class OperationTable<Id extends string> {
+	readonly #rows: readonly Row<Id>[];
+
+	constructor(operations: Readonly<Record<Id, ApiOperation>>) {
+		const entries = Object.entries<ApiOperation>(operations) as [Id, ApiOperation][];
+		this.#rows = entries.map(([operation, { method, path }]) => ({
+			operation,
+			method,
+			segments: split(path),
+		}));
 	}
-	const segments = split(path);
-	for (const row of ROWS) {
-		if (row.method === method && row.segments.length === segments.length) {
-			const parameters = matchSegments(row.segments, segments);
-			if (parameters !== undefined) {
-				return { operation: row.operation, parameters };
+
+	match(method: string, path: string): MatchedOperation<Id> | undefined {
+		return this.#find(path, (row) => row.method === method);
+	}
+
+	/** Whether the path has an operation with some method. */
+	knows(path: string): boolean {
+		return this.#find(path, () => true) !== undefined;
+	}
+
+	#find(path: string, isWanted: (row: Row<Id>) => boolean): MatchedOperation<Id> | undefined {
+		if (!path.startsWith("/")) {
+			return undefined;
+		}
+		const segments = split(path);
+		for (const row of this.#rows) {
+			if (row.segments.length === segments.length && isWanted(row)) {
+				const parameters = matchSegments(row.segments, segments);
+				if (parameters !== undefined) {
+					return { operation: row.operation, parameters };
+				}
 			}
 		}
+		return undefined;
 	}
-	return undefined;
 }
 
 function matchSegments(

@@ -1,10 +1,13 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { extname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { isLoopbackHost } from "@rivetkit/protocol";
 import { z } from "zod";
+import { readConfigFiles } from "./config-files.ts";
+import { ConfigurationError } from "./configuration-error.ts";
 
 /** Where configuration is looked for when no file is named, if it is there. */
 const SYSTEM_DIRECTORY = "/etc/rivet";
+/** The datacenter of an engine that is configured with none. */
+const DATACENTER = "default";
 const PREFIX = "RIVET__";
 const GUARD_PORT = 6_420;
 const PEER_PORT = 6_421;
@@ -19,11 +22,31 @@ const flag = z.preprocess(
 	(value) => (value === "true" ? true : value === "false" ? false : value),
 	z.boolean(),
 );
+/** Text with commas, or a list. */
+const list = z.preprocess(
+	(value) => (typeof value === "string" ? value.split(",").map((one) => one.trim()) : value),
+	z.array(z.string().min(1)),
+);
+const datacenter = z.strictObject({
+	name: z.string().min(1).optional(),
+	datacenter_label: z.coerce.number().int().min(0).max(65_535).optional(),
+	is_leader: flag.optional(),
+	public_url: z.url({ protocol: /^https?$/ }).optional(),
+	peer_url: z.string().optional(),
+	proxy_url: z.string().optional(),
+	valid_hosts: list.optional(),
+});
 const address = z.strictObject({ host: z.string().min(1).optional(), port: port.optional() });
 
 /** Contract: engine 8. Keys that are not here are refused by name. */
 const schema = z.strictObject({
-	auth: z.strictObject({ admin_token: z.string().min(1) }).optional(),
+	auth: z
+		.strictObject({
+			admin_token: z.string().min(1).optional(),
+			open_actor_creation: flag.optional(),
+		})
+		.optional(),
+	gateway: z.strictObject({ require_token: flag.optional() }).optional(),
 	guard: z
 		.strictObject({
 			...address.shape,
@@ -61,6 +84,19 @@ const schema = z.strictObject({
 			gateway_websocket_open_timeout_ms: whole.optional(),
 			gateway_response_start_timeout_ms: whole.optional(),
 			gateway_hws_max_pending_size: whole.optional(),
+			serverless_base_retry_timeout: whole.optional(),
+			serverless_backoff_max_exponent: whole.optional(),
+			serverless_retry_reset_duration: whole.optional(),
+			default_metadata_poll_interval: whole.optional(),
+			min_metadata_poll_interval: whole.optional(),
+			runner_pool_consecutive_successes_to_clear_error: whole.optional(),
+			pool_desired_max_override: whole.optional(),
+		})
+		.optional(),
+	topology: z
+		.strictObject({
+			datacenter_label: z.coerce.number().int().min(0).max(65_535).optional(),
+			datacenters: z.union([z.array(datacenter), z.record(z.string(), datacenter)]).optional(),
 		})
 		.optional(),
 	runtime: z.strictObject({ force_shutdown_duration: whole.optional() }).optional(),
@@ -74,6 +110,13 @@ export interface Address {
 	readonly port: number;
 }
 
+export interface DatacenterConfig {
+	readonly name: string;
+	readonly label: number;
+	/** Where hosts of serverless pools find the engine; undefined for where it listens. */
+	readonly publicUrl: string | undefined;
+}
+
 /** The configuration of `rivet-engine`, with defaults. */
 export interface EngineConfig {
 	readonly given: Given;
@@ -81,15 +124,12 @@ export interface EngineConfig {
 	readonly guard: Address;
 	readonly peer: Address;
 	readonly metrics: Address;
+	/** The one datacenter. */
+	readonly datacenter: DatacenterConfig;
 	/** Absolute. */
 	readonly directory: string;
 	/** How long a stop may take (ms). */
 	readonly forceShutdownMs: number;
-}
-
-/** A configuration that cannot be used; the message names the key, and where it was set. */
-export class ConfigurationError extends Error {
-	override readonly name = "ConfigurationError";
 }
 
 /** Times that suit development: short pauses, quick losses (contract: engine 8). */
@@ -100,6 +140,7 @@ const DEVELOPMENT: Given = {
 		reschedule_backoff_max_exponent: 1,
 		runner_eligible_threshold: 5_000,
 		runner_lost_threshold: 7_000,
+		min_metadata_poll_interval: 1_000,
 	},
 	runtime: { force_shutdown_duration: 2_000 },
 };
@@ -113,8 +154,9 @@ export interface ConfigSources {
 
 /** Defaults, then files, then the environment: the later wins. Throws a {@link ConfigurationError}. */
 export function readConfig({ files, env, isDevelopment }: ConfigSources): EngineConfig {
-	const named = files.length > 0 ? files : existing(SYSTEM_DIRECTORY);
-	const layers = named.flatMap(readFiles).map(({ path, content }) => checked(content, path));
+	const layers = readConfigFiles(files, SYSTEM_DIRECTORY).map(({ path, content }) =>
+		checked(content, path),
+	);
 	const fromEnv = checked(environmentTree(env), "the environment");
 	const merged = [isDevelopment ? DEVELOPMENT : {}, ...layers, fromEnv].reduce(merge, {}) as Given;
 	if (merged.file_system && merged.postgres) {
@@ -132,6 +174,7 @@ export function readConfig({ files, env, isDevelopment }: ConfigSources): Engine
 			host: merged.metrics?.host ?? LOOPBACK,
 			port: merged.metrics?.port ?? METRICS_PORT,
 		},
+		datacenter: readDatacenter(merged),
 		directory: resolve(merged.file_system?.path ?? "data/db"),
 		forceShutdownMs: merged.runtime?.force_shutdown_duration ?? 60_000,
 	};
@@ -142,27 +185,25 @@ export function isOpenToAll({ guard, token }: EngineConfig): boolean {
 	return token === undefined && !isLoopbackHost(guard.host);
 }
 
-function existing(path: string): string[] {
-	return statSync(path, { throwIfNoEntry: false }) ? [path] : [];
-}
-
-function readFiles(path: string): { readonly path: string; readonly content: unknown }[] {
-	const stats = statSync(path, { throwIfNoEntry: false });
-	if (!stats) throw new ConfigurationError(`there is no configuration at ${path}`);
-	if (stats.isDirectory()) {
-		const names = readdirSync(path).sort();
-		return names
-			.filter((name) => extname(name) === ".json")
-			.flatMap((name) => readFiles(join(path, name)));
+/** This engine is one datacenter: more of them, or one that is not this, cannot be served. */
+function readDatacenter({ topology }: Given): DatacenterConfig {
+	const given = topology?.datacenters ?? {};
+	const all = Array.isArray(given)
+		? given
+		: Object.entries(given).map(([name, one]) => ({ name, ...one }));
+	if (all.length > 1) {
+		throw new ConfigurationError(
+			"topology.datacenters: this engine is one datacenter; name only that",
+		);
 	}
-	if (extname(path) !== ".json") {
-		throw new ConfigurationError(`${path}: configuration files are JSON, with the ending .json`);
+	const [only] = all;
+	const label = topology?.datacenter_label ?? only?.datacenter_label ?? 1;
+	if (only?.datacenter_label !== undefined && only.datacenter_label !== label) {
+		throw new ConfigurationError(
+			`topology.datacenter_label is ${label}, but the one datacenter has ${only.datacenter_label}`,
+		);
 	}
-	try {
-		return [{ path, content: JSON.parse(readFileSync(path, "utf8")) }];
-	} catch (error) {
-		throw new ConfigurationError(`${path}: ${(error as Error).message}`, { cause: error });
-	}
+	return { name: only?.name ?? DATACENTER, label, publicUrl: only?.public_url };
 }
 
 /** `RIVET__GUARD__PORT=1` as `{ guard: { port: "1" } }`; case does not matter. */

@@ -1,7 +1,7 @@
-import type { RunnerStats } from "../runners/runners-host.ts";
+import type { EngineStats } from "../apart.ts";
 
 /** What `rivet-engine` counts, as Prometheus text (contract: engine 8). */
-export function engineMetrics(stats: RunnerStats, liveCount: number, socketCount: number): string {
+export function engineMetrics(stats: EngineStats, liveCount: number, socketCount: number): string {
 	const lines: string[] = [];
 	const gauge = (name: string, help: string, values: readonly (readonly [string, number])[]) => {
 		lines.push(`# HELP rivet_engine_${name} ${help}`, `# TYPE rivet_engine_${name} gauge`);
@@ -14,6 +14,10 @@ export function engineMetrics(stats: RunnerStats, liveCount: number, socketCount
 	]);
 	gauge("slots_free", "Actors that connected runners could take.", [["", stats.freeSlots]]);
 	gauge("actors_waiting", "Actors that wait for a slot.", [["", stats.waiting]]);
+	gauge("serverless_requests_open", "Requests to hosts of serverless pools.", [
+		["", stats.serverlessRequests],
+	]);
+	gauge("pools_failing", "Serverless pools whose starts fail.", [["", stats.poolsFailing]]);
 	gauge("actors_live", "Actors with an incarnation.", [["", liveCount]]);
 	gauge("websockets_open", "WebSockets of clients.", [["", socketCount]]);
 	return `${lines.join("\n")}\n`;

@@ -1,13 +1,14 @@
 import { parseArgs } from "node:util";
-import { ConfigurationError, isOpenToAll, readConfig } from "./config.ts";
+import { isOpenToAll, readConfig } from "./config.ts";
+import { ConfigurationError } from "./configuration-error.ts";
 import { runEngine } from "./run-engine.ts";
 
 const HELP = `Usage: rivet-engine [start] [--config <file or directory>]... [--dev]
        rivet-engine config show [--config <file or directory>]... [--dev]
 
-Runs an engine that places actors on runners. Settings come from files (JSON) and from the
-environment: guard.port is RIVET__GUARD__PORT. Later files win over earlier ones, the environment
-over all.
+Runs an engine that places actors on runners. Settings come from files (JSON, JSON5, YAML) and from
+the environment: guard.port is RIVET__GUARD__PORT. Later files win over earlier ones, the
+environment over all.
 
   --config  a file, or a directory with files (default /etc/rivet, if it is there)
   --dev     short pauses and quick losses, for development

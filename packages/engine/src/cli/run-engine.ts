@@ -16,12 +16,13 @@ export interface RunningEngine {
 
 /** An engine apart from any application: everything is hosted by runners. */
 export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
-	const { given, token } = config;
+	const { given, token, datacenter } = config;
 	const version = ownVersion();
 	const store = await openStore(config);
 	const engine: Engine = createEngine({
 		store,
 		version,
+		region: datacenter.name,
 		...(token === undefined ? {} : { token }),
 		...(given.postgres ? {} : { dataDirectory: config.directory }),
 		limits: defined({
@@ -41,9 +42,25 @@ export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
 			runnerLostThresholdMs: given.pegboard?.runner_lost_threshold,
 			actorStartThresholdMs: given.pegboard?.actor_start_threshold,
 			actorStopThresholdMs: given.pegboard?.actor_stop_threshold,
+			slotWaitMs: given.guard?.actor_force_wake_pending_timeout_ms,
 			retryBaseMs: given.pegboard?.base_retry_timeout,
 			backoffExponentMax: given.pegboard?.reschedule_backoff_max_exponent,
 			retryResetMs: given.pegboard?.retry_reset_duration,
+		}),
+		defined({
+			publicUrl: datacenter.publicUrl,
+			datacenterLabel: datacenter.label,
+			opensCreation: given.auth?.open_actor_creation,
+			requiresGatewayToken: given.gateway?.require_token,
+			serverless: defined({
+				retryBaseMs: given.pegboard?.serverless_base_retry_timeout,
+				backoffExponentMax: given.pegboard?.serverless_backoff_max_exponent,
+				retryResetMs: given.pegboard?.serverless_retry_reset_duration,
+				metadataPollMs: given.pegboard?.default_metadata_poll_interval,
+				metadataPollMinMs: given.pegboard?.min_metadata_poll_interval,
+				successesToClear: given.pegboard?.runner_pool_consecutive_successes_to_clear_error,
+				runnersMax: given.pegboard?.pool_desired_max_override,
+			}),
 		}),
 	);
 	const servers: Server[] = [];

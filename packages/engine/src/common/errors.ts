@@ -55,6 +55,11 @@ export class ErrorAnswers {
 		};
 	}
 
+	/** Something went wrong that is nobody's fault but ours. */
+	log(error: unknown, message: string): void {
+		this.#logger.error({ err: error }, message);
+	}
+
 	/** Closes with 1011 `group.code`; protocol sockets get the whole error in a frame first (3.3). */
 	closeSocket(
 		socket: Pick<ActorSocket, "send" | "close">,

@@ -57,6 +57,15 @@ export class Directory {
 		this.#options = options;
 	}
 
+	/** The same of another namespace. */
+	within(namespace: string): Directory {
+		return namespace === this.namespace ? this : new Directory({ ...this.#options, namespace });
+	}
+
+	get namespace(): string {
+		return this.#options.namespace;
+	}
+
 	/** The live actor with this id. */
 	async byId(actorId: string): Promise<ActorRecord | undefined> {
 		const record = await this.#options.store.actorById(actorId);

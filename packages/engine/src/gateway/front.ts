@@ -8,14 +8,16 @@ import {
 	catalogueError,
 	HEADER_ACTOR,
 	HEADER_TARGET,
+	HEADER_TOKEN,
 	type HeadersView,
 	parseGatewayPath,
 	parseQueryGateway,
 	parseSubprotocols,
+	type QueryGateway,
 	TARGET_ACTOR,
 } from "@rivetkit/protocol";
-import type { ManagementApi } from "../api/management-api.ts";
 import { type ErrorAnswers, notFound } from "../common/errors.ts";
+import { isSameSecret } from "../common/tokens.ts";
 import type { CallLimiter } from "./call-limiter.ts";
 import type { Gateway, Target } from "./gateway.ts";
 import { type InboundRequest, pathOfTarget, withoutHeaders } from "./inbound.ts";
@@ -31,14 +33,31 @@ interface ReadQuery {
 	/** What the actor sees. */
 	readonly path: string;
 	readonly target: Target;
+	readonly token: string | null;
+}
+
+/** Answers what is for no actor. Never rejects. */
+export interface Api {
+	handle(request: InboundRequest): Promise<ActorResponse>;
+}
+
+/** What is different where several namespaces are behind one address. */
+export interface Namespaced {
+	/** Without it, whoever reaches the address reaches the actors. */
+	readonly gatewayToken: string | undefined;
+	resolverOf(namespace: string): Resolver;
+	/** Throws what a query that asks for something unknown is refused with. */
+	check(query: QueryGateway): Promise<void>;
 }
 
 const ROUTING_HEADERS = [HEADER_TARGET, HEADER_ACTOR];
 
 export interface FrontOptions {
 	readonly gateway: Gateway;
-	readonly api: ManagementApi;
+	readonly api: () => Api;
 	readonly resolver: Resolver;
+	/** Undefined where there is one namespace only, whatever callers say. */
+	readonly namespaced: () => Namespaced | undefined;
 	readonly errors: ErrorAnswers;
 	readonly limiter: CallLimiter | undefined;
 	/** Without them, what is below `/ui` is not found. */
@@ -69,10 +88,12 @@ export class Front {
 			if (path === undefined) {
 				return Promise.resolve(notFound());
 			}
-			const target = this.#pathTarget(path, request) ?? this.#headerTarget(path, request);
+			const target =
+				this.#pathTarget(path, request, () => request.headers.get(HEADER_TOKEN)) ??
+				this.#headerTarget(path, request);
 			if (target === undefined) {
 				request.path = path;
-				return pages?.answer(request) ?? api.handle(request);
+				return pages?.answer(request) ?? api().handle(request);
 			}
 			if (request.method === "HEAD" && !isRawPath(request.path)) {
 				request.method = "GET";
@@ -101,7 +122,8 @@ export class Front {
 		}
 		const forward = { path, headers, protocols };
 		try {
-			const target = this.#pathTarget(path, forward);
+			const tokenOf = () => parseSubprotocols(protocols).token;
+			const target = this.#pathTarget(path, forward, tokenOf);
 			if (target !== undefined) {
 				this.#options.limiter?.enter(peerAddress, limitedAs(target, path))();
 				return { kind: "actor", target, upgrade: forward };
@@ -111,20 +133,27 @@ export class Front {
 			return { kind: "closed", error, upgrade: { ...forward, path: actorPath } };
 		}
 		try {
-			return { kind: "actor", target: protocolTarget(protocols), upgrade: forward };
+			const target = protocolTarget(protocols);
+			this.#checkToken(parseSubprotocols(protocols).token);
+			return { kind: "actor", target, upgrade: forward };
 		} catch (error) {
 			return { kind: "refused", answer: this.#options.errors.response(error, { headers }) };
 		}
 	}
 
 	/** Reads the path form and the query form; leaves the actor's part in `request.path`. */
-	#pathTarget(path: string, request: { path: string }): Target | undefined {
+	#pathTarget(
+		path: string,
+		request: { path: string },
+		otherToken: () => string | null,
+	): Target | undefined {
 		if (!path.startsWith("/gateway/")) {
 			return undefined;
 		}
 		const query = this.#queries.get(path) ?? this.#readQuery(path);
 		if (query !== undefined) {
 			request.path = query.path;
+			this.#checkToken(query.token, otherToken);
 			return query.target;
 		}
 		const parsed = parseGatewayPath(path);
@@ -132,7 +161,16 @@ export class Front {
 			return undefined;
 		}
 		request.path = parsed.path;
+		this.#checkToken(parsed.token, otherToken);
 		return parsed.actorId;
+	}
+
+	/** Throws `api.forbidden` when the gateway wants a token, and this is another one. */
+	#checkToken(token: string | null, otherToken: () => string | null = () => null): void {
+		const wanted = this.#options.namespaced()?.gatewayToken;
+		if (wanted !== undefined && !isSameSecret(token ?? otherToken() ?? "", wanted)) {
+			throw catalogueError("api.forbidden");
+		}
 	}
 
 	/** Clients repeat themselves, so what was read is kept, up to a bound. */
@@ -141,7 +179,13 @@ export class Front {
 		if (parsed === null) {
 			return undefined;
 		}
-		const query = { path: parsed.path, target: queryTarget(parsed, this.#options.resolver) };
+		const namespaced = this.#options.namespaced();
+		const resolver = namespaced?.resolverOf(parsed.namespace) ?? this.#options.resolver;
+		const query = {
+			path: parsed.path,
+			token: parsed.token,
+			target: queryTarget(parsed, resolver, async (asked) => namespaced?.check(asked)),
+		};
 		if (path.length <= QUERY_CACHED_CHARS_MAX) {
 			if (this.#queries.size >= QUERIES_CACHED_MAX) {
 				this.#queries.clear();
@@ -159,6 +203,7 @@ export class Front {
 		if (actorId === null || actorId === "") {
 			throw catalogueError("request.missing_actor_header");
 		}
+		this.#checkToken(request.headers.get(HEADER_TOKEN));
 		request.path = path;
 		request.headers = withoutHeaders(request.headers, ROUTING_HEADERS);
 		return actorId;

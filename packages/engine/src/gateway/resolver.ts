@@ -34,9 +34,17 @@ export class Resolver {
 		this.#limits = limits;
 	}
 
+	/** The same for actors of another namespace. */
+	within(namespace: string): Resolver {
+		const directory = this.#directory.within(namespace);
+		return directory === this.#directory
+			? this
+			: new Resolver(directory, this.#placement, this.#clock, this.#limits);
+	}
+
 	/** Id of the actor with this name and serialized key if it is live; asks no store. */
 	liveId(name: string, serializedKey: string): string | undefined {
-		return this.#placement.liveId(name, serializedKey);
+		return this.#placement.liveId(this.#directory.namespace, name, serializedKey);
 	}
 
 	/** As {@link resolve}, for callers that need no more than the id: cheaper when the actor is live. */

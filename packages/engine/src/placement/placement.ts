@@ -15,6 +15,7 @@ import {
 	type Clock,
 	catalogueError,
 	type HostEvents,
+	isActorError,
 	parseKey,
 	RivetError,
 	type StopIntent,
@@ -32,6 +33,12 @@ import { TurnQuota } from "./turn-quota.ts";
 const WAKES_MAX = 16;
 /** Starts in one turn of the event loop; with what users' hooks do, some ten milliseconds. */
 const STARTS_PER_TURN_MAX = 64;
+
+/** When what may hinder a start is looked at, and how often again (ms; engine 3.6). */
+const OBSTACLE_LOOK_FIRST_MS = 1_000;
+const OBSTACLE_LOOK_AGAIN_MS = 2_000;
+/** Rejects a wait that is to go on. */
+const LOOK = Symbol("look");
 
 /** How an incarnation ended: the actor goes on, it is gone, or the host was lost in the middle of it. */
 export type IncarnationEnd = "stopped" | "destroyed" | "lost";
@@ -69,6 +76,10 @@ export interface PlacementOptions {
 	readonly onEnded?: (actorId: string, how: IncarnationEnd) => void;
 	/** Default: there are no other nodes. */
 	readonly elsewhere?: Elsewhere;
+	/** What keeps a start from ending that callers need not wait for; undefined where there is nothing like it. */
+	readonly obstacles?: () => ((actorId: string) => unknown) | undefined;
+	/** Whether there may be actors of several namespaces. Default: there are not. */
+	readonly spansNamespaces?: () => boolean;
 }
 
 interface AttachedHost {
@@ -140,8 +151,11 @@ export class Placement {
 	}
 
 	/** Id of the live incarnation with this name and serialized key; no store is asked. */
-	liveId(name: string, key: string): string | undefined {
-		return this.#liveIds.get(liveKeyOf(name, key)) ?? this.#options.elsewhere?.liveId(name, key);
+	liveId(namespace: string, name: string, key: string): string | undefined {
+		const { elsewhere, spansNamespaces } = this.#options;
+		const here = this.#liveIds.get(liveKeyOf({ namespace, name, key }));
+		// Other nodes' actors are known without their namespace.
+		return here ?? (spansNamespaces?.() ? undefined : elsewhere?.liveId(name, key));
 	}
 
 	/** Whether a new actor is to begin here; to be asked once for each. */
@@ -379,7 +393,7 @@ export class Placement {
 					{ actorId, name: record.name, key: record.key, err: error },
 					"actor is destroyed without its hooks, because it cannot be started",
 				);
-				await this.#bury(actorId);
+				await this.bury(actorId);
 				continue;
 			}
 			await this.stop(actorId, "destroy");
@@ -523,8 +537,11 @@ export class Placement {
 		return placed;
 	}
 
-	/** Deletes an actor that has no incarnation, and keeps others from starting one meanwhile. */
-	async #bury(actorId: string): Promise<void> {
+	/**
+	 * Deletes an actor that has no incarnation, and keeps others from starting one meanwhile. Does nothing when it
+	 * has one.
+	 */
+	async bury(actorId: string): Promise<void> {
 		const { store, clock } = this.#options;
 		if (this.#placed.has(actorId) || this.#attached === undefined) {
 			return;
@@ -600,7 +617,7 @@ export class Placement {
 		this.#backoff.clear(actorId);
 		if (placed.phase === "starting") {
 			placed.place = { name: record.name, key: record.key };
-			placed.liveKey = liveKeyOf(record.name, record.key);
+			placed.liveKey = liveKeyOf(record);
 			this.#tell(placed, "started");
 		}
 	}
@@ -652,7 +669,7 @@ export class Placement {
 		record: ActorRecord | undefined,
 		error: unknown,
 	): Promise<unknown> {
-		if (record === undefined) {
+		if (record === undefined || isOfHosts(error)) {
 			return error;
 		}
 		this.#options.logger.error(
@@ -697,13 +714,48 @@ export class Placement {
 
 	/** Waits for the next change of phase, for at most one ready limit and not beyond the deadline. */
 	#changed(actorId: string, placed: Placed, deadlineTs: number): Promise<void> {
-		const { clock, limits } = this.#options;
+		const { clock, limits, obstacles } = this.#options;
 		placed.changed ??= new Deferred<void>();
 		const waitMs = Math.min(limits.readyTimeoutMs, deadlineTs - clock.now());
-		return placed.changed.within(clock, waitMs, () =>
-			catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),
-		);
+		const obstacleOf = placed.phase === "starting" ? obstacles?.() : undefined;
+		const late = () => catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
+		return obstacleOf === undefined
+			? placed.changed.within(clock, waitMs, late)
+			: this.#unlessHindered(placed.changed, waitMs, () => obstacleOf(actorId), late);
 	}
+
+	/** As `within`, but gives up as soon as there is an obstacle (engine 3.6). */
+	async #unlessHindered(
+		changed: Deferred<void>,
+		waitMs: number,
+		obstacle: () => unknown,
+		late: () => unknown,
+	): Promise<void> {
+		const { clock } = this.#options;
+		const untilTs = clock.now() + waitMs;
+		for (let lookMs = OBSTACLE_LOOK_FIRST_MS; ; lookMs = OBSTACLE_LOOK_AGAIN_MS) {
+			const stepMs = Math.min(lookMs, untilTs - clock.now());
+			try {
+				return await changed.within(clock, stepMs, () => LOOK);
+			} catch (reason) {
+				if (reason !== LOOK) {
+					throw reason;
+				}
+			}
+			const hindrance = obstacle();
+			if (hindrance !== undefined) {
+				throw hindrance;
+			}
+			if (clock.now() >= untilTs) {
+				throw late();
+			}
+		}
+	}
+}
+
+/** No host had room, or none works: the actor has no part in it. */
+function isOfHosts(error: unknown): boolean {
+	return isActorError(error) && error.group === "guard";
 }
 
 function endOf({ intent }: Placed, event: PhaseEvent): IncarnationEnd {
@@ -713,7 +765,7 @@ function endOf({ intent }: Placed, event: PhaseEvent): IncarnationEnd {
 	return event === "lost" ? "lost" : "stopped";
 }
 
-/** Unambiguous for any name and key. */
-function liveKeyOf(name: string, key: string): string {
-	return `${name.length}:${name}${key}`;
+/** Unambiguous for any namespace, name and key. */
+function liveKeyOf({ namespace, name, key }: Pick<ActorRecord, "namespace" | "name" | "key">) {
+	return `${namespace.length}:${namespace}${name.length}:${name}${key}`;
 }

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type Clock, newActorId, type Random } from "@rivetkit/protocol";
@@ -26,9 +25,9 @@ export interface RunnerDoorOptions {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly limits: RunnerLimits;
-	readonly namespace: string;
-	/** Runners have to know it; without one, everybody may be a runner. */
-	readonly token: string | undefined;
+	readonly hasNamespace: (name: string) => Promise<boolean>;
+	/** Whether this token lets a runner of this namespace in; undefined when everybody may be a runner. */
+	readonly accepts: ((token: string, namespace: string) => boolean) | undefined;
 }
 
 /** Where runners come in: `/runners/connect` (contract: engine 4.1). */
@@ -59,32 +58,53 @@ export class RunnerDoor {
 			.split(",")
 			.map((entry) => entry.trim());
 		this.#webSockets.handleUpgrade(message, socket, head, (webSocket) => {
-			const refusal = this.#refusal(query, offered);
-			if (refusal !== null) {
-				this.#close(webSocket, CLOSE_ERROR, refusal);
-				return;
-			}
-			const version = Number(query.get("protocol_version")) as RunnerVersion;
-			this.#greet(webSocket, version, query.get("runner_key")!);
+			// Its first message must not come before somebody listens.
+			webSocket.pause();
+			webSocket.on("error", () => webSocket.terminate());
+			void this.#admit(webSocket, query, offered);
+		});
+	}
+
+	/** Never rejects. */
+	async #admit(
+		webSocket: WebSocket,
+		query: URLSearchParams,
+		offered: readonly string[],
+	): Promise<void> {
+		const refusal = await this.#refusal(query, offered).catch(() => "core.internal_error");
+		webSocket.resume();
+		if (refusal !== null) {
+			this.#close(webSocket, CLOSE_ERROR, refusal);
+			return;
+		}
+		const version = Number(query.get("protocol_version")) as RunnerVersion;
+		this.#greet(webSocket, version, {
+			namespace: query.get("namespace")!,
+			key: query.get("runner_key")!,
 		});
 	}
 
 	/** Why this socket may not be a runner's; null when it may. */
-	#refusal(query: URLSearchParams, offered: readonly string[]): string | null {
-		const { token, namespace } = this.#options;
-		if (token !== undefined) {
+	async #refusal(query: URLSearchParams, offered: readonly string[]): Promise<string | null> {
+		const { accepts, hasNamespace } = this.#options;
+		const namespace = query.get("namespace") ?? "";
+		if (accepts !== undefined) {
 			const given = offered.find((entry) => entry.startsWith(TOKEN));
 			if (given === undefined) return "guard.missing_header";
-			if (!isSame(given.slice(TOKEN.length), token)) return "api.forbidden";
+			if (!accepts(given.slice(TOKEN.length), namespace)) return "api.forbidden";
 		}
 		const version = query.get("protocol_version") ?? "";
 		const isU16 = /^\d{1,5}$/.test(version) && Number(version) <= 0xffff;
-		if (!isU16 || !query.get("namespace") || !query.get("runner_key")) return "ws.invalid_url";
-		if (query.get("namespace") !== namespace) return "namespace.not_found";
+		if (!isU16 || !namespace || !query.get("runner_key")) return "ws.invalid_url";
+		if (!(await hasNamespace(namespace))) return "namespace.not_found";
 		return isRunnerVersion(Number(version)) ? null : "ws.invalid_packet";
 	}
 
-	#greet(webSocket: WebSocket, version: RunnerVersion, key: string): void {
+	#greet(
+		webSocket: WebSocket,
+		version: RunnerVersion,
+		who: { readonly namespace: string; readonly key: string },
+	): void {
 		const { host, clock, limits } = this.#options;
 		const close = (code: number, reason: string) => this.#close(webSocket, code, reason);
 		const socket: RunnerSocket = {
@@ -116,12 +136,11 @@ export class RunnerDoor {
 				host.received(runner, socket, message);
 			} else if (message.tag === "ToServerInit") {
 				silent.stop();
-				runner = host.connected(key, message.val, socket);
+				runner = host.connected(who, message.val, socket);
 			} else {
 				close(CLOSE_ERROR, "ws.invalid_initial_packet");
 			}
 		});
-		webSocket.on("error", () => webSocket.terminate());
 		webSocket.on("close", () => {
 			silent.stop();
 			if (runner !== null) host.disconnected(runner, socket);
@@ -131,10 +150,4 @@ export class RunnerDoor {
 	#close(webSocket: WebSocket, code: number, reason: string): void {
 		webSocket.close(code, `${reason}#${newActorId(this.#options.random)}`);
 	}
-}
-
-/** In a time that says nothing about where they differ. */
-function isSame(a: string, b: string): boolean {
-	const digest = (text: string) => createHash("sha256").update(text).digest();
-	return timingSafeEqual(digest(a), digest(b));
 }

@@ -10,7 +10,7 @@ export interface RunnerLimits {
 	readonly actorStartThresholdMs: number;
 	/** From the stop command to the word that it has stopped. Default 30,000. */
 	readonly actorStopThresholdMs: number;
-	/** How long an actor waits for a slot. Default 30,000. */
+	/** How long an actor waits for a slot. Default 60,000. */
 	readonly slotWaitMs: number;
 	/** How long a new socket may be silent. Default 5,000. */
 	readonly initTimeoutMs: number;
@@ -28,7 +28,7 @@ export const RUNNER_LIMITS: RunnerLimits = {
 	runnerLostThresholdMs: 15_000,
 	actorStartThresholdMs: 30_000,
 	actorStopThresholdMs: 30_000,
-	slotWaitMs: 30_000,
+	slotWaitMs: 60_000,
 	initTimeoutMs: 5_000,
 	retryBaseMs: 2_000,
 	backoffExponentMax: 8,

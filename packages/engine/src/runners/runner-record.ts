@@ -18,6 +18,7 @@ export interface RunnerSocket {
  */
 export class RunnerRecord {
 	readonly runnerId: string;
+	readonly namespace: string;
 	readonly key: string;
 	readonly pool: string;
 	readonly version: number;
@@ -26,20 +27,33 @@ export class RunnerRecord {
 	metadata: unknown;
 	socket: RunnerSocket | null = null;
 	lastPongTs: number;
+	lastRttMs = 0;
+	/** When its newest socket came. */
+	lastConnectedTs: number;
 	/** Takes no actors any more. */
 	drainTs: number | null = null;
+	/** The engine sends it away: it is over as soon as it is empty. */
+	isDismissed = false;
+	/** It is gone for good. */
+	stopTs: number | null = null;
 	readonly actors = new Set<string>();
 	/** Sent or to be sent, not acknowledged; in order per actor. */
 	commands: CommandWrapper[] = [];
 
-	constructor(runnerId: string, key: string, init: ToServerInit, now: number) {
+	constructor(
+		{ runnerId, namespace, key }: Pick<RunnerRecord, "runnerId" | "namespace" | "key">,
+		init: ToServerInit,
+		now: number,
+	) {
 		this.runnerId = runnerId;
+		this.namespace = namespace;
 		this.key = key;
 		this.pool = init.name;
 		this.version = init.version;
 		this.totalSlots = init.totalSlots;
 		this.createTs = now;
 		this.lastPongTs = now;
+		this.lastConnectedTs = now;
 	}
 
 	get freeSlots(): number {

@@ -25,6 +25,7 @@ import {
 } from "@rivetkit/protocol/runner";
 import type { EngineLogger } from "../common/logger.ts";
 import { Deferred } from "../placement/deferred.ts";
+import type { PoolConfig } from "../pools/pool-config.ts";
 import { StaleGenerationError, type Store } from "../store/store.ts";
 import { RunnerExchanges } from "./runner-exchanges.ts";
 import { answerKv, notOwner } from "./runner-kv.ts";
@@ -45,6 +46,8 @@ interface Hosted {
 	intent: StopIntent | null;
 	/** Told to stop because its runner goes away. */
 	isLeaving: boolean;
+	/** Its move away is no failure. */
+	resetsFailures: boolean;
 	nextCommand: number;
 	lastEvent: number;
 	acknowledgedEvent: number;
@@ -53,11 +56,31 @@ interface Hosted {
 	work: Promise<void>;
 }
 
-interface Waiting {
+interface Waiting extends PoolAddress {
 	readonly actorId: string;
-	readonly pool: string;
+	readonly sinceTs: number;
 	readonly placed: Deferred<RunnerRecord>;
 }
+
+/** Names a pool. */
+export interface PoolAddress {
+	readonly namespace: string;
+	readonly pool: string;
+}
+
+/** Why an actor does not run, as the API shows it (contract: engine 2.4). */
+type ActorFailure =
+	| "no_capacity"
+	| { readonly runner_pool_error: unknown }
+	| { readonly crashed: { readonly message: string | null } }
+	| RunnerFailure;
+
+type RunnerFailure = { readonly [K in RunnerFailureKind]?: { readonly runner_id: string } };
+
+type RunnerFailureKind =
+	| "runner_no_response"
+	| "runner_connection_lost"
+	| "runner_draining_timeout";
 
 /** How many runners, slots and waiting actors there are. */
 export interface RunnerStats {
@@ -83,11 +106,29 @@ export interface RunnersHostOptions {
 	/** Starts an actor again whose crash policy wants that. */
 	readonly wake: (actorId: string) => void;
 	/** Names that runners announce. */
-	readonly announced: (names: ReadonlyMap<string, { readonly metadata: string }>) => void;
+	readonly announced: (
+		namespace: string,
+		names: ReadonlyMap<string, { readonly metadata: string }>,
+	) => void;
+	/** How a pool is configured, if it is. */
+	readonly poolConfig: (pool: PoolAddress) => PoolConfig | undefined;
+	/** A runner of a pool has come that is not configured. */
+	readonly poolAppeared: (pool: PoolAddress) => void;
+}
+
+/** Who brings runners into a pool when they are wanted. */
+export interface RunnerSupply {
+	/** The actors that want a slot, or the runners, are others than before. */
+	changed(pool: PoolAddress): void;
+	/** What goes wrong with it; undefined while nothing does. */
+	errorOf(pool: PoolAddress): unknown;
 }
 
 /** Of the events of one incarnation, one acknowledgement for as many (contract: engine 4.6). */
 const EVENTS_PER_ACK = 250;
+/** Actors whose last failure is remembered, and runners that are gone; the oldest is forgotten first. */
+const FAILURES_MAX = 10_000;
+const GONE_RUNNERS_MAX = 1_000;
 
 /**
  * The processes that host actors for this engine, as one host (contract: engine 4 to 7): placement asks for an
@@ -105,6 +146,15 @@ export class RunnersHost implements ActorHost {
 	/** In the order they came. */
 	readonly #waiting = new Set<Waiting>();
 	readonly #failures = new Map<string, { count: number; lastTs: number }>();
+	/** Why actors do not run. */
+	readonly #reasons = new Map<string, ActorFailure>();
+	/** When actors that crashed are started again. */
+	readonly #reschedules = new Map<string, number>();
+	readonly #gone: RunnerRecord[] = [];
+	/** Actors that wait for a slot without end. */
+	readonly #patient = new Set<string>();
+	/** Set by who starts runners by requests. */
+	supply: RunnerSupply | null = null;
 	readonly #version: Uint8Array;
 	#events: HostEvents | null = null;
 	#sweep: Timer | null = null;
@@ -138,17 +188,12 @@ export class RunnersHost implements ActorHost {
 	// Towards placement and gateway
 
 	async start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): Promise<void> {
-		const { actorId, generation, pool = "default", crashPolicy = "sleep" } = assignment;
-		const { store, clock, limits } = this.#options;
-		const runner = await this.#runnerFor(pool, actorId);
-		try {
-			// The incarnation may outlive this process: its generation must, too.
-			await store.sync();
-		} catch (error) {
-			runner.actors.delete(actorId);
-			this.#serve();
-			throw error;
-		}
+		const { actorId, generation, namespace, crashPolicy = "sleep" } = assignment;
+		const { clock, limits } = this.#options;
+		const pool: PoolAddress = { namespace, pool: assignment.pool ?? "default" };
+		const runner = await this.#takeSlot(pool, actorId);
+		this.#reasons.delete(actorId);
+		this.#reschedules.delete(actorId);
 		const hosted: Hosted = {
 			actorId,
 			generation,
@@ -159,6 +204,7 @@ export class RunnersHost implements ActorHost {
 			isRunning: false,
 			intent: null,
 			isLeaving: false,
+			resetsFailures: false,
 			nextCommand: 0,
 			lastEvent: -1,
 			acknowledgedEvent: -1,
@@ -173,7 +219,7 @@ export class RunnersHost implements ActorHost {
 				"a runner did not say in time that an actor runs",
 			);
 			this.#command(hosted, { tag: "CommandStopActor", val: undefined });
-			void this.#lost(hosted);
+			this.#lost(hosted, "runner_no_response");
 		});
 		this.#command(hosted, {
 			tag: "CommandStartActor",
@@ -215,33 +261,48 @@ export class RunnersHost implements ActorHost {
 		await this.#exchanges.openSocket(hosted.runner, actorId, upgrade, socket);
 	}
 
-	/** Closes the sockets of all runners; those come back to the next engine. */
-	close(): void {
+	/** Gives no more slots: those who wait are told. */
+	stopPlacing(): void {
 		this.#isClosing = true;
-		this.#sweep?.stop();
-		for (const waiting of this.#waiting) {
+		for (const waiting of [...this.#waiting]) {
 			waiting.placed.reject(catalogueError("guard.service_unavailable"));
 		}
-		this.#waiting.clear();
+	}
+
+	/** Closes the sockets of all runners; those come back to the next engine. */
+	close(): void {
+		this.stopPlacing();
+		this.#sweep?.stop();
 		for (const runner of this.#runners.values()) runner.socket?.close(1011, "ws.going_away");
 	}
 
 	// Towards runners
 
 	/** The record behind an Init: the one of this key, if it lives, else a new one (contract: engine 4.4). */
-	connected(key: string, init: ToServerInit, socket: RunnerSocket): RunnerRecord {
+	connected(
+		{ namespace, key }: { readonly namespace: string; readonly key: string },
+		init: ToServerInit,
+		socket: RunnerSocket,
+	): RunnerRecord {
 		const { clock, random, limits, logger } = this.#options;
 		const now = clock.now();
+		const pool: PoolAddress = { namespace, pool: init.name };
 		let runner = [...this.#runners.values()].find(
-			(known) => known.pool === init.name && known.key === key && known.drainTs === null,
+			(known) => isOf(known, pool) && known.key === key && known.drainTs === null,
 		);
 		if (runner?.socket) runner.socket.close(1000, "ws.eviction");
-		runner ??= new RunnerRecord(newActorId(random), key, init, now);
+		const isNew = runner === undefined;
+		runner ??= new RunnerRecord({ runnerId: newActorId(random), namespace, key }, init, now);
 		this.#runners.set(runner.runnerId, runner);
 		runner.socket = socket;
 		runner.lastPongTs = now;
+		runner.lastConnectedTs = now;
 		runner.metadata = init.metadata;
-		if (init.prepopulateActorNames) this.#options.announced(init.prepopulateActorNames);
+		if (init.prepopulateActorNames) {
+			this.#options.announced(namespace, init.prepopulateActorNames);
+		}
+		const config = this.#options.poolConfig(pool);
+		if (config === undefined) this.#options.poolAppeared(pool);
 		socket.send({
 			tag: "ToClientInit",
 			val: {
@@ -249,7 +310,7 @@ export class RunnersHost implements ActorHost {
 				metadata: {
 					runnerLostThreshold: limits.runnerLostThresholdMs,
 					actorStopThreshold: limits.actorStopThresholdMs,
-					serverlessDrainGracePeriod: undefined,
+					serverlessDrainGracePeriod: config?.kind === "serverless" ? config.graceMs : undefined,
 				},
 			},
 		});
@@ -260,8 +321,136 @@ export class RunnersHost implements ActorHost {
 			{ runnerId: runner.runnerId, pool: runner.pool, version: socket.version },
 			"a runner has connected",
 		);
+		if (isNew && config?.drainsOnUpgrade) this.drainOlder(pool, init.version);
 		this.#serve();
+		this.supply?.changed(pool);
 		return runner;
+	}
+
+	/** A newer version is there: runners of older ones give their actors away (contract: engine 7.4). */
+	drainOlder(pool: PoolAddress, version: number): void {
+		for (const runner of [...this.#runners.values()]) {
+			if (isOf(runner, pool) && runner.version < version) this.dismiss(runner.runnerId);
+		}
+	}
+
+	/**
+	 * Sends a runner away: it takes no actors any more, gives away those it has, and is over when it is empty, or
+	 * when they have had their time to stop (contract: engine 4.13, Q16).
+	 *
+	 * @param resetsFailures - their moves do not count as crashes, and neither do those before
+	 */
+	dismiss(runnerId: string, resetsFailures = false): void {
+		const runner = this.#runners.get(runnerId);
+		if (!runner) return;
+		runner.isDismissed = true;
+		this.#drain(runner, resetsFailures);
+		this.#endDismissed(runner);
+	}
+
+	/** The runner is over now, whatever it still has. */
+	evict(runnerId: string): void {
+		const runner = this.#runners.get(runnerId);
+		if (runner) this.#remove(runner, "ws.eviction", "runner_draining_timeout");
+	}
+
+	// Towards the API and those who supply runners
+
+	/** Runners, those that are gone included, as far as they are remembered. */
+	list(namespace: string): RunnerRecord[] {
+		return [...this.#gone, ...this.#runners.values()].filter(
+			(runner) => runner.namespace === namespace,
+		);
+	}
+
+	runner(runnerId: string): RunnerRecord | undefined {
+		return this.#runners.get(runnerId);
+	}
+
+	/** Whether a runner of the pool is connected that takes actors. */
+	has(pool: PoolAddress): boolean {
+		return [...this.#runners.values()].some(
+			(runner) => isOf(runner, pool) && runner.drainTs === null && runner.socket !== null,
+		);
+	}
+
+	/** Whether an actor of the pool would be placed at once. */
+	hasRoom(pool: PoolAddress): boolean {
+		return this.#choose(pool) !== undefined;
+	}
+
+	/** Actors that are placed or wait (contract: engine 5.5). */
+	slotsWanted(pool: PoolAddress): number {
+		let slots = 0;
+		for (const runner of this.#runners.values()) {
+			if (isOf(runner, pool)) slots += runner.actors.size;
+		}
+		for (const waiting of this.#waiting) {
+			if (isOf(waiting, pool)) slots++;
+		}
+		return slots;
+	}
+
+	/** What the API shows of an actor beside its record (contract: engine 2.4). */
+	conditionOf(actorId: string): {
+		readonly pendingAllocationTs: number | null;
+		readonly rescheduleTs: number | null;
+		readonly error: unknown;
+	} {
+		const waiting = [...this.#waiting].find((one) => one.actorId === actorId);
+		return {
+			pendingAllocationTs: waiting?.sinceTs ?? null,
+			rescheduleTs: this.#reschedules.get(actorId) ?? null,
+			error: this.#reasons.get(actorId) ?? (waiting && this.#noCapacity(waiting)),
+		};
+	}
+
+	/** What callers of an actor that waits for a slot need not wait for (contract: engine 3.6). */
+	obstacleOf(actorId: string): unknown {
+		const waiting = [...this.#waiting].find((one) => one.actorId === actorId);
+		const isFailing = waiting !== undefined && this.supply?.errorOf(waiting) !== undefined;
+		return isFailing
+			? catalogueError("guard.actor_runner_failed", { actor_id: actorId })
+			: undefined;
+	}
+
+	/** If the actor has to wait for a slot, then without end (contract: engine 6.3). */
+	waitsWithoutEnd(actorId: string): void {
+		this.#patient.add(actorId);
+	}
+
+	/** An actor is left asleep because nobody has room for it. */
+	leftAsleep(actorId: string, pool: PoolAddress): void {
+		this.#note(actorId, this.#noCapacity(pool));
+	}
+
+	/**
+	 * Destroys the incarnation that is here, without waiting for its runner (contract: engine 6.7). False when there
+	 * is none that could be.
+	 */
+	async destroy(actorId: string): Promise<boolean> {
+		this.#reschedules.delete(actorId);
+		this.#failures.delete(actorId);
+		this.#reasons.delete(actorId);
+		this.#patient.delete(actorId);
+		for (const waiting of [...this.#waiting]) {
+			if (waiting.actorId === actorId) {
+				waiting.placed.reject(catalogueError("actor.not_found", { identifier: actorId }));
+			}
+		}
+		const hosted = this.#hosted.get(actorId);
+		if (!hosted) return false;
+		const { generation } = hosted;
+		await this.#commit(hosted, { alarmTs: null, destroyTs: this.#options.clock.now() });
+		if (this.#hosted.get(actorId) !== hosted) return true;
+		hosted.intent = "destroy";
+		if (hosted.nextCommand <= 1) {
+			this.#command(hosted, { tag: "CommandStopActor", val: undefined });
+		}
+		this.#forget(hosted, false, "destroyed", null);
+		// The stop command stays due until the runner says that it is done.
+		this.#options.logger.info({ actorId, generation }, "an actor was destroyed while it ran");
+		return true;
 	}
 
 	/** A message of the runner's newest socket. */
@@ -284,6 +473,7 @@ export class RunnersHost implements ActorHost {
 				break;
 			case "ToServerPong":
 				runner.lastPongTs = this.#options.clock.now();
+				runner.lastRttMs = Math.max(0, runner.lastPongTs - message.val.ts);
 				break;
 			case "ToServerKvRequest":
 				void this.#kv(runner, socket, message.val);
@@ -299,7 +489,8 @@ export class RunnersHost implements ActorHost {
 	disconnected(runner: RunnerRecord, socket: RunnerSocket): void {
 		if (runner.socket !== socket) return;
 		runner.socket = null;
-		if (runner.drainTs !== null && runner.actors.size === 0) this.#runners.delete(runner.runnerId);
+		if (runner.drainTs !== null && runner.actors.size === 0) this.#remove(runner, null);
+		this.supply?.changed(runner);
 	}
 
 	async #kv(
@@ -319,6 +510,10 @@ export class RunnersHost implements ActorHost {
 
 	#event(runner: RunnerRecord, { checkpoint, inner }: EventWrapper): void {
 		const hosted = this.#hosted.get(checkpoint.actorId);
+		if (hosted === undefined && isEnd(inner)) {
+			// Of an actor that was destroyed meanwhile.
+			runner.acknowledged(checkpoint.actorId, checkpoint.generation, Number.MAX_SAFE_INTEGER);
+		}
 		const counts =
 			hosted?.runner === runner &&
 			hosted.generation === checkpoint.generation &&
@@ -370,12 +565,13 @@ export class RunnersHost implements ActorHost {
 
 	/** What becomes of an incarnation that is over (contract: engine 6.5). */
 	async #ended(hosted: Hosted, error: string | null, isLost: boolean): Promise<void> {
-		const { actorId, generation, runner } = hosted;
+		const { actorId } = hosted;
 		if (this.#hosted.get(actorId) !== hosted) return;
 		hosted.deadline?.stop();
 		const how = isLost ? "lost" : error === null ? "ok" : "error";
 		const outcome = outcomeOf(hosted, how);
-		if (how === "ok") this.#failures.delete(actorId);
+		if (how === "ok" || hosted.resetsFailures) this.#failures.delete(actorId);
+		if (how === "error") this.#note(actorId, { crashed: { message: error } });
 		try {
 			if (outcome === "destroyed") {
 				await this.#commit(hosted, { alarmTs: null, destroyTs: this.#options.clock.now() });
@@ -388,9 +584,17 @@ export class RunnersHost implements ActorHost {
 				this.#options.logger.error({ actorId, err: failure }, "the end of an actor was not stored");
 			}
 		}
+		if (this.#hosted.get(actorId) !== hosted) return;
+		hosted.runner.acknowledged(actorId, hosted.generation, Number.MAX_SAFE_INTEGER);
+		this.#forget(hosted, isLost, outcome, error);
+	}
+
+	/** The incarnation is over for everybody here. */
+	#forget(hosted: Hosted, isLost: boolean, outcome: Outcome, error: string | null): void {
+		const { actorId, generation, runner } = hosted;
+		hosted.deadline?.stop();
 		this.#hosted.delete(actorId);
 		runner.actors.delete(actorId);
-		runner.acknowledged(actorId, generation, Number.MAX_SAFE_INTEGER);
 		this.#exchanges.actorEnded(actorId, isLost);
 		if (hosted.isRunning) {
 			this.#events?.stopped(actorId, generation, outcome === "destroyed" ? "destroy" : "sleep");
@@ -402,14 +606,34 @@ export class RunnersHost implements ActorHost {
 			);
 		}
 		hosted.stopped.resolve();
+		if (outcome === "destroyed") this.#reasons.delete(actorId);
 		if (outcome === "again") this.#wakeLater(hosted);
 		this.#serve();
 		const isEmpty = runner.drainTs !== null && runner.actors.size === 0;
-		if (isEmpty && runner.socket === null) this.#runners.delete(runner.runnerId);
+		if (isEmpty && runner.socket === null) this.#remove(runner, null);
+		else this.#endDismissed(runner);
+		this.supply?.changed(runner);
 	}
 
-	#lost(hosted: Hosted): void {
+	#lost(hosted: Hosted, why: RunnerFailureKind): void {
+		this.#note(hosted.actorId, { [why]: { runner_id: hosted.runner.runnerId } });
 		this.#inTurn(hosted, () => this.#ended(hosted, "its runner was lost", true));
+	}
+
+	/** What happened to a runner is not covered up by what follows from it (contract: engine 2.4). */
+	#note(actorId: string, failure: ActorFailure): void {
+		const known = this.#reasons.get(actorId);
+		if (isRunnerFailure(known) && !isRunnerFailure(failure)) return;
+		this.#reasons.delete(actorId);
+		this.#reasons.set(actorId, failure);
+		if (this.#reasons.size > FAILURES_MAX) {
+			this.#reasons.delete(this.#reasons.keys().next().value!);
+		}
+	}
+
+	#noCapacity(pool: PoolAddress): ActorFailure {
+		const error = this.supply?.errorOf(pool);
+		return error === undefined ? "no_capacity" : { runner_pool_error: error };
 	}
 
 	/** Crash policy `restart`: at once the first time, then with growing pauses (contract: engine 6.6). */
@@ -423,8 +647,10 @@ export class RunnersHost implements ActorHost {
 		const exponent = Math.min(count - 1, limits.backoffExponentMax);
 		const pauseMs =
 			count === 0 ? 0 : limits.retryBaseMs * 2 ** exponent + Math.floor(random.fraction() * 500);
+		if (pauseMs > 0) this.#reschedules.set(actorId, now + pauseMs);
 		clock.after(pauseMs, () => {
-			if (!this.#isClosing) wake(actorId);
+			const isDue = pauseMs === 0 || this.#reschedules.delete(actorId);
+			if (isDue && !this.#isClosing) wake(actorId);
 		});
 	}
 
@@ -437,42 +663,112 @@ export class RunnersHost implements ActorHost {
 		this.#command(hosted, { tag: "CommandStopActor", val: undefined });
 		const { clock, limits } = this.#options;
 		hosted.deadline?.stop();
-		hosted.deadline = clock.after(limits.actorStopThresholdMs, () => this.#lost(hosted));
+		hosted.deadline = clock.after(limits.actorStopThresholdMs, () => {
+			this.#lost(hosted, hosted.isLeaving ? "runner_draining_timeout" : "runner_no_response");
+		});
 	}
 
-	#drain(runner: RunnerRecord): void {
-		runner.drainTs ??= this.#options.clock.now();
+	#drain(runner: RunnerRecord, resetsFailures = false): void {
+		const { clock, limits } = this.#options;
+		if (runner.drainTs === null) {
+			runner.drainTs = clock.now();
+			clock.after(limits.actorStopThresholdMs, () => this.evict(runner.runnerId));
+		}
 		for (const actorId of [...runner.actors]) {
 			const hosted = this.#hosted.get(actorId);
 			if (!hosted) continue;
 			hosted.isLeaving = true;
+			hosted.resetsFailures ||= resetsFailures;
 			this.#stopSoon(hosted);
+		}
+		this.supply?.changed(runner);
+	}
+
+	#endDismissed(runner: RunnerRecord): void {
+		if (runner.isDismissed && runner.actors.size === 0) this.#remove(runner, "ws.eviction");
+	}
+
+	/** The runner is no more, and what it still has is lost. */
+	#remove(
+		runner: RunnerRecord,
+		closeReason: "ws.eviction" | "ws.ping_timeout" | null,
+		why: RunnerFailureKind = "runner_connection_lost",
+	): void {
+		if (!this.#runners.delete(runner.runnerId)) return;
+		const { socket } = runner;
+		runner.socket = null;
+		runner.stopTs = this.#options.clock.now();
+		runner.commands = [];
+		this.#gone.push(runner);
+		if (this.#gone.length > GONE_RUNNERS_MAX) this.#gone.shift();
+		for (const actorId of [...runner.actors]) {
+			const hosted = this.#hosted.get(actorId);
+			if (hosted) this.#lost(hosted, why);
+		}
+		if (closeReason !== null) {
+			socket?.close(closeReason === "ws.eviction" ? 1000 : 1011, closeReason);
+		}
+		this.supply?.changed(runner);
+	}
+
+	/** A slot on a runner that is still there when the generation is durable. */
+	async #takeSlot(pool: PoolAddress, actorId: string): Promise<RunnerRecord> {
+		for (;;) {
+			const runner = await this.#runnerFor(pool, actorId);
+			try {
+				// The incarnation may outlive this process: its generation must, too.
+				await this.#options.store.sync();
+			} catch (error) {
+				this.#giveBack(runner, actorId);
+				throw error;
+			}
+			if (runner.drainTs === null && runner.stopTs === null) return runner;
+			this.#giveBack(runner, actorId);
 		}
 	}
 
+	#giveBack(runner: RunnerRecord, actorId: string): void {
+		runner.actors.delete(actorId);
+		this.#endDismissed(runner);
+		this.#serve();
+		this.supply?.changed(runner);
+	}
+
 	/** A slot on a runner of the pool, now or when there is one. */
-	async #runnerFor(pool: string, actorId: string): Promise<RunnerRecord> {
+	async #runnerFor(pool: PoolAddress, actorId: string): Promise<RunnerRecord> {
 		const { clock, limits } = this.#options;
 		const free = this.#choose(pool);
 		if (free) {
 			free.actors.add(actorId);
+			this.supply?.changed(pool);
 			return free;
 		}
-		const waiting: Waiting = { actorId, pool, placed: new Deferred() };
+		if (this.#isClosing) throw catalogueError("guard.service_unavailable");
+		const waiting: Waiting = {
+			...pool,
+			actorId,
+			sinceTs: clock.now(),
+			placed: new Deferred(),
+		};
 		this.#waiting.add(waiting);
+		this.supply?.changed(pool);
 		try {
-			return await waiting.placed.within(clock, limits.slotWaitMs, () =>
-				catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),
-			);
+			if (this.#patient.has(actorId)) return await waiting.placed.promise;
+			return await waiting.placed.within(clock, limits.slotWaitMs, () => {
+				this.#note(actorId, this.#noCapacity(pool));
+				return catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
+			});
 		} finally {
 			this.#waiting.delete(waiting);
+			this.#patient.delete(actorId);
+			this.supply?.changed(pool);
 		}
 	}
 
 	/** Gives free slots to those who wait, the longest first. */
 	#serve(): void {
 		for (const waiting of this.#waiting) {
-			const runner = this.#choose(waiting.pool);
+			const runner = this.#choose(waiting);
 			if (!runner) continue;
 			this.#waiting.delete(waiting);
 			// Taken before the next one is looked for.
@@ -482,12 +778,12 @@ export class RunnersHost implements ActorHost {
 	}
 
 	/** The emptiest of the newest version with a live runner; a full one keeps older ones idle (Q19). */
-	#choose(pool: string): RunnerRecord | undefined {
+	#choose(pool: PoolAddress): RunnerRecord | undefined {
 		const { clock, limits } = this.#options;
 		const sinceTs = clock.now() - limits.runnerEligibleThresholdMs;
 		const live = [...this.#runners.values()].filter(
 			(runner) =>
-				runner.pool === pool &&
+				isOf(runner, pool) &&
 				runner.socket !== null &&
 				runner.drainTs === null &&
 				runner.lastPongTs >= sinceTs,
@@ -511,13 +807,7 @@ export class RunnersHost implements ActorHost {
 				{ runnerId: runner.runnerId, actors: runner.actors.size },
 				"a runner was lost, and its actors with it",
 			);
-			runner.socket?.close(1011, "ws.ping_timeout");
-			runner.socket = null;
-			this.#runners.delete(runner.runnerId);
-			for (const actorId of [...runner.actors]) {
-				const hosted = this.#hosted.get(actorId);
-				if (hosted) this.#lost(hosted);
-			}
+			this.#remove(runner, "ws.ping_timeout");
 		}
 		this.#sweep = clock.after(limits.pingIntervalMs, this.#look);
 	};
@@ -564,6 +854,26 @@ export class RunnersHost implements ActorHost {
 		});
 	}
 }
+
+function isEnd(event: EventWrapper["inner"]): boolean {
+	return event.tag === "EventActorStateUpdate" && event.val.state.tag === "ActorStateStopped";
+}
+
+function isOf(one: PoolAddress, { namespace, pool }: PoolAddress): boolean {
+	return one.pool === pool && one.namespace === namespace;
+}
+
+function isRunnerFailure(failure: ActorFailure | undefined): failure is RunnerFailure {
+	return (
+		typeof failure === "object" && Object.keys(failure).some((key) => RUNNER_FAILURES.has(key))
+	);
+}
+
+const RUNNER_FAILURES: ReadonlySet<string> = new Set<RunnerFailureKind>([
+	"runner_no_response",
+	"runner_connection_lost",
+	"runner_draining_timeout",
+]);
 
 type Outcome = "sleeping" | "destroyed" | "again";
 

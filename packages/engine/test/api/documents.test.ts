@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { OPERATIONS } from "../../src/api/contract.ts";
+import { engineOpenApiDocument } from "../../src/api/engine-api.ts";
+import { ENGINE_OPERATIONS } from "../../src/api/engine-contract.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import { checkOpenApi } from "../helpers/check-openapi.ts";
 import { testEngine } from "../helpers/engine.ts";
@@ -77,20 +79,25 @@ describe("the OpenAPI document", () => {
 		expect(JSON.parse(text)).toEqual(openApiDocument("0.0.0-test"));
 	});
 
-	test("is the one in the repository (npm run openapi -w packages/engine writes it)", () => {
-		const path = new URL("../../../../docs/openapi.json", import.meta.url);
-		const manifest = new URL("../../package.json", import.meta.url);
-		const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
-		expect(JSON.parse(readFileSync(path, "utf8"))).toEqual(openApiDocument(version));
-	});
+	describe.each([
+		["openapi.json", openApiDocument, OPERATIONS],
+		["openapi-engine.json", engineOpenApiDocument, ENGINE_OPERATIONS],
+	])("%s", (name, make, operations) => {
+		test("is the one in the repository (npm run openapi -w packages/engine writes it)", () => {
+			const path = new URL(`../../../../docs/${name}`, import.meta.url);
+			const manifest = new URL("../../package.json", import.meta.url);
+			const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
+			expect(JSON.parse(readFileSync(path, "utf8"))).toEqual(make(version));
+		});
 
-	test("is valid OpenAPI 3.1 and describes every operation", () => {
-		const document = openApiDocument("1.2.3");
-		expect(checkOpenApi(document)).toEqual([]);
-		const described = Object.values(document.paths as Record<string, Record<string, unknown>>)
-			.flatMap((path) => Object.values(path) as { operationId: string }[])
-			.map(({ operationId }) => operationId);
-		expect(described.sort()).toEqual(Object.keys(OPERATIONS).sort());
+		test("is valid OpenAPI 3.1 and describes every operation", () => {
+			const document = make("1.2.3");
+			expect(checkOpenApi(document)).toEqual([]);
+			const described = Object.values(document.paths as Record<string, Record<string, unknown>>)
+				.flatMap((path) => Object.values(path) as { operationId: string }[])
+				.map(({ operationId }) => operationId);
+			expect(described.sort()).toEqual(Object.keys(operations).sort());
+		});
 	});
 
 	test("the check finds what is wrong", () => {

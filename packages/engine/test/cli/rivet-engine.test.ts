@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { ConfigurationError, isOpenToAll, readConfig } from "../../src/cli/config.ts";
+import { isOpenToAll, readConfig } from "../../src/cli/config.ts";
+import { ConfigurationError } from "../../src/cli/configuration-error.ts";
 import { ScriptedRunner } from "../runners/scripted-runner.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -18,11 +19,13 @@ afterAll(() => {
 	rmSync(folder, { recursive: true, force: true });
 });
 
-function file(name: string, content: object): string {
+function text(name: string, content: string): string {
 	const path = join(folder, name);
-	writeFileSync(path, JSON.stringify(content));
+	writeFileSync(path, content);
 	return path;
 }
+
+const file = (name: string, content: object) => text(name, JSON.stringify(content));
 
 const read = (env: Record<string, string>, files: string[] = [], isDevelopment = false) =>
 	readConfig({ files: files.length > 0 ? files : [file("empty.json", {})], env, isDevelopment });
@@ -44,13 +47,56 @@ describe("configuration (engine 8, no. 74)", () => {
 		expect(config.metrics.port).toBe(9);
 	});
 
-	it("refuses durations below zero, ports that are none, and files that are no JSON", () => {
+	it("refuses durations below zero, ports that are none, and files that are none", () => {
 		expect(() => read({ RIVET__PEGBOARD__ACTOR_START_THRESHOLD: "-1" })).toThrow(
 			/pegboard\.actor_start_threshold/,
 		);
 		expect(() => read({ RIVET__GUARD__PORT: "70000" })).toThrow(/guard\.port/);
 		expect(() => read({}, ["/nowhere.json"])).toThrow(ConfigurationError);
-		expect(() => read({}, [file("x.yaml", {})])).toThrow(/are JSON/);
+		expect(() => read({}, [text("x.toml", "")])).toThrow(
+			/x\.toml: configuration files end in \.json/,
+		);
+		expect(() => read({}, [text("bad.yaml", "a: [1")])).toThrow(/bad\.yaml: /);
+		expect(() => read({}, [text("bad.json5", "{")])).toThrow(/bad\.json5: /);
+		expect(() => read({}, [text("list.yaml", "- 1")])).toThrow(/list\.yaml: /);
+	});
+
+	it("reads JSON with comments, JSON5 and YAML, and the files of a directory by name", () => {
+		const json = text("c.json", `{ // port\n"guard": { "port": 1, }, /* more */ }`);
+		expect(read({}, [json]).guard.port).toBe(1);
+		expect(read({}, [text("c.jsonc", `{"guard": {"port": 2}} // end`)]).guard.port).toBe(2);
+		expect(read({}, [text("c.json5", "{guard: {port: 0x3, host: 'h'}}")]).guard).toEqual({
+			host: "h",
+			port: 3,
+		});
+		const yaml = text(
+			"c.yml",
+			"# comment\nguard:\n  port: 4\npegboard: {actor_start_threshold: 5}\n",
+		);
+		expect(read({}, [yaml]).given.pegboard?.actor_start_threshold).toBe(5);
+		expect(read({}, [text("empty.yaml", "# nothing\n")]).guard.port).toBe(6_420);
+		const directory = mkdtempSync(join(folder, "directory-"));
+		writeFileSync(join(directory, "1.yaml"), "guard: {port: 1}\nmetrics: {port: 2}");
+		writeFileSync(join(directory, "2.json5"), "{guard: {port: 3}}");
+		writeFileSync(join(directory, "README.md"), "no configuration");
+		const { guard, metrics } = read({}, [directory]);
+		expect([guard.port, metrics.port]).toEqual([3, 2]);
+	});
+
+	it("takes the one datacenter by name or in a list, and no second one", () => {
+		const url = "https://engine.example.net";
+		const byName = { RIVET__TOPOLOGY__DATACENTERS__EU__PUBLIC_URL: url };
+		expect(read(byName).datacenter).toEqual({ name: "eu", label: 1, publicUrl: url });
+		const listed = (...datacenters: object[]) =>
+			read({}, [file("dc.json", { topology: { datacenter_label: 7, datacenters } })]);
+		const us = { name: "us", datacenter_label: 7, is_leader: true, valid_hosts: ["a", "b"] };
+		expect(listed(us).datacenter).toMatchObject({ name: "us", label: 7 });
+		expect(() => listed(us, { name: "eu" })).toThrow(/is one datacenter/);
+		expect(() => listed({ datacenter_label: 8 })).toThrow(/datacenter_label is 7/);
+		expect(() => read({ RIVET__TOPOLOGY__DATACENTERS__EU__PUBLIC_URL: "eu" })).toThrow(
+			/public_url/,
+		);
+		expect(read({}).datacenter).toEqual({ name: "default", label: 1, publicUrl: undefined });
 	});
 
 	it("listens on the loopback until there is a token (Q26)", () => {

@@ -22,6 +22,9 @@ export interface RunnerOptions {
 	readonly pool?: string;
 	readonly slots?: number;
 	readonly codeVersion?: number;
+	/** Names that it announces, with their metadata. */
+	readonly names?: Readonly<Record<string, string>>;
+	readonly metadata?: string;
 	readonly token?: string | null;
 	/** Sends no Init. */
 	readonly isSilent?: boolean;
@@ -89,8 +92,10 @@ export class ScriptedRunner {
 					name: options.pool ?? "default",
 					version: options.codeVersion ?? 1,
 					totalSlots: options.slots ?? 100,
-					prepopulateActorNames: undefined,
-					metadata: undefined,
+					prepopulateActorNames:
+						options.names &&
+						new Map(Object.entries(options.names).map(([name, metadata]) => [name, { metadata }])),
+					metadata: options.metadata,
 				},
 			});
 		}

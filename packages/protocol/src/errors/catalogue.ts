@@ -55,6 +55,12 @@ function row<D extends object>(
 	};
 }
 
+/** Which actor holds the key, where the caller is told (engine 2.4). */
+interface DuplicateKey {
+	readonly key: string;
+	readonly existing_actor_id: string;
+}
+
 const sizeAndLimit = ({ size, limit }: Size) => ({ size, limit });
 const nameAndIssues = ({ name, issues }: Issues) => ({ name, issues });
 const all = <D>(details: D): D => details;
@@ -79,8 +85,9 @@ export const CATALOGUE = {
 		{ status: 404 },
 	),
 	"actor.duplicate_key": open(
-		(d: { name: string; key: readonly string[] }) =>
+		(d: { name: string; key: readonly string[]; existing?: DuplicateKey }) =>
 			`Actor already exists with name '${d.name}' and key '${JSON.stringify(d.key)}'`,
+		{ metadata: (d) => d.existing },
 	),
 	"actor.stopping": open((d: { actorId?: string }) => withDetail("Actor stopping", d.actorId)),
 	"actor.aborted": open("Actor aborted."),

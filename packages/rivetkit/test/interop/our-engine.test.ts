@@ -49,6 +49,17 @@ const ours = () =>
 		logging: { level: "silent" },
 	});
 
+async function manage(method: string, path: string, body?: object): Promise<unknown> {
+	const separator = path.includes("?") ? "&" : "?";
+	const response = await fetch(`${url}${path}${separator}namespace=default`, {
+		method,
+		headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+		...(body && { body: JSON.stringify(body) }),
+	});
+	expect(response.status).toBe(200);
+	return response.json();
+}
+
 let engine: Engine;
 let url = "";
 let registry: ReturnType<typeof ours>;
@@ -63,6 +74,9 @@ beforeAll(async () => {
 	});
 	engine.attachRunners({ pingIntervalMs: 500, runnerLostThresholdMs: 3_000 });
 	({ url } = await engine.listen({ port: 0 }));
+	for (const pool of ["ours", "published"]) {
+		await manage("PUT", `/runner-configs/${pool}`, { datacenters: { default: { normal: {} } } });
+	}
 	registry = ours();
 	registry.startRunner();
 	const script = fileURLToPath(new URL("published-runner-server.mjs", import.meta.url));
@@ -90,8 +104,8 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 		createClient<ReturnType<typeof ours>>({ endpoint: url, token: TOKEN, runnerName });
 	const isAsleep = (actorId: string) =>
 		eventually(async () => {
-			const response = await fetch(`${url}/actors?actor_ids=${actorId}&namespace=default`);
-			const { actors } = (await response.json()) as { actors: { status: string }[] };
+			const answer = await manage("GET", `/actors?actor_ids=${actorId}`);
+			const { actors } = answer as { actors: { status: string }[] };
 			expect(actors[0]?.status).toBe("sleeping");
 		}, 10_000);
 

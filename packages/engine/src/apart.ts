@@ -1,0 +1,348 @@
+import {
+	type ActorNameMetadata,
+	type Clock,
+	catalogueError,
+	DEFAULT_ENDPOINT,
+	DEFAULT_NAMESPACE,
+	isActorError,
+	type QueryGateway,
+	type Random,
+} from "@rivetkit/protocol";
+import { EngineApi } from "./api/engine-api.ts";
+import { KvAccess } from "./api/kv-access.ts";
+import type { ErrorAnswers } from "./common/errors.ts";
+import type { EngineLogger } from "./common/logger.ts";
+import { isSameSecret, runnerToken } from "./common/tokens.ts";
+import type { Directory } from "./directory/directory.ts";
+import type { InboundRequest } from "./gateway/inbound.ts";
+import type { Resolver } from "./gateway/resolver.ts";
+import type { Placement } from "./placement/placement.ts";
+import { ActorNames } from "./pools/actor-names.ts";
+import { Namespaces } from "./pools/namespaces.ts";
+import { Pools } from "./pools/pools.ts";
+import { RunnerDoor } from "./runners/runner-door.ts";
+import type { RunnerLimits } from "./runners/runner-limits.ts";
+import type { RunnerRecord } from "./runners/runner-record.ts";
+import { type RunnerStats, RunnersHost } from "./runners/runners-host.ts";
+import { SERVERLESS_LIMITS, type ServerlessLimits } from "./serverless/serverless-limits.ts";
+import { ServerlessPools } from "./serverless/serverless-pools.ts";
+import { type ActorRecord, StaleGenerationError, type Store } from "./store/store.ts";
+
+/** How an engine apart from any application works. */
+export interface AttachRunnersOptions {
+	/** Where hosts of serverless pools, and the list of datacenters, find this engine. Default: where it listens first. */
+	readonly publicUrl?: string;
+	/** Number of this datacenter, 0 to 65535. Default 1. */
+	readonly datacenterLabel?: number;
+	/** Whether actors can be created without the token, as with 2.1.3 (contract: engine 2.2). Default: they cannot. */
+	readonly opensCreation?: boolean;
+	/** Whether calls to actors need the token, too (contract: engine 3.2). Default: they do not. */
+	readonly requiresGatewayToken?: boolean;
+	readonly serverless?: Partial<ServerlessLimits>;
+}
+
+/** What an engine counts. */
+export interface EngineStats extends RunnerStats {
+	/** Requests to hosts of serverless pools that are open. */
+	readonly serverlessRequests: number;
+	/** Serverless pools that fail. */
+	readonly poolsFailing: number;
+}
+
+export interface ApartOptions extends AttachRunnersOptions {
+	readonly store: Store;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly logger: EngineLogger;
+	readonly errors: ErrorAnswers;
+	readonly placement: Placement;
+	/** Of any namespace. */
+	readonly directory: Directory;
+	readonly resolver: Resolver;
+	readonly routeTimeoutMs: number;
+	/** Whether no other node may run an actor. */
+	readonly isAlone: boolean;
+	readonly limits: RunnerLimits;
+	readonly token: string | undefined;
+	readonly version: string;
+	readonly region: string;
+	readonly metrics: (() => Promise<string>) | undefined;
+	readonly metadata: (peerAddress: string | undefined) => Record<string, unknown>;
+	readonly listeningUrl: () => string | undefined;
+	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
+	readonly wake: (actorId: string) => void;
+	readonly announced: (names: Readonly<Record<string, ActorNameMetadata>>) => void;
+}
+
+/** What an engine has whose actors run in processes elsewhere: namespaces, pools, runners, and their API. */
+export class Apart {
+	readonly host: RunnersHost;
+	readonly door: RunnerDoor;
+	/** What the gateway wants of its callers. */
+	readonly gatewayToken: string | undefined;
+	readonly #options: ApartOptions;
+	readonly #namespaces: Namespaces;
+	readonly #pools: Pools;
+	readonly #names: ActorNames;
+	readonly #serverless: ServerlessPools;
+	readonly #api: EngineApi;
+	/** The namespace that is always there exists, and the pools are known. */
+	readonly #started: Promise<void>;
+
+	constructor(options: ApartOptions) {
+		this.#options = options;
+		const { store, clock, random, logger, limits, token } = options;
+		this.gatewayToken = options.requiresGatewayToken ? token : undefined;
+		this.#namespaces = new Namespaces(store.inventory, clock, random);
+		this.#names = new ActorNames(store, clock);
+		this.#pools = new Pools({
+			inventory: store.inventory,
+			clock,
+			logger,
+			changed: (namespace, pool, config) =>
+				this.#serverless.configured({ namespace, pool }, config),
+		});
+		this.host = new RunnersHost({
+			store,
+			clock,
+			random,
+			logger,
+			limits,
+			version: options.version,
+			alarmCommitted: options.alarmCommitted,
+			wake: options.wake,
+			announced: (namespace, names) => this.#announced(namespace, names),
+			poolConfig: ({ namespace, pool }) => this.#pools.get(namespace, pool),
+			poolAppeared: ({ namespace, pool }) => {
+				this.#pools.ensure(namespace, pool).catch((error: unknown) => {
+					logger.warn({ namespace, pool, err: error }, "a new pool could not be stored");
+				});
+			},
+		});
+		this.#serverless = new ServerlessPools({
+			host: this.host,
+			clock,
+			random,
+			logger,
+			limits: { ...SERVERLESS_LIMITS, ...options.serverless },
+			publicUrl: () => this.#publicUrl,
+			tokenFor: (namespace) => token && runnerToken(token, namespace),
+			names: this.#names,
+			configOf: ({ namespace, pool }) => this.#pools.find(namespace, pool),
+		});
+		this.host.supply = this.#serverless;
+		this.door = new RunnerDoor({
+			host: this.host,
+			clock,
+			random,
+			limits,
+			hasNamespace: async (name) => {
+				await this.#started;
+				return (await this.#namespaces.find(name)) !== undefined;
+			},
+			accepts:
+				token === undefined
+					? undefined
+					: (given, namespace) =>
+							isSameSecret(given, token) || isSameSecret(given, runnerToken(token, namespace)),
+		});
+		this.#api = this.#makeApi();
+		this.#started = this.#start();
+		// Whoever needs it is told.
+		this.#started.catch((error: unknown) => {
+			logger.error({ err: error }, "namespaces and pools could not be read");
+		});
+	}
+
+	readonly api = {
+		handle: async (request: InboundRequest) => {
+			// A failure is the answer to the first thing that is asked for.
+			await this.#started.catch(() => {});
+			return this.#api.handle(request);
+		},
+	};
+
+	get stats(): EngineStats {
+		return {
+			...this.host.stats,
+			serverlessRequests: this.#serverless.requestCount,
+			poolsFailing: this.#serverless.failingCount,
+		};
+	}
+
+	/** See `PlacementOptions.obstacles`. */
+	readonly obstacleOf = (actorId: string): unknown => this.host.obstacleOf(actorId);
+
+	resolverOf(namespace: string): Resolver {
+		return this.#options.resolver.within(namespace);
+	}
+
+	/** Throws `namespace.not_found`, `actor.no_runner_config_configured`. */
+	async check(query: QueryGateway): Promise<void> {
+		await this.#namespaces.get(query.namespace);
+		if (query.method === "getOrCreate" && !(await this.#isPool(query.namespace, query.pool))) {
+			throw catalogueError("actor.no_runner_config_configured", {
+				namespace: query.namespace,
+				pool_name: query.pool,
+			});
+		}
+	}
+
+	/** Destroys an actor without waiting for its runner (contract: engine 6.7). Throws `actor.not_found`. */
+	async destroy(actorId: string): Promise<void> {
+		const { store, clock, placement, routeTimeoutMs, isAlone } = this.#options;
+		const deadlineTs = clock.now() + routeTimeoutMs;
+		if (!isAlone) {
+			// Whoever runs it stops it first.
+			return placement.destroy(actorId, deadlineTs);
+		}
+		for (let found = false; ; found = true) {
+			const record = await store.actorById(actorId);
+			if (record === undefined && !found) {
+				throw catalogueError("actor.not_found", { identifier: actorId });
+			}
+			if (record === undefined || record.destroyTs !== null) {
+				return;
+			}
+			if (clock.now() >= deadlineTs) {
+				throw catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
+			}
+			const isDone = await this.host.destroy(actorId).catch((error: unknown) => {
+				if (error instanceof StaleGenerationError) return false;
+				throw error;
+			});
+			if (!isDone) {
+				await placement.bury(actorId);
+				// One that is on its way in or out is looked at again when it has got there.
+				await placement.changed(actorId, deadlineTs).catch(() => {});
+			}
+		}
+	}
+
+	/** Whatever waits for a slot is told that there will be none. */
+	stopPlacing(): void {
+		this.#serverless.stop();
+		this.host.stopPlacing();
+	}
+
+	close(): void {
+		this.#pools.close();
+		this.host.close();
+		this.#serverless.close();
+	}
+
+	async #start(): Promise<void> {
+		await this.#namespaces.ensure(DEFAULT_NAMESPACE, "Default");
+		const { namespace } = this.#options.directory;
+		if (namespace !== DEFAULT_NAMESPACE) {
+			await this.#namespaces.ensure(namespace, namespace);
+		}
+		await this.#pools.start();
+	}
+
+	get #publicUrl(): string {
+		const { publicUrl, listeningUrl } = this.#options;
+		return publicUrl ?? listeningUrl() ?? DEFAULT_ENDPOINT;
+	}
+
+	async #isPool(namespace: string, pool: string): Promise<boolean> {
+		return (
+			this.host.has({ namespace, pool }) || (await this.#pools.find(namespace, pool)) !== undefined
+		);
+	}
+
+	/** Has a new actor placed, or leaves it asleep where nobody has room (contract: engine 6.3). */
+	#place(actor: ActorRecord): void {
+		const { placement, clock, logger, routeTimeoutMs } = this.#options;
+		const { actorId, namespace, runnerNameSelector: pool, crashPolicy } = actor;
+		const config = this.#pools.get(namespace, pool);
+		const isSupplied = config?.kind === "serverless" && config.runnersMax > 0;
+		if (isSupplied || crashPolicy !== "sleep") {
+			this.host.waitsWithoutEnd(actorId);
+		} else if (!this.host.hasRoom({ namespace, pool })) {
+			this.host.leftAsleep(actorId, { namespace, pool });
+			return;
+		}
+		const acquired = actor.generation < 0 ? undefined : actor;
+		placement
+			.ready(actorId, clock.now() + routeTimeoutMs, "key", acquired)
+			.catch((error: unknown) => {
+				// It goes on waiting, or callers hear of it.
+				const isWaiting = isActorError(error) && error.group === "guard";
+				if (!isWaiting) logger.warn({ actorId, err: error }, "a new actor could not be started");
+			});
+	}
+
+	#announced(namespace: string, names: ReadonlyMap<string, { readonly metadata: string }>): void {
+		const metadata = new Map([...names].map(([name, one]) => [name, one.metadata]));
+		this.#options.announced(Object.fromEntries([...names.keys()].map((name) => [name, {}])));
+		this.#names.announce(namespace, metadata).catch((error: unknown) => {
+			this.#options.logger.warn({ namespace, err: error }, "names of actors could not be stored");
+		});
+	}
+
+	#makeApi(): EngineApi {
+		const { store, random, errors, token, version, placement, directory } = this.#options;
+		return new EngineApi({
+			store,
+			random,
+			errors,
+			access: new KvAccess(token, () => false),
+			opensCreation: this.#options.opensCreation ?? false,
+			namespaces: this.#namespaces,
+			pools: this.#pools,
+			names: this.#names,
+			directoryOf: (namespace) => directory.within(namespace),
+			runners: {
+				list: (namespace) => this.host.list(namespace).map(viewOf),
+				has: (namespace, pool) => this.host.has({ namespace, pool }),
+				conditionOf: (actorId) => this.host.conditionOf(actorId),
+			},
+			serverless: {
+				errorOf: (namespace, pool) => this.#serverless.errorOf({ namespace, pool }),
+				refresh: (namespace, pool) => this.#serverless.refresh({ namespace, pool }),
+				check: (url, headers) => this.#serverless.check(url, headers),
+			},
+			statusOf: (actor) => placement.statusOf(actor),
+			place: (actor) => this.#place(actor),
+			destroy: (actorId) => this.destroy(actorId),
+			version,
+			datacenter: {
+				name: this.#options.region,
+				label: this.#options.datacenterLabel ?? 1,
+				publicUrl: () => this.#publicUrl,
+			},
+			metadata: this.#options.metadata,
+			metrics: this.#options.metrics,
+		});
+	}
+}
+
+function viewOf(runner: RunnerRecord) {
+	return {
+		runnerId: runner.runnerId,
+		namespace: runner.namespace,
+		pool: runner.pool,
+		key: runner.key,
+		version: runner.version,
+		totalSlots: runner.totalSlots,
+		remainingSlots: runner.freeSlots,
+		createTs: runner.createTs,
+		drainTs: runner.drainTs,
+		stopTs: runner.stopTs,
+		lastPingTs: runner.lastPongTs,
+		lastConnectedTs: runner.lastConnectedTs,
+		lastRttMs: runner.lastRttMs,
+		metadata: metadataOf(runner.metadata),
+	};
+}
+
+/** The object that a runner sends as text. */
+function metadataOf(given: unknown): unknown {
+	if (typeof given !== "string") return null;
+	try {
+		return JSON.parse(given);
+	} catch {
+		return null;
+	}
+}

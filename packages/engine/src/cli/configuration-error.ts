@@ -1,0 +1,4 @@
+/** A configuration that cannot be used; the message names the key, and where it was set. */
+export class ConfigurationError extends Error {
+	override readonly name = "ConfigurationError";
+}

@@ -1,0 +1,606 @@
+import { encodeBase64 } from "@rivetkit/protocol";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type AttachRunnersOptions, createEngine, type Engine } from "../../src/index.ts";
+import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import type { Store } from "../../src/store/store.ts";
+import { type RunnerOptions, ScriptedRunner } from "../runners/scripted-runner.ts";
+
+/** The management API of an engine apart from any application (engine 2; numbers of engine 11 behind the names). */
+
+type Json = Record<string, unknown>;
+
+let engine: Engine;
+let store: Store;
+let url: string;
+let runners: ScriptedRunner[];
+
+const until = vi.waitFor;
+const settings = { timeout: 5_000, interval: 5 };
+
+async function serve(token: string | undefined, options: AttachRunnersOptions = {}): Promise<void> {
+	await engine?.close();
+	store = createMemoryStore();
+	engine = createEngine({
+		store,
+		version: "1.2.3",
+		...(token === undefined ? {} : { token }),
+		logger: { debug() {}, info() {}, warn() {}, error() {} },
+	});
+	const times = { pingIntervalMs: 50, runnerLostThresholdMs: 500, actorStopThresholdMs: 500 };
+	engine.attachRunners(times, options);
+	({ url } = await engine.listen({ port: 0 }));
+}
+
+beforeEach(async () => {
+	runners = [];
+	await serve("admin");
+});
+
+afterEach(async () => {
+	for (const runner of runners) await runner.close();
+	await engine.close();
+});
+
+async function connect(options: RunnerOptions = {}): Promise<ScriptedRunner> {
+	const runner = await ScriptedRunner.connect(url, options);
+	runners.push(runner);
+	await until(() => expect(runner.init).toBeDefined(), settings);
+	return runner;
+}
+
+async function call(
+	method: string,
+	path: string,
+	body?: unknown,
+	headers: Record<string, string> = { authorization: "Bearer admin" },
+) {
+	const answer = await fetch(url + path, {
+		method,
+		redirect: "manual",
+		headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+		...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+	});
+	const text = await answer.text();
+	return {
+		status: answer.status,
+		headers: answer.headers,
+		body: (text.startsWith("{") ? JSON.parse(text) : { text }) as Json,
+	};
+}
+
+const fails = async (
+	answer: Promise<{ status: number; body: Json }>,
+	code: string,
+	status = 400,
+) => {
+	const { status: given, body } = await answer;
+	expect([`${body.group}.${body.code}`, given]).toEqual([code, status]);
+	return body;
+};
+
+const wanted = { name: "any", key: "a", runner_name_selector: "default", crash_policy: "sleep" };
+const put = (body: object = wanted, namespace = "default") =>
+	call("PUT", `/actors?namespace=${namespace}`, body);
+const normal = { datacenters: { default: { normal: {} } } };
+const configure = (name: string, body: unknown, namespace = "default") =>
+	call("PUT", `/runner-configs/${name}?namespace=${namespace}`, body);
+const serverless = (fields: object = {}) => ({
+	datacenters: {
+		default: {
+			serverless: {
+				url: "http://127.0.0.1:9/api/rivet",
+				request_lifespan: 900,
+				slots_per_runner: 1,
+				max_runners: 0,
+				...fields,
+			},
+		},
+	},
+});
+
+describe("who may (no. 1)", () => {
+	const routes = [
+		["GET", "/namespaces"],
+		["POST", "/namespaces"],
+		["GET", "/actors?namespace=default&name=any"],
+		["PUT", "/actors?namespace=default"],
+		["POST", "/actors?namespace=default"],
+		["GET", "/actors/names?namespace=default"],
+		["DELETE", "/actors/x?namespace=default"],
+		["GET", "/actors/x/kv/keys/AA==?namespace=default"],
+		["GET", "/runners?namespace=default"],
+		["GET", "/runners/names?namespace=default"],
+		["GET", "/runner-configs?namespace=default"],
+		["PUT", "/runner-configs/x?namespace=default"],
+		["DELETE", "/runner-configs/x?namespace=default"],
+		["POST", "/runner-configs/x/refresh-metadata?namespace=default"],
+		["POST", "/runner-configs/serverless-health-check?namespace=default"],
+		["GET", "/datacenters"],
+		["GET", "/health/fanout"],
+	] as const;
+
+	it.each(routes)("%s %s needs the token", async (method, path) => {
+		for (const headers of [{}, { authorization: "Bearer wrong" }, { authorization: "admin" }]) {
+			await fails(call(method, path, undefined, headers as never), "api.forbidden", 403);
+		}
+	});
+
+	it("health and metadata are open", async () => {
+		const health = await call("GET", "/health", undefined, {});
+		expect(health.body).toEqual({ status: "ok", runtime: "engine", version: "1.2.3" });
+		expect((await call("GET", "/metadata", undefined, {})).body).toMatchObject({
+			runtime: "engine",
+			version: "1.2.3",
+			git_sha: "",
+		});
+	});
+
+	it("without a token everything is open", async () => {
+		await serve(undefined);
+		for (const [method, path] of routes) {
+			expect((await call(method, path, undefined, {})).status).not.toBe(403);
+		}
+	});
+
+	it("creation can be opened, as with 2.1.3", async () => {
+		await serve("admin", { opensCreation: true });
+		await configure("default", normal);
+		const answer = await call("PUT", "/actors?namespace=default", wanted, {});
+		expect(answer.status).toBe(200);
+		await fails(call("GET", "/namespaces", undefined, {}), "api.forbidden", 403);
+	});
+});
+
+describe("every answer", () => {
+	it("has a ray id; unknown routes are 404, unknown methods 405, the root leads to the pages", async () => {
+		const answer = await call("GET", "/health");
+		expect(answer.headers.get("x-rivet-ray-id")).toMatch(/^[0-9a-z]{30}$/);
+		await fails(call("GET", "/nothing"), "api.not_found", 404);
+		const wrong = await call("DELETE", "/namespaces");
+		expect([wrong.status, wrong.body.text]).toEqual([405, ""]);
+		const root = await call("GET", "/");
+		expect([root.status, root.headers.get("location")]).toEqual([308, "/ui/"]);
+	});
+
+	it("refuses unknown fields and parameters, other content types and large bodies (no. 4)", async () => {
+		await configure("default", normal);
+		for (const answer of [
+			call("POST", "/namespaces", { name: "a", display_name: "A", more: 1 }),
+			put({ ...wanted, more: 1 }),
+			call("GET", "/namespaces?more=1"),
+			call("GET", "/actors?namespace=default&name=any&more=1"),
+			call("PUT", "/actors?namespace=default&more=1", wanted),
+			call("GET", "/actors?name=any"),
+			call("PUT", "/actors?namespace=default", wanted, {
+				authorization: "Bearer admin",
+				"content-type": "text/plain",
+			}),
+			call("PUT", "/actors?namespace=default", "{"),
+			put({ ...wanted, input: "A".repeat(2 * 1024 * 1024) }),
+			call("GET", "/actors?namespace=default&name=a&name=b"),
+		]) {
+			const { metadata } = await fails(answer, "api.bad_request");
+			expect((metadata as Json).reason).toEqual(expect.any(String));
+		}
+		const extra = { ...normal, more: 1 };
+		expect((await configure("pool", extra)).status).toBe(200);
+	});
+});
+
+describe("namespaces", () => {
+	const create = (name: string, display_name = "Name") =>
+		call("POST", "/namespaces", { name, display_name });
+	const listed = async (query = "") => {
+		const { body } = await call("GET", `/namespaces${query}`);
+		return {
+			names: (body.namespaces as Json[]).map(({ name }) => name),
+			cursor: (body.pagination as Json).cursor,
+		};
+	};
+
+	it.each(["a", "a-b-1", "9", "a".repeat(64)])("%s is a name (no. 3)", async (name) => {
+		expect((await create(name)).body).toEqual({
+			namespace: {
+				namespace_id: expect.stringMatching(/^[0-9a-z]{30}$/),
+				name,
+				display_name: "Name",
+				create_ts: expect.any(Number),
+			},
+		});
+	});
+
+	it.each(["", "A", "a--b", "-a", "a-", "ä", "a".repeat(65)])(
+		"%j is none (no. 3)",
+		async (name) => {
+			const { metadata } = await fails(create(name), "namespace.failed_to_create");
+			expect((metadata as Json).reason).toContain("name must be");
+		},
+	);
+
+	it("names are unique, display names bounded (no. 3)", async () => {
+		await create("lab");
+		await fails(create("lab"), "namespace.name_not_unique");
+		await fails(create("default"), "namespace.name_not_unique");
+		await fails(create("b", ""), "namespace.failed_to_create");
+		await fails(create("b", "x".repeat(129)), "namespace.failed_to_create");
+		expect((await create("b", "x".repeat(128))).status).toBe(200);
+	});
+
+	it("are listed newest first, by pages, by name and by id", async () => {
+		for (const name of ["a", "b", "c"]) await create(name);
+		const seen: unknown[] = [];
+		let cursor: unknown = "";
+		while (cursor !== null) {
+			const page = await listed(`?limit=2${cursor === "" ? "" : `&cursor=${cursor}`}`);
+			seen.push(...page.names);
+			({ cursor } = page);
+		}
+		expect([...seen].sort()).toEqual(["a", "b", "c", "default"]);
+		expect((await listed("?name=b")).names).toEqual(["b"]);
+		expect((await listed("?name=nobody")).names).toEqual([]);
+		const { body } = await call("GET", "/namespaces?name=c");
+		const id = (body.namespaces as Json[])[0]!.namespace_id;
+		expect((await listed(`?namespace_id=${id}`)).names).toEqual(["c"]);
+		expect((await listed(`?namespace_ids=${id},x`)).names).toEqual(["c"]);
+		expect((await listed(`?namespace_id=${id}&name=a`)).names).toEqual([]);
+	});
+
+	it("an unknown one is namespace.not_found everywhere", async () => {
+		for (const answer of [
+			put(wanted, "nowhere"),
+			call("GET", "/actors?namespace=nowhere&name=a"),
+			call("GET", "/runners?namespace=nowhere"),
+			configure("pool", normal, "nowhere"),
+		]) {
+			await fails(answer, "namespace.not_found");
+		}
+	});
+
+	it("keep actors, pools and runners apart", async () => {
+		await create("lab");
+		await configure("default", normal);
+		await configure("default", normal, "lab");
+		const here = await connect();
+		const there = await connect({ namespace: "lab" });
+		const ids = [await put(), await put(wanted, "lab")].map(
+			({ body }) => (body.actor as Json).actor_id as string,
+		);
+		expect(new Set(ids).size).toBe(2);
+		await until(() => {
+			expect([here, there].map(({ commands }) => commands[0]?.checkpoint.actorId)).toEqual(ids);
+		}, settings);
+		const { body } = await call("GET", "/runners?namespace=lab");
+		expect((body.runners as Json[]).map(({ runner_id }) => runner_id)).toEqual([
+			there.init!.runnerId,
+		]);
+		await fails(call("DELETE", `/actors/${ids[0]}?namespace=lab`), "actor.not_found", 404);
+		expect((await call("GET", `/actors?namespace=lab&actor_ids=${ids.join()}`)).body).toMatchObject(
+			{
+				actors: [{ actor_id: ids[1] }],
+			},
+		);
+		const query = "rvt-namespace=lab&rvt-method=get&rvt-key=a";
+		const asked = call("GET", `/gateway/any/x?${query}`);
+		await until(() => expect(there.tunnel).toHaveLength(1), settings);
+		there.answer(there.tunnel[0]!, {
+			tag: "ToServerResponseStart",
+			val: { status: 204, headers: new Map(), body: undefined, stream: false },
+		});
+		expect((await asked).status).toBe(204);
+		expect(here.tunnel).toEqual([]);
+	});
+});
+
+describe("actors", () => {
+	it("are described as in the contract, before they run", async () => {
+		await configure("default", normal);
+		const { body } = await put();
+		expect(body).toEqual({
+			actor: {
+				actor_id: expect.stringMatching(/^[0-9a-z]{30}$/),
+				name: "any",
+				key: "a",
+				namespace_id: expect.stringMatching(/^[0-9a-z]{30}$/),
+				datacenter: "default",
+				runner_name_selector: "default",
+				crash_policy: "sleep",
+				create_ts: expect.any(Number),
+				start_ts: null,
+				connectable_ts: null,
+				sleep_ts: null,
+				pending_allocation_ts: null,
+				reschedule_ts: null,
+				destroy_ts: null,
+				error: "no_capacity",
+				status: "sleeping",
+			},
+			created: true,
+		});
+	});
+
+	it("a stored one is returned as it is, whatever is asked for (no. 6)", async () => {
+		await configure("default", normal);
+		await configure("other", normal);
+		const first = await put();
+		const other = { runner_name_selector: "other", crash_policy: "restart" };
+		const second = await put({ ...wanted, ...other, input: encodeBase64(Uint8Array.of(1)) });
+		expect(second.body).toEqual({ actor: first.body.actor, created: false });
+	});
+
+	it("need a pool that is known: one that is configured, or has a runner (no. 15)", async () => {
+		await fails(put(), "actor.no_runner_config_configured");
+		await connect();
+		await until(async () => expect((await put()).status).toBe(200), {
+			timeout: 1_000,
+			interval: 10,
+		});
+		// It stays known when its runner has gone.
+		const { body } = await call("GET", "/runner-configs?namespace=default");
+		expect(body.runner_configs).toMatchObject({
+			default: { datacenters: { default: { normal: {} } } },
+		});
+	});
+
+	it("are refused with the contract's codes", async () => {
+		await configure("default", normal);
+		await fails(put({ ...wanted, key: "" }), "actor.empty_key");
+		await fails(put({ ...wanted, key: "k".repeat(1_025) }), "actor.key_too_large");
+		await fails(put({ ...wanted, datacenter: "mars" }), "datacenter.not_found");
+		await fails(put({ ...wanted, input: "*" }), "api.bad_request");
+		await fails(put({ ...wanted, input: "A".repeat(1024 * 1024 + 4) }), "actor.input_too_large");
+		await fails(put({ ...wanted, crash_policy: "other" }), "api.bad_request");
+		await fails(put({ ...wanted, name: "" }), "api.bad_request");
+		const { body } = await put();
+		const { metadata } = await fails(
+			call("POST", "/actors?namespace=default", wanted),
+			"actor.duplicate_key",
+		);
+		const { actor_id } = body.actor as Json;
+		expect(metadata).toEqual({ key: "a", existing_actor_id: actor_id });
+		const keyless = await call("POST", "/actors?namespace=default", { ...wanted, key: null });
+		expect(keyless.status).toBe(200);
+	});
+
+	it("lists refuse what does not go together (no. 9)", async () => {
+		const list = (query: string) => call("GET", `/actors?namespace=default&${query}`);
+		const id = "tlf0xcg1buacno4zofgpr7isbeal00";
+		const many = Array.from({ length: 33 }, (_, index) => id.replace("tlf0", `tl${index + 10}`));
+		const { metadata } = await fails(
+			list(`actor_ids=${many.join()}`),
+			"validation.too_many_actor_ids",
+		);
+		expect(metadata).toEqual({ count: 33, max: 32 });
+		await fails(list(`actor_ids=${id}&name=any`), "validation.invalid_input");
+		await fails(list(`actor_id=${id}&key=a`), "validation.invalid_input");
+		await fails(list("key=a"), "validation.invalid_input");
+		await fails(list("limit=5"), "validation.invalid_input");
+		await fails(list("actor_ids=x"), "api.bad_request");
+		expect((await list(`actor_id=${id}`)).body).toEqual({
+			actors: [],
+			pagination: { cursor: null },
+		});
+	});
+
+	it("destroyed ones are listed by id, and when asked for", async () => {
+		await configure("default", normal);
+		const { actor_id: id } = (await put()).body.actor as Json;
+		expect((await call("DELETE", `/actors/${id}?namespace=default`)).body).toEqual({});
+		expect((await call("DELETE", `/actors/${id}?namespace=default`)).body).toEqual({});
+		await fails(call("DELETE", "/actors/x?namespace=default"), "api.bad_request");
+		const destroyed = { actors: [{ actor_id: id, status: "destroyed" }] };
+		const list = async (query: string) =>
+			(await call("GET", `/actors?namespace=default&${query}`)).body;
+		expect(await list(`actor_ids=${id}`)).toMatchObject(destroyed);
+		expect(await list("name=any&include_destroyed=true")).toMatchObject(destroyed);
+		expect(await list("name=any")).toMatchObject({ actors: [] });
+	});
+
+	it("values of their stores are read by key, also asleep (no. 12)", async () => {
+		const runner = await connect();
+		await configure("default", normal);
+		const { actor_id: id } = (await put()).body.actor as Json;
+		await until(() => expect(runner.commands).toHaveLength(1), settings);
+		const value = Uint8Array.of(0, 255);
+		await runner.kv(id as string, {
+			tag: "KvPutRequest",
+			val: { keys: [Uint8Array.of(9, 8)], values: [value] },
+		});
+		const read = (key: string) =>
+			call("GET", `/actors/${id}/kv/keys/${encodeURIComponent(key)}?namespace=default`);
+		const stored = { value: encodeBase64(value) };
+		expect((await read(encodeBase64(Uint8Array.of(9, 8)))).body).toMatchObject(stored);
+		await fails(read("BAA="), "actor.kv_key_not_found");
+		await fails(read("*"), "api.bad_request");
+		runner.state(id as string, 0, "wantsSleep");
+		runner.state(id as string, 0, "Ok");
+		expect((await read(encodeBase64(Uint8Array.of(9, 8)))).body).toMatchObject(stored);
+	});
+
+	it("names are those that were used, and those that runners announce", async () => {
+		await configure("default", normal);
+		await put({ ...wanted, name: "used" });
+		await connect({ names: { announced: `{"icon":"bell"}`, used: "{}" } });
+		await until(async () => {
+			expect((await call("GET", "/actors/names?namespace=default")).body).toEqual({
+				names: { announced: { metadata: { icon: "bell" } }, used: { metadata: {} } },
+				pagination: { cursor: null },
+			});
+		}, settings);
+		expect((await call("GET", "/actors/names?namespace=default&limit=1")).body).toMatchObject({
+			pagination: { cursor: "announced" },
+		});
+	});
+});
+
+describe("runners", () => {
+	it("are described as in the contract, newest first, and stopped ones when asked for", async () => {
+		const runner = await connect({
+			slots: 7,
+			codeVersion: 3,
+			metadata: `{"rivetkit":{"version":"1"}}`,
+		});
+		const list = async (query = "") =>
+			(await call("GET", `/runners?namespace=default${query}`)).body.runners as Json[];
+		const [described] = await list();
+		expect(described).toEqual({
+			runner_id: runner.init!.runnerId,
+			namespace_id: expect.stringMatching(/^[0-9a-z]{30}$/),
+			datacenter: "default",
+			name: "default",
+			key: "key",
+			version: 3,
+			total_slots: 7,
+			remaining_slots: 7,
+			create_ts: expect.any(Number),
+			drain_ts: null,
+			stop_ts: null,
+			last_ping_ts: expect.any(Number),
+			last_connected_ts: expect.any(Number),
+			last_rtt: expect.any(Number),
+			metadata: { rivetkit: { version: "1" } },
+		});
+		await connect({ key: "second", pool: "b" });
+		expect((await call("GET", "/runners/names?namespace=default")).body).toEqual({
+			names: ["b", "default"],
+			pagination: { cursor: null },
+		});
+		expect((await list("&name=b")).map(({ key }) => key)).toEqual(["second"]);
+		expect((await list(`&runner_ids=${described!.runner_id}`)).map(({ key }) => key)).toEqual([
+			"key",
+		]);
+		runner.send({ tag: "ToServerStopping", val: undefined });
+		await until(
+			async () => expect((await list("&name=default"))[0]!.drain_ts).not.toBeNull(),
+			settings,
+		);
+		await runner.close();
+		await until(async () => expect(await list("&name=default")).toEqual([]), settings);
+		const [stopped] = await list("&name=default&include_stopped=true");
+		expect(stopped!.stop_ts).toEqual(expect.any(Number));
+	});
+});
+
+describe("runner configs", () => {
+	const configs = async (query = "") =>
+		(await call("GET", `/runner-configs?namespace=default${query}`)).body;
+
+	it("are written, read with their defaults, filtered, paged and removed", async () => {
+		expect((await configure("a", normal)).body).toEqual({ endpoint_config_changed: true });
+		await configure("b", serverless());
+		await configure("c", normal);
+		expect((await configs("&variant=serverless")).runner_configs).toEqual({
+			b: {
+				datacenters: {
+					default: {
+						serverless: {
+							url: "http://127.0.0.1:9/api/rivet",
+							headers: {},
+							request_lifespan: 900,
+							drain_grace_period: 10,
+							slots_per_runner: 1,
+							max_runners: 0,
+							min_runners: 0,
+							runners_margin: 0,
+							max_concurrent_actors: 0,
+						},
+						drain_on_version_upgrade: false,
+						protocol_version: null,
+					},
+				},
+			},
+		});
+		expect(
+			Object.keys((await configs("&runner_name=a&runner_name=c")).runner_configs as Json),
+		).toEqual(["a", "c"]);
+		expect(await configs("&limit=2")).toMatchObject({ pagination: { cursor: "b" } });
+		expect(Object.keys((await configs("&limit=2&cursor=b")).runner_configs as Json)).toEqual(["c"]);
+		for (let times = 0; times < 2; times++) {
+			expect((await call("DELETE", "/runner-configs/a?namespace=default")).body).toEqual({});
+		}
+		expect(Object.keys((await configs()).runner_configs as Json)).toEqual(["b", "c"]);
+	});
+
+	it("say whether what is asked for at the host is another one", async () => {
+		const changed = async (body: unknown) =>
+			(await configure("s", body)).body.endpoint_config_changed;
+		expect(await changed(serverless())).toBe(true);
+		expect(await changed(serverless({ request_lifespan: 300 }))).toBe(false);
+		expect(await changed(serverless({ headers: { a: "b" } }))).toBe(true);
+		expect(await changed(serverless({ headers: { a: "b" }, url: "http://127.0.0.1:9/x" }))).toBe(
+			true,
+		);
+		expect(await changed(normal)).toBe(true);
+		expect(await changed(normal)).toBe(true);
+	});
+
+	it("a datacenter that is not named loses its config, an unknown one is refused (no. 13)", async () => {
+		await configure("a", normal);
+		await fails(configure("a", { datacenters: { mars: { normal: {} } } }), "datacenter.not_found");
+		expect((await configs()).runner_configs).toHaveProperty("a");
+		await configure("a", { datacenters: {} });
+		expect((await configs()).runner_configs).toEqual({});
+	});
+
+	const headers = (count: number) =>
+		Object.fromEntries(Array.from({ length: count }, (_, index) => [`h${index}`, "v"]));
+
+	it.each<[string, unknown]>([
+		["17 headers", serverless({ headers: headers(17) })],
+		["a long header", serverless({ headers: { a: "v".repeat(4_097) } })],
+		["a header that is none", serverless({ headers: { "a b": "v" } })],
+		["a relative URL", serverless({ url: "/api/rivet" })],
+		["another scheme", serverless({ url: "ftp://host/x" })],
+		["no slots", serverless({ slots_per_runner: 0 })],
+		["no lifespan", serverless({ request_lifespan: 0 })],
+		["a grace as long as the lifespan", serverless({ drain_grace_period: 900 })],
+		[
+			"both kinds",
+			{ datacenters: { default: { normal: {}, ...serverless().datacenters.default } } },
+		],
+		["neither kind", { datacenters: { default: {} } }],
+	])("%s is runner_config.invalid (no. 13)", async (_what, body) => {
+		const { metadata } = await fails(configure("s", body), "runner_config.invalid");
+		expect((metadata as Json).reason).toEqual(expect.any(String));
+	});
+
+	it("16 headers pass (no. 13), and a lifespan of 900 s without a grace (no. 14)", async () => {
+		expect((await configure("s", serverless({ headers: headers(16) }))).status).toBe(200);
+	});
+
+	it("there is nothing to refresh in a pool that is not serverless", async () => {
+		await configure("a", normal);
+		for (const name of ["a", "nobody"]) {
+			await fails(
+				call("POST", `/runner-configs/${name}/refresh-metadata?namespace=default`, {}),
+				"runner_config.not_found",
+			);
+		}
+	});
+});
+
+describe("the gateway's token (no. 17)", () => {
+	const ask = async (path: string, headers: Record<string, string> = {}) =>
+		(await call("GET", path, undefined, headers)).body;
+	const id = "tlf0xcg1buacno4zofgpr7isbeal00";
+	const paths = [`/gateway/${id}`, `/gateway/${id}@wrong`];
+
+	it("is not looked at by default", async () => {
+		for (const path of paths) expect(await ask(path)).toMatchObject({ code: "not_found" });
+	});
+
+	it("is needed where that is required, in any of its forms", async () => {
+		await serve("admin", { requiresGatewayToken: true });
+		const query = "/gateway/any/x?rvt-namespace=default&rvt-method=get";
+		const refused = { group: "api", code: "forbidden" };
+		for (const path of [...paths, query, `${query}&rvt-token=wrong`]) {
+			expect(await ask(path)).toMatchObject(refused);
+		}
+		const target = { "x-rivet-target": "actor", "x-rivet-actor": id };
+		expect(await ask("/x", target)).toMatchObject(refused);
+		const found = { group: "actor", code: "not_found" };
+		expect(await ask(`/gateway/${id}@admin`)).toMatchObject(found);
+		expect(await ask(`/gateway/${id}`, { "x-rivet-token": "admin" })).toMatchObject(found);
+		expect(await ask(`${query}&rvt-token=admin`)).toMatchObject(found);
+		expect(await ask("/x", { ...target, "x-rivet-token": "admin" })).toMatchObject(found);
+	});
+});
