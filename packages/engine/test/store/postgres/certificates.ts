@@ -53,7 +53,8 @@ export class Authority {
 				? der(SAN_ADDRESS, Buffer.from(host.split(".").map(Number)))
 				: der(SAN_NAME, Buffer.from(host)),
 		);
-		const extensions = names.length === 0 ? [] : [extension(OID.subjectAltName, sequence(...names))];
+		const extensions =
+			names.length === 0 ? [] : [extension(OID.subjectAltName, sequence(...names))];
 		return {
 			cert: this.#certify(nameOf(name), publicKey, extensions),
 			key: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
