@@ -1,7 +1,7 @@
 // Workflows 15, checks 58 to 65: the process ends right before and right after every commit there is.
 import { describe, expect, it } from "vitest";
-import { SCENARIOS } from "./support/scenarios.ts";
-import { type Outcome, survive } from "./support/survival.ts";
+import { LARGE_SCENARIOS, SCENARIOS } from "./support/scenarios.ts";
+import { type Death, type Outcome, survive } from "./support/survival.ts";
 
 describe.each(Object.entries(SCENARIOS))("%s", (_name, scenario) => {
 	it("ends as if nothing had happened, wherever the process ends", async () => {
@@ -31,11 +31,43 @@ describe.each(Object.entries(SCENARIOS))("%s", (_name, scenario) => {
 	}, 60_000);
 });
 
+/** No process gets further than here. The first commit after a start may have no more than that it was one. */
+const LIMITS: readonly Death[] = [
+	{ commit: 2, side: "after" },
+	{ commit: 3, side: "before" },
+	{ commit: 3, side: "after" },
+	{ commit: 4, side: "before" },
+];
+
+function* always(death: Death): Iterable<Death> {
+	for (;;) yield death;
+}
+
+/** Whose steps call the actor get no further: each try has a commit of the call. */
+const silent = Object.entries(SCENARIOS).filter(([, { repeatsCalls }]) => !repeatsCalls);
+
+describe.each([...Object.entries(LARGE_SCENARIOS), ...silent])("%s", (_name, scenario) => {
+	it("ends so when every process ends after a few commits", async () => {
+		const dry = await survive(scenario, []);
+		for (const limit of LIMITS) {
+			const outcome = await survive(scenario, always(limit));
+			agree(outcome, dry, `${limit.side} ${limit.commit}`);
+			if (dry.commits > 10) expect(outcome.crashes).toBeGreaterThan(dry.commits / 5);
+		}
+	}, 60_000);
+});
+
 function agree(outcome: Outcome, dry: Outcome, when: string): void {
 	const { ledger, crashes, commits: _c, answers, ...rest } = outcome;
 	const { ledger: dryLedger, crashes: _n, commits: _d, answers: dryAnswers, ...expected } = dry;
 	expect(rest, when).toEqual(expected);
+	// A sender that comes anew, and not again, hears that its message was completed, and not with what.
 	expect(answers.length, when).toBe(dryAnswers.length);
+	for (const [index, answer] of answers.entries()) {
+		expect(dryAnswers[index] === undefined, when).toBe(answer === undefined);
+		if (answer) expect(dryAnswers[index], when).toMatchObject(answer);
+	}
+	expect(outcome.violations, when).toEqual([]);
 	// A body is repeated only by a crash at its frontier.
 	expect(ledger.length, when).toBeLessThanOrEqual(dryLedger.length + crashes);
 	expect(new Set(ledger), when).toEqual(new Set(dryLedger));

@@ -1,4 +1,5 @@
 import { decodeHead, type Head } from "../../../src/workflow/history/head.ts";
+import { CrashWatch, type HistoryLine, historyOf } from "./crash-watch.ts";
 import type { Ctx, State, World } from "./world.ts";
 import { World as Worlds } from "./world.ts";
 
@@ -13,17 +14,21 @@ export interface Scenario {
 	}[];
 	/** Time that passes between two looks (ms). */
 	readonly tickMs?: number;
-	/** Calls made while the workflow runs, one per look. */
-	readonly calls?: readonly string[];
+	/** Whether its steps call the actor: after a crash they call again, and `other` of the state says so. */
+	readonly repeatsCalls?: boolean;
 	/** How it ends. Default: completed. */
 	readonly ends?: Head["state"];
+	/** Of a stored state and the steps that are stored as completed, by path: what does not fit. */
+	readonly mismatch?: (state: State, completed: readonly string[]) => string | undefined;
 }
 
 export interface Outcome {
 	readonly state: Omit<State, "other"> & Partial<State>;
 	readonly head: Pick<Head, "state"> & { readonly output: unknown; readonly error: unknown };
 	readonly waiting: number;
-	readonly keys: readonly string[];
+	readonly history: readonly HistoryLine[];
+	/** What was wrong at the moments the process ended, or right after them. */
+	readonly violations: readonly string[];
 	readonly ledger: readonly string[];
 	readonly answers: readonly unknown[];
 	readonly commits: number;
@@ -35,29 +40,31 @@ export interface Death {
 	readonly side: "before" | "after";
 }
 
-const LOOKS_MAX = 2_000;
+const LOOKS_MAX = 10_000;
 
 /** Runs a scenario to its end, with a process that dies at each of `deaths`, one after the other. */
-export async function survive(scenario: Scenario, deaths: readonly Death[]): Promise<Outcome> {
-	const [first, ...later] = deaths;
+export async function survive(scenario: Scenario, deaths: Iterable<Death>): Promise<Outcome> {
+	const left = deaths[Symbol.iterator]();
+	const next = (): Death | undefined => left.next().value;
+	const first = next();
 	await using world = await Worlds.start((ctx, w) => scenario.fn(ctx, w), {
 		...(first ? { dieAt: first } : {}),
 	});
-	const left = [...later];
+	const watch = new CrashWatch(world, scenario.mismatch);
 	const answers: unknown[] = [];
 	let sent = 0;
-	let calls = 0;
 	let commits = 0;
 	const messages = scenario.messages ?? [];
 	for (let look = 0; look < LOOKS_MAX; look++) {
 		if (world.store.isDead) {
 			commits += world.store.commits.length;
-			await world.crash(left.shift());
+			await watch.died();
+			await world.crash(next());
+			await watch.restarted();
 			continue;
 		}
 		const head = await headOf(world);
-		const isAllDone = sent === messages.length && calls === (scenario.calls?.length ?? 0);
-		if (head?.state === (scenario.ends ?? "completed") && isAllDone) {
+		if (head?.state === (scenario.ends ?? "completed") && sent === messages.length) {
 			await world.settle();
 			if (!world.store.isDead) break;
 			continue;
@@ -69,9 +76,6 @@ export async function survive(scenario: Scenario, deaths: readonly Death[]): Pro
 				sent++;
 				answers.push(answer);
 			}
-		} else if (calls < (scenario.calls?.length ?? 0)) {
-			const done = await orDie(world, world.call(scenario.calls![calls]!));
-			if (done !== DIED) calls++;
 		}
 		if (!world.store.isDead) await world.advance(scenario.tickMs ?? 20);
 	}
@@ -79,18 +83,17 @@ export async function survive(scenario: Scenario, deaths: readonly Death[]): Pro
 	const head = await headOf(world);
 	const { other, ...state } = await world.state();
 	const waiting = await world.call<number>("size");
-	const range = { start: Uint8Array.of(0x14), end: Uint8Array.of(0x15) };
-	const entries = await world.store.inner.scan(world.id, range);
+	await watch.died();
 	return {
-		// Calls whose answer was lost are made again.
-		state: scenario.calls ? state : { ...state, other },
+		state: scenario.repeatsCalls ? state : { ...state, other },
 		head: {
 			state: head?.state ?? "pending",
 			output: head?.output && [...head.output],
 			error: head?.error?.message,
 		},
 		waiting,
-		keys: entries.map(([key]) => Buffer.from(key).toString("latin1")),
+		history: await historyOf(world),
+		violations: watch.violations,
 		ledger: [...world.ledger],
 		answers,
 		commits: commits + world.store.commits.length,
