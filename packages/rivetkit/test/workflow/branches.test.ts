@@ -1,8 +1,9 @@
 // Conformance checks of workflows 15: join and race (34 to 40), compensation (41 to 45).
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { JoinError, Loop, RaceError } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { wireAction } from "../support/wire-http.ts";
+import { everywhere } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 /** As much of it as workflows here use. */
@@ -10,12 +11,7 @@ interface Client {
 	readonly other: { getOrCreate(key: string[]): { tell(what: string): Promise<void> } };
 }
 
-const modes = [
-	["resident", false],
-	["cold start at every wait", true],
-] as const;
-
-describe.each(modes)("%s", (_mode, yields) => {
+everywhere((on) => {
 	it("34. joins branches that sleep, retry and wait for messages, the actor asleep meanwhile", async () => {
 		await using world = await World.start(
 			async (ctx, { ledger }) => {
@@ -37,7 +33,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 				});
 				await ctx.step("note", () => void ctx.state.log.push(JSON.stringify(result)));
 			},
-			{ yields, options: { sleepTimeout: 1_000 } },
+			{ ...on, options: { sleepTimeout: 1_000 } },
 		);
 		await world.advance(5_000);
 		expect(world.isAwake).toBe(false);
@@ -51,38 +47,35 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("35. waits for all when one fails; the error is the same after a cold start", async () => {
 		const seen: string[] = [];
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				expect(await ctx.join("none", {})).toEqual({});
-				try {
-					await ctx.join("some", {
-						bad: {
-							run: (b) =>
-								b.step({ name: "x", maxRetries: 0, run: () => Promise.reject(new Error("boom")) }),
+		await using world = await World.start(async (ctx, { ledger }) => {
+			expect(await ctx.join("none", {})).toEqual({});
+			try {
+				await ctx.join("some", {
+					bad: {
+						run: (b) =>
+							b.step({ name: "x", maxRetries: 0, run: () => Promise.reject(new Error("boom")) }),
+					},
+					good: {
+						run: async (b) => {
+							await b.sleep("s", 100);
+							await b.step("y", () => void ledger.push("good"));
 						},
-						good: {
-							run: async (b) => {
-								await b.sleep("s", 100);
-								await b.step("y", () => void ledger.push("good"));
-							},
-						},
-						plain: { run: () => Promise.reject(new RangeError("plain")) },
-					});
-				} catch (error) {
-					const { name, message, errors } = error as JoinError;
-					seen.push(
-						JSON.stringify([
-							name,
-							message,
-							error instanceof JoinError,
-							Object.entries(errors).map(([key, e]) => [key, e.name, e.message]),
-						]),
-					);
-				}
-				await ctx.queue.next("wait");
-			},
-			{ yields },
-		);
+					},
+					plain: { run: () => Promise.reject(new RangeError("plain")) },
+				});
+			} catch (error) {
+				const { name, message, errors } = error as JoinError;
+				seen.push(
+					JSON.stringify([
+						name,
+						message,
+						error instanceof JoinError,
+						Object.entries(errors).map(([key, e]) => [key, e.name, e.message]),
+					]),
+				);
+			}
+			await ctx.queue.next("wait");
+		}, on);
 		await world.advance(200);
 		await world.crash();
 		expect(world.ledger).toEqual(["good"]);
@@ -112,7 +105,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 					await ctx.step("note", () => void ctx.state.log.push(`${won.winner} ${won.value}`));
 					await ctx.queue.next("end", { names: ["control"] });
 				},
-				{ yields, options: { sleepTimeout: 1_000 } },
+				{ ...on, options: { sleepTimeout: 1_000 } },
 			);
 			const began = world.clock.now();
 			await world.advance(2_000);
@@ -137,41 +130,38 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("38. a winner may return null or nothing; all may fail; losers leave no records", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				for (const [index, value] of [null, undefined].entries()) {
-					const won = await ctx.race(`race ${index}`, [
-						{ name: "slow", run: (b) => b.sleep("t", 1_000_000) },
-						{
-							name: "quick",
-							run: async (b) => {
-								await b.step("s", () => {});
-								return value;
-							},
+		await using world = await World.start(async (ctx) => {
+			for (const [index, value] of [null, undefined].entries()) {
+				const won = await ctx.race(`race ${index}`, [
+					{ name: "slow", run: (b) => b.sleep("t", 1_000_000) },
+					{
+						name: "quick",
+						run: async (b) => {
+							await b.step("s", () => {});
+							return value;
 						},
-					]);
-					if (won.winner !== "quick" || won.value !== value) throw new Error("wrong");
-				}
-				const failed = await ctx
-					.race("fails", [
-						{ name: "a", run: () => Promise.reject(new Error("ea")) },
-						{ name: "b", run: () => Promise.reject(new Error("eb")) },
-					])
-					.catch((error: unknown) => error as RaceError);
-				const empty = await ctx.race("empty", []).catch((error: unknown) => error as RaceError);
-				await ctx.step("note", () => {
-					for (const error of [failed, empty]) {
-						const { name, message, errors } = error as RaceError;
-						ctx.state.log.push(JSON.stringify([name, message, errors, error instanceof RaceError]));
-					}
-				});
-				await ctx.race("twice", [
-					{ name: "same", run: async () => 1 },
-					{ name: "same", run: async () => 2 },
+					},
 				]);
-			},
-			{ yields },
-		);
+				if (won.winner !== "quick" || won.value !== value) throw new Error("wrong");
+			}
+			const failed = await ctx
+				.race("fails", [
+					{ name: "a", run: () => Promise.reject(new Error("ea")) },
+					{ name: "b", run: () => Promise.reject(new Error("eb")) },
+				])
+				.catch((error: unknown) => error as RaceError);
+			const empty = await ctx.race("empty", []).catch((error: unknown) => error as RaceError);
+			await ctx.step("note", () => {
+				for (const error of [failed, empty]) {
+					const { name, message, errors } = error as RaceError;
+					ctx.state.log.push(JSON.stringify([name, message, errors, error instanceof RaceError]));
+				}
+			});
+			await ctx.race("twice", [
+				{ name: "same", run: async () => 1 },
+				{ name: "same", run: async () => 2 },
+			]);
+		}, on);
 		await world.settle();
 		expect((await world.state()).log.map((line) => JSON.parse(line))).toEqual([
 			[
@@ -194,26 +184,20 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("39. puts a message back at its place that a loser has taken and not used", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.race("first", [
-					{
-						name: "taker",
-						run: async (b) => {
-							await b.queue.next("m", { names: ["work"] });
-							await b.sleep("long", 1_000_000);
-						},
+		await using world = await World.start(async (ctx) => {
+			await ctx.race("first", [
+				{
+					name: "taker",
+					run: async (b) => {
+						await b.queue.next("m", { names: ["work"] });
+						await b.sleep("long", 1_000_000);
 					},
-					{ name: "timer", run: (b) => b.sleep("t", 100) },
-				]);
-				const all = await ctx.queue.nextBatch("after", { names: ["work"], count: 10 });
-				await ctx.step(
-					"note",
-					() => void ctx.state.log.push(...all.map(({ body }) => String(body))),
-				);
-			},
-			{ yields },
-		);
+				},
+				{ name: "timer", run: (b) => b.sleep("t", 100) },
+			]);
+			const all = await ctx.queue.nextBatch("after", { names: ["work"], count: 10 });
+			await ctx.step("note", () => void ctx.state.log.push(...all.map(({ body }) => String(body))));
+		}, on);
 		await world.send("work", "first");
 		await world.send("work", "second");
 		await world.advance(200);
@@ -226,16 +210,13 @@ describe.each(modes)("%s", (_mode, yields) => {
 			name,
 			run: async (b: Ctx) => (await b.queue.next("m", { names: [name] })).body as string,
 		});
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.sleep("until both are there", 100);
-				for (const round of ["first", "second"]) {
-					const won = await ctx.race(round, [branch("control"), branch("work")]);
-					await ctx.step(`note ${round}`, () => void ctx.state.log.push(won.value));
-				}
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			await ctx.sleep("until both are there", 100);
+			for (const round of ["first", "second"]) {
+				const won = await ctx.race(round, [branch("control"), branch("work")]);
+				await ctx.step(`note ${round}`, () => void ctx.state.log.push(won.value));
+			}
+		}, on);
 		await world.send("work", "sent first");
 		await world.advance(10);
 		await world.send("control", "sent second");
@@ -246,26 +227,23 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("39. keeps a message that a step was done with, in a branch below too, over a cold start", async () => {
 		for (const isBelow of [false, true]) {
-			await using world = await World.start(
-				async (ctx) => {
-					await ctx.race("first", [
-						{
-							name: "taker",
-							run: async (b) => {
-								const { body } = await b.queue.next("m", { names: ["work"] });
-								const use = (at: Ctx) =>
-									at.step("use", () => void ctx.state.log.push(body as string));
-								if (isBelow) await b.join("join", { a: { run: use } });
-								else await use(b);
-								await b.sleep("long", 1_000_000);
-							},
+			await using world = await World.start(async (ctx) => {
+				await ctx.race("first", [
+					{
+						name: "taker",
+						run: async (b) => {
+							const { body } = await b.queue.next("m", { names: ["work"] });
+							const use = (at: Ctx) =>
+								at.step("use", () => void ctx.state.log.push(body as string));
+							if (isBelow) await b.join("join", { a: { run: use } });
+							else await use(b);
+							await b.sleep("long", 1_000_000);
 						},
-						{ name: "timer", run: (b) => b.sleep("t", 100) },
-					]);
-					await ctx.queue.next("end", { names: ["control"] });
-				},
-				{ yields },
-			);
+					},
+					{ name: "timer", run: (b) => b.sleep("t", 100) },
+				]);
+				await ctx.queue.next("end", { names: ["control"] });
+			}, on);
 			await world.send("work", "m");
 			await world.crash();
 			await world.advance(200);
@@ -275,22 +253,19 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("40. goes on with an open join and race after the actor slept", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				const [joined, won] = [
-					await ctx.join("join", {
-						a: { run: async (b) => (await b.queue.next("m", { names: ["work"] })).body },
-						b: { run: (b) => b.step("s", () => "b") },
-					}),
-					await ctx.race("race", [
-						{ name: "m", run: async (b) => (await b.queue.next("m", { names: ["work"] })).body },
-						{ name: "t", run: (b) => b.sleep("t", 1_000_000) },
-					]),
-				];
-				await ctx.step("note", () => void ctx.state.log.push(JSON.stringify([joined, won])));
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			const [joined, won] = [
+				await ctx.join("join", {
+					a: { run: async (b) => (await b.queue.next("m", { names: ["work"] })).body },
+					b: { run: (b) => b.step("s", () => "b") },
+				}),
+				await ctx.race("race", [
+					{ name: "m", run: async (b) => (await b.queue.next("m", { names: ["work"] })).body },
+					{ name: "t", run: (b) => b.sleep("t", 1_000_000) },
+				]),
+			];
+			await ctx.step("note", () => void ctx.state.log.push(JSON.stringify([joined, won])));
+		}, on);
 		await world.nap();
 		await world.send("work", 1);
 		await world.nap();
@@ -306,32 +281,29 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("41. undoes in the reverse order of completion, across branches, not the step that failed", async () => {
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				await ctx.rollbackCheckpoint("checkpoint");
-				const undo = (name: string, value?: unknown) => ({
-					name,
-					run: () => value,
-					rollback: (_c: unknown, output: unknown) => void ledger.push(`${name} ${output}`),
-				});
-				await ctx.step(undo("first", 1));
-				await ctx.join("both", {
-					slow: {
-						run: async (b) => {
-							await b.sleep("s", 100);
-							await b.step(undo("slow", 2));
-						},
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.rollbackCheckpoint("checkpoint");
+			const undo = (name: string, value?: unknown) => ({
+				name,
+				run: () => value,
+				rollback: (_c: unknown, output: unknown) => void ledger.push(`${name} ${output}`),
+			});
+			await ctx.step(undo("first", 1));
+			await ctx.join("both", {
+				slow: {
+					run: async (b) => {
+						await b.sleep("s", 100);
+						await b.step(undo("slow", 2));
 					},
-					quick: { run: (b) => b.step(undo("quick")) },
-				});
-				await ctx.step({
-					...undo("fails"),
-					maxRetries: 0,
-					run: () => Promise.reject(new Error("boom")),
-				});
-			},
-			{ yields },
-		);
+				},
+				quick: { run: (b) => b.step(undo("quick")) },
+			});
+			await ctx.step({
+				...undo("fails"),
+				maxRetries: 0,
+				run: () => Promise.reject(new Error("boom")),
+			});
+		}, on);
 		await world.advance(200);
 		expect(world.ledger).toEqual(["slow 2", "quick undefined", "first 1"]);
 		expect(await world.status()).toMatchObject({
@@ -342,31 +314,28 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("42. a checkpoint in an iteration undoes that one, one outside undoes all", async () => {
 		for (const isOutside of [false, true]) {
-			await using world = await World.start(
-				async (ctx, { ledger }) => {
-					if (isOutside) await ctx.rollbackCheckpoint("checkpoint");
-					await ctx.loop({
-						name: "orders",
-						state: 0,
-						historyKeep: 1,
-						run: async (loop, n) => {
-							if (!isOutside) await loop.rollbackCheckpoint("checkpoint");
-							await loop.step({
-								name: "charge",
-								run: () => n,
-								rollback: (c, output) => {
-									ledger.push(`refund ${output}`);
-									c.state.n += 1;
-								},
-							});
-							await loop.sleep("pause", 10);
-							if (n === 3) throw new Error("stop");
-							return Loop.continue(n + 1);
-						},
-					});
-				},
-				{ yields },
-			);
+			await using world = await World.start(async (ctx, { ledger }) => {
+				if (isOutside) await ctx.rollbackCheckpoint("checkpoint");
+				await ctx.loop({
+					name: "orders",
+					state: 0,
+					historyKeep: 1,
+					run: async (loop, n) => {
+						if (!isOutside) await loop.rollbackCheckpoint("checkpoint");
+						await loop.step({
+							name: "charge",
+							run: () => n,
+							rollback: (c, output) => {
+								ledger.push(`refund ${output}`);
+								c.state.n += 1;
+							},
+						});
+						await loop.sleep("pause", 10);
+						if (n === 3) throw new Error("stop");
+						return Loop.continue(n + 1);
+					},
+				});
+			}, on);
 			await world.advance(100);
 			const expected = isOutside ? ["refund 3", "refund 2", "refund 1", "refund 0"] : ["refund 3"];
 			expect(world.ledger).toEqual(expected);
@@ -377,24 +346,21 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("44. tries a handler that fails again, in order, and does each once over crashes", async () => {
 		const failures = { b: 2 };
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				await ctx.rollbackCheckpoint("checkpoint");
-				for (const name of ["a", "b", "c"]) {
-					await ctx.step({
-						name,
-						run: () => {},
-						rollback: async () => {
-							if (name === "b" && failures.b-- > 0) throw new Error("not yet");
-							ledger.push(name);
-							if (name === "a") await ctx.client();
-						},
-					});
-				}
-				throw new Error("stop");
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.rollbackCheckpoint("checkpoint");
+			for (const name of ["a", "b", "c"]) {
+				await ctx.step({
+					name,
+					run: () => {},
+					rollback: async () => {
+						if (name === "b" && failures.b-- > 0) throw new Error("not yet");
+						ledger.push(name);
+						if (name === "a") await ctx.client();
+					},
+				});
+			}
+			throw new Error("stop");
+		}, on);
 		expect(world.ledger).toEqual(["c"]);
 		await world.crash();
 		await world.advance(10_000);
@@ -406,7 +372,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 		await using world = await World.start(
 			(ctx, { ledger }) =>
 				ctx.step({ name: "s", run: () => void ledger.push("ran"), rollback: () => {} }),
-			{ yields },
+			on,
 		);
 		expect(world.ledger).toEqual([]);
 		expect(await world.status()).toMatchObject({

@@ -21,6 +21,7 @@ import {
 import { inspect } from "../inspector/support/inspect.ts";
 import { eventually } from "../support/eventually.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
+import { everywhere } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 type History = {
@@ -34,7 +35,7 @@ type History = {
 	workflow: { state: string; liveEntries: number };
 };
 
-describe("change", () => {
+everywhere((on) => {
 	it("46. a renamed step blocks, readably and without loss; a deploy with removed goes on", async () => {
 		const version =
 			(name: string, removes?: string) =>
@@ -47,7 +48,7 @@ describe("change", () => {
 					await loop.queue.next("wait", { names: ["work"] });
 				});
 			};
-		await using world = await World.start(version("old"));
+		await using world = await World.start(version("old"), on);
 		world.fn = version("new");
 		world.codeVersion = 2;
 		await world.crash();
@@ -81,7 +82,7 @@ describe("change", () => {
 			await ctx.step("done", () => {
 				ctx.state.n = 1;
 			});
-		});
+		}, on);
 		await world.advance(3_100);
 		expect((await world.status()).blocked).toBe(true);
 		expect(world.errors.filter((event) => "workflow" in event)).toHaveLength(1);
@@ -105,7 +106,7 @@ describe("change", () => {
 				await it.queue.next("wait", { names: ["work"] });
 			});
 		};
-		await using world = await World.start(old);
+		await using world = await World.start(old, on);
 		await world.advance(20);
 		world.fn = async (ctx) => {
 			await ctx.loop("outer", async (it) => {
@@ -138,7 +139,7 @@ describe("change", () => {
 				await it.queue.next("wait", { names: ["work"] });
 			});
 		};
-		await using world = await World.start(old);
+		await using world = await World.start(old, on);
 		world.fn = async (ctx) => {
 			await ctx.loop("loop", async (it) => {
 				const version = await it.getVersion("change", 2);
@@ -149,9 +150,10 @@ describe("change", () => {
 		};
 		await world.crash();
 		await world.send("work", 1);
-		expect(seen).toEqual([1, 2]);
+		// Replays ask again, and are told the same.
+		expect([...new Set(seen.splice(0))]).toEqual([1, 2]);
 		await world.crash();
-		expect(seen).toEqual([1, 2, 2]);
+		expect([...new Set(seen)]).toEqual([2]);
 		world.fn = async (ctx) => {
 			await ctx.loop("loop", async (it) => {
 				await it.removed("change", "version_check");
@@ -177,7 +179,7 @@ describe("change", () => {
 			}
 			await ctx.join("a", { b: { run: (b) => b.step("c", () => 1) } }).catch(() => {});
 			await ctx.queue.next("wait");
-		});
+		}, on);
 		await world.crash();
 		expect((await world.status()).error?.message).toMatch(
 			/^Duplicate entry name "a" at location "a"/,
@@ -188,7 +190,7 @@ describe("change", () => {
 		await using world = await World.start(async (ctx) => {
 			await ctx.step("thing", () => {});
 			await ctx.queue.next("wait");
-		});
+		}, on);
 		world.fn = (ctx) => ctx.sleep("thing", 5);
 		await world.crash();
 		expect((await world.status()).error?.message).toMatch(
@@ -203,7 +205,7 @@ describe("change", () => {
 					await ctx.step("old", () => {});
 					await ctx.queue.next("wait");
 				},
-				{ workflow: { strictRoot } },
+				{ ...on, workflow: { strictRoot } },
 			);
 			world.fn = (ctx) => ctx.step("new", () => {});
 			await world.crash();
@@ -227,7 +229,7 @@ describe("change", () => {
 			);
 			await ctx.step("note", () => void ctx.state.log.push(Object.keys(all).join()));
 		};
-		await using world = await World.start(join(["a"]));
+		await using world = await World.start(join(["a"]), on);
 		world.fn = join(["a", "b"]);
 		await world.crash();
 		expect((await world.status()).blocked).toBe(false);
@@ -242,7 +244,7 @@ describe("change", () => {
 	});
 });
 
-describe("ends", () => {
+everywhere((on) => {
 	it("51. completed and failed workflows leave the actor callable, and are not entered again", async () => {
 		let entered = 0;
 		let fails = true;
@@ -253,7 +255,7 @@ describe("ends", () => {
 				if (fails) throw new Error("no");
 			});
 			return "output";
-		});
+		}, on);
 		await world.advance(10_000);
 		expect((await world.status()).state).toBe("failed");
 		const before = entered;
@@ -281,7 +283,7 @@ describe("ends", () => {
 						throw new Error("no");
 					},
 				}),
-			{ workflow: { recoverOnDeploy: true } },
+			{ ...on, workflow: { recoverOnDeploy: true } },
 		);
 		const runsWith = async (version: number) => {
 			world.codeVersion = version;
@@ -300,7 +302,7 @@ describe("ends", () => {
 				await ctx.step({ name: "a", run: () => {}, rollback: () => void ledger.push("undo a") });
 				await ctx.queue.next("open", { names: ["work"], completable: true });
 				await ctx.step("hangs", () => new Promise(() => {}));
-			});
+			}, on);
 			await world.send("work", "m");
 			await world.call("cancel", { rollback, reason: "enough" });
 			await world.settle();
@@ -341,7 +343,7 @@ describe("ends", () => {
 						slow: { run: (branch) => branch.queue.next("open", { names: ["control"] }) },
 					});
 				});
-			});
+			}, on);
 			await prepare(world);
 			await world.call("cancel");
 			await world.settle();
@@ -366,7 +368,7 @@ describe("ends", () => {
 					},
 				});
 				throw new Error("lost");
-			});
+			}, on);
 			expect((await world.status()).state).toBe("rolling_back");
 			await world.call("cancel", { rollback });
 			isBroken = false;
@@ -384,7 +386,7 @@ describe("ends", () => {
 					ctx.state.n += 1;
 				});
 			});
-		});
+		}, on);
 		await world.advance(2_500);
 		expect((await world.state()).n).toBe(2);
 		await world.call("pause");
@@ -404,7 +406,7 @@ describe("ends", () => {
 				c.destroy();
 			});
 			await ctx.step("after", () => void after.push("after"));
-		});
+		}, on);
 		await world.settle();
 		await eventually(() => expect(world.isAwake).toBe(false));
 		expect(after).toEqual([]);
@@ -430,7 +432,7 @@ describe("ends", () => {
 					return Loop.continue(message ? 1 : 2);
 				},
 			});
-		});
+		}, on);
 		await world.send("work", "hello");
 		const history = await world.call<History>("history");
 		await world.crash();
@@ -502,7 +504,7 @@ describe("ends", () => {
 				ledger.push("c");
 				if (busy) await new Promise(() => {});
 			});
-		});
+		}, on);
 		await expect(world.call("replay")).rejects.toMatchObject({ code: "workflow_in_flight" });
 		busy = false;
 		await world.crash();
@@ -532,7 +534,7 @@ describe("ends", () => {
 			await ctx.step("second", () => {});
 			if (!first.ok) throw new Error("failed");
 			await ctx.queue.next("work", { names: ["work"] });
-		});
+		}, on);
 		expect((await world.status()).state).toBe("failed");
 		isBroken = false;
 		await world.call("recover");
@@ -553,7 +555,7 @@ describe("ends", () => {
 			await ctx.queue.next("wait", { names: ["work"] });
 			await ctx.step("then", () => void ctx.state.log.push(value));
 		};
-		await using world = await World.start(fn);
+		await using world = await World.start(fn, on);
 		const exported = await world.call("export");
 		const first = world.id;
 		world.id = await world.runtime.actorId("subject", "/copy");
@@ -571,7 +573,7 @@ describe("ends", () => {
 	it("55. onError hears of each failure once, over sleeps", async () => {
 		await using world = await World.start(async (ctx) => {
 			await ctx.step({ name: "s", maxRetries: 1, run: () => Promise.reject(new Error("no")) });
-		});
+		}, on);
 		await world.advance(1_000);
 		await world.nap();
 		await world.advance(1_000);

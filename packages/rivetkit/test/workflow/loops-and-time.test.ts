@@ -1,58 +1,51 @@
 // Conformance checks of workflows 15: loops (19 to 23), time (24 to 27).
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { Loop } from "../../src/workflow/index.ts";
+import { everywhere } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
-const modes = [
-	["resident", false],
-	["cold start at every wait", true],
-] as const;
-
-describe.each(modes)("%s", (_mode, yields) => {
+everywhere((on) => {
 	it("19. nests loops, joins, races and blocks three levels deep over 50 iterations", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.loop({
-					name: "outer",
-					state: 0,
-					run: async (outer, n) => {
-						const joined = await outer.join("both", {
-							loop: {
-								run: (branch) =>
-									branch.loop({
-										name: "inner",
-										state: 0,
-										run: async (inner, m) => {
-											await inner.sleep("nap", 10);
-											await inner.step("step", () => {
-												ctx.state.n += 1;
-											});
-											return m === 1 ? Loop.break(m) : Loop.continue(m + 1);
-										},
-									}),
+		await using world = await World.start(async (ctx) => {
+			await ctx.loop({
+				name: "outer",
+				state: 0,
+				run: async (outer, n) => {
+					const joined = await outer.join("both", {
+						loop: {
+							run: (branch) =>
+								branch.loop({
+									name: "inner",
+									state: 0,
+									run: async (inner, m) => {
+										await inner.sleep("nap", 10);
+										await inner.step("step", () => {
+											ctx.state.n += 1;
+										});
+										return m === 1 ? Loop.break(m) : Loop.continue(m + 1);
+									},
+								}),
+						},
+						race: {
+							run: async (branch) => {
+								const won = await branch.race("first", [
+									{ name: "slow", run: (b) => b.sleep("long", 1_000) },
+									{
+										name: "block",
+										run: (b) => b.try("try", async (t) => t.step("quick", () => n)),
+									},
+								]);
+								return won.winner;
 							},
-							race: {
-								run: async (branch) => {
-									const won = await branch.race("first", [
-										{ name: "slow", run: (b) => b.sleep("long", 1_000) },
-										{
-											name: "block",
-											run: (b) => b.try("try", async (t) => t.step("quick", () => n)),
-										},
-									]);
-									return won.winner;
-								},
-							},
-						});
-						await outer.step("check", () => {
-							if (joined.loop !== 1 || joined.race !== "block") ctx.state.log.push("wrong");
-						});
-						return n === 49 ? Loop.break() : Loop.continue(n + 1);
-					},
-				});
-			},
-			{ yields },
-		);
+						},
+					});
+					await outer.step("check", () => {
+						if (joined.loop !== 1 || joined.race !== "block") ctx.state.log.push("wrong");
+					});
+					return n === 49 ? Loop.break() : Loop.continue(n + 1);
+				},
+			});
+		}, on);
 		await world.advance(50 * 25);
 		expect(await world.status()).toMatchObject({ state: "completed", blocked: false });
 		expect(await world.state()).toMatchObject({ n: 100, log: [] });
@@ -66,16 +59,13 @@ describe.each(modes)("%s", (_mode, yields) => {
 			{ continue: true, state: undefined } as const,
 			{ break: true, value: "end" } as const,
 		];
-		await using world = await World.start(
-			async (ctx) => {
-				const end = await ctx.loop("loop", async (loop) => {
-					round = await loop.step("round", () => ++round);
-					return results[round - 1] as never;
-				});
-				await ctx.step("end", () => void ctx.state.log.push(String(end), String(round)));
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			const end = await ctx.loop("loop", async (loop) => {
+				round = await loop.step("round", () => ++round);
+				return results[round - 1] as never;
+			});
+			await ctx.step("end", () => void ctx.state.log.push(String(end), String(round)));
+		}, on);
 		expect((await world.state()).log).toEqual(["end", "4"]);
 	});
 
@@ -92,71 +82,62 @@ describe.each(modes)("%s", (_mode, yields) => {
 	])("21. says which loop returned %j", async (result, message) => {
 		await using world = await World.start(
 			(ctx) => ctx.loop({ name: "bad", state: 0, run: async () => result as never }),
-			{ yields },
+			on,
 		);
 		expect(await world.status()).toMatchObject({ blocked: true, error: { message } });
 	});
 
 	it("22. remembers Loop.break() and takes null for a state", async () => {
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				await ctx.loop("void", async (loop) => {
-					await loop.step("step", () => void ledger.push("void"));
-					return Loop.break();
-				});
-				await ctx.loop({
-					name: "null",
-					state: null as null | number,
-					run: async (_loop, state) =>
-						state === null ? Loop.continue<number | null>(1) : Loop.break(),
-				});
-				await ctx.queue.next("wait");
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.loop("void", async (loop) => {
+				await loop.step("step", () => void ledger.push("void"));
+				return Loop.break();
+			});
+			await ctx.loop({
+				name: "null",
+				state: null as null | number,
+				run: async (_loop, state) =>
+					state === null ? Loop.continue<number | null>(1) : Loop.break(),
+			});
+			await ctx.queue.next("wait");
+		}, on);
 		await world.crash();
 		expect(world.ledger).toEqual(["void"]);
 		expect(await world.status()).toMatchObject({ blocked: false, state: "sleeping" });
 	});
 
 	it("3.3.6. a state that is changed in place is private until it is returned", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				const list = await ctx.loop({
-					name: "loop",
-					state: [] as number[],
-					run: async (loop, state) => {
-						state.push(1);
-						const fails = await loop.tryStep({
-							name: "step",
-							maxRetries: 0,
-							run: () => ctx.state.n++ === 0 && Promise.reject(new Error("x")),
-						});
-						return fails.ok ? Loop.break(state) : Loop.continue([7]);
-					},
-				});
-				await ctx.step("note", () => void ctx.state.log.push(JSON.stringify(list)));
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			const list = await ctx.loop({
+				name: "loop",
+				state: [] as number[],
+				run: async (loop, state) => {
+					state.push(1);
+					const fails = await loop.tryStep({
+						name: "step",
+						maxRetries: 0,
+						run: () => ctx.state.n++ === 0 && Promise.reject(new Error("x")),
+					});
+					return fails.ok ? Loop.break(state) : Loop.continue([7]);
+				},
+			});
+			await ctx.step("note", () => void ctx.state.log.push(JSON.stringify(list)));
+		}, on);
 		expect((await world.state()).log).toEqual(["[7,1]"]);
 	});
 
 	it("24. ends sleeps of the past at once, rounds up, and names what is no time", async () => {
-		await using world = await World.start(
-			async (ctx, { clock }) => {
-				await ctx.sleep("negative", -1);
-				await ctx.sleep("zero", 0);
-				await ctx.sleepUntil("past", clock.now() - 5);
-				await ctx.sleepUntil("date", new Date(clock.now()));
-				await ctx.sleep("fraction", 1.5);
-				await ctx.step("done", () => {
-					ctx.state.n = 1;
-				});
-				await ctx.sleep("no time", Number.NaN);
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx, { clock }) => {
+			await ctx.sleep("negative", -1);
+			await ctx.sleep("zero", 0);
+			await ctx.sleepUntil("past", clock.now() - 5);
+			await ctx.sleepUntil("date", new Date(clock.now()));
+			await ctx.sleep("fraction", 1.5);
+			await ctx.step("done", () => {
+				ctx.state.n = 1;
+			});
+			await ctx.sleep("no time", Number.NaN);
+		}, on);
 		expect((await world.state()).n).toBe(0);
 		await world.advance(2);
 		expect((await world.state()).n).toBe(1);
@@ -174,7 +155,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 					ctx.state.n = 1;
 				});
 			},
-			{ yields, options: { sleepTimeout: 1_000 } },
+			{ ...on, options: { sleepTimeout: 1_000 } },
 		);
 		await world.advance(5_000);
 		expect(world.isAwake).toBe(false);
@@ -190,7 +171,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 				await ctx.sleep("a month", 30 * day);
 				await ctx.step("month", () => void ledger.push(String(clock.now())));
 			},
-			{ yields, options: { sleepTimeout: 1_000 } },
+			{ ...on, options: { sleepTimeout: 1_000 } },
 		);
 		const start = world.clock.now();
 		await world.advance(10 * day);
@@ -205,7 +186,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("25. knows deadlines ten years ahead", async () => {
 		const decade = 3_650 * 86_400_000;
-		await using world = await World.start((ctx) => ctx.sleep("ten years", decade), { yields });
+		await using world = await World.start((ctx) => ctx.sleep("ten years", decade), on);
 		const deadline = world.clock.now() + decade;
 		expect((await world.status()).waitingFor).toEqual([{ path: "ten years", deadline }]);
 		await world.nap();
@@ -224,7 +205,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 						ctx.state.n = 1;
 					});
 				},
-				{ yields, options: { sleepTimeout } },
+				{ ...on, options: { sleepTimeout } },
 			);
 			// One before the deadline and one after it: each is the actor's alarm when its turn comes.
 			await world.call("later", 30_000);

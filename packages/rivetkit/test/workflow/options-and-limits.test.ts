@@ -1,48 +1,39 @@
 // What docs/workflows.md says about options, limits and helpers that no conformance check is about.
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { type JoinError, Loop, RollbackError } from "../../src/workflow/index.ts";
+import { everywhere } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
-const modes = [
-	["resident", false],
-	["cold start at every wait", true],
-] as const;
-
-describe.each(modes)("%s", (_mode, yields) => {
+everywhere((on) => {
 	it('3.6.3. a branch with onError: "cancel" that fails ends the others where they are', async () => {
 		let isAborted = false;
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				const errors = await ctx
-					.join("all", {
-						fails: {
-							run: async (b) => {
-								await b.sleep("a while", 100);
-								throw new Error("boom");
-							},
-							onError: "cancel",
+		await using world = await World.start(async (ctx, { ledger }) => {
+			const errors = await ctx
+				.join("all", {
+					fails: {
+						run: async (b) => {
+							await b.sleep("a while", 100);
+							throw new Error("boom");
 						},
-						waits: {
-							run: async (b) => {
-								b.abortSignal.addEventListener("abort", () => {
-									isAborted = true;
-								});
-								await b.sleep("long", 1e9);
-								ledger.push("went on");
-							},
+						onError: "cancel",
+					},
+					waits: {
+						run: async (b) => {
+							b.abortSignal.addEventListener("abort", () => {
+								isAborted = true;
+							});
+							await b.sleep("long", 1e9);
+							ledger.push("went on");
 						},
-					})
-					.then(
-						() => null,
-						(error: JoinError) => error.errors,
-					);
-				const told = Object.entries(errors ?? {}).map(
-					([name, { message }]) => `${name}: ${message}`,
+					},
+				})
+				.then(
+					() => null,
+					(error: JoinError) => error.errors,
 				);
-				await ctx.step("note", () => void ctx.state.log.push(...told));
-			},
-			{ yields },
-		);
+			const told = Object.entries(errors ?? {}).map(([name, { message }]) => `${name}: ${message}`);
+			await ctx.step("note", () => void ctx.state.log.push(...told));
+		}, on);
 		await world.advance(200);
 		expect((await world.state()).log).toEqual([
 			"fails: boom",
@@ -55,25 +46,22 @@ describe.each(modes)("%s", (_mode, yields) => {
 	it("3.11. now, random and uuid are the same on every replay, and differ from draw to draw", async () => {
 		const seen: string[][] = [];
 		const replays: boolean[] = [];
-		await using world = await World.start(
-			async (ctx) => {
-				const drawn = () => [String(ctx.random()), ctx.uuid(), String(ctx.now())];
-				const before = drawn();
-				await ctx.step("step", () => {});
-				replays.push(ctx.isReplaying);
-				const after = drawn();
-				await ctx.loop({
-					name: "loop",
-					state: 0,
-					run: async (loop, n) => {
-						seen.push([...before, ...after, loop.uuid()]);
-						await loop.queue.next("wait", { names: ["work"] });
-						return Loop.continue(n + 1);
-					},
-				});
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			const drawn = () => [String(ctx.random()), ctx.uuid(), String(ctx.now())];
+			const before = drawn();
+			await ctx.step("step", () => {});
+			replays.push(ctx.isReplaying);
+			const after = drawn();
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				run: async (loop, n) => {
+					seen.push([...before, ...after, loop.uuid()]);
+					await loop.queue.next("wait", { names: ["work"] });
+					return Loop.continue(n + 1);
+				},
+			});
+		}, on);
 		await world.advance(1_000);
 		await world.crash();
 		const draws = seen.map((all) => all.join());
@@ -91,16 +79,13 @@ describe.each(modes)("%s", (_mode, yields) => {
 	it.each(["now", "random", "uuid"] as const)("1.5. refuses %s() inside a step", async (helper) => {
 		let isFixed = false;
 		const drawn: string[] = [];
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.step("draws", () => {
-					if (!isFixed) ctx[helper]();
-				});
-				drawn.push(ctx.uuid());
-				await ctx.queue.next("wait");
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			await ctx.step("draws", () => {
+				if (!isFixed) ctx[helper]();
+			});
+			drawn.push(ctx.uuid());
+			await ctx.queue.next("wait");
+		}, on);
 		expect(await world.status()).toMatchObject({
 			blocked: true,
 			error: { name: "EntryInProgressError" },
@@ -113,36 +98,30 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("3.10. catch lists what is a result; what the block itself throws passes through", async () => {
 		const seen: string[] = [];
-		await using world = await World.start(
-			async (ctx) => {
-				const undo = { name: "undo", run: () => Promise.reject(new RollbackError("undo")) };
-				const fails = { name: "fails", maxRetries: 0, run: () => Promise.reject(new Error("no")) };
-				const said: string[] = [];
-				const tell = (what: string, result: Promise<{ ok: boolean }>) =>
-					result.then(
-						({ ok }) => said.push(`${what}: ${ok}`),
-						(error: Error) => said.push(`${what} threw ${error.name}`),
-					);
-				await tell(
-					"by default",
-					ctx.try("a", (b) => b.step(undo)),
+		await using world = await World.start(async (ctx) => {
+			const undo = { name: "undo", run: () => Promise.reject(new RollbackError("undo")) };
+			const fails = { name: "fails", maxRetries: 0, run: () => Promise.reject(new Error("no")) };
+			const said: string[] = [];
+			const tell = (what: string, result: Promise<{ ok: boolean }>) =>
+				result.then(
+					({ ok }) => said.push(`${what}: ${ok}`),
+					(error: Error) => said.push(`${what} threw ${error.name}`),
 				);
-				await tell("listed", ctx.try({ name: "b", catch: ["rollback"], run: (b) => b.step(undo) }));
-				await tell(
-					"not listed",
-					ctx.try({ name: "c", catch: ["join"], run: (b) => b.step(fails) }),
-				);
-				await tell(
-					"plain",
-					ctx.try("d", () => Promise.reject(new RangeError("mine"))),
-				);
-				await tell("tryStep", ctx.tryStep({ ...fails, name: "e", catch: ["timeout"] }));
-				await tell("tryStep rollback", ctx.tryStep({ ...undo, name: "f", catch: ["rollback"] }));
-				seen.push(said.join("\n"));
-				await ctx.queue.next("wait", { names: ["work"] });
-			},
-			{ yields },
-		);
+			await tell(
+				"by default",
+				ctx.try("a", (b) => b.step(undo)),
+			);
+			await tell("listed", ctx.try({ name: "b", catch: ["rollback"], run: (b) => b.step(undo) }));
+			await tell("not listed", ctx.try({ name: "c", catch: ["join"], run: (b) => b.step(fails) }));
+			await tell(
+				"plain",
+				ctx.try("d", () => Promise.reject(new RangeError("mine"))),
+			);
+			await tell("tryStep", ctx.tryStep({ ...fails, name: "e", catch: ["timeout"] }));
+			await tell("tryStep rollback", ctx.tryStep({ ...undo, name: "f", catch: ["rollback"] }));
+			seen.push(said.join("\n"));
+			await ctx.queue.next("wait", { names: ["work"] });
+		}, on);
 		await world.crash();
 		expect(await world.status()).toMatchObject({ blocked: false, state: "sleeping" });
 		expect(seen.length).toBeGreaterThan(1);

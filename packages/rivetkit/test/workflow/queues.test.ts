@@ -1,31 +1,24 @@
 // Conformance checks of workflows 15: queues (28 to 33), and the guide's examples (1, 2).
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { Loop } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { everywhere } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
-const modes = [
-	["resident", false],
-	["cold start at every wait", true],
-] as const;
-
-describe.each(modes)("%s", (_mode, yields) => {
+everywhere((on) => {
 	it("28. takes by name, in order, what is there, up to a count", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				const wait = await ctx.queue.next("go", { names: ["control"] });
-				const batch = await ctx.queue.nextBatch("batch", { names: ["work"], count: 3 });
-				const rest = await ctx.queue.nextBatch("rest", { count: 10 });
-				await ctx.step("note", () => {
-					ctx.state.log.push(
-						String(wait.body),
-						...batch.map(({ body }) => `batch ${body}`),
-						...rest.map(({ name, body }) => `${name} ${body}`),
-					);
-				});
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			const wait = await ctx.queue.next("go", { names: ["control"] });
+			const batch = await ctx.queue.nextBatch("batch", { names: ["work"], count: 3 });
+			const rest = await ctx.queue.nextBatch("rest", { count: 10 });
+			await ctx.step("note", () => {
+				ctx.state.log.push(
+					String(wait.body),
+					...batch.map(({ body }) => `batch ${body}`),
+					...rest.map(({ name, body }) => `${name} ${body}`),
+				);
+			});
+		}, on);
 		for (const n of [1, 2, 3, 4]) await world.send("work", n);
 		await world.send("out", 5);
 		await world.send("control", "go");
@@ -35,25 +28,22 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("28. times out as the contract says, with a deadline that no restart moves", async () => {
-		await using world = await World.start(
-			async (ctx, { ledger, clock }) => {
-				const batch = await ctx.queue.nextBatch("batch", { timeout: 1_000 });
-				ledger.push(`${batch.length} ${clock.now()}`);
-				const polled = await ctx.queue.nextBatch("poll", { timeout: 0 });
-				try {
-					await ctx.queue.next("next", { timeout: 500 });
-				} catch (error) {
-					await ctx.step("note", () => {
-						ctx.state.log.push(
-							(error as Error).name,
-							(error as Error).message,
-							String(polled.length),
-						);
-					});
-				}
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx, { ledger, clock }) => {
+			const batch = await ctx.queue.nextBatch("batch", { timeout: 1_000 });
+			ledger.push(`${batch.length} ${clock.now()}`);
+			const polled = await ctx.queue.nextBatch("poll", { timeout: 0 });
+			try {
+				await ctx.queue.next("next", { timeout: 500 });
+			} catch (error) {
+				await ctx.step("note", () => {
+					ctx.state.log.push(
+						(error as Error).name,
+						(error as Error).message,
+						String(polled.length),
+					);
+				});
+			}
+		}, on);
 		await world.advance(600);
 		await world.crash();
 		await world.advance(410);
@@ -67,14 +57,11 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("28. a poll takes what is there", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.queue.next("go", { names: ["control"] });
-				const [message] = await ctx.queue.nextBatch("poll", { names: ["work"], timeout: 0 });
-				await ctx.step("note", () => void ctx.state.log.push(String(message?.body)));
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			await ctx.queue.next("go", { names: ["control"] });
+			const [message] = await ctx.queue.nextBatch("poll", { names: ["work"], timeout: 0 });
+			await ctx.step("note", () => void ctx.state.log.push(String(message?.body)));
+		}, on);
 		await world.send("work", "there");
 		await world.send("control", 1);
 		await eventually(async () => expect((await world.state()).log).toEqual(["there"]));
@@ -85,13 +72,10 @@ describe.each(modes)("%s", (_mode, yields) => {
 			[900, "work"],
 			[1_100, "timeout"],
 		] as const) {
-			await using world = await World.start(
-				async (ctx) => {
-					const [message] = await ctx.queue.nextBatch("wait", { names: ["work"], timeout: 1_000 });
-					await ctx.step("note", () => void ctx.state.log.push(message?.name ?? "timeout"));
-				},
-				{ yields },
-			);
+			await using world = await World.start(async (ctx) => {
+				const [message] = await ctx.queue.nextBatch("wait", { names: ["work"], timeout: 1_000 });
+				await ctx.step("note", () => void ctx.state.log.push(message?.name ?? "timeout"));
+			}, on);
 			// Nobody looks while the message comes and the time passes.
 			await world.call("pause");
 			await world.advance(sentAt);
@@ -104,25 +88,22 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("30. answers the sender when the message is completed, between entries or in a step", async () => {
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				const first = await ctx.queue.next("first", { names: ["work"], completable: true });
-				await first.complete(`got ${first.body}`);
-				try {
-					await first.complete("again");
-				} catch (error) {
-					ledger.push((error as Error).message);
-				}
-				const second = await ctx.queue.next("second", { names: ["work"], completable: true });
-				await ctx.step("work", async (c) => {
-					ledger.push(`try ${c.attempt}`);
-					await second.complete(`try ${c.attempt}`);
-					if (c.attempt === 1) throw new Error("no");
-				});
-				await ctx.queue.next("forever", { names: ["control"] });
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx, { ledger }) => {
+			const first = await ctx.queue.next("first", { names: ["work"], completable: true });
+			await first.complete(`got ${first.body}`);
+			try {
+				await first.complete("again");
+			} catch (error) {
+				ledger.push((error as Error).message);
+			}
+			const second = await ctx.queue.next("second", { names: ["work"], completable: true });
+			await ctx.step("work", async (c) => {
+				ledger.push(`try ${c.attempt}`);
+				await second.complete(`try ${c.attempt}`);
+				if (c.attempt === 1) throw new Error("no");
+			});
+			await ctx.queue.next("forever", { names: ["control"] });
+		}, on);
 		const answer = await world.ask("work", "a");
 		expect(answer.outcome?.response).toBe("got a");
 		const pending = world.ask("work", "b");
@@ -138,13 +119,10 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("31. refuses the next wait while a message is open", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.queue.next("open", { completable: true });
-				await ctx.queue.next("next");
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			await ctx.queue.next("open", { completable: true });
+			await ctx.queue.next("next");
+		}, on);
 		await world.send("work", 1);
 		expect(await world.status()).toMatchObject({
 			blocked: true,
@@ -156,19 +134,16 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("31. gives a message back that an iteration did not complete, and counts that", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.loop("loop", async (loop) => {
-					const message = await loop.queue.next("wait", { names: ["work"], completable: true });
-					await loop.step(
-						"note",
-						() => void ctx.state.log.push(`${message.body} ${message.attempt}`),
-					);
-					if (message.attempt === 2) await message.complete();
-				});
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			await ctx.loop("loop", async (loop) => {
+				const message = await loop.queue.next("wait", { names: ["work"], completable: true });
+				await loop.step(
+					"note",
+					() => void ctx.state.log.push(`${message.body} ${message.attempt}`),
+				);
+				if (message.attempt === 2) await message.complete();
+			});
+		}, on);
 		await world.send("work", "m");
 		await eventually(async () => expect((await world.state()).log).toEqual(["m 1", "m 2"]));
 		await world.settle();
@@ -176,15 +151,12 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("31. has an open message again after a crash, in nobody else's hands", async () => {
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				const message = await ctx.queue.next("open", { names: ["work"], completable: true });
-				ledger.push(`${message.id} ${message.body} ${message.attempt}`);
-				await ctx.queue.next("go", { names: ["control"], allowOpen: true });
-				await message.complete("late");
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx, { ledger }) => {
+			const message = await ctx.queue.next("open", { names: ["work"], completable: true });
+			ledger.push(`${message.id} ${message.body} ${message.attempt}`);
+			await ctx.queue.next("go", { names: ["control"], allowOpen: true });
+			await message.complete("late");
+		}, on);
 		await world.send("work", "m");
 		await world.crash();
 		expect(await world.call("take", "work")).toBeUndefined();
@@ -194,16 +166,13 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("33. hands every message to exactly one of two branches and a plain consumer", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				const { a, b } = await ctx.join("both", {
-					a: { run: async (branch) => (await branch.queue.next("m", { names: ["work"] })).body },
-					b: { run: async (branch) => (await branch.queue.next("m", { names: ["work"] })).body },
-				});
-				await ctx.step("note", () => void ctx.state.log.push(`${a} ${b}`));
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			const { a, b } = await ctx.join("both", {
+				a: { run: async (branch) => (await branch.queue.next("m", { names: ["work"] })).body },
+				b: { run: async (branch) => (await branch.queue.next("m", { names: ["work"] })).body },
+			});
+			await ctx.step("note", () => void ctx.state.log.push(`${a} ${b}`));
+		}, on);
 		const plain = world.call("receive", ["work"]);
 		await world.settle();
 		for (const n of [1, 2, 3]) await world.send("work", n);
@@ -213,18 +182,15 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("1. drains a queue with one effect per message", async () => {
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				await ctx.loop("task-loop", async (loop) => {
-					const message = await loop.queue.next("wait-task", { names: ["work"] });
-					await loop.step("process-task", async () => {
-						ledger.push(`POST ${message.body}`);
-						loop.state.n += 1;
-					});
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.loop("task-loop", async (loop) => {
+				const message = await loop.queue.next("wait-task", { names: ["work"] });
+				await loop.step("process-task", async () => {
+					ledger.push(`POST ${message.body}`);
+					loop.state.n += 1;
 				});
-			},
-			{ yields },
-		);
+			});
+		}, on);
 		for (const url of ["a", "b", "c"]) await world.send("work", url);
 		await eventually(async () => expect((await world.state()).n).toBe(3));
 		expect(world.ledger).toEqual(["POST a", "POST b", "POST c"]);
@@ -246,7 +212,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 				});
 				await ctx.step("teardown", async () => void ledger.push(`shutdown ${reason}`));
 			},
-			{ yields, options: { sleepTimeout: 300 } },
+			{ ...on, options: { sleepTimeout: 300 } },
 		);
 		for (const n of [1, 2, 3, 4, 5]) {
 			await world.send("work", n);

@@ -1,31 +1,24 @@
 // Conformance checks of workflows 15: model and guard (1 to 8), steps (9 to 18).
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { CriticalError, Loop, RetryAfterError, RollbackError } from "../../src/workflow/index.ts";
 import { WireSocket } from "../support/wire-socket.ts";
+import { everywhere } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
-const modes = [
-	["resident", false],
-	["cold start at every wait", true],
-] as const;
-
-describe.each(modes)("%s", (_mode, yields) => {
+everywhere((on) => {
 	it("3. runs a step once that returns nothing, null, 0 or text, across wakes", async () => {
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				for (const [name, value] of Object.entries({ a: undefined, b: null, c: 0, d: "" })) {
-					const result = await ctx.step(name, () => {
-						ledger.push(name);
-						return value;
-					});
-					if (result !== value) ledger.push(`wrong ${name}`);
-				}
-				await ctx.loop("wait", async (loop) => {
-					await loop.queue.next("next");
+		await using world = await World.start(async (ctx, { ledger }) => {
+			for (const [name, value] of Object.entries({ a: undefined, b: null, c: 0, d: "" })) {
+				const result = await ctx.step(name, () => {
+					ledger.push(name);
+					return value;
 				});
-			},
-			{ yields },
-		);
+				if (result !== value) ledger.push(`wrong ${name}`);
+			}
+			await ctx.loop("wait", async (loop) => {
+				await loop.queue.next("next");
+			});
+		}, on);
 		for (let wake = 0; wake < 10; wake++) await world.crash();
 		expect(world.ledger).toEqual(["a", "b", "c", "d"]);
 		expect(world.isAwake).toBe(true);
@@ -33,7 +26,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("4, 5. refuses the actor's data between entries, with the contract's message", async () => {
 		for (const member of ["state", "vars", "db", "kv"] as const) {
-			await using world = await World.start(async (ctx) => void ctx[member], { yields });
+			await using world = await World.start(async (ctx) => void ctx[member], on);
 			const { state, blocked, error } = await world.status();
 			expect([state, blocked, error?.message]).toEqual([
 				"sleeping",
@@ -42,7 +35,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 			]);
 			expect(await world.call("guard")).toBe("true");
 		}
-		await using world = await World.start(async (ctx) => void ctx.client(), { yields });
+		await using world = await World.start(async (ctx) => void ctx.client(), on);
 		expect((await world.status()).error?.message).toBe(
 			"client is only available inside workflow steps",
 		);
@@ -51,47 +44,41 @@ describe.each(modes)("%s", (_mode, yields) => {
 	it("4. opens an outer context inside a loop's step, and no context to what outlives a step", async () => {
 		let late: () => void = () => {};
 		const refused: string[] = [];
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.loop("loop", async (loop) => {
-					await loop.step("step", () => {
-						ctx.state.n += 1;
-						const state = ctx.state;
-						setImmediate(() => {
-							late = () => {
-								const write = () => {
-									state.n = 7;
-								};
-								for (const use of [() => void ctx.state, write]) {
-									try {
-										use();
-									} catch (error) {
-										refused.push((error as Error).message);
-									}
-								}
+		await using world = await World.start(async (ctx) => {
+			await ctx.loop("loop", async (loop) => {
+				await loop.step("step", () => {
+					ctx.state.n += 1;
+					const state = ctx.state;
+					setImmediate(() => {
+						late = () => {
+							const write = () => {
+								state.n = 7;
 							};
-							late();
-						});
+							for (const use of [() => void ctx.state, write]) {
+								try {
+									use();
+								} catch (error) {
+									refused.push((error as Error).message);
+								}
+							}
+						};
+						late();
 					});
-					return Loop.break();
 				});
-				await ctx.queue.next("forever");
-			},
-			{ yields },
-		);
+				return Loop.break();
+			});
+			await ctx.queue.next("forever");
+		}, on);
 		expect((await world.state()).n).toBe(1);
 		expect(refused).toEqual(Array(2).fill("state is only available inside workflow steps"));
 	});
 
 	it("6. sends once between entries, over five cold starts", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.queue.send("out", "hello");
-				await ctx.queue.send("out", "again");
-				await ctx.queue.next("wait", { names: ["work"] });
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			await ctx.queue.send("out", "hello");
+			await ctx.queue.send("out", "again");
+			await ctx.queue.next("wait", { names: ["work"] });
+		}, on);
 		for (let start = 0; start < 5; start++) await world.crash();
 		expect(await world.call("size", "out")).toBe(2);
 		expect([await world.call("take", "out"), await world.call("take", "out")]).toEqual([
@@ -101,23 +88,20 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("6. broadcasts between entries once per passage, and not on replay", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				const broadcast = (at: string) => ctx.broadcast("at" as never, at as never);
-				await ctx.queue.next("go", { names: ["control"] });
-				broadcast("begin");
-				await ctx.step("a", () => {});
-				broadcast("after a");
-				await ctx.loop("rounds", async (loop) => {
-					broadcast("waits");
-					const { body } = await loop.queue.next("work", { names: ["work"] });
-					broadcast(`has ${body}`);
-					await loop.sleep("pause", 10);
-					broadcast("rested");
-				});
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			const broadcast = (at: string) => ctx.broadcast("at" as never, at as never);
+			await ctx.queue.next("go", { names: ["control"] });
+			broadcast("begin");
+			await ctx.step("a", () => {});
+			broadcast("after a");
+			await ctx.loop("rounds", async (loop) => {
+				broadcast("waits");
+				const { body } = await loop.queue.next("work", { names: ["work"] });
+				broadcast(`has ${body}`);
+				await loop.sleep("pause", 10);
+				broadcast("rested");
+			});
+		}, on);
 		await using socket = await WireSocket.connect(
 			`${world.runtime.url}/gateway/${world.id}/connect`,
 		);
@@ -155,14 +139,14 @@ describe.each(modes)("%s", (_mode, yields) => {
 			await ctx.queue.next("work", { names: ["work"] });
 		};
 		const warned = async (names: string[], checksReplays = true) => {
-			await using world = await World.start(program(["a", "b"]), { yields, checksReplays });
+			await using world = await World.start(program(["a", "b"]), { ...on, checksReplays });
 			world.fn = program(names);
 			await world.crash();
 			const lines = world.runtime.log
 				.filter(({ fields }) => "recorded" in fields)
 				.map(({ level, fields }) => `${level} ${fields.recorded} ${fields.visited}`);
 			// Each start is a replay of its own.
-			return yields ? [...new Set(lines)] : lines;
+			return on.yields ? [...new Set(lines)] : lines;
 		};
 		expect(await warned(["a", "b"])).toEqual([]);
 		expect(await warned(["b", "a"])).toEqual(["warn a b"]);
@@ -174,16 +158,13 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("7. hands a step's callback a context that is of no use afterwards", async () => {
 		let kept: { state: { n: number } } | undefined;
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.step("step", (c) => {
-					kept = c as never;
-					c.state.n = c.vars.v + 4;
-				});
-				await ctx.queue.next("forever");
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			await ctx.step("step", (c) => {
+				kept = c as never;
+				c.state.n = c.vars.v + 4;
+			});
+			await ctx.queue.next("forever");
+		}, on);
 		expect((await world.state()).n).toBe(5);
 		expect(() => kept!.state).toThrow("state is only available inside workflow steps");
 	});
@@ -205,7 +186,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 				}),
 		],
 	])("8. says so about %s", async (_what, fn) => {
-		await using world = await World.start(fn, { yields });
+		await using world = await World.start(fn, on);
 		const { blocked, error } = await world.status();
 		expect(blocked).toBe(true);
 		expect(error).toMatchObject({
@@ -223,29 +204,26 @@ describe.each(modes)("%s", (_mode, yields) => {
 		[{}, 4],
 		[{ maxAttempts: 5, maxRetries: 1 }, 5],
 	])("9, 10. tries with %j %i times, then fails for good", async (limits, attempts) => {
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				try {
-					await ctx.step({
-						name: "flaky",
-						...limits,
-						run: (c) => {
-							ledger.push(String(c.attempt));
-							throw new TypeError("boom");
-						},
-					});
-				} catch (error) {
-					const { name, message, stepName, lastError } = error as Error & {
-						stepName: string;
-						lastError: Error;
-					};
-					await ctx.step("caught", () => {
-						ctx.state.log.push(name, message, stepName, lastError.name);
-					});
-				}
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx, { ledger }) => {
+			try {
+				await ctx.step({
+					name: "flaky",
+					...limits,
+					run: (c) => {
+						ledger.push(String(c.attempt));
+						throw new TypeError("boom");
+					},
+				});
+			} catch (error) {
+				const { name, message, stepName, lastError } = error as Error & {
+					stepName: string;
+					lastError: Error;
+				};
+				await ctx.step("caught", () => {
+					ctx.state.log.push(name, message, stepName, lastError.name);
+				});
+			}
+		}, on);
 		await world.advance(60_000);
 		const tries = Array.from({ length: attempts }, (_, index) => String(index + 1));
 		expect(world.ledger).toEqual(tries);
@@ -279,7 +257,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 						throw new Error("no");
 					},
 				}),
-			{ yields },
+			on,
 		);
 		await world.advance(10_000);
 		expect(times.slice(1).map((time, index) => time - times[index]!)).toEqual([200, 400, 700, 700]);
@@ -293,7 +271,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 					times.push(clock.now());
 					if (times.length === 1) throw new RetryAfterError("later", 5_000);
 				}),
-			{ yields },
+			on,
 		);
 		await world.advance(10_000);
 		expect(times[1]! - times[0]!).toBe(5_000);
@@ -314,7 +292,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 					ledger.push("try");
 					throw error();
 				}),
-			{ yields },
+			on,
 		);
 		await world.advance(60_000);
 		expect(world.ledger).toEqual(["try"]);
@@ -323,33 +301,30 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("11. ends a step that takes too long: its signal fires, its late writes are refused", async () => {
 		let late: Promise<string> | undefined;
-		await using world = await World.start(
-			async (ctx, { ledger }) => {
-				try {
-					await ctx.step({
-						name: "slow",
-						timeout: 500,
-						run: (c) => {
-							const { state } = c;
-							late = new Promise((resolve) =>
-								c.abortSignal.addEventListener("abort", () => {
-									try {
-										state.n = 1;
-										resolve("written");
-									} catch (error) {
-										resolve((error as Error).message);
-									}
-								}),
-							);
-							return late.then(() => new Promise(() => {}));
-						},
-					});
-				} catch (error) {
-					ledger.push(`${(error as Error).name}: ${(error as Error).message}`);
-				}
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx, { ledger }) => {
+			try {
+				await ctx.step({
+					name: "slow",
+					timeout: 500,
+					run: (c) => {
+						const { state } = c;
+						late = new Promise((resolve) =>
+							c.abortSignal.addEventListener("abort", () => {
+								try {
+									state.n = 1;
+									resolve("written");
+								} catch (error) {
+									resolve((error as Error).message);
+								}
+							}),
+						);
+						return late.then(() => new Promise(() => {}));
+					},
+				});
+			} catch (error) {
+				ledger.push(`${(error as Error).name}: ${(error as Error).message}`);
+			}
+		}, on);
 		await world.advance(600);
 		expect(world.ledger).toEqual(['CriticalError: Step "slow" timed out after 500ms']);
 		expect(await late).toBe("state is only available inside workflow steps");
@@ -357,20 +332,17 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("11. counts the time of each step from its own beginning, whatever the limit of the one before", async () => {
-		await using world = await World.start(
-			async (ctx, { ledger, clock }) => {
-				const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
-				await ctx.step({ name: "long limit", timeout: 5_000, run: () => pause(400) });
-				await ctx.step({ name: "short limit", timeout: 500, run: () => pause(400) });
-				await ctx.step({ name: "the same again", timeout: 500, run: () => pause(400) });
-				ledger.push("in time");
-				await ctx.step({ name: "too long", timeout: 500, run: () => pause(700) }).catch(() => {
-					ledger.push("too late");
-				});
-				await ctx.queue.next("forever");
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx, { ledger, clock }) => {
+			const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
+			await ctx.step({ name: "long limit", timeout: 5_000, run: () => pause(400) });
+			await ctx.step({ name: "short limit", timeout: 500, run: () => pause(400) });
+			await ctx.step({ name: "the same again", timeout: 500, run: () => pause(400) });
+			ledger.push("in time");
+			await ctx.step({ name: "too long", timeout: 500, run: () => pause(700) }).catch(() => {
+				ledger.push("too late");
+			});
+			await ctx.queue.next("forever");
+		}, on);
 		// Code between entries runs again on every replay.
 		const told = () => [...new Set(world.ledger)];
 		await world.advance(1_200);
@@ -394,7 +366,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 						return c.attempt === 1 ? new Promise<void>(() => {}) : undefined;
 					},
 				}),
-			{ yields },
+			on,
 		);
 		await world.advance(5_000);
 		expect(world.ledger).toEqual(["try", "try"]);
@@ -413,7 +385,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 						if (c.attempt === 1) throw new Error("no");
 					},
 				}),
-			{ yields, options: { sleepTimeout: 1_000 } },
+			{ ...on, options: { sleepTimeout: 1_000 } },
 		);
 		await world.advance(30_000);
 		expect([world.isAwake, world.ledger]).toEqual([false, ["1"]]);
@@ -428,7 +400,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 					ledger.push("try");
 					return { a: [() => {}] };
 				}),
-			{ yields },
+			on,
 		);
 		expect(world.ledger).toEqual(["try"]);
 		expect(await world.status()).toMatchObject({
@@ -444,27 +416,24 @@ describe.each(modes)("%s", (_mode, yields) => {
 	it("15. hands on the same values on the first run and on replay", async () => {
 		const seen: unknown[][] = [];
 		const shared = { n: 1 };
-		await using world = await World.start(
-			async (ctx) => {
-				const value = await ctx.step("rich", () => ({
-					at: new Date(5),
-					map: new Map([["a", 1]]),
-					big: 12345678901234567890n,
-					bytes: Uint8Array.of(1, 2),
-					shared,
-				}));
-				shared.n = 2;
-				seen.push([
-					value.at instanceof Date && value.at.getTime(),
-					value.map instanceof Map && value.map.get("a"),
-					value.big,
-					value.bytes,
-					value.shared.n,
-				]);
-				await ctx.queue.next("wait");
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			const value = await ctx.step("rich", () => ({
+				at: new Date(5),
+				map: new Map([["a", 1]]),
+				big: 12345678901234567890n,
+				bytes: Uint8Array.of(1, 2),
+				shared,
+			}));
+			shared.n = 2;
+			seen.push([
+				value.at instanceof Date && value.at.getTime(),
+				value.map instanceof Map && value.map.get("a"),
+				value.big,
+				value.bytes,
+				value.shared.n,
+			]);
+			await ctx.queue.next("wait");
+		}, on);
 		await world.crash();
 		for (const values of seen) {
 			expect(values).toEqual([5, 1, 12345678901234567890n, Uint8Array.of(1, 2), 1]);
@@ -474,22 +443,19 @@ describe.each(modes)("%s", (_mode, yields) => {
 
 	it("18. keeps the idempotency key over tries and crashes; it differs per iteration", async () => {
 		const keys: string[] = [];
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.loop({
-					name: "loop",
-					state: 0,
-					run: async (loop, n) => {
-						await loop.step("step", (c) => {
-							keys.push(c.idempotencyKey);
-							if (c.attempt === 1) throw new Error("again");
-						});
-						return n === 1 ? Loop.break() : Loop.continue(n + 1);
-					},
-				});
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				run: async (loop, n) => {
+					await loop.step("step", (c) => {
+						keys.push(c.idempotencyKey);
+						if (c.attempt === 1) throw new Error("again");
+					});
+					return n === 1 ? Loop.break() : Loop.continue(n + 1);
+				},
+			});
+		}, on);
 		await world.crash();
 		await world.advance(10_000);
 		expect(keys).toHaveLength(4);
@@ -503,16 +469,13 @@ describe.each(modes)("%s", (_mode, yields) => {
 	it("18. keeps the idempotency key when the process ends in the step; a replay from it has another", async () => {
 		const keys: string[] = [];
 		let ends = true;
-		await using world = await World.start(
-			async (ctx) => {
-				await ctx.step("before", () => {});
-				await ctx.step("step", async (c) => {
-					keys.push(c.idempotencyKey);
-					if (ends) await new Promise(() => {});
-				});
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			await ctx.step("before", () => {});
+			await ctx.step("step", async (c) => {
+				keys.push(c.idempotencyKey);
+				if (ends) await new Promise(() => {});
+			});
+		}, on);
 		await world.crash();
 		ends = false;
 		await world.crash();
@@ -547,7 +510,7 @@ describe.each(modes)("%s", (_mode, yields) => {
 						if (c.attempt < 3) throw new Error("no");
 					},
 				}),
-			{ yields },
+			on,
 		);
 		await world.advance(10_000);
 		expect(await world.state()).toMatchObject({ n: 1, log: ["x"] });
@@ -555,28 +518,25 @@ describe.each(modes)("%s", (_mode, yields) => {
 	});
 
 	it("3.10. tryStep and try make results of failures", async () => {
-		await using world = await World.start(
-			async (ctx) => {
-				const failing = { name: "fails", maxRetries: 0, run: () => Promise.reject(new Error("e")) };
-				const tried = await ctx.tryStep(failing);
-				const critical = await ctx.tryStep("critical", () => {
-					throw new CriticalError("c");
-				});
-				const block = await ctx.try("block", async (inner) => {
-					await inner.step("fine", () => 1);
-					return inner.step({ ...failing, name: "inner" });
-				});
-				const fine = await ctx.try("fine", (inner) => inner.step("s", () => 2));
-				await ctx.step("note", () => {
-					ctx.state.log.push(
-						...[tried, critical, block, fine].map((result) =>
-							JSON.stringify(result, (key, value) => (key === "stack" ? undefined : value)),
-						),
-					);
-				});
-			},
-			{ yields },
-		);
+		await using world = await World.start(async (ctx) => {
+			const failing = { name: "fails", maxRetries: 0, run: () => Promise.reject(new Error("e")) };
+			const tried = await ctx.tryStep(failing);
+			const critical = await ctx.tryStep("critical", () => {
+				throw new CriticalError("c");
+			});
+			const block = await ctx.try("block", async (inner) => {
+				await inner.step("fine", () => 1);
+				return inner.step({ ...failing, name: "inner" });
+			});
+			const fine = await ctx.try("fine", (inner) => inner.step("s", () => 2));
+			await ctx.step("note", () => {
+				ctx.state.log.push(
+					...[tried, critical, block, fine].map((result) =>
+						JSON.stringify(result, (key, value) => (key === "stack" ? undefined : value)),
+					),
+				);
+			});
+		}, on);
 		await world.advance(1_000);
 		expect((await world.state()).log.map((line) => JSON.parse(line))).toMatchObject([
 			{

@@ -45,6 +45,11 @@ export class MortalStore {
 		return this.#reading > 0;
 	}
 
+	/** Commits and reads so far. */
+	get accesses(): number {
+		return this.commits.length + this.reads.length;
+	}
+
 	/** Dies at the commit of this number, counted from 1. */
 	dieAt(commit: number, side: Side): void {
 		this.#fatal = { commit, side };

@@ -103,6 +103,9 @@ export interface WorldOptions {
 	readonly dieAt?: { readonly commit: number; readonly side: "before" | "after" };
 }
 
+/** How long anything may take that needs no time of the clock. */
+const SETTLE_MS_MAX = 10_000;
+
 /** One workflow on a store that outlives its processes, on a clock that the test moves. */
 export class World {
 	readonly clock: FakeClock;
@@ -209,11 +212,18 @@ export class World {
 
 	/** Lets everything happen that needs no time. */
 	async settle(): Promise<void> {
+		let { accesses } = this.store;
+		const untilMs = performance.now() + SETTLE_MS_MAX;
 		let quiet = 0;
-		for (let turn = 0; turn < 20_000 && quiet < 12; turn++) {
-			await new Promise((resolve) => setImmediate(resolve));
+		for (let waiting = 0; quiet < 12 && performance.now() < untilMs; ) {
+			// A disk takes its time.
+			if (waiting > 100) await new Promise((resolve) => setTimeout(resolve, 1));
+			else await new Promise((resolve) => setImmediate(resolve));
 			const isCommitting = this.runtime.embedded.host.activity === "committing";
-			quiet = (isCommitting || this.store.isReading) && !this.store.isDead ? 0 : quiet + 1;
+			const isAtWork = (isCommitting || this.store.isReading) && !this.store.isDead;
+			waiting = isAtWork && this.store.accesses === accesses ? waiting + 1 : 0;
+			({ accesses } = this.store);
+			quiet = isAtWork ? 0 : quiet + 1;
 		}
 	}
 
