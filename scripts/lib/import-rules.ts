@@ -153,7 +153,15 @@ export const rooms: readonly Room[] = [
 		// The command line: an engine apart from any application.
 		name: "engine/cli",
 		at: ["packages/engine/src/cli"],
-		imports: [PROTOCOL, ENGINE, "engine/store", "engine/server", "engine/runners"],
+		imports: [
+			"engine/common",
+			"engine/cluster",
+			PROTOCOL,
+			ENGINE,
+			"engine/store",
+			"engine/server",
+			"engine/runners",
+		],
 	},
 
 	// What users import. actor/ declares, runtime/ runs it, backends/ say what it stands on.

@@ -23,7 +23,7 @@ import { Pools } from "./pools/pools.ts";
 import { RunnerDoor } from "./runners/runner-door.ts";
 import type { RunnerLimits } from "./runners/runner-limits.ts";
 import type { RunnerRecord } from "./runners/runner-record.ts";
-import { type RunnerStats, RunnersHost } from "./runners/runners-host.ts";
+import { type PoolAddress, type RunnerStats, RunnersHost } from "./runners/runners-host.ts";
 import { SERVERLESS_LIMITS, type ServerlessLimits } from "./serverless/serverless-limits.ts";
 import { ServerlessPools } from "./serverless/serverless-pools.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "./store/store.ts";
@@ -72,6 +72,9 @@ export interface ApartOptions extends AttachRunnersOptions {
 	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
 	readonly wake: (actorId: string) => void;
 	readonly announced: (names: Readonly<Record<string, ActorNameMetadata>>) => void;
+	/** See {@link RunnersHostOptions}. */
+	readonly poolsChanged: () => void;
+	readonly came: (pool: PoolAddress, key: string) => void;
 }
 
 /** What an engine has whose actors run in processes elsewhere: namespaces, pools, runners, and their API. */
@@ -111,6 +114,8 @@ export class Apart {
 			version: options.version,
 			alarmCommitted: options.alarmCommitted,
 			wake: options.wake,
+			poolsChanged: options.poolsChanged,
+			came: options.came,
 			announced: (namespace, names) => this.#announced(namespace, names),
 			poolConfig: ({ namespace, pool }) => this.#pools.get(namespace, pool),
 			poolAppeared: ({ namespace, pool }) => {
@@ -172,6 +177,19 @@ export class Apart {
 
 	/** See `PlacementOptions.obstacles`. */
 	readonly obstacleOf = (actorId: string): unknown => this.host.obstacleOf(actorId);
+
+	/** Whether this engine has runners of a pool, or starts them when they are wanted. */
+	canHost({ namespace, pool }: PoolAddress): boolean {
+		return (
+			this.host.pools.some((one) => one.namespace === namespace && one.pool === pool) ||
+			this.#isSupplied({ namespace, pool })
+		);
+	}
+
+	#isSupplied({ namespace, pool }: PoolAddress): boolean {
+		const config = this.#pools.get(namespace, pool);
+		return config?.kind === "serverless" && config.runnersMax > 0;
+	}
 
 	resolverOf(namespace: string): Resolver {
 		return this.#options.resolver.within(namespace);
@@ -255,9 +273,7 @@ export class Apart {
 	#place(actor: ActorRecord): void {
 		const { placement, clock, logger, routeTimeoutMs } = this.#options;
 		const { actorId, namespace, runnerNameSelector: pool, crashPolicy } = actor;
-		const config = this.#pools.get(namespace, pool);
-		const isSupplied = config?.kind === "serverless" && config.runnersMax > 0;
-		if (isSupplied || crashPolicy !== "sleep") {
+		if (this.#isSupplied({ namespace, pool }) || crashPolicy !== "sleep") {
 			this.host.waitsWithoutEnd(actorId);
 		} else if (!this.host.hasRoom({ namespace, pool })) {
 			this.host.leftAsleep(actorId, { namespace, pool });

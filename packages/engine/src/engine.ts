@@ -49,6 +49,7 @@ import { RUNNER_LIMITS, type RunnerLimits } from "./runners/runner-limits.ts";
 import { dataDirectoryFingerprint, type ServerInstance } from "./server/instance-id.ts";
 import { type ListeningServer, listenOn } from "./server/listen.ts";
 import { identifyOccupant, PortTakenError, type WantedAddress } from "./server/port-taken.ts";
+import { poolTag } from "./store/postgres/node-rows.ts";
 import type { Store } from "./store/store.ts";
 import { type TransferLayout, Transfers } from "./transfer/transfers.ts";
 
@@ -288,7 +289,7 @@ class EmbeddedEngine implements Engine {
 			region,
 			listsNames: options.development ?? isNoProduction,
 			actorNames: () => this.#actorNames,
-			startsHere: () => placement.takesNext(),
+			startsHere: (actor) => placement.takesNext(actor),
 			hostsAnyName: () => this.#hostsAnyName,
 		});
 		const resolver = new Resolver(directory, placement, clock, limits);
@@ -359,7 +360,7 @@ class EmbeddedEngine implements Engine {
 						random,
 						limits,
 						logger,
-						names: () => Object.keys(this.#actorNames),
+						names: () => this.#kinds,
 					});
 		this.#instance = {
 			pid: process.pid,
@@ -371,6 +372,13 @@ class EmbeddedEngine implements Engine {
 
 	get liveCount(): number {
 		return this.#placement.liveCount;
+	}
+
+	/** What this process can run, as nodes say it of themselves. */
+	get #kinds(): string[] {
+		return this.#apart === undefined
+			? Object.keys(this.#actorNames)
+			: this.#apart.host.pools.map(poolTag);
 	}
 
 	/** Why no calls should be sent here now, in words; null when they can be. */
@@ -425,8 +433,9 @@ class EmbeddedEngine implements Engine {
 				this.#inspections.follows(request)
 					? this.#inspections.follow(actorId, request)
 					: incarnation.host.request(actorId, request),
-			hosts: (name) => Object.hasOwn(this.#actorNames, name),
-			names: () => Object.keys(this.#actorNames),
+			hosts: (actor) => this.#apart?.canHost(actor) ?? Object.hasOwn(this.#actorNames, actor.name),
+			runnerMoved: (pool, key) => this.#apart?.host.moved(pool, key),
+			names: () => this.#kinds,
 			nodesDied: () => {
 				if (this.#alarms instanceof ClaimedAlarms) {
 					this.#alarms.nodesDied();
@@ -468,6 +477,8 @@ class EmbeddedEngine implements Engine {
 			listeningUrl: () => this.#servers[0]?.url,
 			alarmCommitted: (actorId, alarmTs) => this.#alarms.committed(actorId, alarmTs),
 			wake: (actorId) => void this.#wake(actorId),
+			poolsChanged: () => void this.#node?.namesChanged(),
+			came: (pool, key) => this.#node?.cluster.runnerCame(pool, key),
 			announced: (names) => {
 				this.#actorNames = { ...this.#actorNames, ...names };
 			},

@@ -71,6 +71,15 @@ const schema = z.strictObject({
 				.optional(),
 		})
 		.optional(),
+	// Ours: this process among others on one PostgreSQL.
+	node: z
+		.strictObject({
+			...address.shape,
+			address: z.string().min(1).optional(),
+			name: z.string().min(1).optional(),
+			lease_ms: whole.optional(),
+		})
+		.optional(),
 	pegboard: z
 		.strictObject({
 			base_retry_timeout: whole.optional(),

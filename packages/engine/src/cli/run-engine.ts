@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { type ClusterNode, joinCluster } from "../cluster/join-cluster.ts";
+import type { EngineLimits } from "../common/limits.ts";
 import { createEngine, type Engine } from "../engine.ts";
 import type { ListeningServer } from "../server/listen.ts";
-import { openPostgresStore } from "../store/postgres/open-postgres-store.ts";
 import { openSqliteStore } from "../store/sqlite/open-sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import type { Address, EngineConfig } from "./config.ts";
@@ -18,22 +19,15 @@ export interface RunningEngine {
 export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
 	const { given, token, datacenter } = config;
 	const version = ownVersion();
-	const store = await openStore(config);
+	const { store, node } = await openStore(config, version);
 	const engine: Engine = createEngine({
 		store,
+		...(node && { node, clock: node.clock }),
 		version,
 		region: datacenter.name,
 		...(token === undefined ? {} : { token }),
 		...(given.postgres ? {} : { dataDirectory: config.directory }),
-		limits: defined({
-			httpBodyBytesMax: given.guard?.http_max_request_body_size,
-			webSocketMessageBytesMax: given.guard?.websocket_max_message_size,
-			readyTimeoutMs: given.guard?.actor_ready_timeout_ms,
-			routeTimeoutMs: given.guard?.actor_force_wake_pending_timeout_ms,
-			webSocketOpenTimeoutMs: given.pegboard?.gateway_websocket_open_timeout_ms,
-			requestTimeoutMs: given.pegboard?.gateway_response_start_timeout_ms,
-			webSocketPendingBytesMax: given.pegboard?.gateway_hws_max_pending_size,
-		}),
+		limits: limitsOf(given),
 	});
 	const stats = engine.attachRunners(
 		defined({
@@ -73,6 +67,7 @@ export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
 		}
 	};
 	try {
+		await engine.joined;
 		const guard = await engine.listen({
 			...config.guard,
 			portSetting: "guard.port (RIVET__GUARD__PORT)",
@@ -84,7 +79,7 @@ export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
 				path === "/health" ? health : null,
 			),
 			await serveText(config.metrics, "metrics", "text/plain; version=0.0.4", () =>
-				engineMetrics(stats(), engine.liveCount, engine.socketCount),
+				engineMetrics(stats(), engine.liveCount, engine.socketCount, node?.metrics() ?? []),
 			),
 		);
 		return { guard, close };
@@ -94,11 +89,27 @@ export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
 	}
 }
 
-function openStore({ given, directory }: EngineConfig): Promise<Store> {
-	const { postgres } = given;
-	if (!postgres) return openSqliteStore({ directory });
+function limitsOf(given: EngineConfig["given"]): Partial<EngineLimits> {
+	return defined({
+		httpBodyBytesMax: given.guard?.http_max_request_body_size,
+		webSocketMessageBytesMax: given.guard?.websocket_max_message_size,
+		readyTimeoutMs: given.guard?.actor_ready_timeout_ms,
+		routeTimeoutMs: given.guard?.actor_force_wake_pending_timeout_ms,
+		webSocketOpenTimeoutMs: given.pegboard?.gateway_websocket_open_timeout_ms,
+		requestTimeoutMs: given.pegboard?.gateway_response_start_timeout_ms,
+		webSocketPendingBytesMax: given.pegboard?.gateway_hws_max_pending_size,
+	});
+}
+
+/** With PostgreSQL, this process is one of the nodes that share it. */
+async function openStore(
+	{ given, directory }: EngineConfig,
+	version: string,
+): Promise<{ readonly store: Store; readonly node?: ClusterNode }> {
+	const { postgres, node = {} } = given;
+	if (!postgres) return { store: await openSqliteStore({ directory }) };
 	const { ssl } = postgres;
-	return openPostgresStore({
+	const joined = await joinCluster({
 		url: postgres.url,
 		...(ssl && {
 			ssl: defined({
@@ -107,7 +118,11 @@ function openStore({ given, directory }: EngineConfig): Promise<Store> {
 				clientKeyPath: ssl.client_key_path,
 			}),
 		}),
+		version,
+		node: defined({ ...node, lease_ms: undefined, leaseMs: node.lease_ms }),
+		limits: limitsOf(given),
 	});
+	return { store: joined.store, node: joined };
 }
 
 /** Every path, as one text; null is not found. */

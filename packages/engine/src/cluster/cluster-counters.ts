@@ -10,6 +10,7 @@ export class ClusterCounters {
 		openSocket: { succeeded: 0, failed: 0 },
 		stop: { succeeded: 0, failed: 0 },
 		gather: { succeeded: 0, failed: 0 },
+		runnerMoved: { succeeded: 0, failed: 0 },
 		dropResting: { succeeded: 0, failed: 0 },
 	};
 	/** Actors that this node has taken after one that died. */

@@ -12,9 +12,14 @@ import {
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import { Deferred } from "../placement/deferred.ts";
-import type { Elsewhere, Route } from "../placement/elsewhere.ts";
+import type { ActorKind, Elsewhere, Route } from "../placement/elsewhere.ts";
 import type { Incarnation, IncarnationEnd, Placement } from "../placement/placement.ts";
-import type { NodeRow, NodeRows, Whereabouts } from "../store/postgres/node-rows.ts";
+import {
+	type NodeRow,
+	type NodeRows,
+	poolTag,
+	type Whereabouts,
+} from "../store/postgres/node-rows.ts";
 import type { PostgresStore } from "../store/postgres/postgres-store.ts";
 import { type ActorRecord, StaleGenerationError } from "../store/store.ts";
 import type { ClusterClock } from "./cluster-clock.ts";
@@ -23,6 +28,7 @@ import {
 	type LinkCall,
 	LinkLost,
 	type ReadyAnswer,
+	type RunnerPool,
 	type SocketNews,
 	type SocketOffer,
 } from "./link-messages.ts";
@@ -63,7 +69,10 @@ export interface LocalEngine {
 	ended(actorId: string, how: IncarnationEnd): void;
 	/** A request to an actor that lives here, from another node. */
 	request(actorId: string, incarnation: Incarnation, request: ActorRequest): Promise<ActorResponse>;
-	hosts(name: string): boolean;
+	/** Whether it can run such actors now. */
+	hosts(actor: ActorKind): boolean;
+	/** A runner that was here has come to another node. */
+	runnerMoved(pool: RunnerPool, key: string): void;
 }
 
 interface RemoteIncarnation extends Incarnation {
@@ -118,11 +127,11 @@ export class Cluster implements Elsewhere {
 		return lease.held(deadlineTs - clock.now(), () => catalogueError("guard.service_unavailable"));
 	}
 
-	takesNext(): boolean {
-		if (this.#isDraining) {
+	takesNext(actor: ActorKind): boolean {
+		if (this.#isDraining || !this.#engine.hosts(actor)) {
 			return false;
 		}
-		const least = Math.min(...this.#candidates().map(loadOf));
+		const least = Math.min(...this.#candidates(actor).map(loadOf));
 		const isNext =
 			this.#engine.placement.liveCount + this.#assignedHere <=
 			least + Math.max(LOAD_SLACK, least * LOAD_SLACK_PART);
@@ -288,6 +297,21 @@ export class Cluster implements Elsewhere {
 		}
 	}
 
+	/** A runner has connected here: what other nodes have of it is over. */
+	runnerCame(pool: RunnerPool, key: string): void {
+		for (const { epoch } of this.#peers) {
+			this.#options.links
+				.to(epoch, GATHER_MS)
+				.then((link) => link.call({ do: "runnerMoved", pool, key }, { waitMs: GATHER_MS }))
+				.catch((error: unknown) => {
+					this.#options.logger.warn(
+						{ node: epoch, pool, err: error },
+						"a node could not be told that a runner is here now; it notices when the runner is lost to it",
+					);
+				});
+		}
+	}
+
 	/** Actors here have gone on without the sockets of a node that could not be asked, and can be now. */
 	linkOpened(link: NodeLink): void {
 		for (const [actorId, epochs] of this.#missed) {
@@ -347,6 +371,9 @@ export class Cluster implements Elsewhere {
 				return null;
 			case "gather":
 				return this.#handOver(link, call);
+			case "runnerMoved":
+				this.#engine.runnerMoved(call.pool, call.key);
+				return null;
 			case "dropResting":
 				for (const socket of this.#engine.attachAll(call.actorId)) {
 					socket.close(CLOSE_GOING_AWAY, "");
@@ -403,11 +430,13 @@ export class Cluster implements Elsewhere {
 		}
 	}
 
-	#candidates(name?: string): (NodeRow & { assigned: number })[] {
+	#candidates(actor?: ActorKind): (NodeRow & { assigned: number })[] {
 		const linked = this.#peers.filter(
 			({ epoch, isDraining }) => !isDraining && this.#options.links.isOpen(epoch),
 		);
-		return name === undefined ? linked : linked.filter(({ names }) => names.includes(name));
+		return actor === undefined
+			? linked
+			: linked.filter(({ names }) => names.includes(actor.name) || names.includes(poolTag(actor)));
 	}
 
 	#targetOf(
@@ -416,7 +445,7 @@ export class Cluster implements Elsewhere {
 		unreachable: ReadonlySet<number>,
 	): number | "here" | undefined {
 		if (where.kind === "free") {
-			return this.#choose(where.name, unreachable);
+			return this.#choose(where, unreachable);
 		}
 		if (where.epoch !== own) {
 			return where.epoch;
@@ -426,16 +455,16 @@ export class Cluster implements Elsewhere {
 	}
 
 	/** Least loaded first; undefined when nobody runs such actors. */
-	#choose(name: string, unreachable: ReadonlySet<number>): number | "here" | undefined {
-		const others = this.#candidates(name)
+	#choose(actor: ActorKind, unreachable: ReadonlySet<number>): number | "here" | undefined {
+		const others = this.#candidates(actor)
 			.filter(({ epoch }) => !unreachable.has(epoch))
 			.sort((a, b) => loadOf(a) - loadOf(b));
 		const [least] = others;
-		const isHere = this.#engine.hosts(name) && !this.#isDraining;
+		const isHere = this.#engine.hosts(actor) && !this.#isDraining;
 		if (least === undefined) {
 			return isHere ? "here" : undefined;
 		}
-		if (isHere && this.takesNext()) {
+		if (isHere && this.takesNext(actor)) {
 			return "here";
 		}
 		least.assigned++;

@@ -21,6 +21,11 @@ export interface SocketOffer {
 
 export type HeaderEntries = readonly (readonly [name: string, value: string])[];
 
+export interface RunnerPool {
+	readonly namespace: string;
+	readonly pool: string;
+}
+
 /** What one node asks of another; each is answered. */
 export type LinkCall =
 	/** Make sure that an incarnation takes calls; answered by {@link ReadyAnswer}. */
@@ -47,6 +52,8 @@ export type LinkCall =
 	| { readonly do: "stop"; readonly actorId: string; readonly intent: StopIntent }
 	/** A new incarnation goes on with the sockets that the other node holds; answered by the offers. */
 	| { readonly do: "gather"; readonly actorId: string; readonly generation: number }
+	/** A runner is connected to the node that tells: what it had on the other one goes on elsewhere. */
+	| { readonly do: "runnerMoved"; readonly pool: RunnerPool; readonly key: string }
 	/** An incarnation has gone on without the sockets that the other node holds and nobody has: they are over. */
 	| { readonly do: "dropResting"; readonly actorId: string };
 

@@ -39,7 +39,11 @@ export interface DirectoryOptions {
 	/** Names of the actors that can be created, with their display hints. */
 	readonly actorNames: () => Readonly<Record<string, ActorNameMetadata>>;
 	/** Whether a new actor begins in this process. Default: it does. */
-	readonly startsHere?: () => boolean;
+	readonly startsHere?: (actor: {
+		readonly name: string;
+		readonly namespace: string;
+		readonly pool: string;
+	}) => boolean;
 	/** Whether the error for an unknown name lists the names there are (ruling 6). */
 	readonly listsNames: () => boolean;
 	/** Whether actors of any name can be made: runners announce theirs when they come, if at all. */
@@ -88,7 +92,9 @@ export class Directory {
 
 	/** A new actor, acquired for its first incarnation if that is to be here, or the live one that holds the key. */
 	async insert(request: CreateActor): Promise<InsertedActor> {
-		const acquire = this.#options.startsHere?.() ?? true;
+		const { name, pool = RUNNER_NAME } = request;
+		const { namespace } = this.#options;
+		const acquire = this.#options.startsHere?.({ name, namespace, pool }) ?? true;
 		return this.#options.store.insertActor(this.#newActor(request), { acquire });
 	}
 

@@ -8,12 +8,20 @@ export type Route =
 	/** This node has just acquired the actor; undefined when it has begun here meanwhile. */
 	| { readonly kind: "here"; readonly acquired: ActorRecord | undefined };
 
+/** What decides which nodes can run an actor. */
+export interface ActorKind {
+	readonly name: string;
+	readonly namespace: string;
+	/** The pool whose runners may have it. */
+	readonly pool: string;
+}
+
 /** What placement has to know of other nodes; absent where there are none. */
 export interface Elsewhere {
 	/** Whether this node may run actors now. */
 	readonly isServing: boolean;
-	/** Whether this node is to run one actor more; it is then counted as if it did. */
-	takesNext(): boolean;
+	/** Whether this node is to run one such actor more; it is then counted as if it did. */
+	takesNext(actor: ActorKind): boolean;
 	/** Resolves when this node may run actors. Rejects with `guard.service_unavailable`. */
 	serving(deadlineTs: number): Promise<void>;
 	/** An incarnation that another node is known to have. */

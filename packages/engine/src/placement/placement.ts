@@ -24,7 +24,7 @@ import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
 import { Deferred } from "./deferred.ts";
-import type { Elsewhere, Route } from "./elsewhere.ts";
+import type { ActorKind, Elsewhere, Route } from "./elsewhere.ts";
 import { nextPhase, type Phase, type PhaseEvent } from "./phases.ts";
 import { StartBackoff } from "./start-backoff.ts";
 import { TurnQuota } from "./turn-quota.ts";
@@ -159,8 +159,8 @@ export class Placement {
 	}
 
 	/** Whether a new actor is to begin here; to be asked once for each. */
-	takesNext(): boolean {
-		return this.#options.elsewhere?.takesNext() ?? true;
+	takesNext(actor: ActorKind): boolean {
+		return this.#options.elsewhere?.takesNext(actor) ?? true;
 	}
 
 	/** Whether the host that is attached has actors of this name; true while none is. */

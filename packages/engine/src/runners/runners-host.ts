@@ -105,6 +105,10 @@ export interface RunnersHostOptions {
 	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
 	/** Starts an actor again whose crash policy wants that. */
 	readonly wake: (actorId: string) => void;
+	/** A pool has got its first runner, or lost its last one. */
+	readonly poolsChanged: () => void;
+	/** A runner that this process did not know has connected: nobody else has it any more. */
+	readonly came: (pool: PoolAddress, key: string) => void;
 	/** Names that runners announce. */
 	readonly announced: (
 		namespace: string,
@@ -155,6 +159,7 @@ export class RunnersHost implements ActorHost {
 	readonly #patient = new Set<string>();
 	/** Set by who starts runners by requests. */
 	supply: RunnerSupply | null = null;
+	#pools: readonly PoolAddress[] = [];
 	readonly #version: Uint8Array;
 	#events: HostEvents | null = null;
 	#sweep: Timer | null = null;
@@ -292,8 +297,10 @@ export class RunnersHost implements ActorHost {
 		);
 		if (runner?.socket) runner.socket.close(1000, "ws.eviction");
 		const isNew = runner === undefined;
+		if (isNew) this.#options.came(pool, key);
 		runner ??= new RunnerRecord({ runnerId: newActorId(random), namespace, key }, init, now);
 		this.#runners.set(runner.runnerId, runner);
+		this.#countPools();
 		runner.socket = socket;
 		runner.lastPongTs = now;
 		runner.lastConnectedTs = now;
@@ -365,6 +372,33 @@ export class RunnersHost implements ActorHost {
 
 	runner(runnerId: string): RunnerRecord | undefined {
 		return this.#runners.get(runnerId);
+	}
+
+	/** Pools with runners that take actors, though perhaps not now. */
+	get pools(): readonly PoolAddress[] {
+		return this.#pools;
+	}
+
+	/** To be called when runners have come or gone. */
+	#countPools(): void {
+		const before = this.#pools;
+		const pools: PoolAddress[] = [];
+		for (const runner of this.#runners.values()) {
+			if (runner.drainTs === null && !pools.some((pool) => isOf(runner, pool))) {
+				pools.push({ namespace: runner.namespace, pool: runner.pool });
+			}
+		}
+		this.#pools = pools;
+		const isKnown = (pool: PoolAddress) =>
+			before.some((one) => one.namespace === pool.namespace && one.pool === pool.pool);
+		if (pools.length !== before.length || !pools.every(isKnown)) this.#options.poolsChanged();
+	}
+
+	/** The runner has connected to another node: its actors go on there, or wherever there is room. */
+	moved(pool: PoolAddress, key: string): void {
+		for (const runner of [...this.#runners.values()]) {
+			if (isOf(runner, pool) && runner.key === key) this.#remove(runner, "ws.eviction");
+		}
 	}
 
 	/** Whether a runner of the pool is connected that takes actors. */
@@ -673,6 +707,7 @@ export class RunnersHost implements ActorHost {
 		if (runner.drainTs === null) {
 			runner.drainTs = clock.now();
 			clock.after(limits.actorStopThresholdMs, () => this.evict(runner.runnerId));
+			this.#countPools();
 		}
 		for (const actorId of [...runner.actors]) {
 			const hosted = this.#hosted.get(actorId);
@@ -699,6 +734,7 @@ export class RunnersHost implements ActorHost {
 		runner.socket = null;
 		runner.stopTs = this.#options.clock.now();
 		runner.commands = [];
+		this.#countPools();
 		this.#gone.push(runner);
 		if (this.#gone.length > GONE_RUNNERS_MAX) this.#gone.shift();
 		for (const actorId of [...runner.actors]) {

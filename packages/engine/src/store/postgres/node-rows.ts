@@ -13,9 +13,17 @@ export interface NodeDescription {
 	/** Where other nodes reach it: `host:port`. */
 	readonly address: string;
 	readonly version: string;
-	/** Names of the actors that it runs. */
+	/** Names of the actors that it runs, and {@link poolTag}s of the pools that it has runners of. */
 	readonly names: readonly string[];
 }
+
+/** How a pool is told from a name of actors where nodes say what they run. */
+export function poolTag(pool: { readonly namespace: string; readonly pool: string }): string {
+	return `${POOL_MARK}${pool.namespace}${POOL_MARK}${pool.pool}`;
+}
+
+/** A control character, which no name of an actor has. */
+const POOL_MARK = "\u001f";
 
 /** A node whose lease had not ended when it was read. */
 export interface NodeRow extends NodeDescription {
@@ -30,8 +38,14 @@ export interface NodeRow extends NodeDescription {
 export type Whereabouts =
 	| { readonly kind: "unknown" }
 	/** Nobody who lives runs it; one that died did if it `isLeft`. */
-	| { readonly kind: "free"; readonly name: string; readonly isLeft: boolean }
-	| { readonly kind: "owned"; readonly name: string; readonly epoch: number };
+	| {
+			readonly kind: "free";
+			readonly name: string;
+			readonly namespace: string;
+			readonly pool: string;
+			readonly isLeft: boolean;
+	  }
+	| { readonly kind: "owned"; readonly epoch: number };
 
 /**
  * What nodes tell each other through the database, so that nobody has to wait for the next look at it. Hints may be
@@ -48,6 +62,10 @@ const CHANNEL = "rivetkit";
 const WAKE_AGAIN_MS = 1_000;
 /** Cut off, not rounded: half a millisecond before its time nothing is due. */
 const NOW_MS = "floor(extract(epoch FROM clock_timestamp()) * 1000)::int8";
+
+/** Whether an actor's name, or its pool, is in a list of those that a node runs. */
+const IS_ONE_OF = (parameter: number) =>
+	`(a.name = ANY ($${parameter}) OR ('${POOL_MARK}' || a.namespace || '${POOL_MARK}' || a.runner_name_selector) = ANY ($${parameter}))`;
 
 interface RawNode {
 	[column: string]: unknown;
@@ -138,8 +156,15 @@ export class NodeRows {
 	}
 
 	async whereIs(actorId: string): Promise<Whereabouts> {
-		const [row] = await this.#store.query<{ name: string; owner: number | null; left: boolean }>(
-			`SELECT a.name, CASE WHEN ${HAS_LIVE_OWNER} THEN a.owner END AS owner, a.owner IS NOT NULL AS left ` +
+		const [row] = await this.#store.query<{
+			name: string;
+			namespace: string;
+			pool: string;
+			owner: number | null;
+			left: boolean;
+		}>(
+			"SELECT a.name, a.namespace, a.runner_name_selector AS pool, a.owner IS NOT NULL AS left, " +
+				`CASE WHEN ${HAS_LIVE_OWNER} THEN a.owner END AS owner ` +
 				"FROM rivetkit.actors AS a WHERE a.id = $1 AND a.destroy_ts IS NULL",
 			[toStoredText(actorId)],
 			"where_is",
@@ -147,10 +172,10 @@ export class NodeRows {
 		if (row === undefined) {
 			return { kind: "unknown" };
 		}
-		const { name, owner, left } = row;
+		const { name, namespace, pool, owner, left } = row;
 		return owner === null
-			? { kind: "free", name, isLeft: left }
-			: { kind: "owned", name, epoch: owner };
+			? { kind: "free", name, namespace, pool, isLeft: left }
+			: { kind: "owned", epoch: owner };
 	}
 
 	/**
@@ -166,7 +191,7 @@ export class NodeRows {
 			`WITH due AS (
 				SELECT a.row_id, a.owner FROM rivetkit.actors AS a
 				WHERE a.alarm_ts IS NOT NULL AND a.alarm_ts <= ${NOW_MS} AND a.wake_after <= ${NOW_MS}
-					AND a.name = ANY ($2) AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER})
+					AND ${IS_ONE_OF(2)} AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER})
 				ORDER BY a.alarm_ts, a.id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 			)
 			UPDATE rivetkit.actors AS a
@@ -184,7 +209,7 @@ export class NodeRows {
 		const [row] = await this.#store.query<{ alarm_ts: number }>(
 			`SELECT a.alarm_ts FROM rivetkit.actors AS a
 			WHERE a.alarm_ts > ${NOW_MS} AND a.alarm_ts <= ${NOW_MS} + $2 AND a.wake_after <= a.alarm_ts
-				AND a.name = ANY ($1) AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER})
+				AND ${IS_ONE_OF(1)} AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER})
 			ORDER BY a.alarm_ts, a.id LIMIT 1`,
 			[names, withinMs],
 			"next_due",

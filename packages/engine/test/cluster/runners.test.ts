@@ -1,0 +1,128 @@
+// Runners of engines that share a PostgreSQL: each is connected to one node, and its actors can be reached by all.
+import { expect, it, onTestFinished, vi } from "vitest";
+import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
+import { type ClusterNode, joinCluster } from "../../src/cluster/join-cluster.ts";
+import { createEngine, type Engine } from "../../src/engine.ts";
+import { type RunnerOptions, ScriptedRunner } from "../runners/scripted-runner.ts";
+import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
+
+const LEASE_MS = 1_000;
+const settings = { timeout: 10_000, interval: 20 };
+
+interface RunnerNode {
+	readonly engine: Engine;
+	readonly node: ClusterNode;
+	readonly url: string;
+	/** A new actor; its id. */
+	create(key: string): Promise<string>;
+	stop(): Promise<void>;
+}
+
+async function startNode(url: string): Promise<RunnerNode> {
+	const logger = { debug() {}, info() {}, warn() {}, error() {} };
+	const node = await joinCluster({ url, version: "test", logger, node: { leaseMs: LEASE_MS } });
+	const engine = createEngine({
+		store: node.store,
+		node,
+		clock: node.clock,
+		version: "test",
+		token: "admin",
+		logger,
+		limits: { routeTimeoutMs: 10_000 },
+	});
+	engine.attachRunners({
+		pingIntervalMs: 50,
+		runnerLostThresholdMs: 2_000,
+		actorStopThresholdMs: 300,
+		slotWaitMs: 5_000,
+	});
+	await engine.joined;
+	const { url: listens } = await engine.listen({ port: 0 });
+	let stopped: Promise<void> | undefined;
+	const stop = () => {
+		stopped ??= engine.close().finally(() => node.store.close());
+		return stopped;
+	};
+	onTestFinished(stop);
+	return {
+		engine,
+		node,
+		url: listens,
+		stop,
+		async create(key) {
+			const query = { kind: "getOrCreate", name: "any", key: [key], input: null } as const;
+			return (await engine.resolve(query)).actor.actorId;
+		},
+	};
+}
+
+async function connect(node: RunnerNode, options: RunnerOptions = {}): Promise<ScriptedRunner> {
+	const runner = await ScriptedRunner.connect(node.url, options);
+	onTestFinished(() => runner.close());
+	await vi.waitFor(() => expect(runner.init).toBeDefined(), settings);
+	return runner;
+}
+
+const startsOf = (runner: ScriptedRunner) =>
+	runner.commands.flatMap(({ checkpoint, inner }) =>
+		inner.tag === "CommandStartActor" ? [checkpoint.generation] : [],
+	);
+
+/** A GET through a node, which the runner answers. */
+async function called(node: RunnerNode, runner: ScriptedRunner, actorId: string): Promise<number> {
+	const before = runner.tunnel.length;
+	const response = fetch(`${node.url}/gateway/${actorId}/request/x`);
+	await vi.waitFor(() => expect(runner.tunnel.length).toBeGreaterThan(before), settings);
+	runner.answer(runner.tunnel.at(-1)!, {
+		tag: "ToServerResponseStart",
+		val: { status: 200, headers: new Map(), body: undefined, stream: false },
+	});
+	return (await response).status;
+}
+
+it("an actor made and called through a node without runners runs on one of another node", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const runner = await connect(one);
+	const actorId = await two.create("a");
+	expect(startsOf(runner)).toEqual([0]);
+	expect(await called(two, runner, actorId)).toBe(200);
+	expect(await called(one, runner, actorId)).toBe(200);
+});
+
+it("a call that came before the runner is answered when one connects to another node", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const creating = two.create("early");
+	const runner = await connect(one);
+	await creating;
+	expect(startsOf(runner)).toHaveLength(1);
+});
+
+it("a runner that comes to another node has its actors there at once, and none where it was", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const before = await connect(one);
+	const actorId = await one.create("a");
+	// Its connection to the first is still open, as far as that one knows.
+	const after = await connect(two);
+	expect(after.init!.runnerId).not.toBe(before.init!.runnerId);
+	expect(await before.closed).toEqual({ code: 1000, reason: "ws.eviction" });
+	expect(await called(one, after, actorId)).toBe(200);
+	expect(startsOf(after)[0]).toBeGreaterThan(startsOf(before)[0]!);
+});
+
+it("when a node dies with its runners, their actors go on with those of others", async () => {
+	const url = await emptiedDatabase();
+	const proxy = await PostgresProxy.start(url);
+	const [one, two] = [await startNode(proxy.url), await startNode(url)];
+	const lost = await connect(one);
+	const actorId = await one.create("a");
+	expect(startsOf(lost)).toEqual([0]);
+	const runner = await connect(two, { key: "another" });
+	await proxy[Symbol.asyncDispose]();
+	expect(await called(two, runner, actorId)).toBe(200);
+	expect(startsOf(runner)[0]).toBeGreaterThan(0);
+	const row = await two.node.store.actorById(actorId);
+	expect(row!.generation).toBe(startsOf(runner)[0]);
+});
