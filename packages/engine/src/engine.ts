@@ -170,6 +170,8 @@ export interface Engine {
 	destroy(actorId: string): Promise<void>;
 	/** To be called after a commit that set or cleared (`null`) a live actor's alarm. */
 	alarmCommitted(actorId: string, alarmTs: number | null): void;
+	/** Why no calls should be sent here now, in words; null when they can be (`GET /ready`). */
+	readonly notReady: string | null;
 	/** How many incarnations there are now. */
 	readonly liveCount: number;
 	/** How many actors there are by name, awake or not, at most {@link COUNTS_KEPT_MS} ago. */
@@ -306,7 +308,7 @@ class EmbeddedEngine implements Engine {
 			limits,
 			errors,
 			access: new KvAccess(token, development),
-			notReady: () => this.#notReady,
+			notReady: () => this.notReady,
 			transfers: options.transfer && {
 				access: options.transfer.access,
 				of: new Transfers({
@@ -382,7 +384,7 @@ class EmbeddedEngine implements Engine {
 	}
 
 	/** Why no calls should be sent here now, in words; null when they can be. */
-	get #notReady(): string | null {
+	get notReady(): string | null {
 		if (this.#closed !== undefined) {
 			return "this process is stopping";
 		}

@@ -76,11 +76,11 @@ export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
 		const health = JSON.stringify({ status: "ok", runtime: "engine", version });
 		servers.push(
 			await serveText(config.peer, "api_peer", "application/json", (path) =>
-				path === "/health" ? health : null,
+				path === "/health" ? { text: health } : path === "/ready" ? readiness(engine) : null,
 			),
-			await serveText(config.metrics, "metrics", "text/plain; version=0.0.4", () =>
-				engineMetrics(stats(), engine.liveCount, engine.socketCount, node?.metrics() ?? []),
-			),
+			await serveText(config.metrics, "metrics", "text/plain; version=0.0.4", () => ({
+				text: engineMetrics(stats(), engine.liveCount, engine.socketCount, node?.metrics() ?? []),
+			})),
 		);
 		return { guard, close };
 	} catch (error) {
@@ -125,17 +125,30 @@ async function openStore(
 	return { store: joined.store, node: joined };
 }
 
-/** Every path, as one text; null is not found. */
+/** Whether calls should be sent here, and if not, why (contract: engine 8). */
+function readiness({ notReady }: Engine): Answer {
+	return notReady === null
+		? { text: JSON.stringify({ status: "ready" }) }
+		: { status: 503, text: JSON.stringify({ status: "unavailable", reason: notReady }) };
+}
+
+interface Answer {
+	/** Default 200. */
+	readonly status?: number;
+	readonly text: string;
+}
+
+/** Null is not found. */
 function serveText(
 	{ host, port }: Address,
 	setting: string,
 	contentType: string,
-	textOf: (path: string) => string | null,
+	answer: (path: string) => Answer | null,
 ): Promise<Server> {
 	const server = createServer(({ url }, response) => {
-		const text = textOf(url!.replace(/\?.*/, ""));
-		response.writeHead(text === null ? 404 : 200, { "content-type": contentType });
-		response.end(text ?? "");
+		const { status = 200, text } = answer(url!.replace(/\?.*/, "")) ?? { status: 404, text: "" };
+		response.writeHead(status, { "content-type": contentType });
+		response.end(text);
 	});
 	return new Promise((resolve, reject) => {
 		server.once("error", (error) =>

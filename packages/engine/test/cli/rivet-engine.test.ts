@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, vi } from "vitest";
+import { newDatabase } from "../../../../tests/support/postgres.ts";
 import { isOpenToAll, readConfig } from "../../src/cli/config.ts";
 import { ConfigurationError } from "../../src/cli/configuration-error.ts";
 import { ScriptedRunner } from "../runners/scripted-runner.ts";
@@ -116,7 +117,11 @@ describe("configuration (engine 8, no. 74)", () => {
 describe("the process", () => {
 	const start = async (env: Record<string, string>) => {
 		const child = spawn(process.execPath, ["--conditions=@rivetkit/source", MAIN, "start"], {
-			env: { PATH: process.env.PATH, RIVET__FILE_SYSTEM__PATH: join(folder, "data"), ...env },
+			env: {
+				PATH: process.env.PATH,
+				...(env.RIVET__POSTGRES__URL ? {} : { RIVET__FILE_SYSTEM__PATH: join(folder, "data") }),
+				...env,
+			},
 			stdio: ["ignore", "pipe", "pipe"],
 		});
 		children.push(child);
@@ -173,6 +178,34 @@ describe("the process", () => {
 		runner.state(actorId, generation, "Ok");
 		expect(await runner.closed).toEqual({ code: 1011, reason: "ws.going_away" });
 		expect(await exited).toBe(0);
+	}, 30_000);
+
+	it("is one of the nodes that share a PostgreSQL, ready while it is", async () => {
+		const database = await newDatabase();
+		const peerPort = await freePort();
+		const metricsPort = await freePort();
+		const env = (name: string) => ({
+			RIVET__POSTGRES__URL: database,
+			RIVET__NODE__NAME: name,
+			RIVET__NODE__LEASE_MS: "1000",
+			RIVET__GUARD__PORT: "0",
+			RIVET__API_PEER__PORT: "0",
+			RIVET__METRICS__PORT: "0",
+		});
+		const ports = {
+			RIVET__API_PEER__PORT: String(peerPort),
+			RIVET__METRICS__PORT: String(metricsPort),
+		};
+		const [one, two] = await Promise.all([start({ ...env("one"), ...ports }), start(env("two"))]);
+		await Promise.all([one.url(), two.url()]);
+		const ready = await fetch(`http://127.0.0.1:${peerPort}/ready`);
+		expect([ready.status, await ready.json()]).toEqual([200, { status: "ready" }]);
+		await vi.waitFor(async () => {
+			const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/`)).text();
+			expect(metrics).toContain('rivetkit_cluster_links{state="open"} 1');
+		}, 10_000);
+		two.child.kill("SIGTERM");
+		expect(await two.exited).toBe(0);
 	}, 30_000);
 });
 
