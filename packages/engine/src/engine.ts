@@ -296,7 +296,13 @@ class EmbeddedEngine implements Engine {
 		});
 		const resolver = new Resolver(directory, placement, clock, limits);
 		const sockets = new HeldSockets({ placement, clock, random, limits, logger });
-		const inspections = new Inspections({ store, placement, clock, limits });
+		const inspections = new Inspections({
+			store,
+			placement,
+			clock,
+			limits,
+			...(node === undefined ? undefined : { elsewhere: node.cluster }),
+		});
 		const gateway = new Gateway({ placement, sockets, inspections, clock, limits, errors });
 		const embeddedApi = new ManagementApi({
 			store,
@@ -431,10 +437,10 @@ class EmbeddedEngine implements Engine {
 			placement: this.#placement,
 			attachAll: (actorId) => this.#sockets.attachAll(actorId),
 			ended: (actorId, how) => this.#sockets.incarnationEnded(actorId, how),
-			request: (actorId, incarnation, request) =>
-				this.#inspections.follows(request)
-					? this.#inspections.follow(actorId, request)
-					: incarnation.host.request(actorId, request),
+			request: (actorId, incarnation, request) => incarnation.host.request(actorId, request),
+			inspect: (actorId, request) => this.#inspections.here(actorId, request),
+			inspectSocket: (actorId, upgrade, socket) =>
+				this.#inspections.openSocketHere(actorId, upgrade, socket),
 			hosts: (actor) => this.#apart?.canHost(actor) ?? Object.hasOwn(this.#actorNames, actor.name),
 			runnerMoved: (pool, key) => this.#apart?.host.moved(pool, key),
 			names: () => this.#kinds,

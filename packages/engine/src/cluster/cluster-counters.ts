@@ -8,6 +8,8 @@ export class ClusterCounters {
 		ready: { succeeded: 0, failed: 0 },
 		request: { succeeded: 0, failed: 0 },
 		openSocket: { succeeded: 0, failed: 0 },
+		inspect: { succeeded: 0, failed: 0 },
+		inspectSocket: { succeeded: 0, failed: 0 },
 		stop: { succeeded: 0, failed: 0 },
 		gather: { succeeded: 0, failed: 0 },
 		runnerMoved: { succeeded: 0, failed: 0 },

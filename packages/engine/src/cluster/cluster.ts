@@ -4,8 +4,10 @@ import {
 	type ActorRequest,
 	type ActorResponse,
 	type ActorSocket,
+	type ActorUpgrade,
 	CLOSE_GOING_AWAY,
 	catalogueError,
+	type PlainSocket,
 	type Random,
 	type RequestBody,
 } from "@rivetkit/protocol";
@@ -28,6 +30,7 @@ import {
 	type LinkCall,
 	LinkLost,
 	type ReadyAnswer,
+	type ResponseHead,
 	type RunnerPool,
 	type SocketNews,
 	type SocketOffer,
@@ -71,6 +74,9 @@ export interface LocalEngine {
 	request(actorId: string, incarnation: Incarnation, request: ActorRequest): Promise<ActorResponse>;
 	/** Whether it can run such actors now. */
 	hosts(actor: ActorKind): boolean;
+	/** Looks at an actor that is here, or nowhere; null when it has to be woken for the answer. */
+	inspect(actorId: string, request: ActorRequest): Promise<ActorResponse | null>;
+	inspectSocket(actorId: string, upgrade: ActorUpgrade, socket: PlainSocket): Promise<void>;
 	/** A runner that was here has come to another node. */
 	runnerMoved(pool: RunnerPool, key: string): void;
 }
@@ -99,6 +105,8 @@ export class Cluster implements Elsewhere {
 	/** Links whose nodes are to be told when an actor's incarnation here ends. */
 	readonly #interested = new Map<string, Set<NodeLink>>();
 	readonly #sockets = new LinkSockets();
+	/** Sockets of other nodes' clients that look at actors here. */
+	readonly #inspectors = new LinkSockets();
 	/** Other nodes, as of the last renewal; `assigned` is what they were given since. */
 	#peers: (NodeRow & { assigned: number })[] = [];
 	/** Who waits for the end of an actor's incarnation before its sockets are handed over. */
@@ -297,6 +305,29 @@ export class Cluster implements Elsewhere {
 		}
 	}
 
+	/** See `InspectedElsewhere` of the gateway. Rejects with `guard.service_unavailable`. */
+	async inspectorOf(actorId: string) {
+		const { rows, lease, links } = this.#options;
+		const where = await rows.whereIs(actorId);
+		if (where.kind !== "owned" || where.epoch === lease.epoch) {
+			return undefined;
+		}
+		const link = await links.to(where.epoch, GATHER_MS).catch(() => {
+			throw catalogueError("guard.service_unavailable");
+		});
+		const node = this.#nodeOf(link);
+		return {
+			request: (request: ActorRequest) => node.look(actorId, request),
+			openSocket: (upgrade: ActorUpgrade, socket: PlainSocket) =>
+				node.openInspector(actorId, upgrade, socket),
+		};
+	}
+
+	runElsewhere(actorIds: readonly string[]): Promise<ReadonlySet<string>> {
+		const { rows, lease } = this.#options;
+		return rows.ownedByOthers(actorIds, lease.epoch);
+	}
+
 	/** A runner has connected here: what other nodes have of it is over. */
 	runnerCame(pool: RunnerPool, key: string): void {
 		for (const { epoch } of this.#peers) {
@@ -366,6 +397,17 @@ export class Cluster implements Elsewhere {
 				await incarnation.host.openSocket(actorId, upgrade, socket);
 				return null;
 			}
+			case "inspect": {
+				const answer = await this.#engine.inspect(call.actorId, requestOf(call, signal));
+				return answer === null ? null : answerOf(answer);
+			}
+			case "inspectSocket": {
+				const { actorId, path, protocols } = call;
+				const socket = this.#inspectors.accept(link, actorId, call.socket);
+				const upgrade = { path, protocols, headers: headersView(call.headers) };
+				await this.#engine.inspectSocket(actorId, upgrade, socket);
+				return null;
+			}
 			case "stop":
 				await this.#engine.placement.stop(call.actorId, call.intent);
 				return null;
@@ -384,6 +426,7 @@ export class Cluster implements Elsewhere {
 
 	news(link: NodeLink, key: number, news: SocketNews): void {
 		this.#sockets.heard(link, key, news);
+		this.#inspectors.heard(link, key, news);
 	}
 
 	deed(link: NodeLink, key: number, deed: Parameters<RemoteNode["deed"]>[1]): void {
@@ -414,6 +457,7 @@ export class Cluster implements Elsewhere {
 		for (const actorId of this.#nodes.get(link)?.offeredActors ?? []) {
 			this.#engine.ended(actorId, "lost");
 		}
+		this.#inspectors.linkLost(link);
 		this.#nodes.get(link)?.close();
 		this.#nodes.delete(link);
 		for (const links of this.#interested.values()) {
@@ -587,23 +631,10 @@ export class Cluster implements Elsewhere {
 	async #request(
 		call: Extract<LinkCall, { do: "request" }>,
 		signal: AbortSignal,
-	): Promise<ActorResponse | Streamed> {
+	): Promise<ResponseHead | Streamed> {
 		const incarnation = this.#live(call.actorId, call.generation);
-		const { actorId, method, path, body, peerAddress } = call;
-		const request: ActorRequest = {
-			method,
-			path,
-			headers: headersView(call.headers),
-			body: bodyOf(body),
-			signal,
-			...(peerAddress === null ? undefined : { peerAddress }),
-		};
-		const response = await this.#engine.request(actorId, incarnation, request);
-		const { status, statusText = null, headers } = response;
-		const head = { status, statusText, headers, isStream: false };
-		return response.body instanceof ReadableStream
-			? { head: { ...head, body: null, isStream: true }, stream: response.body }
-			: ({ ...head, body: response.body } as never);
+		const request = requestOf(call, signal);
+		return answerOf(await this.#engine.request(call.actorId, incarnation, request));
 	}
 
 	#noteInterest(actorId: string, link: NodeLink): void {
@@ -698,6 +729,28 @@ function hostOf(node: RemoteNode, generation: number): ActorHost {
 		request: (actorId, request) => node.request(actorId, request, generation),
 		openSocket: (actorId, upgrade, socket) => node.openSocket(actorId, upgrade, socket, generation),
 	};
+}
+
+function requestOf(
+	{ method, path, headers, body, peerAddress }: Extract<LinkCall, { do: "request" | "inspect" }>,
+	signal: AbortSignal,
+): ActorRequest {
+	return {
+		method,
+		path,
+		headers: headersView(headers),
+		body: bodyOf(body),
+		signal,
+		...(peerAddress === null ? undefined : { peerAddress }),
+	};
+}
+
+function answerOf(response: ActorResponse): ResponseHead | Streamed {
+	const { status, headers, body } = response;
+	const head = { status, statusText: response.statusText ?? null, headers };
+	return body instanceof ReadableStream
+		? { head: { ...head, body: null, isStream: true }, stream: body }
+		: { ...head, body, isStream: false };
 }
 
 function headersView(entries: readonly (readonly [name: string, value: string])[]) {

@@ -49,6 +49,24 @@ export type LinkCall =
 			readonly protocols: readonly string[];
 			readonly socket: SocketOffer;
 	  }
+	/** Looks at an actor there, without waking it; answered as `request` is, or by null where it has to be woken. */
+	| {
+			readonly do: "inspect";
+			readonly actorId: string;
+			readonly method: string;
+			readonly path: string;
+			readonly headers: HeaderEntries;
+			readonly body: Uint8Array;
+			readonly peerAddress: string | null;
+	  }
+	| {
+			readonly do: "inspectSocket";
+			readonly actorId: string;
+			readonly path: string;
+			readonly headers: HeaderEntries;
+			readonly protocols: readonly string[];
+			readonly socket: SocketOffer;
+	  }
 	| { readonly do: "stop"; readonly actorId: string; readonly intent: StopIntent }
 	/** A new incarnation goes on with the sockets that the other node holds; answered by the offers. */
 	| { readonly do: "gather"; readonly actorId: string; readonly generation: number }

@@ -31,7 +31,14 @@ export class LinkSockets {
 		if ("closed" in news) {
 			// Nothing comes after it.
 			this.#byLink.get(link)?.delete(key);
-			this.#byActor.get(accepted.actorId)?.get(link)?.delete(key);
+			const links = this.#byActor.get(accepted.actorId);
+			const keys = links?.get(link);
+			if (keys?.delete(key) && keys.size === 0) {
+				links?.delete(link);
+			}
+			if (links?.size === 0) {
+				this.#byActor.delete(accepted.actorId);
+			}
 		}
 	}
 

@@ -6,9 +6,11 @@ import {
 	type ActorResponse,
 	type ActorSocket,
 	type ActorUpgrade,
+	CLOSE_GOING_AWAY,
 	type Clock,
 	catalogueError,
 	HEADER_CALL_ID,
+	type PlainSocket,
 	type StopIntent,
 	type Timer,
 } from "@rivetkit/protocol";
@@ -61,6 +63,8 @@ export class RemoteNode implements ActorHost {
 	/** Sockets of this node's clients that actors over there have, by their key on the link. */
 	readonly #sockets = new Map<number, Offered>();
 	readonly #keys = new Map<string, Set<number>>();
+	/** Sockets of who looks at actors over there. */
+	readonly #inspectors = new Map<number, PlainSocket>();
 	#lastKey = 0;
 
 	constructor({ link, clock, limits }: RemoteNodeOptions) {
@@ -126,6 +130,50 @@ export class RemoteNode implements ActorHost {
 		}
 	}
 
+	/** Null when the answer needs an incarnation. */
+	async look(actorId: string, request: ActorRequest): Promise<ActorResponse | null> {
+		const { method, path, headers, signal, peerAddress = null } = request;
+		const body = await request.body.bytes(this.#limits.httpBodyBytesMax);
+		const answer = await this.link.call<Awaited<ReturnType<NodeLink["request"]>> | null>(
+			{ do: "inspect", actorId, method, path, headers: [...headers.entries()], body, peerAddress },
+			{ signal, waitMs: this.#limits.requestTimeoutMs },
+		);
+		if (answer === null) {
+			return null;
+		}
+		return "stream" in answer ? streamedResponse(answer) : plainResponse(answer);
+	}
+
+	/** When the link is lost the socket is closed: its client is to come again. */
+	async openInspector(actorId: string, upgrade: ActorUpgrade, socket: PlainSocket): Promise<void> {
+		const key = ++this.#lastKey;
+		const { path, headers, protocols } = upgrade;
+		this.#inspectors.set(key, socket);
+		try {
+			await this.link.call(
+				{
+					do: "inspectSocket",
+					actorId,
+					path,
+					headers: [...headers.entries()],
+					protocols,
+					socket: {
+						key,
+						id: "",
+						protocol: "",
+						sentCount: 0,
+						isInterrupted: false,
+						canHibernate: false,
+					},
+				},
+				{ waitMs: this.#limits.webSocketOpenTimeoutMs + ANSWER_MS },
+			);
+		} catch (error) {
+			this.#inspectors.delete(key);
+			throw error;
+		}
+	}
+
 	async openSocket(
 		actorId: string,
 		upgrade: ActorUpgrade,
@@ -164,6 +212,11 @@ export class RemoteNode implements ActorHost {
 
 	/** The actor over there does something with a client's socket. */
 	deed(key: number, deed: SocketDeed): void {
+		const inspector = this.#inspectors.get(key);
+		if (inspector !== undefined) {
+			this.#inspectorDeed(key, inspector, deed);
+			return;
+		}
 		const offered = this.#sockets.get(key);
 		if (offered === undefined) {
 			return;
@@ -207,6 +260,31 @@ export class RemoteNode implements ActorHost {
 		}
 	}
 
+	#inspectorDeed(key: number, socket: PlainSocket, deed: SocketDeed): void {
+		switch (deed.do) {
+			case "send":
+				socket.send(deed.message);
+				this.link.news(key, { buffered: socket.bufferedBytes });
+				return;
+			case "close":
+				this.#inspectors.delete(key);
+				socket.close(deed.code, deed.reason);
+				return;
+			case "listen":
+				socket.listen({
+					onMessage: (message) => this.link.news(key, { message, index: 0 }),
+					onClose: (...closed) => {
+						this.#inspectors.delete(key);
+						this.link.news(key, { closed });
+					},
+				});
+				return;
+			default:
+				// What only sockets of actors can.
+				return;
+		}
+	}
+
 	/** Its actor is told how far the client is behind, and when it no longer is. */
 	#watch(key: number, offered: Offered): void {
 		if (offered.behind !== undefined || offered.socket.bufferedBytes < BUFFERED_BYTES_TOLD) {
@@ -246,6 +324,10 @@ export class RemoteNode implements ActorHost {
 		for (const key of [...this.#sockets.keys()]) {
 			this.#drop(key);
 		}
+		for (const socket of [...this.#inspectors.values()]) {
+			socket.close(CLOSE_GOING_AWAY, "");
+		}
+		this.#inspectors.clear();
 	}
 
 	/** One that can be answered, not run again, is taken up by whoever has the actor next. Once. */

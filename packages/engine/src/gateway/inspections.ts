@@ -10,24 +10,51 @@ import {
 	PATH_INSPECTOR_CONNECT,
 	PATH_INSPECTOR_STREAM,
 	type PlainSocket,
+	type Timer,
 } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Store } from "../store/store.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
 
+/** How often it is looked whether an actor that somebody follows has gone to another node (ms). */
+const LOOK_MS = 1_000;
+
+/** Actors that other nodes run, for who looks at them. */
+export interface InspectedElsewhere {
+	/** The other node that runs an actor; undefined when none does. Rejects when that cannot be reached. */
+	inspectorOf(actorId: string): Promise<RemoteInspector | undefined>;
+	/** Those of these actors that other nodes run now. */
+	runElsewhere(actorIds: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
+export interface RemoteInspector {
+	/** Null when the answer needs an incarnation. */
+	request(request: ActorRequest): Promise<ActorResponse | null>;
+	openSocket(upgrade: ActorUpgrade, socket: PlainSocket): Promise<void>;
+}
+
 export interface InspectionsOptions {
 	readonly store: Store;
 	readonly placement: Placement;
 	readonly clock: Clock;
 	readonly limits: EngineLimits;
+	/** Default: there are no other nodes. */
+	readonly elsewhere?: InspectedElsewhere;
+}
+
+/** Somebody who follows an actor here. */
+interface Session {
+	readonly actorId: string;
+	/** Lets go of it: it is to come again. */
+	end(): void;
 }
 
 /** Looks at actors without waking them. */
 export class Inspections {
 	readonly #options: InspectionsOptions;
-	readonly #sockets = new Set<AcceptedSocket>();
-	#closing = new AbortController();
+	readonly #sessions = new Set<Session>();
+	#timer: Timer | undefined;
 
 	constructor(options: InspectionsOptions) {
 		this.#options = options;
@@ -35,6 +62,23 @@ export class Inspections {
 
 	/** Null when the answer needs an incarnation. Throws `actor.not_found`. */
 	async answer(actorId: string, request: ActorRequest): Promise<ActorResponse | null> {
+		const remote = await this.#options.elsewhere?.inspectorOf(actorId);
+		return remote === undefined ? this.#answerHere(actorId, request) : remote.request(request);
+	}
+
+	/** As {@link answer} and {@link follow}, for another node: the actor is here, or nowhere. */
+	async here(actorId: string, request: ActorRequest): Promise<ActorResponse | null> {
+		const { placement } = this.#options;
+		if (this.follows(request)) {
+			return this.#followHere(actorId, request);
+		}
+		const live = placement.liveHere(actorId);
+		return live === undefined
+			? this.#answerHere(actorId, request)
+			: live.host.request(actorId, request);
+	}
+
+	async #answerHere(actorId: string, request: ActorRequest): Promise<ActorResponse | null> {
 		const { host } = this.#options.placement;
 		if (host?.inspect === undefined) {
 			return null;
@@ -56,24 +100,29 @@ export class Inspections {
 		upgrade: ActorUpgrade,
 		accepted: AcceptedSocket,
 	): Promise<void> {
-		const { placement } = this.#options;
-		this.#sockets.add(accepted);
-		const socket: PlainSocket = {
-			get bufferedBytes() {
-				return accepted.bufferedBytes;
-			},
-			send: (message) => accepted.send(message),
-			close: (code, reason) => accepted.close(code, reason),
-			listen: (handler) =>
-				accepted.listen({
-					onMessage: (message) => handler.onMessage(message),
-					onClose: (code, reason, wasClean) => {
-						this.#sockets.delete(accepted);
-						handler.onClose(code, reason, wasClean);
-					},
-				}),
-		};
-		await placement.host!.inspectSocket!(this.#target(actorId), upgrade, socket);
+		const remote = await this.#options.elsewhere?.inspectorOf(actorId);
+		await (remote === undefined
+			? this.openSocketHere(actorId, upgrade, accepted)
+			: remote.openSocket(
+					upgrade,
+					plain(accepted, () => {}),
+				));
+	}
+
+	/** As {@link openSocket}, for another node, too: the actor is here, or nowhere. */
+	async openSocketHere(
+		actorId: string,
+		upgrade: ActorUpgrade,
+		accepted: PlainSocket,
+	): Promise<void> {
+		const { host } = this.#options.placement;
+		const closing = new AbortController();
+		const session = this.#begin(actorId, () => {
+			closing.abort();
+			accepted.close(CLOSE_GOING_AWAY, "");
+		});
+		const socket = plain(accepted, () => this.#sessions.delete(session));
+		await host!.inspectSocket!(this.#target(actorId, closing.signal), upgrade, socket);
 	}
 
 	/** Whether a request is for the stream of an actor, and the host has one whatever the actor does. */
@@ -86,11 +135,61 @@ export class Inspections {
 	}
 
 	/** For what {@link follows} accepts. */
-	follow(actorId: string, request: ActorRequest): Promise<ActorResponse> {
-		return this.#options.placement.host!.follow!(this.#target(actorId), request);
+	async follow(actorId: string, request: ActorRequest): Promise<ActorResponse> {
+		const remote = await this.#options.elsewhere?.inspectorOf(actorId);
+		const answer = remote && (await remote.request(request));
+		return answer ?? this.#followHere(actorId, request);
 	}
 
-	#target(actorId: string): InspectionTarget {
+	#followHere(actorId: string, request: ActorRequest): Promise<ActorResponse> {
+		const closing = new AbortController();
+		const session = this.#begin(actorId, () => closing.abort());
+		request.signal.addEventListener("abort", () => this.#sessions.delete(session), { once: true });
+		return this.#options.placement.host!.follow!(this.#target(actorId, closing.signal), request);
+	}
+
+	#begin(actorId: string, end: () => void): Session {
+		const session: Session = {
+			actorId,
+			end: () => {
+				this.#sessions.delete(session);
+				end();
+			},
+		};
+		this.#sessions.add(session);
+		this.#watch();
+		return session;
+	}
+
+	/** Who follows an actor here that now runs on another node would see nothing more of it. */
+	#watch(): void {
+		const { elsewhere, clock } = this.#options;
+		if (elsewhere === undefined || this.#sessions.size === 0) {
+			return;
+		}
+		this.#timer ??= clock.after(LOOK_MS, () => {
+			const actorIds = [...new Set([...this.#sessions].map(({ actorId }) => actorId))];
+			elsewhere
+				.runElsewhere(actorIds)
+				.then(
+					(moved) => {
+						for (const session of [...this.#sessions]) {
+							if (moved.has(session.actorId)) {
+								session.end();
+							}
+						}
+					},
+					// It is looked again.
+					() => {},
+				)
+				.finally(() => {
+					this.#timer = undefined;
+					this.#watch();
+				});
+		});
+	}
+
+	#target(actorId: string, closing: AbortSignal): InspectionTarget {
 		const { placement, clock, limits } = this.#options;
 		return {
 			actorId,
@@ -98,21 +197,21 @@ export class Inspections {
 			wake: async () => {
 				await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "id");
 			},
-			closing: this.#closing.signal,
+			closing,
 		};
 	}
 
 	/** What looks at the actors of a host that was replaced would see no more changes: it has to come again. */
 	hostReplaced(): void {
 		this.closeAll();
-		this.#closing = new AbortController();
 	}
 
 	/** Closes every socket and ends every stream. */
 	closeAll(): void {
-		this.#closing.abort();
-		for (const socket of [...this.#sockets]) {
-			socket.close(CLOSE_GOING_AWAY, "");
+		this.#timer?.stop();
+		this.#timer = undefined;
+		for (const session of [...this.#sessions]) {
+			session.end();
 		}
 	}
 
@@ -131,4 +230,23 @@ export class Inspections {
 			retryTs: placement.retryTs(actorId),
 		};
 	}
+}
+
+/** A client's socket as the host of its inspector gets it. */
+function plain(accepted: PlainSocket, onClosed: () => void): PlainSocket {
+	return {
+		get bufferedBytes() {
+			return accepted.bufferedBytes;
+		},
+		send: (message) => accepted.send(message),
+		close: (code, reason) => accepted.close(code, reason),
+		listen: (handler) =>
+			accepted.listen({
+				onMessage: (message) => handler.onMessage(message),
+				onClose: (code, reason, wasClean) => {
+					onClosed();
+					handler.onClose(code, reason, wasClean);
+				},
+			}),
+	};
 }

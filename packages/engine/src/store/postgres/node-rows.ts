@@ -1,5 +1,5 @@
 import type { ActorRecord } from "../store.ts";
-import { toStoredText } from "../stored-values.ts";
+import { fromStoredText, toStoredText } from "../stored-values.ts";
 import { type ConnectOptions, PostgresConnection } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import { RECORD_COLUMNS, type RecordRow, toRecord } from "./records.ts";
@@ -176,6 +176,20 @@ export class NodeRows {
 		return owner === null
 			? { kind: "free", name, namespace, pool, isLeft: left }
 			: { kind: "owned", epoch: owner };
+	}
+
+	/** Those of these actors that a node has which lives, and is not of this epoch. */
+	async ownedByOthers(
+		actorIds: readonly string[],
+		epoch: number | undefined,
+	): Promise<ReadonlySet<string>> {
+		const rows = await this.#store.query<{ id: string }>(
+			`SELECT a.id FROM rivetkit.actors AS a WHERE a.id = ANY ($1) AND ${HAS_LIVE_OWNER} ` +
+				"AND a.owner IS DISTINCT FROM $2",
+			[actorIds.map(toStoredText), epoch ?? null],
+			"owned_by_others",
+		);
+		return new Set(rows.map(({ id }) => fromStoredText(id)));
 	}
 
 	/**

@@ -1,0 +1,85 @@
+// Who looks at an actor through a node that does not run it sees it as it is where it runs.
+import type { ActorUpgrade, InspectionTarget, PlainSocket } from "@rivetkit/protocol";
+import { expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
+import { type NodeUnderTest, startNode } from "./support/node.ts";
+
+/** Two nodes; an actor that runs on the second one. Their hosts say who they are. */
+async function pair() {
+	const url = await emptiedDatabase();
+	const nodes: NodeUnderTest[] = [];
+	for (let index = 0; index < 2; index++) {
+		const node = await startNode({ url, leaseMs: 2_000 });
+		onTestFinished(() => node[Symbol.asyncDispose]());
+		Object.assign(node.host, {
+			inspect: async () => ({ status: 200, headers: {}, body: `${node.name} resting` }),
+			inspectSocket: async (_: InspectionTarget, __: ActorUpgrade, socket: PlainSocket) => {
+				socket.listen({
+					onMessage: (message) => socket.send(`${node.name} heard ${message}`),
+					onClose: () => {},
+				});
+			},
+			follow: async ({ closing }: InspectionTarget) => ({
+				status: 200,
+				headers: {},
+				body: new ReadableStream<Uint8Array>({
+					start(controller) {
+						controller.enqueue(new TextEncoder().encode(`${node.name} follows`));
+						closing.addEventListener("abort", () => controller.close());
+					},
+				}),
+			}),
+		});
+		nodes.push(node);
+	}
+	const [one, two] = nodes as [NodeUnderTest, NodeUnderTest];
+	await expect.poll(() => nodes.map((node) => node.node.cluster.links.open)).toEqual([1, 1]);
+	return { one, two, actorId: await two.create("a") };
+}
+
+function dashboard(node: NodeUnderTest, actorId: string) {
+	const socket = new WebSocket(
+		`${node.url.replace("http", "ws")}/gateway/${actorId}/inspector/connect`,
+	);
+	onTestFinished(() => socket.terminate());
+	const heard: string[] = [];
+	socket.on("message", (data) => heard.push(String(data)));
+	const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+	const opened = new Promise((resolve) => socket.once("open", resolve));
+	return { socket, heard, closed, opened };
+}
+
+it("an answer about an actor comes from the node that runs it, which need not be known for that", async () => {
+	const { one, two, actorId } = await pair();
+	expect(await one.get(actorId, "/inspector/state")).toBe(`200 ${two.name} GET /inspector/state`);
+	await two.host.stop(actorId, "sleep");
+	expect(await one.get(actorId, "/inspector/state")).toBe(`200 ${one.name} resting`);
+});
+
+it("a dashboard's socket reaches the node that runs the actor, and is to come again when it moves", async () => {
+	const { one, two, actorId } = await pair();
+	const { socket, heard, closed, opened } = dashboard(one, actorId);
+	await opened;
+	socket.send("hello");
+	await expect.poll(() => heard).toEqual([`${two.name} heard hello`]);
+	// It sleeps: whoever looks goes on looking.
+	await two.host.stop(actorId, "sleep");
+	socket.send("again");
+	await expect.poll(() => heard.length).toBe(2);
+	expect(await one.get(actorId)).toMatch(`200 ${one.name} `);
+	expect(await closed).toBe(1001);
+	const next = dashboard(one, actorId);
+	await next.opened;
+	next.socket.send("hello");
+	await expect.poll(() => next.heard).toEqual([`${one.name} heard hello`]);
+});
+
+it("a stream of an actor comes from the node that runs it, and ends when that one goes", async () => {
+	const { one, two, actorId } = await pair();
+	const response = await fetch(`${one.url}/gateway/${actorId}/inspector/stream`);
+	const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+	expect((await reader.read()).value).toBe(`${two.name} follows`);
+	await two[Symbol.asyncDispose]();
+	expect((await reader.read().catch(() => ({ done: true }))).done).toBe(true);
+});
