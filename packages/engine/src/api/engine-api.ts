@@ -43,6 +43,7 @@ import {
 	namespaceBody,
 	namespacesQuery,
 	namesQuery,
+	noQuery,
 	poolBody,
 	poolsQuery,
 	type runnerSchema,
@@ -160,8 +161,14 @@ export class EngineApi {
 		this.#handlers = {
 			health: () => jsonAnswer(this.#health()),
 			metadata: ({ request }) => jsonAnswer(this.#metadata(request.peerAddress)),
-			healthFanout: () => jsonAnswer(this.#fanout()),
-			listDatacenters: () => jsonAnswer(this.#datacenters()),
+			healthFanout: ({ query }) => {
+				readQuery(noQuery, query);
+				return jsonAnswer(this.#fanout());
+			},
+			listDatacenters: ({ query }) => {
+				readQuery(noQuery, query);
+				return jsonAnswer(this.#datacenters());
+			},
 			listNamespaces: (call) => this.#listNamespaces(call),
 			createNamespace: (call) => this.#createNamespace(call),
 			listActors: (call) => this.#listActors(call),

@@ -41,7 +41,7 @@ export const REPEATABLE: ReadonlySet<string> = new Set([
 ]);
 
 export const scopeQuery = z.strictObject({ namespace });
-const noQuery = z.strictObject({ namespace: namespace.optional() });
+export const noQuery = z.strictObject({ namespace: namespace.optional() });
 
 export const namespacesQuery = z.strictObject({
 	...byTime,
@@ -226,6 +226,7 @@ export const ENGINE_OPERATIONS = {
 		method: "GET",
 		path: "/health/fanout",
 		summary: "The health of every datacenter",
+		query: noQuery,
 		answer: z.object({
 			datacenters: z.array(
 				z.object({
@@ -244,6 +245,7 @@ export const ENGINE_OPERATIONS = {
 		method: "GET",
 		path: "/datacenters",
 		summary: "The datacenters",
+		query: noQuery,
 		answer: paged({
 			datacenters: z.array(z.object({ label: z.int(), name: z.string(), url: z.string() })),
 		}),

@@ -52,7 +52,7 @@ export class PoolRequests {
 	readonly #pool: PoolAddress;
 	readonly #services: HostServices;
 	readonly #starts = new Set<Start>();
-	readonly #pause: RetryPause;
+	#pause: RetryPause;
 	#config: ServerlessPool | null;
 	#retry: Timer | undefined;
 	#successes = 0;
@@ -64,8 +64,7 @@ export class PoolRequests {
 		this.#pool = pool;
 		this.#config = config;
 		this.#services = services;
-		const { clock, random, limits } = services;
-		this.#pause = new RetryPause(clock, random, limits, () => limits.retryBaseMs);
+		this.#pause = this.#newPause();
 	}
 
 	get config(): ServerlessPool | null {
@@ -79,7 +78,12 @@ export class PoolRequests {
 
 	/** Null: there is no such pool any more, its requests drain. */
 	configure(config: ServerlessPool | null): void {
+		const before = this.#config;
 		this.#config = config;
+		if (config !== null && before !== null && endpointOf(config) !== endpointOf(before)) {
+			// Another host has not failed yet.
+			this.#pause = this.#newPause();
+		}
 		this.adjust();
 	}
 
@@ -100,6 +104,11 @@ export class PoolRequests {
 		} finally {
 			this.#isAdjusting = false;
 		}
+	}
+
+	#newPause(): RetryPause {
+		const { clock, random, limits } = this.#services;
+		return new RetryPause(clock, random, limits, () => limits.retryBaseMs);
 	}
 
 	#adjust(): void {
@@ -147,6 +156,7 @@ export class PoolRequests {
 
 	#open(config: ServerlessPool): void {
 		const { clock, logger } = this.#services;
+		const pause = this.#pause;
 		const start: Start = {
 			endpoint: endpointOf(config),
 			beganTs: clock.now(),
@@ -173,7 +183,7 @@ export class PoolRequests {
 				logger.warn({ pool, namespace, err: failure }, "a request to a serverless host failed");
 				this.error = failure instanceof HostFailure ? failure.poolError : "internal_error";
 				this.#successes = 0;
-				this.#pause.failed(start.beganTs);
+				pause.failed(start.beganTs);
 			})
 			.finally(() => {
 				for (const timer of start.timers) timer.stop();

@@ -162,12 +162,32 @@ describe("every answer", () => {
 		expect([root.status, root.headers.get("location")]).toEqual([308, "/ui/"]);
 	});
 
+	it("there is one datacenter, and it is well", async () => {
+		expect((await call("GET", "/datacenters?namespace=default")).body).toEqual({
+			datacenters: [{ label: 1, name: "default", url }],
+			pagination: { cursor: null },
+		});
+		expect((await call("GET", "/health/fanout")).body).toEqual({
+			datacenters: [
+				{
+					datacenter_label: 1,
+					datacenter_name: "default",
+					status: "ok",
+					rtt_ms: 0,
+					response: { status: "ok", runtime: "engine", version: "1.2.3" },
+					error: null,
+				},
+			],
+		});
+	});
+
 	it("refuses unknown fields and parameters, other content types and large bodies (no. 4)", async () => {
 		await configure("default", normal);
 		for (const answer of [
 			call("POST", "/namespaces", { name: "a", display_name: "A", more: 1 }),
 			put({ ...wanted, more: 1 }),
 			call("GET", "/namespaces?more=1"),
+			call("GET", "/datacenters?more=1"),
 			call("GET", "/actors?namespace=default&name=any&more=1"),
 			call("PUT", "/actors?namespace=default&more=1", wanted),
 			call("GET", "/actors?name=any"),

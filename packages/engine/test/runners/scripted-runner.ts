@@ -32,6 +32,8 @@ export interface RunnerOptions {
 	readonly answersPings?: boolean;
 	/** Says that an actor runs as soon as it is told to start it. Default true. */
 	readonly runsAtOnce?: boolean;
+	/** Says that an actor has stopped as soon as it is told to stop it. Default false. */
+	readonly stopsAtOnce?: boolean;
 }
 
 /** What a runner tells of an actor. */
@@ -61,11 +63,12 @@ export class ScriptedRunner {
 			if (message.tag === "ToClientPing" && options.answersPings !== false) {
 				this.send({ tag: "ToServerPong", val: { ts: message.val.ts } });
 			}
-			if (message.tag === "ToClientCommands" && options.runsAtOnce !== false) {
+			if (message.tag === "ToClientCommands") {
 				for (const { checkpoint, inner } of message.val) {
-					if (inner.tag === "CommandStartActor") {
-						this.state(checkpoint.actorId, checkpoint.generation, "running");
-					}
+					const isStart = inner.tag === "CommandStartActor";
+					const { actorId, generation } = checkpoint;
+					if (isStart && options.runsAtOnce !== false) this.state(actorId, generation, "running");
+					if (!isStart && options.stopsAtOnce) this.state(actorId, generation, "Ok");
 				}
 			}
 		});

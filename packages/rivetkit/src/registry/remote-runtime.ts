@@ -39,7 +39,8 @@ export class RemoteRuntime implements Guarded {
 			engine,
 			startRunner: ({ endpoint, namespace, token, runnerName, totalSlots }) =>
 				this.#start({
-					engine: { endpoint, namespace, token: token ?? engine.token },
+					// What an engine hands over may be good for runners only, not for calls between actors.
+					engine: { endpoint, namespace, token: engine.token ?? token },
 					runnerName,
 					// Each request is a runner of its own.
 					runnerKey: undefined,
