@@ -93,6 +93,8 @@ const schema = z.strictObject({
 			gateway_websocket_open_timeout_ms: whole.optional(),
 			gateway_response_start_timeout_ms: whole.optional(),
 			gateway_hws_max_pending_size: whole.optional(),
+			gateway_hws_message_ack_timeout_ms: whole.optional(),
+			gateway_gc_interval_ms: whole.optional(),
 			serverless_base_retry_timeout: whole.optional(),
 			serverless_backoff_max_exponent: whole.optional(),
 			serverless_retry_reset_duration: whole.optional(),

@@ -25,21 +25,30 @@ interface Exchange {
 	readonly actorId: string;
 	readonly runner: RunnerRecord;
 	readonly answer: Deferred<ActorResponse> | null;
+	/** Whether the call may be made again at the next incarnation, though this one has it. */
+	readonly isRepeatable: boolean;
 	readonly socket: ActorSocket | null;
 	readonly opened: Deferred<void> | null;
 	/** Of what goes to the runner, over all tries. */
 	nextIndex: number;
 	/** The last message of the client, as the gateway counts. */
 	lastIndex: number;
+	/** Of a socket that is held: messages that are not acknowledged, oldest first. */
+	unacknowledged: { readonly index: number; readonly ts: number }[] | null;
 }
+
+/** Methods whose calls may be made twice (contract: engine 3.7). */
+const REPEATABLE = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
 /** HTTP calls and WebSockets on their way to actors on runners (contract: engine 4.9 to 4.12). */
 export class RunnerExchanges {
 	readonly #gatewayId: Uint8Array;
 	readonly #newRequestId: () => Uint8Array;
+	readonly #now: () => number;
 	readonly #exchanges = new Map<string, Exchange>();
 
-	constructor(gatewayId: Uint8Array, newRequestId: () => Uint8Array) {
+	constructor(gatewayId: Uint8Array, newRequestId: () => Uint8Array, now: () => number) {
+		this.#now = now;
 		this.#gatewayId = gatewayId;
 		this.#newRequestId = newRequestId;
 	}
@@ -57,6 +66,7 @@ export class RunnerExchanges {
 			actorId,
 			runner,
 			answer,
+			isRepeatable: REPEATABLE.has(request.method),
 			socket: null,
 			opened: null,
 		});
@@ -83,7 +93,15 @@ export class RunnerExchanges {
 	): Promise<void> {
 		const opened = new Deferred<void>();
 		const id = idOf(socket);
-		const exchange = this.#add({ id, actorId, runner, answer: null, socket, opened });
+		const exchange = this.#add({
+			id,
+			actorId,
+			runner,
+			answer: null,
+			isRepeatable: true,
+			socket,
+			opened,
+		});
 		this.#tell(exchange, {
 			tag: "ToClientWebSocketOpen",
 			val: { actorId, path: upgrade.path, headers: headersOf(upgrade) },
@@ -99,10 +117,24 @@ export class RunnerExchanges {
 				actorId,
 				runner,
 				answer: null,
+				isRepeatable: true,
 				socket,
 				opened: null,
 			});
+			exchange.unacknowledged = [];
 			this.#listen(exchange, socket);
+		}
+	}
+
+	/** Closes the clients of which a message is not acknowledged for so long (contract: engine 4.12). */
+	closeOverdue(olderThanTs: number): void {
+		for (const exchange of [...this.#exchanges.values()]) {
+			const oldest = exchange.unacknowledged?.[0];
+			if (oldest === undefined || oldest.ts >= olderThanTs) continue;
+			this.#forget(exchange);
+			const end = { code: CLOSE_ERROR, reason: "guard.websocket_garbage_collected" };
+			this.#tell(exchange, { tag: "ToClientWebSocketClose", val: end });
+			exchange.socket?.close(end.code, end.reason);
 		}
 	}
 
@@ -134,7 +166,10 @@ export class RunnerExchanges {
 				break;
 			case "ToServerWebSocketOpen":
 				if (!socket || !exchange.opened) break;
-				if (kind.val.canHibernate) socket.hold();
+				if (kind.val.canHibernate) {
+					socket.hold();
+					exchange.unacknowledged = [];
+				}
 				this.#listen(exchange, socket);
 				exchange.opened.resolve();
 				break;
@@ -144,7 +179,7 @@ export class RunnerExchanges {
 				break;
 			}
 			case "ToServerWebSocketMessageAck":
-				socket?.acknowledge(wholeIndex(kind.val.index, exchange.lastIndex));
+				this.#acknowledge(exchange, wholeIndex(kind.val.index, exchange.lastIndex));
 				break;
 			case "ToServerWebSocketClose": {
 				const { code = 1000, reason = "ws.closed", hibernate } = kind.val;
@@ -167,13 +202,25 @@ export class RunnerExchanges {
 			this.#forget(exchange);
 			exchange.opened?.reject(new ActorGone(actorId));
 			exchange.answer?.reject(
-				isLost ? catalogueError("guard.tunnel_response_closed") : new ActorGone(actorId),
+				isLost
+					? catalogueError("guard.tunnel_response_closed")
+					: exchange.isRepeatable
+						? new ActorGone(actorId)
+						: catalogueError("guard.actor_stopped_while_waiting"),
 			);
 		}
 	}
 
-	#add(given: Omit<Exchange, "nextIndex" | "lastIndex">): Exchange {
-		const exchange = { ...given, nextIndex: 0, lastIndex: 0 };
+	#acknowledge(exchange: Exchange, index: number): void {
+		const { unacknowledged } = exchange;
+		while (unacknowledged?.[0] !== undefined && unacknowledged[0].index <= index) {
+			unacknowledged.shift();
+		}
+		exchange.socket?.acknowledge(index);
+	}
+
+	#add(given: Omit<Exchange, "nextIndex" | "lastIndex" | "unacknowledged">): Exchange {
+		const exchange: Exchange = { ...given, nextIndex: 0, lastIndex: 0, unacknowledged: null };
 		exchange.opened?.promise.catch(() => {});
 		this.#exchanges.set(keyOf(given.id), exchange);
 		return exchange;
@@ -183,6 +230,7 @@ export class RunnerExchanges {
 		socket.listen({
 			onMessage: (message, index) => {
 				exchange.lastIndex = index;
+				exchange.unacknowledged?.push({ index, ts: this.#now() });
 				const binary = typeof message !== "string";
 				const data = binary ? message : Buffer.from(message);
 				this.#tell(exchange, { tag: "ToClientWebSocketMessage", val: { data, binary } }, index);

@@ -12,6 +12,10 @@ export interface RunnerLimits {
 	readonly actorStopThresholdMs: number;
 	/** How long an actor waits for a slot. Default 60,000. */
 	readonly slotWaitMs: number;
+	/** How long a message of a client whose socket is held may be without acknowledgement. Default 30,000. */
+	readonly messageAckTimeoutMs: number;
+	/** How often such messages are looked for. Default 15,000. */
+	readonly messageAckLookMs: number;
 	/** How long a new socket may be silent. Default 5,000. */
 	readonly initTimeoutMs: number;
 	/** First pause between starts after crashes, doubled each time. Default 2,000. */
@@ -29,6 +33,8 @@ export const RUNNER_LIMITS: RunnerLimits = {
 	actorStartThresholdMs: 30_000,
 	actorStopThresholdMs: 30_000,
 	slotWaitMs: 60_000,
+	messageAckTimeoutMs: 30_000,
+	messageAckLookMs: 15_000,
 	initTimeoutMs: 5_000,
 	retryBaseMs: 2_000,
 	backoffExponentMax: 8,

@@ -163,18 +163,25 @@ export class RunnersHost implements ActorHost {
 	readonly #version: Uint8Array;
 	#events: HostEvents | null = null;
 	#sweep: Timer | null = null;
+	#ackSweep: Timer | null = null;
 	#isClosing = false;
 
 	constructor(options: RunnersHostOptions) {
 		this.#options = options;
 		this.#version = new TextEncoder().encode(options.version);
-		const { random } = options;
-		this.#exchanges = new RunnerExchanges(random.bytes(4), () => random.bytes(4));
+		const { random, clock } = options;
+		this.#exchanges = new RunnerExchanges(
+			random.bytes(4),
+			() => random.bytes(4),
+			() => clock.now(),
+		);
 	}
 
 	attach(events: HostEvents): void {
 		this.#events = events;
-		this.#sweep = this.#options.clock.after(this.#options.limits.pingIntervalMs, this.#look);
+		const { clock, limits } = this.#options;
+		this.#sweep = clock.after(limits.pingIntervalMs, this.#look);
+		this.#ackSweep = clock.after(limits.messageAckLookMs, this.#lookAtMessages);
 	}
 
 	get stats(): RunnerStats {
@@ -278,6 +285,7 @@ export class RunnersHost implements ActorHost {
 	close(): void {
 		this.stopPlacing();
 		this.#sweep?.stop();
+		this.#ackSweep?.stop();
 		for (const runner of this.#runners.values()) runner.socket?.close(1011, "ws.going_away");
 	}
 
@@ -846,6 +854,12 @@ export class RunnersHost implements ActorHost {
 			this.#remove(runner, "ws.ping_timeout");
 		}
 		this.#sweep = clock.after(limits.pingIntervalMs, this.#look);
+	};
+
+	readonly #lookAtMessages = (): void => {
+		const { clock, limits } = this.#options;
+		this.#exchanges.closeOverdue(clock.now() - limits.messageAckTimeoutMs);
+		this.#ackSweep = clock.after(limits.messageAckLookMs, this.#lookAtMessages);
 	};
 
 	#command(hosted: Hosted, inner: CommandWrapper["inner"]): void {

@@ -1,0 +1,474 @@
+import { type ActorSocket, type ActorSocketHandler, systemRandom } from "@rivetkit/protocol";
+import type { ToServerInit } from "@rivetkit/protocol/runner";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { WebSocket } from "ws";
+import { createEngine, type Engine, type RunnerLimits } from "../../src/index.ts";
+import { RunnerExchanges } from "../../src/runners/runner-exchanges.ts";
+import { RunnerRecord } from "../../src/runners/runner-record.ts";
+import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import type { Store } from "../../src/store/store.ts";
+import { TestClock } from "../helpers/test-clock.ts";
+import { type RunnerOptions, ScriptedRunner } from "./scripted-runner.ts";
+
+/** What becomes of actors on runners over time (engine 11: numbers behind the names). */
+
+type Json = Record<string, unknown>;
+
+let engine: Engine;
+let store: Store;
+let url: string;
+const runners: ScriptedRunner[] = [];
+let clock: TestClock | undefined;
+
+const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
+
+async function serve(limits: Partial<RunnerLimits> = {}, at?: TestClock): Promise<void> {
+	clock = at;
+	store = createMemoryStore();
+	const random = systemRandom();
+	engine = createEngine({
+		store,
+		version: "test",
+		...(at && { clock: at }),
+		random: {
+			uuid: () => random.uuid(),
+			bytes: (length) => random.bytes(length),
+			fraction: () => 0.5,
+		},
+		logger: { debug() {}, info() {}, warn() {}, error() {} },
+	});
+	engine.attachRunners({
+		pingIntervalMs: 50,
+		runnerEligibleThresholdMs: 1_000,
+		runnerLostThresholdMs: 1_000,
+		actorStartThresholdMs: 500,
+		actorStopThresholdMs: 500,
+		...limits,
+	});
+	({ url } = await engine.listen({ port: 0 }));
+}
+
+afterEach(async () => {
+	const closing = engine.close();
+	for (let isClosed = false; clock !== undefined && !isClosed; ) {
+		clock.advance(60_000);
+		isClosed = await Promise.race([
+			closing.then(() => true),
+			new Promise<false>((resolve) => setImmediate(resolve, false)),
+		]);
+	}
+	await closing;
+	for (const runner of runners.splice(0)) await runner.close();
+});
+
+async function connect(options: RunnerOptions = {}): Promise<ScriptedRunner> {
+	const runner = await ScriptedRunner.connect(url, { token: null, ...options });
+	runners.push(runner);
+	await until(() => expect(runner.init).toBeDefined());
+	return runner;
+}
+
+async function call(method: string, path: string, body?: unknown) {
+	const answer = await fetch(`${url}${path}${path.includes("?") ? "&" : "?"}namespace=default`, {
+		method,
+		...(body === undefined
+			? {}
+			: { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+	});
+	return { status: answer.status, body: (await answer.json()) as Json };
+}
+
+async function create(crashPolicy = "sleep", key = "a"): Promise<string> {
+	const { body } = await call("PUT", "/actors", {
+		name: "any",
+		key,
+		runner_name_selector: "default",
+		crash_policy: crashPolicy,
+	});
+	return (body.actor as Json).actor_id as string;
+}
+
+async function actorOf(actorId: string): Promise<Json> {
+	const { body } = await call("GET", `/actors?actor_ids=${actorId}`);
+	return (body.actors as Json[])[0]!;
+}
+
+const configure = (config: object) =>
+	call("PUT", "/runner-configs/default", { datacenters: { default: config } });
+
+const startsOn = (runner: ScriptedRunner) =>
+	runner.commands
+		.filter(({ inner }) => inner.tag === "CommandStartActor")
+		.map(({ checkpoint }) => checkpoint.generation);
+
+const tagsOn = (runner: ScriptedRunner) => runner.commands.map(({ inner }) => inner.tag);
+
+const isAwake = (actorId: string) =>
+	until(async () => expect((await actorOf(actorId)).status).toBe("awake"));
+
+/** Answers what the runner is asked for next. */
+async function answerNext(runner: ScriptedRunner, body: string): Promise<void> {
+	const request = await until(() => {
+		const found = runner.tunnel
+			.filter(({ messageKind }) => messageKind.tag === "ToClientRequestStart")
+			.at(-1);
+		expect(found).toBeDefined();
+		return found!;
+	});
+	const val = { status: 200, headers: new Map(), body: Buffer.from(body), stream: false };
+	runner.answer(request, { tag: "ToServerResponseStart", val });
+}
+
+describe("pauses after crashes (no. 60)", () => {
+	it("0, then 2, 4, 8, 16 s; none again after ten quiet minutes, and after a clean stop", async () => {
+		const hour = 3_600_000;
+		const time = new TestClock();
+		const far = {
+			runnerEligibleThresholdMs: hour,
+			runnerLostThresholdMs: hour,
+			pingIntervalMs: hour,
+		};
+		await serve({ ...far, actorStartThresholdMs: hour, actorStopThresholdMs: hour }, time);
+		const runner = await connect();
+		const actorId = await create("restart");
+		await until(() => expect(startsOn(runner)).toEqual([0]));
+		let generation = 0;
+		const crashesAndIsBackAfter = async (pauseMs: number) => {
+			await isAwake(actorId);
+			runner.state(actorId, generation, "Error");
+			if (pauseMs > 0) {
+				const dueTs = time.now() + pauseMs;
+				await until(async () => {
+					expect(await actorOf(actorId)).toMatchObject({
+						reschedule_ts: dueTs,
+						error: { crashed: { message: expect.any(String) } },
+					});
+				});
+				time.advance(pauseMs - 1);
+				expect(startsOn(runner).at(-1)).toBe(generation);
+				time.advance(1);
+			}
+			generation++;
+			await until(() => {
+				// A pause of nothing is a timer, too.
+				time.advance(0);
+				expect(startsOn(runner).at(-1)).toBe(generation);
+			});
+			await isAwake(actorId);
+			expect(await actorOf(actorId)).toMatchObject({ reschedule_ts: null });
+			expect(await actorOf(actorId)).not.toHaveProperty("error");
+		};
+		for (const pauseMs of [0, 2_250, 4_250, 8_250, 16_250]) await crashesAndIsBackAfter(pauseMs);
+		time.advance(600_001);
+		await crashesAndIsBackAfter(0);
+		await crashesAndIsBackAfter(2_250);
+		runner.state(actorId, generation, "wantsSleep");
+		runner.state(actorId, generation, "Ok");
+		await until(async () => expect((await actorOf(actorId)).status).toBe("sleeping"));
+		const answered = call("GET", `/gateway/${actorId}/x`);
+		await answerNext(runner, "{}");
+		await answered;
+		generation++;
+		await crashesAndIsBackAfter(0);
+	}, 20_000);
+
+	it("a deletion during the pause ends it", async () => {
+		await serve({ retryBaseMs: 300 });
+		const runner = await connect();
+		const actorId = await create("restart");
+		for (const generation of [0, 1]) {
+			await until(() => expect(startsOn(runner).at(-1)).toBe(generation));
+			await isAwake(actorId);
+			runner.state(actorId, generation, "Error");
+		}
+		await until(async () => expect((await actorOf(actorId)).reschedule_ts).not.toBeNull());
+		await call("DELETE", `/actors/${actorId}`);
+		expect(await actorOf(actorId)).toMatchObject({ status: "destroyed", reschedule_ts: null });
+		const other = await create("restart", "other");
+		await isAwake(other);
+		expect(startsOn(runner)).toEqual([0, 1, 0]);
+	});
+});
+
+describe("a runner that does not answer (no. 61)", () => {
+	it("a start: its actor is lost, shown with the runner, and started again elsewhere", async () => {
+		await serve();
+		const silent = await connect({ key: "silent", runsAtOnce: false });
+		const actorId = await create();
+		const error = { runner_no_response: { runner_id: silent.init!.runnerId } };
+		await until(async () => expect(await actorOf(actorId)).toMatchObject({ error }));
+		expect(tagsOn(silent)).toEqual(["CommandStartActor", "CommandStopActor"]);
+		const next = await connect({ key: "next", codeVersion: 2 });
+		const answered = call("GET", `/gateway/${actorId}/x`);
+		await answerNext(next, "{}");
+		expect((await answered).status).toBe(200);
+		expect(startsOn(next)).toEqual([1]);
+		expect(await actorOf(actorId)).not.toHaveProperty("error");
+	});
+
+	it("a stop: its actor is lost, and the next generation starts", async () => {
+		await serve();
+		const runner = await connect();
+		const actorId = await create();
+		await isAwake(actorId);
+		runner.state(actorId, 0, "wantsSleep");
+		await until(() => expect(tagsOn(runner)).toEqual(["CommandStartActor", "CommandStopActor"]));
+		await until(async () => {
+			expect(await actorOf(actorId)).toMatchObject({
+				status: "sleeping",
+				error: { runner_no_response: { runner_id: runner.init!.runnerId } },
+			});
+		});
+		const answered = call("GET", `/gateway/${actorId}/x`);
+		await answerNext(runner, "{}");
+		expect((await answered).status).toBe(200);
+		expect(startsOn(runner)).toEqual([0, 1]);
+		expect(await actorOf(actorId)).not.toHaveProperty("error");
+	});
+
+	it("anything: a lost runner is told from one that has left", async () => {
+		await serve();
+		const runner = await connect({ answersPings: false });
+		const actorId = await create();
+		await until(async () => {
+			expect(await actorOf(actorId)).toMatchObject({
+				error: { runner_connection_lost: { runner_id: runner.init!.runnerId } },
+			});
+		});
+	});
+});
+
+describe("a newer version (no. 66)", () => {
+	it("sends the older runners away: their actors stop and come back on it, with what they stored", async () => {
+		await serve();
+		await configure({ normal: {}, drain_on_version_upgrade: true });
+		const old = await connect({ key: "old", codeVersion: 1 });
+		const [restarted, slept] = [await create("restart", "r"), await create("sleep", "s")];
+		await isAwake(restarted);
+		await isAwake(slept);
+		const entry = { keys: [Uint8Array.of(1)], values: [Uint8Array.of(2)] };
+		await old.kv(slept, { tag: "KvPutRequest", val: entry });
+		const fresh = await connect({ key: "new", codeVersion: 2 });
+		await until(() =>
+			expect(tagsOn(old).filter((tag) => tag === "CommandStopActor")).toHaveLength(2),
+		);
+		expect(await until(async () => (await call("GET", "/runners")).body)).toMatchObject({
+			runners: expect.arrayContaining([
+				expect.objectContaining({ key: "old", drain_ts: expect.any(Number) }),
+			]),
+		});
+		for (const actorId of [restarted, slept]) old.state(actorId, 0, "Ok");
+		expect(await old.closed).toEqual({ code: 1000, reason: "ws.eviction" });
+		await until(() =>
+			expect(fresh.commands.map(({ checkpoint }) => checkpoint)).toEqual([
+				{ actorId: restarted, generation: 1, index: 0 },
+			]),
+		);
+		const answered = call("GET", `/gateway/${slept}/x`);
+		await answerNext(fresh, "{}");
+		expect((await answered).status).toBe(200);
+		const stored = await fresh.kv(slept, { tag: "KvGetRequest", val: { keys: entry.keys } });
+		expect(stored).toMatchObject({ tag: "KvGetResponse", val: { values: [expect.anything()] } });
+	});
+
+	it("leaves them alone where the pool does not say so, and when the version is known already", async () => {
+		await serve();
+		await configure({ normal: {} });
+		const old = await connect({ key: "old", codeVersion: 1 });
+		await connect({ key: "new", codeVersion: 2 });
+		await configure({ normal: { drain_on_version_upgrade: true } });
+		const actorId = await create();
+		await isAwake(actorId);
+		expect(old.commands).toEqual([]);
+		const { body } = await call("GET", "/runners");
+		expect((body.runners as Json[]).map(({ drain_ts }) => drain_ts)).toEqual([null, null]);
+	});
+});
+
+describe("a deletion while the actor runs (no. 67)", () => {
+	it("tells the runner, is a 404 and frees the key at once; late writes are refused", async () => {
+		await serve();
+		const runner = await connect();
+		const actorId = await create();
+		await isAwake(actorId);
+		const put = {
+			tag: "KvPutRequest",
+			val: { keys: [Uint8Array.of(1)], values: [Uint8Array.of(2)] },
+		} as const;
+		await runner.kv(actorId, put);
+		const open = call("GET", `/gateway/${actorId}/x`);
+		await until(() => expect(runner.tunnel).toHaveLength(1));
+		expect((await call("DELETE", `/actors/${actorId}`)).status).toBe(200);
+		expect((await open).status).toBe(404);
+		expect((await call("GET", `/gateway/${actorId}/x`)).status).toBe(404);
+		const next = await create();
+		expect(next).not.toBe(actorId);
+		await isAwake(next);
+		expect(tagsOn(runner)).toEqual(["CommandStartActor", "CommandStopActor", "CommandStartActor"]);
+		expect(await runner.kv(actorId, put)).toMatchObject({
+			tag: "KvErrorResponse",
+			val: { message: expect.stringMatching(/^kv\.not_owner/) },
+		});
+		expect(await store.get(actorId, [Uint8Array.of(1)])).toEqual([null]);
+		// Its end is the end of its stop command.
+		runner.state(actorId, 0, "Ok");
+		await runner.kv(next, put);
+		await runner.close();
+		const again = await connect();
+		expect(again.commands).toEqual([]);
+		expect((await call("GET", "/runners")).body).toMatchObject({
+			runners: [{ remaining_slots: 99 }],
+		});
+	});
+
+	it("of one that waits for a slot, starts, or is asleep leaves nothing behind", async () => {
+		await serve();
+		await configure({ normal: {} });
+		const waiting = await create("restart", "waiting");
+		await until(async () => expect((await actorOf(waiting)).pending_allocation_ts).not.toBeNull());
+		await call("DELETE", `/actors/${waiting}`);
+		const runner = await connect({ runsAtOnce: false });
+		const starting = await create("sleep", "starting");
+		await until(() => expect(startsOn(runner)).toEqual([0]));
+		await call("DELETE", `/actors/${starting}`);
+		expect(runner.commands.map(({ checkpoint }) => checkpoint.actorId)).toEqual([
+			starting,
+			starting,
+		]);
+		for (const actorId of [waiting, starting]) {
+			expect(await actorOf(actorId)).toMatchObject({
+				status: "destroyed",
+				pending_allocation_ts: null,
+			});
+		}
+		expect((await call("GET", "/runners")).body).toMatchObject({
+			runners: [{ remaining_slots: 100 }],
+		});
+	});
+
+	it("gives its slot to whoever waits longest (no. 65)", async () => {
+		await serve();
+		const runner = await connect({ slots: 1 });
+		const [first, second] = [await create("restart", "1"), await create("restart", "2")];
+		await isAwake(first);
+		await until(async () => expect((await actorOf(second)).pending_allocation_ts).not.toBeNull());
+		await call("DELETE", `/actors/${first}`);
+		await isAwake(second);
+		expect(runner.commands.at(-1)!.checkpoint.actorId).toBe(second);
+	});
+});
+
+describe("a call that is open when its actor stops (no. 24)", () => {
+	const stopsUnder = async (method: string) => {
+		await serve();
+		const runner = await connect();
+		const actorId = await create();
+		await isAwake(actorId);
+		const answered = call(method, `/gateway/${actorId}/x`, method === "GET" ? undefined : {});
+		await until(() => expect(runner.tunnel).toHaveLength(1));
+		runner.state(actorId, 0, "wantsSleep");
+		runner.state(actorId, 0, "Ok");
+		return { runner, answered };
+	};
+
+	it.each(["GET", "PUT", "DELETE"])("%s is made again at the next incarnation", async (method) => {
+		const { runner, answered } = await stopsUnder(method);
+		await until(() => expect(runner.tunnel).toHaveLength(2));
+		expect(startsOn(runner)).toEqual([0, 1]);
+		await answerNext(runner, `"again"`);
+		expect(await answered).toEqual({ status: 200, body: "again" });
+	});
+
+	it.each(["POST", "PATCH"])("%s is not: it may have been carried out", async (method) => {
+		const { runner, answered } = await stopsUnder(method);
+		expect(await answered).toMatchObject({
+			status: 503,
+			body: { group: "guard", code: "actor_stopped_while_waiting" },
+		});
+		expect(runner.tunnel).toHaveLength(1);
+	});
+});
+
+describe("messages of clients that are held", () => {
+	/** A client whose socket the actor holds. */
+	const held = async (limits: Partial<RunnerLimits>) => {
+		await serve(limits);
+		const runner = await connect();
+		const actorId = await create();
+		await isAwake(actorId);
+		const socket = new WebSocket(`${url.replace("http", "ws")}/gateway/${actorId}/websocket`, [
+			"rivet",
+		]);
+		const closed = new Promise<string>((resolve) =>
+			socket.on("close", (code, reason) => resolve(`${code} ${reason}`)),
+		);
+		const open = await until(() => {
+			expect(runner.tunnel).toHaveLength(1);
+			return runner.tunnel[0]!;
+		});
+		runner.answer(open, { tag: "ToServerWebSocketOpen", val: { canHibernate: true } });
+		await until(() => expect(socket.readyState).toBe(WebSocket.OPEN));
+		return { runner, socket, closed, open };
+	};
+
+	it("an acknowledgement that does not come closes the client (no. 55)", async () => {
+		const { socket, closed, runner } = await held({
+			messageAckTimeoutMs: 200,
+			messageAckLookMs: 20,
+		});
+		socket.send("never acknowledged");
+		expect(await closed).toBe("1011 guard.websocket_garbage_collected");
+		await until(() => {
+			expect(runner.tunnel.at(-1)!.messageKind).toMatchObject({ tag: "ToClientWebSocketClose" });
+		});
+	});
+
+	it("one that is acknowledged does not, however long it stays open (no. 55)", async () => {
+		const { socket, runner, open } = await held({ messageAckTimeoutMs: 100, messageAckLookMs: 10 });
+		for (let index = 1; index <= 5; index++) {
+			socket.send(`${index}`);
+			await until(() => expect(runner.tunnel).toHaveLength(index + 1));
+			runner.answer(open, { tag: "ToServerWebSocketMessageAck", val: { index } });
+			await new Promise((resolve) => setTimeout(resolve, 60));
+		}
+		expect(socket.readyState).toBe(WebSocket.OPEN);
+		socket.close();
+	});
+
+	it("acknowledgements 65535, 0, 1 release in this order (no. 54)", () => {
+		const init: ToServerInit = {
+			name: "default",
+			version: 1,
+			totalSlots: 1,
+			prepopulateActorNames: undefined,
+			metadata: undefined,
+		};
+		const runner = new RunnerRecord({ runnerId: "r", namespace: "n", key: "k" }, init, 0);
+		const random = systemRandom();
+		const exchanges = new RunnerExchanges(
+			random.bytes(4),
+			() => random.bytes(4),
+			() => 0,
+		);
+		const released: number[] = [];
+		let handler: ActorSocketHandler | undefined;
+		const socket = {
+			id: random.uuid(),
+			listen: (given: ActorSocketHandler) => {
+				handler = given;
+			},
+			acknowledge: (index: number) => released.push(index),
+		} as Partial<ActorSocket> as ActorSocket;
+		exchanges.resume(runner, "actor", [socket]);
+		const [id] = RunnerExchanges.idsOf([socket]);
+		for (let index = 65_534; index <= 65_538; index++) handler!.onMessage("m", index);
+		for (const index of [65_535, 0, 1]) {
+			exchanges.received(
+				runner,
+				{ ...id!, messageIndex: 0 },
+				{ tag: "ToServerWebSocketMessageAck", val: { index } },
+			);
+		}
+		expect(released).toEqual([65_535, 65_536, 65_537]);
+	});
+});
