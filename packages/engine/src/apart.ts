@@ -66,6 +66,7 @@ export interface ApartOptions extends AttachRunnersOptions {
 	readonly token: string | undefined;
 	readonly version: string;
 	readonly region: string;
+	readonly notReady: () => string | null;
 	readonly metrics: (() => Promise<string>) | undefined;
 	readonly metadata: (peerAddress: string | undefined) => Record<string, unknown>;
 	readonly listeningUrl: () => string | undefined;
@@ -323,6 +324,7 @@ export class Apart {
 			place: (actor) => this.#place(actor),
 			destroy: (actorId) => this.destroy(actorId),
 			version,
+			notReady: this.#options.notReady,
 			datacenter: {
 				name: this.#options.region,
 				label: this.#options.datacenterLabel ?? 1,

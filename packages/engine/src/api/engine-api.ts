@@ -61,7 +61,7 @@ const INPUT_CHARS_MAX = 1024 * 1024;
 const KEY_BYTES_MAX = 1_024;
 const KEY_PREVIEW_CHARS = 64;
 /** What needs no token (engine 2.1). */
-const OPEN: ReadonlySet<EngineOperationId> = new Set(["health", "metadata", "openapi"]);
+const OPEN: ReadonlySet<EngineOperationId> = new Set(["health", "ready", "metadata", "openapi"]);
 
 /** What is known of an actor beside its record. */
 export interface ActorCondition {
@@ -134,6 +134,8 @@ export interface EngineApiOptions {
 	/** Destroys an actor at once. Throws `actor.not_found`. */
 	readonly destroy: (actorId: string) => Promise<void>;
 	readonly version: string;
+	/** Why no calls should be sent here; null when they should. */
+	readonly notReady: () => string | null;
 	readonly datacenter: Datacenter;
 	/** More fields of `/metadata`. */
 	readonly metadata: (peerAddress: string | undefined) => Record<string, unknown>;
@@ -160,6 +162,7 @@ export class EngineApi {
 		this.#tokens = new InspectorTokens(options.store, options.random);
 		this.#handlers = {
 			health: () => jsonAnswer(this.#health()),
+			ready: () => this.#ready(),
 			metadata: ({ request }) => jsonAnswer(this.#metadata(request.peerAddress)),
 			healthFanout: ({ query }) => {
 				readQuery(noQuery, query);
@@ -243,6 +246,15 @@ export class EngineApi {
 
 	#health() {
 		return { status: "ok", runtime: "engine", version: this.#options.version };
+	}
+
+	/** Not an error: whoever asks is a load balancer, and this is what it asks for. */
+	#ready(): ActorResponse {
+		const { version, notReady } = this.#options;
+		const reason = notReady();
+		return reason === null
+			? jsonAnswer({ status: "ready", runtime: "engine", version })
+			: jsonAnswer({ status: "unavailable", runtime: "engine", version, reason }, 503);
 	}
 
 	#metadata(peerAddress: string | undefined): Record<string, unknown> {

@@ -211,6 +211,27 @@ export const ENGINE_OPERATIONS = {
 		}),
 		failures: {},
 	},
+	ready: {
+		method: "GET",
+		path: "/ready",
+		summary: "Whether calls should be sent here: the store can be reached",
+		answer: z.object({
+			status: z.literal("ready"),
+			runtime: z.literal("engine"),
+			version: z.string(),
+		}),
+		failures: {
+			503: {
+				description: "Not now, and why",
+				schema: z.object({
+					status: z.literal("unavailable"),
+					runtime: z.literal("engine"),
+					version: z.string(),
+					reason: z.string(),
+				}),
+			},
+		},
+	},
 	metadata: {
 		method: "GET",
 		path: "/metadata",

@@ -36,6 +36,13 @@ interface ReadQuery {
 	readonly token: string | null;
 }
 
+/** What addresses an actor; of upgrades with their entries of `Sec-WebSocket-Protocol`. */
+interface Addressed {
+	path: string;
+	readonly headers: HeadersView;
+	readonly protocols?: readonly string[];
+}
+
 /** Answers what is for no actor. Never rejects. */
 export interface Api {
 	handle(request: InboundRequest): Promise<ActorResponse>;
@@ -88,9 +95,7 @@ export class Front {
 			if (path === undefined) {
 				return Promise.resolve(notFound());
 			}
-			const target =
-				this.#pathTarget(path, request, () => request.headers.get(HEADER_TOKEN)) ??
-				this.#headerTarget(path, request);
+			const target = this.#pathTarget(path, request) ?? this.#headerTarget(path, request);
 			if (target === undefined) {
 				request.path = path;
 				return pages?.answer(request) ?? api().handle(request);
@@ -122,8 +127,7 @@ export class Front {
 		}
 		const forward = { path, headers, protocols };
 		try {
-			const tokenOf = () => parseSubprotocols(protocols).token;
-			const target = this.#pathTarget(path, forward, tokenOf);
+			const target = this.#pathTarget(path, forward);
 			if (target !== undefined) {
 				this.#options.limiter?.enter(peerAddress, limitedAs(target, path))();
 				return { kind: "actor", target, upgrade: forward };
@@ -134,7 +138,7 @@ export class Front {
 		}
 		try {
 			const target = protocolTarget(protocols);
-			this.#checkToken(parseSubprotocols(protocols).token);
+			this.#checkToken(null, forward);
 			return { kind: "actor", target, upgrade: forward };
 		} catch (error) {
 			return { kind: "refused", answer: this.#options.errors.response(error, { headers }) };
@@ -142,18 +146,14 @@ export class Front {
 	}
 
 	/** Reads the path form and the query form; leaves the actor's part in `request.path`. */
-	#pathTarget(
-		path: string,
-		request: { path: string },
-		otherToken: () => string | null,
-	): Target | undefined {
+	#pathTarget(path: string, request: Addressed): Target | undefined {
 		if (!path.startsWith("/gateway/")) {
 			return undefined;
 		}
 		const query = this.#queries.get(path) ?? this.#readQuery(path);
 		if (query !== undefined) {
 			request.path = query.path;
-			this.#checkToken(query.token, otherToken);
+			this.#checkToken(query.token, request);
 			return query.target;
 		}
 		const parsed = parseGatewayPath(path);
@@ -161,14 +161,19 @@ export class Front {
 			return undefined;
 		}
 		request.path = parsed.path;
-		this.#checkToken(parsed.token, otherToken);
+		this.#checkToken(parsed.token, request);
 		return parsed.actorId;
 	}
 
 	/** Throws `api.forbidden` when the gateway wants a token, and this is another one. */
-	#checkToken(token: string | null, otherToken: () => string | null = () => null): void {
+	#checkToken(token: string | null, { headers, protocols }: Addressed): void {
 		const wanted = this.#options.namespaced()?.gatewayToken;
-		if (wanted !== undefined && !isSameSecret(token ?? otherToken() ?? "", wanted)) {
+		if (wanted === undefined) {
+			return;
+		}
+		const other =
+			protocols === undefined ? headers.get(HEADER_TOKEN) : parseSubprotocols(protocols).token;
+		if (!isSameSecret(token ?? other ?? "", wanted)) {
 			throw catalogueError("api.forbidden");
 		}
 	}
@@ -203,7 +208,7 @@ export class Front {
 		if (actorId === null || actorId === "") {
 			throw catalogueError("request.missing_actor_header");
 		}
-		this.#checkToken(request.headers.get(HEADER_TOKEN));
+		this.#checkToken(null, request);
 		request.path = path;
 		request.headers = withoutHeaders(request.headers, ROUTING_HEADERS);
 		return actorId;

@@ -1,5 +1,6 @@
 import { encodeBase64 } from "@rivetkit/protocol";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { WebSocket } from "ws";
 import { type AttachRunnersOptions, createEngine, type Engine } from "../../src/index.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -128,6 +129,8 @@ describe("who may (no. 1)", () => {
 	it("health and metadata are open", async () => {
 		const health = await call("GET", "/health", undefined, {});
 		expect(health.body).toEqual({ status: "ok", runtime: "engine", version: "1.2.3" });
+		const ready = await call("GET", "/ready", undefined, {});
+		expect(ready.body).toEqual({ status: "ready", runtime: "engine", version: "1.2.3" });
 		expect((await call("GET", "/metadata", undefined, {})).body).toMatchObject({
 			runtime: "engine",
 			version: "1.2.3",
@@ -622,5 +625,15 @@ describe("the gateway's token (no. 17)", () => {
 		expect(await ask(`/gateway/${id}`, { "x-rivet-token": "admin" })).toMatchObject(found);
 		expect(await ask(`${query}&rvt-token=admin`)).toMatchObject(found);
 		expect(await ask("/x", { ...target, "x-rivet-token": "admin" })).toMatchObject(found);
+		const closeOf = (path: string, ...entries: string[]) =>
+			new Promise<string>((resolve) => {
+				const socket = new WebSocket(url.replace("http", "ws") + path, ["rivet", ...entries]);
+				socket.on("close", (_code, reason) => resolve(String(reason)));
+			});
+		const byEntries = ["rivet_target.actor", `rivet_actor.${id}`];
+		expect(await closeOf(`/gateway/${id}/connect`)).toBe("api.forbidden");
+		expect(await closeOf(`/gateway/${id}@admin/connect`)).toBe("actor.not_found");
+		expect(await closeOf(`/gateway/${id}/connect`, "rivet_token.admin")).toBe("actor.not_found");
+		expect(await closeOf("/connect", ...byEntries, "rivet_token.admin")).toBe("actor.not_found");
 	});
 });
