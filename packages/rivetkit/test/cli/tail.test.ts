@@ -181,8 +181,18 @@ it("an agent watches it for a while, or until it is destroyed", async () => {
 	});
 	const whole = t.use("watch_actor", { actor: "counter/a", seconds: 60 });
 	await eventually(() => expect(streams).toHaveLength(2), 20_000);
-	streams[1]!.response.write(
+	streams[1]!.response.end();
+	await eventually(() => expect(streams).toHaveLength(3), 20_000);
+	streams[2]!.response.write(
 		'event: end\ndata: {"group":"actor","code":"not_found","message":"-"}\n\n',
 	);
-	expect(await whole).toEqual({ events: [], truncated: false, ended: "it is destroyed" });
+	const atMs = expect.any(Number);
+	expect(await whole).toEqual({
+		events: [
+			{ topic: "lost", atMs, data: { why: "ended" } },
+			{ topic: "back", atMs, data: {} },
+		],
+		truncated: false,
+		ended: "it is destroyed",
+	});
 });

@@ -142,7 +142,9 @@ export const TOOLS: readonly Tool[] = [
 		output: z.object({
 			events: z
 				.array(z.object({ topic: z.string(), atMs: z.number(), data: z.unknown() }))
-				.describe("In order; the first of most topics says how it was"),
+				.describe(
+					"In order; the first of most topics says how it was. `lost`: the server went away, or ended the stream; `back`: it goes on",
+				),
 			truncated: z.boolean().describe(`Whether it ended early, after ${WATCHED_MAX} events`),
 			ended: z.string().nullable().describe("Why there will be no more; null when there may be"),
 		}),
