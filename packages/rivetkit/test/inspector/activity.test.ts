@@ -146,6 +146,43 @@ it("who asks for what came after an entry is told when some of it is not kept an
 	expect([(await whole.next())?.event, (await whole.next())?.event]).toEqual(["open", "logs"]);
 });
 
+it("events that nobody had recorded for a while are missing, and said to be", async () => {
+	const clock = new FakeClock();
+	await using runtime = await TestRuntime.start({ subject }, { clock });
+	const id = await runtime.actorId("subject");
+	const after = async (last: number) => (await inspect(runtime, id, `events?after=${last}`)).body;
+	await after(0);
+	await runtime.action(id, "tell", 1);
+	const first = (await after(0)).events[0].id;
+	clock.setForward(RECORDING_LEASE_MS - 1);
+	await runtime.action(id, "tell", 2);
+	const second = await after(first);
+	expect([second.events.length, second.missed]).toEqual([1, undefined]);
+	clock.setForward(RECORDING_LEASE_MS + 1);
+	await runtime.action(id, "tell", 3);
+	expect(await after(second.events[0].id)).toEqual({ events: [], recording: true, missed: true });
+	await runtime.action(id, "tell", 4);
+	const last = (await after(0)).events.at(-1).id;
+	expect(await after(last)).not.toHaveProperty("missed");
+});
+
+it("who follows and comes back within a minute has missed nothing", async () => {
+	const clock = new FakeClock();
+	await using runtime = await TestRuntime.start({ subject }, { clock });
+	const id = await runtime.actorId("subject");
+	let last = 0;
+	{
+		await using stream = await InspectorStream.open(runtime, id, "?topics=events,logs");
+		await runtime.action(id, "tell", 1);
+		last = Number((await stream.until("events")).id);
+	}
+	await runtime.action(id, "tell", 2);
+	await runtime.action(id, "log", "debug", "meanwhile");
+	await using again = await InspectorStream.open(runtime, id, `?topics=events,logs&after=${last}`);
+	const heard = [await again.next(), await again.next(), await again.next()];
+	expect(heard.map((message) => message?.event)).toEqual(["open", "events", "logs"]);
+});
+
 it("without any recording there is nothing to read", async () => {
 	await using runtime = await TestRuntime.start({ subject }, { telemetry: null });
 	const id = await runtime.actorId("subject");

@@ -62,8 +62,11 @@ export class Trail {
 	readonly spans: Ring<Span>;
 	readonly events: NumberedRing<EventEntry>;
 	readonly logs: NumberedRing<LogEntry>;
+	readonly #newestId: () => number;
 	/** The newest id when it began: what had that id or a lower one, a trail before this one may have had. */
-	readonly beganAfterId: number;
+	readonly #beganAfterId: number;
+	/** The newest id when events were last begun to be recorded. */
+	#eventsAfterId: number;
 	/** Pieces of work that no span is about, because there were too many. */
 	leftOut = 0;
 	/** Null while nobody follows. */
@@ -78,26 +81,56 @@ export class Trail {
 	constructor(
 		actorId: string,
 		limits: TrailLimits,
-		beganAfterId: number,
+		newestId: () => number,
 		grew: (bytes: number) => void,
 	) {
 		this.actorId = actorId;
-		this.beganAfterId = beganAfterId;
+		this.#newestId = newestId;
+		this.#beganAfterId = newestId();
+		this.#eventsAfterId = this.#beganAfterId;
 		this.spans = new Ring(limits.maxSpans, limits.maxBytes, grew);
 		this.events = new NumberedRing(ENTRIES_MAX, ENTRIES_BYTES_MAX, grew);
 		this.logs = new NumberedRing(ENTRIES_MAX, ENTRIES_BYTES_MAX, grew);
 	}
 
-	/** Whether entries behind this one may have been let go of already. */
+	/**
+	 * Whether entries behind this one may have been let go of already, or were not recorded. Of log lines, those that the
+	 * logger lets through always are.
+	 */
 	hasLost(what: "events" | "logs", afterId: number): boolean {
-		return afterId <= this.beganAfterId || afterId < this[what].droppedId;
+		const firstId = what === "events" ? this.#eventsAfterId : this.#beganAfterId;
+		return afterId <= firstId || afterId < this[what].droppedId;
+	}
+
+	/** Tells of what is new from now on. */
+	listen(listener: TrailListener, nowMs: number): void {
+		if (listener.onEvent) this.#eventsGoOn(nowMs);
+		this.listeners ??= new Set();
+		this.listeners.add(listener);
+	}
+
+	/** What comes is recorded for a while, for the case that the listener comes back. */
+	unlisten(listener: TrailListener, nowMs: number): void {
+		if (!this.listeners?.delete(listener)) return;
+		if (this.listeners.size === 0) this.listeners = null;
+		if (listener.onEvent) this.#eventsUntilMs = nowMs + RECORDING_LEASE_MS;
+		if (listener.onLog) this.#logsUntilMs = nowMs + RECORDING_LEASE_MS;
+	}
+
+	/** Events are recorded from now on; or still are. */
+	#eventsGoOn(nowMs: number): void {
+		if (!this.recordsEvents(nowMs)) this.#eventsAfterId = this.#newestId();
 	}
 
 	/** Has events, or all log lines, recorded for a while. */
 	lease(what: "events" | "logs", nowMs: number): void {
 		const untilMs = nowMs + RECORDING_LEASE_MS;
-		if (what === "events") this.#eventsUntilMs = untilMs;
-		else this.#logsUntilMs = untilMs;
+		if (what === "events") {
+			this.#eventsGoOn(nowMs);
+			this.#eventsUntilMs = untilMs;
+		} else {
+			this.#logsUntilMs = untilMs;
+		}
 	}
 
 	/** False when nobody follows, or has ever asked for events: most of the time, and without a look at the clock. */
@@ -191,7 +224,7 @@ export class Trails {
 	open(actorId: string): Trail {
 		let trail = this.#trails.get(actorId);
 		if (!trail) {
-			trail = new Trail(actorId, this.#limits, this.#sequence, this.#grew);
+			trail = new Trail(actorId, this.#limits, this.#newestId, this.#grew);
 			this.#trails.set(actorId, trail);
 			this.#grew(TRAIL_BYTES);
 		}
@@ -203,6 +236,8 @@ export class Trails {
 		const trail = this.#trails.get(actorId);
 		if (trail) this.#drop(trail);
 	}
+
+	readonly #newestId = (): number => this.#sequence;
 
 	readonly #grew = (bytes: number): void => {
 		this.#bytes += bytes;

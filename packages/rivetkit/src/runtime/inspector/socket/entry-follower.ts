@@ -1,7 +1,6 @@
 import type { ActorEvent, InspectorToClient, LogLine, Uint } from "@rivetkit/protocol/inspector";
 import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
-import type { EventEntry, LogEntry, TrailListener } from "../../telemetry/trail.ts";
-import { listenTo } from "../../telemetry/trail-listening.ts";
+import type { EventEntry, LogEntry, Trail, TrailListener } from "../../telemetry/trail.ts";
 import type { TimerWheel, WheelTimer } from "../../timers/timer-wheel.ts";
 import { invalid } from "../invalid.ts";
 import { placeOf } from "../view/activity.ts";
@@ -65,8 +64,10 @@ export class EntryFollower implements TrailListener {
 		this.onEvent = events ? (entry) => this.#add(this.#events, eventMessage(entry)) : null;
 		this.onLog = logs ? (entry) => this.#add(this.#logs, logMessage(telemetry, entry)) : null;
 		if (!events && !logs) return;
-		if (after !== undefined) this.#goOn(telemetry, Number(after));
-		this.#unlisten = listenTo(telemetry.trails, this.#actorId, this);
+		const trail = telemetry.trails.open(this.#actorId);
+		trail.listen(this, telemetry.wallMs());
+		if (after !== undefined) this.#goOn(trail, Number(after));
+		this.#unlisten = () => trail.unlisten(this, telemetry.wallMs());
 	}
 
 	end(): void {
@@ -80,16 +81,15 @@ export class EntryFollower implements TrailListener {
 	}
 
 	/** What was kept since. */
-	#goOn({ trails }: HostTelemetry, after: number): void {
-		const trail = trails.of(this.#actorId);
+	#goOn(trail: Trail, after: number): void {
 		const { onEvent, onLog } = this;
 		for (const topic of ["events", "logs"] as const) {
 			const isAsked = topic === "events" ? onEvent !== null : onLog !== null;
-			if (!isAsked || after === 0 || trail?.hasLost(topic, after) === false) continue;
+			if (!isAsked || after === 0 || !trail.hasLost(topic, after)) continue;
 			this.#sink.push({ tag: "EntriesDropped", val: { topic, count: undefined } });
 		}
-		if (onEvent) for (const entry of trail?.events ?? []) if (entry.id > after) onEvent(entry);
-		if (onLog) for (const entry of trail?.logs ?? []) if (entry.id > after) onLog(entry);
+		if (onEvent) for (const entry of trail.events) if (entry.id > after) onEvent(entry);
+		if (onLog) for (const entry of trail.logs) if (entry.id > after) onLog(entry);
 	}
 
 	#add<Entry>(list: Entry[], entry: Entry): void {

@@ -10,7 +10,6 @@ import type { Logger } from "../../../log/logger.ts";
 import type { TracedActor } from "../../telemetry/actor-telemetry.ts";
 import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
 import type { TrailListener } from "../../telemetry/trail.ts";
-import { listenTo } from "../../telemetry/trail-listening.ts";
 import type { TimerWheel, WheelTimer } from "../../timers/timer-wheel.ts";
 import { toPlainJson } from "../plain-json.ts";
 import type { Watcher } from "../socket/actor-watch.ts";
@@ -161,8 +160,8 @@ class ActorStream implements Watcher, TrailListener {
 	async open(after: number | null): Promise<void> {
 		this.events.say("open", JSON.stringify({ topics: [...this.#topics] }));
 		this.#target.closing.addEventListener("abort", this.#close, { once: true });
-		if (after !== null) this.#goOn(after);
 		this.#listen();
+		if (after !== null) this.#goOn(after);
 		this.#beat();
 		const watches = [...this.#topics].some(
 			(topic) => topic in STATE_TOPICS || topic === CHANGED_TOPIC,
@@ -231,8 +230,8 @@ class ActorStream implements Watcher, TrailListener {
 		if (!telemetry) return;
 		const trail = telemetry.trails.of(this.#actor.actorId);
 		for (const topic of ["events", "logs"] as const) {
-			if (after === 0 || !this.#topics.has(topic) || trail?.hasLost(topic, after) === false)
-				continue;
+			if (after === 0 || !this.#topics.has(topic)) continue;
+			if (trail?.hasLost(topic, after) === false) continue;
 			this.events.say("dropped", JSON.stringify({ topic, count: null }));
 		}
 		if (!trail) return;
@@ -253,8 +252,11 @@ class ActorStream implements Watcher, TrailListener {
 
 	#listen(): void {
 		if (!this.onEvent && !this.onLog && !this.onSpan) return;
-		const trails = this.#host.telemetry?.trails;
-		if (trails) this.#unlisten = listenTo(trails, this.#actor.actorId, this);
+		const { telemetry } = this.#host;
+		if (!telemetry) return;
+		const trail = telemetry.trails.open(this.#actor.actorId);
+		trail.listen(this, telemetry.wallMs());
+		this.#unlisten = () => trail.unlisten(this, telemetry.wallMs());
 	}
 
 	#beat(): void {
