@@ -6,6 +6,7 @@ import { gauge, quantile, rate } from "../src/app/panels/metrics/series.ts";
 import { tracesOf } from "../src/app/panels/traces/spans.ts";
 import { flowOf } from "../src/app/panels/workflow/flow.ts";
 import { parseRoute, printRoute, type Route } from "../src/app/router/route.ts";
+import { bytesText } from "../src/app/ui/size.ts";
 import { duration, relativeTime } from "../src/app/ui/time.tsx";
 
 describe("addresses", () => {
@@ -39,6 +40,18 @@ describe("addresses", () => {
 		expect(() => normalizeEndpoint("ftp://a.example")).toThrow(TypeError);
 		expect(() => normalizeEndpoint("")).toThrow(TypeError);
 	});
+});
+
+it("sizes are told in the unit that keeps them short", () => {
+	expect([0, 1, 2, 999, 1_000, 123_456, 5e9].map(bytesText)).toEqual([
+		"0 bytes",
+		"1 byte",
+		"2 bytes",
+		"999 bytes",
+		"1.0 kB",
+		"123 kB",
+		"5.0 GB",
+	]);
 });
 
 describe("a workflow", () => {

@@ -4,22 +4,22 @@ import type { Browser } from "playwright-core";
 import { createMemoryDriver } from "rivetkit";
 import { createClient } from "rivetkit/client";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startRegistry, type TestRegistry } from "./registry.ts";
-import { openTab, startBrowser } from "./support.ts";
+import { type Shop, shopWith } from "./shop.ts";
+import { keepPicture, openTab, seriousProblems, startBrowser } from "./support.ts";
 
 const TOKEN = "only for those who know";
 
 let browser: Browser;
-let guarded: TestRegistry;
+let guarded: Shop;
 let guardedUrl: string;
 
 beforeAll(async () => {
-	guarded = startRegistry({
+	guarded = shopWith({
 		driver: createMemoryDriver(),
 		inspector: { token: () => TOKEN },
 	});
 	guardedUrl = (await guarded.listen()).url;
-	await createClient<TestRegistry>(guardedUrl).basket.getOrCreate(["secret"]).read();
+	await createClient<Shop>(guardedUrl).basket.getOrCreate(["secret"]).read();
 	browser = await startBrowser();
 });
 
@@ -32,6 +32,17 @@ it("asks for the token where the server wants one, and keeps it in the tab", asy
 	const { page, problems } = await openTab(browser, `${guardedUrl}/ui/#/actors/basket`);
 	await page.getByRole("link", { name: "secret" }).click();
 	await page.getByText("This server wants a token").waitFor();
+	await keepPicture(page, "connect-light");
+	expect(await seriousProblems(page)).toEqual([]);
+	await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
+	await keepPicture(page, "connect-dark");
+	expect(await seriousProblems(page)).toEqual([]);
+	await page.setViewportSize({ width: 360, height: 740 });
+	const { scrollWidth, clientWidth } = await page.evaluate(() => ({
+		scrollWidth: document.documentElement.scrollWidth,
+		clientWidth: document.documentElement.clientWidth,
+	}));
+	expect(scrollWidth).toBe(clientWidth);
 	await page.getByLabel("Inspector token").fill("wrong");
 	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByText("inspector.unauthorized").waitFor();
@@ -45,7 +56,7 @@ it("asks for the token where the server wants one, and keeps it in the tab", asy
 });
 
 it("looks at a server elsewhere, from a page that another one serves", async () => {
-	const open = startRegistry({ driver: createMemoryDriver() });
+	const open = shopWith({ driver: createMemoryDriver() });
 	const { url } = await open.listen();
 	try {
 		const { page, problems } = await openTab(browser, `${url}/ui/`);
@@ -77,7 +88,7 @@ it("says that a server does not answer, and goes on when it does", async () => {
 });
 
 it("is not there when it is turned off", async () => {
-	const without = startRegistry({
+	const without = shopWith({
 		driver: createMemoryDriver(),
 		dashboard: { enabled: false },
 	});

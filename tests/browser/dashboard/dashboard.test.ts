@@ -1,23 +1,19 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// Against a running example (examples/shop, started by its own script): what somebody does with the dashboard.
+import { exampleServer } from "example-support/server";
 import type { Browser, Page } from "playwright-core";
 import { createClient } from "rivetkit/client";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { startRegistry, type TestRegistry } from "./registry.ts";
+import { SHOP, type Shop } from "./shop.ts";
 import { openTab, startBrowser, type Tab } from "./support.ts";
 
-let data: string;
+const server = exampleServer(SHOP);
 let browser: Browser;
-let registry: TestRegistry;
 let url: string;
 let tab: Tab;
 let page: Page;
 
 beforeAll(async () => {
-	data = await mkdtemp(join(tmpdir(), "dashboard-"));
-	registry = startRegistry({ storagePath: data });
-	url = (await registry.listen()).url;
+	url = server.url;
 	browser = await startBrowser();
 	tab = await openTab(browser, `${url}/ui`);
 	page = tab.page;
@@ -25,8 +21,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
 	await browser?.close();
-	await registry?.shutdown();
-	await rm(data, { recursive: true, force: true });
 });
 
 afterEach(() => {
@@ -34,7 +28,7 @@ afterEach(() => {
 	expect(tab.strangers).toEqual([]);
 });
 
-const client = () => createClient<TestRegistry>(url);
+const client = () => createClient<Shop>(url);
 const main = () => page.getByRole("main");
 const button = (name: string) => page.getByRole("button", { name, exact: true });
 
@@ -91,6 +85,52 @@ describe("the state of an actor", () => {
 		await button("Discard").click();
 		await main().getByText("43", { exact: true }).waitFor();
 		expect((await basket.read()).open).toBe(true);
+	});
+
+	it("keeps what is edited while a save is on its way, with what can be taken back", async () => {
+		const basket = client().basket.getOrCreate(["saved"]);
+		await open(`actor/${await basket.resolve()}/state`);
+		const set = async (name: string, value: string) => {
+			await button(`Edit ${name}`).click();
+			await page.getByLabel(`Value of ${name}`).fill(value);
+			await button("Apply").click();
+		};
+		let isStored = () => {};
+		let goOn = () => {};
+		const stored = new Promise<void>((resolve) => {
+			isStored = resolve;
+		});
+		const held = new Promise<void>((resolve) => {
+			goOn = resolve;
+		});
+		await page.route("**/inspector/state", async (route) => {
+			if (route.request().method() !== "PATCH") return route.continue();
+			const response = await route.fetch();
+			isStored();
+			await held;
+			await route.fulfill({ response });
+		});
+		await set("count", "42");
+		await button("Save").click();
+		await stored;
+		await set("title", '"Vegetables"');
+		expect(await button("Save").isDisabled()).toBe(true);
+		goOn();
+		await page.getByText("The state is saved").waitFor();
+		await page.unroute("**/inspector/state");
+		await page.getByText("not saved").waitFor();
+		expect(await page.getByText("changed its state while you were editing").count()).toBe(0);
+		await main().getByText("Vegetables").waitFor();
+		await button("Undo (Ctrl+Z)").click();
+		await main().getByText("Groceries").waitFor();
+		expect(await button("Save").isDisabled()).toBe(true);
+		await button("Redo (Ctrl+Y)").click();
+		await button("Save").click();
+		await eventually(async () => (await basket.read()).title).toBe("Vegetables");
+		expect((await basket.read()).count).toBe(42);
+		await button("Undo (Ctrl+Z)").click();
+		await button("Save").click();
+		await eventually(async () => (await basket.read()).title).toBe("Groceries");
 	});
 });
 
@@ -196,7 +236,10 @@ describe("the event log", () => {
 			.click();
 		await page.getByRole("button", { name: /^actor\.action\.add/ }).waitFor();
 		await open(`actor/${actorId}/metrics`);
-		await main().locator("figure", { hasText: "Awake" }).getByText("1", { exact: true }).waitFor();
+		await main()
+			.locator("figure", { hasText: "Awake" })
+			.getByText(/^[1-9]\d*$/)
+			.waitFor();
 		await basket.add(1);
 		const calls = page.getByText("Calls", { exact: true });
 		await main()
@@ -206,23 +249,51 @@ describe("the event log", () => {
 	});
 });
 
+describe("the event log of an actor that does too much", () => {
+	it("says where something is missing", async () => {
+		const basket = client().basket.getOrCreate(["busy"]);
+		await open(`actor/${await basket.resolve()}/events`);
+		await page.getByText("recording while you look").waitFor();
+		await basket.add(1);
+		await main().getByText("{ count: 4 }").waitFor();
+		expect(await main().getByText("Some may be missing here").count()).toBe(0);
+		let goOn = () => {};
+		const held = new Promise<void>((resolve) => {
+			goOn = resolve;
+		});
+		await page.route("**/inspector/events?*", async (route) => {
+			await held;
+			await route.continue();
+		});
+		// More than the server keeps.
+		await Promise.all(Array.from({ length: 300 }, () => basket.add(1)));
+		goOn();
+		await main().getByText("{ count: 304 }").waitFor();
+		await page.getByRole("region", { name: "Events", exact: true }).focus();
+		await page.keyboard.press("End");
+		await main().getByText("Some may be missing here").waitFor();
+		await main().getByText("{ count: 4 }").waitFor();
+		await page.unrouteAll({ behavior: "wait" });
+	});
+});
+
 describe("queues", () => {
 	it("bring a dead letter back to its queue, where it is handled", async () => {
-		const parcel = client().parcel.getOrCreate(["north"]);
+		const depot = client().depot.getOrCreate(["north"]);
 		// Its jobs have run when a later test looks.
-		await parcel.fill(0);
-		await parcel.send("letters", { to: "Ada" });
-		await open(`actor/${await parcel.resolve()}/queue`);
+		await depot.furnish();
+		await depot.send("parcels", { to: "Ada" });
+		await open(`actor/${await depot.resolve()}/queue`);
 		await page.getByRole("region", { name: "Dead letters" }).getByText("Ada").waitFor();
-		await parcel.mend();
+		await depot.openRoad();
 		await button("Redrive dead letter 1").click();
 		await page.getByText("1 message is back in its queue").waitFor();
 		await page.getByText("Nothing was given up").waitFor();
-		await eventually(async () => (await parcel.handled()).join()).toBe("Ada");
+		await eventually(async () => (await depot.delivered()).join()).toBe("Ada");
 	});
 
 	it("take a message that is typed, show its body, and drop it", async () => {
-		await page.getByLabel("Queue", { exact: true }).fill("later");
+		await page.getByLabel("Queue", { exact: true }).fill("tours");
 		await page.getByLabel("Body", { exact: true }).fill("{ number: 7n }");
 		await button("Send").click();
 		await page.getByRole("region", { name: "Messages" }).getByText("{ number: 7n }").waitFor();
@@ -274,9 +345,9 @@ describe("a workflow", () => {
 
 describe("a database", () => {
 	it("is paged through, and answers SQL that is typed", async () => {
-		const library = client().library.getOrCreate(["city"]);
-		await library.fill();
-		await open(`actor/${await library.resolve()}/database`);
+		const catalogue = client().catalogue.getOrCreate(["city"]);
+		await catalogue.fill();
+		await open(`actor/${await catalogue.resolve()}/database`);
 		await page.getByText("Rows 1 to 100 of 250").waitFor();
 		await button("Next").click();
 		await page.getByText("Rows 101 to 200 of 250").waitFor();
@@ -300,8 +371,8 @@ describe("a database", () => {
 
 describe("schedules and entries", () => {
 	it("are listed with their runs, and jobs are deleted", async () => {
-		const parcel = client().parcel.getOrCreate(["north"]);
-		const actorId = await parcel.resolve();
+		const depot = client().depot.getOrCreate(["north"]);
+		const actorId = await depot.resolve();
 		await open(`actor/${actorId}/schedules`);
 		await button("Open job tick").click();
 		await page.getByRole("region", { name: "Runs" }).getByText("ok").first().waitFor();
@@ -312,17 +383,17 @@ describe("schedules and entries", () => {
 
 		await open(`actor/${actorId}/kv`);
 		await main().getByText("12 North Street").waitFor();
-		await page.getByLabel("Keys that begin with").fill("box/03");
-		await main().getByText("box/030").waitFor();
+		await page.getByLabel("Keys that begin with").fill("shelf/03");
+		await main().getByText("shelf/030").waitFor();
 		expect(await main().getByText("12 North Street").count()).toBe(0);
 	});
 });
 
 describe("an actor", () => {
 	it("is destroyed only by those who mean it, with the keyboard alone", async () => {
-		const parcel = client().parcel.getOrCreate(["gone"]);
-		await parcel.mend();
-		const actorId = await parcel.resolve();
+		const depot = client().depot.getOrCreate(["gone"]);
+		await depot.openRoad();
+		const actorId = await depot.resolve();
 		await open(`actor/${actorId}/lifecycle`);
 		await button("Destroy").focus();
 		await page.keyboard.press("Enter");

@@ -1,37 +1,29 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { AxeResults, RunOptions } from "axe-core";
+// Each page of the dashboard, with the running example examples/shop behind it: how it looks, and who can use it.
+import { exampleServer } from "example-support/server";
 import type { Browser, Page } from "playwright-core";
+import { type Client, createClient } from "rivetkit/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fillRegistry, startRegistry } from "./registry.ts";
-import { openTab, startBrowser, type Tab } from "./support.ts";
-
-/** Where to keep what the pages look like: `npm run screenshots`. */
-const screenshots = process.env.SCREENSHOTS;
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-/** What axe calls serious or critical, and its best practices for landmarks and headings. */
-const SERIOUS = ["serious", "critical"];
+import { fillShop } from "../../../examples/shop/src/fill.ts";
+import { SHOP, type Shop } from "./shop.ts";
+import { keepPicture, openTab, seriousProblems, startBrowser, type Tab } from "./support.ts";
 
 const PHONE = { width: 360, height: 740 };
 const DESK = { width: 1280, height: 800 };
 
-let data: string;
+const server = exampleServer(SHOP);
 let browser: Browser;
-let registry: ReturnType<typeof startRegistry>;
-let url: string;
+let client: Client<Shop>;
 let light: Tab;
 let dark: Tab;
-let axe: string;
 let ids: Readonly<Record<string, string>>;
 
 beforeAll(async () => {
-	data = await mkdtemp(join(tmpdir(), "dashboard-pages-"));
-	registry = startRegistry({ storagePath: data });
-	url = (await registry.listen()).url;
-	ids = await fillRegistry(url);
-	axe = await readFile(AXE, "utf8");
+	const { url } = server;
+	client = createClient<Shop>(url);
+	// Asking has events and lines of every level recorded from here on, for a minute.
+	const basket = await client.basket.getOrCreate(["weekly"], { params: { user: "ada" } }).resolve();
+	for (const what of ["events", "logs"]) await fetch(`${url}/gateway/${basket}/inspector/${what}`);
+	ids = await fillShop(client);
 	browser = await startBrowser();
 	const options = { viewport: DESK, reducedMotion: "reduce" } as const;
 	light = await openTab(browser, `${url}/ui/`, { ...options, colorScheme: "light" });
@@ -40,8 +32,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
 	await browser?.close();
-	await registry?.shutdown();
-	await rm(data, { recursive: true, force: true });
+	await client?.dispose();
 });
 
 interface Look {
@@ -71,18 +62,18 @@ const LOOKS: readonly Look[] = [
 	{ name: "events", path: "actor/{basket}/events", shows: "{ count: 4 }" },
 	{
 		name: "queue",
-		path: "actor/{parcel}/queue",
+		path: "actor/{depot}/queue",
 		shows: "Grace",
 		prepare: (page) => page.getByRole("button", { name: "Open message 1", exact: true }).click(),
 	},
 	{
 		name: "schedules",
-		path: "actor/{parcel}/schedules",
+		path: "actor/{depot}/schedules",
 		shows: "0 6 * * *",
 		prepare: (page) => page.getByRole("button", { name: "Open job tick" }).click(),
 	},
-	{ name: "database", path: "actor/{library}/database", shows: "Book 17" },
-	{ name: "kv", path: "actor/{parcel}/kv", shows: "12 North Street" },
+	{ name: "database", path: "actor/{catalogue}/database", shows: "Book 17" },
+	{ name: "kv", path: "actor/{depot}/kv", shows: "12 North Street" },
 	{
 		name: "workflow",
 		path: "actor/{order}/workflow",
@@ -95,7 +86,18 @@ const LOOKS: readonly Look[] = [
 		shows: "actor.action.add",
 		prepare: (page) => openFirst(page, /^Open trace actor\.action\.add/),
 	},
-	{ name: "metrics", path: "actor/{basket}/metrics", shows: "Call time, median" },
+	{
+		name: "metrics",
+		path: "actor/{basket}/metrics",
+		shows: "Call time, median",
+		prepare: async (page) => {
+			await client.basket.getOrCreate(["weekly"]).add(1);
+			await page
+				.getByText(/^up to [\d.]+\/s$/)
+				.first()
+				.waitFor();
+		},
+	},
 	{
 		name: "logs",
 		path: "actor/{basket}/logs",
@@ -146,35 +148,9 @@ function openFirst(page: Page, name: RegExp): Promise<void> {
 	return page.getByRole("button", { name }).first().click();
 }
 
-async function keepPicture(page: Page, name: string): Promise<void> {
-	if (!screenshots) return;
-	await page.mouse.move(0, 0);
-	await page.screenshot({ path: join(screenshots, `${name}.png`), animations: "disabled" });
-}
-
 async function go(page: Page, path: string): Promise<void> {
 	const hash = path.replace(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? "");
 	await page.evaluate((to) => {
 		window.location.hash = to;
 	}, `#/${hash}`);
-}
-
-/** Run by the debugger's protocol, which the page's security policy does not concern. */
-async function seriousProblems(page: Page): Promise<string[]> {
-	await page.evaluate(axe);
-	const results = await page.evaluate(
-		(options) =>
-			(
-				globalThis as unknown as {
-					axe: { run(root: Document, options: RunOptions): Promise<AxeResults> };
-				}
-			).axe.run(document, options),
-		{ resultTypes: ["violations"] } as RunOptions,
-	);
-	return results.violations
-		.filter(({ impact }) => SERIOUS.includes(impact ?? ""))
-		.map(
-			({ id, nodes }) =>
-				`${id}: ${nodes.map(({ html, target }) => `${target} ${html}`).join(" | ")}`,
-		);
 }

@@ -1,3 +1,7 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { AxeResults, RunOptions } from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
 export function startBrowser(): Promise<Browser> {
@@ -47,4 +51,36 @@ export async function openTab(
 	});
 	await page.goto(url);
 	return { page, problems, strangers };
+}
+
+/** Keeps what a page looks like where `npm run screenshots` says. */
+export async function keepPicture(page: Page, name: string): Promise<void> {
+	const folder = process.env.SCREENSHOTS;
+	if (!folder) return;
+	await page.mouse.move(0, 0);
+	await page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled" });
+}
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+/** What axe calls so, its best practices for landmarks and headings included. */
+const SERIOUS = ["serious", "critical"];
+
+/** Run by the debugger's protocol, which the page's security policy does not concern. */
+export async function seriousProblems(page: Page): Promise<string[]> {
+	await page.evaluate(await readFile(AXE, "utf8"));
+	const results = await page.evaluate(
+		(options) =>
+			(
+				globalThis as unknown as {
+					axe: { run(root: Document, options: RunOptions): Promise<AxeResults> };
+				}
+			).axe.run(document, options),
+		{ resultTypes: ["violations"] } as RunOptions,
+	);
+	return results.violations
+		.filter(({ impact }) => SERIOUS.includes(impact ?? ""))
+		.map(
+			({ id, nodes }) =>
+				`${id}: ${nodes.map(({ html, target }) => `${target} ${html}`).join(" | ")}`,
+		);
 }

@@ -42,14 +42,15 @@ async function run(
 		document.addEventListener("visibilitychange", onVisibility);
 		try {
 			const stream = await open(AbortSignal.any([end, hidden.signal]));
-			for await (const { event } of serverEvents(stream)) {
+			for await (const { event, data } of serverEvents(stream)) {
 				if (event === "open") {
 					pauseMs = PAUSE_FIRST_MS;
 					if (!end.aborted) onOpen();
 				} else if (event === "end") {
 					return;
-				} else if (event !== "dropped") {
-					onTopic(event);
+				} else {
+					// What the page was too slow for is something new, too.
+					onTopic(event === "dropped" ? (JSON.parse(data) as { topic: string }).topic : event);
 				}
 			}
 		} catch (error) {

@@ -58,7 +58,10 @@ export class Inspector {
 		return this.#get<QueueStatus>("/queue", { query: { limit }, signal });
 	}
 
-	messages(query: { limit: number; after: number; name: string | null }, signal: AbortSignal) {
+	messages(
+		query: { limit: number; after: number; reverse: boolean; name: string | null },
+		signal: AbortSignal,
+	) {
 		return this.#get<MessagesAnswer>("/queue/messages", { query, signal });
 	}
 

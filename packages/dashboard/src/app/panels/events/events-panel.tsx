@@ -7,20 +7,20 @@ import { TextInput } from "../../ui/field.tsx";
 import { Empty, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
 import { clockTime, exactTime } from "../../ui/time.tsx";
-import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
 import { NotOffered } from "../not-offered.tsx";
 import type { PanelProps } from "../panel.types.ts";
-import { useTail } from "../use-tail.ts";
+import { TailList } from "../tail-list.tsx";
+import { linesOf, useTail } from "../use-tail.ts";
 import "./events.css";
 
 /** What the actor broadcasts, as it happens. Recorded while somebody looks. */
 export function EventsPanel({ actorId }: PanelProps) {
 	const [name, setName] = useState("");
 	const tail = useTail<EventEntry>(actorId, ["events"], async (inspector, after, signal) => {
-		const { events, recording } = await inspector.events(after, signal);
-		return { entries: events, isRecording: recording };
+		const { events, recording, missed } = await inspector.events(after, signal);
+		return { entries: events, isRecording: recording, isGap: missed === true };
 	});
 	if (tail.data === undefined) {
 		return tail.isError ? (
@@ -29,7 +29,7 @@ export function EventsPanel({ actorId }: PanelProps) {
 			<Loading what="events" />
 		);
 	}
-	const found = tail.data.entries.filter((event) => event.name.includes(name)).reverse();
+	const found = linesOf(tail.data, (event) => event.name.includes(name));
 	return (
 		<Panel
 			title="Events"
@@ -55,9 +55,9 @@ export function EventsPanel({ actorId }: PanelProps) {
 					at once.
 				</Empty>
 			) : (
-				<VirtualList items={found} label="Events" keyOf={({ id }) => id} rowHeight={39}>
+				<TailList lines={found} label="Events">
 					{(event) => <EventRow event={event} />}
-				</VirtualList>
+				</TailList>
 			)}
 		</Panel>
 	);

@@ -8,11 +8,11 @@ import { TextInput } from "../../ui/field.tsx";
 import { Empty, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
 import { clockTime, exactTime } from "../../ui/time.tsx";
-import { VirtualList } from "../../ui/virtual-list.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
 import { NotOffered } from "../not-offered.tsx";
 import type { PanelProps } from "../panel.types.ts";
-import { useTail } from "../use-tail.ts";
+import { TailList } from "../tail-list.tsx";
+import { linesOf, useTail } from "../use-tail.ts";
 import "./logs.css";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
@@ -31,20 +31,19 @@ export function LogsPanel({ actorId }: PanelProps) {
 	const [level, setLevel] = useState<string>("debug");
 	const [search, setSearch] = useState("");
 	const tail = useTail<LogEntry>(actorId, ["logs", level], async (inspector, after, signal) => {
-		const { logs, recording } = await inspector.logs({ after, level }, signal);
-		return { entries: logs, isRecording: recording };
+		const { logs, recording, missed } = await inspector.logs({ after, level }, signal);
+		return { entries: logs, isRecording: recording, isGap: missed === true };
 	});
 	if (tail.data === undefined) {
 		return tail.isError ? <NotOffered what="logs" error={tail.error} /> : <Loading what="logs" />;
 	}
 	const wanted = search.toLowerCase();
-	const found = tail.data.entries
-		.filter(({ message }) => message.toLowerCase().includes(wanted))
-		.reverse();
+	const found = linesOf(tail.data, ({ message }) => message.toLowerCase().includes(wanted));
+	const count = found.filter((line) => "entry" in line).length;
 	return (
 		<Panel
 			title="Logs"
-			note={`${found.length}, newest first`}
+			note={`${count}, newest first`}
 			tools={
 				<>
 					<select
@@ -74,9 +73,9 @@ export function LogsPanel({ actorId }: PanelProps) {
 					while you look.
 				</Empty>
 			) : (
-				<VirtualList items={found} label="Log lines" keyOf={({ id }) => id} rowHeight={39}>
+				<TailList lines={found} label="Log lines">
 					{(line) => <LogRow actorId={actorId} line={line} />}
-				</VirtualList>
+				</TailList>
 			)}
 		</Panel>
 	);

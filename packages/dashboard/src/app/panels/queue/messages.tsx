@@ -17,9 +17,11 @@ import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
 import { usePages } from "../use-pages.ts";
 
-const PAGE = 200;
+/** What is read first, and again with each change; and what each further page has. */
+const FIRST_PAGE = 200;
+const NEXT_PAGE = 1_000;
 
-/** The messages that wait, oldest first, with their bodies. */
+/** The messages that wait, with their bodies. */
 export function Messages({
 	actorId,
 	status,
@@ -28,9 +30,13 @@ export function Messages({
 	status: QueueStatus | undefined;
 }) {
 	const [name, setName] = useState("");
-	const list = usePages(actorId, ["queue", "messages", name], 0, (inspector, after, signal) =>
-		inspector.messages({ limit: PAGE, after, name: name === "" ? null : name }, signal),
-	);
+	const [reverse, setReverse] = useState(false);
+	const key = ["queue", "messages", name, reverse];
+	const list = usePages(actorId, key, 0, (inspector, after, signal) => {
+		const limit = after === 0 ? FIRST_PAGE : NEXT_PAGE;
+		const query = { limit, after, reverse, name: name === "" ? null : name };
+		return inspector.messages(query, signal);
+	});
 	const inspector = useInspector(actorId);
 	const refresh = useRefreshActor(actorId);
 	const messages = list.data?.pages.flatMap((page) => page.messages) ?? [];
@@ -57,6 +63,15 @@ export function Messages({
 						value={name}
 						onChange={({ target }) => setName(target.value)}
 					/>
+					<select
+						className="select"
+						aria-label="Order"
+						value={reverse ? "newest" : "oldest"}
+						onChange={({ target }) => setReverse(target.value === "newest")}
+					>
+						<option value="oldest">Oldest first</option>
+						<option value="newest">Newest first</option>
+					</select>
 					<Button
 						icon={<RefreshCw aria-hidden="true" />}
 						onClick={() => void list.refetch()}

@@ -28,7 +28,8 @@ export function StatePanel({ actorId }: PanelProps) {
 	const query = useInspected(actorId, ["state"], (inspector, signal) => inspector.state(signal));
 	const inspector = useInspector(actorId);
 	const [draft, setDraft] = useState<Draft | null>(null);
-	const [isSaving, setSaving] = useState(false);
+	/** What is on its way to the server; undefined while nothing is. */
+	const [saving, setSaving] = useState<{ readonly value: unknown }>();
 	const [failure, setFailure] = useState<unknown>(null);
 	if (query.data === undefined) {
 		return query.isError ? <Failure error={query.error} /> : <Loading what="the state" />;
@@ -50,25 +51,28 @@ export function StatePanel({ actorId }: PanelProps) {
 	const stored = query.data.state;
 	const shown = draft === null ? stored : currentOf(draft);
 	const isChanged = draft !== null && !isSameValue(shown, draft.base);
-	const isConflict = isChanged && !isSameValue(stored, draft.base);
+	// What is being saved may be seen there already.
+	const isOwn = saving !== undefined && isSameValue(stored, saving.value);
+	const isConflict = isChanged && !isOwn && !isSameValue(stored, draft.base);
 	const edit = (value: unknown) => {
 		const from = isChanged ? draft : caughtUp(draft ?? startDraft(stored), stored);
 		setDraft(edited(from, value));
 	};
-	const step = (change: (draft: Draft) => Draft) => setDraft(draft && change(draft));
+	const step = (change: (draft: Draft) => Draft) => setDraft((now) => now && change(now));
 	const save = async () => {
-		if (draft === null || !isChanged) return;
-		setSaving(true);
+		if (!isChanged || saving) return;
+		setSaving({ value: shown });
 		setFailure(null);
 		try {
 			await inspector.setState(shown);
-			setDraft(rebased(draft, shown));
 			await query.refetch();
+			// Not the draft that was saved: there may be more edits by now.
+			setDraft((now) => now && rebased(now, shown));
 			sayDone("The state is saved");
 		} catch (error) {
 			setFailure(error);
 		} finally {
-			setSaving(false);
+			setSaving(undefined);
 		}
 	};
 	const onKeyDown = (event: KeyboardEvent) => {
@@ -104,13 +108,13 @@ export function StatePanel({ actorId }: PanelProps) {
 						>
 							<Redo2 />
 						</IconButton>
-						<Button disabled={!isChanged} onClick={() => setDraft(null)}>
+						<Button disabled={!isChanged || saving !== undefined} onClick={() => setDraft(null)}>
 							Discard
 						</Button>
 						<Button
 							kind="primary"
 							icon={<Save aria-hidden="true" />}
-							disabled={!isChanged || isSaving}
+							disabled={!isChanged || saving !== undefined}
 							onClick={() => void save()}
 						>
 							{isConflict ? "Overwrite" : "Save"}
