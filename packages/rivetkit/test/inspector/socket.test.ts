@@ -118,6 +118,48 @@ it("without the actor's token or the configured one closes with 1011", async () 
 	expect(await new InspectorSocket(off, dark, { token }).closed).toBe("1011 route.not_found");
 });
 
+it.each(["awake", "asleep", "failing", "destroyed"])(
+	"lets in whom it should about an actor that is %s",
+	async (state) => {
+		let fails = false;
+		const fragile = actor({
+			state: { n: 1 },
+			onWake: () => {
+				if (fails) throw new Error("broken");
+			},
+			actions: { get: (c) => c.state.n },
+		});
+		const inspection = { token: () => "s3cret" };
+		await using runtime = await TestRuntime.start({ fragile }, { ...options, inspection });
+		const id = await runtime.actorId("fragile");
+		const own = await tokenOf(runtime, id);
+		if (state === "destroyed") await runtime.embedded.engine.destroy(id);
+		else if (state !== "awake") await runtime.embedded.host.stop(id, "sleep");
+		fails = state === "failing";
+		if (fails) await runtime.action(id, "get");
+		const gone = state === "destroyed" ? "1011 actor.not_found" : null;
+		for (const token of [undefined, "wrong"]) {
+			const socket = new InspectorSocket(runtime, id, token === undefined ? {} : { token });
+			expect([token, await socket.closed]).toEqual([token, gone ?? "1011 inspector.unauthorized"]);
+		}
+		for (const token of ["s3cret", own]) {
+			if (gone !== null) {
+				expect(await new InspectorSocket(runtime, id, { token }).closed).toBe(gone);
+				continue;
+			}
+			const { socket, init } = await InspectorSocket.open(runtime, id, { token });
+			await using _socket = socket;
+			expect(decodeCbor(init.state!)).toEqual({ n: 1 });
+			const live = state === "awake" ? [id] : [];
+			expect(runtime.embedded.host.liveActorIds).toEqual(live);
+			socket.send({ tag: "ActionRequest", val: { id: 1, name: "get", args: encodeCbor([]) } });
+			if (fails) await socket.until("Error");
+			else expect(decodeCbor((await socket.until("ActionResponse")).output)).toBe(1);
+			if (state === "asleep") await runtime.embedded.host.stop(id, "sleep");
+		}
+	},
+);
+
 it("answers every request with its id", async () => {
 	const { subject } = scene();
 	await using runtime = await TestRuntime.start({ subject }, options);
