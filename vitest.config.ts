@@ -1,4 +1,6 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import Sequencer from "./scripts/vitest-sequencer.ts";
 
 // For the server processes of tests; see scripts/vitest-compile-cache.ts.
 process.env.NODE_COMPILE_CACHE ??= new URL(
@@ -11,14 +13,16 @@ const source = ["@rivetkit/source", "node", "development|production"];
 
 const common = {
 	pool: "forks",
-	// Most of our tests wait for sockets and child processes.
-	maxWorkers: "150%",
-	testTimeout: 20_000,
-	hookTimeout: 20_000,
+	// Many of our tests wait for sockets and child processes. A number: percentages end at 100.
+	maxWorkers: 2 * availableParallelism(),
+	// For what hangs. On a busy machine everything else is slow, too.
+	testTimeout: 60_000,
+	hookTimeout: 60_000,
 } as const;
 
 export default defineConfig({
 	test: {
+		sequence: { sequencer: Sequencer },
 		projects: [
 			{
 				// Runs on the sources: no build needed.
@@ -64,8 +68,8 @@ export default defineConfig({
 					exclude: ["examples/*/test/browser/**", "**/node_modules/**"],
 					globalSetup: ["scripts/vitest-build.ts"],
 					server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
-					testTimeout: 60_000,
-					hookTimeout: 60_000,
+					testTimeout: 120_000,
+					hookTimeout: 120_000,
 				},
 			},
 			{
@@ -76,8 +80,8 @@ export default defineConfig({
 					include: ["tests/browser/**/*.test.ts", "examples/*/test/browser/**/*.test.ts"],
 					globalSetup: ["scripts/vitest-build.ts"],
 					server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
-					testTimeout: 60_000,
-					hookTimeout: 60_000,
+					testTimeout: 120_000,
+					hookTimeout: 120_000,
 				},
 			},
 		],

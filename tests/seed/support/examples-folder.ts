@@ -9,15 +9,20 @@ const seed = dirname(dirname(fileURLToPath(import.meta.url)));
 export const GUIDE: string = join(seed, "../../docs/SKILL.md");
 
 /** Pages of our own, with examples that hold like the guide's. */
-export const SCHEDULES_PAGE: string = join(seed, "../../docs/schedules.md");
-export const KV_PAGE: string = join(seed, "../../docs/kv.md");
-export const STREAMING_PAGE: string = join(seed, "../../docs/streaming.md");
-export const QUEUES_PAGE: string = join(seed, "../../docs/queues.md");
-export const DATABASE_PAGE: string = join(seed, "../../docs/database.md");
-export const WORKFLOWS_PAGE: string = join(seed, "../../docs/workflows.md");
+export const PAGES = ["database", "kv", "queues", "schedules", "streaming", "workflows"] as const;
 
-export async function readExamples(page = GUIDE): Promise<Example[]> {
-	return groupExamples(extractBlocks(await readFile(page, "utf8")));
+export async function readExamples(): Promise<Example[]> {
+	return groupExamples(extractBlocks(await readFile(GUIDE, "utf8")));
+}
+
+/** The examples of a page, with its name in theirs: those of several pages fit into one folder. */
+export async function readPage(page: (typeof PAGES)[number]): Promise<Example[]> {
+	const text = await readFile(join(seed, `../../docs/${page}.md`), "utf8");
+	return groupExamples(extractBlocks(text)).map((example) => ({
+		...example,
+		title: `docs/${page}.md: ${example.title}`,
+		id: `${page}-${example.id}`,
+	}));
 }
 
 /** The examples as folders of one folder inside the repository, where packages resolve as for users. */
