@@ -77,6 +77,9 @@ export default defineConfig({
 				test: {
 					...common,
 					name: "browser",
+					// Two pages at a time: a browser is many processes.
+					maxWorkers: 2,
+					sequence: { groupOrder: 1 },
 					include: ["tests/browser/**/*.test.ts", "examples/*/test/browser/**/*.test.ts"],
 					globalSetup: ["scripts/vitest-build.ts"],
 					server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },

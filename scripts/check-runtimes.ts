@@ -10,12 +10,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Check, runChecks } from "./lib/checks.ts";
 import { npm } from "./lib/npm.ts";
-import { BUN, DENO } from "./lib/other-runtimes.ts";
+import { BUN, DENO, type OtherRuntime } from "./lib/other-runtimes.ts";
 import { packPackages } from "./lib/pack.ts";
 import { targetsOf, type Workspace } from "./lib/workspaces.ts";
 
 const run = promisify(execFile);
 
+/** The repository's own is among them, and not installed again. */
 const SUPPORTED = ["22.13.0", "24.21.0", "26.10.0"];
 /** Too old: user code must meet one clear sentence, not a stack trace. */
 const TOO_OLD = "20.20.2";
@@ -34,6 +35,7 @@ function specifiersOf({ manifest }: Workspace): string[] {
 const OPTIONAL_PEERS = ["drizzle-orm"];
 
 async function installNode(folder: string, version: string): Promise<string> {
+	if (process.versions.node === version) return process.execPath;
 	const home = join(folder, `node-${version}`);
 	mkdirSync(home);
 	writeFileSync(
@@ -50,6 +52,22 @@ async function installNode(folder: string, version: string): Promise<string> {
 	if (stdout.trim() !== `v${version}`)
 		throw new Error(`asked for ${version}, got ${stdout.trim()}`);
 	return node;
+}
+
+async function installOther(folder: string, runtime: OtherRuntime): Promise<string> {
+	const home = join(folder, runtime.title.replace(" ", "-"));
+	mkdirSync(home);
+	writeFileSync(join(home, "package.json"), JSON.stringify({ private: true }));
+	await npm(home, "install", `${runtime.package}@${runtime.version}`);
+	return join(home, "node_modules", runtime.binary);
+}
+
+/** Starts an installation of each. */
+function installed<T>(list: readonly T[], install: (one: T) => Promise<string>) {
+	const paths = new Map(list.map((one) => [one, install(one)]));
+	// Who needs it meets the error.
+	for (const path of paths.values()) path.catch(() => {});
+	return paths;
 }
 
 /** Runs actors and calls them over HTTP, a WebSocket and in process; then again on the same data. */
@@ -244,6 +262,9 @@ try {
 	const suite = stripTypeScriptTypes(readFileSync(SQL_SUITE, "utf8"));
 	writeFileSync(join(app, "sql-suite.mjs"), suite);
 	const specifiers = packed.flatMap(({ workspace }) => specifiersOf(workspace));
+	// All at once, as most of it is waiting. A check that needs one says what went wrong.
+	const nodes = installed([...SUPPORTED, TOO_OLD], (version) => installNode(folder, version));
+	const others = installed(OTHERS, ({ runtime }) => installOther(folder, runtime));
 
 	const checks: Check[] = [];
 	for (const version of SUPPORTED) {
@@ -251,7 +272,7 @@ try {
 		checks.push({
 			title: `Node ${version} runs`,
 			run: async () => {
-				node = await installNode(folder, version);
+				node = await nodes.get(version)!;
 			},
 		});
 		checks.push({
@@ -279,16 +300,14 @@ try {
 			},
 		});
 	}
-	for (const { runtime, options } of OTHERS) {
-		const { title, binary } = runtime;
-		const home = join(folder, title.replace(" ", "-"));
-		const path = join(home, "node_modules", binary);
+	for (const other of OTHERS) {
+		const { runtime, options } = other;
+		const { title } = runtime;
+		let path = "";
 		checks.push({
 			title: `${title}: actors run, and go on after a restart`,
 			run: async () => {
-				mkdirSync(home);
-				writeFileSync(join(home, "package.json"), JSON.stringify({ private: true }));
-				await npm(home, "install", `${runtime.package}@${runtime.version}`);
+				path = await others.get(other)!;
 				await countsTwice(app, path, options);
 			},
 		});
@@ -304,7 +323,7 @@ try {
 	checks.push({
 		title: `Node ${TOO_OLD} gets one clear sentence`,
 		run: async () => {
-			const node = await installNode(folder, TOO_OLD);
+			const node = await nodes.get(TOO_OLD)!;
 			const program = `import { actor, setup } from "rivetkit";
 				const counter = actor({ state: { count: 0 }, actions: { add: (c) => (c.state.count += 1) } });
 				setup({ use: { counter } }).start();`;

@@ -91,7 +91,7 @@ async function install(root: string, packed: readonly PackedPackage[]): Promise<
 		},
 	};
 	writeFileSync(join(root, "package.json"), JSON.stringify(manifest));
-	await npm(root, "install", "--ignore-scripts", "--prefer-offline");
+	await npm(root, "install", "--ignore-scripts");
 	const commands = join(root, "commands");
 	mkdirSync(commands);
 	symlinkSync(join(root, "node_modules", BUN.binary), join(commands, "bun"));

@@ -2,8 +2,9 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
+const QUIETLY = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
 
-/** Runs npm in a folder. Rejects with what it printed when it fails. */
+/** Runs npm in a folder, with what its cache has. Rejects with what it printed when it fails. */
 export async function npm(cwd: string, ...commandArguments: string[]): Promise<void> {
-	await run("npm", [...commandArguments, "--no-audit", "--no-fund", "--loglevel=error"], { cwd });
+	await run("npm", [...commandArguments, ...QUIETLY], { cwd });
 }
