@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import Sequencer from "./scripts/vitest-sequencer.ts";
+import { sharing } from "./scripts/vitest-sharing.ts";
 
 // For the server processes of tests; see scripts/vitest-compile-cache.ts.
 process.env.NODE_COMPILE_CACHE ??= new URL(
@@ -36,8 +37,18 @@ export default defineConfig({
 						"tests/**/*.test.ts",
 						"benchmarks/test/**/*.test.ts",
 					],
-					exclude: ["tests/built/**", "tests/browser/**", "**/node_modules/**"],
+					exclude: ["tests/built/**", "tests/browser/**", "**/node_modules/**", ...sharing],
 					globalSetup: ["scripts/vitest-compile-cache.ts", "scripts/vitest-postgres.ts"],
+				},
+			},
+			{
+				resolve: { conditions: source },
+				ssr: { resolve: { conditions: source } },
+				test: {
+					...common,
+					name: "source-shared",
+					isolate: false,
+					include: [...sharing],
 				},
 			},
 			{

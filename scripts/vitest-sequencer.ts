@@ -44,7 +44,10 @@ export default class Sequencer extends BaseSequencer {
 		}
 		const rankOf = ({ moduleId }: TestSpecification): number => ranks.get(moduleId) ?? -1;
 		const sorted = await super.sort(files);
-		const others = sorted.filter((file) => rankOf(file) < 0);
+		// Those that share processes need to follow each other for it.
+		const others = sorted
+			.filter((file) => rankOf(file) < 0)
+			.sort((a, b) => Number(a.project.config.isolate) - Number(b.project.config.isolate));
 		const long = sorted.filter((file) => rankOf(file) >= 0).sort((a, b) => rankOf(a) - rankOf(b));
 		const between = Math.floor((others.length * UNTIL) / Math.max(long.length, 1));
 		const parts = long.flatMap((file, index) => [

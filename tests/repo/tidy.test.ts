@@ -8,6 +8,7 @@ import {
 	repoRoot,
 	workspaces,
 } from "../../scripts/lib/workspaces.ts";
+import { sharing } from "../../scripts/vitest-sharing.ts";
 
 /** What a commit would hold: tracked files and new ones that are not ignored, without deleted ones. */
 const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
@@ -46,6 +47,13 @@ describe("in the whole repository", () => {
 		expect(
 			occurrences(/\b(it|test|describe)\.(skip|only|todo|fails)\b|\bretry: *[1-9]/, tests),
 		).toEqual([]);
+	});
+
+	test("files that share a process leave it as it was", () => {
+		expect(sharing.length).toBeGreaterThan(100);
+		const once =
+			/\bprocess\.(env|on|once|emit|chdir|kill|memoryUsage)\b|\bvi\.(stub|useFakeTimers|mock|hoisted)|\bglobalThis\.\w+ = |setFlagsFromString|\bsupport\/(stores|postgres)\b/;
+		expect(occurrences(once, sharing)).toEqual([]);
 	});
 
 	test("no type check is switched off", () => {

@@ -46,7 +46,7 @@ async function connect(options: RunnerOptions = {}): Promise<ScriptedRunner> {
 }
 
 const until = vi.waitFor;
-const settings = { timeout: 5_000, interval: 5 };
+const settings = { timeout: 20_000, interval: 5 };
 
 /** A new actor that runs on one of the runners. */
 async function place(key: string, crashPolicy = "sleep", pool = "default"): Promise<string> {

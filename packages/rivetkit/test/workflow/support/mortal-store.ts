@@ -32,7 +32,8 @@ export class MortalStore {
 				const member: unknown = Reflect.get(target, property);
 				if (typeof member !== "function") return member;
 				if (property === "scan" || property === "get") {
-					return (...args: unknown[]) => this.#read(property, Reflect.apply(member, target, args));
+					return (...args: unknown[]) =>
+						this.isDead ? never() : this.#read(property, Reflect.apply(member, target, args));
 				}
 				return (...args: unknown[]) =>
 					this.isDead ? undead(property) : Reflect.apply(member, target, args);
@@ -67,7 +68,6 @@ export class MortalStore {
 	}
 
 	async #read(what: "scan" | "get", result: unknown): Promise<unknown> {
-		if (this.isDead) return never();
 		this.#reading++;
 		const found = (await Promise.resolve(result).finally(() => this.#reading--)) as unknown[];
 		if (this.isDead) return never();
