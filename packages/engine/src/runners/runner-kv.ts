@@ -11,11 +11,13 @@ import {
 	RUNNER_KV_VALUE_BYTES_MAX,
 } from "@rivetkit/protocol/runner";
 import { StaleGenerationError, type Store } from "../store/store.ts";
+import type { KvQuota } from "./kv-quota.ts";
 
 /** The incarnation on whose behalf a runner asks. */
 export interface KvOwner {
 	readonly actorId: string;
 	readonly generation: number;
+	readonly quota: KvQuota;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -82,7 +84,8 @@ async function answer(
 		}
 		case "KvPutRequest": {
 			const { keys, values } = data.val;
-			checkPut(keys, values);
+			const refusal = await owner.quota.refusal(checkPut(keys, values));
+			if (refusal !== null) throw new Refusal(refusal);
 			// The frame is the socket's buffer.
 			await commit(
 				keys.map((key, index) => ({
@@ -150,7 +153,8 @@ function checkKeys(keys: readonly Uint8Array[]): void {
 	}
 }
 
-function checkPut(keys: readonly Uint8Array[], values: readonly Uint8Array[]): void {
+/** How many bytes are put. */
+function checkPut(keys: readonly Uint8Array[], values: readonly Uint8Array[]): number {
 	if (keys.length !== values.length) {
 		throw new Refusal(`kv.invalid: ${keys.length} keys and ${values.length} values`);
 	}
@@ -169,6 +173,7 @@ function checkPut(keys: readonly Uint8Array[], values: readonly Uint8Array[]): v
 			`kv.payload_too_large: a put of ${bytes} bytes, at most ${RUNNER_KV_PUT_BYTES_MAX}`,
 		);
 	}
+	return bytes;
 }
 
 function distinct(keys: readonly Uint8Array[]): Uint8Array[] {

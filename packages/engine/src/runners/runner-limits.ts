@@ -1,4 +1,6 @@
-/** Times of runners (ms; contract: engine 4.7, 6, 8). */
+import { RUNNER_KV_STORE_BYTES_MAX } from "@rivetkit/protocol/runner";
+
+/** Limits of runners (times in ms; contract: engine 4.7, 4.8, 6, 8). */
 export interface RunnerLimits {
 	/** How often a runner is pinged. Default 3,000. */
 	readonly pingIntervalMs: number;
@@ -16,6 +18,8 @@ export interface RunnerLimits {
 	readonly messageAckTimeoutMs: number;
 	/** How often such messages are looked for. Default 15,000. */
 	readonly messageAckLookMs: number;
+	/** Bytes that one actor may store, about. Default 10 GiB. */
+	readonly kvBytesMax: number;
 	/** How long a new socket may be silent. Default 5,000. */
 	readonly initTimeoutMs: number;
 	/** First pause between starts after crashes, doubled each time. Default 2,000. */
@@ -35,6 +39,7 @@ export const RUNNER_LIMITS: RunnerLimits = {
 	slotWaitMs: 60_000,
 	messageAckTimeoutMs: 30_000,
 	messageAckLookMs: 15_000,
+	kvBytesMax: RUNNER_KV_STORE_BYTES_MAX,
 	initTimeoutMs: 5_000,
 	retryBaseMs: 2_000,
 	backoffExponentMax: 8,

@@ -27,6 +27,7 @@ import type { EngineLogger } from "../common/logger.ts";
 import { Deferred } from "../placement/deferred.ts";
 import type { PoolConfig } from "../pools/pool-config.ts";
 import { StaleGenerationError, type Store } from "../store/store.ts";
+import { KvQuota } from "./kv-quota.ts";
 import { RunnerExchanges } from "./runner-exchanges.ts";
 import { answerKv, notOwner } from "./runner-kv.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
@@ -54,6 +55,7 @@ interface Hosted {
 	deadline: Timer | null;
 	/** What is done about its events, one after the other. */
 	work: Promise<void>;
+	readonly quota: KvQuota;
 }
 
 interface Waiting extends PoolAddress {
@@ -222,6 +224,7 @@ export class RunnersHost implements ActorHost {
 			acknowledgedEvent: -1,
 			deadline: null,
 			work: Promise.resolve(),
+			quota: new KvQuota(this.#options.store, actorId, limits.kvBytesMax),
 		};
 		hosted.started.promise.catch(() => {});
 		this.#hosted.set(actorId, hosted);

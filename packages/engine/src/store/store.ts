@@ -67,6 +67,9 @@ export interface Store {
 	/** As `acquire`, without a promise where nothing has to be waited for. */
 	scan(actorId: string, range: StorageRange): StoredEntries | Promise<StoredEntries>;
 
+	/** Bytes of the keys and values that the actor stores. Reads as many index entries as it has keys. */
+	storedBytes(actorId: string): Promise<number>;
+
 	/**
 	 * The actor as its last commit left it, to be read while it goes on. `undefined` for one that is destroyed
 	 * or unknown. What it shows is durable. Close it: until then the store keeps what is overwritten.

@@ -389,6 +389,32 @@ describe("a call that is open when its actor stops (no. 24)", () => {
 	});
 });
 
+it("an actor stores no more than its share; what it replaces and deletes is room again (engine 4.8)", async () => {
+	await serve({ kvBytesMax: 1_000 });
+	const runner = await connect();
+	const actorId = await create();
+	await isAwake(actorId);
+	const put = (key: number, bytes: number) =>
+		runner.kv(actorId, {
+			tag: "KvPutRequest",
+			val: { keys: [Uint8Array.of(key)], values: [new Uint8Array(bytes)] },
+		});
+	const full = {
+		tag: "KvErrorResponse",
+		val: { message: expect.stringMatching(/^kv\.quota_exceeded: .*1000 bytes/) },
+	};
+	for (let times = 0; times < 20; times++) {
+		expect((await put(1, 100)).tag).toBe("KvPutResponse");
+	}
+	for (let key = 2; key <= 9; key++) {
+		expect((await put(key, 100)).tag).toBe("KvPutResponse");
+	}
+	expect(await put(10, 100)).toEqual(full);
+	await runner.kv(actorId, { tag: "KvDeleteRequest", val: { keys: [Uint8Array.of(1)] } });
+	expect((await put(10, 100)).tag).toBe("KvPutResponse");
+	expect(await store.storedBytes(actorId)).toBe(909);
+});
+
 describe("messages of clients that are held", () => {
 	/** A client whose socket the actor holds. */
 	const held = async (limits: Partial<RunnerLimits>) => {

@@ -371,6 +371,18 @@ function data(open: MakeStore, ordersReadsOfMany: boolean): void {
 			expect(await store.get("nobody", [text("a")])).toEqual([null]);
 		});
 
+		it("tells how many bytes of keys and values an actor stores", async () => {
+			const store = await open({});
+			const [actor, other] = [await acquiredActor(store), await acquiredActor(store)];
+			expect(await store.storedBytes(actor.actorId)).toBe(0);
+			await store.commit(putBatch(actor.actorId, 0, { a: "1", long: "x".repeat(100_000), "": "" }));
+			await store.commit(putBatch(other.actorId, 0, { b: "12" }));
+			expect(await store.storedBytes(actor.actorId)).toBe(100_006);
+			await store.commit(putBatch(actor.actorId, 0, { long: "y" }));
+			expect(await store.storedBytes(actor.actorId)).toBe(7);
+			expect(await store.storedBytes("nobody")).toBe(0);
+		});
+
 		it("keeps empty keys and empty values", async () => {
 			const store = await open({});
 			const actor = await acquiredActor(store);

@@ -8,6 +8,8 @@ export const RUNNER_KV_VALUE_BYTES_MAX = 131_072;
 export const RUNNER_KV_KEYS_MAX = 128;
 /** Bytes of one put: keys, two more for each, and values. */
 export const RUNNER_KV_PUT_BYTES_MAX = 999_424;
+/** Bytes of all keys and values that one actor stores, about. */
+export const RUNNER_KV_STORE_BYTES_MAX = 10 * 1024 ** 3;
 /** What a key counts for beside its bytes in {@link RUNNER_KV_PUT_BYTES_MAX}. */
 export const RUNNER_KV_KEY_OVERHEAD_BYTES = 2;
 /** Entries of a list that names no limit. */

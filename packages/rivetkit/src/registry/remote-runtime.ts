@@ -9,6 +9,7 @@ import type { RegistryConfig } from "./config/registry-config.ts";
 import { definitionsOf } from "./definitions.ts";
 import { exposeErrors } from "./local-runtime.ts";
 import { type Guarded, guardProcess } from "./process-guard.ts";
+import { PoolConfigurer } from "./serverless/pool-configurer.ts";
 import { ServerlessHandler } from "./serverless/serverless-handler.ts";
 
 /** The engine elsewhere that a registry is configured with. */
@@ -26,6 +27,8 @@ export class RemoteRuntime implements Guarded {
 	/** The one of {@link startRunner}, and those of serverless starts. */
 	readonly #runners = new Set<RunningRunner>();
 	readonly #serverless: ServerlessHandler;
+	/** Made with the first request: only then is this a serverless host. */
+	#poolConfigurer: PoolConfigurer | null = null;
 	#hasStarted = false;
 	#unguard: (() => void) | null = null;
 	#closed: Promise<void> | null = null;
@@ -59,6 +62,7 @@ export class RemoteRuntime implements Guarded {
 
 	/** The routes of a serverless host. */
 	fetch(request: Request): Promise<Response> {
+		this.#configurePool();
 		return this.#serverless.handle(request);
 	}
 
@@ -84,10 +88,25 @@ export class RemoteRuntime implements Guarded {
 	}
 
 	shutdown(): Promise<void> {
+		this.#poolConfigurer?.stop();
 		this.#closed ??= Promise.all([...this.#runners].map((runner) => runner.close()))
 			.then(() => {})
 			.finally(() => this.#unguard?.());
 		return this.#closed;
+	}
+
+	#configurePool(): void {
+		const { headers, serverless } = this.config;
+		const pool = serverless.configureRunnerPool;
+		if (pool === undefined || this.#poolConfigurer !== null) return;
+		this.#poolConfigurer = new PoolConfigurer({
+			engine: this.#engine,
+			headers,
+			pool,
+			clock: systemClock(),
+			log: this.#log,
+		});
+		this.#poolConfigurer.start();
 	}
 
 	#start(options: {

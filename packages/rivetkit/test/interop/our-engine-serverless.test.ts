@@ -30,7 +30,7 @@ const tally = actor({
 
 type Tallies = ReturnType<typeof setup<{ tally: typeof tally }>>;
 
-const ours = () =>
+const ours = (port: number) =>
 	setup({
 		use: { tally },
 		endpoint: url,
@@ -38,6 +38,16 @@ const ours = () =>
 		handleSignals: false,
 		noWelcome: true,
 		logging: { level: "silent" },
+		serverless: {
+			configureRunnerPool: {
+				name: "ours",
+				url: `http://127.0.0.1:${port}/api/rivet`,
+				requestLifespan: 60,
+				slotsPerRunner: 2,
+				maxRunners: 4,
+				metadata: { team: "a" },
+			},
+		},
 	});
 
 let engine: Engine;
@@ -73,7 +83,6 @@ beforeAll(async () => {
 	});
 	stats = engine.attachRunners({ pingIntervalMs: 500, runnerLostThresholdMs: 3_000 });
 	({ url } = await engine.listen({ port: 0 }));
-	registry = ours();
 	server = createServer(async (incoming, outgoing) => {
 		const abort = new AbortController();
 		outgoing.on("close", () => abort.abort());
@@ -89,18 +98,9 @@ beforeAll(async () => {
 		outgoing.end();
 	});
 	const port = await listening(server);
-	await manage("PUT", "/runner-configs/ours", {
-		datacenters: {
-			default: {
-				serverless: {
-					url: `http://127.0.0.1:${port}/api/rivet`,
-					request_lifespan: 60,
-					slots_per_runner: 2,
-					max_runners: 4,
-				},
-			},
-		},
-	});
+	registry = ours(port);
+	// It begins with its first request.
+	await fetch(`http://127.0.0.1:${port}/api/rivet/health`);
 	const free = createServer();
 	const publishedPort = await listening(free);
 	free.close();
@@ -130,6 +130,24 @@ afterAll(async () => {
 
 const client = (runnerName: string) =>
 	createClient<Tallies>({ endpoint: url, token: TOKEN, runnerName });
+
+it("a host of ours configures its pool, once it is one", async () => {
+	await eventually(async () => {
+		expect(await configsOf("ours")).toMatchObject({
+			serverless: {
+				request_lifespan: 60,
+				drain_grace_period: 10,
+				slots_per_runner: 2,
+				max_runners: 4,
+				min_runners: 0,
+				runners_margin: 0,
+				metadata_poll_interval: 1_000,
+			},
+			metadata: { team: "a" },
+			drain_on_version_upgrade: true,
+		});
+	}, 10_000);
+});
 
 it("the published host configures its pool with what it always sends (no. 14)", async () => {
 	await eventually(async () => {

@@ -229,6 +229,12 @@ class MemoryStore implements Store {
 		return entries.map(({ key, value }) => [new Uint8Array(key), new Uint8Array(value)]);
 	}
 
+	async storedBytes(actorId: string): Promise<number> {
+		this.#assertOpen();
+		const entries = this.#actors.get(actorId)?.kv.range(new Uint8Array(0), null) ?? [];
+		return entries.reduce((sum, { key, value }) => sum + key.byteLength + value.byteLength, 0);
+	}
+
 	async commit(batch: CommitBatch): Promise<void> {
 		this.#assertOpen();
 		checkBatch(batch);

@@ -271,6 +271,21 @@ export class PostgresStore implements Store {
 		});
 	}
 
+	async storedBytes(actorId: string): Promise<number> {
+		this.#assertOpen();
+		return this.#order.run(actorId, "read", async () => {
+			const [row] = await this.#reads.query<{ bytes: number }>({
+				name: "stored_bytes",
+				text:
+					"SELECT coalesce(sum(octet_length(k.key) + octet_length(k.value)), 0)::int8 AS bytes " +
+					"FROM rivetkit.kv AS k WHERE k.actor = " +
+					"(SELECT a.row_id FROM rivetkit.actors AS a WHERE a.id = $1 AND a.destroy_ts IS NULL)",
+				values: [toStoredText(actorId)],
+			});
+			return row!.bytes;
+		});
+	}
+
 	async commit(batch: CommitBatch): Promise<void> {
 		this.#assertOpen();
 		this.#checkBatch(batch);

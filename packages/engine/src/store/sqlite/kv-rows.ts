@@ -25,6 +25,7 @@ export class KvRows {
 	readonly #scan: Record<Direction, SqliteListQuery>;
 	readonly #scanSome: Record<Direction, SqliteListQuery>;
 	readonly #deleteSome: SqliteStatement;
+	readonly #bytes: SqliteStatement;
 	readonly #hasAny: SqliteStatement;
 	readonly #addRemoval: SqliteStatement;
 	readonly #firstRemoval: SqliteStatement;
@@ -60,6 +61,10 @@ export class KvRows {
 		this.#deleteSome = connection.prepare(
 			"DELETE FROM kv WHERE actor = ? AND key IN (SELECT key FROM kv WHERE actor = ? ORDER BY key LIMIT ?)",
 		);
+		// The length of a blob is known without reading it.
+		this.#bytes = connection.prepare(
+			"SELECT coalesce(sum(length(key) + length(value)), 0) AS bytes FROM kv WHERE actor = ?",
+		);
 		this.#hasAny = connection.prepare("SELECT 1 AS found FROM kv WHERE actor = ? LIMIT 1");
 		this.#addRemoval = connection.prepare("INSERT INTO removals VALUES (?)");
 		this.#firstRemoval = connection.prepare("SELECT actor FROM removals LIMIT 1");
@@ -83,6 +88,10 @@ export class KvRows {
 				? this.#scan[direction].all(...bounds)
 				: this.#scanSome[direction].all(...bounds, Math.max(0, limit));
 		return rows as [key: Uint8Array, value: Uint8Array][];
+	}
+
+	bytes(rowId: number): number {
+		return this.#bytes.get(rowId)!.bytes as number;
 	}
 
 	/** About how many pages it wrote, for the checkpointer's estimate. */

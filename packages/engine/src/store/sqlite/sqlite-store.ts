@@ -230,6 +230,13 @@ export class SqliteStore implements Store {
 		});
 	}
 
+	storedBytes(actorId: string): Promise<number> {
+		return this.#queue.read(() => {
+			const actor = this.#actors.live(actorId);
+			return actor === undefined ? 0 : this.#kv.bytes(actor.rowId);
+		});
+	}
+
 	commit(batch: CommitBatch): Promise<void> {
 		try {
 			checkBatch(batch);

@@ -54,7 +54,8 @@ export async function findActor(
 	actorId: string,
 ): Promise<ApiActor | undefined> {
 	const actors = await listActors(call, { actor_ids: actorId });
-	return actors.find((actor) => actor.actor_id === actorId);
+	// Engines list destroyed ones, too.
+	return actors.find((actor) => actor.actor_id === actorId && actor.destroy_ts == null);
 }
 
 /** An input as it travels: everything but `undefined` is one. */
