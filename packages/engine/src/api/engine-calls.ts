@@ -4,7 +4,7 @@ import type { InboundRequest } from "../gateway/inbound.ts";
 import { REPEATABLE } from "./engine-contract.ts";
 
 /** Bytes of one JSON body (contract: engine 2.1). */
-export const ENGINE_BODY_BYTES_MAX = 2 * 1024 * 1024;
+const ENGINE_BODY_BYTES_MAX = 2 * 1024 * 1024;
 
 const JSON_HEADERS = { "content-type": "application/json" } as const;
 

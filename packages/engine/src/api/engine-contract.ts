@@ -7,7 +7,7 @@ import { poolConfigSchema } from "../pools/pool-config.ts";
 import { type ApiOperation, errorSchema, paginationSchema } from "./contract.ts";
 import { CURSOR } from "./cursor.ts";
 
-export const ENGINE_LIST_LIMIT_DEFAULT = 100;
+const ENGINE_LIST_LIMIT_DEFAULT = 100;
 const LIST_LIMIT_MAX = 10_000;
 const NAME_CHARS_MAX = 128;
 
@@ -110,7 +110,7 @@ export const healthCheckBody = z
 
 export const emptyBody = z.strictObject({}).meta({ id: "Empty" });
 
-export const namespaceSchema = z
+const namespaceSchema = z
 	.object({
 		namespace_id: z.string(),
 		name: z.string(),
@@ -119,7 +119,7 @@ export const namespaceSchema = z
 	})
 	.meta({ id: "Namespace" });
 
-export const poolErrorSchema = z
+const poolErrorSchema = z
 	.union([
 		z.enum(["serverless_stream_ended_early", "internal_error"]),
 		z.object({ serverless_http_error: z.object({ status_code: z.int(), body: z.string() }) }),
@@ -133,7 +133,7 @@ export const poolErrorSchema = z
 	])
 	.meta({ id: "RunnerPoolError" });
 
-export const actorErrorSchema = z
+const actorErrorSchema = z
 	.union([
 		z.enum(["no_capacity", "internal_error"]),
 		z.object({ runner_pool_error: poolErrorSchema }),
