@@ -478,7 +478,7 @@ class EmbeddedEngine implements Engine {
 			version,
 			metrics,
 			region: this.#options.region ?? DEFAULT_REGION,
-			notReady: () => this.#notReady,
+			notReady: () => this.notReady,
 			metadata: (peerAddress) => ({
 				capabilities: CAPABILITIES,
 				...(isLoopbackAddress(peerAddress) ? { instance: this.#instance } : {}),
