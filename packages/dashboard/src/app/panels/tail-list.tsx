@@ -30,8 +30,8 @@ function Gap() {
 	return (
 		<p className="tail-gap">
 			<Unplug aria-hidden="true" />
-			Some may be missing here: nobody looked, more happened than the server keeps, or it was started
-			anew.
+			Some may be missing here: nobody looked, more happened than the server keeps, or it was
+			started anew.
 		</p>
 	);
 }
