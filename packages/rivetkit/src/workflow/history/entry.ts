@@ -118,6 +118,10 @@ export interface KindData {
 	start: { state?: Uint8Array };
 }
 
+export const NOT_STAGED = -1;
+/** What an entry without values comes to, about. */
+const ENTRY_BYTES = 64;
+
 /** One durable operation in history. Changed in place; each change is staged. */
 export class Entry<K extends Kind = Kind> {
 	readonly kind: K;
@@ -136,8 +140,8 @@ export class Entry<K extends Kind = Kind> {
 	rollbackCompletedAt = 0;
 	rollbackError: StoredError | null = null;
 	data: KindData[K];
-	/** Whether the next batch will have it, as it is then. */
-	isStaged = false;
+	/** How much the next batch will have of it, as it is then (bytes); negative for nothing. */
+	stagedBytes: number = NOT_STAGED;
 	/** Deleted, or about to be: not to be written any more. */
 	isGone = false;
 	/** Whether the store has more of it than one value, or may soon. */
@@ -161,6 +165,17 @@ export class Entry<K extends Kind = Kind> {
 			default:
 				return false;
 		}
+	}
+
+	get isStaged(): boolean {
+		return this.stagedBytes >= 0;
+	}
+
+	/** About as many bytes as it is stored as: values of users, and what all have. */
+	get size(): number {
+		const { error } = this;
+		const ofError = error === null ? 0 : error.message.length + (error.stack?.length ?? 0);
+		return ENTRY_BYTES + ofError + valueBytes(this);
 	}
 
 	is<Wanted extends Kind>(kind: Wanted): this is Entry<Wanted> {
@@ -246,4 +261,22 @@ export function readyTsOf(entry: Entry): number | null {
 /** `readyTs` of the data of an entry that ended at `completedAt`, as far as it need be said. */
 export function readyPart(readyTs: number, completedAt: number): { readonly readyTs?: number } {
 	return readyTs === completedAt ? {} : { readyTs };
+}
+
+function valueBytes(entry: Entry): number {
+	if (entry.is("step") || entry.is("race") || entry.is("try") || entry.is("outcome")) {
+		return entry.data.output?.byteLength ?? 0;
+	}
+	if (entry.is("loop")) {
+		const { state, output } = entry.data;
+		return (state?.byteLength ?? 0) + (output?.byteLength ?? 0);
+	}
+	if (entry.is("message")) {
+		return (entry.data.messages ?? []).reduce((sum, { body }) => sum + body.byteLength, 0);
+	}
+	if (entry.is("join")) {
+		const outputs = Object.values(entry.data.outputs ?? {});
+		return outputs.reduce((sum, output) => sum + (output?.byteLength ?? 0), 0);
+	}
+	return entry.is("start") ? (entry.data.state?.byteLength ?? 0) : 0;
 }

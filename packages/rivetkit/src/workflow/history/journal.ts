@@ -1,6 +1,6 @@
 import type { StorageOp } from "@rivetkit/protocol";
 import type { OpenBatch } from "../../runtime/commit/batch-part.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, NOT_STAGED } from "./entry.ts";
 import { encodeHead, HEAD_KEY, type Head } from "./head.ts";
 import type { KeyRange } from "./location.ts";
 import { putEntry } from "./stored-entries.ts";
@@ -16,8 +16,8 @@ export class Put {
 	}
 }
 
-/** Staged writes over this size do not wait for company (workflows 6.3). */
-const STAGED_MAX = 256;
+/** Writes of so many bytes together do not wait for company (workflows 6.3). */
+const STAGED_BYTES_MAX = 256 * 1024;
 
 /** What a workflow wrote since the last commit, in the order it did. */
 export class Journal {
@@ -27,6 +27,8 @@ export class Journal {
 	#taken: (Put | StorageOp)[] = [];
 	#head: Head | null = null;
 	#isInFlight = false;
+	/** Of what is open, about. */
+	#bytes = 0;
 	/** Writes so far. */
 	writes = 0;
 
@@ -46,20 +48,22 @@ export class Journal {
 
 	/** Whether so much is staged that it should leave. */
 	get isFull(): boolean {
-		return this.#open.length >= STAGED_MAX;
+		return this.#bytes >= STAGED_BYTES_MAX;
 	}
 
 	entry(key: Uint8Array, entry: Entry): void {
-		if (!entry.isStaged) {
-			entry.isStaged = true;
-			this.#open.push(new Put(key, entry));
-		}
+		const bytes = key.byteLength + entry.size;
+		if (entry.isStaged) this.#bytes -= entry.stagedBytes;
+		else this.#open.push(new Put(key, entry));
+		entry.stagedBytes = bytes;
+		this.#bytes += bytes;
 		this.writes++;
 		this.#owner.wrote();
 	}
 
 	deleteRange(range: KeyRange): void {
 		this.#open.push({ op: "deleteRange", ...range });
+		this.#bytes += range.start.byteLength + range.end.byteLength;
 		this.writes++;
 		this.#owner.wrote();
 	}
@@ -75,13 +79,14 @@ export class Journal {
 		for (const write of this.#open) {
 			if (!(write instanceof Put)) batch.ops.push(write);
 			else {
-				write.entry.isStaged = false;
+				write.entry.stagedBytes = NOT_STAGED;
 				if (!write.entry.isGone) putEntry(write.key, write.entry, batch.ops);
 			}
 		}
 		if (this.#head) batch.ops.push({ op: "put", key: HEAD_KEY, value: encodeHead(this.#head) });
 		this.#taken = this.#open;
 		this.#open = [];
+		this.#bytes = 0;
 		this.#head = null;
 		this.#isInFlight = true;
 	}
@@ -98,8 +103,9 @@ export class Journal {
 
 	rollBack(): void {
 		this.#taken = [];
-		for (const write of this.#open) if (write instanceof Put) write.entry.isStaged = false;
+		for (const write of this.#open) if (write instanceof Put) write.entry.stagedBytes = NOT_STAGED;
 		this.#open = [];
+		this.#bytes = 0;
 		this.#head = null;
 		this.#isInFlight = false;
 	}
