@@ -97,6 +97,7 @@ it("13.2. operations that need no wait give others their turn after every 64", a
 	expect(Math.max(...between)).toBeLessThanOrEqual(64);
 	expect(at.length).toBeGreaterThan(1_000 / 64);
 	gate.open();
+	await eventually(async () => expect((await world.status()).state).toBe("completed"));
 });
 
 describe("11.4. replay and import of a workflow that comes from its records", () => {

@@ -115,20 +115,21 @@ export class WorkflowControl implements ActorWorkflow {
 			engine.signal();
 			return;
 		}
-		const located = await this.#settled(() => {
+		const assertFailed = () => {
 			if (head.state === "failed") return;
 			throw catalogueError("workflow.not_recoverable", { state: this.status().state });
+		};
+		await this.#rewind(assertFailed, (located) => {
+			// Messages that were not completed went back to the queue when it failed.
+			const { gone, reopened } = entriesToRecover(located);
+			this.#takeBack(gone);
+			for (const at of reopened) {
+				reopen(at);
+				engine.journal.entry(at.key, at.entry);
+			}
+			// Undone effects are not to be found again under their old key.
+			if (gone.some(({ entry }) => entry.rollbackCompletedAt > 0)) head.epoch++;
 		});
-		// Messages that were not completed went back to the queue when it failed.
-		const { gone, reopened } = entriesToRecover(located);
-		this.#takeBack(gone);
-		for (const at of reopened) {
-			reopen(at);
-			engine.journal.entry(at.key, at.entry);
-		}
-		// Undone effects are not to be found again under their old key.
-		if (gone.some(({ entry }) => entry.rollbackCompletedAt > 0)) head.epoch++;
-		await this.#runAgain();
 	}
 
 	wake(): void {
@@ -143,15 +144,18 @@ export class WorkflowControl implements ActorWorkflow {
 
 	async replay({ entryId }: WorkflowReplayOptions = {}): Promise<WorkflowHistory | null> {
 		const engine = this.#engine;
-		const located = await this.#settled(() => this.#assertParked());
-		if (entryId === undefined) {
-			this.#takeAllBack(located);
-			engine.head.depths = [];
-		} else {
-			this.#takeBack(entriesToReplay(located, this.#stepOf(located, entryId)));
-		}
-		engine.head.epoch++;
-		await this.#runAgain();
+		await this.#rewind(
+			() => this.#assertParked(),
+			(located) => {
+				if (entryId === undefined) {
+					this.#takeAllBack(located);
+					engine.head.depths = [];
+				} else {
+					this.#takeBack(entriesToReplay(located, this.#stepOf(located, entryId)));
+				}
+				engine.head.epoch++;
+			},
+		);
 		return this.history();
 	}
 
@@ -167,27 +171,34 @@ export class WorkflowControl implements ActorWorkflow {
 		const engine = this.#engine;
 		const { head, entries, latest } = readExported(bytes);
 		const { depths, startedAt, epoch, isRewound = false } = head;
-		this.#takeAllBack(await this.#settled(() => this.#assertParked()));
-		for (const { key, entry } of entries) {
-			// They are in the queue of the actor that they came from: nothing here is to be completed for them.
-			for (const message of openMessages(entry)) message.isCompleted = true;
-			engine.journal.entry(key, entry);
-		}
-		Object.assign(engine.head, {
-			depths,
-			startedAt,
-			isRewound,
-			epoch: Math.max(epoch, engine.head.epoch) + 1,
-		});
-		engine.sequencesFrom(latest);
-		await this.#runAgain();
+		await this.#rewind(
+			() => this.#assertParked(),
+			(located) => {
+				this.#takeAllBack(located);
+				for (const { key, entry } of entries) {
+					// They are in the queue of the actor that they came from: nothing here is to be completed for them.
+					for (const message of openMessages(entry)) message.isCompleted = true;
+					engine.journal.entry(key, entry);
+				}
+				Object.assign(engine.head, {
+					depths,
+					startedAt,
+					isRewound,
+					epoch: Math.max(epoch, engine.head.epoch) + 1,
+				});
+				engine.sequencesFrom(latest);
+			},
+		);
 	}
 
 	/**
-	 * All entries, of a workflow that records nothing meanwhile: what follows at once finds them as they are.
-	 * Throws what `check` throws, and `actor.workflow_in_flight` for one that does not come to rest.
+	 * Changes the history in one commit and runs again from it. `change` gets all entries as they are in that very
+	 * moment. Throws what `check` throws, and `actor.workflow_in_flight` for a workflow that does not come to rest.
 	 */
-	async #settled(check: () => void): Promise<StoredEntryAt[]> {
+	async #rewind(
+		check: () => void,
+		change: (located: readonly StoredEntryAt[]) => void,
+	): Promise<void> {
 		const engine = this.#engine;
 		for (let look = 0; look < LOOKS_MAX; look++) {
 			await engine.reached();
@@ -196,7 +207,9 @@ export class WorkflowControl implements ActorWorkflow {
 			const { writes } = engine.journal;
 			const scanned = await engine.host.scan(ALL_ENTRIES);
 			check();
-			if (engine.journal.writes === writes && engine.hasReached) return locate(scanned);
+			if (engine.journal.writes !== writes || !engine.hasReached) continue;
+			change(locate(scanned));
+			return this.#runAgain();
 		}
 		throw catalogueError("actor.workflow_in_flight", {});
 	}
