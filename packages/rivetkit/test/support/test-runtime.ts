@@ -63,6 +63,13 @@ export interface TestRuntimeOptions {
 	readonly logger?: Logger;
 }
 
+let openStore: () => Store | Promise<Store> = createMemoryStore;
+
+/** What runtimes stand on that are given no store: this one from now on. Default: memory. */
+export function standOn(open: () => Promise<Store>): void {
+	openStore = open;
+}
+
 const IN_MEMORY: TelemetryConfig = { traces: { ...TRACE_LIMITS, store: false }, metrics: true };
 
 /** Actors on an embedded engine with a server on a free port. Close it with `await using`. */
@@ -92,7 +99,7 @@ export class TestRuntime {
 		options: TestRuntimeOptions = {},
 	): Promise<TestRuntime> {
 		const log: LogLine[] = [];
-		const store = options.store ?? createMemoryStore();
+		const store = options.store ?? (await openStore());
 		let url = "";
 		const embedded = startEmbedded({
 			store,

@@ -2,7 +2,7 @@ import { StoreError } from "../store.ts";
 import type { PostgresConnection } from "./connection.ts";
 
 /** Version of the tables below. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** Held while tables are made or changed. */
 const MIGRATION_LOCK = 0x52564b54;
@@ -19,6 +19,7 @@ const MIGRATION_LOCK = 0x52564b54;
  *   that runs it; `wake_after` (ms) holds its alarm back while somebody deals with it.
  *   The index for lists is over expressions, so that no plan takes it for a look-up by key: without statistics it
  *   looked as good as the unique one, and read all actors of a name.
+ *   Another one has the former holders of a key, which no other index finds.
  * - `kv`: what actors store, in key order.
  * - `removals`: actors that are gone but whose `kv` rows are still being removed.
  * - `inventory`: what is known beside actors, see `Inventory`.
@@ -113,6 +114,9 @@ CREATE TABLE rivetkit.inventory (
 	PRIMARY KEY (kind, scope, name)
 );
 CREATE INDEX inventory_newest ON rivetkit.inventory (kind, scope, create_ts, name);
+`,
+	`
+CREATE INDEX actors_former ON rivetkit.actors (namespace, name, key, create_ts, id) WHERE destroy_ts IS NOT NULL;
 `,
 ];
 

@@ -280,7 +280,7 @@ describe("a PostgreSQL store that cannot be opened", () => {
 		await expect(openPostgresStore({ url })).rejects.toMatchObject({
 			code: "newer_format",
 			message: expect.stringMatching(
-				/format 99, made by a newer version of RivetKit.*up to format 2/,
+				/format 99, made by a newer version of RivetKit.*up to format 3/,
 			),
 		});
 		expect(await sql(url, "SELECT value FROM rivetkit.meta WHERE name = 'format'")).toEqual([
@@ -296,7 +296,7 @@ describe("a PostgreSQL store that cannot be opened", () => {
 		await before.close();
 		await sql(
 			url,
-			"DROP TABLE rivetkit.inventory; UPDATE rivetkit.meta SET value = '1' WHERE name = 'format'",
+			"DROP INDEX rivetkit.actors_former; DROP TABLE rivetkit.inventory; UPDATE rivetkit.meta SET value = '1' WHERE name = 'format'",
 		);
 		const store = await openPostgresStore({ url });
 		onTestFinished(() => store.close());
