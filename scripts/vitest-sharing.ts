@@ -21,6 +21,7 @@ export const sharing: readonly string[] = globSync(
 			// Changes the environment.
 			"packages/rivetkit/test/kv/kv.test.ts",
 			// On the PostgreSQL of the run.
+			"packages/engine/test/api/engine-restart.test.ts",
 			"packages/rivetkit/test/inspector/asleep.test.ts",
 			"packages/rivetkit/test/runtime/start.test.ts",
 		],
