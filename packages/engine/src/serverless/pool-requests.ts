@@ -57,6 +57,7 @@ export class PoolRequests {
 	#retry: Timer | undefined;
 	#successes = 0;
 	#isAdjusting = false;
+	#isToAdjust = false;
 	/** Why starts fail; undefined while they do not. */
 	error: PoolError | undefined;
 
@@ -96,11 +97,15 @@ export class PoolRequests {
 
 	/** Opens what is missing, drains what is too much, lets go of what is over. */
 	adjust(): void {
-		// Draining changes what is counted.
+		// Draining changes what is counted, and may end a runner at once.
+		this.#isToAdjust = true;
 		if (this.#isAdjusting) return;
 		this.#isAdjusting = true;
 		try {
-			this.#adjust();
+			while (this.#isToAdjust) {
+				this.#isToAdjust = false;
+				this.#adjust();
+			}
 		} finally {
 			this.#isAdjusting = false;
 		}

@@ -109,6 +109,10 @@ export class ScriptedHost {
 			...this.runnerOptions,
 		});
 		start.runner = runner;
+		if (start.isOver) {
+			await runner.close();
+			return;
+		}
 		while (runner.init === undefined) await once(runner.socket, "message");
 		const greeting = { runnerId: runner.init.runnerId, runnerProtocolVersion: 7 };
 		response.write(`data: ${encodeBase64(encodeServerlessGreeting(7, greeting))}\n\n`);
