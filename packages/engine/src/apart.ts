@@ -272,11 +272,11 @@ export class Apart {
 
 	/** Has a new actor placed, or leaves it asleep where nobody has room (contract: engine 6.3). */
 	#place(actor: ActorRecord): void {
-		const { placement, clock, logger, routeTimeoutMs } = this.#options;
+		const { placement, clock, logger, routeTimeoutMs, isAlone } = this.#options;
 		const { actorId, namespace, runnerNameSelector: pool, crashPolicy } = actor;
 		if (this.#isSupplied({ namespace, pool }) || crashPolicy !== "sleep") {
 			this.host.waitsWithoutEnd(actorId);
-		} else if (!this.host.hasRoom({ namespace, pool })) {
+		} else if (isAlone && !this.host.hasRoom({ namespace, pool })) {
 			this.host.leftAsleep(actorId, { namespace, pool });
 			return;
 		}
@@ -287,7 +287,9 @@ export class Apart {
 				// It goes on waiting, or callers hear of it.
 				const isWaiting = isActorError(error) && error.group === "guard";
 				if (!isWaiting) logger.warn({ actorId, err: error }, "a new actor could not be started");
-			});
+			})
+			// It may have started on another node.
+			.finally(() => this.host.waitsAsOthers(actorId));
 	}
 
 	#announced(namespace: string, names: ReadonlyMap<string, { readonly metadata: string }>): void {

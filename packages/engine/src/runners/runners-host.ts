@@ -464,6 +464,11 @@ export class RunnersHost implements ActorHost {
 		this.#patient.add(actorId);
 	}
 
+	/** From its next start on, it waits as others do. */
+	waitsAsOthers(actorId: string): void {
+		this.#patient.delete(actorId);
+	}
+
 	/** An actor is left asleep because nobody has room for it. */
 	leftAsleep(actorId: string, pool: PoolAddress): void {
 		this.#note(actorId, this.#noCapacity(pool));

@@ -126,3 +126,23 @@ it("when a node dies with its runners, their actors go on with those of others",
 	const row = await two.node.store.actorById(actorId);
 	expect(row!.generation).toBe(startsOf(runner)[0]);
 });
+
+it("an actor that is created over HTTP at a node without runners starts on one of another node, uncalled", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const runner = await connect(one);
+	const creating = () =>
+		fetch(`${two.url}/actors?namespace=default`, {
+			method: "PUT",
+			headers: { "content-type": "application/json", authorization: "Bearer admin" },
+			body: JSON.stringify({
+				name: "any",
+				key: "a",
+				runner_name_selector: "default",
+				crash_policy: "sleep",
+			}),
+		});
+	// The pool is known as soon as its first runner is.
+	await vi.waitFor(async () => expect((await creating()).status).toBe(200), settings);
+	await vi.waitFor(() => expect(startsOf(runner)).toEqual([0]), settings);
+});
