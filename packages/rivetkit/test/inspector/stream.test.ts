@@ -216,6 +216,28 @@ it("tells a client that reads too slowly how much it missed, and the latest of w
 	expect((await reader.read()).done).toBe(true);
 });
 
+it("tells what is missing where it is missing, and never what was before after what is", async () => {
+	const stream = new EventStream(() => {});
+	const block = JSON.stringify("x".repeat(600_000));
+	for (let id = 1; id <= 4; id++) stream.entry("logs", block, id);
+	stream.latest("state", "1");
+	const reader = stream.body.getReader();
+	const decoder = new TextDecoder();
+	const read = async () => decoder.decode((await reader.read()).value).slice(0, 60);
+	expect(await read()).toContain("id: 1\n");
+	// There is room again, before all was read.
+	stream.entry("logs", "5", 5);
+	stream.latest("state", "2");
+	expect(await read()).toContain("id: 2\n");
+	expect(await read()).toBe('event: dropped\ndata: {"topic":"logs","count":2}\n\n');
+	expect(await read()).toBe("id: 5\nevent: logs\ndata: 5\n\n");
+	expect(await read()).toBe("event: state\ndata: 2\n\n");
+	stream.latest("state", "3");
+	expect(await read()).toBe("event: state\ndata: 3\n\n");
+	stream.end();
+	expect((await reader.read()).done).toBe(true);
+});
+
 it("says only that something is new to who asks for no values, also of what no topic has", async () => {
 	await using runtime = await TestRuntime.start({ subject });
 	const id = await runtime.actorId("subject");

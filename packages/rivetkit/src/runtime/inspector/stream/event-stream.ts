@@ -36,13 +36,18 @@ export class EventStream {
 
 	/** One of many: left out when too much waits. `id`: what the client may go on after. */
 	entry(topic: string, data: string, id: number): void {
-		if (this.#isFull) this.#dropped.set(topic, (this.#dropped.get(topic) ?? 0) + 1);
-		else this.#push(message(topic, data, id));
+		if (this.#isFull) {
+			this.#dropped.set(topic, (this.#dropped.get(topic) ?? 0) + 1);
+			return;
+		}
+		this.#tellDropped(topic);
+		this.#push(message(topic, data, id));
 	}
 
 	/** What takes the place of all that was sent under this topic before. */
 	latest(topic: string, data: string): void {
-		if (this.#isFull) this.#latest.set(topic, data);
+		// What waits to be told anew must not come after this.
+		if (this.#isFull || this.#latest.has(topic)) this.#latest.set(topic, data);
 		else this.#push(message(topic, data, null));
 	}
 
@@ -91,12 +96,17 @@ export class EventStream {
 		controller.enqueue(bytes);
 	}
 
+	/** Before the entries that come after those that are missing. */
+	#tellDropped(topic: string): void {
+		const count = this.#dropped.get(topic);
+		if (count === undefined) return;
+		this.#dropped.delete(topic);
+		this.#push(message("dropped", JSON.stringify({ topic, count }), null));
+	}
+
 	/** The client has read everything. */
 	#catchUp(): void {
-		for (const [topic, count] of this.#dropped) {
-			this.#push(message("dropped", JSON.stringify({ topic, count }), null));
-		}
-		this.#dropped.clear();
+		for (const topic of [...this.#dropped.keys()]) this.#tellDropped(topic);
 		for (const [topic, data] of this.#latest) this.#push(message(topic, data, null));
 		this.#latest.clear();
 	}
