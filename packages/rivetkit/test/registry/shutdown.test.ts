@@ -86,7 +86,7 @@ describe("shutdown", { timeout: 60_000 }, () => {
 	});
 
 	it("waits for a call that never ends no longer than the grace period, and keeps what it wrote", async () => {
-		const { server, keeper } = await setUp();
+		const { server, keeper } = await setUp("impatient");
 		await keeper.add(1);
 		const hanging = (keeper.hang() as Promise<never>).catch(
 			(error: { code: string }) => error.code,

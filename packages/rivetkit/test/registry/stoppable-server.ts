@@ -5,7 +5,7 @@ const [, , data, port, mode] = process.argv;
 
 const keeper = actor({
 	state: { count: 0, slept: 0 },
-	options: { sleepGracePeriod: mode === "stuck" ? 20_000 : 2_000, onSleepTimeout: 20_000 },
+	options: { sleepGracePeriod: mode === "impatient" ? 2_000 : 20_000, onSleepTimeout: 20_000 },
 	onSleep: async (c) => {
 		c.state.slept++;
 		console.log("sleeping");
