@@ -1,6 +1,7 @@
 // Conformance checks of workflows 15: loops (19 to 23), time (24 to 27).
 import { expect, it } from "vitest";
 import { Loop } from "../../src/workflow/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { everywhere } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
@@ -264,6 +265,8 @@ it("13.3. a wake at iteration 10,000 reads what one at iteration 10 reads", asyn
 				},
 			});
 		});
+		const waitsAt = async () => (await world.status()).waitingFor[0]?.path;
+		await eventually(async () => expect(await waitsAt()).toBe(`loop/~${iterations}/wait`));
 		await world.settle();
 		await world.crash();
 		const { reads: all } = world.store;

@@ -1,6 +1,7 @@
 // What docs/workflows.md says about options, limits and helpers that no conformance check is about.
 import { expect, it } from "vitest";
 import { type JoinError, Loop, RollbackError } from "../../src/workflow/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { everywhere } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
@@ -224,6 +225,7 @@ it("too many entries are warned of, then block; raising the limit goes on", asyn
 		},
 		{ workflow: workflow as never },
 	);
+	await eventually(async () => expect((await world.status()).blocked).toBe(true));
 	const warnings = world.runtime.log.filter(({ message }) =>
 		message.includes("keeps many entries"),
 	);
@@ -233,6 +235,15 @@ it("too many entries are warned of, then block; raising the limit goes on", asyn
 	workflow.maxLiveEntries = 2_000;
 	await world.crash();
 	expect((await world.status()).state).toBe("completed");
+});
+
+it("more branches than can wait for messages at once block, and say so", async () => {
+	const branches = Object.fromEntries(
+		Array.from({ length: 1_001 }, (_, n) => [`b${n}`, { run: (b: Ctx) => b.queue.next("m") }]),
+	);
+	await using world = await World.start((ctx) => ctx.join("join", branches as never));
+	const { blocked, error } = await world.status();
+	expect([blocked, error?.message]).toEqual([true, expect.stringContaining("1000")]);
 });
 
 it("3.8.7. more iterations than can be undone fail the workflow, and are undone", async () => {

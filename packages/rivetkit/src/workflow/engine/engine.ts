@@ -64,6 +64,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	#hadWorkAtAbort = false;
 	/** A commit failed: memory is ahead of the store. */
 	#mustReload = false;
+	#failedRead: { readonly error: unknown } | null = null;
 	#signal: (() => void) | null = null;
 
 	constructor(host: DurableHost, fn: WorkflowFunction, options: EngineOptions) {
@@ -201,7 +202,14 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 
 	/** Whether it is to begin again from what is stored. */
 	get isLost(): boolean {
-		return this.#mustReload;
+		return this.#mustReload || this.#failedRead !== null;
+	}
+
+	/** It is not the workflow that has failed: it is run again, later (workflows 10.5). */
+	readFailed(error: unknown): void {
+		this.#failedRead = { error };
+		this.#execution?.finish({ kind: "stopped" });
+		this.signal();
 	}
 
 	// Commits
@@ -238,9 +246,10 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.#isRunning = true;
 		try {
 			if (this.#mustReload) await this.#reload();
+			this.#failedRead = null;
 			if (this.head.state === "pending") this.#begin();
 			else await this.#deployed();
-			while (!this.hasEnded && !this.host.isAborted && !this.#mustReload) {
+			while (!this.hasEnded && !this.host.isAborted && !this.isLost) {
 				if (this.head.isPaused) await this.waitFor(null);
 				else if (this.head.state === "rolling_back") await new RollbackRun(this).run();
 				else {
@@ -251,6 +260,10 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 			}
 			if (this.#mustReload) {
 				throw new Error("a commit of the workflow failed; it goes on from what is stored");
+			}
+			if (this.#failedRead) {
+				const { error: cause } = this.#failedRead;
+				throw new Error("records of the workflow could not be read; it begins again", { cause });
 			}
 		} finally {
 			this.#reach();
@@ -305,7 +318,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.#hasReached = isFresh;
 		// It is about to be read.
 		if (!isFresh) await this.durable();
-		if (this.host.isAborted || this.#mustReload) return null;
+		if (this.host.isAborted || this.isLost) return null;
 		const execution = this.newExecution({ isRollback: false, isFresh });
 		execution.start(this.#fn);
 		return execution;
@@ -438,7 +451,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	/** Waits for a signal, or for a time (ms since the epoch): meanwhile the actor may sleep. */
 	async waitFor(untilTs: number | null): Promise<void> {
 		const { host } = this;
-		if (host.isAborted || this.#mustReload) return;
+		if (host.isAborted || this.isLost) return;
 		await new Promise<void>((resolve) => {
 			const deadline = untilTs === null ? null : host.deadline(untilTs, () => this.signal());
 			this.#signal = () => {

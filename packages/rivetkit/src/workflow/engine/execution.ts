@@ -66,6 +66,8 @@ export interface ExecutionOwner {
 	readonly maxLiveEntries: number;
 	readonly maxRollbackIterations: number;
 	noteEntry(): void;
+	/** The store could not be read. */
+	readFailed(error: unknown): void;
 	/** Whether this step is not to be undone, by its id. */
 	isLeftOut(entryId: string): boolean;
 }
@@ -487,12 +489,25 @@ export class Execution {
 	/** Reads what was recorded in a scope. */
 	async loadScope(scope: Scope): Promise<void> {
 		this.#loads++;
-		try {
-			scope.records = readScope(await this.host.scan(scope.location.entries));
-		} finally {
-			this.#loads--;
-		}
+		const scanned = await this.read(this.host.scan(scope.location.entries));
+		this.#loads--;
+		scope.records = readScope(scanned);
 		this.#countLive(scope.strand, scope.records.size);
+	}
+
+	/** What the store has. A store that cannot be read is no failure of the workflow (workflows 10.5). */
+	async read<T>(reading: Promise<T>): Promise<T> {
+		try {
+			return await reading;
+		} catch (error) {
+			return this.unreadable(error);
+		}
+	}
+
+	/** The store could not be read: all begins again, later. What waits for this never goes on. */
+	unreadable<T>(error: unknown): Promise<T> {
+		if (this.#state === "running") this.owner.readFailed(error);
+		return never();
 	}
 
 	/** Whether scopes are being read: then code of some strands has not come to where it was. */

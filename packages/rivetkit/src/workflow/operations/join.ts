@@ -169,7 +169,7 @@ class Join {
 		const keys = names.map((name) =>
 			this.#location.child({ kind: "name", name }).keyAt({ kind: "outcome" }),
 		);
-		const found = await execution.host.get(keys);
+		const found = await execution.read(execution.host.get(keys));
 		return found.some((value) => value !== null);
 	}
 

@@ -211,8 +211,13 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 		this.#end();
 	}
 
-	/** The actor stops: its next incarnation waits on. */
-	reject(): void {}
+	/** The actor stops, and its next incarnation waits on; or the message could not be read. */
+	reject(error: unknown): void {
+		const execution = this.#execution;
+		if (this.#ended === null || execution.isStopped || execution.host.isAborted) return;
+		if ((error as { code?: unknown }).code === "too_many_waits") void execution.block(error);
+		else void execution.unreadable(error);
+	}
 
 	// StrandWait
 
