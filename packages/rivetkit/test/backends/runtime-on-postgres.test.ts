@@ -2,10 +2,10 @@
 import { openPostgresStore } from "@rivetkit/engine";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { standOn } from "../support/test-runtime.ts";
-import "./save-state.test.ts";
-import "./rollback-on-error.test.ts";
-import "./destroy.test.ts";
-import "./call-ids.test.ts";
-import "./events.test.ts";
+import "../runtime/save-state.test.ts";
+import "../runtime/rollback-on-error.test.ts";
+import "../runtime/destroy.test.ts";
+import "../runtime/call-ids.test.ts";
+import "../runtime/events.test.ts";
 
 standOn(async () => openPostgresStore({ url: await emptiedDatabase() }));
