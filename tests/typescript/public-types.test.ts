@@ -19,6 +19,6 @@ describe("public types", () => {
 			expect(errors).toEqual([]);
 			expect(files.filter((file) => file.endsWith(".test-d.ts")).length).toBeGreaterThan(5);
 		},
-		120_000,
+		300_000,
 	);
 });
