@@ -23,7 +23,7 @@ export const sharing: readonly string[] = globSync(
 			// On the PostgreSQL of the run.
 			"packages/engine/test/api/engine-restart.test.ts",
 			"packages/rivetkit/test/inspector/asleep.test.ts",
-			"packages/rivetkit/test/runtime/start.test.ts",
+			"packages/rivetkit/test/runtime/{on-postgres,start}.test.ts",
 		],
 	},
 );
