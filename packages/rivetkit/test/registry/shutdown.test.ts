@@ -47,7 +47,7 @@ async function untilServed<T>(call: () => Promise<T>): Promise<T> {
 		try {
 			return await call();
 		} catch (error) {
-			if (!(error instanceof HttpRequestError)) throw error;
+			if (!((error as Error).cause instanceof HttpRequestError)) throw error;
 		}
 	}
 }
