@@ -99,7 +99,7 @@ function broken(cause?: unknown): never {
 	throw new ActorError(
 		"action",
 		"stream_broken",
-		"The connection broke before the stream ended",
+		"Connection lost before the stream ended",
 		undefined,
 		{ cause },
 	);

@@ -55,7 +55,7 @@ export async function findActor(
 ): Promise<ApiActor | undefined> {
 	const actors = await listActors(call, { actor_ids: actorId });
 	// Engines list destroyed ones, too.
-	return actors.find((actor) => actor.actor_id === actorId && actor.destroy_ts == null);
+	return actors.find((actor) => actor.actor_id === actorId && !actor.destroy_ts);
 }
 
 /** An input as it travels: everything but `undefined` is one. */
