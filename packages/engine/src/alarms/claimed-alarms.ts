@@ -32,6 +32,8 @@ export interface AlarmClaims {
 	 * null for none.
 	 */
 	nextDue(names: readonly string[], withinMs: number): Promise<number | null>;
+	/** Gives back an actor that was taken and does not run: nobody else takes it from a node that lives. */
+	giveBack(actor: ActorRecord): Promise<void>;
 	/** Leaves a due alarm alone until then (ms since the epoch). */
 	postpone(actorId: string, untilMs: number): Promise<void>;
 	/** Actors that store connections and that nobody runs, in order, strictly after `after`. */
@@ -153,6 +155,10 @@ export class ClaimedAlarms {
 		try {
 			await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "key", record);
 		} catch (error) {
+			// One that may not be started yet, say: its start has not released it, as there was none.
+			await claims.giveBack(record).catch((obstacle: unknown) => {
+				logger.warn({ actorId, err: obstacle }, "an actor could not be given back");
+			});
 			if (this.#running && !isActorNotFound(error)) {
 				logger.warn({ actorId, err: error }, "an actor could not be woken by its alarm");
 				const untilMs = Math.max(placement.retryTs(actorId), clock.now() + RETRY_MS);

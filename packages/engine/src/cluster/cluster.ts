@@ -238,7 +238,7 @@ export class Cluster implements Elsewhere {
 					// Another node has asked for it meanwhile: to acquire it again would end what began.
 					return { kind: "here", acquired: undefined };
 				}
-				const acquired = await this.#within(deadlineTs, this.#acquire(actorId), actorId);
+				const acquired = await this.#acquireBy(deadlineTs, actorId);
 				if (acquired !== undefined) {
 					this.#options.counters.takeOvers += where.kind === "free" && where.isLeft ? 1 : 0;
 					return { kind: "here", acquired };
@@ -515,6 +515,26 @@ export class Cluster implements Elsewhere {
 		return least.epoch;
 	}
 
+	/** As {@link #acquire}; what comes too late is given back, unless somebody has begun to use it. */
+	async #acquireBy(deadlineTs: number, actorId: string): Promise<ActorRecord | undefined> {
+		const acquiring = this.#acquire(actorId);
+		try {
+			return await this.#within(deadlineTs, acquiring, actorId);
+		} catch (error) {
+			void acquiring.then(
+				(late) => {
+					if (late !== undefined && this.#engine.placement.phase(actorId) === undefined) {
+						return this.#options.store.release(actorId, late.generation);
+					}
+					return undefined;
+				},
+				// Whoever waits for it is told.
+				() => {},
+			);
+			throw error;
+		}
+	}
+
 	/** Undefined when somebody else has it. Once for all that ask at the same time. */
 	#acquire(actorId: string): Promise<ActorRecord | undefined> {
 		let acquiring = this.#acquiring.get(actorId);
@@ -592,7 +612,7 @@ export class Cluster implements Elsewhere {
 			}
 			try {
 				if (placement.phase(actorId) === undefined) {
-					const acquired = await this.#within(deadlineTs, this.#acquire(actorId), actorId);
+					const acquired = await this.#acquireBy(deadlineTs, actorId);
 					if (acquired === undefined) {
 						return { is: "elsewhere" };
 					}

@@ -179,6 +179,7 @@ async function openNode(
 				return actors;
 			},
 			nextDue: (names, withinMs) => rows.nextDue(names, withinMs),
+			giveBack: ({ actorId, generation }) => store.release(actorId, generation),
 			postpone: (actorId, untilMs) => rows.postpone(actorId, untilMs),
 			restingWithConnections: (limit, after) => rows.restingWithConnections(limit, after),
 		},

@@ -197,11 +197,6 @@ export class NodeLink {
 		this.#send({ is: "ended", actorId, generation, how });
 	}
 
-	/** Bytes that the connection has not taken yet. */
-	get bufferedBytes(): number {
-		return this.#socket.bufferedAmount;
-	}
-
 	/** Everything that waits for the other node fails. Idempotent. */
 	close(): void {
 		if (this.#lost) {

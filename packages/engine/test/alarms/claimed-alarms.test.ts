@@ -15,6 +15,7 @@ function polled() {
 	const clock = new TestClock();
 	const asked: number[] = [];
 	const woken: string[] = [];
+	const givenBack: string[] = [];
 	const lookedForLost = { count: 0 };
 	const store: {
 		due: string[];
@@ -35,6 +36,7 @@ function polled() {
 		},
 		nextDue: async () => store.nextTs,
 		postpone: async () => {},
+		giveBack: async ({ actorId }) => void givenBack.push(actorId),
 		async restingWithConnections() {
 			lookedForLost.count++;
 			if (store.isBroken) throw new Error("broken");
@@ -52,12 +54,15 @@ function polled() {
 		logger: { debug: noted, info: noted, warn: noted, error: noted },
 		names: () => ["counter"],
 		placement: {
-			ready: async (actorId: string) => void woken.push(actorId),
+			async ready(actorId: string) {
+				if (actorId === "blocked") throw new Error("not yet");
+				woken.push(actorId);
+			},
 			retryTs: () => 0,
 		} as unknown as Placement,
 	});
 	onTestFinished(() => alarms.stop());
-	return { clock, alarms, asked, woken, store, lookedForLost };
+	return { clock, alarms, asked, woken, store, lookedForLost, givenBack };
 }
 
 /** Lets everything that is already on its way happen. */
@@ -140,4 +145,13 @@ test("what a dead node left is looked for again after a pause when that fails", 
 	clock.advance(1_000);
 	await settled();
 	expect(lookedForLost.count).toBe(2);
+});
+
+test("an actor that was taken and may not be started is given back: it would never be taken again", async () => {
+	const { clock, alarms, store, givenBack } = polled();
+	store.due = ["a", "blocked"];
+	alarms.start();
+	clock.advance(0);
+	await settled();
+	expect(givenBack).toEqual(["blocked"]);
 });

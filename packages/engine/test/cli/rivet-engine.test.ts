@@ -135,7 +135,7 @@ describe("the process", () => {
 		});
 		const exited = once(child, "exit").then(([code]) => code as number);
 		const url = () =>
-			vi.waitFor(() => /listens on (\S+)/.exec(output)?.[1] ?? expect.fail(errors), 15_000);
+			vi.waitFor(() => /listens on (\S+)/.exec(output)?.[1] ?? expect.fail(errors), 30_000);
 		return { child, exited, url, errors: () => errors };
 	};
 
@@ -187,7 +187,7 @@ describe("the process", () => {
 		const env = (name: string) => ({
 			RIVET__POSTGRES__URL: database,
 			RIVET__NODE__NAME: name,
-			RIVET__NODE__LEASE_MS: "1000",
+			RIVET__NODE__LEASE_MS: "5000",
 			RIVET__GUARD__PORT: "0",
 			RIVET__API_PEER__PORT: "0",
 			RIVET__METRICS__PORT: "0",
@@ -206,7 +206,7 @@ describe("the process", () => {
 		}, 10_000);
 		two.child.kill("SIGTERM");
 		expect(await two.exited).toBe(0);
-	}, 30_000);
+	}, 60_000);
 });
 
 async function freePort(): Promise<number> {

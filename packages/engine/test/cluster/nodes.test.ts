@@ -36,7 +36,9 @@ it("who comes and who goes is known at once, not with the next renewal", async (
 	const actorId = await two.create("a");
 	expect(await one.get(actorId)).toBe(await two.get(actorId));
 	await two[Symbol.asyncDispose]();
-	await expect.poll(() => metric(one, "cluster_nodes", { state: "serving" })).toBe(1);
+	await expect
+		.poll(() => metric(one, "cluster_nodes", { state: "serving" }), { timeout: 10_000 })
+		.toBe(1);
 	// Its actors are free, and run on.
 	expect(await one.get(actorId)).toMatch(/^200 node-\d+ GET/);
 });
@@ -50,7 +52,9 @@ it("without notifications the same is noticed a little later", async () => {
 	await linked(one, two);
 	const actorId = await two.create("a");
 	await two[Symbol.asyncDispose]();
-	await expect.poll(() => metric(one, "cluster_nodes", { state: "serving" })).toBe(1);
+	await expect
+		.poll(() => metric(one, "cluster_nodes", { state: "serving" }), { timeout: 10_000 })
+		.toBe(1);
 	expect(await one.get(actorId)).toMatch(/^200 /);
 	expect(proxy.droppedCount).toBeGreaterThan(0);
 });
@@ -58,8 +62,8 @@ it("without notifications the same is noticed a little later", async () => {
 it("metrics tell of nodes, links, what was forwarded and what was taken over", async () => {
 	const url = await emptiedDatabase();
 	const proxy = await PostgresProxy.start(url);
-	const one = await started({ url, leaseMs: 1_000 });
-	const two = await started({ url: proxy.url, leaseMs: 1_000 });
+	const one = await started({ url, leaseMs: 3_000 });
+	const two = await started({ url: proxy.url, leaseMs: 3_000 });
 	await linked(one, two);
 	const actorId = await two.create("a");
 	await one.get(actorId);
@@ -77,7 +81,7 @@ it("metrics tell of nodes, links, what was forwarded and what was taken over", a
 	// It is cut off: its lease ends.
 	await proxy[Symbol.asyncDispose]();
 	await expect
-		.poll(() => one.get(actorId), { timeout: 10_000 })
+		.poll(() => one.get(actorId), { timeout: 15_000 })
 		.toBe(`200 ${one.name} GET /request/x`);
 	expect(metric(one, "cluster_take_overs_total")).toBe(1);
 	expect(metric(one, "cluster_links_lost_total")).toBe(1);
