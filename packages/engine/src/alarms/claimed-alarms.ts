@@ -155,10 +155,13 @@ export class ClaimedAlarms {
 		try {
 			await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "key", record);
 		} catch (error) {
-			// One that may not be started yet, say: its start has not released it, as there was none.
-			await claims.giveBack(record).catch((obstacle: unknown) => {
-				logger.warn({ actorId, err: obstacle }, "an actor could not be given back");
-			});
+			// One that may not be started yet, say: its start has not released it, as there was none. One whose start
+			// takes longer than was waited for keeps it.
+			if (placement.phase(actorId) === undefined) {
+				await claims.giveBack(record).catch((obstacle: unknown) => {
+					logger.warn({ actorId, err: obstacle }, "an actor could not be given back");
+				});
+			}
 			if (this.#running && !isActorNotFound(error)) {
 				logger.warn({ actorId, err: error }, "an actor could not be woken by its alarm");
 				const untilMs = Math.max(placement.retryTs(actorId), clock.now() + RETRY_MS);

@@ -372,13 +372,17 @@ export class Cluster implements Elsewhere {
 		this.#sockets.actorEnded(actorId);
 		if (how !== "destroyed" && generation >= 0) {
 			// One that fell asleep has been released with its last commit; this is for those that did not.
-			this.#options.store.release(actorId, generation).catch((error: unknown) => {
-				this.#options.logger.warn(
-					{ actorId, generation, err: error },
-					"an actor could not be released; other nodes take it when this node's lease ends",
-				);
-			});
+			this.#release(actorId, generation);
 		}
+	}
+
+	#release(actorId: string, generation: number): void {
+		this.#options.store.release(actorId, generation).catch((error: unknown) => {
+			this.#options.logger.warn(
+				{ actorId, generation, err: error },
+				"an actor could not be released; other nodes take it when this node's lease ends",
+			);
+		});
 	}
 
 	// What other nodes ask for.
@@ -610,9 +614,10 @@ export class Cluster implements Elsewhere {
 			if (this.#isDraining) {
 				return { is: "elsewhere" };
 			}
+			let acquired: ActorRecord | undefined;
 			try {
 				if (placement.phase(actorId) === undefined) {
-					const acquired = await this.#acquireBy(deadlineTs, actorId);
+					acquired = await this.#acquireBy(deadlineTs, actorId);
 					if (acquired === undefined) {
 						return { is: "elsewhere" };
 					}
@@ -623,6 +628,10 @@ export class Cluster implements Elsewhere {
 					await placement.changed(actorId, deadlineTs);
 				}
 			} catch (error) {
+				// A start that was refused before it began has nothing to end: its alarm would find an owner for ever.
+				if (acquired !== undefined && placement.phase(actorId) === undefined) {
+					this.#release(actorId, acquired.generation);
+				}
 				if (isActorNotFound(error)) {
 					return { is: "elsewhere" };
 				}

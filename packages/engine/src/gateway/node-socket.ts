@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 import { type PreparedMessage, truncateCloseReason } from "@rivetkit/protocol";
 import { type RawData, WebSocket } from "ws";
+import { isSendableCloseCode } from "../common/close-codes.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { AcceptedSocket, AcceptedSocketHandler } from "./accepted-socket.ts";
 import { SharedMessage } from "./prepared-message.ts";
 import { TurnFrames } from "./turn-frames.ts";
-import { isSendableCloseCode } from "./websocket-frame.ts";
 import type { WriteTurn } from "./write-turn.ts";
 
 const OPEN = 1;

@@ -3,11 +3,11 @@
  * turn of the event loop, and as a copy, exactly as from a real socket.
  */
 import { type PreparedMessage, truncateCloseReason } from "@rivetkit/protocol";
+import { isSendableCloseCode } from "../common/close-codes.ts";
 import { later } from "../common/later.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { AcceptedSocket, AcceptedSocketHandler } from "./accepted-socket.ts";
 import { SharedMessage } from "./prepared-message.ts";
-import { isSendableCloseCode } from "./websocket-frame.ts";
 
 const CONNECTING = 0;
 const OPEN = 1;

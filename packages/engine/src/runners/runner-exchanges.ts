@@ -5,6 +5,7 @@ import {
 	type ActorSocket,
 	type ActorUpgrade,
 	CLOSE_ERROR,
+	CLOSE_NORMAL,
 	catalogueError,
 } from "@rivetkit/protocol";
 import type {
@@ -13,6 +14,7 @@ import type {
 	ToClientTunnelMessageKind,
 	ToServerTunnelMessageKind,
 } from "@rivetkit/protocol/runner";
+import { isSendableCloseCode } from "../common/close-codes.ts";
 import { Deferred } from "../placement/deferred.ts";
 import type { RunnerRecord } from "./runner-record.ts";
 
@@ -182,10 +184,11 @@ export class RunnerExchanges {
 				this.#acknowledge(exchange, wholeIndex(kind.val.index, exchange.lastIndex));
 				break;
 			case "ToServerWebSocketClose": {
-				const { code = 1000, reason = "ws.closed", hibernate } = kind.val;
+				const { code = CLOSE_NORMAL, reason = "ws.closed", hibernate } = kind.val;
 				this.#forget(exchange);
 				if (hibernate) break;
-				socket?.close(code, reason);
+				// What no endpoint may send, such as 1006 of a socket that broke behind the actor, comes as a plain close.
+				socket?.close(isSendableCloseCode(code) ? code : CLOSE_NORMAL, reason);
 				// A refusal, if it comes before the opening: another incarnation may take it.
 				exchange.opened?.reject(new ActorGone(exchange.actorId));
 				break;

@@ -55,6 +55,8 @@ interface Hosted {
 	deadline: Timer | null;
 	/** What is done about its events, one after the other. */
 	work: Promise<void>;
+	/** Its key/value requests, one after the other. */
+	kv: Promise<void>;
 	readonly quota: KvQuota;
 }
 
@@ -224,6 +226,7 @@ export class RunnersHost implements ActorHost {
 			acknowledgedEvent: -1,
 			deadline: null,
 			work: Promise.resolve(),
+			kv: Promise.resolve(),
 			quota: new KvQuota(this.#options.store, actorId, limits.kvBytesMax),
 		};
 		hosted.started.promise.catch(() => {});
@@ -526,7 +529,7 @@ export class RunnersHost implements ActorHost {
 				runner.lastRttMs = Math.max(0, runner.lastPongTs - message.val.ts);
 				break;
 			case "ToServerKvRequest":
-				void this.#kv(runner, socket, message.val);
+				this.#kv(runner, socket, message.val);
 				break;
 			case "ToServerTunnelMessage":
 				this.#exchanges.received(runner, message.val.messageId, message.val.messageKind);
@@ -543,19 +546,25 @@ export class RunnersHost implements ActorHost {
 		this.supply?.changed(runner);
 	}
 
-	async #kv(
+	/** Those of one actor are done in the order in which they came (contract: engine 4.8). */
+	#kv(
 		runner: RunnerRecord,
 		socket: RunnerSocket,
 		{ actorId, requestId, data }: Extract<RunnerToServer, { tag: "ToServerKvRequest" }>["val"],
-	): Promise<void> {
+	): void {
 		const hosted = this.#hosted.get(actorId);
-		const answer =
-			hosted?.runner === runner
-				? await answerKv(this.#options.store, hosted, this.#version, data)
-				: notOwner(actorId);
-		if (runner.socket === socket) {
-			socket.send({ tag: "ToClientKvResponse", val: { requestId, data: answer } });
+		const respond = (answer: Awaited<ReturnType<typeof answerKv>>): void => {
+			if (runner.socket === socket) {
+				socket.send({ tag: "ToClientKvResponse", val: { requestId, data: answer } });
+			}
+		};
+		if (hosted?.runner !== runner) {
+			respond(notOwner(actorId));
+			return;
 		}
+		hosted.kv = hosted.kv.then(async () =>
+			respond(await answerKv(this.#options.store, hosted, this.#version, data)),
+		);
 	}
 
 	#event(runner: RunnerRecord, { checkpoint, inner }: EventWrapper): void {

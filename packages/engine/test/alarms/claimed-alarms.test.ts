@@ -55,9 +55,10 @@ function polled() {
 		names: () => ["counter"],
 		placement: {
 			async ready(actorId: string) {
-				if (actorId === "blocked") throw new Error("not yet");
+				if (actorId === "blocked" || actorId === "slow") throw new Error("not yet");
 				woken.push(actorId);
 			},
+			phase: (actorId: string) => (actorId === "slow" ? "starting" : undefined),
 			retryTs: () => 0,
 		} as unknown as Placement,
 	});
@@ -149,7 +150,8 @@ test("what a dead node left is looked for again after a pause when that fails", 
 
 test("an actor that was taken and may not be started is given back: it would never be taken again", async () => {
 	const { clock, alarms, store, givenBack } = polled();
-	store.due = ["a", "blocked"];
+	// The start of the slow one goes on: it keeps the actor.
+	store.due = ["a", "blocked", "slow"];
 	alarms.start();
 	clock.advance(0);
 	await settled();

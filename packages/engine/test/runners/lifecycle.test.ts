@@ -415,6 +415,22 @@ it("an actor stores no more than its share; what it replaces and deletes is room
 	expect(await store.storedBytes(actorId)).toBe(909);
 });
 
+it("key/value requests of one actor are done in the order in which they came (engine 4.8)", async () => {
+	await serve();
+	const runner = await connect();
+	const actorId = await create();
+	await isAwake(actorId);
+	const keys = [Uint8Array.of(1)];
+	const [, read, , gone] = await Promise.all([
+		runner.kv(actorId, { tag: "KvPutRequest", val: { keys, values: [Uint8Array.of(7)] } }),
+		runner.kv(actorId, { tag: "KvGetRequest", val: { keys } }),
+		runner.kv(actorId, { tag: "KvDeleteRequest", val: { keys } }),
+		runner.kv(actorId, { tag: "KvGetRequest", val: { keys } }),
+	]);
+	expect(read).toMatchObject({ tag: "KvGetResponse", val: { keys: [expect.anything()] } });
+	expect(gone).toMatchObject({ tag: "KvGetResponse", val: { keys: [] } });
+});
+
 describe("messages of clients that are held", () => {
 	/** A client whose socket the actor holds. */
 	const held = async (limits: Partial<RunnerLimits>) => {
@@ -447,6 +463,16 @@ describe("messages of clients that are held", () => {
 		await until(() => {
 			expect(runner.tunnel.at(-1)!.messageKind).toMatchObject({ tag: "ToClientWebSocketClose" });
 		});
+	});
+
+	it("a close with a code that no endpoint may send is a plain one, and the engine goes on", async () => {
+		const { closed, runner, open } = await held({});
+		runner.answer(open, {
+			tag: "ToServerWebSocketClose",
+			val: { code: 1006, reason: "broke behind the actor", hibernate: false },
+		});
+		expect(await closed).toBe("1000 broke behind the actor");
+		expect((await call("GET", "/health")).status).toBe(200);
 	});
 
 	it("one that is acknowledged does not, however long it stays open (no. 55)", async () => {

@@ -168,7 +168,7 @@ export class Committer implements TurnJob {
 		const begunMs = this.#turns.jobsBegunMs;
 		this.#source.commit(batch, begunMs).then(
 			() => this.#durable(this.#turns.commitEnded(begunMs)),
-			(error) => this.#failed(error, this.#turns.commitEnded(begunMs)),
+			(error) => this.#failed(error, this.#turns.commitFailed()),
 		);
 	}
 

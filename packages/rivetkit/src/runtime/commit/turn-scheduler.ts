@@ -55,13 +55,18 @@ export class TurnScheduler {
 		return this.#jobsBegunMs;
 	}
 
-	/** A commit that began then is durable, or has failed; returns what the time is now. */
+	/** A commit that began then is durable; returns what the time is now. */
 	commitEnded(begunMs: number): number {
 		const nowMs = this.#monotonicMs();
 		const tookMs = nowMs - begunMs;
 		const averageMs = this.#commitMs + (tookMs - this.#commitMs) / COMMITS_AVERAGED;
 		this.#commitMs = Math.max(COMMIT_MS_MIN, averageMs);
 		return nowMs;
+	}
+
+	/** What the time is now: how long a failure took says nothing of commits. */
+	commitFailed(): number {
+		return this.#monotonicMs();
 	}
 
 	#ask(): void {

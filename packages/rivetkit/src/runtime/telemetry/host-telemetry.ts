@@ -83,22 +83,26 @@ export class HostTelemetry {
 		this.#clock = clock;
 		this.#random = random;
 		this.#idPrefix = hex(random.bytes(4));
+		this.#askClock(monotonicMs());
 	}
 
 	/** Milliseconds since the epoch with fractions; moves on evenly. */
 	nowMs(): number {
-		return this.timeOf(monotonicMs());
+		const now = monotonicMs();
+		if (now >= this.#askClockMs) this.#askClock(now);
+		return this.timeOf(now);
 	}
 
-	/** What {@link nowMs} was, or is, at a time of the process (`performance.now`) that somebody has looked at already. */
-	timeOf(now: number): number {
-		if (now >= this.#askClockMs) {
-			this.#askClockMs = now + CLOCK_EVERY_MS;
-			const epoch = this.#clock.now() - now;
-			// The wall clock has whole milliseconds: only what is more than that is a change of it.
-			if (Math.abs(epoch - this.#epochMs) > 2) this.#epochMs = epoch;
-		}
-		return this.#epochMs + now;
+	/** What {@link nowMs} was at a time of the process (`performance.now`) that somebody has looked at already. */
+	timeOf(thenMs: number): number {
+		return this.#epochMs + thenMs;
+	}
+
+	#askClock(now: number): void {
+		this.#askClockMs = now + CLOCK_EVERY_MS;
+		const epoch = this.#clock.now() - now;
+		// The wall clock has whole milliseconds: only what is more than that is a change of it.
+		if (Math.abs(epoch - this.#epochMs) > 2) this.#epochMs = epoch;
 	}
 
 	/** Milliseconds since the epoch, as the actors' clock has it. */

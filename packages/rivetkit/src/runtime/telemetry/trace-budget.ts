@@ -84,8 +84,8 @@ export class TraceBudget {
 
 	#follow(nowMs: number): void {
 		const passedMs = nowMs - this.#beganMs;
-		// The wall clock may be set back.
-		if (passedMs < SECOND_MS && passedMs >= 0) return;
+		// The wall clock may be set back; a commit begins a little before what was asked about last.
+		if (Math.abs(passedMs) < SECOND_MS) return;
 		this.#second += passedMs < 2 * SECOND_MS ? 1 : 2;
 		this.#beganMs = nowMs;
 		this.#left = this.#max;
