@@ -242,6 +242,44 @@ everywhere((on) => {
 		expect([(await world.state()).log, await world.call("size")]).toEqual([["m"], 0]);
 	});
 
+	it("51. recover begins a cancelled branch's loop anew, whose messages of earlier iterations went back", async () => {
+		let isBroken = true;
+		await using world = await World.start(async (ctx) => {
+			const joined = await ctx.join("join", {
+				counter: {
+					run: (b) =>
+						b.loop({
+							name: "loop",
+							state: [] as string[],
+							run: async (loop, seen) => {
+								const { body } = await loop.queue.next("m", { names: ["work"] });
+								const all = [...seen, String(body)];
+								return body === "last" ? Loop.break(all) : Loop.continue(all);
+							},
+						}),
+				},
+				bad: {
+					run: async (b) => {
+						await b.sleep("a while", 100);
+						if (isBroken) throw new Error("broken");
+					},
+					onError: "cancel",
+				},
+			});
+			await ctx.step("note", () => void ctx.state.log.push(String(joined.counter)));
+		}, on);
+		for (const body of ["a", "b"]) await world.send("work", body);
+		await world.advance(200);
+		expect((await world.status()).state).toBe("failed");
+		isBroken = false;
+		await world.call("recover");
+		await world.settle();
+		await world.send("work", "last");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect((await world.state()).log).toEqual(["a,b,last"]);
+		expect(await world.call("size")).toBe(0);
+	});
+
 	it("51. recover has a race go on in which all have failed", async () => {
 		let isBroken = true;
 		const branch = (name: "work" | "control") => ({

@@ -33,7 +33,12 @@ export function entriesToRecover(located: readonly StoredEntryAt[]): Recovery {
 	const around = new Surroundings(located);
 	const restarts = new Set<string>();
 	for (const at of located) {
-		if (at.entry.rollbackCompletedAt > 0) restarts.add(around.restartOfUndone(at));
+		const { entry } = at;
+		// A loop that has counted messages which went back to the queue since will receive them again.
+		const isUndone = entry.rollbackCompletedAt > 0;
+		if (isUndone || (hasReturned(entry) && !around.hasEndedAround(at))) {
+			restarts.add(around.restartOfUndone(at));
+		}
 	}
 	const gone: StoredEntryAt[] = [];
 	const reopened: StoredEntryAt[] = [];
