@@ -106,6 +106,21 @@ everywhere((on) => {
 		}
 	});
 
+	it("54. what a step sent and an entry received comes once again, also with a dedupe key", async () => {
+		for (const options of [undefined, { dedupeKey: "key" }]) {
+			await using world = await World.start(async (ctx) => {
+				await ctx.step("from", (c) => c.queue.send("work", "own", options));
+				const { body } = await ctx.queue.next("m", { names: ["work"] });
+				await ctx.step("note", () => void ctx.state.log.push(String(body)));
+				await ctx.queue.next("end", { names: ["control"] });
+			}, on);
+			await eventually(async () => expect((await world.state()).log).toEqual(["own"]));
+			await replayFrom(world, "from");
+			await eventually(async () => expect((await world.state()).log).toEqual(["own", "own"]));
+			expect(await world.call("size")).toBe(0);
+		}
+	});
+
 	it("54. a message that a loser gave back is not given back again", async () => {
 		await using world = await World.start(async (ctx, { ledger }) => {
 			await ctx.rollbackCheckpoint("checkpoint");

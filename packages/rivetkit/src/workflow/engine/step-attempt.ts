@@ -29,6 +29,8 @@ export class StepAttempt implements StepWork {
 	changedKv = false;
 	changedDatabase = false;
 	span: Span | null = null;
+	/** Ids of the messages that it sends when it is recorded, and that another run of it would send once more. */
+	sent: number[] | null = null;
 	readonly #subject: StepSubject;
 	/** Which step's; null of a rollback handler's. */
 	at: { readonly key: Uint8Array; readonly entry: Entry } | null = null;

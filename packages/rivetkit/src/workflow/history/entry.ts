@@ -64,6 +64,8 @@ export interface KindData {
 		failKind?: FailKind;
 		/** Whether it has a rollback handler. */
 		isCompensable?: boolean;
+		/** Messages it sent that it would send once more: those without a dedupe key. */
+		sent?: readonly number[];
 	};
 	loop: {
 		iteration: number;

@@ -113,6 +113,7 @@ export function messagesToReturn(entries: readonly StoredEntryAt[]): StoredMessa
 	const sentAgain = new Set<number>();
 	for (const { entry } of entries) {
 		if (entry.is("send") && !entry.data.isOnce) sentAgain.add(entry.data.id);
+		if (entry.is("step")) for (const id of entry.data.sent ?? []) sentAgain.add(id);
 	}
 	return entries
 		.flatMap(({ entry }) => {

@@ -204,6 +204,7 @@ class Step {
 		}
 		entry.data = recorded.bytes === undefined ? {} : { output: recorded.bytes };
 		if (this.#options.rollback) entry.data.isCompensable = true;
+		if (attempt.sent) entry.data.sent = attempt.sent;
 		entry.error = null;
 		execution.complete(this.#scope, entry);
 		this.#scope.strand.keepReceived();
