@@ -615,9 +615,16 @@ export class RunnersHost implements ActorHost {
 		hosted.deadline?.stop();
 		hosted.runner.acknowledged(hosted.actorId, hosted.generation, 0);
 		const now = this.#options.clock.now();
-		await this.#commit(hosted, {
-			record: { initialised: true, startTs: now, connectableTs: now, sleepTs: null },
-		});
+		try {
+			await this.#commit(hosted, {
+				record: { initialised: true, startTs: now, connectableTs: now, sleepTs: null },
+			});
+		} catch (error) {
+			// Its start would be waited for without a bound.
+			this.#command(hosted, { tag: "CommandStopActor", val: undefined });
+			this.#lost(hosted, "runner_no_response");
+			throw error;
+		}
 		hosted.isRunning = true;
 		hosted.started.resolve();
 	}

@@ -206,6 +206,18 @@ describe("a runner that does not answer (no. 61)", () => {
 		expect(await actorOf(actorId)).not.toHaveProperty("error");
 	});
 
+	it("a start whose commit is refused is over at once: its runner is told to stop it", async () => {
+		await serve({ actorStartThresholdMs: 60_000 });
+		const runner = await connect({ runsAtOnce: false });
+		const actorId = await create();
+		await until(() => expect(tagsOn(runner)).toEqual(["CommandStartActor"]));
+		await store.acquire(actorId);
+		runner.state(actorId, 0, "running");
+		await until(() =>
+			expect(tagsOn(runner).slice(0, 2)).toEqual(["CommandStartActor", "CommandStopActor"]),
+		);
+	});
+
 	it("a stop: its actor is lost, and the next generation starts", async () => {
 		await serve();
 		const runner = await connect();
