@@ -1,5 +1,11 @@
 import type { Registry } from "rivetkit";
 
+/**
+ * Between a change and the load (ms). Many editors empty a file and then write it, and file watchers say nothing of
+ * what follows a change within 5 ms: a load at once may see an empty file, and would never hear of the rest.
+ */
+export const SETTLE_MS = 25;
+
 export interface ActorsOptions {
 	/** Evaluates the users' modules anew and returns the registry that they make. */
 	readonly load: () => Promise<Registry>;
@@ -50,8 +56,9 @@ export class Actors {
 
 	async #loadUntilFresh(): Promise<void> {
 		while (this.#isStale) {
-			this.#isStale = false;
 			const isFirst = this.#registry === undefined;
+			if (!isFirst || this.#hasFailed) await settled();
+			this.#isStale = false;
 			try {
 				const registry = await this.#options.load();
 				await registry.develop();
@@ -65,4 +72,8 @@ export class Actors {
 			this.#options.onLoaded(this.#registry, isFirst);
 		}
 	}
+}
+
+function settled(): Promise<void> {
+	return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 }

@@ -169,12 +169,17 @@ describe("vite with the plugin", () => {
 		async (_, text, said) => {
 			const pages = await hearPages(project);
 			const before = project.output.length;
+			const printed = () => project.output.slice(before);
 			const good = await readFile(join(project.folder, "src/actors.ts"), "utf8");
 			const { count } = await connection.add();
-			await edit(project, "src/actors.ts", text, () => pages.errors.length > 0);
-			expect(pages.errors[0]).toMatch(said);
-			expect(project.output.slice(before)).toMatch(said);
-			expect(project.output.slice(before)).toContain("those that were loaded last go on");
+			// Pages may first hear of a file that is half written; what vite prints takes another way than what they hear.
+			await edit(
+				project,
+				"src/actors.ts",
+				text,
+				() => pages.errors.some((error) => said.test(error)) && said.test(printed()),
+			);
+			expect(printed()).toContain("those that were loaded last go on");
 			expect((await connection.add()).count).toBe(count + 100);
 			const swapped = reloads();
 			await edit(project, "src/actors.ts", good, () => reloads() > swapped && pages.updates > 0);
