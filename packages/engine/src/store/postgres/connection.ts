@@ -98,6 +98,8 @@ export class PostgresConnection {
 					text:
 						`SET statement_timeout = ${statementTimeoutMs};` +
 						`SET idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS};` +
+						// A bitmap is made of all that matches before the first row comes; who asks for a few in order waits for it.
+						"SET enable_bitmapscan = off;" +
 						"SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;" +
 						"SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning",
 				}),

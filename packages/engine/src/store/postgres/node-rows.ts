@@ -62,10 +62,21 @@ const CHANNEL = "rivetkit";
 const WAKE_AGAIN_MS = 1_000;
 /** Cut off, not rounded: half a millisecond before its time nothing is due. */
 const NOW_MS = "floor(extract(epoch FROM clock_timestamp()) * 1000)::int8";
+/**
+ * The same when the statement came. What may change from row to row bounds no index: with `clock_timestamp()` each look
+ * for due alarms read every actor.
+ */
+const ASKED_MS = "floor(extract(epoch FROM statement_timestamp()) * 1000)::int8";
 
-/** Whether an actor's name, or its pool, is in a list of those that a node runs. */
-const IS_ONE_OF = (parameter: number) =>
-	`(a.name = ANY ($${parameter}) OR ('${POOL_MARK}' || a.namespace || '${POOL_MARK}' || a.runner_name_selector) = ANY ($${parameter}))`;
+/**
+ * Whether an actor that is due is one that a node runs, by name or by pool (parameter), and that nobody has. The planner
+ * takes a CASE for as good as true; of plain conditions it would think that they leave nothing, so that all that are due
+ * have to be read and sorted, whatever the limit.
+ */
+const IS_FREE_FOR = (parameter: number) =>
+	`CASE WHEN a.name = ANY ($${parameter})
+		OR ('${POOL_MARK}' || a.namespace || '${POOL_MARK}' || a.runner_name_selector) = ANY ($${parameter})
+	THEN a.owner IS NULL OR NOT ${HAS_LIVE_OWNER} ELSE false END`;
 
 interface RawNode {
 	[column: string]: unknown;
@@ -195,6 +206,9 @@ export class NodeRows {
 	/**
 	 * Takes actors whose alarm is due and that nobody runs, earliest first, as `acquire` does. Who gets one
 	 * is alone with it; others skip it. `takeOvers`: how many of them a node had that died.
+	 *
+	 * Planned each time, as {@link nextDue} is: a plan that is kept counts on the rows of an unknown limit, and sorts all
+	 * that are due.
 	 */
 	async claimDue(
 		epoch: number,
@@ -204,16 +218,15 @@ export class NodeRows {
 		const rows = await this.#store.query<RecordRow & { left: boolean }>(
 			`WITH due AS (
 				SELECT a.row_id, a.owner FROM rivetkit.actors AS a
-				WHERE a.alarm_ts IS NOT NULL AND a.alarm_ts <= ${NOW_MS} AND a.wake_after <= ${NOW_MS}
-					AND ${IS_ONE_OF(2)} AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER})
+				WHERE a.alarm_ts IS NOT NULL AND a.alarm_ts <= ${ASKED_MS} AND a.wake_after <= ${ASKED_MS}
+					AND ${IS_FREE_FOR(2)}
 				ORDER BY a.alarm_ts, a.id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 			)
 			UPDATE rivetkit.actors AS a
-			SET generation = a.generation + 1, owner = $1, wake_after = ${NOW_MS} + ${WAKE_AGAIN_MS}
+			SET generation = a.generation + 1, owner = $1, wake_after = ${ASKED_MS} + ${WAKE_AGAIN_MS}
 			FROM due WHERE a.row_id = due.row_id
 			RETURNING ${RECORD_COLUMNS}, due.owner IS NOT NULL AS left`,
 			[epoch, names, limit],
-			"claim_due",
 		);
 		return { actors: rows.map(toRecord), takeOvers: rows.filter(({ left }) => left).length };
 	}
@@ -222,11 +235,10 @@ export class NodeRows {
 	async nextDue(names: readonly string[], withinMs: number): Promise<number | null> {
 		const [row] = await this.#store.query<{ alarm_ts: number }>(
 			`SELECT a.alarm_ts FROM rivetkit.actors AS a
-			WHERE a.alarm_ts > ${NOW_MS} AND a.alarm_ts <= ${NOW_MS} + $2 AND a.wake_after <= a.alarm_ts
-				AND ${IS_ONE_OF(1)} AND (a.owner IS NULL OR NOT ${HAS_LIVE_OWNER})
+			WHERE a.alarm_ts > ${ASKED_MS} AND a.alarm_ts <= ${ASKED_MS} + $2 AND a.wake_after <= a.alarm_ts
+				AND ${IS_FREE_FOR(1)}
 			ORDER BY a.alarm_ts, a.id LIMIT 1`,
 			[names, withinMs],
-			"next_due",
 		);
 		return row?.alarm_ts ?? null;
 	}

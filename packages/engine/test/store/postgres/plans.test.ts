@@ -1,8 +1,10 @@
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { newDatabase, sql } from "../../../../../tests/support/postgres.ts";
+import { clientConfig } from "../../../src/store/postgres/connection-settings.ts";
+import { NodeRows } from "../../../src/store/postgres/node-rows.ts";
 import { openPostgresStore } from "../../../src/store/postgres/open-postgres-store.ts";
 import { listStatement } from "../../../src/store/postgres/postgres-store.ts";
-import { newActor } from "../fixtures.ts";
+import { acquiredActor, newActor } from "../fixtures.ts";
 
 it("finds an actor by its key without reading others, also before there are statistics", async () => {
 	const url = await newDatabase();
@@ -45,4 +47,42 @@ it("finds who held a key before, however many actors there were", async () => {
 	expect(plan).toContain("using actors_live");
 	expect(plan).toContain("using actors_former");
 	expect(plan).not.toContain("Seq Scan");
+});
+
+it("looks for due alarms without reading those that are not, however many there are and without statistics", async () => {
+	const url = await newDatabase();
+	const store = await openPostgresStore({ url });
+	onTestFinished(() => store.close());
+	const rows = new NodeRows(store, {
+		config: await clientConfig({ url }),
+		address: url,
+		applicationName: "plans",
+		statementTimeoutMs: 10_000,
+	});
+	onTestFinished(() => rows.close());
+	const { epoch } = await rows.register(
+		{ name: "a", address: "", version: "", names: ["counter"] },
+		60_000,
+	);
+	const later = Date.now() + 3_600_000;
+	await Promise.all(
+		Array.from({ length: 500 }, async (_, index) => {
+			const { actorId } = await acquiredActor(store);
+			const record = { sleepTs: Date.now() };
+			await store.commit({ actorId, generation: 0, ops: [], alarmTs: later + index, record });
+		}),
+	);
+	const query = vi.spyOn(store, "query");
+	expect((await rows.claimDue(epoch, ["counter"], 64)).actors).toEqual([]);
+	expect(await rows.nextDue(["counter"], 400)).toBeNull();
+	const asked = query.mock.calls.map(([text, values]) => [text, values] as const);
+	expect(asked).toHaveLength(2);
+	for (const [text, values] of asked) {
+		const lines = await store.query<Record<string, string>>(`EXPLAIN (ANALYZE) ${text}`, values);
+		const plan = lines.map((line) => line["QUERY PLAN"]).join("\n");
+		expect(plan).toContain("using actors_alarm");
+		expect(plan).toMatch(/Index Cond: .*alarm_ts <=/);
+		expect(plan).not.toContain("Rows Removed by Filter");
+		expect(plan).not.toContain("Sort");
+	}
 });
