@@ -15,7 +15,8 @@ import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import { Deferred } from "../placement/deferred.ts";
 import type { ActorKind, Elsewhere, Route } from "../placement/elsewhere.ts";
-import type { Incarnation, IncarnationEnd, Placement } from "../placement/placement.ts";
+import type { Incarnation, IncarnationEnd } from "../placement/incarnation.ts";
+import type { Placement } from "../placement/placement.ts";
 import {
 	type NodeRow,
 	type NodeRows,

@@ -7,7 +7,7 @@ import {
 	RivetError,
 	type StopIntent,
 } from "@rivetkit/protocol";
-import type { IncarnationEnd } from "../placement/placement.ts";
+import type { IncarnationEnd } from "../placement/incarnation.ts";
 
 /** A client's socket as the node that runs its actor gets it. `key` names it on the link. */
 export interface SocketOffer {

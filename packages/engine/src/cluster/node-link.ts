@@ -1,7 +1,7 @@
 import { type Clock, catalogueError, type Timer } from "@rivetkit/protocol";
 import type { WebSocket } from "ws";
 import type { EngineLogger } from "../common/logger.ts";
-import type { IncarnationEnd } from "../placement/placement.ts";
+import type { IncarnationEnd } from "../placement/incarnation.ts";
 import type { ClusterCounters } from "./cluster-counters.ts";
 import {
 	decodeMessage,

@@ -17,7 +17,8 @@ import {
 } from "@rivetkit/protocol";
 import { type ErrorAnswers, isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
-import type { Incarnation, Placement } from "../placement/placement.ts";
+import type { Incarnation } from "../placement/incarnation.ts";
+import type { Placement } from "../placement/placement.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
 import type { HeldSockets } from "./held-sockets.ts";
 import { callerGone } from "./inbound.ts";

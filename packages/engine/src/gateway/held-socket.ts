@@ -7,7 +7,7 @@ import {
 } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
-import type { IncarnationEnd } from "../placement/placement.ts";
+import type { IncarnationEnd } from "../placement/incarnation.ts";
 import type { AcceptedSocket, AcceptedSocketHandler } from "./accepted-socket.ts";
 import { Attachment } from "./attachment.ts";
 import { PendingMessages } from "./pending-messages.ts";

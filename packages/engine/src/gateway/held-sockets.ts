@@ -10,7 +10,8 @@ import {
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
-import type { IncarnationEnd, Placement } from "../placement/placement.ts";
+import type { IncarnationEnd } from "../placement/incarnation.ts";
+import type { Placement } from "../placement/placement.ts";
 import { WakeSlots } from "../placement/wake-slots.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
 import { HeldSocket, type HeldSocketKeeper } from "./held-socket.ts";

@@ -1,6 +1,6 @@
 import type { ActorSocket } from "@rivetkit/protocol";
 import type { ActorRecord } from "../store/store.ts";
-import type { Incarnation, IncarnationEnd } from "./placement.ts";
+import type { Incarnation, IncarnationEnd } from "./incarnation.ts";
 
 /** Where an actor's calls go: to an incarnation that another node has, or to one that begins here. */
 export type Route =
