@@ -10,11 +10,12 @@ import {
 	type PostgresStoreOptions,
 } from "../store/postgres/open-postgres-store.ts";
 import type { PostgresStore } from "../store/postgres/postgres-store.ts";
-import { Cluster, type LocalEngine } from "./cluster.ts";
+import { Cluster } from "./cluster.ts";
 import { ClusterClock } from "./cluster-clock.ts";
 import { ClusterCounters } from "./cluster-counters.ts";
 import { type ClusterMetric, clusterMetrics } from "./cluster-metrics.ts";
 import { Links } from "./links.ts";
+import type { LocalEngine } from "./local-engine.ts";
 import { NodeLease } from "./node-lease.ts";
 
 /** How this process is one of several. */
@@ -150,7 +151,6 @@ async function openNode(
 		lease,
 		links,
 		clock,
-		random,
 		logger,
 		limits: engineLimits(options.limits),
 		counters,

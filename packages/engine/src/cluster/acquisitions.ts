@@ -1,0 +1,79 @@
+import { type Clock, catalogueError } from "@rivetkit/protocol";
+import type { PostgresStore } from "../store/postgres/postgres-store.ts";
+import { type ActorRecord, StaleGenerationError } from "../store/store.ts";
+
+export interface AcquisitionsOptions {
+	readonly store: PostgresStore;
+	readonly clock: Clock;
+	/** Whether an incarnation of the actor exists here, or begins. */
+	readonly isUsed: (actorId: string) => boolean;
+}
+
+/** How this node becomes the owner of actors: one attempt for all that ask at the same time, within their deadlines. */
+export class Acquisitions {
+	readonly #options: AcquisitionsOptions;
+	readonly #acquiring = new Map<string, Promise<ActorRecord | undefined>>();
+
+	constructor(options: AcquisitionsOptions) {
+		this.#options = options;
+	}
+
+	/**
+	 * Undefined when somebody else has it. What comes after the deadline is given back, unless somebody has begun to use
+	 * it; then rejects with `guard.actor_ready_timeout`.
+	 */
+	async acquireBy(deadlineTs: number, actorId: string): Promise<ActorRecord | undefined> {
+		const { store, clock, isUsed } = this.#options;
+		const acquiring = this.#acquire(actorId);
+		try {
+			return await answeredBy(clock, deadlineTs, acquiring, actorId);
+		} catch (error) {
+			void acquiring.then(
+				(late) => {
+					if (late !== undefined && !isUsed(actorId)) {
+						return store.release(actorId, late.generation);
+					}
+					return undefined;
+				},
+				// Whoever waits for it is told.
+				() => {},
+			);
+			throw error;
+		}
+	}
+
+	#acquire(actorId: string): Promise<ActorRecord | undefined> {
+		let acquiring = this.#acquiring.get(actorId);
+		if (acquiring === undefined) {
+			acquiring = this.#acquireOnce(actorId).finally(() => this.#acquiring.delete(actorId));
+			this.#acquiring.set(actorId, acquiring);
+		}
+		return acquiring;
+	}
+
+	async #acquireOnce(actorId: string): Promise<ActorRecord | undefined> {
+		try {
+			return await this.#options.store.acquire(actorId);
+		} catch (error) {
+			if (error instanceof StaleGenerationError) {
+				return undefined;
+			}
+			throw error;
+		}
+	}
+}
+
+/** What PostgreSQL does not answer while it is away: then rejects with `guard.actor_ready_timeout`. */
+export function answeredBy<T>(
+	clock: Clock,
+	deadlineTs: number,
+	promise: Promise<T>,
+	actorId: string,
+): Promise<T> {
+	return new Promise<T>((resolve, reject) => {
+		const timer = clock.after(deadlineTs - clock.now(), () =>
+			reject(catalogueError("guard.actor_ready_timeout", { actor_id: actorId })),
+		);
+		promise.then(resolve, reject).finally(() => timer.stop());
+	});
+}

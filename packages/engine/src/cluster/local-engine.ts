@@ -1,0 +1,29 @@
+import type {
+	ActorRequest,
+	ActorResponse,
+	ActorSocket,
+	ActorUpgrade,
+	PlainSocket,
+} from "@rivetkit/protocol";
+import type { ActorKind } from "../placement/elsewhere.ts";
+import type { Incarnation, IncarnationEnd } from "../placement/incarnation.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { RunnerPool } from "./link-messages.ts";
+
+/** What the cluster needs of this node's engine. */
+export interface LocalEngine {
+	readonly placement: Placement;
+	/** Sockets of this node's clients that wait for the actor's next incarnation. */
+	attachAll(actorId: string): readonly ActorSocket[];
+	/** An incarnation elsewhere is gone. */
+	ended(actorId: string, how: IncarnationEnd): void;
+	/** A request to an actor that lives here, from another node. */
+	request(actorId: string, incarnation: Incarnation, request: ActorRequest): Promise<ActorResponse>;
+	/** Whether it can run such actors now. */
+	hosts(actor: ActorKind): boolean;
+	/** Looks at an actor that is here, or nowhere; null when it has to be woken for the answer. */
+	inspect(actorId: string, request: ActorRequest): Promise<ActorResponse | null>;
+	inspectSocket(actorId: string, upgrade: ActorUpgrade, socket: PlainSocket): Promise<void>;
+	/** A runner that was here has come to another node. */
+	runnerMoved(pool: RunnerPool, key: string): void;
+}
