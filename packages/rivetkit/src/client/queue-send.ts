@@ -20,7 +20,8 @@ export interface QueueSendOptions {
 	readonly ttl?: number;
 	/**
 	 * A send with the key of a message of the last 24 hours, to the same queue, stores nothing and stands
-	 * for that message (lifecycle W-Q-10). 1 to 512 bytes.
+	 * for that message (lifecycle W-Q-10). 1 to 512 bytes. When that has left its queue, waiting for it resolves with what
+	 * became of it for as long as that is kept (60 s, if a sender waited for it), and with "completed" after that.
 	 */
 	readonly dedupeKey?: string;
 }

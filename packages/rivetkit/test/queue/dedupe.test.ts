@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
-import { DEDUPE_WINDOW_MS } from "../../src/runtime/queue/limits.ts";
+import { ANSWER_KEPT_MS, DEDUPE_WINDOW_MS } from "../../src/runtime/queue/limits.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { Gate, soon } from "../support/gate.ts";
@@ -95,6 +95,44 @@ describe("a dedupe key", () => {
 		const outcomes = [(await first).outcome, (await second).outcome];
 		expect(outcomes).toEqual([{ status: "completed" }, { status: "completed" }]);
 		expect((await crashable.send("a", 3, wait)).outcome).toEqual({ status: "completed" });
+	});
+
+	it("gives a sender that comes anew what became of the message, over a crash, while that is kept", async () => {
+		const clock = new FakeClock();
+		await using crashable = await Crashable.start({ subject }, clock);
+		const send = async (key: string, options: object = {}) => {
+			const headers = {
+				"x-rivet-queue-options": JSON.stringify({ dedupeKey: key, ...options }),
+			};
+			return (await crashable.send("a", 1, { headers, wait: true })).outcome;
+		};
+		const answered = send("answered");
+		await eventually(async () => expect(await crashable.stored()).toEqual([1]));
+		await crashable.call("answer");
+		const done = { status: "completed", response: "done" };
+		expect([await answered, await send("answered")]).toEqual([done, done]);
+		const mortal = { ttl: 100 };
+		const expired = send("expired", mortal);
+		await eventually(async () => expect(await crashable.stored()).toEqual([2]));
+		await clock.advance(200);
+		expect([await expired, await send("expired", mortal)]).toEqual(
+			Array(2).fill({ status: "timedOut" }),
+		);
+		await crashable.crash();
+		expect([await send("answered"), await send("expired", mortal)]).toEqual([
+			done,
+			{ status: "timedOut" },
+		]);
+		await clock.advance(ANSWER_KEPT_MS);
+		expect(await send("answered")).toEqual({ status: "completed" });
+	});
+
+	it("whose sender did not wait has no response to give", async () => {
+		await using crashable = await Crashable.start({ subject });
+		await crashable.send("a", 1, dedupe("k"));
+		await crashable.call("answer");
+		const { outcome } = await crashable.send("a", 1, { ...dedupe("k"), wait: true });
+		expect(outcome).toEqual({ status: "completed" });
 	});
 
 	it("leaves nothing behind when its time is over: old keys go with new ones", async () => {

@@ -66,7 +66,7 @@ describe("completions that are kept", () => {
 	it("are 10,000 at the most: the oldest goes", () => {
 		const answers = new KeptAnswers(EMPTY, incarnation);
 		const keep = (index: number) => {
-			answers.add(`key ${index}`, completed(0), 0);
+			answers.add(`key ${index}`, index, completed(0), 0);
 			answers.take();
 			answers.committed();
 		};
@@ -80,7 +80,7 @@ describe("completions that are kept", () => {
 	it("are 16 MiB of responses at the most, to the byte", () => {
 		const answers = new KeptAnswers(EMPTY, incarnation);
 		const keep = (key: string, bytes: number) => {
-			answers.add(key, completed(bytes), 0);
+			answers.add(key, bytes, completed(bytes), 0);
 			answers.take();
 			answers.committed();
 		};

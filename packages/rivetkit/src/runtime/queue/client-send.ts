@@ -3,9 +3,10 @@ import type { Outcome } from "../calls/call-log.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { type AdmittedMessage, admit, type SendOptions } from "./admission.ts";
+import type { DedupedMessage } from "./dedupe-log.ts";
 import type { SendOutcome } from "./kept-answers.ts";
-import type { QueuedMessage } from "./message.ts";
-import { temporaryWaitKey } from "./sender-waits.ts";
+import { QueuedMessage } from "./message.ts";
+import { ownWaitKey } from "./sender-waits.ts";
 
 export interface ClientSendOptions {
 	readonly name: string;
@@ -25,6 +26,8 @@ export interface SenderPatience {
 	/** It does not wait at all: nothing is stored for it. */
 	readonly isOver: boolean;
 }
+
+type Sent = QueuedMessage | DedupedMessage;
 
 const STORED: SendOutcome = { status: "completed", response: null };
 const TIMED_OUT: SendOutcome = { status: "timedOut" };
@@ -99,7 +102,8 @@ export class ClientSend {
 	): Promise<SendOutcome> {
 		const { queue } = instance;
 		const { senders, answers } = queue.data;
-		const waitKey = this.#send.callId ?? temporaryWaitKey(instance.services.random.uuid());
+		const { callId, options } = this.#send;
+		const waitKey = callId ?? ownWaitKey(instance.services.random.uuid(), options.dedupeKey);
 		const wait = { waitKey, deadlineMs: patience.deadlineMs, signal };
 		// The same send may be on its way in twice.
 		for (let arriving = senders.arriving(waitKey); arriving; arriving = senders.arriving(waitKey)) {
@@ -115,9 +119,9 @@ export class ClientSend {
 		const queued = this.#enqueue(instance, waitKey);
 		const message = isPromiseLike(queued) ? await senders.arrives(waitKey, queued) : queued;
 		// Sent before under the same dedupe key, and handled since: perhaps in this very turn.
-		if (!message) {
+		if (!(message instanceof QueuedMessage)) {
 			await durable(instance);
-			return STORED;
+			return (await answers.ofMessage(message.id)) ?? STORED;
 		}
 		const lost = instance.writes.lostSince(this.#rollBacksBefore);
 		if (lost) throw lost.error;
@@ -126,11 +130,8 @@ export class ClientSend {
 		return queue.waitFor(message, wait);
 	}
 
-	/** The message that stands for this send; null when it was sent before, and handled since. */
-	#enqueue(
-		instance: ActorInstance,
-		waitKey: string | null,
-	): QueuedMessage | null | Promise<QueuedMessage | null> {
+	/** The message that stands for this send; what is known of it when it was sent before, and handled since. */
+	#enqueue(instance: ActorInstance, waitKey: string | null): Sent | Promise<Sent> {
 		const { name, body, options } = this.#send;
 		const admitted = admit(instance, name, body, options);
 		return isPromiseLike(admitted)
@@ -142,7 +143,7 @@ export class ClientSend {
 		instance: ActorInstance,
 		message: AdmittedMessage,
 		waitKey: string | null,
-	): QueuedMessage | null | Promise<QueuedMessage | null> {
+	): Sent | Promise<Sent> {
 		const { queue } = instance;
 		this.#rollBacksBefore = instance.writes.rollBackCount;
 		const add = () => {
@@ -154,7 +155,7 @@ export class ClientSend {
 		return queue.data.dedupe
 			.once(message.name, message.dedupeKey, instance.now(), add)
 			.then((sent) =>
-				sent.isNew ? sent.sent.queued : (queue.data.index.get(sent.earlier.id) ?? null),
+				sent.isNew ? sent.sent.queued : (queue.data.index.get(sent.earlier.id) ?? sent.earlier),
 			);
 	}
 }

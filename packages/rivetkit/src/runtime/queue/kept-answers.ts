@@ -20,6 +20,8 @@ export type SendOutcome =
 /** A completion that is kept, without its response. */
 interface KeptAnswer {
 	readonly sequence: number;
+	/** Its id; null in what an older version wrote. */
+	readonly messageId: number | null;
 	readonly waitKey: string;
 	readonly atMs: number;
 	readonly status: SendOutcome["status"];
@@ -36,17 +38,20 @@ type StoredAnswer = [
 	size: number,
 	queue: string,
 	attempts: number,
+	messageId?: number,
 ];
 
 /**
- * Completions for senders that lost their connection before they heard of them (lifecycle W-Q-5). Each is
- * written in the commit that removes its message, so there is none between the two.
+ * Completions for senders that lost their connection before they heard of them (lifecycle W-Q-5), and come again with
+ * the key of their send or with the dedupe key of the message. Each is written in the commit that removes its message, so
+ * there is none between the two.
  */
 export class KeptAnswers {
 	readonly #store: StorageReads;
 	readonly #actor: Incarnation;
 	/** Durable ones, oldest first. */
 	readonly #kept = new SparseMap<string, KeptAnswer>();
+	readonly #byMessage = new SparseMap<number, KeptAnswer>();
 	#bytes = 0;
 	#nextSequence = 0;
 	#ops: StorageOp[] = [];
@@ -60,8 +65,10 @@ export class KeptAnswers {
 
 	/** Adopts what an earlier incarnation kept. */
 	load(sequence: number, value: Uint8Array): void {
-		const [waitKey, atMs, status, size, queue, attempts] = decodeCbor(value) as StoredAnswer;
-		this.#add({ sequence, waitKey, atMs, status, size, queue, attempts });
+		const [waitKey, atMs, status, size, queue, attempts, messageId = null] = decodeCbor(
+			value,
+		) as StoredAnswer;
+		this.#add({ sequence, messageId, waitKey, atMs, status, size, queue, attempts });
 		this.#nextSequence = Math.max(this.#nextSequence, sequence + 1);
 	}
 
@@ -72,12 +79,13 @@ export class KeptAnswers {
 	}
 
 	/** Adds an answer to the next commit. */
-	add(waitKey: string, outcome: SendOutcome, nowMs: number): void {
+	add(waitKey: string, messageId: number, outcome: SendOutcome, nowMs: number): void {
 		const response = outcome.status === "completed" ? outcome.response : null;
 		const [queue, attempts] =
 			outcome.status === "givenUp" ? [outcome.queue, outcome.attempts] : ["", 0];
 		const answer: KeptAnswer = {
 			sequence: this.#nextSequence++,
+			messageId,
 			waitKey,
 			atMs: nowMs,
 			status: outcome.status,
@@ -85,7 +93,8 @@ export class KeptAnswers {
 			queue,
 			attempts,
 		};
-		const stored: StoredAnswer = [waitKey, nowMs, outcome.status, answer.size, queue, attempts];
+		const { status, size } = answer;
+		const stored: StoredAnswer = [waitKey, nowMs, status, size, queue, attempts, messageId];
 		this.#ops.push({ op: "put", key: answerKey(answer.sequence), value: encodeCbor(stored) });
 		if (response) this.#ops.push(...responseRows.put(answer.sequence, response));
 		this.#open.push(answer);
@@ -98,6 +107,7 @@ export class KeptAnswers {
 			const tooMany = this.#kept.size > ANSWERS_KEPT_MAX || this.#bytes > ANSWER_BYTES_MAX;
 			if (!tooMany && nowMs < answer.atMs + ANSWER_KEPT_MS) break;
 			this.#kept.delete(answer.waitKey);
+			if (answer.messageId !== null) this.#byMessage.delete(answer.messageId);
 			this.#bytes -= Math.max(0, answer.size);
 			this.#ops.push({ op: "delete", key: answerKey(answer.sequence) });
 			if (answer.size >= 0) this.#ops.push(...responseRows.delete(answer.sequence, answer.size));
@@ -112,7 +122,16 @@ export class KeptAnswers {
 	/** The outcome that is kept for a send; null when there is none (any more). */
 	async get(waitKey: string): Promise<SendOutcome | null> {
 		const answer = this.#kept.get(waitKey);
-		if (!answer) return null;
+		return answer ? this.#read(answer) : null;
+	}
+
+	/** What became of a message, as far as that is kept. */
+	async ofMessage(id: number): Promise<SendOutcome | null> {
+		const answer = this.#byMessage.get(id);
+		return answer ? this.#read(answer) : null;
+	}
+
+	async #read(answer: KeptAnswer): Promise<SendOutcome> {
 		const { status, sequence, size, queue, attempts } = answer;
 		if (status === "givenUp") return { status, queue, attempts };
 		if (status === "timedOut") return { status };
@@ -144,6 +163,7 @@ export class KeptAnswers {
 
 	#add(answer: KeptAnswer): void {
 		this.#kept.set(answer.waitKey, answer);
+		if (answer.messageId !== null) this.#byMessage.set(answer.messageId, answer);
 		this.#bytes += Math.max(0, answer.size);
 	}
 }

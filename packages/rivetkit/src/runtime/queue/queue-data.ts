@@ -246,7 +246,7 @@ export class QueueData implements BatchPart {
 		this.#endings ??= [];
 		this.#endings.push({ message, waitKey, outcome });
 		if (waitKey !== null && (!isAwaited || mayComeAgain(waitKey))) {
-			this.answers.add(waitKey, outcome, this.#owner.now());
+			this.answers.add(waitKey, message.id, outcome, this.#owner.now());
 		}
 	}
 }

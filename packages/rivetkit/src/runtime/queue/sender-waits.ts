@@ -7,8 +7,12 @@ import type { QueuedMessage } from "./message.ts";
 
 const TEMPORARY = "~";
 
-/** The key of a send that brought none: it cannot come again by itself, only be handed on. */
-export const temporaryWaitKey = (uuid: string): string => TEMPORARY + uuid;
+/**
+ * The key of a send that brought none. Unless its message has a dedupe key it cannot come again by itself, only be
+ * handed on.
+ */
+export const ownWaitKey = (uuid: string, dedupeKey: string | null): string =>
+	dedupeKey === null ? TEMPORARY + uuid : uuid;
 
 /** Whether a sender with this key may come again after a lost connection. */
 export const mayComeAgain = (waitKey: string): boolean => !waitKey.startsWith(TEMPORARY);
