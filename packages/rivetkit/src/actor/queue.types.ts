@@ -92,7 +92,7 @@ export interface QueueSendOptions {
 	delay?: number | undefined;
 	/** Messages with a higher one are handed out first; a whole number. Default 0. */
 	priority?: number | undefined;
-	/** Dropped when nobody took it within this time (ms). Default: never. */
+	/** Dropped when nobody took it within this time (ms), and when it is given back after it. Default: never. */
 	ttl?: number | undefined;
 	/**
 	 * A send with the key of a message of the last 24 hours, to the same queue, stores nothing and returns

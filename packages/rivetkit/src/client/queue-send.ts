@@ -16,7 +16,7 @@ export interface QueueSendOptions {
 	 * this option refuse the message, as they do with the other three of ours: `feature.unsupported`.
 	 */
 	readonly priority?: number;
-	/** Dropped when no consumer took it within this time (ms). Default: never. */
+	/** Dropped when no consumer took it within this time (ms), and when it is given back after it. Default: never. */
 	readonly ttl?: number;
 	/**
 	 * A send with the key of a message of the last 24 hours, to the same queue, stores nothing and stands

@@ -71,11 +71,13 @@ everywhere((on) => {
 		expect((await world.state()).log).toHaveLength(3);
 	});
 
-	it("54. a message whose time to live is over by then does not come again", async () => {
+	it("54. a message whose time to live is over by then does not come again, which the log says", async () => {
 		await using world = await World.start(threeMessages, on);
 		await sendThree(world);
 		await world.advance(61_000);
 		await replayFrom(world, "from");
+		const warned = world.runtime.log.filter(({ message }) => message.includes("time to live"));
+		expect(warned.map(({ level, fields }) => [level, fields.queue])).toEqual([["warn", "work"]]);
 		expect((await world.state()).log).toHaveLength(1);
 		expect((await world.status()).waitingFor).toMatchObject([{ path: "m3" }]);
 		expect(await world.call("size")).toBe(0);
@@ -119,6 +121,90 @@ everywhere((on) => {
 			await eventually(async () => expect((await world.state()).log).toEqual(["own", "own"]));
 			expect(await world.call("size")).toBe(0);
 		}
+	});
+
+	it("54. what is sent again does not stay as well: not taken yet, delayed, or open in the workflow", async () => {
+		for (const sender of ["a step", "code between entries"]) {
+			await using world = await World.start(async (ctx) => {
+				const send = async ({ queue }: Pick<Ctx, "queue">) => {
+					await queue.send("work", "open");
+					await queue.send("out", "not taken");
+					await queue.send("out", "delayed", { delay: 1e6 });
+				};
+				await ctx.step("from", async (c) => {
+					if (sender === "a step") await send(c as never);
+				});
+				if (sender !== "a step") await send(ctx);
+				const open = await ctx.queue.next("open", { names: ["work"], completable: true });
+				await ctx.step("note", () => void ctx.state.log.push(`${open.body} ${open.attempt}`));
+				await ctx.queue.next("go", { names: ["control"], allowOpen: true });
+				await open.complete();
+			}, on);
+			const noted = async () => (await world.state()).log;
+			await eventually(async () => expect(await noted()).toEqual(["open 1"]));
+			await world.call("put", "out", "of others", {});
+			for (const start of ["resident", "cold"]) {
+				if (start === "cold") await world.crash();
+				(world.store.commits as unknown[]).length = 0;
+				const before = (await noted()).length;
+				await replayFrom(world, "from");
+				await eventually(async () => expect(await noted()).toHaveLength(before + 1));
+				expect([sender, start, (await noted()).at(-1)]).toEqual([sender, start, "open 1"]);
+				expect([await world.call("size", "work"), await world.call("size", "out")]).toEqual([1, 3]);
+				// All three left in the commit that took the records back.
+				const left = world.store.commits
+					.filter(({ ops }) => ops.some((op) => op.op === "deleteRange" && op.start[0] === 0x14))
+					.map(({ ops }) => ops.filter((op) => op.op === "delete" && isHeader(op.key)).length);
+				expect([sender, start, left]).toEqual([sender, start, [3]]);
+			}
+			await world.send("control");
+			await eventually(async () => expect((await world.status()).state).toBe("completed"));
+			expect(await world.call("size", "work")).toBe(0);
+			const taken = [await world.call("take", "out"), await world.call("take", "out")];
+			expect(taken).toEqual(["of others", "not taken"]);
+		}
+	});
+
+	it("54. what a step sent and somebody else has received is theirs; it is sent again", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.step("from", (c) => c.queue.send("out", "theirs"));
+			await ctx.queue.next("end", { names: ["control"] });
+		}, on);
+		expect(await world.call("take", "out")).toBe("theirs");
+		await replayFrom(world, "from");
+		await eventually(async () => expect(await world.call("size", "out")).toBe(1));
+		expect(await world.call("take", "out")).toBe("theirs");
+	});
+
+	it("54. a replay of what was imported leaves alone what this actor has under the same ids", async () => {
+		const fn = async (ctx: Ctx) => {
+			await ctx.queue.send("out", 1);
+			await ctx.step("send", async (c) => {
+				for (const body of [2, 3]) await c.queue.send("out", body);
+			});
+			const go = await ctx.queue.next("go", { names: ["control"] });
+			const { body } = await ctx.queue.next("m", { names: ["work"] });
+			await ctx.step("note", () => void ctx.state.log.push(`${go.body} ${body}`));
+			await ctx.queue.next("end", { names: ["control"] });
+		};
+		await using world = await World.start(fn, on);
+		await eventually(async () => expect(await world.call("size", "out")).toBe(3));
+		const exported = await world.call("export");
+		// It has sent nothing of its own before.
+		world.fn = (ctx) => ctx.queue.next("nothing", { names: ["control"] });
+		world.id = await world.runtime.actorId("subject", "/copy");
+		await world.settle();
+		world.fn = (ctx) => fn(ctx);
+		await world.call("import", exported);
+		await world.settle();
+		await world.call("put", "out", "kept", {});
+		await world.send("control", "go");
+		await world.send("work", "on");
+		await eventually(async () => expect((await world.state()).log).toEqual(["go on"]));
+		await world.call("replay");
+		await eventually(async () => expect((await world.state()).log).toEqual(["go on", "go on"]));
+		expect(await world.call("size")).toBe(4);
+		expect(await world.call("take", "out")).toBe("kept");
 	});
 
 	it("54. a message that a loser gave back is not given back again", async () => {
@@ -293,6 +379,51 @@ everywhere((on) => {
 		await eventually(async () => expect((await world.status()).state).toBe("completed"));
 		expect((await world.state()).log).toEqual(["a,b,last"]);
 		expect(await world.call("size")).toBe(0);
+	});
+
+	it("51. recover has past iterations stay, also one whose join was given up with its messages", async () => {
+		let isBroken = true;
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				historyKeep: 9,
+				run: async (loop, n) => {
+					await loop.step("begin", () => void ledger.push(`begin ${n}`));
+					if (n === 0) {
+						const taker = (b: Ctx) =>
+							b.queue.next("m", { names: ["work"] }).then(() => b.sleep("long", 1e7));
+						const fails = (b: Ctx) =>
+							b.sleep("a while", 50).then(() => Promise.reject(new Error("no")));
+						await loop
+							.join("join", { taker: { run: taker }, fails: { run: fails, onError: "cancel" } })
+							.catch(() => {});
+						return Loop.continue(1);
+					}
+					const { body } = await loop.queue.next("m", { names: ["work"] });
+					await loop.step({
+						name: "use",
+						maxRetries: 0,
+						run: () => {
+							if (isBroken) throw new Error("broken");
+							ledger.push(`use ${body}`);
+						},
+					});
+					return Loop.break();
+				},
+			});
+		}, on);
+		await world.send("work", "m");
+		await world.advance(100);
+		await eventually(async () => expect((await world.status()).state).toBe("failed"));
+		const before = await world.call<Shown>("history");
+		isBroken = false;
+		await world.call("recover");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect(world.ledger).toEqual(["begin 0", "begin 1", "use m"]);
+		const after = await world.call<Shown>("history");
+		const idsOf = ({ entries }: Shown) => entries.map(({ id }) => id);
+		expect(idsOf(after)).toEqual(expect.arrayContaining(idsOf(before)));
 	});
 
 	it("51. recover has a race go on in which all have failed", async () => {

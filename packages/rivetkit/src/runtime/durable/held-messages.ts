@@ -139,6 +139,18 @@ export class HeldMessages {
 		if (delivery) this.#instance.queue.deliveries.release(delivery);
 	}
 
+	/**
+	 * Removes a message with the next commit as if it had never been sent: nobody is answered for it. One that has left
+	 * the queue, is in the hands of another receiver, or is a dead letter stays as it is.
+	 */
+	withdraw(id: number): void {
+		const { data, deliveries } = this.#instance.queue;
+		const message = data.index.get(id);
+		if (message === undefined || message.header.givenUp !== null) return;
+		if (message.place === "held" && this.#lease(id) === null) return;
+		deliveries.withdraw(message);
+	}
+
 	/** Gives back all leases that an earlier incarnation or this one holds. */
 	releaseAll(): void {
 		for (const message of [...this.#instance.queue.data.index.all()]) {

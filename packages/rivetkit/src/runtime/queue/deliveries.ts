@@ -230,6 +230,17 @@ export class Deliveries {
 		this.#decide(delivery, () => this.#release(delivery));
 	}
 
+	/** Removes a message that nobody waits for, whether somebody holds it or not. */
+	withdraw(message: QueuedMessage): void {
+		const { delivery } = message;
+		if (delivery) {
+			delivery.receiver.held.delete(delivery);
+			this.#recorder?.over(delivery, "released");
+		}
+		this.#data.remove(message, COMPLETED);
+		this.#committedSoon();
+	}
+
 	/** Does `decision` now, or with the end of the `c.atomic` that is running. */
 	#decide(delivery: Delivery, decision: () => void): void {
 		const { decisions } = this;

@@ -7,6 +7,7 @@ import type {
 	WorkflowReplayOptions,
 	WorkflowStatus,
 } from "../../actor/workflow-control.types.ts";
+import type { StoredMessage } from "../history/entry.ts";
 import { decodeHead, encodeHead } from "../history/head.ts";
 import { pathOf } from "../history/located-entry.ts";
 import { ALL_ENTRIES, ALL_HISTORY, entryRange } from "../history/location.ts";
@@ -14,8 +15,10 @@ import {
 	entriesToRecover,
 	entriesToReplay,
 	locate,
+	messagesSentAgain,
 	messagesToReturn,
 	openMessages,
+	renumberMessages,
 	reopen,
 	type StoredEntryAt,
 } from "../history/rewind.ts";
@@ -175,6 +178,7 @@ export class WorkflowControl implements ActorWorkflow {
 			() => this.#assertParked(),
 			(located) => {
 				this.#takeAllBack(located);
+				renumberMessages(entries, () => engine.host.messages.reserveId());
 				for (const { key, entry } of entries) {
 					// They are in the queue of the actor that they came from: nothing here is to be completed for them.
 					for (const message of openMessages(entry)) message.isCompleted = true;
@@ -233,22 +237,19 @@ export class WorkflowControl implements ActorWorkflow {
 
 	/** What they have of the queue is in the queue again, in the same commit. */
 	#takeBack(entries: readonly StoredEntryAt[]): void {
-		const { head, journal, host } = this.#engine;
+		const { head, journal } = this.#engine;
 		this.#stop();
 		head.isRewound = true;
-		for (const { key, entry } of entries) {
-			journal.deleteRange(entryRange(key));
-			for (const { id } of openMessages(entry)) host.messages.release(id);
-		}
-		this.#return(entries);
+		for (const { key } of entries) journal.deleteRange(entryRange(key));
+		this.#takeBackMessages(entries);
 	}
 
 	#takeAllBack(entries: readonly StoredEntryAt[]): void {
 		const { journal, host } = this.#engine;
 		this.#stop();
 		journal.deleteRange(ALL_HISTORY);
+		this.#takeBackMessages(entries);
 		host.messages.releaseAll();
-		this.#return(entries);
 	}
 
 	/** What waits for messages would get those that go back. */
@@ -256,9 +257,29 @@ export class WorkflowControl implements ActorWorkflow {
 		this.#engine.restart("The workflow begins again from its records");
 	}
 
-	#return(entries: readonly StoredEntryAt[]): void {
+	/** The queue is as if the entries had never been, as far as nobody else has worked on what they sent. */
+	#takeBackMessages(entries: readonly StoredEntryAt[]): void {
 		const { messages } = this.#engine.host;
-		for (const message of messagesToReturn(entries)) messages.putBack(heldAgain(message));
+		const sentAgain = messagesSentAgain(entries);
+		for (const id of sentAgain) messages.withdraw(id);
+		for (const { entry } of entries) {
+			for (const { id } of openMessages(entry)) messages.release(id);
+		}
+		for (const message of messagesToReturn(entries, sentAgain)) this.#putBack(message);
+	}
+
+	/** A time to live runs from the send, wherever the message is: what comes back after it is dropped. */
+	#putBack(message: StoredMessage): void {
+		const { host } = this.#engine;
+		const { id, name, expiresAt } = message;
+		if (expiresAt === undefined || expiresAt > host.now()) {
+			host.messages.putBack(heldAgain(message));
+			return;
+		}
+		host.log.warn(
+			{ queue: name, messageId: id, expiresAt },
+			"a queue message of a record that is taken back is dropped: its time to live is over",
+		);
 	}
 
 	/** Runs again from what is left. */

@@ -43,7 +43,7 @@ export interface StoredMessage {
 	readonly attempt: number;
 	/** Of completable ones. */
 	isCompleted: boolean;
-	/** Of plain ones: it is in the queue again, because its branch was given up. */
+	/** It is in the queue again: because its branch was given up (plain ones), or because its scope failed (completable ones). */
 	isReturned?: true;
 	// How it was in the queue, where that is not as with most.
 	/** Absent for 0. */

@@ -27,17 +27,17 @@ export interface Recovery {
 
 /**
  * Recovery from a failure: what failed is done again, and what was undone, with everything that was built upon
- * it. Failures inside of something that has ended are past.
+ * it. Failures inside of something that has ended, or of an iteration that is over, are past.
  */
 export function entriesToRecover(located: readonly StoredEntryAt[]): Recovery {
 	const around = new Surroundings(located);
 	const restarts = new Set<string>();
 	for (const at of located) {
-		const { entry } = at;
-		// A loop that has counted messages which went back to the queue since will receive them again.
-		const isUndone = entry.rollbackCompletedAt > 0;
-		if (isUndone || (hasReturned(entry) && !around.hasEndedAround(at))) {
-			restarts.add(around.restartOfUndone(at));
+		const isUndone = at.entry.rollbackCompletedAt > 0;
+		if (isUndone) restarts.add(around.restartOfUndone(at));
+		else if (hasReturnedPlain(at.entry)) {
+			const restart = around.restartOfReturned(at);
+			if (restart !== null) restarts.add(restart);
 		}
 	}
 	const gone: StoredEntryAt[] = [];
@@ -45,7 +45,7 @@ export function entriesToRecover(located: readonly StoredEntryAt[]): Recovery {
 	for (const at of located) {
 		const { segments, entry } = at;
 		if (restarts.has(pathOf(segments)) || isBelow(segments, restarts)) gone.push(at);
-		else if (around.hasEndedAround(at)) continue;
+		else if (around.isPast(at)) continue;
 		else if (entry.status === "failed" && (entry.is("join") || entry.is("race"))) reopened.push(at);
 		else if (entry.status === "failed" || entry.status === "exhausted") gone.push(at);
 		else if (openMessages(entry).length > 0 || hasReturned(entry)) gone.push(at);
@@ -66,19 +66,43 @@ class Surroundings {
 		this.#byPath = new Map(entries);
 	}
 
-	/** Whether something around an entry has come to its end, and not because it failed. */
-	hasEndedAround({ segments }: StoredEntryAt): boolean {
-		return this.#outermost(segments, (entry) => entry.status === "completed") !== null;
+	/** Whether something around an entry has come to its end, and not because it failed, or its iteration is over. */
+	isPast(at: StoredEntryAt): boolean {
+		return this.#hasEndedAround(at) || this.#passedLoop(at) !== null;
 	}
 
 	/** Where what has to be done again begins: at the step itself, if the code comes to it once more. */
-	restartOfUndone({ segments }: StoredEntryAt): string {
-		const passed = this.#outermost(segments, (entry, next) => {
-			if (entry.status === "completed") return true;
-			if (!entry.is("loop") || next?.kind !== "iteration") return false;
-			return next.iteration < entry.data.iteration;
-		});
+	restartOfUndone(at: StoredEntryAt): string {
+		const { segments } = at;
+		const passed = this.#outermost(
+			segments,
+			(entry, next) => entry.status === "completed" || hasPassed(entry, next),
+		);
 		return passed ?? pathOf(segments);
+	}
+
+	/**
+	 * Where what has lost its messages begins anew: a loop that has counted them will receive them again. Null when
+	 * nobody waits for them any more: what was given up with them has ended, or is of an iteration that is over.
+	 */
+	restartOfReturned(at: StoredEntryAt): string | null {
+		if (this.#hasEndedAround(at)) return null;
+		const loop = this.#passedLoop(at);
+		if (loop === null) return pathOf(at.segments);
+		const givenUp = this.#outermost(
+			at.segments,
+			(entry) => entry.status === "failed" && (entry.is("join") || entry.is("race")),
+		);
+		return givenUp !== null && givenUp.length < loop.length ? loop : null;
+	}
+
+	#hasEndedAround({ segments }: StoredEntryAt): boolean {
+		return this.#outermost(segments, (entry) => entry.status === "completed") !== null;
+	}
+
+	/** The outermost loop around an entry that has come to later iterations since. */
+	#passedLoop({ segments }: StoredEntryAt): string | null {
+		return this.#outermost(segments, hasPassed);
 	}
 
 	#outermost(
@@ -94,10 +118,18 @@ class Surroundings {
 	}
 }
 
-/** Completable messages that a wait has received and that were not completed. */
+/** Whether a loop has left the iteration that is next on the way to an entry. */
+function hasPassed(entry: Entry, next: Segment | undefined): boolean {
+	if (!entry.is("loop") || next?.kind !== "iteration") return false;
+	return next.iteration < entry.data.iteration;
+}
+
+/** Completable messages that a wait has received, and that were neither completed nor given back. */
 export function openMessages(entry: Entry): StoredMessage[] {
 	if (!entry.is("message") || !entry.data.isCompletable) return [];
-	return (entry.data.messages ?? []).filter(({ isCompleted }) => !isCompleted);
+	return (entry.data.messages ?? []).filter(
+		({ isCompleted, isReturned }) => !isCompleted && !isReturned,
+	);
 }
 
 /** Whether messages that a wait has received went back to the queue. */
@@ -105,16 +137,25 @@ function hasReturned(entry: Entry): boolean {
 	return entry.is("message") && (entry.data.messages ?? []).some(({ isReturned }) => isReturned);
 }
 
-/**
- * Plain messages that entries have, which are taken back: they have nobody else. Not those that the same
- * entries sent, and will send again.
- */
-export function messagesToReturn(entries: readonly StoredEntryAt[]): StoredMessage[] {
-	const sentAgain = new Set<number>();
+function hasReturnedPlain(entry: Entry): boolean {
+	return entry.is("message") && entry.data.isCompletable === false && hasReturned(entry);
+}
+
+/** Ids of the messages that entries sent and will send again when they are taken back: those without a dedupe key. */
+export function messagesSentAgain(entries: readonly StoredEntryAt[]): ReadonlySet<number> {
+	const ids = new Set<number>();
 	for (const { entry } of entries) {
-		if (entry.is("send") && !entry.data.isOnce) sentAgain.add(entry.data.id);
-		if (entry.is("step")) for (const id of entry.data.sent ?? []) sentAgain.add(id);
+		if (entry.is("send") && !entry.data.isOnce) ids.add(entry.data.id);
+		if (entry.is("step")) for (const id of entry.data.sent ?? []) ids.add(id);
 	}
+	return ids;
+}
+
+/** Plain messages that entries have, which are taken back: they have nobody else. Not those that are `sentAgain`. */
+export function messagesToReturn(
+	entries: readonly StoredEntryAt[],
+	sentAgain: ReadonlySet<number>,
+): StoredMessage[] {
 	return entries
 		.flatMap(({ entry }) => {
 			const isPlain = entry.is("message") && entry.data.isCompletable === false;
@@ -122,6 +163,31 @@ export function messagesToReturn(entries: readonly StoredEntryAt[]): StoredMessa
 		})
 		.filter(({ id }) => !sentAgain.has(id))
 		.sort((a, b) => a.id - b.id);
+}
+
+/**
+ * Gives the messages of another actor's history ids of this one's queue, in their order: under their own they would be
+ * taken for messages that are or were here.
+ */
+export function renumberMessages(entries: readonly StoredEntryAt[], nextId: () => number): void {
+	const before = entries.flatMap(({ entry }) => {
+		if (entry.is("send")) return [entry.data.id];
+		if (entry.is("step")) return entry.data.sent ?? [];
+		return entry.is("message") ? (entry.data.messages ?? []).map(({ id }) => id) : [];
+	});
+	const sorted = [...new Set(before)].sort((a, b) => a - b);
+	const ids = new Map(sorted.map((id) => [id, nextId()]));
+	for (const { entry } of entries) {
+		if (entry.is("send")) entry.data.id = ids.get(entry.data.id)!;
+		else if (entry.is("step") && entry.data.sent) {
+			entry.data.sent = entry.data.sent.map((id) => ids.get(id)!);
+		} else if (entry.is("message") && entry.data.messages) {
+			entry.data.messages = entry.data.messages.map((message) => ({
+				...message,
+				id: ids.get(message.id)!,
+			}));
+		}
+	}
 }
 
 /** A join or race that has failed, as it was before it came to its end. */
