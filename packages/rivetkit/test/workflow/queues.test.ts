@@ -165,6 +165,128 @@ everywhere((on) => {
 		expect(new Set(world.ledger).size).toBe(1);
 	});
 
+	const failing = (ctx: Ctx) =>
+		ctx.loop("loop", async (loop) => {
+			await loop.queue.next("m", { names: ["work"], completable: true });
+			await loop.step({ name: "s", maxRetries: 0, run: () => Promise.reject(new Error("no")) });
+		});
+	it.each<[string, (ctx: Ctx) => Promise<unknown>]>([
+		["an iteration", (ctx) => failing(ctx)],
+		["an iteration in a branch of a join", (ctx) => ctx.join("j", { a: { run: failing } })],
+		["an iteration in a race", (ctx) => ctx.race("r", [{ name: "a", run: failing }])],
+		["an iteration in a block", (ctx) => ctx.try("t", failing)],
+		[
+			"a block that lets its error through",
+			(ctx) =>
+				ctx.try("t", async (block) => {
+					await block.queue.next("m", { names: ["work"], completable: true });
+					throw new Error("no");
+				}),
+		],
+	])("31. gives a message back at once that %s held which failed", async (_what, fails) => {
+		await using world = await World.start(async (ctx) => {
+			await fails(ctx).catch(() => {});
+			const again = await ctx.queue.next("again", { names: ["work"], completable: true });
+			await ctx.step("note", () => void ctx.state.log.push(`${again.body} ${again.attempt}`));
+			await ctx.queue.next("go", { names: ["control"], allowOpen: true });
+			await again.complete();
+		}, on);
+		await world.send("work", "m");
+		await eventually(async () => expect((await world.state()).log).toEqual(["m 2"]));
+		// A replay comes by the scope that had it first: it stays with the one that has it now.
+		await world.crash();
+		await world.settle();
+		expect([await world.call("take", "work"), await world.call("size")]).toEqual([undefined, 1]);
+		await world.send("control");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect([(await world.state()).log, await world.call("size")]).toEqual([["m 2"], 0]);
+	});
+
+	it("31. a message that removed() gave back stays with whoever has it now, over replays", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.queue.next("open", { names: ["work"], completable: true });
+			await ctx.queue.next("go", { names: ["control"], allowOpen: true });
+		}, on);
+		await world.send("work", "m");
+		world.fn = async (ctx) => {
+			await ctx.removed("open", "message");
+			const again = await ctx.queue.next("again", { names: ["work"], completable: true });
+			await ctx.step("note", () => void ctx.state.log.push(`${again.body} ${again.attempt}`));
+			await ctx.queue.next("go", { names: ["control"], allowOpen: true });
+			await again.complete();
+		};
+		for (let start = 0; start < 2; start++) {
+			await world.crash();
+			await eventually(async () => expect((await world.state()).log).toEqual(["m 2"]));
+		}
+		expect([await world.call("take", "work"), await world.call("size")]).toEqual([undefined, 1]);
+		await world.send("control");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect(await world.call("size")).toBe(0);
+	});
+
+	it("31. refuses to complete a message that was given back, and whoever has it now keeps it", async () => {
+		await using world = await World.start(
+			async (ctx) => {
+				let held: { complete(response?: unknown): Promise<void> } | undefined;
+				await ctx.loop("loop", async (loop) => {
+					held = await loop.queue.next("m", { names: ["work"], completable: true });
+					return Loop.break();
+				});
+				const again = await ctx.queue.next("again", { names: ["work"], completable: true });
+				const refused = await held?.complete("late").catch((error: { code: string }) => error.code);
+				await ctx.step("note", () => void ctx.state.log.push(String(refused)));
+				await again.complete("by its holder");
+			},
+			{ ...on, yields: false },
+		);
+		const answer = await world.ask("work", "m");
+		expect(answer.outcome?.response).toBe("by its holder");
+		expect((await world.state()).log).toEqual(["already_completed"]);
+	});
+
+	it.each<[string, (ctx: Ctx, wait: (at: Ctx) => Promise<unknown>) => Promise<unknown>]>([
+		[
+			"branch",
+			(ctx, wait) =>
+				ctx.join("j", {
+					a: {
+						run: async (b) => {
+							void wait(b);
+							throw new Error("no");
+						},
+					},
+				}),
+		],
+		[
+			"block, in a join that it did not wait for",
+			(ctx, wait) =>
+				ctx.try("t", async (block) => {
+					void block.join("j", { a: { run: wait } });
+					await Promise.resolve();
+					throw new Error("no");
+				}),
+		],
+		[
+			"iteration",
+			(ctx, wait) =>
+				ctx.loop("l", async (loop) => {
+					void wait(loop);
+					throw new Error("no");
+				}),
+		],
+	])("31. has nothing wait for messages any more of a %s that failed", async (_what, fails) => {
+		await using world = await World.start(async (ctx) => {
+			const wait = (at: Ctx) => at.queue.next("left alone", { names: ["work"] });
+			await fails(ctx, wait).catch(() => {});
+			const { body } = await ctx.queue.next("m", { names: ["work"] });
+			await ctx.step("note", () => void ctx.state.log.push(String(body)));
+		}, on);
+		await world.send("work", "m");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect([(await world.state()).log, await world.call("size")]).toEqual([["m"], 0]);
+	});
+
 	it("33. hands every message to exactly one of two branches and a plain consumer", async () => {
 		await using world = await World.start(async (ctx) => {
 			const { a, b } = await ctx.join("both", {

@@ -551,7 +551,11 @@ export class Execution {
 	abandon(strand: Strand, reason: unknown): void {
 		if (strand.isOver) return;
 		for (const child of [...strand.children]) this.abandon(child, reason);
-		for (const scope of strand.holding) this.releaseOpen(scope);
+		for (const scope of strand.holding) {
+			strand.holding.delete(scope);
+			// Its code, if it still runs, is not told: it does not go on.
+			for (const { stored } of scope.takeOpen()) this.host.messages.release(stored.id);
+		}
 		this.giveBack(strand);
 		this.strandEnded(strand);
 		strand.cancel(reason);
@@ -581,18 +585,26 @@ export class Execution {
 		if (scope.isBusy) throw codeError(new EntryInProgressError());
 		const left = scope.unvisited();
 		if (left) throw this.#notVisited(scope, left);
-		this.leaveScope(scope);
-	}
-
-	/** A scope is over, however it ended: what is open in it is given back, and its entries count no more. */
-	leaveScope(scope: Scope): void {
-		this.releaseOpen(scope);
+		scope.strand.holding.delete(scope);
+		for (const message of scope.takeOpen()) message.release();
 		this.#leaveLive(scope.strand, scope.liveBefore);
 	}
 
-	releaseOpen(scope: Scope): void {
-		scope.strand.holding.delete(scope);
-		for (const message of scope.takeOpen()) this.host.messages.release(message.stored.id);
+	/**
+	 * A scope's code has failed: nothing of it goes on, also what it did not wait for, and what is open in it and below is
+	 * given back. Code that comes here again from records is told so by them, and does not have it again.
+	 */
+	failScope(scope: Scope, reason: unknown): void {
+		const { strand } = scope;
+		if (this.isRollback || isCodeError(reason) || this.isStoppedFor(strand)) return;
+		for (const child of [...strand.children]) this.abandon(child, reason);
+		strand.callOff(reason);
+		for (const holder of [...strand.holding]) {
+			if (!holder.isWithin(scope)) continue;
+			strand.holding.delete(holder);
+			for (const message of holder.takeOpen()) message.giveBack();
+		}
+		this.#leaveLive(strand, scope.liveBefore);
 	}
 
 	/** At the root it is only said, unless it is to be an error (workflows 4.5). */
@@ -627,7 +639,7 @@ export class Execution {
 		stored: ConstructorParameters<typeof OpenMessage>[4],
 	): OpenMessage {
 		const open = new OpenMessage(this, scope, key, entry, stored);
-		if (!stored.isCompleted) {
+		if (!stored.isCompleted && !stored.isReturned) {
 			scope.addOpen(open);
 			scope.strand.holding.add(scope);
 		}

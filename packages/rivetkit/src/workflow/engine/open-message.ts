@@ -1,4 +1,4 @@
-import { decodeCbor } from "@rivetkit/protocol";
+import { catalogueError, decodeCbor } from "@rivetkit/protocol";
 import type { Entry, StoredMessage } from "../history/entry.ts";
 import { never } from "./code-error.ts";
 import type { Execution } from "./execution.ts";
@@ -36,6 +36,8 @@ export class OpenMessage {
 	readonly #entry: Entry;
 	/** Whether it was completed by code that ran, and not only in the record. */
 	#isCompleted = false;
+	/** Whether it is in nobody's hands, or in others', since its scope is over. */
+	#isReleased: boolean;
 
 	constructor(
 		execution: Execution,
@@ -49,11 +51,26 @@ export class OpenMessage {
 		this.#key = key;
 		this.#entry = entry;
 		this.stored = stored;
+		this.#isReleased = stored.isReturned ?? false;
+	}
+
+	/** Its scope is over without having completed it: it goes back to the queue. */
+	release(): void {
+		this.#isReleased = true;
+		this.#execution.host.messages.release(this.stored.id);
+	}
+
+	/** As {@link release}, and its record says so: code that comes here again does not have it again. */
+	giveBack(): void {
+		this.stored.isReturned = true;
+		this.#execution.journal.entry(this.#key, this.#entry);
+		this.release();
 	}
 
 	/** Inside a step: with the step's record. Else at once; resolves when it is durable (workflows 3.5.5). */
 	async complete(response?: unknown): Promise<void> {
 		if (this.#isCompleted) throw new Error("Queue message already completed");
+		this.#assertHeld();
 		this.#isCompleted = true;
 		const attempt = this.#execution.currentAttempt();
 		if (attempt && !attempt.isOpen) {
@@ -85,10 +102,16 @@ export class OpenMessage {
 		const execution = this.#execution;
 		const bytes = await this.#admit(response);
 		if (execution.isStoppedFor(this.#scope.strand)) return never();
+		this.#assertHeld();
 		this.#end(bytes);
 		execution.host.commitSoon();
 		await execution.barrier();
 		if (execution.isStoppedFor(this.#scope.strand)) return never();
+	}
+
+	/** Throws when its scope has given it back. */
+	#assertHeld(): void {
+		if (this.#isReleased) throw catalogueError("queue.already_completed", {});
 	}
 
 	#admit(response: unknown): Uint8Array | null | Promise<Uint8Array | null> {

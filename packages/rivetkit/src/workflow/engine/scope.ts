@@ -36,6 +36,12 @@ export class Scope {
 		this.liveBefore = strand.live;
 	}
 
+	/** Whether it is this scope, or one below it. */
+	isWithin(scope: Scope): boolean {
+		for (let at: Scope | null = this; at !== null; at = at.parent) if (at === scope) return true;
+		return false;
+	}
+
 	get hasOpenMessages(): boolean {
 		return this.#open !== null;
 	}

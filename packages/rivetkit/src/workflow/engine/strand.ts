@@ -140,6 +140,14 @@ export class Strand {
 		if (wasActive) this.activity.end();
 	}
 
+	/** What it waits for and the step that runs are over without a word; it goes on itself. */
+	callOff(reason: unknown): void {
+		const wait = this.#wait;
+		this.resume();
+		wait?.callOff();
+		this.attempt?.revoke(reason);
+	}
+
 	/** It is not to go on: signals fire, waits end, and its steps may not touch the actor any more. */
 	cancel(reason: unknown): void {
 		if (this.isOver) return;

@@ -68,7 +68,7 @@ export class Branch {
 		const end = await this.#runToEnd(scope);
 		if (execution.isStoppedFor(this.strand)) return new Promise(() => {});
 		if (end.ok) execution.endScope(scope);
-		else execution.leaveScope(scope);
+		else execution.failScope(scope, end.error);
 		if (recordsEnd && !execution.isRollback) this.#record(scope, end);
 		execution.strandEnded(this.strand);
 		this.strand.end();

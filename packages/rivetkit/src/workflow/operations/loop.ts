@@ -60,7 +60,13 @@ class LoopRun {
 			// Not in a function of its own: that would be one more promise for as long as an iteration waits.
 			const opening = this.#openIteration(entry.data.iteration, isNew);
 			const iteration = opening instanceof Promise ? await opening : opening;
-			const result: unknown = await this.#body(iteration, readValue(entry.data.state));
+			let result: unknown;
+			try {
+				result = await this.#body(iteration, readValue(entry.data.state));
+			} catch (error) {
+				execution.failScope(iteration, error);
+				throw error;
+			}
 			if (execution.isStoppedFor(iteration.strand)) return never();
 			const end = this.#ended(entry, iteration, result);
 			if (end) return end.value;

@@ -2,6 +2,7 @@ import { codeError } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
 import type { Scope } from "../engine/scope.ts";
 import { HistoryDivergedError } from "../errors.ts";
+import { openMessages } from "../history/rewind.ts";
 
 const REMOVABLE: readonly string[] = [
 	"step",
@@ -58,10 +59,13 @@ export async function removed(
 		return execution.operate(scope, found.kind, name, async () => {
 			execution.answered(scope, found);
 			if (!found.is("message") || execution.isRollback) return;
-			const { messages = [], isCompletable } = found.data;
-			for (const { id, isCompleted } of messages) {
-				if (isCompletable && !isCompleted) execution.host.messages.release(id);
+			const open = openMessages(found);
+			for (const message of open) {
+				// Whoever has it when the code comes here again keeps it.
+				message.isReturned = true;
+				execution.host.messages.release(message.id);
 			}
+			if (open.length > 0) execution.record(scope, execution.keyOf(scope, String(name)), found);
 		});
 	}
 	if (found && found.kind !== "removed") {

@@ -78,11 +78,11 @@ export function tryBlock(
 			result = { ok: true, value };
 			execution.endScope(block);
 		} catch (error) {
+			execution.failScope(block, error);
 			const failure = isCodeError(error) ? null : blockFailure(checkedName, error);
 			if (failure === null || !isCaught(failure, error, caught)) throw error;
 			if (execution.isStoppedFor(scope.strand)) return never();
 			result = { ok: false, failure };
-			execution.leaveScope(block);
 		}
 		if (execution.isRollback) return recorded?.isFinished ? resultOf(recorded) : result;
 		const recordable = recordResult(execution, checkedName, result);
