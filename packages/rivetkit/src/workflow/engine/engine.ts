@@ -13,12 +13,8 @@ import { WorkflowView } from "../inspect/workflow-view.ts";
 import { checkSize, recordValue } from "../operations/value.ts";
 import type { WorkflowErrorEvent } from "../options.types.ts";
 import type { EngineOptions } from "./engine-options.ts";
-import {
-	Execution,
-	type ExecutionEnd,
-	type ExecutionOwner,
-	type WorkflowFunction,
-} from "./execution.ts";
+import { Execution, type ExecutionEnd, type WorkflowFunction } from "./execution.ts";
+import type { ExecutionOwner } from "./execution-owner.ts";
 import { RollbackRun } from "./rollback-run.ts";
 import { hooks } from "./test-hooks.ts";
 import { WorkflowControl } from "./workflow-control.ts";

@@ -1,34 +1,24 @@
-import { catalogueError } from "@rivetkit/protocol";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import { SparseSet } from "../../utils/sparse-set.ts";
-import { EntryInProgressError, HistoryDivergedError } from "../errors.ts";
 import { Entry, type Kind, type KindData, readyTsOf } from "../history/entry.ts";
 import type { Journal } from "../history/journal.ts";
-import {
-	DEPTH_MAX,
-	isInnerId,
-	Location,
-	NAME_BYTES_MAX,
-	type Segment,
-} from "../history/location.ts";
+import { DEPTH_MAX, Location, type Segment } from "../history/location.ts";
+import { mayHoldSteps } from "../history/steps-within.ts";
 import { readScope } from "../history/stored-entries.ts";
-import { heldAgain } from "../history/stored-message.ts";
-import type { WorkflowErrorEvent } from "../options.types.ts";
 import { Activity } from "./activity.ts";
 import { codeError, isCodeError, never } from "./code-error.ts";
-import type { Compensation } from "./compensation.ts";
-import { idOf } from "./entry-id.ts";
-import { OpenMessage } from "./open-message.ts";
-import { ReplayCheck, type ReplayDifference } from "./replay-check.ts";
+import type { ExecutionOwner } from "./execution-owner.ts";
+import { LiveEntries } from "./live-entries.ts";
+import { ReplayCheck } from "./replay-check.ts";
+import { RollbackSearch } from "./rollback-search.ts";
 import { Scope } from "./scope.ts";
+import { endRoot } from "./scope-ends.ts";
 import { StepAttempt } from "./step-attempt.ts";
 import { Strand } from "./strand.ts";
 import { Waits } from "./waits.ts";
 
 /** Operations that may be done without a wait before others get their turn. */
 const OPERATIONS_PER_TURN_MAX = 64;
-/** Live entries from which on a workflow is warned of. */
-const LIVE_WARNING = 1_000;
 /** How long records that nobody waits for may wait for a commit (ms; workflows 6.3). */
 const STAGED_FOR_MS = 100;
 
@@ -43,34 +33,6 @@ export type ExecutionEnd =
 
 /** A workflow's function, as it is run. */
 export type WorkflowFunction = (execution: Execution, scope: Scope) => unknown;
-
-/** What an execution needs of the engine around it. */
-export interface ExecutionOwner {
-	readonly host: DurableHost;
-	readonly journal: Journal;
-	/** Of the history. */
-	readonly epoch: number;
-	readonly startedAt: number;
-	nextSequence(): number;
-	/** Depths at which there are entries. */
-	readonly depths: readonly number[];
-	noteDepth(depth: number): void;
-	/** A step is about to run; whether the process ended in it so often that this counts as a failure. */
-	frontier(path: string): boolean;
-	/** Whether it waits or works has changed. */
-	activityChanged(isIdle: boolean): void;
-	/** Which versions of the code recorded and run, if they differ. */
-	readonly versionNote: string;
-	report(event: WorkflowErrorEvent): void;
-	readonly maxEntrySize: number;
-	readonly maxLiveEntries: number;
-	readonly maxRollbackIterations: number;
-	noteEntry(): void;
-	/** The store could not be read. */
-	readFailed(error: unknown): void;
-	/** Whether this step is not to be undone, by its id. */
-	isLeftOut(entryId: string): boolean;
-}
 
 export interface ExecutionOptions {
 	/** Whether a start from records is compared with them. */
@@ -95,24 +57,23 @@ export class Execution {
 	readonly journal: Journal;
 	readonly isRollback: boolean;
 	readonly root: Scope;
-	/** Found by a rollback's replay. */
-	compensations: Compensation[] | null = null;
+	/** Of a rollback's replay. */
+	readonly search: RollbackSearch | null;
 	/** What its strands wait for. */
 	readonly waits: Waits;
+	readonly live: LiveEntries;
 	readonly isFresh: boolean;
 	readonly #isStrict: boolean;
 	/** Tries of steps whose callbacks run. */
 	readonly attempts: SparseSet<StepAttempt> = new SparseSet();
 	readonly #activity: Activity;
 	/** Of a start from records, in development. */
-	readonly #replayCheck: ReplayCheck | null;
+	readonly replayCheck: ReplayCheck | null;
 	#state: "running" | "stopping" | "over" = "running";
 	#stopReason: unknown = null;
 	#keepsWaits = false;
 	#operations = 0;
 	#loads = 0;
-	#live = 0;
-	#isLiveWarned = false;
 	readonly ended: Promise<ExecutionEnd>;
 	#end!: (end: ExecutionEnd) => void;
 
@@ -122,6 +83,8 @@ export class Execution {
 		this.journal = owner.journal;
 		this.waits = new Waits(owner.host);
 		this.isRollback = options.isRollback;
+		this.search = options.isRollback ? new RollbackSearch() : null;
+		this.live = new LiveEntries(owner.maxLiveEntries, owner.host.log);
 		this.isFresh = options.isFresh;
 		this.#isStrict = options.strictRoot;
 		this.ended = new Promise((resolve) => {
@@ -129,14 +92,14 @@ export class Execution {
 		});
 		this.#activity = new Activity(null, this);
 		const isChecked = options.checksOrder && !options.isFresh && !options.isRollback;
-		this.#replayCheck = isChecked ? new ReplayCheck((found) => this.#warnOf(found)) : null;
+		this.replayCheck = isChecked ? new ReplayCheck(owner.host.log) : null;
 		const strand = new Strand(null, this.#activity, options.isFresh);
 		this.root = new Scope(Location.root, null, strand, owner.startedAt);
 	}
 
 	/** For {@link Activity}. */
 	activityChanged(isIdle: boolean): void {
-		if (isIdle) this.#whenIdle?.();
+		if (isIdle) this.search?.idle();
 		// A rollback is at work until it says that it waits.
 		if (this.#state !== "over" && !this.isRollback) this.owner.activityChanged(isIdle);
 	}
@@ -190,7 +153,7 @@ export class Execution {
 	#returned(value: unknown): void {
 		if (this.isStopped) return;
 		try {
-			this.#endRoot();
+			endRoot(this, { isStrict: this.#isStrict });
 			this.finish({ kind: "returned", value });
 		} catch (error) {
 			this.#threw(error);
@@ -206,10 +169,8 @@ export class Execution {
 	 * why not everything that is to be undone was found, if so.
 	 */
 	async replay(fn: WorkflowFunction): Promise<unknown> {
-		this.#opened = [this.root];
-		const waits = new Promise<void>((resolve) => {
-			this.#whenIdle = resolve;
-		});
+		const search = this.search!;
+		search.opened(this.root);
 		const ended = this.loadScope(this.root)
 			.then(() => fn(this, this.root))
 			.then(
@@ -218,31 +179,9 @@ export class Execution {
 				(error: unknown) => (isCodeError(error) ? error : undefined),
 			);
 		const blocked = this.ended.then((end) => (end.kind === "blocked" ? end.error : undefined));
-		const error: unknown = await Promise.race([waits, ended, blocked]);
-		return error ?? this.#missed();
+		const error: unknown = await Promise.race([search.waits, ended, blocked]);
+		return error ?? search.missed(this.owner);
 	}
-
-	/** Of a rollback's replay: the scopes that its code has come to. */
-	#opened: Scope[] | null = null;
-
-	/** Something to undo that the code did not come to. */
-	#missed(): HistoryDivergedError | null {
-		for (const scope of this.#opened ?? []) {
-			for (const [name, entry] of scope.records ?? []) {
-				if (scope.visited.has(name) || isInnerId(name) || !mayHaveToUndo(entry)) continue;
-				const path = scope.location.pathOf({ kind: "name", name });
-				if (this.owner.isLeftOut(idOf(this.host.actorId, entry.epoch, path))) continue;
-				const message = `${entry.kind === "step" ? "Step" : `What was done in ${entry.kind}`} "${path}" is to be undone, and the code does not come to it any more. Deploy code that does, say removed("${name}", "${entry.kind === "try" ? "step" : entry.kind}") there, or end the workflow as it is: cancel({ rollback: false }).`;
-				return new HistoryDivergedError(
-					`${message}\n${diff(scope, null)}${this.owner.versionNote}`,
-					{ path, reason: "not visited" },
-				);
-			}
-		}
-		return null;
-	}
-
-	#whenIdle: (() => void) | null = null;
 
 	/** The end, unless there was one: nothing of it is recorded any more. */
 	finish(end: ExecutionEnd): void {
@@ -297,94 +236,6 @@ export class Execution {
 
 	// Operations
 
-	/**
-	 * One operation of a scope: checks that it may begin and that history agrees, then does it. The promise
-	 * never settles when the execution does not go on. One that is rejected and that nobody waits for is not
-	 * the end of the process: its scope stays busy or tells of it with the next operation.
-	 */
-	operate<K extends Kind, T>(
-		scope: Scope,
-		kind: K,
-		rawName: unknown,
-		work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
-	): Promise<T> {
-		try {
-			return this.#operate(scope, kind, rawName, work);
-		} catch (error) {
-			const rejected = Promise.reject(error);
-			rejected.catch(noop);
-			return rejected;
-		}
-	}
-
-	#operate<K extends Kind, T>(
-		scope: Scope,
-		kind: K,
-		rawName: unknown,
-		work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
-	): Promise<T> {
-		const { strand } = scope;
-		if (this.currentAttempt()) throw codeError(new EntryInProgressError());
-		if (this.isStoppedFor(strand)) return never();
-		if (scope.isBusy) throw codeError(new EntryInProgressError());
-		const name = checkName(rawName);
-		if (scope.visited.has(name)) {
-			const path = scope.location.pathOf({ kind: "name", name });
-			return this.block(
-				new HistoryDivergedError(
-					`Duplicate entry name "${name}" at location "${path}". Names are unique in their scope.`,
-					{ path, reason: "duplicate" },
-				),
-			);
-		}
-		const entry = scope.records?.get(name);
-		if (entry && !entry.is(kind)) return this.#wrongKind(scope, kind, name, entry);
-		scope.visited.add(name);
-		this.#replayCheck?.visit(scope, kind, name);
-		scope.isBusy = true;
-		let working: Promise<T>;
-		try {
-			working = work(entry as Entry<K> | undefined, name);
-		} catch (error) {
-			scope.isBusy = false;
-			throw error;
-		}
-		const done: Promise<T> = working.then(
-			(value) => {
-				scope.isBusy = false;
-				return value;
-			},
-			(error: unknown) => {
-				scope.isBusy = false;
-				// Not before it fails: a wait that lasts would keep one promise more.
-				done.catch(noop);
-				throw error;
-			},
-		);
-		return done;
-	}
-
-	#warnOf({ recorded, visited }: ReplayDifference): void {
-		this.host.log.warn(
-			{ recorded, visited },
-			"a replay came to another entry than the one that was recorded next: code between entries asks the clock, draws random numbers or reads what changes (ctx.now(), ctx.random(), ctx.uuid() and results of steps do not), or it was changed",
-		);
-	}
-
-	#wrongKind<T>(scope: Scope, kind: Kind, name: string, entry: Entry): Promise<T> {
-		const path = scope.location.pathOf({ kind: "name", name });
-		const advice =
-			entry.kind === "removed"
-				? `The code said removed("${name}") before; give the new entry another name.`
-				: `Give the new entry another name, and tell of the old one with removed("${name}", "${entry.kind}").`;
-		return this.block(
-			new HistoryDivergedError(
-				`Expected ${kind} "${name}" at ${path}, found ${entry.kind}. ${advice}\n${diff(scope, { kind, name })}${this.owner.versionNote}`,
-				{ path, reason: "kind" },
-			),
-		);
-	}
-
 	/** Others get their turn now and then, however many operations need no wait; null when it goes on. */
 	breathe(): Promise<void> | null {
 		return ++this.#operations % OPERATIONS_PER_TURN_MAX === 0 ? this.host.nextTurn() : null;
@@ -406,30 +257,9 @@ export class Execution {
 	/** A new entry of a scope; staged by {@link record}. */
 	create<K extends Kind>(scope: Scope, kind: K, data: KindData[K]): Entry<K> {
 		const { owner } = this;
-		this.#countLive(scope.strand, 1);
+		this.live.add(scope.strand, 1);
 		owner.noteEntry();
 		return new Entry(kind, owner.nextSequence(), this.host.now(), owner.epoch, data);
-	}
-
-	/** Entries of scopes that are not at their end. Throws when they are too many. */
-	#countLive(strand: Strand, count: number): void {
-		const { maxLiveEntries: limit } = this.owner;
-		strand.live += count;
-		this.#live += count;
-		if (this.#live > limit) throw codeError(catalogueError("workflow.too_many_entries", { limit }));
-		if (this.#live > LIVE_WARNING && !this.#isLiveWarned) {
-			this.#isLiveWarned = true;
-			this.host.log.warn(
-				{ entries: this.#live, limit },
-				"the workflow keeps many entries; ctx.loop forgets those of finished iterations",
-			);
-		}
-	}
-
-	/** A strand has that many live entries, and no more. */
-	#leaveLive(strand: Strand, left: number): void {
-		this.#live -= strand.live - left;
-		strand.live = left;
 	}
 
 	key(scope: Scope, segment: Segment): Uint8Array {
@@ -492,7 +322,7 @@ export class Execution {
 		const scanned = await this.read(this.host.scan(scope.location.entries));
 		this.#loads--;
 		scope.records = readScope(scanned);
-		this.#countLive(scope.strand, scope.records.size);
+		this.live.add(scope.strand, scope.records.size);
 	}
 
 	/** What the store has. A store that cannot be read is no failure of the workflow (workflows 10.5). */
@@ -529,7 +359,7 @@ export class Execution {
 			);
 		}
 		const scope = new Scope(location, parent, strand, parent.lastTs);
-		this.#opened?.push(scope);
+		this.search?.opened(scope);
 		return isNew ? scope : this.#loaded(scope);
 	}
 
@@ -544,174 +374,9 @@ export class Execution {
 		this.deleteBelow(location);
 	}
 
-	/**
-	 * A strand is given up: it does not go on, and what it has of the queue is given back. A plain message
-	 * takes its old place, unless a step has been done with it.
-	 */
-	abandon(strand: Strand, reason: unknown): void {
-		if (strand.isOver) return;
-		for (const child of [...strand.children]) this.abandon(child, reason);
-		for (const scope of strand.holding) {
-			strand.holding.delete(scope);
-			// Its code, if it still runs, is not told: it does not go on.
-			for (const { stored } of scope.takeOpen()) this.host.messages.release(stored.id);
-		}
-		this.giveBack(strand);
-		this.strandEnded(strand);
-		strand.cancel(reason);
-	}
-
-	/** What is recorded of a strand is of no more use than how it ended. */
-	strandEnded(strand: Strand): void {
-		this.#leaveLive(strand, 0);
-	}
-
-	/** Plain messages that a strand has received and done no step with take their old places. */
-	giveBack(strand: Strand): void {
-		for (const { message, entry, location, name } of strand.takeReceived()) {
-			// Its record may be kept, for a rollback.
-			message.isReturned = true;
-			this.journal.entry(location.namedKey(name), entry);
-			this.host.messages.putBack(heldAgain(message));
-		}
-	}
-
-	/**
-	 * A scope has come to its end without an error: everything recorded in it was visited, and messages that
-	 * were not completed are given back.
-	 */
-	endScope(scope: Scope): void {
-		if (this.isRollback) return;
-		if (scope.isBusy) throw codeError(new EntryInProgressError());
-		const left = scope.unvisited();
-		if (left) throw this.#notVisited(scope, left);
-		scope.strand.holding.delete(scope);
-		for (const message of scope.takeOpen()) message.release();
-		this.#leaveLive(scope.strand, scope.liveBefore);
-	}
-
-	/**
-	 * A scope's code has failed: nothing of it goes on, also what it did not wait for, and what is open in it and below is
-	 * given back. Code that comes here again from records is told so by them, and does not have it again.
-	 */
-	failScope(scope: Scope, reason: unknown): void {
-		const { strand } = scope;
-		if (this.isRollback || isCodeError(reason) || this.isStoppedFor(strand)) return;
-		for (const child of [...strand.children]) this.abandon(child, reason);
-		strand.callOff(reason);
-		for (const holder of [...strand.holding]) {
-			if (!holder.isWithin(scope)) continue;
-			strand.holding.delete(holder);
-			for (const message of holder.takeOpen()) message.giveBack();
-		}
-		this.#leaveLive(strand, scope.liveBefore);
-	}
-
-	/** At the root it is only said, unless it is to be an error (workflows 4.5). */
-	#endRoot(): void {
-		const { root } = this;
-		if (root.isBusy) throw codeError(new EntryInProgressError());
-		const left = root.unvisited();
-		if (!left) return;
-		const error = this.#notVisited(root, left);
-		if (this.#isStrict) throw error;
-		this.host.log.warn({ workflow: left.name }, error.message);
-	}
-
-	#notVisited(
-		scope: Scope,
-		{ name, entry }: { readonly name: string; readonly entry: Entry },
-	): HistoryDivergedError {
-		const path = scope.location.pathOf({ kind: "name", name });
-		const type = entry.kind === "try" ? "step" : entry.kind;
-		const message = `Entry "${path}" exists in history but was not visited. If it is gone from the code, say removed("${name}", "${type}") there; if it has another name now, say so as well.`;
-		return new HistoryDivergedError(`${message}\n${diff(scope, null)}${this.owner.versionNote}`, {
-			path,
-			reason: "not visited",
-		});
-	}
-
-	/** A completable message that is in this scope's hands. */
-	openMessage(
-		scope: Scope,
-		key: Uint8Array,
-		entry: Entry,
-		stored: ConstructorParameters<typeof OpenMessage>[4],
-	): OpenMessage {
-		const open = new OpenMessage(this, scope, key, entry, stored);
-		if (!stored.isCompleted && !stored.isReturned) {
-			scope.addOpen(open);
-			scope.strand.holding.add(scope);
-		}
-		return open;
-	}
-
 	/** It waits for what does not come here: a rollback's replay has seen all there is on this strand. */
 	park<T>(strand: Strand): Promise<T> {
 		strand.wait();
 		return never();
 	}
-}
-
-/** Whether there may be completed steps in it, or it is one, that a rollback undoes. */
-function mayHaveToUndo(entry: Entry): boolean {
-	if (entry.is("step")) {
-		const { isCompensable = false } = entry.data;
-		return isCompensable && entry.status === "completed" && entry.rollbackCompletedAt === 0;
-	}
-	if (entry.is("loop") || entry.is("join") || entry.is("race")) {
-		return (entry.data.kept?.length ?? 0) > 0;
-	}
-	return entry.is("try") && (entry.data.compensable ?? 0) > 0;
-}
-
-/** Whether it is a completed step, or there may be some in it. */
-export function mayHoldSteps({ kind, status }: Entry): boolean {
-	switch (kind) {
-		case "step":
-			return status === "completed";
-		case "loop":
-		case "join":
-		case "race":
-		case "try":
-			return true;
-		default:
-			return false;
-	}
-}
-
-const utf8 = new TextEncoder();
-
-function checkName(name: unknown): string {
-	if (typeof name !== "string" || name === "") {
-		const found = typeof name === "string" ? "an empty one" : typeof name;
-		throw codeError(new TypeError(`An entry's name is text that is not empty, not ${found}`));
-	}
-	if (name.length * 3 > NAME_BYTES_MAX && utf8.encode(name).byteLength > NAME_BYTES_MAX) {
-		throw codeError(
-			new RangeError(`The entry name "${name.slice(0, 40)}…" has over ${NAME_BYTES_MAX} bytes`),
-		);
-	}
-	if (/\p{Surrogate}/u.test(name)) {
-		throw codeError(new TypeError("An entry's name has half of a surrogate pair in it"));
-	}
-	return name;
-}
-
-function noop(): void {}
-
-/** What history has and what the code asked for, in one list. */
-const DIFF_LINES_MAX = 20;
-
-function diff(scope: Scope, asked: { readonly kind: Kind; readonly name: string } | null): string {
-	const lines: string[] = [];
-	for (const [name, entry] of scope.records ?? []) {
-		if (isInnerId(name)) continue;
-		if (name === asked?.name) lines.push(`- ${entry.kind} "${name}"`, `+ ${asked.kind} "${name}"`);
-		else lines.push(`${scope.visited.has(name) ? " " : "-"} ${entry.kind} "${name}"`);
-	}
-	const more = lines.length - DIFF_LINES_MAX;
-	const shown = more > 0 ? [...lines.slice(0, DIFF_LINES_MAX), `  … ${more} more`] : lines;
-	const where = scope.location.path === "" ? "the root" : scope.location.path;
-	return [`In ${where} (- recorded and not asked for, + asked for):`, ...shown].join("\n");
 }

@@ -1,3 +1,4 @@
+import type { Logger } from "../../log/logger.ts";
 import type { Kind } from "../history/entry.ts";
 import { isInnerId } from "../history/location.ts";
 import type { Scope } from "./scope.ts";
@@ -5,26 +6,18 @@ import type { Scope } from "./scope.ts";
 /** Entries of before this order came with a history of 2.1.3, which does not tell in which order they began. */
 const KNOWN_ORDER_FROM = 1;
 
-/** Where a replay went another way than the run that was recorded. */
-export interface ReplayDifference {
-	/** What was recorded next. */
-	readonly recorded: string;
-	/** What the code came to instead. */
-	readonly visited: string;
-}
-
 /**
  * Compares the order of the entries that code comes to with the recorded one: code that asks the clock, or
  * draws random numbers, between entries goes another way sooner or later (workflows 1.3, W1d).
  */
 export class ReplayCheck {
 	readonly #orders = new WeakMap<Scope, { readonly names: readonly string[]; at: number }>();
-	readonly #differs: (difference: ReplayDifference) => void;
+	readonly #log: Logger;
 	#hasDiffered = false;
 
-	/** @param differs - told of the first difference */
-	constructor(differs: (difference: ReplayDifference) => void) {
-		this.#differs = differs;
+	/** @param log - told of the first difference */
+	constructor(log: Logger) {
+		this.#log = log;
 	}
 
 	/** The code of a scope has come to this entry. */
@@ -38,10 +31,13 @@ export class ReplayCheck {
 			if (recorded !== name && !scope.visited.has(recorded)) {
 				this.#hasDiffered = true;
 				const { location } = scope;
-				this.#differs({
-					recorded: location.pathOf({ kind: "name", name: recorded }),
-					visited: location.pathOf({ kind: "name", name }),
-				});
+				this.#log.warn(
+					{
+						recorded: location.pathOf({ kind: "name", name: recorded }),
+						visited: location.pathOf({ kind: "name", name }),
+					},
+					"a replay came to another entry than the one that was recorded next: code between entries asks the clock, draws random numbers or reads what changes (ctx.now(), ctx.random(), ctx.uuid() and results of steps do not), or it was changed",
+				);
 				return;
 			}
 			order.at++;

@@ -35,7 +35,7 @@ export class RollbackRun {
 			return engine.blocked(missed);
 		}
 		delete engine.head.blocked;
-		const order = (execution.compensations ?? []).sort(
+		const order = execution.search!.compensations.sort(
 			(a, b) => b.entry.completedSequence - a.entry.completedSequence,
 		);
 		for (const compensation of order) {

@@ -2,6 +2,7 @@ import { Activity } from "../engine/activity.ts";
 import { codeError, isCodeError } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
 import type { Scope } from "../engine/scope.ts";
+import { endScope, failScope, strandEnded } from "../engine/scope-ends.ts";
 import { Strand } from "../engine/strand.ts";
 import { type Entry, readyPart, readyTsOf } from "../history/entry.ts";
 import { type Location, OUTCOME_ID } from "../history/location.ts";
@@ -61,16 +62,16 @@ export class Branch {
 			rememberUnused(scope);
 			this.strand.ready(readyTsOf(outcome)!);
 			this.strand.isLive = false;
-			execution.strandEnded(this.strand);
+			strandEnded(execution, this.strand);
 			this.strand.end();
 			return readEnd(outcome);
 		}
 		const end = await this.#runToEnd(scope);
 		if (execution.isStoppedFor(this.strand)) return new Promise(() => {});
-		if (end.ok) execution.endScope(scope);
-		else execution.failScope(scope, end.error);
+		if (end.ok) endScope(execution, scope);
+		else failScope(execution, scope, end.error);
 		if (recordsEnd && !execution.isRollback) this.#record(scope, end);
-		execution.strandEnded(this.strand);
+		strandEnded(execution, this.strand);
 		this.strand.end();
 		return end;
 	}

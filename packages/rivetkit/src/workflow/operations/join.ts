@@ -1,6 +1,8 @@
 import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
+import { abandon } from "../engine/scope-ends.ts";
 import { HistoryDivergedError, JoinError } from "../errors.ts";
 import { type Entry, readyPart } from "../history/entry.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
@@ -19,7 +21,7 @@ export function join(
 	name: unknown,
 	branches: ReadonlyMap<string, JoinBranchConfig>,
 ): Promise<Record<string, unknown>> {
-	return execution.operate(scope, "join", name, (entry, checkedName) =>
+	return operate(execution, scope, "join", name, (entry, checkedName) =>
 		new Join(execution, scope, checkedName, branches).run(entry),
 	);
 }
@@ -114,7 +116,7 @@ class Join {
 			const resolve = this.#cancelled.get(branch.name);
 			if (!resolve) continue;
 			this.#cancelled.delete(branch.name);
-			this.#execution.abandon(branch.strand, error);
+			abandon(this.#execution, branch.strand, error);
 			resolve({ ok: false, error });
 		}
 	}

@@ -1,7 +1,9 @@
 import { decodeCbor } from "@rivetkit/protocol";
 import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
+import { endScope, failScope } from "../engine/scope-ends.ts";
 import { CriticalError } from "../errors.ts";
 import { type Entry, readyPart } from "../history/entry.ts";
 import { START_ID } from "../history/location.ts";
@@ -16,7 +18,7 @@ export function loop(
 	raw: Readonly<Record<string, unknown>>,
 	body: (iteration: Scope, state: unknown) => unknown,
 ): Promise<unknown> {
-	return execution.operate(scope, "loop", name, (entry, checkedName) => {
+	return operate(execution, scope, "loop", name, (entry, checkedName) => {
 		const { historyKeep, state } = readLoopOptions(checkedName, raw);
 		return new LoopRun(execution, scope, checkedName, historyKeep, body).run(entry, state);
 	});
@@ -64,7 +66,7 @@ class LoopRun {
 			try {
 				result = await this.#body(iteration, readValue(entry.data.state));
 			} catch (error) {
-				execution.failScope(iteration, error);
+				failScope(execution, iteration, error);
 				throw error;
 			}
 			if (execution.isStoppedFor(iteration.strand)) return never();
@@ -95,7 +97,7 @@ class LoopRun {
 		const execution = this.#execution;
 		const { iteration, state } = entry.data;
 		const next = this.#read(result, state !== undefined);
-		execution.endScope(scope);
+		endScope(execution, scope);
 		this.#scope.lastTs = scope.lastTs;
 		this.#keep(entry, scope, state);
 		if ("value" in next) {

@@ -1,5 +1,6 @@
 import { codeError } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { HistoryDivergedError } from "../errors.ts";
 import { openMessages } from "../history/rewind.ts";
@@ -22,7 +23,7 @@ export function rollbackCheckpoint(
 	scope: Scope,
 	name: unknown,
 ): Promise<void> {
-	return execution.operate(scope, "rollback_checkpoint", name, async (recorded, checkedName) => {
+	return operate(execution, scope, "rollback_checkpoint", name, async (recorded, checkedName) => {
 		scope.hasCheckpoint = true;
 		if (recorded) {
 			execution.answered(scope, recorded);
@@ -56,7 +57,7 @@ export async function removed(
 		(found.kind === originalType || (found.kind === "try" && originalType === "step"));
 	// It stays as it is, so that the version before could go on with it.
 	if (found && isOriginal) {
-		return execution.operate(scope, found.kind, name, async () => {
+		return operate(execution, scope, found.kind, name, async () => {
 			execution.answered(scope, found);
 			if (!found.is("message") || execution.isRollback) return;
 			const open = openMessages(found);
@@ -77,7 +78,7 @@ export async function removed(
 			),
 		);
 	}
-	return execution.operate(scope, "removed", name, async (recorded, checkedName) => {
+	return operate(execution, scope, "removed", name, async (recorded, checkedName) => {
 		if (recorded) {
 			execution.answered(scope, recorded);
 			return;
@@ -100,7 +101,7 @@ export function getVersion(
 		const message = `getVersion("${String(name)}", …) takes the latest version, a whole number from 1`;
 		return Promise.reject(codeError(new RangeError(`${message}, not ${String(latest)}`)));
 	}
-	return execution.operate(scope, "version_check", name, async (recorded, checkedName) => {
+	return operate(execution, scope, "version_check", name, async (recorded, checkedName) => {
 		if (recorded) {
 			execution.answered(scope, recorded);
 			return recorded.data.resolved;

@@ -1,6 +1,8 @@
 import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
+import { abandon, giveBack } from "../engine/scope-ends.ts";
 import { HistoryDivergedError, RaceError } from "../errors.ts";
 import { type Entry, readyPart } from "../history/entry.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
@@ -24,7 +26,7 @@ export function race(
 	name: unknown,
 	branches: readonly RaceBranchConfig[],
 ): Promise<RaceWinner> {
-	return execution.operate(scope, "race", name, (entry, checkedName) =>
+	return operate(execution, scope, "race", name, (entry, checkedName) =>
 		new Race(execution, scope, checkedName, branches).run(entry),
 	);
 }
@@ -150,9 +152,9 @@ class Race {
 		const reason = new Error(`Branch lost the race "${this.#name}"`);
 		for (const branch of this.#branches) {
 			const ended = this.#ended.find((one) => one.branch === branch);
-			if (!ended) execution.abandon(branch.strand, reason);
+			if (!ended) abandon(execution, branch.strand, reason);
 			// It was ready, too, and nobody gets to see what it came to.
-			else if (ended.end.ok && ended !== winner) execution.giveBack(branch.strand);
+			else if (ended.end.ok && ended !== winner) giveBack(execution, branch.strand);
 			if (branch.scope && branch.scope.compensable > 0) kept.push(branch);
 		}
 		execution.complete(this.#scope, entry, winner ? "completed" : "failed");

@@ -6,14 +6,17 @@ import type {
 } from "../../runtime/durable/held-messages.ts";
 import type { PendingReceive } from "../../runtime/queue/pending-receive.ts";
 import { codeError, never } from "../engine/code-error.ts";
-import { type Execution, mayHoldSteps } from "../engine/execution.ts";
+import type { Execution } from "../engine/execution.ts";
 import { userMessage, type WorkflowMessage } from "../engine/open-message.ts";
+import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
+import { holdMessage } from "../engine/scope-ends.ts";
 import type { Receipt, StrandWait } from "../engine/strand.ts";
 import type { Wait } from "../engine/waits.ts";
 import { QueueTimeoutError } from "../errors.ts";
 import { type Entry, readyTsOf } from "../history/entry.ts";
 import { isInnerId, type Location } from "../history/location.ts";
+import { mayHoldSteps } from "../history/steps-within.ts";
 import { keptMessages, storedMessage } from "../history/stored-message.ts";
 
 /** A wait for messages as it was asked for. */
@@ -34,7 +37,7 @@ export function receiveBatch(
 	name: unknown,
 	raw: unknown,
 ): Promise<WorkflowMessage[]> {
-	return execution.operate(scope, "message", name, (recorded, checkedName) => {
+	return operate(execution, scope, "message", name, (recorded, checkedName) => {
 		const options = readOptions(checkedName, raw);
 		return new Receive(execution, scope, checkedName, options, true).run(recorded);
 	}) as Promise<WorkflowMessage[]>;
@@ -47,7 +50,7 @@ export function receiveNext(
 	name: unknown,
 	raw: unknown,
 ): Promise<WorkflowMessage> {
-	return execution.operate(scope, "message", name, (recorded, checkedName) => {
+	return operate(execution, scope, "message", name, (recorded, checkedName) => {
 		const options = readOptions(checkedName, raw, 1);
 		return new Receive(execution, scope, checkedName, options, false).run(recorded);
 	}) as Promise<WorkflowMessage>;
@@ -293,7 +296,7 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 		const received = messages.map((message) =>
 			userMessage(
 				message,
-				isCompletable ? execution.openMessage(this.#scope, this.#key, entry, message) : null,
+				isCompletable ? holdMessage(execution, this.#scope, this.#key, entry, message) : null,
 			),
 		);
 		return this.#isBatch ? received : received[0];

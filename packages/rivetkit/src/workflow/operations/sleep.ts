@@ -1,5 +1,6 @@
 import { codeError } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -39,7 +40,7 @@ function sleepUntilDeadline(
 	name: unknown,
 	deadlineOf: () => number,
 ): Promise<void> {
-	return execution.operate(scope, "sleep", name, async (recorded, checkedName) => {
+	return operate(execution, scope, "sleep", name, async (recorded, checkedName) => {
 		if (recorded?.isFinished) {
 			execution.answered(scope, recorded);
 			return;

@@ -3,6 +3,7 @@ import { isCodeError, isNamed, never } from "../engine/code-error.ts";
 import type { Compensation } from "../engine/compensation.ts";
 import { entryId } from "../engine/entry-id.ts";
 import type { Execution } from "../engine/execution.ts";
+import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { type AttemptOutcome, StepAttempt } from "../engine/step-attempt.ts";
 import {
@@ -31,7 +32,7 @@ export function step(
 	name: unknown,
 	raw: Readonly<Record<string, unknown>>,
 ): Promise<StepEnd> {
-	return execution.operate(scope, "step", name, (entry, checkedName) => {
+	return operate(execution, scope, "step", name, (entry, checkedName) => {
 		const options = readStepOptions(checkedName, raw);
 		return new Step(execution, scope, checkedName, options).run(entry);
 	});
@@ -299,8 +300,7 @@ class Step {
 			options: this.#options,
 			output,
 		};
-		execution.compensations ??= [];
-		execution.compensations.push(compensation);
+		execution.search!.compensations.push(compensation);
 	}
 }
 

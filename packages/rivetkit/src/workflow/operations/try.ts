@@ -1,6 +1,8 @@
 import { codeError, isCodeError, isNamed, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
+import { endScope, failScope } from "../engine/scope-ends.ts";
 import { type Entry, readyPart } from "../history/entry.ts";
 import { publicError, storeError } from "../history/stored-error.ts";
 import type {
@@ -56,7 +58,7 @@ export function tryBlock(
 	raw: Readonly<Record<string, unknown>>,
 	body: (block: Scope) => unknown,
 ): Promise<TryBlockResult<unknown>> {
-	return execution.operate(scope, "try", name, async (recorded, checkedName) => {
+	return operate(execution, scope, "try", name, async (recorded, checkedName) => {
 		const caught = readCatch(raw.catch, BLOCK_KINDS, BLOCK_CATCH, `try "${checkedName}"`);
 		const location = scope.location.child({ kind: "name", name: checkedName });
 		const key = execution.keyOf(scope, checkedName);
@@ -76,9 +78,9 @@ export function tryBlock(
 			const value = await body(block);
 			if (execution.isStoppedFor(scope.strand)) return never();
 			result = { ok: true, value };
-			execution.endScope(block);
+			endScope(execution, block);
 		} catch (error) {
-			execution.failScope(block, error);
+			failScope(execution, block, error);
 			const failure = isCodeError(error) ? null : blockFailure(checkedName, error);
 			if (failure === null || !isCaught(failure, error, caught)) throw error;
 			if (execution.isStoppedFor(scope.strand)) return never();

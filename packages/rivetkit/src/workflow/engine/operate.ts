@@ -1,0 +1,71 @@
+import { EntryInProgressError } from "../errors.ts";
+import type { Entry, Kind } from "../history/entry.ts";
+import { codeError, never } from "./code-error.ts";
+import { duplicateName, wrongKind } from "./divergence.ts";
+import { checkName } from "./entry-name.ts";
+import type { Execution } from "./execution.ts";
+import type { Scope } from "./scope.ts";
+
+/**
+ * One operation of a scope: checks that it may begin and that history agrees, then does it. The promise
+ * never settles when the execution does not go on. One that is rejected and that nobody waits for is not
+ * the end of the process: its scope stays busy or tells of it with the next operation.
+ */
+export function operate<K extends Kind, T>(
+	execution: Execution,
+	scope: Scope,
+	kind: K,
+	rawName: unknown,
+	work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
+): Promise<T> {
+	try {
+		return begin(execution, scope, kind, rawName, work);
+	} catch (error) {
+		const rejected = Promise.reject(error);
+		rejected.catch(noop);
+		return rejected;
+	}
+}
+
+function begin<K extends Kind, T>(
+	execution: Execution,
+	scope: Scope,
+	kind: K,
+	rawName: unknown,
+	work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
+): Promise<T> {
+	if (execution.currentAttempt()) throw codeError(new EntryInProgressError());
+	if (execution.isStoppedFor(scope.strand)) return never();
+	if (scope.isBusy) throw codeError(new EntryInProgressError());
+	const name = checkName(rawName);
+	if (scope.visited.has(name)) return execution.block(duplicateName(scope, name));
+	const entry = scope.records?.get(name);
+	if (entry && !entry.is(kind)) {
+		return execution.block(wrongKind(scope, kind, { name, entry }, execution.owner.versionNote));
+	}
+	scope.visited.add(name);
+	execution.replayCheck?.visit(scope, kind, name);
+	scope.isBusy = true;
+	let working: Promise<T>;
+	try {
+		working = work(entry as Entry<K> | undefined, name);
+	} catch (error) {
+		scope.isBusy = false;
+		throw error;
+	}
+	const done: Promise<T> = working.then(
+		(value) => {
+			scope.isBusy = false;
+			return value;
+		},
+		(error: unknown) => {
+			scope.isBusy = false;
+			// Not before it fails: a wait that lasts would keep one promise more.
+			done.catch(noop);
+			throw error;
+		},
+	);
+	return done;
+}
+
+function noop(): void {}
