@@ -304,6 +304,8 @@ export interface EventEntry {
 export interface EventsAnswer {
 	readonly events: readonly EventEntry[];
 	readonly recording: boolean;
+	/** What to ask for those after, next time. */
+	readonly lastId: number;
 	/** Between the entry that was asked for those after, and the first one here, some may be missing. */
 	readonly missed?: true;
 }
@@ -322,6 +324,8 @@ export interface LogEntry {
 export interface LogsAnswer {
 	readonly logs: readonly LogEntry[];
 	readonly recording: boolean;
+	/** As that of an {@link EventsAnswer}: higher than the id of the last line here when later ones are of a lower level. */
+	readonly lastId: number;
 	/** As that of an {@link EventsAnswer}. */
 	readonly missed?: true;
 }

@@ -24,8 +24,8 @@ const subject = actor({
 		fail: () => {
 			throw new Error("it broke");
 		},
-		flood: (c, count: number) => {
-			for (let at = 0; at < count; at++) c.log.error(String(at));
+		flood: (c, count: number, level: "info" | "error" = "error") => {
+			for (let at = 0; at < count; at++) c.log[level](String(at));
 		},
 	},
 });
@@ -34,7 +34,11 @@ it("events are recorded while somebody looks, with their arguments and hearers",
 	await using runtime = await TestRuntime.start({ subject });
 	const id = await runtime.actorId("subject");
 	await runtime.action(id, "tell", "unheard");
-	expect((await inspect(runtime, id, "events")).body).toEqual({ events: [], recording: true });
+	expect((await inspect(runtime, id, "events")).body).toEqual({
+		events: [],
+		recording: true,
+		lastId: 0,
+	});
 	await using socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`, {
 		connParams: "greet me",
 	});
@@ -127,7 +131,7 @@ it("who asks for what came after an entry is told when some of it is not kept an
 	const first = await logs("");
 	const [oldest, last] = [first.logs[0].id, first.logs.at(-1).id];
 	expect(first).not.toHaveProperty("missed");
-	expect(await logs(`&after=${last}`)).toEqual({ logs: [], recording: true });
+	expect(await logs(`&after=${last}`)).toEqual({ logs: [], recording: true, lastId: last });
 	await runtime.action(id, "flood", 256);
 	expect(await logs(`&after=${last}`)).not.toHaveProperty("missed");
 	expect(await logs(`&after=${oldest}`)).toHaveProperty("missed", true);
@@ -146,6 +150,29 @@ it("who asks for what came after an entry is told when some of it is not kept an
 	expect([(await whole.next())?.event, (await whole.next())?.event]).toEqual(["open", "logs"]);
 });
 
+it("to who reads one level, lines of others are no gap when it goes on after what was looked through", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	const errors = async (after: number) =>
+		(await inspect(runtime, id, `logs?limit=1000&level=error&after=${after}`)).body;
+	await runtime.action(id, "flood", 1);
+	let read = await errors(0);
+	const { id: shown } = read.logs.at(-1);
+	// More than are kept, and never more than that between two reads.
+	for (let round = 0; round < 3; round++) {
+		await runtime.action(id, "flood", 200, "info");
+		read = await errors(read.lastId);
+		expect([read.logs, read.missed, read.lastId > shown]).toEqual([[], undefined, true]);
+	}
+	await runtime.action(id, "flood", 1);
+	read = await errors(read.lastId);
+	expect([read.logs.length, read.missed, read.lastId]).toEqual([1, undefined, read.logs[0].id]);
+	// An id of a line that is shown says nothing about those in between.
+	expect(await errors(shown)).toHaveProperty("missed", true);
+	await runtime.action(id, "flood", 300, "info");
+	expect(await errors(read.lastId)).toHaveProperty("missed", true);
+});
+
 it("events that nobody had recorded for a while are missing, and said to be", async () => {
 	const clock = new FakeClock();
 	await using runtime = await TestRuntime.start({ subject }, { clock });
@@ -160,7 +187,8 @@ it("events that nobody had recorded for a while are missing, and said to be", as
 	expect([second.events.length, second.missed]).toEqual([1, undefined]);
 	clock.setForward(RECORDING_LEASE_MS + 1);
 	await runtime.action(id, "tell", 3);
-	expect(await after(second.events[0].id)).toEqual({ events: [], recording: true, missed: true });
+	const { id: lastId } = second.events[0];
+	expect(await after(lastId)).toEqual({ events: [], recording: true, lastId, missed: true });
 	await runtime.action(id, "tell", 4);
 	const last = (await after(0)).events.at(-1).id;
 	expect(await after(last)).not.toHaveProperty("missed");
@@ -186,8 +214,9 @@ it("who follows and comes back within a minute has missed nothing", async () => 
 it("without any recording there is nothing to read", async () => {
 	await using runtime = await TestRuntime.start({ subject }, { telemetry: null });
 	const id = await runtime.actorId("subject");
-	expect((await inspect(runtime, id, "events")).body).toEqual({ events: [], recording: false });
-	expect((await inspect(runtime, id, "logs")).body).toEqual({ logs: [], recording: false });
+	const nothing = { recording: false, lastId: 0 };
+	expect((await inspect(runtime, id, "events")).body).toEqual({ events: [], ...nothing });
+	expect((await inspect(runtime, id, "logs")).body).toEqual({ logs: [], ...nothing });
 	expect(TRACE_LIMITS.maxTotalBytes).toBe(16 * 1024 * 1024);
 });
 

@@ -14,16 +14,35 @@ export interface TailPart<T> {
 	readonly isRecording: boolean;
 	/** More has happened since the last read than the server keeps. */
 	readonly isGap: boolean;
+	/** Up to which entry, shown or not, it was read. */
+	readonly lastId: number;
 }
-
-const NO_GAPS: ReadonlySet<number> = new Set();
 
 export interface Tail<T> {
 	readonly entries: readonly T[];
 	readonly isRecording: boolean;
-	/** Ids of entries behind which some are missing. */
-	readonly gaps: ReadonlySet<number>;
+	/** Ids behind which some are missing, in order; between two of them there is an entry. */
+	readonly gaps: readonly number[];
+	/** What is read next is behind it. */
+	readonly lastId: number;
 }
+
+/** With what was read after it. */
+export function withPart<T extends { readonly id: number }>(
+	known: Tail<T> | undefined,
+	{ entries: added, isRecording, isGap, lastId }: TailPart<T>,
+): Tail<T> {
+	const { entries: before, gaps: old, lastId: after } = known ?? NOTHING;
+	const isSaid = old.length > 0 && old.at(-1)! >= (before.at(-1)?.id ?? 0);
+	const gaps = isGap && !isSaid ? [...old, after] : old;
+	const entries = [...before, ...added].slice(-ENTRIES_MAX);
+	const firstId = entries[0]?.id ?? 0;
+	// Those whose entries were let go of are one now.
+	const gone = gaps.findLastIndex((id) => id < firstId);
+	return { entries, isRecording, gaps: gone > 0 ? gaps.slice(gone) : gaps, lastId };
+}
+
+const NOTHING = { entries: [], gaps: [], lastId: 0 } as const;
 
 /** What an actor did lately and goes on doing: only what is new is asked for. */
 export function useTail<T extends { readonly id: number }>(
@@ -40,11 +59,7 @@ export function useTail<T extends { readonly id: number }>(
 		queryKey,
 		queryFn: async ({ signal }) => {
 			const known = client.getQueryData<Tail<T>>(queryKey);
-			const last = known?.entries.at(-1)?.id ?? 0;
-			const { isGap, ...part } = await read(inspector, last, signal);
-			const entries = [...(known?.entries ?? []), ...part.entries].slice(-ENTRIES_MAX);
-			const gaps = isGap ? new Set(known?.gaps).add(last) : (known?.gaps ?? NO_GAPS);
-			return { entries, isRecording: part.isRecording, gaps };
+			return withPart(known, await read(inspector, known?.lastId ?? 0, signal));
 		},
 		refetchInterval: ({ state }) => (state.error === null && !isFollowed ? TAIL_POLL_MS : false),
 		structuralSharing: false,
@@ -60,9 +75,18 @@ export function linesOf<T extends { readonly id: number }>(
 	isWanted: (entry: T) => boolean,
 ): TailLine<T>[] {
 	const lines: TailLine<T>[] = [];
+	let nextGap = 0;
+	const addGaps = (beforeId: number) => {
+		while (nextGap < gaps.length && gaps[nextGap]! < beforeId) {
+			const gapAfter = gaps[nextGap++]!;
+			// Where nothing between two of them is shown, one says it.
+			if (!("gapAfter" in (lines.at(-1) ?? {}))) lines.push({ gapAfter });
+		}
+	};
 	for (const entry of entries) {
+		addGaps(entry.id);
 		if (isWanted(entry)) lines.push({ entry });
-		if (gaps.has(entry.id)) lines.push({ gapAfter: entry.id });
 	}
+	addGaps(Number.POSITIVE_INFINITY);
 	return lines.reverse();
 }

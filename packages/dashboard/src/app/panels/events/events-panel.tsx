@@ -19,8 +19,8 @@ import "./events.css";
 export function EventsPanel({ actorId }: PanelProps) {
 	const [name, setName] = useState("");
 	const tail = useTail<EventEntry>(actorId, ["events"], async (inspector, after, signal) => {
-		const { events, recording, missed } = await inspector.events(after, signal);
-		return { entries: events, isRecording: recording, isGap: missed === true };
+		const { events, recording, missed, lastId } = await inspector.events(after, signal);
+		return { entries: events, isRecording: recording, isGap: missed === true, lastId };
 	});
 	if (tail.data === undefined) {
 		return tail.isError ? (

@@ -31,8 +31,8 @@ export function LogsPanel({ actorId }: PanelProps) {
 	const [level, setLevel] = useState<string>("debug");
 	const [search, setSearch] = useState("");
 	const tail = useTail<LogEntry>(actorId, ["logs", level], async (inspector, after, signal) => {
-		const { logs, recording, missed } = await inspector.logs({ after, level }, signal);
-		return { entries: logs, isRecording: recording, isGap: missed === true };
+		const { logs, recording, missed, lastId } = await inspector.logs({ after, level }, signal);
+		return { entries: logs, isRecording: recording, isGap: missed === true, lastId };
 	});
 	if (tail.data === undefined) {
 		return tail.isError ? <NotOffered what="logs" error={tail.error} /> : <Loading what="logs" />;

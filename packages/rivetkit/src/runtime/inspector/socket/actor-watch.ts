@@ -81,10 +81,17 @@ export class ActorWatch {
 		});
 	}
 
-	/** One look after the other, so that nobody hears of things in the wrong order. */
-	async #look(newcomer: Watcher | null): Promise<void> {
+	#look(newcomer: Watcher | null): Promise<void> {
+		return this.inTurn(() => this.#tell(newcomer));
+	}
+
+	/**
+	 * One after the other whatever reads the actor and says what it saw: nobody hears of things in the wrong order.
+	 * Rejects with what the work rejects with.
+	 */
+	async inTurn(work: () => Promise<void>): Promise<void> {
 		while (this.#looking) await this.#looking;
-		const looking = this.#tell(newcomer);
+		const looking = work();
 		this.#looking = looking
 			.catch(() => {})
 			.finally(() => {

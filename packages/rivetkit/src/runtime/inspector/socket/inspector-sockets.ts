@@ -83,7 +83,7 @@ export class InspectorSockets implements WatchHost {
 			await this.#host.admit(target, inspectorToken);
 			const watch = this.#watchOf(target);
 			const follower = new EntryFollower(this.#host, target.actorId, session);
-			const requests = this.#requestsOf(target, follower, gone.signal);
+			const requests = this.#requestsOf(watch, session, follower, gone.signal);
 			await watch.join(session);
 			// What the client has sent meanwhile is answered after Init.
 			session.listen({
@@ -122,11 +122,22 @@ export class InspectorSockets implements WatchHost {
 		instance.watcher = () => watch.changed();
 	}
 
-	#requestsOf(target: InspectionTarget, follower: EntryFollower, signal: AbortSignal): RequestHost {
+	#requestsOf(
+		watch: ActorWatch,
+		session: InspectorSession,
+		follower: EntryFollower,
+		signal: AbortSignal,
+	): RequestHost {
+		const { target } = watch;
+		const view = () => this.#host.view(target);
 		return {
 			signal,
 			follow: (options) => follower.follow(options),
-			view: () => this.#host.view(target),
+			view,
+			async show(read) {
+				await watch.inTurn(async () => session.reply(await read(await view())));
+				return null;
+			},
 			change: (run) => outsideSections(() => this.#change(target, run)),
 		};
 	}

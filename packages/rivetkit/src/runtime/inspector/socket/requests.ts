@@ -27,6 +27,11 @@ const FIRES_MAX = 1_000;
 /** How requests get at their actor. */
 export interface RequestHost {
 	view(): Promise<ActorView>;
+	/**
+	 * Reads what the client is kept up to date about, and answers with it before it is told of anything newer, and
+	 * after what is older.
+	 */
+	show(read: (view: ActorView) => InspectorToClient | Promise<InspectorToClient>): Promise<null>;
 	/** Runs a change with the actor awake: it is woken if need be, and stays awake meanwhile. */
 	change<T>(run: (instance: ActorInstance) => Promise<T>): Promise<T>;
 	/** Tells the client of events and log lines. Throws `request.invalid`. */
@@ -47,14 +52,19 @@ export async function answerRequest(
 			return null;
 		}
 		case "StateRequest": {
-			const view = await host.view();
-			const state = stateBytes(view);
-			const { hasState: isStateEnabled } = view.config;
-			return { tag: "StateResponse", val: { rid: request.val.id, state, isStateEnabled } };
+			const { id: rid } = request.val;
+			return host.show((view) => {
+				const state = stateBytes(view);
+				const { hasState: isStateEnabled } = view.config;
+				return { tag: "StateResponse", val: { rid, state, isStateEnabled } };
+			});
 		}
 		case "ConnectionsRequest": {
-			const connections = connectionMessages(await host.view());
-			return { tag: "ConnectionsResponse", val: { rid: request.val.id, connections } };
+			const { id: rid } = request.val;
+			return host.show((view) => ({
+				tag: "ConnectionsResponse",
+				val: { rid, connections: connectionMessages(view) },
+			}));
 		}
 		case "ActionRequest":
 			return callAction(host, request.val);
@@ -72,26 +82,28 @@ export async function answerRequest(
 			return { tag: "TraceQueryResponse", val: { rid, payload } };
 		}
 		case "QueueRequest": {
+			const { id: rid } = request.val;
 			const limit = Math.min(Number(request.val.limit), QUEUE_MESSAGES_MAX);
-			const status = queueStatus(await host.view(), limit);
-			return { tag: "QueueResponse", val: { rid: request.val.id, status } };
+			return host.show((view) => ({
+				tag: "QueueResponse",
+				val: { rid, status: queueStatus(view, limit) },
+			}));
 		}
 		case "WorkflowHistoryRequest": {
-			const view = await host.view();
-			const isWorkflowEnabled = hasWorkflow(view);
-			const history = await workflowBytes(view);
-			return {
-				tag: "WorkflowHistoryResponse",
-				val: { rid: request.val.id, history, isWorkflowEnabled },
-			};
+			const { id: rid } = request.val;
+			return host.show(async (view) => {
+				const isWorkflowEnabled = hasWorkflow(view);
+				const history = await workflowBytes(view);
+				return { tag: "WorkflowHistoryResponse", val: { rid, history, isWorkflowEnabled } };
+			});
 		}
 		case "WorkflowReplayRequest": {
 			const { id: rid, entryId } = request.val;
-			const history = await host.change(async (instance) => {
-				const { view } = await replayWorkflow(instance, entryId);
-				return view.bytes();
-			});
-			return { tag: "WorkflowReplayResponse", val: { rid, history, isWorkflowEnabled: true } };
+			await host.change((instance) => replayWorkflow(instance, entryId));
+			return host.show(async (view) => ({
+				tag: "WorkflowReplayResponse",
+				val: { rid, history: await workflowBytes(view), isWorkflowEnabled: true },
+			}));
 		}
 		case "DatabaseSchemaRequest": {
 			const schema = await told("Failed to get database schema", () =>
@@ -111,11 +123,11 @@ export async function answerRequest(
 			return { tag: "DatabaseTableRowsResponse", val: { rid, result: encodeCbor(rows) } };
 		}
 		case "SchedulesRequest": {
-			const { schedules } = await host.view();
-			return {
+			const { id: rid } = request.val;
+			return host.show(({ schedules }) => ({
 				tag: "SchedulesResponse",
-				val: { rid: request.val.id, schedules: schedulesOf(schedules).map(scheduleMessage) },
-			};
+				val: { rid, schedules: schedulesOf(schedules).map(scheduleMessage) },
+			}));
 		}
 		case "ScheduleHistoryRequest": {
 			const { id: rid, scheduleId } = request.val;

@@ -23,7 +23,7 @@ const REQUESTS_MAX = 64;
 type StateUpdated = Extract<InspectorToClient, { tag: "StateUpdated" }>;
 
 export interface SessionHandlers {
-	/** The answer, or null for none. What it rejects with goes to the client as an `Error`. */
+	/** The answer; null for none, and for one that is out already. What it rejects with goes to the client as an `Error`. */
 	answer(request: InspectorToServer): Promise<InspectorToClient | null>;
 	closed(): void;
 	/** Text for a client of what went wrong; it logs what that hides. */
@@ -86,6 +86,11 @@ export class InspectorSession implements Watcher, EntrySink {
 		if (isInspectorMessageOf(this.#version, message.tag)) this.#send(message);
 	}
 
+	/** An answer. Clients that are too old to know of it get an `Error` that says so. */
+	reply(message: InspectorToClient): void {
+		this.#send(message);
+	}
+
 	/** The difference, for clients that know of such; the whole where that is no larger. */
 	#stateChange(change: StateUpdated): InspectorToClient {
 		const before = this.#state;
@@ -114,7 +119,7 @@ export class InspectorSession implements Watcher, EntrySink {
 				return;
 			}
 			const answer = await handlers.answer(message);
-			if (answer) this.#send(answer);
+			if (answer) this.reply(answer);
 		} catch (error) {
 			this.#fail(handlers.describe(error, request));
 		} finally {

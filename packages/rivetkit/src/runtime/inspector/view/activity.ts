@@ -54,14 +54,16 @@ export interface EntriesQuery {
 
 /** The newest ones, oldest first. Reading has events recorded for a while. */
 export function eventsOf(activity: Activity | null, { limit, after }: EntriesQuery): EventsAnswer {
-	if (activity === null) return { events: [], recording: false };
+	if (activity === null) return { events: [], recording: false, lastId: after };
 	const { host, actor } = activity;
 	const trail = host.trails.open(actor.actorId);
 	trail.lease("events", host.wallMs());
-	const { entries, isCut } = newest(trail.events, limit, after);
+	const kept = [...trail.events];
+	const { entries, isCut } = newest(kept, limit, after);
 	return {
 		events: entries.map(eventJson),
 		recording: true,
+		lastId: lastIdOf(kept, after),
 		...(after > 0 && (isCut || trail.hasLost("events", after)) && { missed: true }),
 	};
 }
@@ -73,16 +75,18 @@ export function logsOf(
 	activity: Activity | null,
 	{ limit, after, level }: EntriesQuery & { readonly level: string | null },
 ): LogsAnswer {
-	if (activity === null) return { logs: [], recording: false };
+	if (activity === null) return { logs: [], recording: false, lastId: after };
 	const { host, actor } = activity;
 	const trail = host.trails.open(actor.actorId);
 	trail.lease("logs", host.wallMs());
 	const least = level === null ? 0 : LEVELS.indexOf(level);
-	const lines = [...trail.logs].filter((line) => LEVELS.indexOf(line.level) >= least);
+	const kept = [...trail.logs];
+	const lines = kept.filter((line) => LEVELS.indexOf(line.level) >= least);
 	const { entries, isCut } = newest(lines, limit, after);
 	return {
 		logs: entries.map((line) => logJson(host, line)),
 		recording: true,
+		lastId: lastIdOf(kept, after),
 		...(after > 0 && (isCut || trail.hasLost("logs", after)) && { missed: true }),
 	};
 }
@@ -91,12 +95,17 @@ export function isLevel(text: string): boolean {
 	return LEVELS.includes(text);
 }
 
+/** What was looked through: who goes on after it misses nothing, and hears of no gap where only lines of other levels were. */
+function lastIdOf(kept: readonly { readonly id: number }[], after: number): number {
+	return Math.max(after, kept.at(-1)?.id ?? 0);
+}
+
 /** `isCut`: there are more than the limit. */
 function newest<Entry extends { readonly id: number }>(
-	entries: Iterable<Entry>,
+	entries: readonly Entry[],
 	limit: number,
 	after: number,
 ): { entries: Entry[]; isCut: boolean } {
-	const found = [...entries].filter(({ id }) => id > after);
+	const found = entries.filter(({ id }) => id > after);
 	return { entries: limit > 0 ? found.slice(-limit) : [], isCut: found.length > limit };
 }
