@@ -25,7 +25,10 @@ const EMPTY = new Uint8Array(0);
 /** A refusal that the runner is told: a stable code, then words (contract: engine 4.8). */
 class Refusal extends Error {}
 
-/** Answers one request to an actor's store. Never rejects: failures are answers. */
+/**
+ * Answers one request to an actor's store. Rejects only with {@link StaleGenerationError}, for an incarnation that is
+ * not the newest any more; other failures are answers.
+ */
 export async function answerKv(
 	store: Store,
 	owner: KvOwner,
@@ -35,7 +38,7 @@ export async function answerKv(
 	try {
 		return await answer(store, owner, version, data);
 	} catch (error) {
-		if (error instanceof StaleGenerationError) return notOwner(owner.actorId);
+		if (error instanceof StaleGenerationError) throw error;
 		if (error instanceof Refusal) return refused(error.message);
 		return refused(`kv.failed: ${error instanceof Error ? error.message : String(error)}`);
 	}

@@ -145,6 +145,8 @@ const GONE_RUNNERS_MAX = 1_000;
  * - N1. What a runner says counts only from its newest socket, about the newest incarnation it has.
  * - N2. Every write for a runner carries the generation of the incarnation it is for.
  * - N3. A runner that was not heard of for its threshold has lost its actors.
+ * - N4. An incarnation that may write nothing any more, because its node or a newer one says so, is over here at once,
+ *   and its runner is told to stop it.
  */
 export class RunnersHost implements ActorHost {
 	readonly #options: RunnersHostOptions;
@@ -169,6 +171,8 @@ export class RunnersHost implements ActorHost {
 	#sweep: Timer | null = null;
 	#ackSweep: Timer | null = null;
 	#isClosing = false;
+	/** How often this node has lost its right to run actors: a start that began before has lost its own. */
+	#abandonments = 0;
 
 	constructor(options: RunnersHostOptions) {
 		this.#options = options;
@@ -207,7 +211,12 @@ export class RunnersHost implements ActorHost {
 		const { actorId, generation, namespace, crashPolicy = "sleep" } = assignment;
 		const { clock, limits } = this.#options;
 		const pool: PoolAddress = { namespace, pool: assignment.pool ?? "default" };
+		const abandonments = this.#abandonments;
 		const runner = await this.#takeSlot(pool, actorId);
+		if (abandonments !== this.#abandonments) {
+			this.#giveBack(runner, actorId);
+			throw catalogueError("guard.service_unavailable");
+		}
 		this.#reasons.delete(actorId);
 		this.#reschedules.delete(actorId);
 		const hosted: Hosted = {
@@ -279,9 +288,21 @@ export class RunnersHost implements ActorHost {
 		await this.#exchanges.openSocket(hosted.runner, actorId, upgrade, socket);
 	}
 
+	abandon(): void {
+		this.#abandonments++;
+		this.#refuseWaiting();
+		for (const hosted of [...this.#hosted.values()]) {
+			this.#fence(hosted, "its node may not run it any more");
+		}
+	}
+
 	/** Gives no more slots: those who wait are told. */
 	stopPlacing(): void {
 		this.#isClosing = true;
+		this.#refuseWaiting();
+	}
+
+	#refuseWaiting(): void {
 		for (const waiting of [...this.#waiting]) {
 			waiting.placed.reject(catalogueError("guard.service_unavailable"));
 		}
@@ -562,15 +583,25 @@ export class RunnersHost implements ActorHost {
 			respond(notOwner(actorId));
 			return;
 		}
-		hosted.kv = hosted.kv.then(async () =>
-			respond(await answerKv(this.#options.store, hosted, this.#version, data)),
-		);
+		const work = async () => {
+			if (this.#hosted.get(actorId) !== hosted) {
+				respond(notOwner(actorId));
+				return;
+			}
+			try {
+				respond(await answerKv(this.#options.store, hosted, this.#version, data));
+			} catch (error) {
+				respond(notOwner(actorId));
+				throw error;
+			}
+		};
+		hosted.kv = hosted.kv.then(work).catch((error: unknown) => this.#workFailed(hosted, error));
 	}
 
 	#event(runner: RunnerRecord, { checkpoint, inner }: EventWrapper): void {
 		const hosted = this.#hosted.get(checkpoint.actorId);
-		if (hosted === undefined && isEnd(inner)) {
-			// Of an actor that was destroyed meanwhile.
+		if (isEnd(inner) && hosted?.generation !== checkpoint.generation) {
+			// Of an incarnation that was given up, or whose actor was destroyed meanwhile.
 			runner.acknowledged(checkpoint.actorId, checkpoint.generation, Number.MAX_SAFE_INTEGER);
 		}
 		const counts =
@@ -653,6 +684,20 @@ export class RunnersHost implements ActorHost {
 		if (this.#hosted.get(actorId) !== hosted) return;
 		hosted.runner.acknowledged(actorId, hosted.generation, Number.MAX_SAFE_INTEGER);
 		this.#forget(hosted, isLost, outcome, error);
+	}
+
+	/** The incarnation may write nothing any more: nobody waits for its runner, which is told to stop it (N4). */
+	#fence(hosted: Hosted, reason: string): void {
+		const { actorId, generation, runner, crashPolicy } = hosted;
+		if (this.#hosted.get(actorId) !== hosted) return;
+		this.#options.logger.warn(
+			{ actorId, generation, runnerId: runner.runnerId, reason },
+			"an actor on a runner is given up",
+		);
+		if (hosted.nextCommand <= 1) {
+			this.#command(hosted, { tag: "CommandStopActor", val: undefined });
+		}
+		this.#forget(hosted, true, crashPolicy === "restart" ? "again" : "sleeping", reason);
 	}
 
 	/** The incarnation is over for everybody here. */
@@ -742,7 +787,7 @@ export class RunnersHost implements ActorHost {
 			this.#countPools();
 		}
 		for (const actorId of [...runner.actors]) {
-			const hosted = this.#hosted.get(actorId);
+			const hosted = this.#hostedOn(runner, actorId);
 			if (!hosted) continue;
 			hosted.isLeaving = true;
 			hosted.resetsFailures ||= resetsFailures;
@@ -770,7 +815,7 @@ export class RunnersHost implements ActorHost {
 		this.#gone.push(runner);
 		if (this.#gone.length > GONE_RUNNERS_MAX) this.#gone.shift();
 		for (const actorId of [...runner.actors]) {
-			const hosted = this.#hosted.get(actorId);
+			const hosted = this.#hostedOn(runner, actorId);
 			if (hosted) this.#lost(hosted, why);
 		}
 		if (closeReason !== null) {
@@ -902,6 +947,12 @@ export class RunnersHost implements ActorHost {
 		});
 	}
 
+	/** A slot that is taken for a start may be one of an actor that another runner has as yet. */
+	#hostedOn(runner: RunnerRecord, actorId: string): Hosted | undefined {
+		const hosted = this.#hosted.get(actorId);
+		return hosted?.runner === runner ? hosted : undefined;
+	}
+
 	#live(actorId: string): Hosted | undefined {
 		const hosted = this.#hosted.get(actorId);
 		return hosted?.isRunning ? hosted : undefined;
@@ -919,13 +970,19 @@ export class RunnersHost implements ActorHost {
 	}
 
 	#inTurn(hosted: Hosted, work: () => Promise<void>): void {
-		hosted.work = hosted.work.then(work).catch((error: unknown) => {
-			const { actorId, runner } = hosted;
-			this.#options.logger.error(
-				{ actorId, runnerId: runner.runnerId, err: error },
-				"what a runner told of an actor could not be worked on",
-			);
-		});
+		hosted.work = hosted.work.then(work).catch((error: unknown) => this.#workFailed(hosted, error));
+	}
+
+	#workFailed(hosted: Hosted, error: unknown): void {
+		if (error instanceof StaleGenerationError) {
+			this.#fence(hosted, error.message);
+			return;
+		}
+		const { actorId, runner } = hosted;
+		this.#options.logger.error(
+			{ actorId, runnerId: runner.runnerId, err: error },
+			"what a runner told of an actor could not be worked on",
+		);
 	}
 }
 

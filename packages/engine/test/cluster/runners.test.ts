@@ -112,7 +112,7 @@ it("a runner that comes to another node has its actors there at once, and none w
 	expect(startsOf(after)[0]).toBeGreaterThan(startsOf(before)[0]!);
 });
 
-it("when a node dies with its runners, their actors go on with those of others", async () => {
+it("a node that loses its lease has its runners stop; their actors go on with those of others", async () => {
 	const url = await emptiedDatabase();
 	const proxy = await PostgresProxy.start(url);
 	const [one, two] = [await startNode(proxy.url), await startNode(url)];
@@ -121,6 +121,15 @@ it("when a node dies with its runners, their actors go on with those of others",
 	expect(startsOf(lost)).toEqual([0]);
 	const runner = await connect(two, { key: "another" });
 	await proxy[Symbol.asyncDispose]();
+	// Nobody else tells the runner, which is connected still.
+	await vi.waitFor(
+		() =>
+			expect(lost.commands.map(({ inner }) => inner.tag)).toEqual([
+				"CommandStartActor",
+				"CommandStopActor",
+			]),
+		settings,
+	);
 	expect(await called(two, runner, actorId)).toBe(200);
 	expect(startsOf(runner)[0]).toBeGreaterThan(0);
 	const row = await two.node.store.actorById(actorId);

@@ -1,0 +1,146 @@
+import { expect, it, vi } from "vitest";
+import { RUNS, type RunnerAtHand, runnersHost } from "./runners-host.fixture.ts";
+
+/** Incarnations on runners that may write nothing any more. */
+
+const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 5_000, interval: 1 });
+const START = "CommandStartActor";
+const STOP = "CommandStopActor";
+const put = {
+	keys: [Uint8Array.of(1)],
+	values: [Uint8Array.of(2)],
+};
+
+/** What the store answers a put. */
+async function puts(runner: RunnerAtHand, actorId: string, requestId = 1) {
+	runner.says({
+		tag: "ToServerKvRequest",
+		val: { actorId, requestId, data: { tag: "KvPutRequest", val: put } },
+	});
+	return until(() => {
+		const answer = runner.sent.find(
+			(message) => message.tag === "ToClientKvResponse" && message.val.requestId === requestId,
+		);
+		expect(answer).toBeDefined();
+		return answer!.tag === "ToClientKvResponse" ? answer!.val.data : undefined;
+	});
+}
+
+const REFUSED = {
+	tag: "KvErrorResponse",
+	val: { message: expect.stringMatching(/^kv\.not_owner: /) },
+};
+
+async function running(crashPolicy = "sleep") {
+	const t = runnersHost();
+	const runner = t.connect();
+	const assignment = await t.actor("a", crashPolicy);
+	const started = t.host.start(assignment, []);
+	await until(() => expect(runner.commandsFor("a")).toEqual([START]));
+	runner.tells("a", 0, 0, RUNS);
+	await started;
+	return { ...t, runner };
+}
+
+it("a node that may run nothing any more has its runners stop, and takes no write of theirs", async () => {
+	const t = await running();
+	t.host.abandon();
+	expect(t.runner.commandsFor("a")).toEqual([START, STOP]);
+	expect(await puts(t.runner, "a")).toEqual(REFUSED);
+	expect(await t.store.get("a", put.keys)).toEqual([null]);
+	expect(t.ended).toEqual(["a"]);
+	expect(t.runner.record.actors.size).toBe(0);
+	await expect(
+		t.host.request("a", { method: "GET" } as Parameters<typeof t.host.request>[1]),
+	).rejects.toThrow(/a/);
+	// Whoever waits for its stop waits no more.
+	await t.host.stop("a", "sleep");
+	expect(t.woken).toEqual([]);
+});
+
+it("those that are to run always are looked for again", async () => {
+	const t = await running("restart");
+	t.host.abandon();
+	t.clock.advance(0);
+	expect(t.woken).toEqual(["a"]);
+});
+
+it("a runner that is away is told to stop when it is back", async () => {
+	const t = await running();
+	t.runner.disconnects();
+	t.host.abandon();
+	expect(t.runner.commandsFor("a")).toEqual([START]);
+	expect(t.connect().commandsFor("a")).toEqual([STOP]);
+});
+
+it("a start that waited for a slot when the node lost its right never gets one", async () => {
+	const t = runnersHost();
+	const starting = t.host.start(await t.actor("a"), []);
+	const refused = expect(starting).rejects.toMatchObject({ code: "service_unavailable" });
+	await until(() => expect(t.host.stats.waiting).toBe(1));
+	t.host.abandon();
+	await refused;
+	const runner = t.connect();
+	expect(runner.commandsFor("a")).toEqual([]);
+	expect(runner.record.freeSlots).toBe(10);
+});
+
+it("a start that had its slot, but had told its runner nothing yet, gives it back", async () => {
+	const t = runnersHost();
+	const runner = t.connect();
+	const starting = t.host.start(await t.actor("a"), []);
+	expect(runner.record.freeSlots).toBe(9);
+	t.host.abandon();
+	await expect(starting).rejects.toMatchObject({ code: "service_unavailable" });
+	expect(runner.commandsFor("a")).toEqual([]);
+	expect(runner.record.freeSlots).toBe(10);
+});
+
+it("a write that a newer incarnation has fenced off is the end of the older one here", async () => {
+	const t = await running();
+	await t.store.acquire("a");
+	expect(await puts(t.runner, "a")).toEqual(REFUSED);
+	expect(t.runner.commandsFor("a")).toEqual([START, STOP]);
+	expect(t.ended).toEqual(["a"]);
+});
+
+it("so is an alarm that it has fenced off", async () => {
+	const t = await running();
+	await t.store.acquire("a");
+	t.runner.tells("a", 0, 1, { tag: "EventActorSetAlarm", val: { alarmTs: 5 } });
+	await until(() => expect(t.runner.commandsFor("a")).toEqual([START, STOP]));
+	expect(t.alarms).toEqual([]);
+});
+
+it("the stop of one that was given up is over when its runner says so, also while the next one runs", async () => {
+	const t = await running();
+	t.host.abandon();
+	const next = t.host.start(await t.acquired("a"), []);
+	await until(() => expect(t.runner.commandsFor("a")).toEqual([START, STOP, START]));
+	t.runner.tells("a", 1, 0, RUNS);
+	await next;
+	expect(t.runner.record.commands).toHaveLength(1);
+	t.runner.tells("a", 0, 1, {
+		tag: "EventActorStateUpdate",
+		val: { state: { tag: "ActorStateStopped", val: { code: "Ok", message: undefined } } },
+	});
+	expect(t.runner.record.commands).toEqual([]);
+	expect(t.ended).toEqual(["a"]);
+});
+
+it("a runner that goes takes with it what it has, not what another one runs under the same id", async () => {
+	const t = await running();
+	const other = t.connect("other", 1_000);
+	// The next incarnation begins elsewhere before this runner has given up its slot.
+	const next = t.host.start(await t.acquired("a"), []);
+	await until(() => expect(other.commandsFor("a")).toEqual([START]));
+	other.tells("a", 1, 0, RUNS);
+	await next;
+	expect(t.runner.record.actors).toContain("a");
+	t.runner.says({ tag: "ToServerStopping", val: undefined });
+	expect(other.commandsFor("a")).toEqual([START]);
+	t.host.evict(t.runner.record.runnerId);
+	await puts(other, "a");
+	expect(other.commandsFor("a")).toEqual([START]);
+	expect(t.ended).toEqual([]);
+});
