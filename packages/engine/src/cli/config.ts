@@ -46,7 +46,13 @@ const schema = z.strictObject({
 			open_actor_creation: flag.optional(),
 		})
 		.optional(),
-	gateway: z.strictObject({ require_token: flag.optional() }).optional(),
+	gateway: z
+		.strictObject({
+			require_token: flag.optional(),
+			tunnel_backlog_max_size: whole.optional(),
+			tunnel_backlog_max_messages: whole.optional(),
+		})
+		.optional(),
 	guard: z
 		.strictObject({
 			...address.shape,

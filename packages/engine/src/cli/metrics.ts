@@ -20,6 +20,9 @@ export function engineMetrics(
 	]);
 	gauge("slots_free", "Actors that connected runners could take.", [["", stats.freeSlots]]);
 	gauge("actors_waiting", "Actors that wait for a slot.", [["", stats.waiting]]);
+	gauge("tunnel_backlog_bytes", "Calls and messages that wait for runners to come back.", [
+		["", stats.tunnelBacklogBytes],
+	]);
 	gauge("serverless_requests_open", "Requests to hosts of serverless pools.", [
 		["", stats.serverlessRequests],
 	]);

@@ -38,6 +38,8 @@ export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
 			actorStopThresholdMs: given.pegboard?.actor_stop_threshold,
 			messageAckTimeoutMs: given.pegboard?.gateway_hws_message_ack_timeout_ms,
 			messageAckLookMs: given.pegboard?.gateway_gc_interval_ms,
+			tunnelBacklogBytesMax: given.gateway?.tunnel_backlog_max_size,
+			tunnelBacklogMessagesMax: given.gateway?.tunnel_backlog_max_messages,
 			slotWaitMs: given.guard?.actor_force_wake_pending_timeout_ms,
 			retryBaseMs: given.pegboard?.base_retry_timeout,
 			backoffExponentMax: given.pegboard?.reschedule_backoff_max_exponent,

@@ -110,9 +110,9 @@ export class RunnerDoor {
 		const socket: RunnerSocket = {
 			version,
 			send: (message: RunnerToClient) => {
-				if (webSocket.readyState === webSocket.OPEN) {
-					webSocket.send(encodeRunnerToClient(version, message));
-				}
+				if (webSocket.readyState !== webSocket.OPEN) return false;
+				webSocket.send(encodeRunnerToClient(version, message));
+				return true;
 			},
 			close,
 		};

@@ -7,6 +7,7 @@ import {
 	CLOSE_ERROR,
 	CLOSE_NORMAL,
 	catalogueError,
+	countLimitHit,
 } from "@rivetkit/protocol";
 import type {
 	HibernatingRequest,
@@ -16,6 +17,7 @@ import type {
 } from "@rivetkit/protocol/runner";
 import { isSendableCloseCode } from "../common/close-codes.ts";
 import { Deferred } from "../placement/deferred.ts";
+import { exchangeKey } from "./exchange-key.ts";
 import type { RunnerRecord } from "./runner-record.ts";
 
 const INDEXES = 0x1_0000;
@@ -39,6 +41,8 @@ interface Exchange {
 	unacknowledged: { readonly index: number; readonly ts: number }[] | null;
 }
 
+const BACKLOG_FULL = "guard.tunnel_backlog_full";
+
 /** Methods whose calls may be made twice (contract: engine 3.7). */
 const REPEATABLE = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
@@ -55,13 +59,18 @@ export class RunnerExchanges {
 		this.#newRequestId = newRequestId;
 	}
 
-	/** One call. Rejects with `ActorGone`, or with what the caller is told when the runner is lost. */
+	/**
+	 * One call. Rejects with `ActorGone`, with what the caller is told when the runner is lost or too much waits for it
+	 * (`guard.tunnel_backlog_full`), or with the reason for which the caller went away: the runner is not told of that (Q6).
+	 */
 	async request(
 		runner: RunnerRecord,
 		actorId: string,
 		request: ActorRequest,
 	): Promise<ActorResponse> {
+		const { signal } = request;
 		const body = hasBody(request) ? await request.body.bytes(BODY_BYTES_MAX) : new Uint8Array(0);
+		signal.throwIfAborted();
 		const answer = new Deferred<ActorResponse>();
 		const exchange = this.#add({
 			id: { gatewayId: this.#gatewayId, requestId: this.#newRequestId() },
@@ -72,7 +81,7 @@ export class RunnerExchanges {
 			socket: null,
 			opened: null,
 		});
-		this.#tell(exchange, {
+		const isKept = this.#tell(exchange, {
 			tag: "ToClientRequestStart",
 			val: {
 				actorId,
@@ -83,11 +92,28 @@ export class RunnerExchanges {
 				stream: false,
 			},
 		});
-		return answer.promise;
+		if (!isKept) {
+			this.#forget(exchange);
+			throw this.#backlogFull(runner);
+		}
+		const abandoned = () => {
+			if (!this.#forget(exchange)) return;
+			runner.backlog.drop(exchange.id);
+			answer.reject(signal.reason);
+		};
+		signal.addEventListener("abort", abandoned, { once: true });
+		try {
+			return await answer.promise;
+		} finally {
+			signal.removeEventListener("abort", abandoned);
+		}
 	}
 
-	/** Offers a socket. Rejects with `ActorGone` when the actor refuses it before it was open. */
-	openSocket(
+	/**
+	 * Offers a socket. Rejects with `ActorGone` when the actor refuses it before it was open, and with
+	 * `guard.tunnel_backlog_full`.
+	 */
+	async openSocket(
 		runner: RunnerRecord,
 		actorId: string,
 		upgrade: ActorUpgrade,
@@ -104,11 +130,15 @@ export class RunnerExchanges {
 			socket,
 			opened,
 		});
-		this.#tell(exchange, {
+		const isKept = this.#tell(exchange, {
 			tag: "ToClientWebSocketOpen",
 			val: { actorId, path: upgrade.path, headers: headersOf(upgrade) },
 		});
-		return opened.promise;
+		if (!isKept) {
+			this.#forget(exchange);
+			throw this.#backlogFull(runner);
+		}
+		await opened.promise;
 	}
 
 	/** Sockets that an earlier incarnation held, for the next one; their messages come once it runs. */
@@ -133,10 +163,7 @@ export class RunnerExchanges {
 		for (const exchange of [...this.#exchanges.values()]) {
 			const oldest = exchange.unacknowledged?.[0];
 			if (oldest === undefined || oldest.ts >= olderThanTs) continue;
-			this.#forget(exchange);
-			const end = { code: CLOSE_ERROR, reason: "guard.websocket_garbage_collected" };
-			this.#tell(exchange, { tag: "ToClientWebSocketClose", val: end });
-			exchange.socket?.close(end.code, end.reason);
+			this.#cut(exchange, "guard.websocket_garbage_collected");
 		}
 	}
 
@@ -145,7 +172,7 @@ export class RunnerExchanges {
 	}
 
 	received(runner: RunnerRecord, messageId: MessageId, kind: ToServerTunnelMessageKind): void {
-		const exchange = this.#exchanges.get(keyOf(messageId));
+		const exchange = this.#exchanges.get(exchangeKey(messageId));
 		if (exchange?.runner !== runner) return;
 		const { socket } = exchange;
 		switch (kind.tag) {
@@ -203,13 +230,14 @@ export class RunnerExchanges {
 		for (const exchange of [...this.#exchanges.values()]) {
 			if (exchange.actorId !== actorId) continue;
 			this.#forget(exchange);
+			const isUnheardOf = exchange.runner.backlog.drop(exchange.id);
 			exchange.opened?.reject(new ActorGone(actorId));
 			exchange.answer?.reject(
-				isLost
-					? catalogueError("guard.tunnel_response_closed")
-					: exchange.isRepeatable
-						? new ActorGone(actorId)
-						: catalogueError("guard.actor_stopped_while_waiting"),
+				isUnheardOf || (exchange.isRepeatable && !isLost)
+					? new ActorGone(actorId)
+					: catalogueError(
+							isLost ? "guard.tunnel_response_closed" : "guard.actor_stopped_while_waiting",
+						),
 			);
 		}
 	}
@@ -225,41 +253,65 @@ export class RunnerExchanges {
 	#add(given: Omit<Exchange, "nextIndex" | "lastIndex" | "unacknowledged">): Exchange {
 		const exchange: Exchange = { ...given, nextIndex: 0, lastIndex: 0, unacknowledged: null };
 		exchange.opened?.promise.catch(() => {});
-		this.#exchanges.set(keyOf(given.id), exchange);
+		this.#exchanges.set(exchangeKey(given.id), exchange);
 		return exchange;
 	}
 
 	#listen(exchange: Exchange, socket: ActorSocket): void {
 		socket.listen({
-			onMessage: (message, index) => {
+			onMessage: (content, index) => {
 				exchange.lastIndex = index;
 				exchange.unacknowledged?.push({ index, ts: this.#now() });
-				const binary = typeof message !== "string";
-				const data = binary ? message : Buffer.from(message);
-				this.#tell(exchange, { tag: "ToClientWebSocketMessage", val: { data, binary } }, index);
+				const binary = typeof content !== "string";
+				const data = binary ? content : Buffer.from(content);
+				const message = { tag: "ToClientWebSocketMessage", val: { data, binary } } as const;
+				if (this.#tell(exchange, message, index)) return;
+				countLimitHit(BACKLOG_FULL);
+				this.#cut(exchange, BACKLOG_FULL);
 			},
 			onClose: (code, reason, wasClean) => {
 				if (!this.#forget(exchange)) return;
 				const end = wasClean
 					? { code, reason }
 					: { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
-				this.#tell(exchange, { tag: "ToClientWebSocketClose", val: end });
+				this.#tellEnd(exchange, end);
 				socket.release();
 			},
 		});
 	}
 
-	#tell(exchange: Exchange, messageKind: ToClientTunnelMessageKind, index?: number): void {
+	/** Ends an exchange with a client that cannot go on. */
+	#cut(exchange: Exchange, reason: string): void {
+		if (!this.#forget(exchange)) return;
+		this.#tellEnd(exchange, { code: CLOSE_ERROR, reason });
+		exchange.socket?.close(CLOSE_ERROR, reason);
+	}
+
+	/** What waits for the runner is of no use any more; it need not hear of what it has not heard of. */
+	#tellEnd(exchange: Exchange, end: { readonly code: number; readonly reason: string }): void {
+		if (exchange.runner.backlog.drop(exchange.id)) return;
+		this.#tell(exchange, { tag: "ToClientWebSocketClose", val: end });
+	}
+
+	/** False when the runner is away and too much waits for it already. */
+	#tell(exchange: Exchange, messageKind: ToClientTunnelMessageKind, index?: number): boolean {
 		const messageIndex = (index ?? exchange.nextIndex) % INDEXES;
 		exchange.nextIndex = messageIndex + 1;
-		exchange.runner.socket?.send({
+		return exchange.runner.tell({
 			tag: "ToClientTunnelMessage",
 			val: { messageId: { ...exchange.id, messageIndex }, messageKind },
 		});
 	}
 
+	#backlogFull({ limits }: RunnerRecord): Error {
+		return catalogueError(BACKLOG_FULL, {
+			bytes: limits.tunnelBacklogBytesMax,
+			messages: limits.tunnelBacklogMessagesMax,
+		});
+	}
+
 	#forget(exchange: Exchange): boolean {
-		const key = keyOf(exchange.id);
+		const key = exchangeKey(exchange.id);
 		return this.#exchanges.get(key) === exchange && this.#exchanges.delete(key);
 	}
 }
@@ -278,10 +330,6 @@ function headersOf({ headers, protocols }: ActorUpgrade): Map<string, string> {
 function idOf({ id }: ActorSocket): HibernatingRequest {
 	const bytes = Buffer.from(id.replaceAll("-", "").slice(0, 16), "hex");
 	return { gatewayId: bytes.subarray(0, 4), requestId: bytes.subarray(4, 8) };
-}
-
-function keyOf({ gatewayId, requestId }: HibernatingRequest): string {
-	return Buffer.concat([gatewayId, requestId]).toString("hex");
 }
 
 /** The newest index up to `last` whose low 16 bits are these. */

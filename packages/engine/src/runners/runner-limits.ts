@@ -20,6 +20,10 @@ export interface RunnerLimits {
 	readonly messageAckLookMs: number;
 	/** Bytes that one actor may store, about. Default 10 GiB. */
 	readonly kvBytesMax: number;
+	/** Bytes of calls and messages that wait for one runner without a socket to come back. Default 32 MiB. */
+	readonly tunnelBacklogBytesMax: number;
+	/** How many of them. Default 10,000. */
+	readonly tunnelBacklogMessagesMax: number;
 	/** How long a new socket may be silent. Default 5,000. */
 	readonly initTimeoutMs: number;
 	/** First pause between starts after crashes, doubled each time. Default 2,000. */
@@ -40,6 +44,8 @@ export const RUNNER_LIMITS: RunnerLimits = {
 	messageAckTimeoutMs: 30_000,
 	messageAckLookMs: 15_000,
 	kvBytesMax: RUNNER_KV_STORE_BYTES_MAX,
+	tunnelBacklogBytesMax: 32 * 1024 * 1024,
+	tunnelBacklogMessagesMax: 10_000,
 	initTimeoutMs: 5_000,
 	retryBaseMs: 2_000,
 	backoffExponentMax: 8,

@@ -4,11 +4,14 @@ import type {
 	RunnerVersion,
 	ToServerInit,
 } from "@rivetkit/protocol/runner";
+import type { RunnerLimits } from "./runner-limits.ts";
+import { TunnelBacklog, type TunnelMessage } from "./tunnel-backlog.ts";
 
 /** A runner's socket, as the engine sends on it. */
 export interface RunnerSocket {
 	readonly version: RunnerVersion;
-	send(message: RunnerToClient): void;
+	/** False when it is closed, or about to be. */
+	send(message: RunnerToClient): boolean;
 	close(code: number, reason: string): void;
 }
 
@@ -39,12 +42,18 @@ export class RunnerRecord {
 	readonly actors = new Set<string>();
 	/** Sent or to be sent, not acknowledged; in order per actor. */
 	commands: CommandWrapper[] = [];
+	readonly limits: RunnerLimits;
+	/** Of its exchanges, while it has no socket. */
+	readonly backlog: TunnelBacklog;
 
 	constructor(
 		{ runnerId, namespace, key }: Pick<RunnerRecord, "runnerId" | "namespace" | "key">,
 		init: ToServerInit,
 		now: number,
+		limits: RunnerLimits,
 	) {
+		this.limits = limits;
+		this.backlog = new TunnelBacklog(limits);
 		this.runnerId = runnerId;
 		this.namespace = namespace;
 		this.key = key;
@@ -63,6 +72,16 @@ export class RunnerRecord {
 	command(command: CommandWrapper): void {
 		this.commands.push(command);
 		this.socket?.send({ tag: "ToClientCommands", val: [command] });
+	}
+
+	/** Sends it now, or as soon as the runner is back. False when too much waits for that already. */
+	tell(message: TunnelMessage): boolean {
+		return this.socket?.send(message) || this.backlog.keep(message);
+	}
+
+	/** For a socket that is new. */
+	sendBacklog(): void {
+		for (const message of this.backlog.take()) this.tell(message);
 	}
 
 	/** Everything up to this index of the incarnation has arrived. */

@@ -95,6 +95,8 @@ export interface RunnerStats {
 	readonly freeSlots: number;
 	/** Actors that wait for a slot. */
 	readonly waiting: number;
+	/** Of calls and messages that wait for runners without a socket to come back. */
+	readonly tunnelBacklogBytes: number;
 }
 
 export interface RunnersHostOptions {
@@ -202,6 +204,7 @@ export class RunnersHost implements ActorHost {
 			draining: count(({ drainTs }) => drainTs !== null),
 			freeSlots: free.reduce((sum, { freeSlots }) => sum + freeSlots, 0),
 			waiting: this.#waiting.size,
+			tunnelBacklogBytes: runners.reduce((sum, { backlog }) => sum + backlog.bytes, 0),
 		};
 	}
 
@@ -333,7 +336,12 @@ export class RunnersHost implements ActorHost {
 		if (runner?.socket) runner.socket.close(1000, "ws.eviction");
 		const isNew = runner === undefined;
 		if (isNew) this.#options.came(pool, key);
-		runner ??= new RunnerRecord({ runnerId: newActorId(random), namespace, key }, init, now);
+		runner ??= new RunnerRecord(
+			{ runnerId: newActorId(random), namespace, key },
+			init,
+			now,
+			limits,
+		);
 		this.#runners.set(runner.runnerId, runner);
 		this.#countPools();
 		runner.socket = socket;
@@ -359,6 +367,7 @@ export class RunnersHost implements ActorHost {
 		if (runner.commands.length > 0) {
 			socket.send({ tag: "ToClientCommands", val: runner.commands });
 		}
+		runner.sendBacklog();
 		logger.info(
 			{ runnerId: runner.runnerId, pool: runner.pool, version: socket.version },
 			"a runner has connected",

@@ -3,6 +3,7 @@ import type { ToServerInit } from "@rivetkit/protocol/runner";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createEngine, type Engine, type RunnerLimits } from "../../src/index.ts";
+import { RUNNER_LIMITS } from "../../src/runners/runner-limits.ts";
 import { RunnerExchanges } from "../../src/runners/runner-exchanges.ts";
 import { RunnerRecord } from "../../src/runners/runner-record.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
@@ -507,7 +508,12 @@ describe("messages of clients that are held", () => {
 			prepopulateActorNames: undefined,
 			metadata: undefined,
 		};
-		const runner = new RunnerRecord({ runnerId: "r", namespace: "n", key: "k" }, init, 0);
+		const runner = new RunnerRecord(
+			{ runnerId: "r", namespace: "n", key: "k" },
+			init,
+			0,
+			RUNNER_LIMITS,
+		);
 		const random = systemRandom();
 		const exchanges = new RunnerExchanges(
 			random.bytes(4),

@@ -591,6 +591,12 @@ export const CATALOGUE = {
 	"guard.tunnel_response_closed": open("The actor's host went away before it answered.", {
 		status: 503,
 	}),
+	"guard.tunnel_backlog_full": open(
+		(d: { bytes: number; messages: number }) =>
+			"Too much waits for the actor's runner to come back. " +
+			`Limits are ${d.bytes} bytes (\`tunnelBacklogBytesMax\`) and ${d.messages} messages (\`tunnelBacklogMessagesMax\`).`,
+		{ status: 503, metadata: all },
+	),
 	"guard.tunnel_message_timeout": open("The actor's host did not answer in time.", { status: 504 }),
 	"guard.request_timeout": open("The request took too long.", { status: 504 }),
 	"guard.gateway_response_start_timeout": open("The actor did not start to answer in time.", {

@@ -25,6 +25,7 @@ export const LIMIT_ERRORS = [
 	"guard.rate_limit",
 	"guard.request_body_too_large",
 	"guard.request_timeout",
+	"guard.tunnel_backlog_full",
 	"guard.websocket_pending_limit_reached",
 	"input.too_large",
 	"inspector.too_many_streams",

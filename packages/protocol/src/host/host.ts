@@ -228,8 +228,8 @@ export interface ActorHost {
 	/** Runs the stop sequence; resolves when the incarnation is gone. Unknown actors resolve at once. */
 	stop(actorId: string, intent: StopIntent): Promise<void>;
 	/**
-	 * One HTTP call. Errors are responses. Rejects only with {@link ActorGone}, or, when the host was lost
-	 * before it answered, with the error the caller is told (`guard.tunnel_response_closed`).
+	 * One HTTP call. Errors are responses. Rejects only with {@link ActorGone}, with the reason of the request's signal,
+	 * or, when the host is away or was lost before it answered, with the error the caller is told (`guard.tunnel_…`).
 	 */
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse>;
 	/**

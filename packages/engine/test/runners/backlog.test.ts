@@ -1,0 +1,209 @@
+import { afterEach, expect, it, vi } from "vitest";
+import { WebSocket } from "ws";
+import { createEngine, type Engine, type EngineStats, type RunnerLimits } from "../../src/index.ts";
+import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import { ScriptedRunner } from "./scripted-runner.ts";
+
+/** Calls and messages for a runner whose socket is away for a while (engine 4.4). */
+
+let engine: Engine;
+let stats: () => EngineStats;
+let url: string;
+const runners: ScriptedRunner[] = [];
+
+const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
+
+async function serve(limits: Partial<RunnerLimits> = {}): Promise<void> {
+	engine = createEngine({
+		store: createMemoryStore(),
+		version: "test",
+		logger: { debug() {}, info() {}, warn() {}, error() {} },
+	});
+	stats = engine.attachRunners({
+		pingIntervalMs: 50,
+		runnerLostThresholdMs: 5_000,
+		actorStopThresholdMs: 500,
+		...limits,
+	});
+	({ url } = await engine.listen({ port: 0 }));
+}
+
+afterEach(async () => {
+	// Its actors stop as they are told to.
+	await engine.close();
+	for (const runner of runners.splice(0)) await runner.close();
+});
+
+async function connect(key = "key"): Promise<ScriptedRunner> {
+	const runner = await ScriptedRunner.connect(url, { token: null, key, stopsAtOnce: true });
+	runners.push(runner);
+	await until(() => expect(runner.init).toBeDefined());
+	return runner;
+}
+
+/** An actor on a runner. */
+async function placed() {
+	const runner = await connect();
+	const { actor } = await engine.resolve({
+		kind: "getOrCreate",
+		name: "any",
+		key: ["a"],
+		input: null,
+	});
+	return { runner, actorId: actor.actorId };
+}
+
+/** The runner's socket breaks, and the engine has noticed. */
+async function leaves(runner: ScriptedRunner): Promise<void> {
+	await runner.close();
+	await until(() => expect(stats()).toMatchObject({ connected: 0, disconnected: 1 }));
+}
+
+const call = (actorId: string, path: string, init: RequestInit = {}) =>
+	fetch(`${url}/gateway/${actorId}${path}`, init);
+
+/** What came over the tunnel, in words. */
+const heard = (runner: ScriptedRunner) =>
+	runner.tunnel.map(({ messageKind }) => {
+		switch (messageKind.tag) {
+			case "ToClientRequestStart":
+				return `${messageKind.val.method} ${messageKind.val.path}`;
+			case "ToClientWebSocketMessage":
+				return String(Buffer.from(messageKind.val.data));
+			case "ToClientWebSocketClose":
+				return `close ${messageKind.val.reason}`;
+			default:
+				return messageKind.tag;
+		}
+	});
+
+const waiting = (count: number) => until(() => expect(stats().tunnelBacklogBytes).toBe(count));
+const someWaits = () => until(() => expect(stats().tunnelBacklogBytes).toBeGreaterThan(0));
+
+const answerAll = (runner: ScriptedRunner) => {
+	for (const message of runner.tunnel) {
+		if (message.messageKind.tag !== "ToClientRequestStart") continue;
+		const val = { status: 200, headers: new Map(), body: undefined, stream: false };
+		runner.answer(message, { tag: "ToServerResponseStart", val });
+	}
+};
+
+/** A client whose socket the actor has. */
+async function client(runner: ScriptedRunner, actorId: string) {
+	const socket = new WebSocket(`${url.replace("http", "ws")}/gateway/${actorId}/websocket`, [
+		"rivet",
+	]);
+	const closed = new Promise<string>((resolve) =>
+		socket.on("close", (code, reason) => resolve(`${code} ${reason}`)),
+	);
+	await until(() => expect(heard(runner)).toEqual(["ToClientWebSocketOpen"]));
+	const open = runner.tunnel[0]!;
+	runner.answer(open, { tag: "ToServerWebSocketOpen", val: { canHibernate: false } });
+	// The engine has heard of it when what follows on the same socket is there.
+	const greeting = { data: Buffer.from("hello"), binary: false };
+	runner.answer(open, { tag: "ToServerWebSocketMessage", val: greeting });
+	await new Promise((resolve) => socket.once("message", resolve));
+	return { socket, closed };
+}
+
+it("calls and messages wait until it is back, and come in order", async () => {
+	await serve();
+	const { runner, actorId } = await placed();
+	const { socket } = await client(runner, actorId);
+	await leaves(runner);
+	for (const text of ["1", "2"]) socket.send(text);
+	await someWaits();
+	const before = stats().tunnelBacklogBytes;
+	const answered = call(actorId, "/x", { method: "POST", body: "abc" });
+	await until(() => expect(stats().tunnelBacklogBytes).toBeGreaterThan(before));
+	socket.send("3");
+	await until(() => expect(stats().tunnelBacklogBytes).toBeGreaterThan(before + 3 * 128));
+	const back = await connect();
+	expect(back.init!.runnerId).toBe(runner.init!.runnerId);
+	await until(() => expect(heard(back)).toEqual(["1", "2", "POST /x", "3"]));
+	expect(back.received[0]!.tag).toBe("ToClientInit");
+	answerAll(back);
+	expect((await answered).status).toBe(200);
+	await waiting(0);
+	socket.terminate();
+});
+
+it.each([
+	["messages", { tunnelBacklogMessagesMax: 2 }, "x"],
+	["bytes", { tunnelBacklogBytesMax: 10_000 }, "x".repeat(4_000)],
+])("what is too much (%s) is refused, with the limit", async (_what, limits, body) => {
+	await serve(limits);
+	const { runner, actorId } = await placed();
+	await leaves(runner);
+	const waits = [1, 2].map(() => call(actorId, "/x", { method: "POST", body }));
+	await until(() => expect(stats().tunnelBacklogBytes).toBeGreaterThan(2 * body.length + 200));
+	const refused = await call(actorId, "/x", { method: "POST", body });
+	expect([refused.status, await refused.json()]).toEqual([
+		503,
+		expect.objectContaining({
+			group: "guard",
+			code: "tunnel_backlog_full",
+			message: expect.stringContaining(String(Object.values(limits)[0])),
+		}),
+	]);
+	const back = await connect();
+	await until(() => expect(back.tunnel).toHaveLength(2));
+	answerAll(back);
+	for (const answer of waits) expect((await answer).status).toBe(200);
+});
+
+it("a client whose message is too much is closed, and its actor told", async () => {
+	await serve({ tunnelBacklogMessagesMax: 2 });
+	const { runner, actorId } = await placed();
+	const { socket, closed } = await client(runner, actorId);
+	await leaves(runner);
+	for (const text of ["1", "2", "3"]) socket.send(text);
+	expect(await closed).toBe("1011 guard.tunnel_backlog_full");
+	const back = await connect();
+	await until(() => expect(heard(back)).toEqual(["close guard.tunnel_backlog_full"]));
+});
+
+it("a caller that goes away is forgotten: the runner does not hear of its call", async () => {
+	await serve();
+	const { runner, actorId } = await placed();
+	await leaves(runner);
+	const abort = new AbortController();
+	const gone = expect(call(actorId, "/gone", { signal: abort.signal })).rejects.toThrow();
+	await someWaits();
+	abort.abort();
+	await gone;
+	await waiting(0);
+	const answered = call(actorId, "/stays");
+	await someWaits();
+	const back = await connect();
+	await until(() => expect(heard(back)).toEqual(["GET /stays"]));
+	answerAll(back);
+	expect((await answered).status).toBe(200);
+});
+
+it("a caller that goes away while the runner has its call takes nothing with it", async () => {
+	await serve();
+	const { runner, actorId } = await placed();
+	const abort = new AbortController();
+	const gone = expect(call(actorId, "/gone", { signal: abort.signal })).rejects.toThrow();
+	await until(() => expect(runner.tunnel).toHaveLength(1));
+	abort.abort();
+	await gone;
+	answerAll(runner);
+	const answered = call(actorId, "/next");
+	await until(() => expect(runner.tunnel).toHaveLength(2));
+	answerAll(runner);
+	expect((await answered).status).toBe(200);
+});
+
+it("a call that no runner has heard of is made elsewhere when the runner is lost, whatever its method", async () => {
+	await serve({ runnerLostThresholdMs: 300 });
+	const { runner, actorId } = await placed();
+	await leaves(runner);
+	const answered = call(actorId, "/x", { method: "POST", body: "abc" });
+	await someWaits();
+	const next = await connect("next");
+	await until(() => expect(heard(next)).toEqual(["POST /x"]));
+	answerAll(next);
+	expect((await answered).status).toBe(200);
+});
