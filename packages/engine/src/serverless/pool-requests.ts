@@ -46,7 +46,7 @@ interface Start {
  *
  * - W1. A request that is to end gives its actors away first; its successor is ordered at the same time.
  * - W2. No request outlives its lifespan.
- * - W3. A host that fails is asked again after a pause that grows.
+ * - W3. A host that fails is asked again after a pause that grows; so is one whose runner goes to another node.
  */
 export class PoolRequests {
 	readonly #pool: PoolAddress;
@@ -213,11 +213,22 @@ export class PoolRequests {
 		};
 	}
 
+	/** Throws a {@link HostFailure} when the runner has not come here. */
 	#greeted(start: Start, runnerId: string): void {
+		const { host, publicUrl } = this.#services;
+		if (host.runner(runnerId) === undefined) {
+			throw new HostFailure({
+				serverless_connection_error: {
+					message:
+						`the host's runner ${runnerId} is not connected to this engine: ${publicUrl()} (public_url), ` +
+						"which hosts dial back to, must lead to this very node",
+				},
+			});
+		}
 		start.runnerId = runnerId;
 		this.#successes++;
 		if (this.#successes >= this.#services.limits.successesToClear) this.error = undefined;
-		if (start.isDraining) this.#services.host.dismiss(runnerId, true);
+		if (start.isDraining) host.dismiss(runnerId, true);
 		this.adjust();
 	}
 

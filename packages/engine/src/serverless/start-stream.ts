@@ -12,7 +12,7 @@ export interface StartStreamOptions {
 	readonly headers: Readonly<Record<string, string>>;
 	/** Lets go of the request. */
 	readonly signal: AbortSignal;
-	/** The host's runner is connected; called once. */
+	/** The host says that its runner is connected; called once. What it throws ends the request. */
 	readonly greeted: (runnerId: string) => void;
 }
 

@@ -26,6 +26,8 @@ export class ScriptedHost {
 	/** What becomes of a start: a runner, an answer with that status, an end before the greeting, or this as the greeting. */
 	does: "runs" | "ends" | number | { readonly data: string } = "runs";
 	runnerOptions: RunnerOptions = { stopsAtOnce: true };
+	/** Where its runners connect, whatever a request says. */
+	engineUrl: string | undefined;
 	metadata: unknown = { runtime: "rivetkit", version: "9" };
 	metadataCount = 0;
 	readonly #server: Server;
@@ -100,14 +102,17 @@ export class ScriptedHost {
 			response.write(`data: ${does.data}\n\n`);
 			return;
 		}
-		const runner = await ScriptedRunner.connect(String(headers["x-rivet-endpoint"]), {
-			namespace: String(headers["x-rivet-namespace-name"]),
-			pool: String(headers["x-rivet-runner-name"]),
-			slots: Number(headers["x-rivet-total-slots"]),
-			token: headers["x-rivet-token"] === undefined ? null : String(headers["x-rivet-token"]),
-			key: crypto.randomUUID(),
-			...this.runnerOptions,
-		});
+		const runner = await ScriptedRunner.connect(
+			this.engineUrl ?? String(headers["x-rivet-endpoint"]),
+			{
+				namespace: String(headers["x-rivet-namespace-name"]),
+				pool: String(headers["x-rivet-runner-name"]),
+				slots: Number(headers["x-rivet-total-slots"]),
+				token: headers["x-rivet-token"] === undefined ? null : String(headers["x-rivet-token"]),
+				key: crypto.randomUUID(),
+				...this.runnerOptions,
+			},
+		);
 		start.runner = runner;
 		if (start.isOver) {
 			await runner.close();

@@ -263,6 +263,34 @@ describe("a host that fails (no. 71)", () => {
 		});
 	});
 
+	it("whose runners go to another node of the address fails, too: it is not asked again and again", async () => {
+		const other = createEngine({
+			store: createMemoryStore(),
+			version: "test",
+			token: TOKEN,
+			logger: { debug() {}, info() {}, warn() {}, error() {} },
+		});
+		other.attachRunners();
+		host.engineUrl = (await other.listen({ port: 0 })).url;
+		try {
+			await configure();
+			const actorId = await create();
+			await until(() => expect(host.starts.length).toBeGreaterThanOrEqual(4));
+			const pauses = host.starts.slice(1, 4).map(({ ts }, index) => ts - host.starts[index]!.ts);
+			for (const [index, pause] of pauses.entries()) {
+				expect(pause).toBeGreaterThanOrEqual(RETRY_MS * 2 ** index - 5);
+			}
+			const message = expect.stringContaining(`${url} (public_url)`);
+			expect(await poolError()).toEqual({ serverless_connection_error: { message } });
+			// Each request that failed was let go of.
+			await until(() => expect(host.starts[0]!.isOver).toBe(true));
+			host.engineUrl = undefined;
+			await isAwake(actorId);
+		} finally {
+			await other.close();
+		}
+	});
+
 	it("is well again after three good starts", async () => {
 		host.does = 500;
 		await configure({ slots_per_runner: 1 });
