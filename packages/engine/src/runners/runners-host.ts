@@ -27,6 +27,7 @@ import type { EngineLogger } from "../common/logger.ts";
 import { Deferred } from "../placement/deferred.ts";
 import type { PoolConfig } from "../pools/pool-config.ts";
 import { StaleGenerationError, type Store } from "../store/store.ts";
+import { HostedAlarm } from "./hosted-alarm.ts";
 import { KvQuota } from "./kv-quota.ts";
 import { RunnerExchanges } from "./runner-exchanges.ts";
 import { answerKv, notOwner } from "./runner-kv.ts";
@@ -58,6 +59,7 @@ interface Hosted {
 	/** Its key/value requests, one after the other. */
 	kv: Promise<void>;
 	readonly quota: KvQuota;
+	readonly alarm: HostedAlarm;
 }
 
 interface Waiting extends PoolAddress {
@@ -240,6 +242,19 @@ export class RunnersHost implements ActorHost {
 			work: Promise.resolve(),
 			kv: Promise.resolve(),
 			quota: new KvQuota(this.#options.store, actorId, limits.kvBytesMax),
+			alarm: new HostedAlarm({
+				clock,
+				store: async (alarmTs) => {
+					await this.#commit(hosted, { alarmTs });
+					this.#options.alarmCommitted(actorId, alarmTs);
+				},
+				isOver: () => this.#isClosing || this.#hosted.get(actorId) !== hosted,
+				failed: (alarmTs, error) =>
+					this.#options.logger.error(
+						{ actorId, runnerId: runner.runnerId, alarmTs, err: error },
+						"an actor's alarm could not be stored; it is tried again until it is",
+					),
+			}),
 		};
 		hosted.started.promise.catch(() => {});
 		this.#hosted.set(actorId, hosted);
@@ -593,6 +608,8 @@ export class RunnersHost implements ActorHost {
 			return;
 		}
 		const work = async () => {
+			// What is written after the runner has set an alarm is not known without it.
+			await hosted.alarm.safe;
 			if (this.#hosted.get(actorId) !== hosted) {
 				respond(notOwner(actorId));
 				return;
@@ -629,10 +646,7 @@ export class RunnersHost implements ActorHost {
 			}
 			case "EventActorSetAlarm": {
 				const alarmTs = inner.val.alarmTs ?? null;
-				this.#inTurn(hosted, async () => {
-					await this.#commit(hosted, { alarmTs });
-					this.#options.alarmCommitted(hosted.actorId, alarmTs);
-				});
+				if (hosted.alarm.set(alarmTs)) this.#inTurn(hosted, () => hosted.alarm.store());
 				break;
 			}
 			case "EventActorStateUpdate": {
