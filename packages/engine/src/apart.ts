@@ -141,6 +141,7 @@ export class Apart {
 			host: this.host,
 			clock,
 			random,
+			logger,
 			limits,
 			hasNamespace: async (name) => {
 				await this.#started;

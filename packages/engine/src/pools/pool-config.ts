@@ -194,7 +194,7 @@ function isHttpUrl(url: string): boolean {
 	return URL.canParse(url) && /^https?:\/\//i.test(url);
 }
 
-function isLegalHeader(name: string, value: string): boolean {
+export function isLegalHeader(name: string, value: string): boolean {
 	try {
 		validateHeaderName(name);
 		validateHeaderValue(name, value);

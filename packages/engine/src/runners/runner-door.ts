@@ -11,6 +11,7 @@ import {
 	type RunnerVersion,
 } from "@rivetkit/protocol/runner";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { EngineLogger } from "../common/logger.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
 import type { RunnerRecord, RunnerSocket } from "./runner-record.ts";
 import type { RunnersHost } from "./runners-host.ts";
@@ -24,6 +25,7 @@ export interface RunnerDoorOptions {
 	readonly host: RunnersHost;
 	readonly clock: Clock;
 	readonly random: Random;
+	readonly logger: EngineLogger;
 	readonly limits: RunnerLimits;
 	readonly hasNamespace: (name: string) => Promise<boolean>;
 	/** Whether this token lets a runner of this namespace in; undefined when everybody may be a runner. */
@@ -105,7 +107,7 @@ export class RunnerDoor {
 		version: RunnerVersion,
 		who: { readonly namespace: string; readonly key: string },
 	): void {
-		const { host, clock, limits } = this.#options;
+		const { host, clock, limits, logger } = this.#options;
 		const close = (code: number, reason: string) => this.#close(webSocket, code, reason);
 		const socket: RunnerSocket = {
 			version,
@@ -132,13 +134,22 @@ export class RunnerDoor {
 				close(CLOSE_ERROR, "ws.invalid_packet");
 				return;
 			}
-			if (runner !== null) {
-				host.received(runner, socket, message);
-			} else if (message.tag === "ToServerInit") {
-				silent.stop();
-				runner = host.connected(who, message.val, socket);
-			} else {
-				close(CLOSE_ERROR, "ws.invalid_initial_packet");
+			try {
+				if (runner !== null) {
+					host.received(runner, socket, message);
+				} else if (message.tag === "ToServerInit") {
+					silent.stop();
+					runner = host.connected(who, message.val, socket);
+				} else {
+					close(CLOSE_ERROR, "ws.invalid_initial_packet");
+				}
+			} catch (error) {
+				// Whatever it was, it is this runner's alone: it comes back, and tells again what was not acknowledged.
+				logger.error(
+					{ ...who, runnerId: runner?.runnerId, message: message.tag, err: error },
+					"a message of a runner could not be dealt with; its socket is closed",
+				);
+				close(CLOSE_ERROR, "core.internal_error");
 			}
 		});
 		webSocket.on("close", () => {

@@ -17,6 +17,7 @@ import type {
 } from "@rivetkit/protocol/runner";
 import { isSendableCloseCode } from "../common/close-codes.ts";
 import { Deferred } from "../placement/deferred.ts";
+import { isLegalHeader } from "../pools/pool-config.ts";
 import { exchangeKey } from "./exchange-key.ts";
 import type { RunnerRecord } from "./runner-record.ts";
 
@@ -179,6 +180,10 @@ export class RunnerExchanges {
 			case "ToServerResponseStart": {
 				const { status, headers, body } = kind.val;
 				this.#forget(exchange);
+				if (!isHead(status, headers)) {
+					exchange.answer?.reject(catalogueError("guard.invalid_response_body"));
+					break;
+				}
 				exchange.answer?.resolve({
 					status,
 					headers: Object.fromEntries(headers),
@@ -314,6 +319,11 @@ export class RunnerExchanges {
 		const key = exchangeKey(exchange.id);
 		return this.#exchanges.get(key) === exchange && this.#exchanges.delete(key);
 	}
+}
+
+/** Whether a client can be given it. */
+function isHead(status: number, headers: ReadonlyMap<string, string>): boolean {
+	return status >= 200 && status <= 599 && [...headers].every((header) => isLegalHeader(...header));
 }
 
 function hasBody({ method }: ActorRequest): boolean {

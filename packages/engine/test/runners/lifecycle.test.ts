@@ -402,6 +402,26 @@ describe("a call that is open when its actor stops (no. 24)", () => {
 	});
 });
 
+it.each<[string, number, [string, string][]]>([
+	["a status that is none", 99, []],
+	["a header that is none", 200, [["x-a", "b\r\nx-c: d"]]],
+])("an answer with %s fails its call and nothing else (Q9)", async (_what, status, headers) => {
+	await serve();
+	const runner = await connect();
+	const actorId = await create();
+	await isAwake(actorId);
+	const answered = call("GET", `/gateway/${actorId}/x`);
+	await until(() => expect(runner.tunnel).toHaveLength(1));
+	const val = { status, headers: new Map(headers), body: undefined, stream: false };
+	runner.answer(runner.tunnel[0]!, { tag: "ToServerResponseStart", val });
+	expect(await answered).toMatchObject({ status: 502, body: { code: "invalid_response_body" } });
+	const next = call("GET", `/gateway/${actorId}/y`);
+	await until(() => expect(runner.tunnel).toHaveLength(2));
+	await answerNext(runner, "{}");
+	expect((await next).status).toBe(200);
+	expect(runner.commands).toHaveLength(1);
+});
+
 it("an actor stores no more than its share; what it replaces and deletes is room again (engine 4.8)", async () => {
 	await serve({ kvBytesMax: 1_000 });
 	const runner = await connect();
