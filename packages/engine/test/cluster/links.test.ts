@@ -1,8 +1,10 @@
 // The one connection between two nodes, against a node that says what a test wants.
 import { systemClock, systemRandom } from "@rivetkit/protocol";
 import { expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
 import { ClusterCounters } from "../../src/cluster/cluster-counters.ts";
-import type { LinkCall } from "../../src/cluster/link-messages.ts";
+import { Handshake, type Hello } from "../../src/cluster/handshake.ts";
+import { encodeMessage, type LinkCall } from "../../src/cluster/link-messages.ts";
 import { Links } from "../../src/cluster/links.ts";
 import type { NodeLink } from "../../src/cluster/node-link.ts";
 import { ScriptedNode } from "./support/scripted-node.ts";
@@ -11,8 +13,8 @@ const SECRET = "a secret";
 const OLDER = 1;
 const READY: LinkCall = { do: "ready", actorId: "a", waitMs: 1_000 };
 
-async function linked(prepare: (node: ScriptedNode) => void = () => {}) {
-	const node = await ScriptedNode.start(SECRET);
+async function linked(prepare: (node: ScriptedNode) => void = () => {}, secret = SECRET) {
+	const node = await ScriptedNode.start(secret);
 	prepare(node);
 	const called: LinkCall[] = [];
 	const log: string[] = [];
@@ -129,4 +131,40 @@ it("a stream waits for its reader: what nobody takes is not sent", async () => {
 	expect((await reader.read()).value).toEqual(Uint8Array.of(4));
 	expect((await reader.read()).done).toBe(true);
 	await expect.poll(() => taken().length).toBe(2);
+});
+
+it("a node that does not know the secret gets no link from the one that calls it", async () => {
+	const { node, links, log } = await linked((older) => {
+		older.withWelcome = [{ is: "call", id: 1, call: READY }];
+	}, "another secret");
+	await expect.poll(() => log).toContain("a node cannot be reached");
+	expect(links.isOpen(OLDER)).toBe(false);
+	expect(node.received).toEqual([]);
+});
+
+it.each([
+	["a stranger is refused, and nothing that it says is heard", "another secret", 2],
+	["one that looks for another life of this node is refused", SECRET, 7],
+	["one that knows the secret is linked, and heard", SECRET, 2],
+])("%s", async (_what, secret, to) => {
+	const { links, called, log } = await linked();
+	const port = await links.listen("127.0.0.1", 0);
+	const socket = new WebSocket(`ws://127.0.0.1:${port}/rivetkit/node`);
+	onTestFinished(() => socket.terminate());
+	const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+	socket.once("message", (data: Buffer) => {
+		const hello = JSON.parse(String(data)) as Hello;
+		const stranger = new Handshake(secret, systemRandom());
+		socket.send(JSON.stringify(stranger.introduce(hello, 3, to)));
+		socket.send(encodeMessage({ is: "call", id: 1, call: READY }));
+	});
+	if (secret === SECRET && to === 2) {
+		await expect.poll(() => called).toEqual([READY]);
+		expect(links.isOpen(3)).toBe(true);
+		return;
+	}
+	await closed;
+	expect(log).toContain("a connection to this node was refused");
+	expect(links.isOpen(3)).toBe(false);
+	expect(called).toEqual([]);
 });

@@ -1,6 +1,6 @@
 // Nodes in one process, on one real PostgreSQL: what they tell each other, and what is told of them.
 import { expect, it, onTestFinished } from "vitest";
-import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
+import { emptiedDatabase, sql } from "../../../../tests/support/postgres.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
 import { type NodeSettings, type NodeUnderTest, startNode } from "./support/node.ts";
 
@@ -109,4 +109,19 @@ it("a node is ready while it holds its lease and reaches PostgreSQL, and not whi
 	const { reason } = (await (await fetch(`${node.url}/ready`)).json()) as { reason: string };
 	expect(reason).toMatch(/PostgreSQL cannot be reached|does not hold its lease/);
 	expect((await fetch(`${node.url}/health`)).status).toBe(200);
+});
+
+it("a node believes in its lease for less long than the database does", async () => {
+	const url = await emptiedDatabase();
+	const node = await started({ url, leaseMs: 5_000 });
+	for (let look = 0; look < 5; look++) {
+		const believedUntilMs = performance.now() + 1_000 * metric(node, "cluster_lease_left_seconds")!;
+		// What is read after it may have been renewed meanwhile, and is no shorter for it.
+		const askedMs = performance.now();
+		const [row] = await sql<{ left: number }>(
+			url,
+			"SELECT extract(epoch FROM lease_until - clock_timestamp())::float8 * 1000 AS left FROM rivetkit.nodes",
+		);
+		expect(believedUntilMs).toBeLessThan(askedMs + row!.left);
+	}
 });

@@ -52,7 +52,8 @@ export class ScriptedNode {
 		const hello = this.#handshake.hello();
 		socket.once("message", (data: Buffer) => {
 			const introduction = JSON.parse(String(data)) as Introduction;
-			const welcome = this.#handshake.welcome(hello, introduction);
+			// One that does not know the secret pretends to.
+			const welcome = this.#handshake.welcome(hello, introduction) ?? { proof: "0".repeat(64) };
 			socket.on("message", (bytes: Buffer) => this.received.push(decodeMessage(bytes)));
 			const stream = (socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket;
 			stream.cork();
