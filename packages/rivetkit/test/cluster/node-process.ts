@@ -28,7 +28,8 @@ const ledger = actor({
 			await c.schedule.after(delayMs, "fired", id);
 		},
 		fired: async (c, id: string) => {
-			await c.kv.put(`alarm:${id}`, String(trueNow()));
+			const before = await c.kv.get(`alarm:${id}`);
+			await c.kv.put(`alarm:${id}`, before === null ? `${trueNow()}` : `${before} ${trueNow()}`);
 		},
 		read: (c) => ({ total: c.state.total, twice: [...c.state.twice] }),
 		keys: async (c) => (await c.kv.list("", { limit: 100_000 })).map(([key]) => key),
