@@ -1,12 +1,12 @@
-// A server process that ends itself by SIGKILL at one of its commits. A workflow takes orders from its queue,
-// works on each with steps, a join, a race and a timer, and undoes what fails.
+// A server process that ends itself by SIGKILL at one of its commits. A workflow takes orders from its queue and
+// works on each with steps, a join, a race and a timer; for each that fails, another one books, fails and undoes all of it.
 import { appendFileSync } from "node:fs";
 import { type CommitBatch, openSqliteStore } from "@rivetkit/engine";
 import { systemClock, systemRandom } from "@rivetkit/protocol";
 import { erasedConfig } from "../../src/actor/erased.ts";
 import { startEmbedded } from "../../src/backends/embedded/embedded.ts";
 import { actor, queue } from "../../src/index.ts";
-import { workflow } from "../../src/workflow/index.ts";
+import { Loop, workflow } from "../../src/workflow/index.ts";
 import { recordingLogger } from "../support/test-runtime.ts";
 import { killing } from "./killing-store.ts";
 
@@ -63,6 +63,7 @@ const shop = actor({
 			});
 			if (result.ok) return;
 			await loop.step("refuse", async (c) => {
+				await (c.client() as never as Client).trip.getOrCreate([String(id)]).get();
 				c.state.refused += 1;
 				await message.complete(-id);
 			});
@@ -72,6 +73,39 @@ const shop = actor({
 		get: (c) => ({ ...c.state, orders: [...c.state.orders], waiting: c.queue.size() }),
 		status: (c) => c.workflow.status(),
 	},
+});
+
+interface Client {
+	readonly trip: { getOrCreate(key: string[]): { get(): Promise<unknown> } };
+}
+
+/** One workflow for each order that was refused: it books in a branch, in an iteration and at the root, fails, and undoes all. */
+const trip = actor({
+	state: { booked: [] as string[], undone: [] as string[] },
+	run: workflow(async (ctx) => {
+		const book = (what: string) => ({
+			name: what,
+			run: (c: { state: { booked: string[] } }) => void c.state.booked.push(what),
+			rollback: (c: { state: { booked: string[]; undone: string[] } }) => {
+				c.state.booked = c.state.booked.filter((other) => other !== what);
+				c.state.undone.push(what);
+			},
+		});
+		await ctx.rollbackCheckpoint("trip");
+		await ctx.step(book("flight"));
+		await ctx.join("both", { hotel: { run: (branch) => branch.step(book("hotel")) } });
+		await ctx.loop("cars", async (loop) => {
+			await loop.step(book("car"));
+			return Loop.break();
+		});
+		await ctx.sleep("a moment", 1);
+		await ctx.step({
+			name: "pay",
+			maxRetries: 0,
+			run: () => Promise.reject(new Error("no money")),
+		});
+	}),
+	actions: { get: (c) => ({ ...c.state, status: c.workflow.status().state }) },
 });
 
 const kindOf = ({ ops }: CommitBatch): string => {
@@ -99,7 +133,10 @@ const { engine } = startEmbedded({
 		when: killWhen,
 		kindOf,
 	}),
-	definitions: new Map([["shop", erasedConfig(shop)]]),
+	definitions: new Map([
+		["shop", erasedConfig(shop)],
+		["trip", erasedConfig(trip)],
+	]),
 	clock: systemClock(),
 	random: systemRandom(),
 	log: printing(recordingLogger([])),

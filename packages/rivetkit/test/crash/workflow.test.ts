@@ -1,4 +1,4 @@
-// `kill -9` at every commit of a workflow with steps, a join, a race, timers and messages (workflows 15, 58 to 65).
+// `kill -9` at every commit of workflows with steps, a loop, a join, a race, timers, messages and a rollback (workflows 15, 58 to 65).
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,6 +95,18 @@ it("does every order once, wherever its process is killed", async () => {
 			ticks: done.length,
 			refused: refused.length,
 		});
+		expect(refused.length).toBeGreaterThan(0);
+		// Each of them was undone, once, in reverse order.
+		for (const id of refused) {
+			const trip = client.trip!.getOrCreate([String(id)]) as unknown as { get(): Promise<unknown> };
+			await eventually(async () => {
+				expect(await trip.get()).toEqual({
+					booked: [],
+					undone: ["car", "hotel", "flight"],
+					status: "failed",
+				});
+			}, 20_000);
+		}
 		for (const [id, response] of answers) expect(response).toBe(id % 5 === 4 ? -id : id);
 		// Outside effects may be repeated, under one key each.
 		const lines = (await readFile(`${data}/outside.log`, "utf8")).trim().split("\n");

@@ -31,6 +31,28 @@ describe.each(Object.entries(SCENARIOS))("%s", (_name, scenario) => {
 	}, 60_000);
 });
 
+/** Workflows of so few commits are ended at every pair of them. */
+const SHORT = 5;
+const SIDES = ["before", "after"] as const;
+
+it.each(["58. three steps", "63. a saga that fails at 1"])(
+	"%s: ends so after a crash at every commit and another at every commit after that",
+	async (name) => {
+		const scenario = SCENARIOS[name]!;
+		const dry = await survive(scenario, []);
+		const deaths = Array.from({ length: Math.min(dry.commits, SHORT) }, (_, index) =>
+			SIDES.map((side): Death => ({ commit: index + 1, side })),
+		).flat();
+		for (const first of deaths) {
+			for (const second of deaths) {
+				const when = `${first.side} ${first.commit}, ${second.side} ${second.commit}`;
+				agree(await survive(scenario, [first, second]), dry, when);
+			}
+		}
+	},
+	60_000,
+);
+
 /** No process gets further than here. The first commit after a start may have no more than that it was one. */
 const LIMITS: readonly Death[] = [
 	{ commit: 2, side: "after" },
