@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { JoinError, Loop, RaceError } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { wireAction } from "../support/wire-http.ts";
-import { everywhere } from "./support/boundaries.ts";
+import { everywhere, onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 /** As much of it as workflows here use. */
@@ -385,63 +385,66 @@ everywhere((on) => {
 	});
 });
 
-it("43. handlers use client() and state; what they change lands with their mark, wherever the process ends", async () => {
-	const fn = async (ctx: Ctx) => {
-		const tell = (what: string) =>
-			(ctx.client() as never as Client).other.getOrCreate(["bank"]).tell(what);
-		await ctx.rollbackCheckpoint("checkpoint");
-		for (const name of ["a", "b"]) {
-			await ctx.step({
-				name,
-				run: () => name,
-				rollback: async (_c, output) => {
-					ctx.state.n++;
-					await tell(`undo ${output}`);
-					ctx.state.log.push(output);
-				},
-			});
+onMemory.it(
+	"43. handlers use client() and state; what they change lands with their mark, wherever the process ends",
+	async () => {
+		const fn = async (ctx: Ctx) => {
+			const tell = (what: string) =>
+				(ctx.client() as never as Client).other.getOrCreate(["bank"]).tell(what);
+			await ctx.rollbackCheckpoint("checkpoint");
+			for (const name of ["a", "b"]) {
+				await ctx.step({
+					name,
+					run: () => name,
+					rollback: async (_c, output) => {
+						ctx.state.n++;
+						await tell(`undo ${output}`);
+						ctx.state.log.push(output);
+					},
+				});
+			}
+			throw new Error("stop");
+		};
+		/** The marks of the store, next to what the handlers left in the state. */
+		const check = async (world: World) => {
+			const { n, log } = await world.state();
+			const { entryMetadata } = await world.call<{
+				entryMetadata: Record<string, { rollbackCompletedAt: number | null }>;
+			}>("history");
+			const marks = Object.values(entryMetadata).filter((of) => of.rollbackCompletedAt !== null);
+			expect([n, log]).toEqual([marks.length, ["b", "a"].slice(0, marks.length)]);
+		};
+		const bank = async (world: World) => {
+			const told = await wireAction(
+				world.runtime,
+				await world.runtime.actorId("other", "bank"),
+				"told",
+				[],
+			);
+			return told.output as string[];
+		};
+		await using dry = await World.start(fn);
+		await eventually(async () => expect((await dry.status()).state).toBe("failed"));
+		await check(dry);
+		expect(await bank(dry)).toEqual(["undo b", "undo a"]);
+		const count = dry.store.commits.length;
+		expect(count).toBeGreaterThan(6);
+		for (let commit = 3; commit <= count; commit++) {
+			for (const side of ["before", "after"] as const) {
+				await using world = await World.start(fn, { dieAt: { commit, side } });
+				await eventually(() => expect(world.store.isDead).toBe(true));
+				await world.crash();
+				await check(world);
+				await eventually(async () => expect((await world.status()).state).toBe("failed"));
+				await check(world);
+				expect((await world.state()).log).toEqual(["b", "a"]);
+				expect([...new Set(await bank(world))]).toEqual(["undo b", "undo a"]);
+			}
 		}
-		throw new Error("stop");
-	};
-	/** The marks of the store, next to what the handlers left in the state. */
-	const check = async (world: World) => {
-		const { n, log } = await world.state();
-		const { entryMetadata } = await world.call<{
-			entryMetadata: Record<string, { rollbackCompletedAt: number | null }>;
-		}>("history");
-		const marks = Object.values(entryMetadata).filter((of) => of.rollbackCompletedAt !== null);
-		expect([n, log]).toEqual([marks.length, ["b", "a"].slice(0, marks.length)]);
-	};
-	const bank = async (world: World) => {
-		const told = await wireAction(
-			world.runtime,
-			await world.runtime.actorId("other", "bank"),
-			"told",
-			[],
-		);
-		return told.output as string[];
-	};
-	await using dry = await World.start(fn);
-	await eventually(async () => expect((await dry.status()).state).toBe("failed"));
-	await check(dry);
-	expect(await bank(dry)).toEqual(["undo b", "undo a"]);
-	const count = dry.store.commits.length;
-	expect(count).toBeGreaterThan(6);
-	for (let commit = 3; commit <= count; commit++) {
-		for (const side of ["before", "after"] as const) {
-			await using world = await World.start(fn, { dieAt: { commit, side } });
-			await eventually(() => expect(world.store.isDead).toBe(true));
-			await world.crash();
-			await check(world);
-			await eventually(async () => expect((await world.status()).state).toBe("failed"));
-			await check(world);
-			expect((await world.state()).log).toEqual(["b", "a"]);
-			expect([...new Set(await bank(world))]).toEqual(["undo b", "undo a"]);
-		}
-	}
-});
+	},
+);
 
-it("3.8.5. a handler that never succeeds can be left out", async () => {
+onMemory.it("3.8.5. a handler that never succeeds can be left out", async () => {
 	await using world = await World.start(async (ctx, { ledger }) => {
 		await ctx.rollbackCheckpoint("checkpoint");
 		await ctx.step({ name: "a", run: () => {}, rollback: () => void ledger.push("a") });
@@ -469,43 +472,46 @@ it("3.8.5. a handler that never succeeds can be left out", async () => {
 });
 
 // Resident only: a start from records in the middle of a step ends that.
-it("37. a timer beats a step that runs; the step's signal fires and its late write is refused", async () => {
-	let late = "";
-	await using world = await World.start(async (ctx, { clock }) => {
-		const start = clock.now();
-		const won = await ctx.race("first", [
-			{
-				name: "step",
-				run: (b) =>
-					b.step("slow", (c) => {
-						const { state } = c;
-						return new Promise<void>((resolve) =>
-							c.abortSignal.addEventListener("abort", () => {
-								try {
-									state.n = 99;
-								} catch (error) {
-									late = (error as Error).message;
-								}
-								resolve();
-							}),
-						);
-					}),
-			},
-			{ name: "timer", run: (b) => b.sleep("t", 200) },
-		]);
-		await ctx.step("note", () => {
-			ctx.state.log.push(`${won.winner} ${clock.now() - start < 400}`);
+onMemory.it(
+	"37. a timer beats a step that runs; the step's signal fires and its late write is refused",
+	async () => {
+		let late = "";
+		await using world = await World.start(async (ctx, { clock }) => {
+			const start = clock.now();
+			const won = await ctx.race("first", [
+				{
+					name: "step",
+					run: (b) =>
+						b.step("slow", (c) => {
+							const { state } = c;
+							return new Promise<void>((resolve) =>
+								c.abortSignal.addEventListener("abort", () => {
+									try {
+										state.n = 99;
+									} catch (error) {
+										late = (error as Error).message;
+									}
+									resolve();
+								}),
+							);
+						}),
+				},
+				{ name: "timer", run: (b) => b.sleep("t", 200) },
+			]);
+			await ctx.step("note", () => {
+				ctx.state.log.push(`${won.winner} ${clock.now() - start < 400}`);
+			});
 		});
-	});
-	await world.advance(300);
-	expect((await world.state()).log).toEqual(["timer true"]);
-	expect([late, (await world.state()).n]).toEqual([
-		"state is only available inside workflow steps",
-		0,
-	]);
-});
+		await world.advance(300);
+		expect((await world.state()).log).toEqual(["timer true"]);
+		expect([late, (await world.state()).n]).toEqual([
+			"state is only available inside workflow steps",
+			0,
+		]);
+	},
+);
 
-it("37. a race returns at once, though what runs in its losers never ends", async () => {
+onMemory.it("37. a race returns at once, though what runs in its losers never ends", async () => {
 	await using world = await World.start(async (ctx, { ledger }) => {
 		const never = () => new Promise<string>(() => {});
 		const won = await ctx.race("first", [
@@ -519,7 +525,7 @@ it("37. a race returns at once, though what runs in its losers never ends", asyn
 	expect((await world.status()).state).toBe("completed");
 });
 
-it("13.3. a thousand branches share commits", async () => {
+onMemory.it("13.3. a thousand branches share commits", async () => {
 	const fn = async (ctx: Ctx) => {
 		const branches = Object.fromEntries(
 			Array.from({ length: 1_000 }, (_, n) => [`b${n}`, { run: (b: Ctx) => b.step("s", () => n) }]),

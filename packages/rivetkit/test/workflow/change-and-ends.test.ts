@@ -1,5 +1,5 @@
 // Conformance checks of workflows 15: change (46 to 50), ends and tools (51 to 55).
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { reviveError, storeError } from "../../src/workflow/history/stored-error.ts";
 import {
 	ActorWorkflowContext,
@@ -21,7 +21,7 @@ import {
 import { inspect } from "../inspector/support/inspect.ts";
 import { eventually } from "../support/eventually.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
-import { everywhere } from "./support/boundaries.ts";
+import { everywhere, onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 type History = {
@@ -589,7 +589,7 @@ everywhere((on) => {
 	});
 });
 
-describe("attacked", () => {
+onMemory.describe("attacked", () => {
 	it("rollback with code that has lost a step blocks, instead of leaving that step as it is", async () => {
 		let isBroken = true;
 		const program =
@@ -723,7 +723,7 @@ describe("attacked", () => {
 	});
 });
 
-describe("7.5. what is too large to be recorded", () => {
+onMemory.describe("7.5. what is too large to be recorded", () => {
 	const large = "x".repeat(2_000);
 	const options = { workflow: { maxEntrySize: 1_000 } as never };
 	const kinds: Record<string, (ctx: Ctx) => Promise<unknown>> = {
@@ -785,7 +785,7 @@ describe("7.5. what is too large to be recorded", () => {
 	});
 });
 
-it("has the contract's classes and codes (2.1, 2.2, 9.4)", async () => {
+onMemory.it("has the contract's classes and codes (2.1, 2.2, 9.4)", async () => {
 	let isContext: boolean[] = [];
 	await using world = await World.start(async (ctx) => {
 		const seen = [ctx instanceof ActorWorkflowContext];

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { Loop } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { everywhere } from "./support/boundaries.ts";
+import { everywhere, onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 everywhere((on) => {
@@ -165,7 +165,8 @@ everywhere((on) => {
 		expect((await world.state()).n).toBe(1);
 	});
 
-	it("25. keeps a deadline of 30 days over restarts", async () => {
+	// Alarms are looked for every ten minutes of them.
+	it.skipIf(on.isRemote)("25. keeps a deadline of 30 days over restarts", async () => {
 		const day = 86_400_000;
 		await using world = await World.start(
 			async (ctx, { clock, ledger }) => {
@@ -222,40 +223,43 @@ everywhere((on) => {
 	});
 });
 
-it("20, 23. resumes at its iteration, and keeps no more of the others than it is told to", async () => {
-	const visited: number[] = [];
-	const fn = async (ctx: Ctx) => {
-		await ctx.loop({
-			name: "loop",
-			state: 0,
-			historyKeep: 5,
-			run: async (loop, n) => {
-				visited.push(n);
-				await loop.step({ name: "step", ephemeral: n % 10 !== 0, run: () => n });
-				if (n === 1_234) await loop.queue.next("go on");
-				return n + 1 === 10_000 ? Loop.break(n) : Loop.continue(n + 1);
-			},
-		});
-	};
-	await using world = await World.start(fn);
-	await eventually(() => expect(visited.at(-1)).toBe(1_234));
-	await world.settle();
-	const deleted = world.store.commits
-		.flatMap(({ ops }) => ops)
-		.filter(({ op }) => op === "deleteRange").length;
-	// Each iteration leaves once: 1,234 are over, and the last five of them are kept.
-	expect([deleted > 0, deleted <= 1_229]).toEqual([true, true]);
-	visited.length = 0;
-	await world.crash();
-	expect(visited).toEqual([1_234]);
-	// The loop, five finished iterations with a step each, and the step of the one that goes on.
-	expect(await world.entryCount()).toBeLessThanOrEqual(7);
-	await world.send("work");
-	await eventually(() => expect(visited.at(-1)).toBe(9_999));
-	expect(visited).toEqual(Array.from({ length: 10_000 - 1_234 }, (_, at) => 1_234 + at));
-});
+onMemory.it(
+	"20, 23. resumes at its iteration, and keeps no more of the others than it is told to",
+	async () => {
+		const visited: number[] = [];
+		const fn = async (ctx: Ctx) => {
+			await ctx.loop({
+				name: "loop",
+				state: 0,
+				historyKeep: 5,
+				run: async (loop, n) => {
+					visited.push(n);
+					await loop.step({ name: "step", ephemeral: n % 10 !== 0, run: () => n });
+					if (n === 1_234) await loop.queue.next("go on");
+					return n + 1 === 10_000 ? Loop.break(n) : Loop.continue(n + 1);
+				},
+			});
+		};
+		await using world = await World.start(fn);
+		await eventually(() => expect(visited.at(-1)).toBe(1_234));
+		await world.settle();
+		const deleted = world.store.commits
+			.flatMap(({ ops }) => ops)
+			.filter(({ op }) => op === "deleteRange").length;
+		// Each iteration leaves once: 1,234 are over, and the last five of them are kept.
+		expect([deleted > 0, deleted <= 1_229]).toEqual([true, true]);
+		visited.length = 0;
+		await world.crash();
+		expect(visited).toEqual([1_234]);
+		// The loop, five finished iterations with a step each, and the step of the one that goes on.
+		expect(await world.entryCount()).toBeLessThanOrEqual(7);
+		await world.send("work");
+		await eventually(() => expect(visited.at(-1)).toBe(9_999));
+		expect(visited).toEqual(Array.from({ length: 10_000 - 1_234 }, (_, at) => 1_234 + at));
+	},
+);
 
-it("13.3. a wake at iteration 10,000 reads what one at iteration 10 reads", async () => {
+onMemory.it("13.3. a wake at iteration 10,000 reads what one at iteration 10 reads", async () => {
 	const reads: (readonly [number, number])[] = [];
 	for (const iterations of [10, 10_000]) {
 		await using world = await World.start(async (ctx) => {
@@ -287,7 +291,7 @@ it("13.3. a wake at iteration 10,000 reads what one at iteration 10 reads", asyn
 	expect(Math.abs(many![1]! - few![1]!)).toBeLessThan(64);
 });
 
-it("13.3. a wake of a resident workflow reads nothing", async () => {
+onMemory.it("13.3. a wake of a resident workflow reads nothing", async () => {
 	await using world = await World.start(async (ctx) => {
 		await ctx.loop("loop", async (loop) => {
 			await loop.queue.next("wait", { names: ["work"] });
@@ -303,17 +307,20 @@ it("13.3. a wake of a resident workflow reads nothing", async () => {
 	expect(world.store.reads).toEqual([]);
 });
 
-it("26. goes on by itself after the process ended in a step, or between entries", async () => {
-	let hang = true;
-	await using world = await World.start(async (ctx, { ledger }) => {
-		await ctx.step("first", () => (hang ? new Promise(() => {}) : void ledger.push("first")));
-		if (ledger.length === 1) await new Promise(() => {});
-		await ctx.step("second", () => void ledger.push("second"));
-	});
-	hang = false;
-	await world.crash();
-	expect(world.ledger).toEqual(["first"]);
-	world.ledger.push("go on");
-	await world.crash();
-	expect(world.ledger).toEqual(["first", "go on", "second"]);
-});
+onMemory.it(
+	"26. goes on by itself after the process ended in a step, or between entries",
+	async () => {
+		let hang = true;
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.step("first", () => (hang ? new Promise(() => {}) : void ledger.push("first")));
+			if (ledger.length === 1) await new Promise(() => {});
+			await ctx.step("second", () => void ledger.push("second"));
+		});
+		hang = false;
+		await world.crash();
+		expect(world.ledger).toEqual(["first"]);
+		world.ledger.push("go on");
+		await world.crash();
+		expect(world.ledger).toEqual(["first", "go on", "second"]);
+	},
+);

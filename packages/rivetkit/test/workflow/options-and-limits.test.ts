@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { type JoinError, Loop, RollbackError } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { everywhere } from "./support/boundaries.ts";
+import { everywhere, onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 everywhere((on) => {
@@ -139,7 +139,7 @@ everywhere((on) => {
 	});
 });
 
-it.each([
+onMemory.it.each([
 	["an empty name", (ctx: Ctx) => ctx.step("", () => {}), "TypeError", "An entry's name is text"],
 	[
 		"a long name",
@@ -186,12 +186,12 @@ it.each([
 	]);
 });
 
-it("a name of 256 bytes is fine", async () => {
+onMemory.it("a name of 256 bytes is fine", async () => {
 	await using world = await World.start((ctx) => ctx.step("é".repeat(128), () => {}));
 	expect((await world.status()).state).toBe("completed");
 });
 
-it.each([
+onMemory.it.each([
 	[{ historyKeep: 2 }, 2],
 	[{ historySize: 3 }, 3],
 	[{ commitInterval: 4 }, 4],
@@ -215,7 +215,7 @@ it.each([
 	expect(await world.entryCount()).toBe(1 + kept);
 });
 
-it("too many entries are warned of, then block; raising the limit goes on", async () => {
+onMemory.it("too many entries are warned of, then block; raising the limit goes on", async () => {
 	const workflow = { maxLiveEntries: 1_100 } as { maxLiveEntries: number };
 	await using world = await World.start(
 		async (ctx) => {
@@ -237,7 +237,7 @@ it("too many entries are warned of, then block; raising the limit goes on", asyn
 	expect((await world.status()).state).toBe("completed");
 });
 
-it("more branches than can wait for messages at once block, and say so", async () => {
+onMemory.it("more branches than can wait for messages at once block, and say so", async () => {
 	const branches = Object.fromEntries(
 		Array.from({ length: 1_001 }, (_, n) => [`b${n}`, { run: (b: Ctx) => b.queue.next("m") }]),
 	);
@@ -246,38 +246,41 @@ it("more branches than can wait for messages at once block, and say so", async (
 	expect([blocked, error?.message]).toEqual([true, expect.stringContaining("1000")]);
 });
 
-it("3.8.7. more iterations than can be undone fail the workflow, and are undone", async () => {
-	await using world = await World.start(
-		async (ctx, { ledger }) => {
-			await ctx.rollbackCheckpoint("checkpoint");
-			await ctx.loop({
-				name: "orders",
-				state: 0,
-				run: async (loop, n) => {
-					await loop.step({
-						name: "s",
-						run: () => n,
-						rollback: () => void ledger.push(`undo ${n}`),
-					});
-					return Loop.continue(n + 1);
-				},
-			});
-		},
-		{ workflow: { maxRollbackIterations: 2 } as never },
-	);
-	await world.advance(100);
-	const { state, error } = await world.status();
-	expect([state, error]).toMatchObject([
-		"failed",
-		{
-			name: "CriticalError",
-			message: expect.stringMatching(/^Loop "orders" has more than 2 iterations/),
-		},
-	]);
-	expect(world.ledger).toEqual(["undo 2", "undo 1", "undo 0"]);
-});
+onMemory.it(
+	"3.8.7. more iterations than can be undone fail the workflow, and are undone",
+	async () => {
+		await using world = await World.start(
+			async (ctx, { ledger }) => {
+				await ctx.rollbackCheckpoint("checkpoint");
+				await ctx.loop({
+					name: "orders",
+					state: 0,
+					run: async (loop, n) => {
+						await loop.step({
+							name: "s",
+							run: () => n,
+							rollback: () => void ledger.push(`undo ${n}`),
+						});
+						return Loop.continue(n + 1);
+					},
+				});
+			},
+			{ workflow: { maxRollbackIterations: 2 } as never },
+		);
+		await world.advance(100);
+		const { state, error } = await world.status();
+		expect([state, error]).toMatchObject([
+			"failed",
+			{
+				name: "CriticalError",
+				message: expect.stringMatching(/^Loop "orders" has more than 2 iterations/),
+			},
+		]);
+		expect(world.ledger).toEqual(["undo 2", "undo 1", "undo 0"]);
+	},
+);
 
-it("long messages and stacks of errors are cut in the record", async () => {
+onMemory.it("long messages and stacks of errors are cut in the record", async () => {
 	const seen: { message: string; stack: string }[] = [];
 	await using world = await World.start(async (ctx) => {
 		await ctx
@@ -300,7 +303,7 @@ it("long messages and stacks of errors are cut in the record", async () => {
 	]);
 });
 
-it("W1b. the guard's error and its log line say what to do instead", async () => {
+onMemory.it("W1b. the guard's error and its log line say what to do instead", async () => {
 	let hint = "";
 	await using world = await World.start(async (ctx) => {
 		try {

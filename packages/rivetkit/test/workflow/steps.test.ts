@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { CriticalError, Loop, RetryAfterError, RollbackError } from "../../src/workflow/index.ts";
 import { WireSocket } from "../support/wire-socket.ts";
-import { everywhere } from "./support/boundaries.ts";
+import { everywhere, onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 everywhere((on) => {
@@ -550,7 +550,7 @@ everywhere((on) => {
 	});
 });
 
-it("16. does not count a step that ends because the actor stops", async () => {
+onMemory.it("16. does not count a step that ends because the actor stops", async () => {
 	await using world = await World.start(async (ctx, { ledger }) => {
 		await ctx.step({
 			name: "long",
@@ -572,7 +572,7 @@ it("16. does not count a step that ends because the actor stops", async () => {
 	expect((await world.status()).state).toBe("completed");
 });
 
-it("16. records a step that ends in the grace period", async () => {
+onMemory.it("16. records a step that ends in the grace period", async () => {
 	await using world = await World.start(async (ctx, { ledger }) => {
 		const result = await ctx.step("long", (c) => {
 			ledger.push("run");
@@ -587,7 +587,7 @@ it("16. records a step that ends in the grace period", async () => {
 	expect(world.ledger).toEqual(["run", "graceful"]);
 });
 
-it("17. ephemeral steps do not wait, and are repeated with their successors", async () => {
+onMemory.it("17. ephemeral steps do not wait, and are repeated with their successors", async () => {
 	const fn = async (ctx: Ctx, { ledger }: World) => {
 		for (let n = 0; n < 100; n++) {
 			await ctx.step({ name: `e${n}`, ephemeral: true, run: () => void ledger.push(`e${n}`) });
@@ -608,23 +608,26 @@ it("17. ephemeral steps do not wait, and are repeated with their successors", as
 	]);
 });
 
-it("3.2.8. a step that keeps ending the process is a failed try from the tenth time on", async () => {
-	await using world = await World.start(async (ctx, { ledger }) => {
-		await ctx.step("poison", () => {
-			ledger.push("run");
-			return new Promise(() => {});
+onMemory.it(
+	"3.2.8. a step that keeps ending the process is a failed try from the tenth time on",
+	async () => {
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.step("poison", () => {
+				ledger.push("run");
+				return new Promise(() => {});
+			});
 		});
-	});
-	for (let crash = 0; crash < 9; crash++) await world.crash();
-	expect(world.ledger).toHaveLength(10);
-	for (let crash = 0; crash < 4; crash++) {
-		await world.crash();
-		await world.advance(10_000);
-	}
-	expect(await world.status()).toMatchObject({
-		state: "failed",
-		error: {
-			message: 'Step "poison" exhausted retries: Error: process ended during step',
-		},
-	});
-});
+		for (let crash = 0; crash < 9; crash++) await world.crash();
+		expect(world.ledger).toHaveLength(10);
+		for (let crash = 0; crash < 4; crash++) {
+			await world.crash();
+			await world.advance(10_000);
+		}
+		expect(await world.status()).toMatchObject({
+			state: "failed",
+			error: {
+				message: 'Step "poison" exhausted retries: Error: process ended during step',
+			},
+		});
+	},
+);

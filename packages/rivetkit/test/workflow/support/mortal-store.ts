@@ -15,7 +15,8 @@ export class MortalStore {
 	/** Ranges and keys that were read since the start. */
 	reads: { readonly what: "scan" | "get"; readonly count: number; readonly bytes: number }[] = [];
 	isDead = false;
-	#reading = 0;
+	/** Calls that are under way, but for commits. */
+	#calls = 0;
 	readonly died: Promise<void>;
 	#fatal: { readonly commit: number; readonly side: Side } | null = null;
 	#die!: () => void;
@@ -36,14 +37,14 @@ export class MortalStore {
 						this.isDead ? never() : this.#read(property, Reflect.apply(member, target, args));
 				}
 				return (...args: unknown[]) =>
-					this.isDead ? undead(property) : Reflect.apply(member, target, args);
+					this.isDead ? undead(property) : this.#track(Reflect.apply(member, target, args));
 			},
 		});
 	}
 
-	/** Whether something is being read. */
-	get isReading(): boolean {
-		return this.#reading > 0;
+	/** Whether something is asked for that is no commit. */
+	get isAsked(): boolean {
+		return this.#calls > 0;
 	}
 
 	/** Commits and reads so far. */
@@ -68,12 +69,19 @@ export class MortalStore {
 	}
 
 	async #read(what: "scan" | "get", result: unknown): Promise<unknown> {
-		this.#reading++;
-		const found = (await Promise.resolve(result).finally(() => this.#reading--)) as unknown[];
+		const found = (await this.#track(result)) as unknown[];
 		if (this.isDead) return never();
 		const sizes = found.flat().map((bytes) => (bytes as Uint8Array | null)?.byteLength ?? 0);
 		this.reads.push({ what, count: found.length, bytes: sizes.reduce((sum, n) => sum + n, 0) });
 		return found;
+	}
+
+	#track<T>(result: T): T {
+		if (!(result instanceof Promise)) return result;
+		this.#calls++;
+		const ended = () => void this.#calls--;
+		result.then(ended, ended);
+		return result;
 	}
 
 	async #commit(batch: CommitBatch): Promise<void> {

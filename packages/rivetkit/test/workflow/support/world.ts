@@ -53,6 +53,7 @@ const definition = (
 			history: (c) => c.workflow.history(),
 			pause: (c) => c.workflow.pause(),
 			resume: (c) => c.workflow.resume(),
+			wake: (c) => c.workflow.wake(),
 			cancel: (c, cancel: object) => c.workflow.cancel(cancel),
 			recover: (c, recover?: object) => c.workflow.recover(recover),
 			replay: (c, replay?: object) => c.workflow.replay(replay),
@@ -220,7 +221,7 @@ export class World {
 			if (waiting > 100) await new Promise((resolve) => setTimeout(resolve, 1));
 			else await new Promise((resolve) => setImmediate(resolve));
 			const isCommitting = this.runtime.embedded.host.activity === "committing";
-			const isAtWork = (isCommitting || this.store.isReading) && !this.store.isDead;
+			const isAtWork = (isCommitting || this.store.isAsked) && !this.store.isDead;
 			waiting = isAtWork && this.store.accesses === accesses ? waiting + 1 : 0;
 			({ accesses } = this.store);
 			quiet = isAtWork ? 0 : quiet + 1;

@@ -1,0 +1,9 @@
+// What workflows promise is the same on PostgreSQL: the checks that run everywhere (workflows 15), once more.
+import "../workflow/support/on-postgres.ts";
+import "../workflow/steps.test.ts";
+import "../workflow/loops-and-time.test.ts";
+import "../workflow/queues.test.ts";
+import "../workflow/branches.test.ts";
+import "../workflow/change-and-ends.test.ts";
+import "../workflow/take-back.test.ts";
+import "../workflow/options-and-limits.test.ts";
