@@ -277,6 +277,7 @@ export async function callAction(server: Server, request: ActionRequest): Promis
 		);
 		return answer.output;
 	} catch (error) {
+		if (isCode(error, "rivetkit", "internal_error")) throw await whyNot(server, actor, error);
 		if (!isCode(error, "action", "not_found")) throw error;
 		const { rpcs } = await server.inspect<{ rpcs: string[] }>(actor.id, "rpcs");
 		if (rpcs.includes(action)) throw error;
@@ -285,6 +286,17 @@ export async function callAction(server: Server, request: ActionRequest): Promis
 			{ group: "action", code: "not_found" },
 		);
 	}
+}
+
+/** Instead of an error that does not say why: that the actor cannot be started, where that is it. */
+async function whyNot(server: Server, actor: ListedActor, error: unknown): Promise<unknown> {
+	const { failure } = await server.inspect<LifecycleReport>(actor.id, "lifecycle");
+	if (failure === null) return error;
+	const address = formatAddress(actor.name, actor.key);
+	return new CommandFailed(
+		`${address} does not start: ${failure.message.replace(/[.\s]+$/, "")}. It is tried again at ${new Date(failure.retryAtMs).toISOString()}.`,
+		{ group: "rivetkit", code: "internal_error", cause: error },
+	);
 }
 
 function isCode(error: unknown, group: string, code: string): boolean {
@@ -296,7 +308,18 @@ async function actorToCall(
 	address: ActorAddress,
 	create: ActionRequest["create"],
 ): Promise<ListedActor> {
-	if (create && address.kind === "key") return getOrCreateActor(server, address, create.input);
+	if (create && address.kind === "key") {
+		try {
+			return await getOrCreateActor(server, address, create.input);
+		} catch (error) {
+			if (!isCode(error, "rivetkit", "internal_error")) throw error;
+			// One that could not even be made is not there.
+			throw await findActor(server, address).then(
+				(actor) => whyNot(server, actor, error),
+				() => error,
+			);
+		}
+	}
 	try {
 		return await findActor(server, address);
 	} catch (error) {
@@ -329,7 +352,7 @@ export async function replaceState(
 		// The server does not tell strangers why.
 		if (!isCode(error, "rivetkit", "internal_error")) throw error;
 		const { isStateEnabled } = await server.inspect<StateAnswer>(actor.id, "state");
-		throw isStateEnabled ? error : withoutState(actor);
+		throw isStateEnabled ? await whyNot(server, actor, error) : withoutState(actor);
 	}
 }
 

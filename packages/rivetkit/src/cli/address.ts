@@ -17,6 +17,7 @@ key NAME/ (with the slash). A slash within a part is written \\/, a backslash \\
 
 /** Reads `ID` or `NAME/KEY`. Throws a {@link UsageError}. */
 export function parseAddress(text: string): ActorAddress {
+	if (text === "") throw new UsageError("Which actor? Its name is empty; give NAME/KEY or an id.");
 	const slash = firstSlash(text);
 	if (slash < 0) {
 		if (parseActorId(text) !== null) return { kind: "id", actorId: text.toLowerCase() };
@@ -36,10 +37,14 @@ export function parseNameAndKey(text: string): Extract<ActorAddress, { kind: "ke
 		);
 	}
 	const [name = ""] = parseKey(text.slice(0, slash));
+	if (name === "") {
+		throw new UsageError(`'${text}' has no name before the slash; write NAME${text}.`);
+	}
 	try {
 		checkActorName(name);
 	} catch (error) {
-		throw new UsageError(`'${text}': ${isActorError(error) ? error.message : String(error)}.`);
+		const why = isActorError(error) ? error.message : String(error);
+		throw new UsageError(`'${text}' names no actor: ${why.replace(/^Invalid request: /, "")}.`);
 	}
 	return { kind: "key", name, key: parseKey(text.slice(slash + 1)) };
 }

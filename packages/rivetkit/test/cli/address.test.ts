@@ -19,8 +19,9 @@ it.each([
 		"counter",
 		"'counter' is not the id of an actor; to mean one by name and key, write counter/KEY",
 	],
-	["", "is not the id of an actor"],
-	["/a", "an actor name has 1 to 64 characters"],
+	["", "Its name is empty"],
+	["/a", "no name before the slash"],
+	[`${"n".repeat(65)}/a`, "names no actor: an actor name has 1 to 64 characters"],
 ])("%j is none, and the error says what is", (text, expected) => {
 	expect(() => parseAddress(text)).toThrow(expected);
 });

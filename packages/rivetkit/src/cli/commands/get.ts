@@ -34,7 +34,7 @@ function show(report: ActorReport, out: Terminal): void {
 	field("id", actor.id);
 	field("status", lifecycle.status + (lifecycle.phase ? ` (${lifecycle.phase})` : ""));
 	for (const [index, reason] of lifecycle.awakeBecause.entries()) {
-		if (index === 0) field("awake because", ` ${reason}`.trim());
+		if (index === 0) field("why awake", reason);
 		else item(reason);
 	}
 	if (lifecycle.failure) {

@@ -1,3 +1,4 @@
+import { INTERNAL_ERROR_DESCRIPTION } from "@rivetkit/protocol";
 import { CommandFailed } from "../failure.ts";
 
 /** An answer that is not a success. */
@@ -36,11 +37,17 @@ export function refused(endpoint: string, answer: FailedAnswer): CommandFailed {
 		return notOurs(endpoint, answer);
 	}
 	const { group, code, message } = error;
-	const sentence = message.replace(/[.\s]+$/, "");
-	const said = SENTENCES[`${group}.${code}`] ?? `${sentence}${status >= 500 ? SERVER_LOG : "."}`;
+	const said = SENTENCES[`${group}.${code}`] ?? saidByServer(message, status);
 	return new CommandFailed(said, { group, code });
 }
 
+function saidByServer(message: string, status: number): string {
+	if (message === INTERNAL_ERROR_DESCRIPTION) return MASKED;
+	return `${message.replace(/[.\s]+$/, "")}${status >= 500 ? SERVER_LOG : "."}`;
+}
+
+/** What went wrong is not for callers. */
+const MASKED = "Something went wrong in the actor or the server; the server's log says what.";
 const SERVER_LOG = "; the server's log says more.";
 
 const NOT_THERE =
@@ -49,7 +56,7 @@ const NOT_THERE =
 /** Instead of the server's own words, which do not know who asks. */
 const SENTENCES: Readonly<Record<string, string>> = {
 	"inspector.unauthorized":
-		"The inspector of this server needs a token, or has another one; give it with --inspector-token or RIVET_INSPECTOR_TOKEN.",
+		"The inspector of this server needs a token, or has another one; give it with --inspector-token or RIVET_INSPECTOR_TOKEN, or that of the management API with --token or RIVET_TOKEN.",
 	"route.not_found": NOT_THERE,
 	"auth.forbidden":
 		"This server needs a token, or has another one; give it with --token or RIVET_TOKEN.",
