@@ -12,6 +12,7 @@ import { EngineApi } from "./api/engine-api.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import type { ErrorAnswers } from "./common/errors.ts";
 import type { EngineLogger } from "./common/logger.ts";
+import type { AskOthers } from "./common/runner-questions.ts";
 import { isSameSecret, runnerToken } from "./common/tokens.ts";
 import type { Directory } from "./directory/directory.ts";
 import type { InboundRequest } from "./gateway/inbound.ts";
@@ -20,9 +21,9 @@ import type { Placement } from "./placement/placement.ts";
 import { ActorNames } from "./pools/actor-names.ts";
 import { Namespaces } from "./pools/namespaces.ts";
 import { Pools } from "./pools/pools.ts";
+import { AllRunners } from "./runners/all-runners.ts";
 import { RunnerDoor } from "./runners/runner-door.ts";
 import type { RunnerLimits } from "./runners/runner-limits.ts";
-import type { RunnerRecord } from "./runners/runner-record.ts";
 import { type PoolAddress, type RunnerStats, RunnersHost } from "./runners/runners-host.ts";
 import { SERVERLESS_LIMITS, type ServerlessLimits } from "./serverless/serverless-limits.ts";
 import { ServerlessPools } from "./serverless/serverless-pools.ts";
@@ -76,11 +77,14 @@ export interface ApartOptions extends AttachRunnersOptions {
 	/** See {@link RunnersHostOptions}. */
 	readonly poolsChanged: () => void;
 	readonly came: (pool: PoolAddress, key: string) => void;
+	/** Undefined where there are no other nodes. */
+	readonly askOthers: AskOthers | undefined;
 }
 
 /** What an engine has whose actors run in processes elsewhere: namespaces, pools, runners, and their API. */
 export class Apart {
 	readonly host: RunnersHost;
+	readonly runners: AllRunners;
 	readonly door: RunnerDoor;
 	/** What the gateway wants of its callers. */
 	readonly gatewayToken: string | undefined;
@@ -137,6 +141,11 @@ export class Apart {
 			configOf: ({ namespace, pool }) => this.#pools.find(namespace, pool),
 		});
 		this.host.supply = this.#serverless;
+		this.runners = new AllRunners({
+			host: this.host,
+			poolErrors: (namespace) => this.#serverless.errorsOf(namespace),
+			askOthers: options.askOthers,
+		});
 		this.door = new RunnerDoor({
 			host: this.host,
 			clock,
@@ -313,13 +322,9 @@ export class Apart {
 			pools: this.#pools,
 			names: this.#names,
 			directoryOf: (namespace) => directory.within(namespace),
-			runners: {
-				list: (namespace) => this.host.list(namespace).map(viewOf),
-				has: (namespace, pool) => this.host.has({ namespace, pool }),
-				conditionOf: (actorId) => this.host.conditionOf(actorId),
-			},
+			runners: this.runners,
+			hasRunners: (namespace, pool) => this.host.has({ namespace, pool }),
 			serverless: {
-				errorOf: (namespace, pool) => this.#serverless.errorOf({ namespace, pool }),
 				refresh: (namespace, pool) => this.#serverless.refresh({ namespace, pool }),
 				check: (url, headers) => this.#serverless.check(url, headers),
 			},
@@ -336,34 +341,5 @@ export class Apart {
 			metadata: this.#options.metadata,
 			metrics: this.#options.metrics,
 		});
-	}
-}
-
-function viewOf(runner: RunnerRecord) {
-	return {
-		runnerId: runner.runnerId,
-		namespace: runner.namespace,
-		pool: runner.pool,
-		key: runner.key,
-		version: runner.version,
-		totalSlots: runner.totalSlots,
-		remainingSlots: runner.freeSlots,
-		createTs: runner.createTs,
-		drainTs: runner.drainTs,
-		stopTs: runner.stopTs,
-		lastPingTs: runner.lastPongTs,
-		lastConnectedTs: runner.lastConnectedTs,
-		lastRttMs: runner.lastRttMs,
-		metadata: metadataOf(runner.metadata),
-	};
-}
-
-/** The object that a runner sends as text. */
-function metadataOf(given: unknown): unknown {
-	if (typeof given !== "string") return null;
-	try {
-		return JSON.parse(given);
-	} catch {
-		return null;
 	}
 }

@@ -443,6 +443,7 @@ class EmbeddedEngine implements Engine {
 				this.#inspections.openSocketHere(actorId, upgrade, socket),
 			hosts: (actor) => this.#apart?.canHost(actor) ?? Object.hasOwn(this.#actorNames, actor.name),
 			runnerMoved: (pool, key) => this.#apart?.host.moved(pool, key),
+			askRunners: (question) => this.#apart?.runners.answer(question) ?? [],
 			names: () => this.#kinds,
 			nodesDied: () => {
 				if (this.#alarms instanceof ClaimedAlarms) {
@@ -488,6 +489,7 @@ class EmbeddedEngine implements Engine {
 			wake: (actorId) => void this.#wake(actorId),
 			poolsChanged: () => void this.#node?.namesChanged(),
 			came: (pool, key) => this.#node?.cluster.runnerCame(pool, key),
+			askOthers: this.#node && ((question) => this.#node!.cluster.askRunners(question)),
 			announced: (names) => {
 				this.#actorNames = { ...this.#actorNames, ...names };
 			},

@@ -21,6 +21,7 @@ import {
 } from "@rivetkit/protocol";
 import type { z } from "zod";
 import type { ErrorAnswers } from "../common/errors.ts";
+import type { ActorCondition, RunnersQuery, RunnerView } from "../common/runner-questions.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { InboundRequest } from "../gateway/inbound.ts";
 import type { ActorNames } from "../pools/actor-names.ts";
@@ -63,45 +64,21 @@ const KEY_PREVIEW_CHARS = 64;
 /** What needs no token (engine 2.1). */
 const OPEN: ReadonlySet<EngineOperationId> = new Set(["health", "ready", "metadata", "openapi"]);
 
-/** What is known of an actor beside its record. */
-export interface ActorCondition {
-	readonly pendingAllocationTs: number | null;
-	readonly rescheduleTs: number | null;
-	/** As the API shows it (engine 2.4). */
-	readonly error: unknown;
-}
-
-/** A runner as the API shows it. */
-export interface RunnerView {
-	readonly runnerId: string;
-	readonly namespace: string;
-	readonly pool: string;
-	readonly key: string;
-	readonly version: number;
-	readonly totalSlots: number;
-	readonly remainingSlots: number;
-	readonly createTs: number;
-	readonly drainTs: number | null;
-	readonly stopTs: number | null;
-	readonly lastPingTs: number;
-	readonly lastConnectedTs: number | null;
-	readonly lastRttMs: number;
-	readonly metadata: unknown;
-}
-
-/** What the API needs of those who host the actors. */
+/** What the API needs of those who host the actors, on this node and the others. */
 export interface Runners {
-	/** All of a namespace, those that are gone included. */
-	list(namespace: string): RunnerView[];
-	/** Whether a runner of the pool is connected that takes actors. */
-	has(namespace: string, pool: string): boolean;
-	conditionOf(actorId: string): ActorCondition;
+	runners(query: RunnersQuery): Promise<RunnerView[]>;
+	/** Names of pools that have runners, in no order. */
+	pools(namespace: string): Promise<string[]>;
+	/** Of those of the actors of which there is something to tell. */
+	conditionsOf(actorIds: readonly string[]): Promise<ReadonlyMap<string, ActorCondition>>;
+	/** As this node has it. */
+	conditionHere(actorId: string): ActorCondition;
+	/** What went wrong last with serverless pools whose starts do not succeed (engine 5.5). */
+	poolErrors(namespace: string): Promise<ReadonlyMap<string, unknown>>;
 }
 
 /** What the API needs of the hosts that the engine starts by requests. */
 export interface ServerlessHosts {
-	/** What went wrong last; undefined while starts succeed (engine 5.5). */
-	errorOf(namespace: string, pool: string): unknown;
 	/** Asks the host what it has. Throws `runner_config.not_found`. */
 	refresh(namespace: string, pool: string): Promise<void>;
 	/** The answer of the health check (engine 5.4). */
@@ -127,6 +104,8 @@ export interface EngineApiOptions {
 	readonly names: ActorNames;
 	readonly directoryOf: (namespace: string) => Directory;
 	readonly runners: Runners;
+	/** Whether a runner of the pool is connected to this node that takes actors. */
+	readonly hasRunners: (namespace: string, pool: string) => boolean;
 	readonly serverless: ServerlessHosts;
 	readonly statusOf: (actor: ActorRecord) => ApiActorStatus;
 	/** Has a new actor placed; nobody waits for it. */
@@ -441,14 +420,14 @@ export class EngineApi {
 		call: Call,
 		body: { datacenter?: string | null | undefined; runner_name_selector: string },
 	): Promise<Namespace> {
-		const { datacenter, pools, runners } = this.#options;
+		const { datacenter, pools, hasRunners } = this.#options;
 		const namespace = await this.#scope(call);
 		if (body.datacenter != null && body.datacenter !== datacenter.name) {
 			throw catalogueError("datacenter.not_found");
 		}
 		const pool = body.runner_name_selector;
 		const isKnown =
-			runners.has(namespace.name, pool) || (await pools.find(namespace.name, pool)) !== undefined;
+			hasRunners(namespace.name, pool) || (await pools.find(namespace.name, pool)) !== undefined;
 		if (!isKnown) {
 			throw catalogueError("actor.no_runner_config_configured", {
 				namespace: namespace.name,
@@ -458,20 +437,28 @@ export class EngineApi {
 		return namespace;
 	}
 
-	#actors(
+	async #actors(
 		namespace: Namespace,
 		actors: readonly ActorRecord[],
 		cursor: string | null = null,
-	): ActorResponse {
+	): Promise<ActorResponse> {
+		const { runners, statusOf } = this.#options;
+		const resting = actors.filter((actor) => !HAS_NOTHING_TO_TELL.has(statusOf(actor)));
+		const conditions = await runners.conditionsOf(resting.map(({ actorId }) => actorId));
 		return jsonAnswer({
-			actors: actors.map((actor) => this.#actorJson(namespace, actor)),
+			actors: actors.map((actor) =>
+				this.#actorJson(namespace, actor, conditions.get(actor.actorId) ?? NOTHING_TO_TELL),
+			),
 			pagination: { cursor },
 		});
 	}
 
-	#actorJson(namespace: Namespace, actor: ActorRecord): z.output<typeof engineActorSchema> {
-		const { runners, statusOf, datacenter } = this.#options;
-		const condition = runners.conditionOf(actor.actorId);
+	#actorJson(
+		namespace: Namespace,
+		actor: ActorRecord,
+		condition: ActorCondition = this.#options.runners.conditionHere(actor.actorId),
+	): z.output<typeof engineActorSchema> {
+		const { statusOf, datacenter } = this.#options;
 		const { error } = condition;
 		const isOver = actor.destroyTs !== null;
 		return {
@@ -489,7 +476,7 @@ export class EngineApi {
 			pending_allocation_ts: isOver ? null : condition.pendingAllocationTs,
 			reschedule_ts: isOver ? null : condition.rescheduleTs,
 			destroy_ts: actor.destroyTs,
-			...(error === undefined || isOver ? {} : { error: error as never }),
+			...(error === null || isOver ? {} : { error: error as never }),
 			status: statusOf(actor),
 		};
 	}
@@ -549,19 +536,14 @@ export class EngineApi {
 		const namespace = await this.#options.namespaces.get(given.namespace);
 		const ids = listOf(given.runner_id, given.runner_ids);
 		const before = given.cursor === undefined ? undefined : readCursor(given.cursor);
-		const isAfter = (a: { createTs: number; id: string }, b: typeof a) =>
-			a.createTs < b.createTs || (a.createTs === b.createTs && a.id < b.id);
-		const found = this.#options.runners
-			.list(namespace.name)
-			.filter(
-				({ pool, runnerId, stopTs, createTs }) =>
-					(given.name === undefined || pool === given.name) &&
-					(ids === undefined || ids.includes(runnerId)) &&
-					(stopTs === null || given.include_stopped === "true") &&
-					(before === undefined || isAfter({ createTs, id: runnerId }, { id: "", ...before })),
-			)
-			.sort((a, b) => b.createTs - a.createTs || (a.runnerId < b.runnerId ? 1 : -1))
-			.slice(0, given.limit);
+		const found = await this.#options.runners.runners({
+			namespace: namespace.name,
+			...(given.name === undefined ? {} : { pool: given.name }),
+			...(ids === undefined ? {} : { runnerIds: ids }),
+			includesStopped: given.include_stopped === "true",
+			...(before === undefined ? {} : { before }),
+			limit: given.limit,
+		});
 		const last = found.length === given.limit ? found.at(-1) : undefined;
 		return jsonAnswer({
 			runners: found.map((runner) => this.#runnerJson(namespace, runner)),
@@ -593,8 +575,7 @@ export class EngineApi {
 		const given = readQuery(namesQuery, query);
 		const { cursor: after } = given;
 		const namespace = await this.#options.namespaces.get(given.namespace);
-		const live = this.#options.runners.list(namespace.name).filter(({ stopTs }) => stopTs === null);
-		const names = [...new Set(live.map(({ pool }) => pool))]
+		const names = (await this.#options.runners.pools(namespace.name))
 			.filter((name) => after === undefined || name > after)
 			.sort()
 			.slice(0, given.limit);
@@ -606,7 +587,7 @@ export class EngineApi {
 		const given = readQuery(poolsQuery, query);
 		const namespace = await this.#options.namespaces.get(given.namespace);
 		const wanted = listOf(given.runner_name, given.runner_names);
-		const { pools, datacenter, serverless } = this.#options;
+		const { pools, datacenter, runners } = this.#options;
 		const found: [string, PoolConfigJson][] = [];
 		let after = given.cursor;
 		for (let more = true; more && found.length < given.limit; ) {
@@ -621,8 +602,9 @@ export class EngineApi {
 			}
 			more = page.length === given.limit;
 		}
+		const errors = await runners.poolErrors(namespace.name);
 		const configs = found.map(([name, json]) => {
-			const error = serverless.errorOf(namespace.name, name);
+			const error = errors.get(name);
 			const shown = {
 				...json,
 				...(error === undefined ? {} : { runner_pool_error: error }),
@@ -683,6 +665,13 @@ export function engineOpenApiDocument(version: string) {
 		operations: ENGINE_OPERATIONS,
 	});
 }
+
+const HAS_NOTHING_TO_TELL: ReadonlySet<ApiActorStatus> = new Set(["awake", "destroyed"]);
+const NOTHING_TO_TELL: ActorCondition = {
+	pendingAllocationTs: null,
+	rescheduleTs: null,
+	error: null,
+};
 
 /** Fields of the published engine's `/metadata` that say how it was compiled: this one is not. */
 const NO_BUILD = {

@@ -13,6 +13,7 @@ export class ClusterCounters {
 		stop: { succeeded: 0, failed: 0 },
 		gather: { succeeded: 0, failed: 0 },
 		runnerMoved: { succeeded: 0, failed: 0 },
+		askRunners: { succeeded: 0, failed: 0 },
 		dropResting: { succeeded: 0, failed: 0 },
 	};
 	/** Actors that this node has taken after one that died. */

@@ -6,6 +6,7 @@ import {
 	type PlainSocket,
 } from "@rivetkit/protocol";
 import type { EngineLogger } from "../common/logger.ts";
+import type { RunnerAnswers, RunnerQuestion } from "../common/runner-questions.ts";
 import type { ActorKind, Elsewhere, Route } from "../placement/elsewhere.ts";
 import type { Incarnation, IncarnationEnd } from "../placement/incarnation.ts";
 import type { NodeRow, NodeRows } from "../store/postgres/node-rows.ts";
@@ -236,6 +237,30 @@ export class Cluster implements Elsewhere {
 					);
 				});
 		}
+	}
+
+	/** What the other nodes know of their runners; one that does not answer is left out, and logged. */
+	async askRunners<About extends keyof RunnerAnswers>(
+		question: RunnerQuestion<About>,
+	): Promise<RunnerAnswers[About][]> {
+		const { links, logger } = this.#options;
+		const call = { do: "askRunners", question } as LinkCall;
+		const answers = await Promise.all(
+			this.#peers.epochs.map(async (epoch) => {
+				try {
+					const link = await links.to(epoch, ASK_MS);
+					return await link.call<RunnerAnswers[About][]>(call, { waitMs: ASK_MS });
+				} catch (error) {
+					logger.warn(
+						{ node: epoch, about: question.about, err: error },
+						"a node did not tell of its runners; what it has is left out",
+					);
+					return [];
+				}
+			}),
+		);
+		// A node of a version before this question has nothing to say.
+		return answers.flatMap((answer) => answer ?? []);
 	}
 
 	// What comes over the links.

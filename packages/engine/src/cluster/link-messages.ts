@@ -7,6 +7,7 @@ import {
 	RivetError,
 	type StopIntent,
 } from "@rivetkit/protocol";
+import type { RunnerQuestion } from "../common/runner-questions.ts";
 import type { IncarnationEnd } from "../placement/incarnation.ts";
 
 /** A client's socket as the node that runs its actor gets it. `key` names it on the link. */
@@ -72,6 +73,8 @@ export type LinkCall =
 	| { readonly do: "gather"; readonly actorId: string; readonly generation: number }
 	/** A runner is connected to the node that tells: what it had on the other one goes on elsewhere. */
 	| { readonly do: "runnerMoved"; readonly pool: RunnerPool; readonly key: string }
+	/** What that node knows of its runners; answered by a list. */
+	| { readonly do: "askRunners"; readonly question: RunnerQuestion }
 	/** An incarnation has gone on without the sockets that the other node holds and nobody has: they are over. */
 	| { readonly do: "dropResting"; readonly actorId: string };
 

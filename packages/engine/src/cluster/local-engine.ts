@@ -5,6 +5,7 @@ import type {
 	ActorUpgrade,
 	PlainSocket,
 } from "@rivetkit/protocol";
+import type { RunnerAnswers, RunnerQuestion } from "../common/runner-questions.ts";
 import type { ActorKind } from "../placement/elsewhere.ts";
 import type { Incarnation, IncarnationEnd } from "../placement/incarnation.ts";
 import type { Placement } from "../placement/placement.ts";
@@ -26,4 +27,6 @@ export interface LocalEngine {
 	inspectSocket(actorId: string, upgrade: ActorUpgrade, socket: PlainSocket): Promise<void>;
 	/** A runner that was here has come to another node. */
 	runnerMoved(pool: RunnerPool, key: string): void;
+	/** What it knows of its runners, one item each; nothing where it has none. */
+	askRunners(question: RunnerQuestion): RunnerAnswers[keyof RunnerAnswers][];
 }

@@ -68,6 +68,8 @@ export class ServedCalls {
 			case "runnerMoved":
 				engine.runnerMoved(call.pool, call.key);
 				return null;
+			case "askRunners":
+				return engine.askRunners(call.question);
 			case "dropResting":
 				for (const socket of engine.attachAll(call.actorId)) {
 					socket.close(CLOSE_GOING_AWAY, "");

@@ -24,6 +24,7 @@ import {
 	UNKNOWN_GENERATION,
 } from "@rivetkit/protocol/runner";
 import type { EngineLogger } from "../common/logger.ts";
+import type { ActorCondition } from "../common/runner-questions.ts";
 import { Deferred } from "../placement/deferred.ts";
 import type { PoolConfig } from "../pools/pool-config.ts";
 import { StaleGenerationError, type Store } from "../store/store.ts";
@@ -485,16 +486,12 @@ export class RunnersHost implements ActorHost {
 	}
 
 	/** What the API shows of an actor beside its record (contract: engine 2.4). */
-	conditionOf(actorId: string): {
-		readonly pendingAllocationTs: number | null;
-		readonly rescheduleTs: number | null;
-		readonly error: unknown;
-	} {
+	conditionOf(actorId: string): ActorCondition {
 		const waiting = [...this.#waiting].find((one) => one.actorId === actorId);
 		return {
 			pendingAllocationTs: waiting?.sinceTs ?? null,
 			rescheduleTs: this.#reschedules.get(actorId) ?? null,
-			error: this.#reasons.get(actorId) ?? (waiting && this.#noCapacity(waiting)),
+			error: this.#reasons.get(actorId) ?? (waiting ? this.#noCapacity(waiting) : null),
 		};
 	}
 

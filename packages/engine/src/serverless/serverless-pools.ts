@@ -62,6 +62,13 @@ export class ServerlessPools implements RunnerSupply {
 		return this.#served.get(idOf(pool))?.requests.error;
 	}
 
+	/** Those of a namespace that fail, and why. */
+	errorsOf(namespace: string): (readonly [pool: string, error: unknown])[] {
+		return [...this.#served.values()]
+			.filter(({ pool, requests }) => pool.namespace === namespace && requests.error !== undefined)
+			.map(({ pool, requests }) => [pool.pool, requests.error] as const);
+	}
+
 	/** Asks a pool's host what it has. Throws `runner_config.not_found`. */
 	async refresh(pool: PoolAddress): Promise<void> {
 		const config = await this.#options.configOf(pool);

@@ -136,6 +136,50 @@ it("a node that loses its lease has its runners stop; their actors go on with th
 	expect(row!.generation).toBe(startsOf(runner)[0]);
 });
 
+it("every node lists the runners of all, their pools, and what becomes of actors there", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const ask = async (node: RunnerNode, method: string, path: string, body?: object) => {
+		const answer = await fetch(`${node.url}${path}`, {
+			method,
+			headers: { "content-type": "application/json", authorization: "Bearer admin" },
+			...(body && { body: JSON.stringify(body) }),
+		});
+		expect(answer.status).toBe(200);
+		return (await answer.json()) as Record<string, Record<string, unknown>[]>;
+	};
+	const idsOf = (list: Record<string, unknown>[]) => list.map(({ runner_id }) => runner_id);
+	const first = await connect(one, { key: "1", slots: 1 });
+	const second = await connect(two, { key: "2", pool: "other" });
+	for (const node of [one, two]) {
+		const { runners } = await ask(node, "GET", "/runners?namespace=default");
+		expect(idsOf(runners!)).toEqual([second.init!.runnerId, first.init!.runnerId]);
+		const page = await ask(node, "GET", "/runners?namespace=default&limit=1");
+		expect(idsOf(page.runners!)).toEqual([second.init!.runnerId]);
+		const { cursor } = page.pagination as unknown as { cursor: string };
+		const next = await ask(node, "GET", `/runners?namespace=default&cursor=${cursor}`);
+		expect(idsOf(next.runners!)).toEqual([first.init!.runnerId]);
+		const { names } = await ask(node, "GET", "/runners/names?namespace=default");
+		expect(names).toEqual(["default", "other"]);
+	}
+	await one.create("has the slot");
+	const wanted = { name: "any", key: "waits", runner_name_selector: "default" };
+	const { actor } = await ask(two, "PUT", "/actors?namespace=default", {
+		...wanted,
+		crash_policy: "restart",
+	});
+	const { actor_id } = actor as unknown as { actor_id: string };
+	for (const node of [one, two]) {
+		await vi.waitFor(async () => {
+			const { actors } = await ask(node, "GET", `/actors?namespace=default&actor_ids=${actor_id}`);
+			expect(actors![0]).toMatchObject({
+				pending_allocation_ts: expect.any(Number),
+				error: "no_capacity",
+			});
+		}, settings);
+	}
+});
+
 it("an actor that is created over HTTP at a node without runners starts on one of another node, uncalled", async () => {
 	const url = await emptiedDatabase();
 	const [one, two] = [await startNode(url), await startNode(url)];
