@@ -15,6 +15,7 @@ import type { EngineLogger } from "./common/logger.ts";
 import type { AskOthers } from "./common/runner-questions.ts";
 import { isSameSecret, runnerToken } from "./common/tokens.ts";
 import type { Directory } from "./directory/directory.ts";
+import type { Attempts } from "./gateway/gateway.ts";
 import type { InboundRequest } from "./gateway/inbound.ts";
 import type { Resolver } from "./gateway/resolver.ts";
 import type { Placement } from "./placement/placement.ts";
@@ -86,6 +87,8 @@ export class Apart {
 	readonly host: RunnersHost;
 	readonly runners: AllRunners;
 	readonly door: RunnerDoor;
+	/** How often the gateway offers a call. */
+	readonly attempts: Attempts;
 	/** What the gateway wants of its callers. */
 	readonly gatewayToken: string | undefined;
 	readonly #options: ApartOptions;
@@ -100,6 +103,7 @@ export class Apart {
 	constructor(options: ApartOptions) {
 		this.#options = options;
 		const { store, clock, random, logger, limits, token } = options;
+		this.attempts = { max: limits.attemptsMax, pauseMs: limits.attemptPauseMs };
 		this.gatewayToken = options.requiresGatewayToken ? token : undefined;
 		this.#namespaces = new Namespaces(store.inventory, clock, random);
 		this.#names = new ActorNames(store, clock);

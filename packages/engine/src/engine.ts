@@ -303,7 +303,15 @@ class EmbeddedEngine implements Engine {
 			limits,
 			...(node === undefined ? undefined : { elsewhere: node.cluster }),
 		});
-		const gateway = new Gateway({ placement, sockets, inspections, clock, limits, errors });
+		const gateway = new Gateway({
+			placement,
+			sockets,
+			inspections,
+			clock,
+			limits,
+			errors,
+			attempts: () => this.#apart?.attempts,
+		});
 		const embeddedApi = new ManagementApi({
 			store,
 			directory,

@@ -35,6 +35,13 @@ export interface QueryTarget {
 	resolve(): Promise<string>;
 }
 
+/** How often a call is offered to incarnations of its actor. */
+export interface Attempts {
+	readonly max: number;
+	/** Pause before the second one, doubled each time (ms). */
+	readonly pauseMs: number;
+}
+
 export interface GatewayOptions {
 	readonly placement: Placement;
 	readonly sockets: HeldSockets;
@@ -42,6 +49,8 @@ export interface GatewayOptions {
 	readonly clock: Clock;
 	readonly limits: EngineLimits;
 	readonly errors: ErrorAnswers;
+	/** Default: `limits.attemptsMax`, without pauses. */
+	readonly attempts?: () => Attempts | undefined;
 }
 
 export class Gateway {
@@ -81,7 +90,7 @@ export class Gateway {
 		}
 		const socket = sockets.accept(accepted);
 		try {
-			await this.#attempts(target, async (actorId, incarnation) => {
+			await this.#attempts(target, undefined, async (actorId, incarnation) => {
 				// The wait for an incarnation has limits of its own, the same as for calls.
 				const timer = clock.after(limits.webSocketOpenTimeoutMs, () =>
 					errors.closeSocket(socket, catalogueError("guard.request_timeout"), upgrade),
@@ -157,6 +166,7 @@ export class Gateway {
 		try {
 			return await this.#attempts(
 				target,
+				request.signal,
 				(actorId, incarnation, waited) => {
 					if (waited && request.signal.aborted) {
 						throw callerGone();
@@ -175,13 +185,21 @@ export class Gateway {
 
 	async #attempts<T>(
 		target: Target,
+		signal: AbortSignal | undefined,
 		call: (actorId: string, incarnation: Incarnation, waited: boolean) => Promise<T>,
 		firstAttempt = 1,
 		resume: (left: ResumedCall) => void = () => {},
 	): Promise<T> {
 		const { placement, clock, limits } = this.#options;
+		const { max, pauseMs } = this.#options.attempts?.() ?? {
+			max: limits.attemptsMax,
+			pauseMs: 0,
+		};
 		let deadlineTs = clock.now() + limits.routeTimeoutMs;
-		for (let attempt = firstAttempt; attempt <= limits.attemptsMax; attempt++) {
+		for (let attempt = firstAttempt; attempt <= max; attempt++) {
+			if (pauseMs > 0 && attempt > 1) {
+				await this.#pause(pauseMs * 2 ** (attempt - 2), signal);
+			}
 			const actorId = typeof target === "string" ? target : await target.resolve();
 			try {
 				const through = typeof target === "string" ? "id" : "key";
@@ -204,12 +222,27 @@ export class Gateway {
 			} catch (error) {
 				// A query that found an actor on its way out is asked again.
 				const again = typeof target !== "string" && isActorNotFound(error);
-				if (!again || attempt === limits.attemptsMax) {
+				if (!again || attempt === max) {
 					throw error;
 				}
 			}
 		}
-		throw catalogueError("guard.retry_attempts_exceeded", { attempts: limits.attemptsMax });
+		throw catalogueError("guard.retry_attempts_exceeded", { attempts: max });
+	}
+
+	/** Rejects when the caller goes away meanwhile. */
+	#pause(pauseMs: number, signal: AbortSignal | undefined): Promise<void> {
+		return new Promise((resolve, reject) => {
+			const end = () => {
+				timer.stop();
+				signal?.removeEventListener("abort", end);
+				if (signal?.aborted) reject(callerGone());
+				else resolve();
+			};
+			const timer = this.#options.clock.after(pauseMs, end);
+			signal?.addEventListener("abort", end);
+			if (signal?.aborted) end();
+		});
 	}
 }
 

@@ -24,6 +24,10 @@ export interface RunnerLimits {
 	readonly tunnelBacklogBytesMax: number;
 	/** How many of them. Default 10,000. */
 	readonly tunnelBacklogMessagesMax: number;
+	/** Incarnations that one call is offered to. Default 7 (contract: engine 3.7). */
+	readonly attemptsMax: number;
+	/** Pause before the second one, doubled each time. Default 150. */
+	readonly attemptPauseMs: number;
 	/** How long a new socket may be silent. Default 5,000. */
 	readonly initTimeoutMs: number;
 	/** First pause between starts after crashes, doubled each time. Default 2,000. */
@@ -46,6 +50,8 @@ export const RUNNER_LIMITS: RunnerLimits = {
 	kvBytesMax: RUNNER_KV_STORE_BYTES_MAX,
 	tunnelBacklogBytesMax: 32 * 1024 * 1024,
 	tunnelBacklogMessagesMax: 10_000,
+	attemptsMax: 7,
+	attemptPauseMs: 150,
 	initTimeoutMs: 5_000,
 	retryBaseMs: 2_000,
 	backoffExponentMax: 8,

@@ -296,7 +296,11 @@ export class RunnersHost implements ActorHost {
 		if (!hosted) return Promise.reject(new ActorGone(actorId));
 		return this.#exchanges.request(hosted.runner, actorId, request).catch((error: unknown) => {
 			// Its runner does not have it, and does not say why: it is asked to end it (Q12).
-			if (error instanceof ActorGone && this.#live(actorId) === hosted) this.#stopSoon(hosted);
+			if (error instanceof ActorGone && this.#live(actorId) === hosted) {
+				// Not by its own wish: a clean end is no destruction.
+				hosted.intent ??= "sleep";
+				this.#stopSoon(hosted);
+			}
 			throw error;
 		});
 	}

@@ -402,6 +402,60 @@ describe("a call that is open when its actor stops (no. 24)", () => {
 	});
 });
 
+describe("a call that no incarnation takes (engine 3.7)", () => {
+	const hour = 3_600_000;
+
+	it("is offered seven times, with growing pauses, and fails; its actor is not destroyed", async () => {
+		const time = new TestClock();
+		await serve(
+			{
+				runnerEligibleThresholdMs: hour,
+				runnerLostThresholdMs: hour,
+				pingIntervalMs: hour,
+				actorStartThresholdMs: hour,
+				actorStopThresholdMs: hour,
+			},
+			time,
+		);
+		const runner = await connect({ stopsAtOnce: true });
+		const actorId = await create();
+		await isAwake(actorId);
+		const answered = call("GET", `/gateway/${actorId}/x`);
+		const aborts = async (attempt: number) => {
+			await until(() => expect(runner.tunnel).toHaveLength(attempt));
+			runner.answer(runner.tunnel.at(-1)!, { tag: "ToServerResponseAbort", val: undefined });
+		};
+		for (const [index, pauseMs] of [150, 300, 600, 1_200, 2_400, 4_800].entries()) {
+			await aborts(index + 1);
+			await time.armed(pauseMs);
+			time.advance(pauseMs);
+		}
+		await aborts(7);
+		expect(await answered).toMatchObject({
+			status: 502,
+			body: { code: "retry_attempts_exceeded", metadata: { attempts: 7 } },
+		});
+		expect(startsOn(runner)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+		await until(async () => expect((await actorOf(actorId)).status).toBe("sleeping"));
+	});
+
+	it("is not offered again to an actor whose caller has gone", async () => {
+		await serve({ attemptPauseMs: 60_000 });
+		const runner = await connect({ stopsAtOnce: true });
+		const actorId = await create();
+		await isAwake(actorId);
+		const abort = new AbortController();
+		const gone = fetch(`${url}/gateway/${actorId}/x`, { signal: abort.signal });
+		const rejected = expect(gone).rejects.toThrow();
+		await until(() => expect(runner.tunnel).toHaveLength(1));
+		runner.answer(runner.tunnel[0]!, { tag: "ToServerResponseAbort", val: undefined });
+		await until(async () => expect((await actorOf(actorId)).status).toBe("sleeping"));
+		abort.abort();
+		await rejected;
+		expect(startsOn(runner)).toEqual([0]);
+	});
+});
+
 it.each<[string, number, [string, string][]]>([
 	["a status that is none", 99, []],
 	["a header that is none", 200, [["x-a", "b\r\nx-c: d"]]],
