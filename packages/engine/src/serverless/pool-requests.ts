@@ -10,7 +10,8 @@ import {
 } from "@rivetkit/protocol";
 import type { EngineLogger } from "../common/logger.ts";
 import { endpointOf, legalHeaders, type ServerlessPool } from "../pools/pool-config.ts";
-import type { PoolAddress, RunnersHost } from "../runners/runners-host.ts";
+import type { PoolAddress } from "../runners/pool-address.ts";
+import type { RunnersHost } from "../runners/runners-host.ts";
 import { HostFailure, type PoolError } from "./pool-error.ts";
 import { RetryPause } from "./retry-pause.ts";
 import type { ServerlessLimits } from "./serverless-limits.ts";

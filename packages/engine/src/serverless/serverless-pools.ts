@@ -1,7 +1,8 @@
 import { catalogueError } from "@rivetkit/protocol";
 import type { ActorNames } from "../pools/actor-names.ts";
 import { endpointOf, type PoolConfig, type ServerlessPool } from "../pools/pool-config.ts";
-import type { PoolAddress, RunnerSupply } from "../runners/runners-host.ts";
+import type { PoolAddress } from "../runners/pool-address.ts";
+import type { RunnerSupply } from "../runners/runners-host.ts";
 import { fetchHostMetadata, type HostMetadata } from "./host-metadata.ts";
 import { MetadataPoll } from "./metadata-poll.ts";
 import { type HostServices, PoolRequests } from "./pool-requests.ts";

@@ -1,0 +1,60 @@
+import type { StopIntent, Timer } from "@rivetkit/protocol";
+import { Deferred } from "../placement/deferred.ts";
+import type { HostedAlarm } from "./hosted-alarm.ts";
+import type { KvQuota } from "./kv-quota.ts";
+import type { Ending } from "./outcome.ts";
+import type { RunnerRecord } from "./runner-record.ts";
+
+/** What an incarnation on a runner begins with. */
+export interface HostedOptions {
+	readonly actorId: string;
+	readonly generation: number;
+	readonly crashPolicy: string;
+	readonly runner: RunnerRecord;
+	readonly quota: KvQuota;
+	readonly alarm: HostedAlarm;
+}
+
+/** One incarnation on a runner. */
+export class Hosted implements Ending {
+	readonly actorId: string;
+	readonly generation: number;
+	readonly crashPolicy: string;
+	readonly runner: RunnerRecord;
+	readonly quota: KvQuota;
+	readonly alarm: HostedAlarm;
+	/** Settles when the runner says that it runs, or that it does not. */
+	readonly started: Deferred<void> = new Deferred();
+	readonly stopped: Deferred<void> = new Deferred();
+	isRunning = false;
+	/** What the runner asked for, or the engine. */
+	intent: StopIntent | null = null;
+	/** Told to stop because its runner goes away. */
+	isLeaving = false;
+	/** Its move away is no failure. */
+	resetsFailures = false;
+	nextCommand = 0;
+	lastEvent = -1;
+	acknowledgedEvent = -1;
+	deadline: Timer | null = null;
+	/** What is done about its events, one after the other. */
+	work: Promise<void> = Promise.resolve();
+	/** Its key/value requests, one after the other. */
+	kv: Promise<void> = Promise.resolve();
+
+	constructor({ actorId, generation, crashPolicy, runner, quota, alarm }: HostedOptions) {
+		this.actorId = actorId;
+		this.generation = generation;
+		this.crashPolicy = crashPolicy;
+		this.runner = runner;
+		this.quota = quota;
+		this.alarm = alarm;
+		// Whoever waits for it is told.
+		this.started.promise.catch(() => {});
+	}
+
+	/** Whether its runner was told to stop it. */
+	get isTold(): boolean {
+		return this.nextCommand > 1;
+	}
+}

@@ -1,0 +1,64 @@
+import type { Clock, Random } from "@rivetkit/protocol";
+import type { RunnerLimits } from "./runner-limits.ts";
+
+const JITTER_MS = 500;
+
+export interface RestartsOptions {
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly limits: RunnerLimits;
+	/** Starts an actor again. */
+	readonly wake: (actorId: string) => void;
+}
+
+/** Crash policy `restart`: at once the first time, then with growing pauses (contract: engine 6.6). */
+export class Restarts {
+	readonly #options: RestartsOptions;
+	readonly #failures = new Map<string, { readonly count: number; readonly lastTs: number }>();
+	/** When actors are due, of those that have a pause. */
+	readonly #dueTs = new Map<string, number>();
+	#isClosed = false;
+
+	constructor(options: RestartsOptions) {
+		this.#options = options;
+	}
+
+	/** When the actor is started again; null when it has no pause. */
+	dueTs(actorId: string): number | null {
+		return this.#dueTs.get(actorId) ?? null;
+	}
+
+	/** The actor has failed: it is started again when its pause is over. */
+	later(actorId: string): void {
+		const { clock, random, limits, wake } = this.#options;
+		const now = clock.now();
+		const known = this.#failures.get(actorId);
+		const isFresh = known === undefined || now - known.lastTs > limits.retryResetMs;
+		const count = isFresh ? 0 : known.count + 1;
+		this.#failures.set(actorId, { count, lastTs: now });
+		const exponent = Math.min(count - 1, limits.backoffExponentMax);
+		const pauseMs =
+			count === 0
+				? 0
+				: limits.retryBaseMs * 2 ** exponent + Math.floor(random.fraction() * JITTER_MS);
+		if (pauseMs > 0) this.#dueTs.set(actorId, now + pauseMs);
+		clock.after(pauseMs, () => {
+			const isDue = pauseMs === 0 || this.#dueTs.delete(actorId);
+			if (isDue && !this.#isClosed) wake(actorId);
+		});
+	}
+
+	/** It is started for another reason, or never again. */
+	cancel(actorId: string): void {
+		this.#dueTs.delete(actorId);
+	}
+
+	/** Its next failure is the first. */
+	forget(actorId: string): void {
+		this.#failures.delete(actorId);
+	}
+
+	close(): void {
+		this.#isClosed = true;
+	}
+}

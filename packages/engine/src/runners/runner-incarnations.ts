@@ -1,0 +1,401 @@
+import {
+	type ActorAssignment,
+	type ActorSocket,
+	type Clock,
+	catalogueError,
+	type HostEvents,
+	type StopIntent,
+	serializeKey,
+} from "@rivetkit/protocol";
+import {
+	type ActorCheckpoint,
+	type CommandWrapper,
+	type EventWrapper,
+	type RunnerToServer,
+	UNKNOWN_GENERATION,
+} from "@rivetkit/protocol/runner";
+import type { EngineLogger } from "../common/logger.ts";
+import { StaleGenerationError, type Store } from "../store/store.ts";
+import type { FailureNotes, RunnerFailureKind } from "./failure-notes.ts";
+import { Hosted } from "./hosted.ts";
+import { HostedAlarm } from "./hosted-alarm.ts";
+import { KvQuota } from "./kv-quota.ts";
+import { type Outcome, outcomeOf } from "./outcome.ts";
+import type { Restarts } from "./restarts.ts";
+import { RunnerExchanges } from "./runner-exchanges.ts";
+import { answerKv, notOwner } from "./runner-kv.ts";
+import type { RunnerLimits } from "./runner-limits.ts";
+import type { RunnerRecord, RunnerSocket } from "./runner-record.ts";
+
+type KvRequest = Extract<RunnerToServer, { tag: "ToServerKvRequest" }>["val"];
+
+export interface RunnerIncarnationsOptions {
+	readonly store: Store;
+	readonly clock: Clock;
+	readonly logger: EngineLogger;
+	readonly limits: RunnerLimits;
+	/** Of the engine, told with each stored value. */
+	readonly version: string;
+	readonly exchanges: RunnerExchanges;
+	readonly notes: FailureNotes;
+	readonly restarts: Restarts;
+	/** See `RunnersHostOptions`. */
+	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
+	/** Told of what becomes of them; null while nobody wants to know. */
+	readonly events: () => HostEvents | null;
+	/** An incarnation is over: its runner has a slot more. */
+	readonly ended: (runner: RunnerRecord) => void;
+	/** Nothing may be stored any more soon: what fails is given up. */
+	readonly isClosing: () => boolean;
+}
+
+/** Of the events of one incarnation, one acknowledgement for as many (contract: engine 4.6). */
+const EVENTS_PER_ACK = 250;
+
+/**
+ * The incarnations that runners have: what they are told, and what they tell (contract: engine 4.5, 4.6, 6).
+ *
+ * - N1. What a runner says counts only from its newest socket, about the newest incarnation it has.
+ * - N2. Every write for a runner carries the generation of the incarnation it is for.
+ * - N4. An incarnation that may write nothing any more, because its node or a newer one says so, is over here at once,
+ *   and its runner is told to stop it.
+ */
+export class RunnerIncarnations {
+	readonly #options: RunnerIncarnationsOptions;
+	readonly #version: Uint8Array;
+	readonly #hosted = new Map<string, Hosted>();
+
+	constructor(options: RunnerIncarnationsOptions) {
+		this.#options = options;
+		this.#version = new TextEncoder().encode(options.version);
+	}
+
+	/** The one that takes calls. */
+	live(actorId: string): Hosted | undefined {
+		const hosted = this.#hosted.get(actorId);
+		return hosted?.isRunning ? hosted : undefined;
+	}
+
+	/** Those of a runner: a slot that is taken for a start may be one of an actor that another runner has as yet. */
+	on(runner: RunnerRecord): Hosted[] {
+		return [...runner.actors].flatMap((actorId) => {
+			const hosted = this.#hosted.get(actorId);
+			return hosted?.runner === runner ? [hosted] : [];
+		});
+	}
+
+	/** Has a runner start an actor, in a slot that it has for it. Resolves when the runner says that it runs. */
+	async start(
+		runner: RunnerRecord,
+		assignment: ActorAssignment,
+		sockets: readonly ActorSocket[],
+	): Promise<void> {
+		const { actorId, generation, crashPolicy = "sleep" } = assignment;
+		const { store, clock, limits, logger, exchanges } = this.#options;
+		const hosted: Hosted = new Hosted({
+			actorId,
+			generation,
+			crashPolicy,
+			runner,
+			quota: new KvQuota(store, actorId, limits.kvBytesMax),
+			alarm: new HostedAlarm({
+				clock,
+				store: async (alarmTs) => {
+					await this.#commit(hosted, { alarmTs });
+					this.#options.alarmCommitted(actorId, alarmTs);
+				},
+				isOver: () => this.#options.isClosing() || !this.#isHere(hosted),
+				failed: (alarmTs, error) =>
+					logger.error(
+						{ actorId, runnerId: runner.runnerId, alarmTs, err: error },
+						"an actor's alarm could not be stored; it is tried again until it is",
+					),
+			}),
+		});
+		this.#hosted.set(actorId, hosted);
+		hosted.deadline = clock.after(limits.actorStartThresholdMs, () => {
+			logger.warn(
+				{ actorId, runnerId: runner.runnerId },
+				"a runner did not say in time that an actor runs",
+			);
+			this.#tellStop(hosted);
+			this.lost(hosted, "runner_no_response");
+		});
+		this.#command(hosted, {
+			tag: "CommandStartActor",
+			val: {
+				config: {
+					name: assignment.name,
+					key: serializeKey(assignment.key),
+					createTs: assignment.createTs,
+					input: assignment.input ?? undefined,
+				},
+				hibernatingRequests: RunnerExchanges.idsOf(sockets),
+			},
+		});
+		await hosted.started.promise;
+		exchanges.resume(runner, actorId, sockets);
+	}
+
+	async stop(actorId: string, intent: StopIntent): Promise<void> {
+		const hosted = this.#hosted.get(actorId);
+		if (!hosted) return;
+		if (hosted.intent !== "destroy") hosted.intent = intent;
+		this.stopSoon(hosted);
+		await hosted.stopped.promise;
+	}
+
+	/** The actor goes away: no more calls, and its runner is told. */
+	stopSoon(hosted: Hosted): void {
+		const { actorId, generation, intent } = hosted;
+		if (hosted.isRunning) {
+			this.#options.events()?.stopping(actorId, generation, intent ?? "sleep");
+		}
+		if (hosted.isTold) return;
+		this.#tellStop(hosted);
+		const { clock, limits } = this.#options;
+		hosted.deadline?.stop();
+		hosted.deadline = clock.after(limits.actorStopThresholdMs, () => {
+			this.lost(hosted, hosted.isLeaving ? "runner_draining_timeout" : "runner_no_response");
+		});
+	}
+
+	/** Nothing is to be expected of its runner any more. */
+	lost(hosted: Hosted, why: RunnerFailureKind): void {
+		this.#options.notes.note(hosted.actorId, { [why]: { runner_id: hosted.runner.runnerId } });
+		this.#inTurn(hosted, () => this.#ended(hosted, "its runner was lost", true));
+	}
+
+	/** This node may run nothing any more. */
+	fenceAll(reason: string): void {
+		for (const hosted of [...this.#hosted.values()]) this.#fence(hosted, reason);
+	}
+
+	/** Destroys the incarnation that is here, without waiting for its runner (contract: engine 6.7); false without one. */
+	async destroy(actorId: string): Promise<boolean> {
+		const hosted = this.#hosted.get(actorId);
+		if (!hosted) return false;
+		const { clock, logger } = this.#options;
+		const { generation } = hosted;
+		await this.#commit(hosted, { alarmTs: null, destroyTs: clock.now() });
+		if (!this.#isHere(hosted)) return true;
+		hosted.intent = "destroy";
+		if (!hosted.isTold) this.#tellStop(hosted);
+		this.#forget(hosted, false, "destroyed", null);
+		// The stop command stays due until the runner says that it is done.
+		logger.info({ actorId, generation }, "an actor was destroyed while it ran");
+		return true;
+	}
+
+	/** What a runner has acknowledged; without a generation it is of the incarnation that is here. */
+	acknowledgedCommand(runner: RunnerRecord, checkpoint: ActorCheckpoint): void {
+		const { actorId, index } = checkpoint;
+		const generation =
+			checkpoint.generation === UNKNOWN_GENERATION
+				? (this.#hosted.get(actorId)?.generation ?? UNKNOWN_GENERATION)
+				: checkpoint.generation;
+		runner.acknowledged(actorId, generation, index);
+	}
+
+	/** Requests of one actor are done in the order in which they came (contract: engine 4.8). */
+	kv(runner: RunnerRecord, socket: RunnerSocket, { actorId, requestId, data }: KvRequest): void {
+		const hosted = this.#hosted.get(actorId);
+		const respond = (answer: Awaited<ReturnType<typeof answerKv>>): void => {
+			if (runner.socket === socket) {
+				socket.send({ tag: "ToClientKvResponse", val: { requestId, data: answer } });
+			}
+		};
+		if (hosted?.runner !== runner) {
+			respond(notOwner(actorId));
+			return;
+		}
+		const work = async () => {
+			// What is written after the runner has set an alarm is not known without it.
+			await hosted.alarm.safe;
+			if (!this.#isHere(hosted)) {
+				respond(notOwner(actorId));
+				return;
+			}
+			try {
+				respond(await answerKv(this.#options.store, hosted, this.#version, data));
+			} catch (error) {
+				respond(notOwner(actorId));
+				throw error;
+			}
+		};
+		hosted.kv = hosted.kv.then(work).catch((error: unknown) => this.#workFailed(hosted, error));
+	}
+
+	event(runner: RunnerRecord, { checkpoint, inner }: EventWrapper): void {
+		const { actorId, generation, index } = checkpoint;
+		const hosted = this.#hosted.get(actorId);
+		if (isEnd(inner) && hosted?.generation !== generation) {
+			// Of an incarnation that was given up, or whose actor was destroyed meanwhile.
+			runner.acknowledged(actorId, generation, Number.MAX_SAFE_INTEGER);
+		}
+		const counts =
+			hosted?.runner === runner && hosted.generation === generation && index > hosted.lastEvent;
+		if (!counts) return;
+		hosted.lastEvent = index;
+		this.#acknowledgeEvents(hosted);
+		switch (inner.tag) {
+			case "EventActorIntent": {
+				if (hosted.intent !== null) break;
+				hosted.intent = inner.val.intent.tag === "ActorIntentSleep" ? "sleep" : "destroy";
+				this.stopSoon(hosted);
+				break;
+			}
+			case "EventActorSetAlarm": {
+				const alarmTs = inner.val.alarmTs ?? null;
+				if (hosted.alarm.set(alarmTs)) this.#inTurn(hosted, () => hosted.alarm.store());
+				break;
+			}
+			case "EventActorStateUpdate": {
+				const { state } = inner.val;
+				if (state.tag === "ActorStateRunning") this.#inTurn(hosted, () => this.#running(hosted));
+				else {
+					const { code, message } = state.val;
+					const error = code === "Ok" ? null : (message ?? "the actor has stopped with an error");
+					this.#inTurn(hosted, () => this.#ended(hosted, error, false));
+				}
+				break;
+			}
+			default:
+				inner satisfies never;
+		}
+	}
+
+	async #running(hosted: Hosted): Promise<void> {
+		if (hosted.isRunning) return;
+		hosted.deadline?.stop();
+		hosted.runner.acknowledged(hosted.actorId, hosted.generation, 0);
+		const now = this.#options.clock.now();
+		try {
+			await this.#commit(hosted, {
+				record: { initialised: true, startTs: now, connectableTs: now, sleepTs: null },
+			});
+		} catch (error) {
+			// Its start would be waited for without a bound.
+			this.#tellStop(hosted);
+			this.lost(hosted, "runner_no_response");
+			throw error;
+		}
+		hosted.isRunning = true;
+		hosted.started.resolve();
+	}
+
+	/** What becomes of an incarnation that is over (contract: engine 6.5). */
+	async #ended(hosted: Hosted, error: string | null, isLost: boolean): Promise<void> {
+		const { actorId, generation, runner } = hosted;
+		if (!this.#isHere(hosted)) return;
+		const { clock, logger, notes, restarts } = this.#options;
+		hosted.deadline?.stop();
+		const how = isLost ? "lost" : error === null ? "ok" : "error";
+		const outcome = outcomeOf(hosted, how);
+		if (how === "ok" || hosted.resetsFailures) restarts.forget(actorId);
+		if (how === "error") notes.note(actorId, { crashed: { message: error } });
+		const now = clock.now();
+		try {
+			await this.#commit(
+				hosted,
+				outcome === "destroyed"
+					? { alarmTs: null, destroyTs: now }
+					: { record: { sleepTs: now, connectableTs: null } },
+			);
+		} catch (failure) {
+			if (!(failure instanceof StaleGenerationError)) {
+				logger.error({ actorId, err: failure }, "the end of an actor was not stored");
+			}
+		}
+		if (!this.#isHere(hosted)) return;
+		runner.acknowledged(actorId, generation, Number.MAX_SAFE_INTEGER);
+		this.#forget(hosted, isLost, outcome, error);
+	}
+
+	/** The incarnation may write nothing any more: nobody waits for its runner, which is told to stop it (N4). */
+	#fence(hosted: Hosted, reason: string): void {
+		const { actorId, generation, runner, crashPolicy } = hosted;
+		if (!this.#isHere(hosted)) return;
+		this.#options.logger.warn(
+			{ actorId, generation, runnerId: runner.runnerId, reason },
+			"an actor on a runner is given up",
+		);
+		if (!hosted.isTold) this.#tellStop(hosted);
+		this.#forget(hosted, true, crashPolicy === "restart" ? "again" : "sleeping", reason);
+	}
+
+	/** The incarnation is over for everybody here. */
+	#forget(hosted: Hosted, isLost: boolean, outcome: Outcome, error: string | null): void {
+		const { actorId, generation, runner } = hosted;
+		const { exchanges, events, notes, restarts, ended } = this.#options;
+		hosted.deadline?.stop();
+		this.#hosted.delete(actorId);
+		runner.actors.delete(actorId);
+		exchanges.actorEnded(actorId, isLost);
+		if (hosted.isRunning) {
+			events()?.stopped(actorId, generation, outcome === "destroyed" ? "destroy" : "sleep");
+		} else {
+			hosted.started.reject(
+				outcome === "destroyed"
+					? catalogueError("actor.not_found", { identifier: actorId })
+					: new Error(error ?? "the actor has stopped before it ran"),
+			);
+		}
+		hosted.stopped.resolve();
+		if (outcome === "destroyed") notes.clear(actorId);
+		if (outcome === "again") restarts.later(actorId);
+		ended(runner);
+	}
+
+	/** Whether it is the incarnation that counts. */
+	#isHere(hosted: Hosted): boolean {
+		return this.#hosted.get(hosted.actorId) === hosted;
+	}
+
+	#tellStop(hosted: Hosted): void {
+		this.#command(hosted, { tag: "CommandStopActor", val: undefined });
+	}
+
+	#command(hosted: Hosted, inner: CommandWrapper["inner"]): void {
+		const { actorId, generation, runner } = hosted;
+		const checkpoint: ActorCheckpoint = { actorId, generation, index: hosted.nextCommand++ };
+		runner.command({ checkpoint, inner });
+	}
+
+	#acknowledgeEvents(hosted: Hosted): void {
+		const { actorId, generation, lastEvent } = hosted;
+		if (lastEvent - hosted.acknowledgedEvent <= EVENTS_PER_ACK) return;
+		hosted.acknowledgedEvent = lastEvent;
+		hosted.runner.socket?.send({
+			tag: "ToClientAckEvents",
+			val: { lastEventCheckpoints: [{ actorId, generation, index: lastEvent }] },
+		});
+	}
+
+	#commit(
+		{ actorId, generation }: Hosted,
+		batch: Omit<Parameters<Store["commit"]>[0], "actorId" | "generation" | "ops">,
+	): Promise<void> {
+		return this.#options.store.commit({ actorId, generation, ops: [], ...batch });
+	}
+
+	#inTurn(hosted: Hosted, work: () => Promise<void>): void {
+		hosted.work = hosted.work.then(work).catch((error: unknown) => this.#workFailed(hosted, error));
+	}
+
+	#workFailed(hosted: Hosted, error: unknown): void {
+		if (error instanceof StaleGenerationError) {
+			this.#fence(hosted, error.message);
+			return;
+		}
+		const { actorId, runner } = hosted;
+		this.#options.logger.error(
+			{ actorId, runnerId: runner.runnerId, err: error },
+			"what a runner told of an actor could not be worked on",
+		);
+	}
+}
+
+function isEnd(event: EventWrapper["inner"]): boolean {
+	return event.tag === "EventActorStateUpdate" && event.val.state.tag === "ActorStateStopped";
+}

@@ -1,0 +1,109 @@
+import type { Clock } from "@rivetkit/protocol";
+import { isSamePool, type PoolAddress } from "./pool-address.ts";
+import type { RunnerLimits } from "./runner-limits.ts";
+import type { RunnerRecord } from "./runner-record.ts";
+
+/** Runners that are gone and are listed still; the oldest is forgotten first. */
+const GONE_RUNNERS_MAX = 1_000;
+
+export interface RunnerRosterOptions {
+	readonly clock: Clock;
+	readonly limits: RunnerLimits;
+	/** A pool has got its first runner, or lost its last one. */
+	readonly poolsChanged: () => void;
+}
+
+/** Which runners there are, and which of them gets the next actor. */
+export class RunnerRoster {
+	readonly #options: RunnerRosterOptions;
+	readonly #runners = new Map<string, RunnerRecord>();
+	readonly #gone: RunnerRecord[] = [];
+	#pools: readonly PoolAddress[] = [];
+
+	constructor(options: RunnerRosterOptions) {
+		this.#options = options;
+	}
+
+	/** As they are now: runners may come and go meanwhile. */
+	get all(): RunnerRecord[] {
+		return [...this.#runners.values()];
+	}
+
+	get(runnerId: string): RunnerRecord | undefined {
+		return this.#runners.get(runnerId);
+	}
+
+	in(pool: PoolAddress): RunnerRecord[] {
+		return this.all.filter((runner) => isSamePool(runner, pool));
+	}
+
+	/** Runners of a namespace, those that are gone included, as far as they are remembered. */
+	list(namespace: string): RunnerRecord[] {
+		return [...this.#gone, ...this.#runners.values()].filter(
+			(runner) => runner.namespace === namespace,
+		);
+	}
+
+	/** The one with this key that takes actors. */
+	withKey(pool: PoolAddress, key: string): RunnerRecord | undefined {
+		return this.in(pool).find((runner) => runner.key === key && runner.drainTs === null);
+	}
+
+	add(runner: RunnerRecord): void {
+		this.#runners.set(runner.runnerId, runner);
+		this.#countPools();
+	}
+
+	drains(runner: RunnerRecord): void {
+		runner.drainTs = this.#options.clock.now();
+		this.#countPools();
+	}
+
+	/** False when it was not there any more. */
+	remove(runner: RunnerRecord): boolean {
+		if (!this.#runners.delete(runner.runnerId)) return false;
+		runner.stopTs = this.#options.clock.now();
+		this.#countPools();
+		this.#gone.push(runner);
+		if (this.#gone.length > GONE_RUNNERS_MAX) this.#gone.shift();
+		return true;
+	}
+
+	/** Pools with runners that take actors, though perhaps not now. */
+	get pools(): readonly PoolAddress[] {
+		return this.#pools;
+	}
+
+	/** Whether a runner of the pool is connected that takes actors. */
+	has(pool: PoolAddress): boolean {
+		return this.in(pool).some(({ drainTs, socket }) => drainTs === null && socket !== null);
+	}
+
+	/** The emptiest of the newest version with a live runner; a full one keeps older ones idle (Q19). */
+	choose(pool: PoolAddress): RunnerRecord | undefined {
+		const { clock, limits } = this.#options;
+		const sinceTs = clock.now() - limits.runnerEligibleThresholdMs;
+		const live = this.in(pool).filter(
+			({ socket, drainTs, lastPongTs }) =>
+				socket !== null && drainTs === null && lastPongTs >= sinceTs,
+		);
+		const newest = Math.max(...live.map(({ version }) => version));
+		const [best] = live
+			.filter(({ version, freeSlots }) => version === newest && freeSlots > 0)
+			.sort((a, b) => b.freeSlots / b.totalSlots - a.freeSlots / a.totalSlots);
+		return best;
+	}
+
+	#countPools(): void {
+		const before = this.#pools;
+		const pools: PoolAddress[] = [];
+		for (const runner of this.#runners.values()) {
+			if (runner.drainTs === null && !pools.some((pool) => isSamePool(runner, pool))) {
+				pools.push({ namespace: runner.namespace, pool: runner.pool });
+			}
+		}
+		this.#pools = pools;
+		const isKnown = (pool: PoolAddress) => before.some((one) => isSamePool(one, pool));
+		if (pools.length !== before.length || !pools.every(isKnown)) this.#options.poolsChanged();
+	}
+}

@@ -1,0 +1,124 @@
+import { type Clock, catalogueError } from "@rivetkit/protocol";
+import { Deferred } from "../placement/deferred.ts";
+import { isSamePool, type PoolAddress } from "./pool-address.ts";
+import type { RunnerRecord } from "./runner-record.ts";
+
+export interface WaitingActor extends PoolAddress {
+	readonly actorId: string;
+	readonly sinceTs: number;
+}
+
+interface Waiting extends WaitingActor {
+	readonly placed: Deferred<RunnerRecord>;
+}
+
+export interface SlotQueueOptions {
+	readonly clock: Clock;
+	/** How long an actor waits (ms). */
+	readonly waitMs: number;
+	/** A runner with a free slot. */
+	readonly choose: (pool: PoolAddress) => RunnerRecord | undefined;
+	/** Those that want a slot are others than before. */
+	readonly changed: (pool: PoolAddress) => void;
+	/** An actor has waited for too long. */
+	readonly late: (actorId: string, pool: PoolAddress) => void;
+}
+
+/** Actors and the slots they get, those that wait longest first (contract: engine 6.3, 7.3). */
+export class SlotQueue {
+	readonly #options: SlotQueueOptions;
+	/** In the order they came. */
+	readonly #waiting = new Set<Waiting>();
+	/** Actors that wait without end. */
+	readonly #patient = new Set<string>();
+	#isClosed = false;
+
+	constructor(options: SlotQueueOptions) {
+		this.#options = options;
+	}
+
+	get size(): number {
+		return this.#waiting.size;
+	}
+
+	countOf(pool: PoolAddress): number {
+		return [...this.#waiting].filter((waiting) => isSamePool(waiting, pool)).length;
+	}
+
+	of(actorId: string): WaitingActor | undefined {
+		return [...this.#waiting].find((one) => one.actorId === actorId);
+	}
+
+	/** If the actor has to wait, then without end (contract: engine 6.3). */
+	waitsWithoutEnd(actorId: string): void {
+		this.#patient.add(actorId);
+	}
+
+	/** From its next start on, it waits as others do. */
+	waitsAsOthers(actorId: string): void {
+		this.#patient.delete(actorId);
+	}
+
+	/**
+	 * A slot on a runner of the pool, now or when there is one.
+	 *
+	 * @throws `guard.actor_ready_timeout`, `guard.service_unavailable`, or what it was refused with
+	 */
+	async take(pool: PoolAddress, actorId: string): Promise<RunnerRecord> {
+		const { clock, waitMs, choose, changed, late } = this.#options;
+		const free = choose(pool);
+		if (free) {
+			free.actors.add(actorId);
+			changed(pool);
+			return free;
+		}
+		if (this.#isClosed) throw catalogueError("guard.service_unavailable");
+		const waiting: Waiting = { ...pool, actorId, sinceTs: clock.now(), placed: new Deferred() };
+		this.#waiting.add(waiting);
+		changed(pool);
+		try {
+			if (this.#patient.has(actorId)) return await waiting.placed.promise;
+			return await waiting.placed.within(clock, waitMs, () => {
+				late(actorId, pool);
+				return catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
+			});
+		} finally {
+			this.#waiting.delete(waiting);
+			this.#patient.delete(actorId);
+			changed(pool);
+		}
+	}
+
+	/** Gives free slots to those who wait. */
+	serve(): void {
+		for (const waiting of this.#waiting) {
+			const runner = this.#options.choose(waiting);
+			if (!runner) continue;
+			this.#waiting.delete(waiting);
+			// Taken before the next one is looked for.
+			runner.actors.add(waiting.actorId);
+			waiting.placed.resolve(runner);
+		}
+	}
+
+	/** The actor waits no more. */
+	refuse(actorId: string, reason: unknown): void {
+		this.#patient.delete(actorId);
+		for (const waiting of [...this.#waiting]) {
+			if (waiting.actorId === actorId) waiting.placed.reject(reason);
+		}
+	}
+
+	/** Nobody waits any more. */
+	refuseAll(): void {
+		for (const waiting of [...this.#waiting]) {
+			waiting.placed.reject(catalogueError("guard.service_unavailable"));
+		}
+	}
+
+	/** There will be no slots. */
+	close(): void {
+		this.#isClosed = true;
+		this.refuseAll();
+	}
+}
