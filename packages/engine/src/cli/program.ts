@@ -1,18 +1,29 @@
 import { parseArgs } from "node:util";
 import { isOpenToAll, readConfig } from "./config.ts";
 import { ConfigurationError } from "./configuration-error.ts";
-import { runEngine } from "./run-engine.ts";
+import { nukeDatabase } from "./nuke-database.ts";
+import { bootstrap, runEngine } from "./run-engine.ts";
+import { chooseServices, endsByItself } from "./services.ts";
 
-const HELP = `Usage: rivet-engine [start] [--config <file or directory>]... [--dev]
+const HELP = `Usage: rivet-engine [start] [-s <service>]... [--except-services <service>]... [--config ...]... [--dev]
        rivet-engine config show [--config <file or directory>]... [--dev]
+       rivet-engine database nuke --yes [--config <file or directory>]...
 
 Runs an engine that places actors on runners. Settings come from files (JSON, JSON5, YAML) and from
 the environment: guard.port is RIVET__GUARD__PORT. Later files win over earlier ones, the
 environment over all.
 
-  --config  a file, or a directory with files (default /etc/rivet, if it is there)
-  --dev     short pauses and quick losses, for development
+database nuke deletes everything that engines of this configuration have stored; none of them may run.
+
+  --config           a file, or a directory with files (default /etc/rivet, if it is there)
+  --dev              short pauses and quick losses, for development
+  -s, --services     only these: guard, api_peer, metrics, bootstrap; repeatable, or with commas. bootstrap
+                     alone makes the store ready and ends
+  --except-services  all but these
+  --yes              yes, delete it
 `;
+
+const COMMANDS: readonly string[] = ["", "start", "config show", "database nuke"];
 
 /** Runs one command line. Resolves with the exit code; an engine runs until a signal. */
 export async function runProgram(
@@ -36,11 +47,14 @@ async function run(argv: readonly string[], process: NodeJS.Process): Promise<nu
 		options: {
 			config: { type: "string", multiple: true, default: [] },
 			dev: { type: "boolean", default: false },
+			services: { type: "string", multiple: true, short: "s", default: [] },
+			"except-services": { type: "string", multiple: true, default: [] },
+			yes: { type: "boolean", default: false },
 			help: { type: "boolean", default: false },
 		},
 	});
 	const command = positionals.join(" ");
-	if (values.help || !["", "start", "config show"].includes(command)) {
+	if (values.help || !COMMANDS.includes(command)) {
 		(values.help ? process.stdout : process.stderr).write(HELP);
 		return values.help ? 0 : 2;
 	}
@@ -51,14 +65,36 @@ async function run(argv: readonly string[], process: NodeJS.Process): Promise<nu
 		process.stdout.write(`${JSON.stringify(shown, null, "\t")}\n`);
 		return 0;
 	}
-	if (isOpenToAll(config)) {
+	if (command === "database nuke") {
+		const where = config.given.postgres ? "the PostgreSQL" : config.directory;
+		if (!values.yes) {
+			process.stderr.write(`rivet-engine: this deletes all actors in ${where}; say --yes\n`);
+			return 2;
+		}
+		await nukeDatabase(config);
+		process.stdout.write(`rivet-engine has deleted what engines had stored in ${where}\n`);
+		return 0;
+	}
+	const services = chooseServices({
+		only: values.services.flatMap(listed),
+		except: values["except-services"].flatMap(listed),
+	});
+	if (endsByItself(services)) {
+		await bootstrap(config);
+		process.stdout.write("rivet-engine: the store is ready\n");
+		return 0;
+	}
+	if (services.has("guard") && isOpenToAll(config)) {
 		process.stderr.write(
 			`rivet-engine: without auth.admin_token, everybody who reaches ${config.guard.host} can use this engine\n`,
 		);
 	}
 	const stopping = nextSignal(process);
-	const engine = await runEngine(config);
-	process.stdout.write(`rivet-engine listens on ${engine.guard.url}\n`);
+	const engine = await runEngine(config, services);
+	const { guard } = engine;
+	process.stdout.write(
+		guard ? `rivet-engine listens on ${guard.url}\n` : "rivet-engine runs without guard\n",
+	);
 	await stopping;
 	const overdue = setTimeout(() => {
 		process.stderr.write(
@@ -69,6 +105,10 @@ async function run(argv: readonly string[], process: NodeJS.Process): Promise<nu
 	await engine.close();
 	clearTimeout(overdue);
 	return 0;
+}
+
+function listed(names: string): string[] {
+	return names.split(",").flatMap((name) => name.trim() || []);
 }
 
 /** Resolves at the first signal; a second one ends the process at once. */

@@ -4,19 +4,34 @@ import { type ClusterNode, joinCluster } from "../cluster/join-cluster.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import { createEngine, type Engine } from "../engine.ts";
 import type { ListeningServer } from "../server/listen.ts";
+import { openPostgresStore } from "../store/postgres/open-postgres-store.ts";
 import { openSqliteStore } from "../store/sqlite/open-sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import type { Address, EngineConfig } from "./config.ts";
 import { engineMetrics } from "./metrics.ts";
+import type { Service } from "./services.ts";
 
 export interface RunningEngine {
-	readonly guard: ListeningServer;
+	/** Undefined without that service. */
+	readonly guard: ListeningServer | undefined;
 	/** Lets every actor sleep, tells the runners, closes the store. */
 	close(): Promise<void>;
 }
 
+/** Makes the store ready for engines: its tables are there, and those of this version. */
+export async function bootstrap(config: EngineConfig): Promise<void> {
+	const { postgres } = config.given;
+	const store = postgres
+		? await openPostgresStore(connectionOf(postgres))
+		: await openSqliteStore({ directory: config.directory });
+	await store.close();
+}
+
 /** An engine apart from any application: everything is hosted by runners. */
-export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
+export async function runEngine(
+	config: EngineConfig,
+	services: ReadonlySet<Service>,
+): Promise<RunningEngine> {
 	const { given, token, datacenter } = config;
 	const version = ownVersion();
 	const { store, node } = await openStore(config, version);
@@ -72,20 +87,26 @@ export async function runEngine(config: EngineConfig): Promise<RunningEngine> {
 	};
 	try {
 		await engine.joined;
-		const guard = await engine.listen({
-			...config.guard,
-			portSetting: "guard.port (RIVET__GUARD__PORT)",
-			hostSetting: "guard.host (RIVET__GUARD__HOST)",
-		});
+		const guard = services.has("guard")
+			? await engine.listen({
+					...config.guard,
+					portSetting: "guard.port (RIVET__GUARD__PORT)",
+					hostSetting: "guard.host (RIVET__GUARD__HOST)",
+				})
+			: undefined;
 		const health = JSON.stringify({ status: "ok", runtime: "engine", version });
-		servers.push(
-			await serveText(config.peer, "api_peer", "application/json", (path) =>
-				path === "/health" ? { text: health } : path === "/ready" ? readiness(engine) : null,
-			),
-			await serveText(config.metrics, "metrics", "text/plain; version=0.0.4", () => ({
-				text: engineMetrics(stats(), engine.liveCount, engine.socketCount, node?.metrics() ?? []),
-			})),
-		);
+		const peer = (path: string) =>
+			path === "/health" ? { text: health } : path === "/ready" ? readiness(engine) : null;
+		const metrics = () => ({
+			text: engineMetrics(stats(), engine.liveCount, engine.socketCount, node?.metrics() ?? []),
+		});
+		if (services.has("api_peer")) {
+			servers.push(await serveText(config.peer, "api_peer", "application/json", peer));
+		}
+		if (services.has("metrics")) {
+			const type = "text/plain; version=0.0.4";
+			servers.push(await serveText(config.metrics, "metrics", type, metrics));
+		}
 		return { guard, close };
 	} catch (error) {
 		await close();
@@ -112,9 +133,19 @@ async function openStore(
 ): Promise<{ readonly store: Store; readonly node?: ClusterNode }> {
 	const { postgres, node = {} } = given;
 	if (!postgres) return { store: await openSqliteStore({ directory }) };
-	const { ssl } = postgres;
 	const joined = await joinCluster({
-		url: postgres.url,
+		...connectionOf(postgres),
+		version,
+		node: defined({ ...node, lease_ms: undefined, leaseMs: node.lease_ms }),
+		limits: limitsOf(given),
+	});
+	return { store: joined.store, node: joined };
+}
+
+/** How the PostgreSQL is reached. */
+export function connectionOf({ url, ssl }: NonNullable<EngineConfig["given"]["postgres"]>) {
+	return {
+		url,
 		...(ssl && {
 			ssl: defined({
 				rootCertPath: ssl.root_cert_path,
@@ -122,11 +153,7 @@ async function openStore(
 				clientKeyPath: ssl.client_key_path,
 			}),
 		}),
-		version,
-		node: defined({ ...node, lease_ms: undefined, leaseMs: node.lease_ms }),
-		limits: limitsOf(given),
-	});
-	return { store: joined.store, node: joined };
+	};
 }
 
 /** Whether calls should be sent here, and if not, why (contract: engine 8). */

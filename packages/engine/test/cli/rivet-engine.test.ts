@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,12 @@ import { afterAll, describe, expect, it, vi } from "vitest";
 import { newDatabase } from "../../../../tests/support/postgres.ts";
 import { isOpenToAll, readConfig } from "../../src/cli/config.ts";
 import { ConfigurationError } from "../../src/cli/configuration-error.ts";
+import { runProgram } from "../../src/cli/program.ts";
+import { chooseServices, endsByItself } from "../../src/cli/services.ts";
+import { joinCluster } from "../../src/cluster/join-cluster.ts";
+import { createEngine } from "../../src/engine.ts";
+import { openPostgresStore } from "../../src/store/postgres/open-postgres-store.ts";
+import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
 import { ScriptedRunner } from "../runners/scripted-runner.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -114,9 +120,129 @@ describe("configuration (engine 8, no. 74)", () => {
 	});
 });
 
+describe("services (engine 8)", () => {
+	it("are all, those that are named, or all but some", () => {
+		const all = ["guard", "api_peer", "metrics", "workflow_worker", "bootstrap"];
+		expect([...chooseServices({ only: [], except: [] })]).toEqual(all);
+		expect([...chooseServices({ only: ["metrics", "guard"], except: [] })]).toEqual([
+			"guard",
+			"metrics",
+		]);
+		expect([...chooseServices({ only: [], except: ["api_peer", "metrics"] })]).toEqual([
+			"guard",
+			"workflow_worker",
+			"bootstrap",
+		]);
+		expect(() => chooseServices({ only: ["gard"], except: [] })).toThrow(
+			/no service gard; there are guard, /,
+		);
+		expect(() => chooseServices({ only: ["guard"], except: ["guard"] })).toThrow(
+			/no service is left/,
+		);
+		expect(endsByItself(new Set(["bootstrap"]))).toBe(true);
+		expect(endsByItself(chooseServices({ only: [], except: [] }))).toBe(false);
+	});
+});
+
+describe("one command", () => {
+	/** Exit code and what it says. */
+	const run = async (args: string[], env: Record<string, string>) => {
+		let said = "";
+		const write = (words: string) => {
+			said += words;
+			return true;
+		};
+		const process = { env, stdout: { write }, stderr: { write }, on() {} };
+		const code = await runProgram(args, process as unknown as NodeJS.Process);
+		return { code, said };
+	};
+	const actor = {
+		actorId: "a",
+		namespace: "default",
+		name: "any",
+		key: "a",
+		runnerNameSelector: "default",
+		crashPolicy: "sleep",
+		datacenter: "default",
+		input: null,
+		createTs: 1,
+	};
+
+	it("bootstrap makes the store ready, and nuke deletes it, when nobody has it and it is meant", async () => {
+		const directory = mkdtempSync(join(folder, "store-"));
+		writeFileSync(join(directory, "of the user"), "");
+		const env = { RIVET__FILE_SYSTEM__PATH: directory };
+		expect(await run(["start", "-s", "bootstrap"], env)).toEqual({
+			code: 0,
+			said: "rivet-engine: the store is ready\n",
+		});
+		const store = await openSqliteStore({ directory });
+		await store.insertActor(actor);
+		await store.sync();
+		expect(await run(["database", "nuke"], env)).toMatchObject({
+			code: 2,
+			said: expect.stringContaining(`${directory}; say --yes`),
+		});
+		const nuke = () => run(["database", "nuke", "--yes"], env);
+		expect(await nuke()).toMatchObject({ code: 1, said: expect.stringContaining("is in use by") });
+		expect(await store.actorById("a")).toBeDefined();
+		await store.close();
+		expect(await nuke()).toMatchObject({ code: 0 });
+		expect(readdirSync(directory)).toContain("of the user");
+		const empty = await openSqliteStore({ directory });
+		expect(await empty.actorById("a")).toBeUndefined();
+		await empty.close();
+		// Where there is nothing, nothing is to be done.
+		rmSync(directory, { recursive: true });
+		expect(await nuke()).toMatchObject({ code: 0 });
+	});
+
+	it("does so in a PostgreSQL, which it leaves alone while a node lives there", async () => {
+		const url = await newDatabase();
+		const env = { RIVET__POSTGRES__URL: url };
+		expect(await run(["start", "--services", "bootstrap"], env)).toMatchObject({ code: 0 });
+		const logger = { debug() {}, info() {}, warn() {}, error() {} };
+		const node = await joinCluster({ url, version: "test", logger, node: { name: "alive" } });
+		await node.store.insertActor(actor);
+		const engine = createEngine({
+			store: node.store,
+			node,
+			clock: node.clock,
+			version: "test",
+			logger,
+		});
+		engine.attachRunners();
+		await engine.joined;
+		const nuke = () => run(["database", "nuke", "--yes"], env);
+		expect(await nuke()).toMatchObject({
+			code: 1,
+			said: expect.stringMatching(/alive.*Stop them/),
+		});
+		expect(await node.store.actorById("a")).toBeDefined();
+		await engine.close();
+		await node.store.close();
+		expect(await nuke()).toMatchObject({ code: 0 });
+		const store = await openPostgresStore({ url });
+		expect(await store.actorById("a")).toBeUndefined();
+		await store.close();
+	});
+
+	it("says what it does not know", async () => {
+		expect(await run(["start", "-s", "gard"], {})).toMatchObject({
+			code: 2,
+			said: expect.stringContaining("there is no service gard"),
+		});
+		expect(await run(["database", "drop"], {})).toMatchObject({
+			code: 2,
+			said: expect.stringContaining("database nuke --yes"),
+		});
+	});
+});
+
 describe("the process", () => {
-	const start = async (env: Record<string, string>) => {
-		const child = spawn(process.execPath, ["--conditions=@rivetkit/source", MAIN, "start"], {
+	const start = async (env: Record<string, string>, args: readonly string[] = []) => {
+		const command = ["--conditions=@rivetkit/source", MAIN, "start", ...args];
+		const child = spawn(process.execPath, command, {
 			env: {
 				PATH: process.env.PATH,
 				...(env.RIVET__POSTGRES__URL ? {} : { RIVET__FILE_SYSTEM__PATH: join(folder, "data") }),
@@ -196,7 +322,11 @@ describe("the process", () => {
 			RIVET__API_PEER__PORT: String(peerPort),
 			RIVET__METRICS__PORT: String(metricsPort),
 		};
-		const [one, two] = await Promise.all([start({ ...env("one"), ...ports }), start(env("two"))]);
+		const [one, two] = await Promise.all([
+			start({ ...env("one"), ...ports }),
+			// Its ports are never opened, so that they may be those of the first.
+			start({ ...env("two"), ...ports }, ["--except-services", "api_peer,metrics"]),
+		]);
 		await Promise.all([one.url(), two.url()]);
 		const ready = await fetch(`http://127.0.0.1:${peerPort}/ready`);
 		expect([ready.status, await ready.json()]).toEqual([200, { status: "ready" }]);

@@ -11,7 +11,7 @@ import { SqliteStore } from "./sqlite-store.ts";
 import { type SyncFile, syncDirectory, syncFileData, WalFile } from "./wal-file.ts";
 
 /** The database; SQLite's `-wal` and `-shm` files are part of it while it is open. */
-const FILE = "store.sqlite";
+export const STORE_FILE = "store.sqlite";
 
 const PAGE_BYTES = 4096;
 const CHECKPOINT_BYTES = 32 * 1024 * 1024;
@@ -45,7 +45,7 @@ export interface SqliteStoreOptions {
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
 	const directory = path.resolve(options.directory);
-	const file = path.join(directory, FILE);
+	const file = path.join(directory, STORE_FILE);
 	const engine = await loadSqliteEngine(file);
 	prepareDirectory(directory, file);
 	const lock = DirectoryLock.acquire(engine, directory);
