@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createEngine, createMemoryStore, type Engine } from "@rivetkit/engine";
+import { createEngine, type Engine, openSqliteStore } from "@rivetkit/engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { event, queue } from "../../src/actor/tokens.ts";
@@ -60,20 +63,33 @@ async function manage(method: string, path: string, body?: object): Promise<unkn
 	return response.json();
 }
 
+const directory = mkdtempSync(join(tmpdir(), "rivetkit-our-engine-"));
 let engine: Engine;
+/** Lets everything sleep, and gives the data back. */
+let stopEngine: (() => Promise<void>) | undefined;
 let url = "";
 let registry: ReturnType<typeof ours>;
 let published: ChildProcess;
 
-beforeAll(async () => {
+async function startEngine(port = 0): Promise<void> {
+	const store = await openSqliteStore({ directory });
 	engine = createEngine({
-		store: createMemoryStore(),
+		store,
 		version: "0.0.0-test",
 		token: TOKEN,
 		logger: { debug() {}, info() {}, warn() {}, error() {} },
 	});
+	stopEngine = async () => {
+		stopEngine = undefined;
+		await engine.close();
+		await store.close();
+	};
 	engine.attachRunners({ pingIntervalMs: 500, runnerLostThresholdMs: 3_000 });
-	({ url } = await engine.listen({ port: 0 }));
+	({ url } = await engine.listen({ port }));
+}
+
+beforeAll(async () => {
+	await startEngine();
 	for (const pool of ["ours", "published"]) {
 		await manage("PUT", `/runner-configs/${pool}`, { datacenters: { default: { normal: {} } } });
 	}
@@ -96,7 +112,8 @@ beforeAll(async () => {
 afterAll(async () => {
 	published?.kill("SIGKILL");
 	await registry?.shutdown();
-	await engine?.close();
+	await stopEngine?.();
+	rmSync(directory, { recursive: true, force: true });
 }, 30_000);
 
 describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => {
@@ -156,6 +173,28 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 		}, 10_000);
 	}, 30_000);
 });
+
+it("an engine that is stopped and started again has what was acknowledged, its runners back, and their sleepers' alarms", async () => {
+	const client = (runnerName: string) =>
+		createClient<ReturnType<typeof ours>>({ endpoint: url, token: TOKEN, runnerName });
+	const handles = ["ours", "published"].map((name) =>
+		client(name).tally.getOrCreate(["restarted", name]),
+	);
+	for (const handle of handles) expect(await handle.bump(4)).toBe(4);
+	const ids = await Promise.all(handles.map((handle) => handle.resolve()));
+	await Promise.all(handles.map((handle) => handle.later(3_000)));
+	await stopEngine!();
+	await startEngine(Number(new URL(url).port));
+	for (const [index, handle] of handles.entries()) {
+		// By its alarm: nobody calls it before.
+		await eventually(async () => {
+			const answer = await manage("GET", `/actors?actor_ids=${ids[index]}`);
+			const { actors } = answer as { actors: { status: string }[] };
+			expect(actors[0]?.status).toBe("awake");
+		}, 20_000);
+		await eventually(async () => expect(await handle.total()).toBe(1_004), 20_000);
+	}
+}, 60_000);
 
 it("a runner that is killed loses its actors to the next one, with all that was acknowledged", async () => {
 	const client = createClient<ReturnType<typeof ours>>({
