@@ -211,10 +211,14 @@ export class Apart {
 		return this.#options.resolver.within(namespace);
 	}
 
-	/** Throws `namespace.not_found`, `actor.no_runner_config_configured`. */
+	/** Throws `namespace.not_found`, `datacenter.not_found`, `actor.no_runner_config_configured`. */
 	async check(query: QueryGateway): Promise<void> {
 		await this.#namespaces.get(query.namespace);
-		if (query.method === "getOrCreate" && !(await this.#isPool(query.namespace, query.pool))) {
+		if (query.method === "get") return;
+		if (query.region !== null && query.region !== this.#options.region) {
+			throw catalogueError("datacenter.not_found");
+		}
+		if (!(await this.#isPool(query.namespace, query.pool))) {
 			throw catalogueError("actor.no_runner_config_configured", {
 				namespace: query.namespace,
 				pool_name: query.pool,

@@ -384,6 +384,23 @@ describe("actors", () => {
 		expect(keyless.status).toBe(200);
 	});
 
+	it("take the name of the datacenter as their region, and no other (no. 28)", async () => {
+		await configure("default", normal);
+		const runner = await connect();
+		const query = "rvt-namespace=default&rvt-method=getOrCreate&rvt-key=r&rvt-pool=default";
+		await fails(call("GET", `/gateway/any/x?${query}&rvt-region=mars`), "datacenter.not_found");
+		expect(runner.commands).toEqual([]);
+		const answered = call("GET", `/gateway/any/x?${query}&rvt-region=default`);
+		await until(() => expect(runner.tunnel).toHaveLength(1), settings);
+		runner.answer(runner.tunnel[0]!, {
+			tag: "ToServerResponseStart",
+			val: { status: 200, headers: new Map(), body: Buffer.from("{}"), stream: false },
+		});
+		expect((await answered).status).toBe(200);
+		const { body } = await put({ ...wanted, key: "r", datacenter: "default" });
+		expect(body).toMatchObject({ created: false, actor: { datacenter: "default" } });
+	});
+
 	it("lists refuse what does not go together (no. 9)", async () => {
 		const list = (query: string) => call("GET", `/actors?namespace=default&${query}`);
 		const id = "tlf0xcg1buacno4zofgpr7isbeal00";

@@ -34,6 +34,7 @@ const tally = actor({
 		later: (c, delayMs: number) => {
 			c.schedule.after(delayMs, "bump", 1_000);
 		},
+		region: (c) => c.region,
 		nap: (c) => c.sleep(),
 		leave: (c) => c.destroy(),
 	},
@@ -172,6 +173,16 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 			expect(await after.total()).toBe(0);
 		}, 10_000);
 	}, 30_000);
+});
+
+it("an actor of ours is told that its region is not known", async () => {
+	const client = createClient<ReturnType<typeof ours>>({
+		endpoint: url,
+		token: TOKEN,
+		runnerName: "ours",
+	});
+	expect(await client.tally.getOrCreate(["region"]).region()).toBe("unknown");
+	await client.dispose();
 });
 
 it("an engine that is stopped and started again has what was acknowledged, its runners back, and their sleepers' alarms", async () => {

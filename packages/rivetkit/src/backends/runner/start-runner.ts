@@ -76,7 +76,8 @@ export function startRunner(options: StartRunnerOptions): RunningRunner {
 		{
 			...engine,
 			runnerKey: options.runnerKey ?? randomUUID(),
-			region: "default",
+			// Nobody tells a runner where it is (contract: api 2).
+			region: "unknown",
 			init: {
 				name: runnerName,
 				version: options.codeVersion,
