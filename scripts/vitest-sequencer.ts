@@ -5,7 +5,6 @@ import { repoRoot } from "./lib/workspaces.ts";
 
 /** Files that take a quarter of a minute and more, longest first. Most of them wait: for processes, leases and alarms. */
 const LONG_FILES = [
-	"packages/rivetkit/test/interop/stock-engine.test.ts",
 	"packages/rivetkit/test/crash/money.test.ts",
 	"packages/rivetkit/test/queue/volume.test.ts",
 	"packages/rivetkit/test/crash/workflow.test.ts",
@@ -14,6 +13,8 @@ const LONG_FILES = [
 	"packages/rivetkit/test/cli/actors.test.ts",
 	"packages/rivetkit/test/crash/schedules.test.ts",
 	"packages/rivetkit/test/runner/runner.test.ts",
+	"packages/engine/test/cli/rivet-engine.test.ts",
+	"packages/rivetkit/test/interop/stock-engine.test.ts",
 	"tests/typescript/public-types.test.ts",
 	"packages/rivetkit/test/cluster/cluster.test.ts",
 	"packages/engine/test/server/listen.test.ts",

@@ -141,7 +141,18 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 		const handle = clientWith("bare").ledger.getOrCreate(["restarted"]);
 		expect(await handle.add(3)).toBe(3);
 		await engine.down("SIGTERM");
+		const startedTs = Date.now();
 		await engine.up();
+		// That engine drops a call to a runner that is not back yet: its caller would wait for a minute.
+		await eventually(async () => {
+			const path = `/runners?namespace=${engine.namespace}`;
+			const { runners } = (await engine.api("GET", path)) as {
+				runners: { last_ping_ts: number }[];
+			};
+			expect(Math.max(...runners.map(({ last_ping_ts }) => last_ping_ts))).toBeGreaterThan(
+				startedTs,
+			);
+		}, 40_000);
 		await eventually(async () => expect(await handle.total()).toBe(3), 40_000);
 		expect(await handle.add(1)).toBe(4);
 	}, 120_000);
