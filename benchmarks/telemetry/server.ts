@@ -42,4 +42,9 @@ for (const [name, telemetry] of Object.entries(settings)) {
 	ports[name] = port;
 }
 process.on("disconnect", () => process.exit(0));
+// Asked between turns: microseconds of all threads since the process began.
+process.on("message", () => {
+	const { user, system } = process.cpuUsage();
+	process.send!(user + system);
+});
 process.send(ports);

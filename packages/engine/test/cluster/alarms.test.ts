@@ -42,7 +42,7 @@ it("two alarms on each of 1,000 sleeping actors fire once each with three nodes 
 			const { actor } = await store.insertActor(newActor(), { acquire: true });
 			const alarmTs = Date.now() + 500 + (index % 10) * 20;
 			first.set(actor.actorId, alarmTs);
-			const record = { initialised: true, sleepTs: Date.now() };
+			const record = { initialised: true, sleepTs: Date.now() } as const;
 			await store.commit({ actorId: actor.actorId, generation: 0, ops: [], record, alarmTs });
 		}),
 	);
