@@ -1,9 +1,14 @@
 // The directory and the alarms of many actors in one PostgreSQL, as three nodes use it: how fast they are made and
 // found, how late alarms are claimed, how much room they take. `node benchmarks/scale/main.ts [actors] [alarms]`.
 import { performance } from "node:perf_hooks";
+import { systemClock, systemRandom } from "@rivetkit/protocol";
+import { ClaimedAlarms } from "../../packages/engine/src/alarms/claimed-alarms.ts";
+import { engineLimits } from "../../packages/engine/src/common/limits.ts";
+import type { Placement } from "../../packages/engine/src/placement/placement.ts";
 import { clientConfig } from "../../packages/engine/src/store/postgres/connection-settings.ts";
 import { NodeRows } from "../../packages/engine/src/store/postgres/node-rows.ts";
 import { openPostgresStore } from "../../packages/engine/src/store/postgres/open-postgres-store.ts";
+import type { ActorRecord } from "../../packages/engine/src/store/store.ts";
 import { PostgresServer } from "../../scripts/lib/postgres-server.ts";
 
 const ACTORS = Number(process.argv[2] ?? 1_000_000);
@@ -15,10 +20,11 @@ const LOOKUPS_AT_ONCE = 8;
 const LOOKUP_MS = 10_000;
 /** Over which the alarms of the measurement fall due. */
 const ALARM_WINDOW_MS = 20_000;
-const ALARM_LEAD_MS = 5_000;
-const POLL_MS = 200;
-const CLAIMS_MAX = 64;
+/** Until the first of them: they are set by then. */
+const ALARM_LEAD_MS = 15_000;
 const DAY_MS = 86_400_000;
+/** A prime that no round number of actors has. */
+const STRIDE = 7_919;
 
 await using server = await PostgresServer.start({
 	isDurable: true,
@@ -108,16 +114,25 @@ await look("look-up by key", (index) =>
 	nodes[index % NODES]!.store.actorByKey("default", "user", `["user ${index}"]`),
 );
 await look("look-up of the owner", (index) => nodes[index % NODES]!.rows.whereIs(idOf(index)));
+let woken = 0;
+await look("acquisition of one asleep", async () => {
+	// Each once, far from the one before.
+	const actorId = idOf((woken++ * STRIDE) % ACTORS);
+	const { store } = nodes[woken % NODES]!;
+	const { generation } = await store.acquire(actorId);
+	void store.commit({ actorId, generation, ops: [], record: { sleepTs: Date.now() } }).catch(lost);
+});
+await Promise.all(nodes.map(({ store }) => store.sync()));
 
 const due = new Map<string, number>();
+const firstDueTs = Date.now() + ALARM_LEAD_MS;
 await measure(`${ALARMS} alarms set`, async () => {
-	const from = Date.now() + ALARM_LEAD_MS;
 	const step = Math.max(1, Math.floor(ACTORS / ALARMS));
 	for (let at = 0; at < ALARMS; at += 1_000) {
 		await Promise.all(
 			Array.from({ length: Math.min(1_000, ALARMS - at) }, async (_, offset) => {
 				const actorId = idOf((at + offset) * step);
-				const alarmTs = from + Math.floor(Math.random() * ALARM_WINDOW_MS);
+				const alarmTs = firstDueTs + Math.floor(Math.random() * ALARM_WINDOW_MS);
 				const { store } = nodes[offset % NODES]!;
 				const { generation } = await store.acquire(actorId);
 				const record = { sleepTs: Date.now() };
@@ -128,38 +143,67 @@ await measure(`${ALARMS} alarms set`, async () => {
 	}
 	return ALARMS;
 });
+if (Date.now() > firstDueTs) throw new Error("some were due before all were set");
+
 const lateness: number[] = [];
-let claimed = 0;
-await Promise.all(
-	nodes.map(async ({ store, rows, epoch }) => {
-		while (claimed < ALARMS) {
-			const { actors: records } = await rows.claimDue(epoch, ["user"], CLAIMS_MAX);
-			const now = Date.now();
-			for (const { actorId, generation } of records) {
-				const alarmTs = due.get(actorId);
-				if (alarmTs === undefined) throw new Error(`${actorId} was claimed before its time`);
-				due.delete(actorId);
-				claimed++;
-				lateness.push(now - alarmTs);
-				// Dealt with, and asleep again.
-				void store.commit({
-					actorId,
-					generation,
-					ops: [],
-					alarmTs: null,
-					record: { sleepTs: now },
-				});
-			}
-			if (records.length < CLAIMS_MAX) {
-				await new Promise((resolve) => setTimeout(resolve, POLL_MS * (0.5 + Math.random())));
-			}
-		}
-	}),
+const looks: number[] = [];
+const timed = async <T>(asked: Promise<T>): Promise<T> => {
+	const from = performance.now();
+	const answer = await asked;
+	looks.push(performance.now() - from);
+	return answer;
+};
+const limits = engineLimits();
+const alarms = nodes.map(
+	({ store, rows, epoch }) =>
+		new ClaimedAlarms({
+			claims: {
+				claimDue: async (names, limit) => (await timed(rows.claimDue(epoch, names, limit))).actors,
+				nextDue: (names, withinMs) => timed(rows.nextDue(names, withinMs)),
+				giveBack: ({ actorId, generation }) => store.release(actorId, generation),
+				postpone: (actorId, untilMs) => rows.postpone(actorId, untilMs),
+				restingWithConnections: async () => [],
+			},
+			// An actor that deals with its alarm, and is asleep again.
+			placement: {
+				phase: () => undefined,
+				retryTs: () => 0,
+				async ready(actorId: string, _deadline: number, _through: string, record: ActorRecord) {
+					const now = Date.now();
+					const alarmTs = due.get(actorId);
+					if (alarmTs === undefined || alarmTs > now) lost(`${actorId} was woken for nothing`);
+					due.delete(actorId);
+					lateness.push(now - alarmTs!);
+					await store.commit({
+						actorId,
+						generation: record.generation,
+						ops: [],
+						alarmTs: null,
+						record: { sleepTs: now },
+					});
+				},
+			} as unknown as Placement,
+			clock: systemClock(),
+			random: systemRandom(),
+			limits,
+			logger: { debug() {}, info() {}, warn: lost, error: lost },
+			names: () => ["user"],
+		}),
 );
-console.log(`alarms claimed late: ${percentiles(lateness)} (polled every ${POLL_MS} ms)`);
+for (const one of alarms) one.start();
+while (lateness.length < ALARMS) await new Promise((resolve) => setTimeout(resolve, 100));
+for (const one of alarms) one.stop();
+console.log(`alarms claimed late: ${percentiles(lateness)}`);
+console.log(`${looks.length} looks for them: ${percentiles(looks)}`);
 for (const { store, rows } of nodes) {
 	await rows.close();
 	await store.close();
+}
+
+/** What must not be. */
+function lost(...what: unknown[]): void {
+	console.error(...what);
+	process.exit(1);
 }
 
 async function measure(what: string, run: () => Promise<number>): Promise<void> {

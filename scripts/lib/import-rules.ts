@@ -446,7 +446,15 @@ export const rooms: readonly Room[] = [
 	{
 		name: "benchmarks/parts",
 		at: ["benchmarks/scale", "benchmarks/state", "benchmarks/store"],
-		imports: [PROTOCOL, ENGINE, "engine/store", "rivetkit/runtime"],
+		imports: [
+			PROTOCOL,
+			ENGINE,
+			"engine/common",
+			"engine/store",
+			"engine/placement",
+			"engine/alarms",
+			"rivetkit/runtime",
+		],
 		internals: true,
 	},
 	{
