@@ -1,6 +1,6 @@
 /** Writes `docs/openapi.json` and `docs/openapi-engine.json` from the schemas of the management APIs. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { engineOpenApiDocument } from "../src/api/engine-api.ts";
+import { engineOpenApiDocument } from "../src/api/engine-openapi.ts";
 import { openApiDocument } from "../src/api/openapi.ts";
 
 const manifest = new URL("../package.json", import.meta.url);

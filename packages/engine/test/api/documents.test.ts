@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { OPERATIONS } from "../../src/api/contract.ts";
-import { engineOpenApiDocument } from "../../src/api/engine-api.ts";
 import { ENGINE_OPERATIONS } from "../../src/api/engine-contract.ts";
+import { engineOpenApiDocument } from "../../src/api/engine-openapi.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import { checkOpenApi } from "../helpers/check-openapi.ts";
 import { testEngine } from "../helpers/engine.ts";
