@@ -7,19 +7,11 @@ import {
 	type ActorRequest,
 	type ActorResponse,
 	type ActorUpgrade,
-	CAPABILITY_ACTION_STREAMS,
-	CAPABILITY_CALL_IDS,
-	CAPABILITY_QUERY_GATEWAY,
-	CAPABILITY_QUEUE_OPTIONS,
-	CAPABILITY_RESUME_EVENTS,
 	type Clock,
 	DEFAULT_NAMESPACE,
-	DEFAULT_PORT,
 	type HostEvents,
 	isLoopbackAddress,
 	type Random,
-	RUNTIME,
-	type ServerMetadata,
 	systemClock,
 	systemRandom,
 } from "@rivetkit/protocol";
@@ -27,12 +19,14 @@ import { AlarmClock } from "./alarms/alarm-clock.ts";
 import { ClaimedAlarms } from "./alarms/claimed-alarms.ts";
 import { Apart, type AttachRunnersOptions, type EngineStats } from "./apart.ts";
 import { KvAccess } from "./api/kv-access.ts";
-import { ManagementApi, type TransferAccess, type Whereabouts } from "./api/management-api.ts";
+import { ManagementApi } from "./api/management-api.ts";
 import type { ClusterNode } from "./cluster/join-cluster.ts";
 import { ErrorAnswers } from "./common/errors.ts";
 import { type EngineLimits, engineLimits } from "./common/limits.ts";
 import { type EngineLogger, stderrLogger } from "./common/logger.ts";
+import { ActorCounts } from "./directory/actor-counts.ts";
 import { Directory } from "./directory/directory.ts";
+import type { AttachHostOptions, Engine, EngineOptions } from "./engine.types.ts";
 import type { AcceptedSocket } from "./gateway/accepted-socket.ts";
 import { CallLimiter } from "./gateway/call-limiter.ts";
 import { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-request.ts";
@@ -47,178 +41,14 @@ import { StaticPages } from "./gateway/static-pages.ts";
 import { Placement } from "./placement/placement.ts";
 import { RUNNER_LIMITS, type RunnerLimits } from "./runners/runner-limits.ts";
 import { dataDirectoryFingerprint, type ServerInstance } from "./server/instance-id.ts";
-import { type ListeningServer, listenOn } from "./server/listen.ts";
-import { identifyOccupant, PortTakenError, type WantedAddress } from "./server/port-taken.ts";
+import type { ListeningServer } from "./server/listen.ts";
+import { Listeners, type ListenOptions, type NodeListeners } from "./server/listeners.ts";
+import { CAPABILITIES, embeddedMetadata } from "./server-metadata.ts";
 import { poolTag } from "./store/postgres/node-rows.ts";
 import type { Store } from "./store/store.ts";
-import { type TransferLayout, Transfers } from "./transfer/transfers.ts";
+import { Transfers } from "./transfer/transfers.ts";
 
-export interface EngineOptions {
-	/** Stays the caller's: `close` does not close it. */
-	readonly store: Store;
-	/**
-	 * This process's part in a cluster, with `store` and `clock` from there. Stays the caller's, like the store, but
-	 * `close` leaves the cluster. Default: this process is alone.
-	 */
-	readonly node?: ClusterNode;
-	/** Version that `/metadata` and `/health` report. */
-	readonly version: string;
-	readonly clock?: Clock;
-	readonly random?: Random;
-	readonly limits?: Partial<EngineLimits>;
-	readonly logger?: EngineLogger;
-	/** Default `default`. */
-	readonly namespace?: string;
-	/** Default `default`. */
-	readonly region?: string;
-	/** Protects the KV route and the destruction of actors over HTTP. */
-	readonly token?: string;
-	/** Makes actors exportable: how the host lays out what they store, and who may have it. Default: nobody. */
-	readonly transfer?: { readonly layout: TransferLayout; readonly access: TransferAccess };
-	/** Where the store keeps its files: lets a second process recognise this one. */
-	readonly dataDirectory?: string;
-	/** What `GET /metrics` answers: Prometheus text. Default: there is no such route. */
-	readonly metrics?: () => Promise<string>;
-	/** More fields of `/metadata`, asked for each time: `runner`, `clientEndpoint` and so on. */
-	readonly metadata?: (caller: Whereabouts) => Partial<ServerMetadata>;
-	/**
-	 * Whether this is a development server. Default: `NODE_ENV` is `development`; for the names of actors in
-	 * error messages, which are no secret, that it is not `production`.
-	 */
-	readonly development?: () => boolean;
-	/**
-	 * Absolute folder of the static files below `/ui`, such as the dashboard's; asked for at the first request.
-	 * Default: there are none, and `/ui` is 404.
-	 */
-	readonly pagesFolder?: () => string;
-	/** Whether callers see private errors. Default: contract 6.1. */
-	readonly exposeErrors?: () => boolean;
-}
-
-export interface AttachHostOptions {
-	/** Actors that the host can run, with their display hints. */
-	readonly actorNames: Readonly<Record<string, ActorNameMetadata>>;
-	/** Whether it can run others, too. Default: false. */
-	readonly hostsAnyName?: boolean;
-	/**
-	 * Whether actors that are live on the host before this one wake here at once. Default: when somebody
-	 * needs them.
-	 */
-	readonly wakesMoved?: boolean;
-}
-
-export interface ListenOptions {
-	/** Default 127.0.0.1. */
-	readonly host?: string;
-	/** Default 6420; 0 lets the system choose. */
-	readonly port?: number;
-	/** Default `/`. */
-	readonly basePath?: string;
-	/** How users set the port, for the message when it is taken. Default `port`. */
-	readonly portSetting?: string;
-	/** How users set the host, for the message when it cannot be used. Default `host`. */
-	readonly hostSetting?: string;
-}
-
-/** Listeners for a `node:http` server that belongs to somebody else. */
-export interface NodeListeners {
-	readonly onRequest: NodeFront["onRequest"];
-	readonly onUpgrade: NodeFront["onUpgrade"];
-}
-
-export interface Engine {
-	/**
-	 * Attaches the one host. What is returned is for the host to report to. A host that is lost or replaced
-	 * (by attaching another one) takes no client with it: WebSockets stay open, calls wait.
-	 */
-	attachHost(host: ActorHost, options: AttachHostOptions): HostEvents;
-	/** Resolves when a host is attached and this process has its place in the cluster; rejects when it gets none. */
-	readonly joined: Promise<void>;
-	/**
-	 * Takes runners: processes that connect to `/runners/connect` of whatever this engine listens on, and host the
-	 * actors of their pools. They are its one host, in place of one that was attached. Runners need the engine's
-	 * token when it has one. Returns what counts them.
-	 *
-	 * From then on the engine is one apart from any application: its management API is that of the contract's
-	 * section 2, with namespaces and pools, and needs the token.
-	 */
-	attachRunners(limits?: Partial<RunnerLimits>, options?: AttachRunnersOptions): () => EngineStats;
-	/** The whole HTTP API, fetch style. Paths outside `basePath` (default `/`) are 404. */
-	fetch(request: Request, options?: { readonly basePath?: string }): Promise<Response>;
-	/** The whole API on an address of its own. Throws a `ListenError`, such as `PortTakenError`. */
-	listen(options?: ListenOptions): Promise<ListeningServer>;
-	/** The whole API for an existing `node:http` server. */
-	nodeListeners(options?: { readonly basePath?: string }): NodeListeners;
-
-	/** Finds or makes an actor, without a network. Throws as {@link Resolver.resolve} does. */
-	resolve(query: ActorQuery): Promise<ResolvedActor>;
-	/** As `resolve`, for callers that need no more than the id: cheaper when the actor is live. */
-	resolveId(query: ActorQuery): Promise<string>;
-	/** One HTTP call without a network. Never rejects: errors are answers. */
-	request(actorId: string, request: ActorRequest): Promise<ActorResponse>;
-	/** Hands a socket to an actor without a network. Never rejects: refusals close the socket. */
-	openSocket(actorId: string, upgrade: ActorUpgrade, socket: AcceptedSocket): Promise<void>;
-	/** Opens a WebSocket inside this process and returns the client's end. */
-	connect(actorId: string, upgrade: ActorUpgrade, protocol: string): PairedWebSocket;
-
-	/**
-	 * Resolves when no actor is left on the host that was last replaced, and those that were to wake on the
-	 * next one have, or could not; the log tells why.
-	 */
-	moved(): Promise<void>;
-	/** Destroys the actor with all its data. Throws `actor.not_found`. */
-	destroy(actorId: string): Promise<void>;
-	/** To be called after a commit that set or cleared (`null`) a live actor's alarm. */
-	alarmCommitted(actorId: string, alarmTs: number | null): void;
-	/** Why no calls should be sent here now, in words; null when they can be (`GET /ready`). */
-	readonly notReady: string | null;
-	/** How many incarnations there are now. */
-	readonly liveCount: number;
-	/** How many actors there are by name, awake or not, at most {@link COUNTS_KEPT_MS} ago. */
-	actorCounts(): Promise<ReadonlyMap<string, number>>;
-	/** WebSockets that are open now, by all ways. */
-	readonly socketCount: number;
-	/** Stops listening, then stops every actor (they sleep), then closes what is left. Idempotent. */
-	close(): Promise<void>;
-}
-
-const CAPABILITIES: readonly string[] = [
-	CAPABILITY_CALL_IDS,
-	CAPABILITY_QUERY_GATEWAY,
-	CAPABILITY_QUEUE_OPTIONS,
-	CAPABILITY_RESUME_EVENTS,
-	CAPABILITY_ACTION_STREAMS,
-];
-
-/** How long counts of actors are kept: the store reads its index for them. */
-export const COUNTS_KEPT_MS = 10_000;
-
-const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_REGION = "default";
-
-function wantedAddress(options: ListenOptions): WantedAddress {
-	return {
-		host: options.host ?? DEFAULT_HOST,
-		port: options.port ?? DEFAULT_PORT,
-		basePath: normalizeBasePath(options.basePath ?? "/"),
-		portSetting: options.portSetting ?? "port",
-		hostSetting: options.hostSetting ?? "host",
-	};
-}
-
-/**
- * The error of a second process that wants the same address and data as one that runs; null when none
- * with this data directory serves there. For whoever could not open a store because it is in use.
- */
-export async function alreadyServed(
-	directory: string,
-	options: ListenOptions,
-): Promise<PortTakenError | null> {
-	const wanted = wantedAddress(options);
-	const data = dataDirectoryFingerprint(directory);
-	const occupant = await identifyOccupant(wanted, { pid: process.pid, data });
-	return occupant.kind === "same-data" ? new PortTakenError(wanted, occupant) : null;
-}
 
 /** An engine over `store`. Nothing runs until a host is attached. */
 export function createEngine(options: EngineOptions): Engine {
@@ -240,8 +70,8 @@ class EmbeddedEngine implements Engine {
 	readonly #node: ClusterNode | undefined;
 	joined: Promise<void> = Promise.resolve();
 	readonly #instance: ServerInstance;
-	readonly #fronts: NodeFront[] = [];
-	readonly #servers: ListeningServer[] = [];
+	readonly #listeners: Listeners;
+	readonly #counts: ActorCounts;
 	#actorNames: Readonly<Record<string, ActorNameMetadata>> = {};
 	#hostsAnyName = false;
 	/** While its actors are on runners. */
@@ -251,11 +81,7 @@ class EmbeddedEngine implements Engine {
 	readonly #random: Random;
 	#closed: Promise<void> | undefined;
 	readonly #store: Store;
-	readonly #namespace: string;
 	#hasJoined = false;
-	#counts:
-		| { readonly atMs: number; readonly counts: Promise<ReadonlyMap<string, number>> }
-		| undefined;
 
 	constructor(options: EngineOptions) {
 		const { store, version, token, node } = options;
@@ -337,14 +163,14 @@ class EmbeddedEngine implements Engine {
 				}),
 			},
 			version,
-			metadata: (caller) => this.#metadata(options, caller),
+			metadata: (caller) => embeddedMetadata(options, this.#actorNames, this.#instance, caller),
 			metrics: options.metrics,
 		});
 		this.#options = options;
 		this.#random = random;
 		this.#directory = directory;
 		this.#store = store;
-		this.#namespace = namespace;
+		this.#counts = new ActorCounts(store, clock, namespace);
 		this.#clock = clock;
 		this.#limits = limits;
 		this.#logger = logger;
@@ -384,6 +210,21 @@ class EmbeddedEngine implements Engine {
 				? {}
 				: { data: dataDirectoryFingerprint(options.dataDirectory) }),
 		};
+		this.#listeners = new Listeners(
+			(basePath) =>
+				new NodeFront({
+					clock,
+					limits,
+					logger,
+					front: this.#front,
+					gateway,
+					errors,
+					basePath,
+					runnerDoor: () => this.#apart?.door,
+				}),
+			this.#instance,
+			limits,
+		);
 	}
 
 	get liveCount(): number {
@@ -409,18 +250,11 @@ class EmbeddedEngine implements Engine {
 	}
 
 	get socketCount(): number {
-		return [...this.#fronts, ...this.#servers].reduce(
-			(sum, { socketCount }) => sum + socketCount,
-			0,
-		);
+		return this.#listeners.socketCount;
 	}
 
 	actorCounts(): Promise<ReadonlyMap<string, number>> {
-		const now = this.#clock.now();
-		if (this.#counts === undefined || now - this.#counts.atMs >= COUNTS_KEPT_MS) {
-			this.#counts = { atMs: now, counts: this.#store.countActors(this.#namespace) };
-		}
-		return this.#counts.counts;
+		return this.#counts.read();
 	}
 
 	attachHost(host: ActorHost, options: AttachHostOptions): HostEvents {
@@ -492,7 +326,7 @@ class EmbeddedEngine implements Engine {
 				capabilities: CAPABILITIES,
 				...(isLoopbackAddress(peerAddress) ? { instance: this.#instance } : {}),
 			}),
-			listeningUrl: () => this.#servers[0]?.url,
+			listeningUrl: () => this.#listeners.url,
 			alarmCommitted: (actorId, alarmTs) => this.#alarms.committed(actorId, alarmTs),
 			wake: (actorId) => void this.#wake(actorId),
 			poolsChanged: () => void this.#node?.namesChanged(),
@@ -526,18 +360,12 @@ class EmbeddedEngine implements Engine {
 		return fetchResponse(request, await this.#front.handle(inbound, basePath));
 	}
 
-	async listen(options: ListenOptions = {}): Promise<ListeningServer> {
-		const wanted = wantedAddress(options);
-		const front = this.#nodeFront(wanted.basePath);
-		const server = await listenOn(front, wanted, this.#instance, this.#limits);
-		this.#servers.push(server);
-		return server;
+	listen(options: ListenOptions = {}): Promise<ListeningServer> {
+		return this.#listeners.listen(options);
 	}
 
-	nodeListeners(options: { readonly basePath?: string } = {}): NodeListeners {
-		const front = this.#nodeFront(normalizeBasePath(options.basePath ?? "/"));
-		this.#fronts.push(front);
-		return front;
+	nodeListeners({ basePath }: { readonly basePath?: string } = {}): NodeListeners {
+		return this.#listeners.mount(basePath);
 	}
 
 	resolve(query: ActorQuery): Promise<ResolvedActor> {
@@ -590,9 +418,7 @@ class EmbeddedEngine implements Engine {
 			await this.#node.cluster.drain();
 		}
 		this.#sockets.stopHolding();
-		for (const server of this.#servers) {
-			server.stopAccepting();
-		}
+		this.#listeners.stopAccepting();
 		this.#apart?.stopPlacing();
 		try {
 			await this.#placement.close();
@@ -600,42 +426,9 @@ class EmbeddedEngine implements Engine {
 			this.#apart?.close();
 			this.#sockets.closeAll();
 			this.#inspections.closeAll();
-			const graceMs = this.#limits.closeGraceMs;
-			await Promise.all([
-				...this.#servers.map((server) => server.close()),
-				...this.#fronts.map((front) => front.closeSockets(graceMs)),
-			]);
+			await this.#listeners.close();
 			await this.#node?.leave();
 		}
-	}
-
-	#nodeFront(basePath: string): NodeFront {
-		return new NodeFront({
-			clock: this.#clock,
-			limits: this.#limits,
-			logger: this.#logger,
-			front: this.#front,
-			gateway: this.#gateway,
-			errors: this.#errors,
-			basePath,
-			runnerDoor: () => this.#apart?.door,
-		});
-	}
-
-	#metadata(options: EngineOptions, caller: Whereabouts): Record<string, unknown> {
-		const actorNames = Object.entries(this.#actorNames).map(([name, metadata]) => [
-			name,
-			{ metadata },
-		]);
-		return {
-			runtime: RUNTIME,
-			version: options.version,
-			runner: { kind: { normal: {} }, version: 1 },
-			actorNames: Object.fromEntries(actorNames),
-			...options.metadata?.(caller),
-			capabilities: CAPABILITIES,
-			...(caller === "this machine" ? { instance: this.#instance } : {}),
-		};
 	}
 }
 

@@ -10,15 +10,8 @@ export {
 export { ErrorAnswers } from "./common/errors.ts";
 export { DEFAULT_LIMITS, type EngineLimits } from "./common/limits.ts";
 export type { EngineLogger } from "./common/logger.ts";
-export {
-	type AttachHostOptions,
-	alreadyServed,
-	createEngine,
-	type Engine,
-	type EngineOptions,
-	type ListenOptions,
-	type NodeListeners,
-} from "./engine.ts";
+export { createEngine } from "./engine.ts";
+export type { AttachHostOptions, Engine, EngineOptions } from "./engine.types.ts";
 export type { AcceptedSocket, AcceptedSocketHandler } from "./gateway/accepted-socket.ts";
 export { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-request.ts";
 export { isBelowBasePath } from "./gateway/front.ts";
@@ -31,6 +24,7 @@ export {
 } from "./gateway/socket-pair.ts";
 export { RUNNER_LIMITS, type RunnerLimits } from "./runners/runner-limits.ts";
 export type { ListeningServer } from "./server/listen.ts";
+export { alreadyServed, type ListenOptions, type NodeListeners } from "./server/listeners.ts";
 export { ListenError, type Occupant, PortTakenError } from "./server/port-taken.ts";
 export { assertSupportedRuntime } from "./server/supported-runtime.ts";
 export { SERVERLESS_LIMITS, type ServerlessLimits } from "./serverless/serverless-limits.ts";

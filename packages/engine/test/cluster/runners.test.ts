@@ -2,7 +2,8 @@
 import { expect, it, onTestFinished, vi } from "vitest";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { type ClusterNode, joinCluster } from "../../src/cluster/join-cluster.ts";
-import { createEngine, type Engine } from "../../src/engine.ts";
+import { createEngine } from "../../src/engine.ts";
+import type { Engine } from "../../src/engine.types.ts";
 import { type RunnerOptions, ScriptedRunner } from "../runners/scripted-runner.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
 

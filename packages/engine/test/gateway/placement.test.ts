@@ -6,7 +6,8 @@ import {
 	isActorError,
 } from "@rivetkit/protocol";
 import { describe, expect, test, vi } from "vitest";
-import { createEngine, type Engine } from "../../src/engine.ts";
+import { createEngine } from "../../src/engine.ts";
+import type { Engine } from "../../src/engine.types.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
 import { testEngine } from "../helpers/engine.ts";

@@ -1,4 +1,5 @@
-import { createEngine, type Engine, type EngineOptions } from "../../src/engine.ts";
+import { createEngine } from "../../src/engine.ts";
+import type { Engine, EngineOptions } from "../../src/engine.types.ts";
 import type { ListeningServer } from "../../src/server/listen.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";

@@ -1,6 +1,7 @@
 import type { KvRequestData } from "@rivetkit/protocol/runner";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createEngine, type Engine } from "../../src/engine.ts";
+import { createEngine } from "../../src/engine.ts";
+import type { Engine } from "../../src/engine.types.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type RunnerOptions, ScriptedRunner } from "./scripted-runner.ts";

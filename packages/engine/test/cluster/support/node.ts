@@ -4,7 +4,8 @@ import {
 	type JoinOptions,
 	joinCluster,
 } from "../../../src/cluster/join-cluster.ts";
-import { createEngine, type Engine } from "../../../src/engine.ts";
+import { createEngine } from "../../../src/engine.ts";
+import type { Engine } from "../../../src/engine.types.ts";
 import { FakeHost } from "../../helpers/fake-host.ts";
 
 export interface NodeUnderTest extends AsyncDisposable {

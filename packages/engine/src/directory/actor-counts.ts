@@ -1,0 +1,30 @@
+import type { Clock } from "@rivetkit/protocol";
+import type { Store } from "../store/store.ts";
+
+/** How long counts of actors are kept: the store reads its index for them. */
+export const COUNTS_KEPT_MS = 10_000;
+
+/** How many actors of a namespace there are by name, for whoever asks often. */
+export class ActorCounts {
+	readonly #store: Store;
+	readonly #clock: Clock;
+	readonly #namespace: string;
+	#kept:
+		| { readonly atMs: number; readonly counts: Promise<ReadonlyMap<string, number>> }
+		| undefined;
+
+	constructor(store: Store, clock: Clock, namespace: string) {
+		this.#store = store;
+		this.#clock = clock;
+		this.#namespace = namespace;
+	}
+
+	/** At most {@link COUNTS_KEPT_MS} old. */
+	read(): Promise<ReadonlyMap<string, number>> {
+		const now = this.#clock.now();
+		if (this.#kept === undefined || now - this.#kept.atMs >= COUNTS_KEPT_MS) {
+			this.#kept = { atMs: now, counts: this.#store.countActors(this.#namespace) };
+		}
+		return this.#kept.counts;
+	}
+}
