@@ -49,6 +49,8 @@ export class NodeFront {
 	readonly #webSockets: SocketServer<typeof OrderedWebSocket>;
 	readonly #turn = new WriteTurn();
 	readonly #sockets = new Set<NodeSocket>();
+	/** Sockets that the door for runners has taken. */
+	readonly #runnerSockets = new Set<Duplex>();
 	/** Calls without an answer, oldest first. */
 	readonly #waiting = new Set<NodeRequest>();
 	#sweep: Timer | undefined;
@@ -96,6 +98,11 @@ export class NodeFront {
 		const path = pathOfTarget(message.url!);
 		const door = this.#options.runnerDoor();
 		if (door?.isFor(path.startsWith(basePath) ? path.slice(basePath.length) : path)) {
+			this.#runnerSockets.add(socket);
+			socket.once("close", () => {
+				this.#runnerSockets.delete(socket);
+				this.#socketGone();
+			});
 			door.upgrade(message, socket, head);
 			return;
 		}
@@ -116,9 +123,7 @@ export class NodeFront {
 			this.#sockets.add(nodeSocket);
 			ws.once("close", () => {
 				this.#sockets.delete(nodeSocket);
-				if (this.#sockets.size === 0) {
-					this.#socketsGone?.();
-				}
+				this.#socketGone();
 			});
 			if (this.#closing) {
 				nodeSocket.close(CLOSE_GOING_AWAY, "guard.service_unavailable");
@@ -150,18 +155,20 @@ export class NodeFront {
 		});
 	}
 
-	/** Closes every open WebSocket with 1001, and cuts those whose peer does not answer in time. */
+	/**
+	 * Closes every open WebSocket with 1001, and cuts those whose peer does not answer in time; runners have been told by
+	 * whoever has them.
+	 */
 	async closeSockets(graceMs: number): Promise<void> {
 		this.#closing = true;
 		this.#sweep?.stop();
 		await new Promise<void>((resolve) => {
-			if (this.#sockets.size === 0) {
-				resolve();
-				return;
-			}
 			const timer = this.#options.clock.after(graceMs, () => {
 				for (const socket of this.#sockets) {
 					socket.terminate();
+				}
+				for (const socket of this.#runnerSockets) {
+					socket.destroy();
 				}
 			});
 			this.#socketsGone = () => {
@@ -171,7 +178,14 @@ export class NodeFront {
 			for (const socket of this.#sockets) {
 				socket.close(CLOSE_GOING_AWAY, "");
 			}
+			this.#socketGone();
 		});
+	}
+
+	#socketGone(): void {
+		if (this.#sockets.size === 0 && this.#runnerSockets.size === 0) {
+			this.#socketsGone?.();
+		}
 	}
 
 	#answer(request: NodeRequest, answer: ActorResponse): void {

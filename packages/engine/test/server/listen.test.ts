@@ -5,12 +5,13 @@ import { type AddressInfo, createServer as createTcpServer, type Server } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ListenError, listenError, PortTakenError } from "../../src/server/port-taken.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { Gate } from "../helpers/gate.ts";
 import { exchange, open, untilReceived } from "../helpers/raw-http.ts";
 import { TestSocket } from "../helpers/web-socket.ts";
+import { ScriptedRunner } from "../runners/scripted-runner.ts";
 
 async function bound(server: Server): Promise<number> {
 	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -201,6 +202,19 @@ describe("close", () => {
 		await t.engine.close();
 		await gone;
 	});
+
+	test("cuts a runner that does not answer, and one that never said who it is", async () => {
+		const t = testEngine({ limits: { closeGraceMs: 50 } });
+		t.engine.attachRunners();
+		const server = await t.listen();
+		const frozen = await ScriptedRunner.connect(server.url);
+		await vi.waitFor(() => expect(frozen.init).toBeDefined());
+		const silent = await ScriptedRunner.connect(server.url, { isSilent: true });
+		for (const { socket } of [frozen, silent]) socket.pause();
+		// It takes the end of the limit, not the half minute that a close may take.
+		await t.engine.close();
+		for (const { socket } of [frozen, silent]) socket.terminate();
+	}, 10_000);
 
 	test("a call that comes while actors are being stopped is 503", async () => {
 		const t = testEngine();
