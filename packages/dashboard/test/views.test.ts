@@ -3,11 +3,12 @@ import { describe, expect, it } from "vitest";
 import { parseMetrics } from "../src/app/api/metrics.ts";
 import { normalizeEndpoint } from "../src/app/api/session.ts";
 import { gauge, quantile, rate } from "../src/app/panels/metrics/series.ts";
+import { lineOf } from "../src/app/panels/metrics/sparkline.tsx";
 import { tracesOf } from "../src/app/panels/traces/spans.ts";
 import { flowOf } from "../src/app/panels/workflow/flow.ts";
 import { parseRoute, printRoute, type Route } from "../src/app/router/route.ts";
 import { bytesText } from "../src/app/ui/size.ts";
-import { duration, relativeTime } from "../src/app/ui/time.tsx";
+import { duration, relativeTime, withDurations } from "../src/app/ui/time.tsx";
 
 describe("addresses", () => {
 	it.each<[string, Route]>([
@@ -178,6 +179,13 @@ describe("metrics", () => {
 		),
 	];
 
+	it("are drawn as a line where they are known, and as a dot where one is alone", () => {
+		expect(lineOf([1, 2, null, 0, null], 2)).toBe("M2.0 23.0L56.0 4.0M164.0 42.0h0");
+		expect(lineOf([5], 5)).toBe("M2.0 4.0h0");
+		expect(lineOf([0, 0], 0)).toBe("M2.0 42.0L218.0 42.0");
+		expect(lineOf([null], 0)).toBe("");
+	});
+
 	it("are read with their labels", () => {
 		expect(after.samples[2]).toEqual({
 			name: "calls_total",
@@ -208,6 +216,15 @@ describe("times", () => {
 		[86_400_000 * 2, "2 d"],
 	])("%d ms are %s", (ms, text) => {
 		expect(duration(ms)).toBe(text);
+	});
+
+	it("are told in units that people read, also in sentences of the server's", () => {
+		expect(withDurations("it is idle for 10382 of 600000 ms (options.sleepTimeout)")).toBe(
+			"it is idle for 10 s of 10 min (options.sleepTimeout)",
+		);
+		expect(withDurations("1 action in progress: wait250 ms; it waits 90000 ms")).toBe(
+			"1 action in progress: wait250 ms; it waits 1 min 30 s",
+		);
 	});
 
 	it("are told from now", () => {

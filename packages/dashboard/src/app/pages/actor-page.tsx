@@ -14,7 +14,7 @@ import { Button } from "../ui/button.tsx";
 import { ConfirmButton } from "../ui/confirm.tsx";
 import { useCurrentInView } from "../ui/current-in-view.ts";
 import { Empty, Failure, Loading } from "../ui/notice.tsx";
-import { relativeTime, useNow } from "../ui/time.tsx";
+import { relativeTime, useNow, withDurations } from "../ui/time.tsx";
 import { sayDone, sayFailed } from "../ui/toasts.tsx";
 import { StatusMark } from "./actor-status.tsx";
 import { ConnectPage } from "./connect-page.tsx";
@@ -127,9 +127,11 @@ function Reason({ life }: { life: LifecycleReport }): ReactNode {
 	const now = useNow();
 	const { status, awakeBecause, failure, wakesAtMs, phase } = life;
 	if (failure !== null) {
-		return `Its last start failed: ${failure.message}. It is tried again ${relativeTime(failure.retryAtMs, now)}.`;
+		const { message, retryAtMs } = failure;
+		const again = retryAtMs > now ? relativeTime(retryAtMs, now) : "with the next call";
+		return `Its last start failed: ${message}. It is tried again ${again}.`;
 	}
-	if (awakeBecause.length > 0) return `Awake: ${awakeBecause.join("; ")}.`;
+	if (awakeBecause.length > 0) return `Awake: ${withDurations(awakeBecause.join("; "))}.`;
 	if (status === "awake")
 		return "Nothing keeps it awake: it sleeps when its time without work is over.";
 	if (status === "sleeping") {

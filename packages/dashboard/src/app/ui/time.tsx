@@ -63,6 +63,17 @@ function two(a: number, unitA: string, b: number, unitB: string, both: boolean):
 	return both && b > 0 ? `${a} ${unitA} ${b} ${unitB}` : `${a} ${unitA}`;
 }
 
+/** The milliseconds in a sentence of the server's, in units that people read: `10 s of 10 min`. */
+export function withDurations(text: string): string {
+	return text.replace(
+		/\b(?:(\d+) of )?(\d+) ms\b/g,
+		(_all, part: string | undefined, whole: string) =>
+			part === undefined
+				? duration(Number(whole))
+				: `${duration(Number(part))} of ${duration(Number(whole))}`,
+	);
+}
+
 export function exactTime(ms: number): string {
 	return new Date(ms).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }

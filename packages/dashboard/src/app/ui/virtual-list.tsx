@@ -37,6 +37,8 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
 	useEffect(() => {
 		if (isNearEnd) onEnd?.();
 	}, [isNearEnd, items.length]);
+	/** Nothing comes below it. */
+	const isLast = (index: number) => index === items.length - 1 && !footer;
 	return (
 		// biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
 		<section ref={scroller} className={`virtual ${className}`} tabIndex={0} aria-label={label}>
@@ -48,7 +50,7 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
 						data-index={row.index}
 						aria-posinset={row.index + 1}
 						aria-setsize={items.length}
-						className="virtual-row"
+						className={isLast(row.index) ? "virtual-row is-last" : "virtual-row"}
 						style={{ transform: `translateY(${row.start}px)` }}
 					>
 						{children(items[row.index]!, row.index)}

@@ -65,7 +65,13 @@ function Label({ row: { step, label } }: { row: TreeRow }) {
 }
 
 function RowValue({ row: { value, isParent, isOpen } }: { row: TreeRow }) {
-	if (!isParent) return <Scalar value={value} />;
+	if (!isParent) {
+		return (
+			<span className="tree-value">
+				<Scalar value={value} />
+			</span>
+		);
+	}
 	const count = childCount(value);
 	return (
 		<span className="tree-parent">

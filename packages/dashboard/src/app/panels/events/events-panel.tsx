@@ -50,7 +50,10 @@ export function EventsPanel({ actorId }: PanelProps) {
 			}
 		>
 			{found.length === 0 ? (
-				<Empty title="No event since you look" icon={<Radio />}>
+				<Empty
+					title={name === "" ? "No event since you look" : "No event matches"}
+					icon={<Radio />}
+				>
 					What the actor sends with <code>c.broadcast</code> or <code>conn.send</code> appears here
 					at once.
 				</Empty>

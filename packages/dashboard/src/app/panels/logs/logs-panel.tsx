@@ -68,7 +68,7 @@ export function LogsPanel({ actorId }: PanelProps) {
 			}
 		>
 			{found.length === 0 ? (
-				<Empty title="No log line" icon={<ScrollText />}>
+				<Empty title={search === "" ? "No log line" : "No log line matches"} icon={<ScrollText />}>
 					What the actor writes with <code>c.log</code> appears here, below the logger's level too
 					while you look.
 				</Empty>

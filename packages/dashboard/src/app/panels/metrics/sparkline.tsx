@@ -2,6 +2,8 @@ import type { Series } from "./series.ts";
 
 const WIDTH = 220;
 const HEIGHT = 44;
+/** Room for the ends of a line. */
+const EDGE = 2;
 
 /** A number now, and the line it came along. */
 export function Sparkline({
@@ -30,9 +32,9 @@ export function Sparkline({
 	);
 }
 
-/** From left to right; breaks where nothing is known. */
-function lineOf(series: Series, peak: number): string {
-	const step = WIDTH / Math.max(series.length - 1, 1);
+/** From left to right; breaks where nothing is known. A value with none beside it is a dot. */
+export function lineOf(series: Series, peak: number): string {
+	const step = (WIDTH - 2 * EDGE) / Math.max(series.length - 1, 1);
 	let isDrawing = false;
 	return series
 		.map((value, at) => {
@@ -42,8 +44,10 @@ function lineOf(series: Series, peak: number): string {
 			}
 			const y = HEIGHT - 2 - (peak === 0 ? 0 : (value / peak) * (HEIGHT - 6));
 			const command = isDrawing ? "L" : "M";
+			const isAlone = !isDrawing && (series[at + 1] ?? null) === null;
 			isDrawing = true;
-			return `${command}${(at * step).toFixed(1)} ${y.toFixed(1)}`;
+			// The round ends of a line without length.
+			return `${command}${(EDGE + at * step).toFixed(1)} ${y.toFixed(1)}${isAlone ? "h0" : ""}`;
 		})
 		.join("");
 }

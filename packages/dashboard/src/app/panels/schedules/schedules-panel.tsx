@@ -54,7 +54,9 @@ function ScheduleRow({ actorId, schedule }: { actorId: string; schedule: Schedul
 			label={`${isJob ? "job" : "call"} ${title}`}
 			summary={
 				<>
-					<Badge tone={isJob ? "accent" : "idle"}>{isJob ? kind : "once"}</Badge>
+					<span className="schedule-kind">
+						<Badge tone={isJob ? "accent" : "idle"}>{isJob ? kind : "once"}</Badge>
+					</span>
 					<code className="schedule-name truncate">{name ?? action}</code>
 					<span className="muted truncate">{timing(schedule)}</span>
 					{running && <Badge tone="accent">running</Badge>}

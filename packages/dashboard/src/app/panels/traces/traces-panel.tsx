@@ -80,7 +80,7 @@ function TraceRow({ trace }: { trace: Trace }) {
 						{rows.length} {rows.length === 1 ? "span" : "spans"}
 					</span>
 					<span className="numeric nowrap trace-duration">{duration(endMs - startMs)}</span>
-					<span className="muted">
+					<span className="muted trace-age">
 						<Ago ms={startMs} />
 					</span>
 				</>

@@ -96,8 +96,8 @@ function WorkflowView({ actorId, workflow }: { actorId: string; workflow: Workfl
 					The latest {entries.length} of {liveEntries} entries are shown.
 				</p>
 			)}
-			<Flow actorId={actorId} nodes={nodes} />
 			<Waits workflow={workflow} />
+			<Flow actorId={actorId} nodes={nodes} />
 		</Panel>
 	);
 }
