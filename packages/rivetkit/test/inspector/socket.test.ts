@@ -465,6 +465,11 @@ it("shows a database, and a workflow's history as its adapter has it", async () 
 			fill: async (c) => {
 				await c.db.execute("INSERT INTO t VALUES (1, x'00ff'), (2, NULL)");
 			},
+			fillMore: async (c) => {
+				await c.db.execute(
+					"WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 600) INSERT INTO t SELECT i, NULL FROM n",
+				);
+			},
 		},
 		run: {
 			run: () => {},
@@ -491,6 +496,13 @@ it("shows a database, and a workflow's history as its adapter has it", async () 
 		"DatabaseTableRowsResponse",
 	);
 	expect(decodeCbor(result)).toEqual([{ a: 1, b: Uint8Array.of(0, 255) }]);
+	await runtime.action(id, "fillMore");
+	const page = await socket.ask(
+		{ tag: "DatabaseTableRowsRequest", val: { id: 4, table: "t", limit: 10_000, offset: 50 } },
+		"DatabaseTableRowsResponse",
+	);
+	const rows = decodeCbor(page.result) as { a: number }[];
+	expect([rows.length, rows[0]!.a, rows.at(-1)!.a]).toEqual([500, 51, 550]);
 	isKnown = true;
 	await runtime.action(id, "fill");
 	const pushed = await socket.until("WorkflowHistoryUpdated");

@@ -131,6 +131,19 @@ it("exports one trace with the application's own spans in it, under the ids that
 	});
 });
 
+it("exports the end of an actor that is destroyed, whose spans nobody can read here any more", async () => {
+	register();
+	await using runtime = await TestRuntime.start({ inner, doomed: actor({ onDestroy: () => {} }) });
+	await exporting(runtime);
+	const id = await runtime.actorId("doomed");
+	await runtime.embedded.engine.destroy(id);
+	await eventually(() => named("actor.onDestroy"));
+	const stop = exporter
+		.getFinishedSpans()
+		.find(({ name, attributes }) => name === "actor.stop" && attributes["rivet.actor.id"] === id);
+	expect(named("actor.onDestroy").parentSpanContext?.spanId).toBe(stop?.spanContext().spanId);
+});
+
 it("is the active span of handlers, also of those that are done when they return; failures are errors", async () => {
 	register();
 	await using runtime = await TestRuntime.start({ inner, outer });

@@ -7,6 +7,7 @@ import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
 import { InspectorSocket } from "../inspector/support/inspector-socket.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
+import { WireSocket } from "../support/wire-socket.ts";
 import { type TestSpan, tracesOf } from "./support/spans.ts";
 
 const subject = actor({
@@ -57,6 +58,7 @@ const subject = actor({
 			await c.schedule.after(1, "later");
 		},
 		later: () => {},
+		whisper: (c) => c.conn?.send("news", "psst"),
 		chat: (c) => {
 			for (let at = 0; at < 100; at++) c.broadcast("news", String(at));
 		},
@@ -141,6 +143,8 @@ it("tells what failed, of raw requests and sockets, and of schedules", async () 
 	const id = await runtime.actorId("subject");
 	expect((await runtime.action(id, "fail")).status).toBe(500);
 	expect((await runtime.action(id, "none")).status).toBe(400);
+	await using wire = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`);
+	wire.act(1, "whisper");
 	expect((await fetch(`${runtime.url}/gateway/${id}/request/a/b?secret=1`)).status).toBe(201);
 	const socket = new WebSocket(`${runtime.url.replace("http", "ws")}/gateway/${id}/websocket`);
 	await new Promise((resolve) => socket.addEventListener("open", resolve));
@@ -148,7 +152,10 @@ it("tells what failed, of raw requests and sockets, and of schedules", async () 
 	await new Promise((resolve) => socket.addEventListener("close", resolve));
 	await runtime.action(id, "soon");
 	await eventually(async () => {
-		expect((await tracesOf(runtime, id)).one("actor.action.later").status).toEqual({ code: 1 });
+		const done = await tracesOf(runtime, id);
+		for (const name of ["later", "whisper"]) {
+			expect(done.one(`actor.action.${name}`).status).toEqual({ code: 1 });
+		}
 	});
 	const traces = await tracesOf(runtime, id);
 	expect(traces.one("actor.action.fail")).toMatchObject({
@@ -156,7 +163,16 @@ it("tells what failed, of raw requests and sockets, and of schedules", async () 
 		attributes: { "error.type": "Error", "error.message": "it broke" },
 	});
 	expect(traces.one("actor.action.none").attributes["error.type"]).toBe("action.not_found");
+	expect(traces.one("actor.action.whisper").events).toEqual([
+		{
+			name: "message.send",
+			attributes: { "rivet.event.name": "news", "rivet.conn.id": expect.any(String) },
+		},
+	]);
 	expect(traces.one("actor.onRequest").attributes).toMatchObject({
+		// The contract's names, and those of OpenTelemetry.
+		"http.method": "GET",
+		"http.url": "/a/b",
 		"http.request.method": "GET",
 		"url.path": "/a/b",
 		"http.response.status_code": 201,
