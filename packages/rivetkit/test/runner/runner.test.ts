@@ -186,6 +186,7 @@ describe("commands and events", () => {
 	});
 
 	it("an actor that falls asleep says so before it has stopped", async () => {
+		engine.stopsActors = false;
 		registry.startRunner();
 		const { received } = await engine.socket();
 		engine.start("a", 0);

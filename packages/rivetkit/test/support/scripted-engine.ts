@@ -30,6 +30,9 @@ export class ScriptedEngine {
 	/** Close reason for a version, instead of an Init. */
 	refuses: (version: number) => string | null = () => null;
 	answersKv = true;
+	/** Tells a runner that says it stops to stop its actors; otherwise it waits for that, and then does so by itself. */
+	stopsActors = true;
+	readonly #started: { readonly actorId: string; readonly generation: number }[] = [];
 	readonly #server: WebSocketServer;
 
 	private constructor(server: WebSocketServer) {
@@ -50,6 +53,9 @@ export class ScriptedEngine {
 				const message = decodeRunnerToServer(version, data as Buffer);
 				received.push(message);
 				if (message.tag === "ToServerInit") this.#welcome(runner);
+				if (message.tag === "ToServerStopping" && this.stopsActors) {
+					for (const { actorId, generation } of this.#started) this.stop(actorId, generation);
+				}
 				if (message.tag === "ToServerKvRequest" && this.answersKv) {
 					const { actorId, requestId, data: request } = message.val;
 					void this.kv
@@ -91,6 +97,7 @@ export class ScriptedEngine {
 	}
 
 	start(actorId: string, generation: number, index = 0, name = "counter"): void {
+		this.#started.push({ actorId, generation });
 		this.send({
 			tag: "ToClientCommands",
 			val: [
