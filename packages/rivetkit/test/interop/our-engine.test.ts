@@ -16,8 +16,13 @@ import { eventually } from "../support/eventually.ts";
 
 const TOKEN = "admin";
 
+type Params = { readonly isCounted?: boolean } | undefined;
+
 const tally = actor({
-	state: { total: 0 },
+	state: { total: 0, left: 0 },
+	onDisconnect: (c, connection) => {
+		if ((connection.params as Params)?.isCounted) c.state.left++;
+	},
 	events: { bumped: event<number>() },
 	queues: { jobs: queue<number>() },
 	run: async (c) => {
@@ -31,6 +36,7 @@ const tally = actor({
 			return c.state.total;
 		},
 		total: (c) => c.state.total,
+		left: (c) => c.state.left,
 		later: (c, delayMs: number) => {
 			c.schedule.after(delayMs, "bump", 1_000);
 		},
@@ -150,6 +156,26 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 			await eventually(() => expect(seen.at(-1)).toBe(total));
 		}
 		await connection.dispose();
+	}, 30_000);
+
+	it("is woken by a client that leaves while it sleeps, and told of it once (no. 56)", async () => {
+		const handle = client().tally.getOrCreate(["left", runnerName]);
+		const counted = client().tally.getOrCreate(["left", runnerName], {
+			params: { isCounted: true },
+		});
+		const connection = counted.connect();
+		expect(await connection.bump(1)).toBe(1);
+		const actorId = await handle.resolve();
+		await handle.nap();
+		await isAsleep(actorId);
+		await connection.dispose();
+		await eventually(async () => {
+			const answer = await manage("GET", `/actors?actor_ids=${actorId}`);
+			const { actors } = answer as { actors: { status: string }[] };
+			expect(actors[0]?.status).toBe("awake");
+		}, 10_000);
+		await eventually(async () => expect(await handle.left()).toBe(1), 10_000);
+		expect(await handle.total()).toBe(1);
 	}, 30_000);
 
 	it("is woken by its alarm, and keeps its state", async () => {

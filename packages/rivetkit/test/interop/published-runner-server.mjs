@@ -2,7 +2,10 @@
 import { actor, setup } from "rivetkit-published";
 
 const tally = actor({
-	state: { total: 0 },
+	state: { total: 0, left: 0 },
+	onDisconnect: (c, connection) => {
+		if (connection.params?.isCounted) c.state.left++;
+	},
 	options: { sleepTimeout: 60_000 },
 	actions: {
 		bump: (c, by) => {
@@ -11,6 +14,7 @@ const tally = actor({
 			return c.state.total;
 		},
 		total: (c) => c.state.total,
+		left: (c) => c.state.left,
 		later: (c, delayMs) => c.schedule.after(delayMs, "bump", 1_000),
 		nap: (c) => c.sleep(),
 		leave: (c) => c.destroy(),
