@@ -9,11 +9,18 @@ import { type RunnerSocket, ScriptedEngine, toldOf } from "../support/scripted-e
 
 let starts = 0;
 const counter = actor({
-	state: { count: 0 },
+	state: { count: 0, left: 0 },
 	onWake: () => {
 		starts++;
 	},
-	actions: { add: (c, by: number) => (c.state.count += by), nap: (c) => c.sleep() },
+	onDisconnect: (c, connection) => {
+		if (connection.params !== undefined) c.state.left++;
+	},
+	actions: {
+		add: (c, by: number) => (c.state.count += by),
+		left: (c) => c.state.left,
+		nap: (c) => c.sleep(),
+	},
 });
 const broken = actor({
 	onWake: () => {
@@ -59,7 +66,12 @@ const exchange = (requestId: number) => ({
 	messageIndex: 0,
 });
 
-function request(actorId: string, requestId: number, headers = new Map<string, string>()): void {
+function request(
+	actorId: string,
+	requestId: number,
+	headers = new Map<string, string>(),
+	action = "add",
+): void {
 	engine.send({
 		tag: "ToClientTunnelMessage",
 		val: {
@@ -69,7 +81,7 @@ function request(actorId: string, requestId: number, headers = new Map<string, s
 				val: {
 					actorId,
 					method: "POST",
-					path: "/action/add",
+					path: `/action/${action}`,
 					headers: new Map([["x-rivet-encoding", "json"], ...headers]),
 					body: Buffer.from('{"args":[1]}'),
 					stream: false,
@@ -249,6 +261,60 @@ describe("the tunnel", () => {
 		await eventually(() =>
 			expect(answers(received, 9)).toEqual([{ tag: "ToServerResponseAbort", val: undefined }]),
 		);
+	});
+
+	it("a client whose connection is not stored is closed when its actor wakes (no. 57)", async () => {
+		registry.startRunner();
+		const { received } = await engine.socket();
+		engine.start("a", 0, 0, "counter", [exchange(5)]);
+		await eventually(() =>
+			expect(answers(received, 5)).toEqual([
+				{
+					tag: "ToServerWebSocketClose",
+					val: { code: 1000, reason: "ws.meta_not_found_during_restore", hibernate: false },
+				},
+			]),
+		);
+	});
+
+	it("a connection whose client the engine does not list has left: its actor is told, and nobody else (no. 57)", async () => {
+		registry.startRunner();
+		const runner = await engine.socket();
+		const { received } = runner;
+		engine.start("a", 0);
+		const protocols = ["rivet", "rivet_encoding.json", "rivet_conn_params.%7B%22a%22%3A1%7D"];
+		engine.send({
+			tag: "ToClientTunnelMessage",
+			val: {
+				messageId: exchange(5),
+				messageKind: {
+					tag: "ToClientWebSocketOpen",
+					val: {
+						actorId: "a",
+						path: "/connect",
+						headers: new Map([["sec-websocket-protocol", protocols.join(", ")]]),
+					},
+				},
+			},
+		});
+		await eventually(() =>
+			// Open, and the frame that says so to the client.
+			expect(answers(received, 5).map(({ tag }) => tag)).toEqual([
+				"ToServerWebSocketOpen",
+				"ToServerWebSocketMessage",
+			]),
+		);
+		expect(answers(received, 5)[0]!.val).toEqual({ canHibernate: true });
+		engine.stop("a", 0);
+		await until(runner, "a", "Ok");
+		engine.start("a", 1);
+		request("a", 6, new Map(), "left");
+		await eventually(() => {
+			const [answer] = answers(received, 6);
+			const body = answer?.tag === "ToServerResponseStart" ? answer.val.body : undefined;
+			expect(JSON.parse(String(Buffer.from(body!)))).toEqual({ output: 1 });
+		});
+		expect(answers(received, 5)).toHaveLength(2);
 	});
 
 	it("a request that the gateway repeats is answered, not done again", async () => {

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import {
 	decodeRunnerToServer,
 	encodeRunnerToClient,
+	type HibernatingRequest,
 	isRunnerVersion,
 	type RunnerToClient,
 	type RunnerToServer,
@@ -96,7 +97,13 @@ export class ScriptedEngine {
 		runner.socket.send(encodeRunnerToClient(runner.version, message));
 	}
 
-	start(actorId: string, generation: number, index = 0, name = "counter"): void {
+	start(
+		actorId: string,
+		generation: number,
+		index = 0,
+		name = "counter",
+		hibernatingRequests: readonly HibernatingRequest[] = [],
+	): void {
 		this.#started.push({ actorId, generation });
 		this.send({
 			tag: "ToClientCommands",
@@ -107,7 +114,7 @@ export class ScriptedEngine {
 						tag: "CommandStartActor",
 						val: {
 							config: { name, key: actorId, createTs: 1, input: undefined },
-							hibernatingRequests: [],
+							hibernatingRequests,
 						},
 					},
 				},

@@ -78,6 +78,8 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 			if (stored === null) {
 				start.isCreating = true;
 				start.instance.database?.startOver();
+				// Of an incarnation that ended before it had stored anything: nobody listens to them any more.
+				restoreConnections(start.instance, [], start.sockets);
 			} else {
 				restore(start, stored);
 			}
