@@ -65,6 +65,8 @@ export interface ApartOptions extends AttachRunnersOptions {
 	readonly routeTimeoutMs: number;
 	/** Whether no other node may run an actor. */
 	readonly isAlone: boolean;
+	/** Whether another node that lives has the actor. */
+	readonly runsElsewhere: (actorId: string) => Promise<boolean>;
 	readonly limits: RunnerLimits;
 	readonly token: string | undefined;
 	readonly version: string;
@@ -228,12 +230,8 @@ export class Apart {
 
 	/** Destroys an actor without waiting for its runner (contract: engine 6.7). Throws `actor.not_found`. */
 	async destroy(actorId: string): Promise<void> {
-		const { store, clock, placement, routeTimeoutMs, isAlone } = this.#options;
+		const { store, clock, placement, routeTimeoutMs, runsElsewhere } = this.#options;
 		const deadlineTs = clock.now() + routeTimeoutMs;
-		if (!isAlone) {
-			// Whoever runs it stops it first.
-			return placement.destroy(actorId, deadlineTs);
-		}
 		for (let found = false; ; found = true) {
 			const record = await store.actorById(actorId);
 			if (record === undefined && !found) {
@@ -244,6 +242,10 @@ export class Apart {
 			}
 			if (clock.now() >= deadlineTs) {
 				throw catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
+			}
+			if (await runsElsewhere(actorId)) {
+				// Whoever runs it stops it first.
+				return placement.destroy(actorId, deadlineTs);
 			}
 			const isDone = await this.host.destroy(actorId).catch((error: unknown) => {
 				if (error instanceof StaleGenerationError) return false;

@@ -316,6 +316,8 @@ class EmbeddedEngine implements Engine {
 			resolver: this.#resolver,
 			routeTimeoutMs: this.#limits.routeTimeoutMs,
 			isAlone: this.#node === undefined,
+			runsElsewhere: async (actorId) =>
+				(await this.#node?.cluster.runElsewhere([actorId]))?.has(actorId) ?? false,
 			limits: { ...RUNNER_LIMITS, ...limits },
 			token,
 			version,
