@@ -10,6 +10,7 @@ const LONG_FILES = [
 	"packages/rivetkit/test/crash/workflow.test.ts",
 	"packages/rivetkit/test/registry/shutdown.test.ts",
 	"packages/rivetkit/test/workflow/crash.test.ts",
+	"packages/rivetkit/test/backends/workflow-on-postgres.test.ts",
 	"packages/rivetkit/test/cli/actors.test.ts",
 	"packages/rivetkit/test/crash/schedules.test.ts",
 	"packages/rivetkit/test/runner/runner.test.ts",

@@ -35,10 +35,13 @@ describe.each(Object.entries(SCENARIOS))("%s", (_name, scenario) => {
 const SHORT = 5;
 const SIDES = ["before", "after"] as const;
 
-it.each(["58. three steps", "63. a saga that fails at 1"])(
+const short = Object.entries(SCENARIOS).filter(
+	([name]) => name.endsWith("three steps") || name.endsWith("fails at 1"),
+);
+
+it.each(short)(
 	"%s: ends so after a crash at every commit and another at every commit after that",
-	async (name) => {
-		const scenario = SCENARIOS[name]!;
+	async (_name, scenario) => {
 		const dry = await survive(scenario, []);
 		const deaths = Array.from({ length: Math.min(dry.commits, SHORT) }, (_, index) =>
 			SIDES.map((side): Death => ({ commit: index + 1, side })),
