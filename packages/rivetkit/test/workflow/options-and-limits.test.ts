@@ -148,6 +148,54 @@ onMemory.it.each([
 		"has over 256 bytes",
 	],
 	[
+		"a name that is no text",
+		(ctx: Ctx) => ctx.step(`a\ud800`, () => {}),
+		"TypeError",
+		"half of a surrogate pair",
+	],
+	[
+		"a step that does nothing",
+		(ctx: Ctx) => ctx.step({ name: "s" } as never),
+		"TypeError",
+		'Step "s": run must be a function',
+	],
+	[
+		"a backoff before now",
+		(ctx: Ctx) => ctx.step({ name: "s", retryBackoffBase: -1, run: () => {} }),
+		"TypeError",
+		'Step "s": retryBackoffBase must be milliseconds',
+	],
+	[
+		"no try at all",
+		(ctx: Ctx) => ctx.step({ name: "s", maxAttempts: 0, run: () => {} }),
+		"TypeError",
+		'Step "s": maxAttempts must be a number, 1 or more',
+	],
+	[
+		"queues that are no list",
+		(ctx: Ctx) => ctx.queue.next("q", { names: "work" as never }),
+		"TypeError",
+		'Queue wait "q": names must be a list',
+	],
+	[
+		"a batch of nothing",
+		(ctx: Ctx) => ctx.queue.nextBatch("q", { count: 0 }),
+		"TypeError",
+		'Queue wait "q": count must be a number, 1 or more',
+	],
+	[
+		"a timeout before now",
+		(ctx: Ctx) => ctx.queue.nextBatch("q", { timeout: -1 }),
+		"TypeError",
+		'Queue wait "q": timeout must be milliseconds',
+	],
+	[
+		"a sleep until no time",
+		(ctx: Ctx) => ctx.sleepUntil("s", new Date(Number.NaN)),
+		"TypeError",
+		'Sleep "s" takes a Date or milliseconds',
+	],
+	[
 		"no whole number of iterations",
 		(ctx: Ctx) => ctx.loop({ name: "l", historyKeep: 1.5, run: async () => Loop.break() }),
 		"RangeError",
@@ -317,3 +365,103 @@ onMemory.it("W1b. the guard's error and its log line say what to do instead", as
 	const [line] = world.runtime.log.filter(({ fields }) => "hint" in fields);
 	expect([line?.level, line?.fields]).toMatchObject(["error", { member: "state", hint }]);
 });
+
+onMemory.it(
+	"3.5.1. an empty list of queues is all of them, and a queue named twice is one",
+	async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.queue.next("go", { names: ["control"] });
+			const twice = await ctx.queue.nextBatch("twice", { names: ["work", "work"], count: 9 });
+			const all = await ctx.queue.nextBatch("all", { names: [], count: 9 });
+			await ctx.step("note", () => {
+				ctx.state.log.push(...[...twice, ...all].map(({ name, body }) => `${name} ${body}`));
+			});
+		});
+		await world.send("work", 1);
+		await world.send("work", 2);
+		await world.send("out", 3);
+		await world.send("control");
+		expect((await world.state()).log).toEqual(["work 1", "work 2", "out 3"]);
+	},
+);
+
+onMemory.it(
+	"3.8.1. a checkpoint covers what is below it, not what is around it; a second one delimits nothing",
+	async () => {
+		const undoable = (name: string, { ledger }: World) => ({
+			name,
+			run: () => {},
+			rollback: () => void ledger.push(`undo ${name}`),
+		});
+		await using world = await World.start(async (ctx, self) => {
+			await ctx.join("join", {
+				a: {
+					run: async (b) => {
+						await b.rollbackCheckpoint("first");
+						await b.step(undoable("before", self));
+						await b.rollbackCheckpoint("second");
+						await b.try("block", (block) => block.step(undoable("after", self)));
+					},
+				},
+			});
+			await ctx.step(undoable("around", self));
+		});
+		// Without a checkpoint nothing is undone: it is the code that is wrong.
+		expect(await world.status()).toMatchObject({
+			state: "failed",
+			error: { name: "RollbackCheckpointError" },
+		});
+		expect(world.ledger).toEqual([]);
+		await using inside = await World.start(async (ctx, self) => {
+			await ctx.rollbackCheckpoint("first");
+			await ctx.step(undoable("before", self));
+			await ctx.rollbackCheckpoint("second");
+			await ctx.step(undoable("after", self));
+			throw new Error("stop");
+		});
+		await inside.advance(100);
+		expect(inside.ledger).toEqual(["undo after", "undo before"]);
+	},
+);
+
+onMemory.it("3.8.2. code that is wrong undoes nothing: it blocks", async () => {
+	await using world = await World.start(async (ctx, { ledger }) => {
+		await ctx.rollbackCheckpoint("checkpoint");
+		await ctx.step({ name: "a", run: () => {}, rollback: () => void ledger.push("undone") });
+		void ctx.state;
+	});
+	await world.advance(5_000);
+	expect(await world.status()).toMatchObject({ state: "sleeping", blocked: true });
+	expect(world.ledger).toEqual([]);
+});
+
+onMemory.it(
+	"3.1. onError may change the actor; one that throws is logged, and that is all",
+	async () => {
+		await using world = await World.start(
+			(ctx) =>
+				ctx.step({
+					name: "s",
+					maxRetries: 1,
+					run: (c) => {
+						if (c.attempt === 1) throw new Error("once");
+					},
+				}),
+			{
+				workflow: {
+					onError: (c: { state: { log: string[] } }, event: object) => {
+						c.state.log.push(...Object.keys(event));
+						throw new Error("of the hook");
+					},
+				} as never,
+			},
+		);
+		await world.advance(1_000);
+		expect([(await world.status()).state, (await world.state()).log]).toEqual([
+			"completed",
+			["step"],
+		]);
+		const lines = world.runtime.log.filter(({ message }) => message.includes("onError"));
+		expect(lines.map(({ level }) => level)).toEqual(["warn"]);
+	},
+);

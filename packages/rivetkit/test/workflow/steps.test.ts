@@ -34,7 +34,18 @@ everywhere((on) => {
 				`${member} is only available inside workflow steps`,
 			]);
 			expect(await world.call("guard")).toBe("true");
+			// Nobody is given a property that has none.
+			expect(await world.state()).not.toHaveProperty("guardTriggered");
 		}
+		let hasProperty = false;
+		await using flagged = await World.start(async (ctx) => {
+			await ctx.step("give it one", () => {
+				ctx.state.guardTriggered = false;
+			});
+			hasProperty = true;
+			void ctx.vars;
+		}, on);
+		expect([hasProperty, await flagged.state()]).toMatchObject([true, { guardTriggered: true }]);
 		await using world = await World.start(async (ctx) => void ctx.client(), on);
 		expect((await world.status()).error?.message).toBe(
 			"client is only available inside workflow steps",
@@ -263,18 +274,21 @@ everywhere((on) => {
 		expect(times.slice(1).map((time, index) => time - times[index]!)).toEqual([200, 400, 700, 700]);
 	});
 
-	it("3.2.4. an error says when the next try begins", async () => {
+	it("3.2.4. an error says when the next try begins: after so long, or at a time", async () => {
 		const times: number[] = [];
 		await using world = await World.start(
 			(ctx, { clock }) =>
 				ctx.step("flaky", () => {
 					times.push(clock.now());
 					if (times.length === 1) throw new RetryAfterError("later", 5_000);
+					if (times.length === 2) {
+						throw Object.assign(new Error("then"), { retryAt: clock.now() + 700 });
+					}
 				}),
 			on,
 		);
 		await world.advance(10_000);
-		expect(times[1]! - times[0]!).toBe(5_000);
+		expect(times.slice(1).map((time, index) => time - times[index]!)).toEqual([5_000, 700]);
 	});
 
 	it.each([
