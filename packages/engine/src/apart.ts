@@ -5,6 +5,7 @@ import {
 	DEFAULT_ENDPOINT,
 	DEFAULT_NAMESPACE,
 	isActorError,
+	newActorId,
 	type QueryGateway,
 	type Random,
 } from "@rivetkit/protocol";
@@ -207,6 +208,10 @@ export class Apart {
 	#isSupplied({ namespace, pool }: PoolAddress): boolean {
 		const config = this.#pools.get(namespace, pool);
 		return config?.kind === "serverless" && config.runnersMax > 0;
+	}
+
+	newRayId(): string {
+		return newActorId(this.#options.random);
 	}
 
 	resolverOf(namespace: string): Resolver {

@@ -6,9 +6,7 @@
 import {
 	type ActorResponse,
 	catalogueError,
-	HEADER_RAY_ID,
 	type HeadersView,
-	newActorId,
 	toWireError,
 } from "@rivetkit/protocol";
 import type { InboundRequest } from "../gateway/inbound.ts";
@@ -44,10 +42,8 @@ export class EngineApi {
 	}
 
 	/** Answers a request that is not for an actor. Never rejects. */
-	async handle(request: InboundRequest): Promise<ActorResponse> {
-		const answer = await this.#answer(request).catch((error: unknown) => this.#failed(error));
-		const headers = { ...answer.headers, [HEADER_RAY_ID]: newActorId(this.#options.random) };
-		return { ...answer, headers };
+	handle(request: InboundRequest): Promise<ActorResponse> {
+		return this.#answer(request).catch((error: unknown) => this.#failed(error));
 	}
 
 	async #answer(request: InboundRequest): Promise<ActorResponse> {

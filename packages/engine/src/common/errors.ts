@@ -8,8 +8,10 @@ import {
 	encodeHttpResponseError,
 	encodeToClient,
 	HEADER_ENCODING,
+	HEADER_RAY_ID,
 	type HeadersView,
 	isActorError,
+	parseActorId,
 	parseEncoding,
 	parseSubprotocols,
 	toWireError,
@@ -60,7 +62,7 @@ export class ErrorAnswers {
 		this.#logger.error({ err: error }, message);
 	}
 
-	/** Closes with 1011 `group.code`; protocol sockets get the whole error in a frame first (3.3). */
+	/** Closes with 1011 `group.code`, or `group.code#ray` where requests have ids (engine 3.1); protocol sockets get the whole error in a frame first (3.3). */
 	closeSocket(
 		socket: Pick<ActorSocket, "send" | "close">,
 		error: unknown,
@@ -73,7 +75,9 @@ export class ErrorAnswers {
 				socket.send(encodeToClient(encoding, { tag: "Error", ...wire, actionId: null }));
 			}
 		}
-		socket.close(CLOSE_ERROR, `${wire.group}.${wire.code}`);
+		const ray = upgrade.headers.get(HEADER_RAY_ID);
+		const isNamed = ray !== null && parseActorId(ray) !== null;
+		socket.close(CLOSE_ERROR, `${wire.group}.${wire.code}${isNamed ? `#${ray}` : ""}`);
 	}
 
 	#wire(error: unknown) {

@@ -7,6 +7,7 @@ import {
 	type ActorUpgrade,
 	catalogueError,
 	HEADER_ACTOR,
+	HEADER_RAY_ID,
 	HEADER_TARGET,
 	HEADER_TOKEN,
 	type HeadersView,
@@ -20,7 +21,7 @@ import { type ErrorAnswers, notFound } from "../common/errors.ts";
 import { isSameSecret } from "../common/tokens.ts";
 import type { CallLimiter } from "./call-limiter.ts";
 import type { Gateway, Target } from "./gateway.ts";
-import { type InboundRequest, pathOfTarget, withoutHeaders } from "./inbound.ts";
+import { type InboundRequest, pathOfTarget, withHeader, withoutHeaders } from "./inbound.ts";
 import { queryTarget } from "./query-target.ts";
 import type { Resolver } from "./resolver.ts";
 import type { StaticPages } from "./static-pages.ts";
@@ -50,6 +51,8 @@ export interface Api {
 
 /** What is different where several namespaces are behind one address. */
 export interface Namespaced {
+	/** Names a request, for the caller, the actor and logs (engine 2.1). */
+	newRayId(): string;
 	/** Without it, whoever reaches the address reaches the actors. */
 	readonly gatewayToken: string | undefined;
 	resolverOf(namespace: string): Resolver;
@@ -73,9 +76,20 @@ export interface FrontOptions {
 
 /** What becomes of an upgrade. */
 export type UpgradeRoute =
-	| { readonly kind: "actor"; readonly target: Target; readonly upgrade: ActorUpgrade }
+	| {
+			readonly kind: "actor";
+			readonly target: Target;
+			readonly upgrade: ActorUpgrade;
+			/** Its id, where requests have ids. */
+			readonly ray: string | undefined;
+	  }
 	/** Accepted and closed with 1011, because browsers cannot read a failed upgrade (protocol Q12). */
-	| { readonly kind: "closed"; readonly error: unknown; readonly upgrade: ActorUpgrade }
+	| {
+			readonly kind: "closed";
+			readonly error: unknown;
+			readonly upgrade: ActorUpgrade;
+			readonly ray: string | undefined;
+	  }
 	/** Not for an actor at all: answered with HTTP (protocol 4.4). */
 	| { readonly kind: "refused"; readonly answer: ActorResponse };
 
@@ -89,6 +103,18 @@ export class Front {
 
 	/** @param basePath - as {@link normalizeBasePath} returns it. Never rejects. */
 	handle(request: InboundRequest, basePath: string): Promise<ActorResponse> {
+		const ray = this.#options.namespaced()?.newRayId();
+		if (ray === undefined) {
+			return this.#handle(request, basePath);
+		}
+		request.headers = withHeader(request.headers, HEADER_RAY_ID, ray);
+		return this.#handle(request, basePath).then((answer) => ({
+			...answer,
+			headers: { ...answer.headers, [HEADER_RAY_ID]: ray },
+		}));
+	}
+
+	#handle(request: InboundRequest, basePath: string): Promise<ActorResponse> {
 		const { gateway, api, errors, limiter, pages } = this.#options;
 		try {
 			const path = withoutBasePath(request.path, basePath);
@@ -125,21 +151,23 @@ export class Front {
 		if (path === undefined) {
 			return { kind: "refused", answer: notFound() };
 		}
-		const forward = { path, headers, protocols };
+		const ray = this.#options.namespaced()?.newRayId();
+		const named = ray === undefined ? headers : withHeader(headers, HEADER_RAY_ID, ray);
+		const forward = { path, headers: named, protocols };
 		try {
 			const target = this.#pathTarget(path, forward);
 			if (target !== undefined) {
 				this.#options.limiter?.enter(peerAddress, limitedAs(target, path))();
-				return { kind: "actor", target, upgrade: forward };
+				return { kind: "actor", target, upgrade: forward, ray };
 			}
 		} catch (error) {
 			const actorPath = forward.path.replace(/^\/gateway\/[^/?]*/, "");
-			return { kind: "closed", error, upgrade: { ...forward, path: actorPath } };
+			return { kind: "closed", error, upgrade: { ...forward, path: actorPath }, ray };
 		}
 		try {
 			const target = protocolTarget(protocols);
 			this.#checkToken(null, forward);
-			return { kind: "actor", target, upgrade: forward };
+			return { kind: "actor", target, upgrade: forward, ray };
 		} catch (error) {
 			return { kind: "refused", answer: this.#options.errors.response(error, { headers }) };
 		}

@@ -38,6 +38,21 @@ export function withoutHeaders(headers: HeadersView, names: readonly string[]): 
 	};
 }
 
+/** Headers with one more, in place of those of that name. */
+export function withHeader(headers: HeadersView, name: string, value: string): HeadersView {
+	return {
+		get: (asked) => (asked === name ? value : headers.get(asked)),
+		*entries() {
+			for (const entry of headers.entries()) {
+				if (entry[0] !== name) {
+					yield entry;
+				}
+			}
+			yield [name, value];
+		},
+	};
+}
+
 /**
  * Why a body was refused: it has more bytes than its reader takes, or than any body may have.
  *

@@ -5,6 +5,7 @@ import {
 	type ActorResponse,
 	CLOSE_GOING_AWAY,
 	catalogueError,
+	HEADER_RAY_ID,
 	type HeadersView,
 	selectSubprotocol,
 	type Timer,
@@ -48,6 +49,8 @@ export class NodeFront {
 	readonly #options: NodeFrontOptions;
 	readonly #webSockets: SocketServer<typeof OrderedWebSocket>;
 	readonly #turn = new WriteTurn();
+	/** Of upgrades, for the answers to their handshakes. */
+	readonly #rays = new WeakMap<IncomingMessage, string>();
 	readonly #sockets = new Set<NodeSocket>();
 	/** Sockets that the door for runners has taken. */
 	readonly #runnerSockets = new Set<Duplex>();
@@ -69,6 +72,12 @@ export class NodeFront {
 			closeTimeout: options.limits.webSocketCloseTimeoutMs,
 		};
 		this.#webSockets = new WebSocketServer(settings);
+		this.#webSockets.on("headers", (headers, message) => {
+			const ray = this.#rays.get(message);
+			if (ray !== undefined) {
+				headers.push(`${HEADER_RAY_ID}: ${ray}`);
+			}
+		});
 	}
 
 	/** For `server.on("request", …)`. */
@@ -117,6 +126,9 @@ export class NodeFront {
 			delete message.headers["sec-websocket-protocol"];
 		} else {
 			message.headers["sec-websocket-protocol"] = selected;
+		}
+		if (route.ray !== undefined) {
+			this.#rays.set(message, route.ray);
 		}
 		this.#webSockets.handleUpgrade(message, socket, head, (ws) => {
 			const nodeSocket = new NodeSocket(ws, socket as Socket, this.#turn, logger);

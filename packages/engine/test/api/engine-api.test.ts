@@ -207,6 +207,64 @@ describe("every answer", () => {
 	});
 });
 
+describe("ids of requests", () => {
+	const ID = /^[0-9a-z]{30}$/;
+
+	it("are in every answer, and in what the actor gets", async () => {
+		await configure("default", normal);
+		const runner = await connect();
+		const { body } = await put();
+		const { actor_id } = body.actor as Json;
+		for (const path of ["/health", "/nowhere", "/gateway/nobody/x"]) {
+			expect((await call("GET", path)).headers.get("x-rivet-ray-id")).toMatch(ID);
+		}
+		const answered = call("GET", `/gateway/${actor_id}/x`, undefined, { "x-rivet-ray-id": "mine" });
+		await until(() => expect(runner.tunnel).toHaveLength(1), settings);
+		const { messageKind } = runner.tunnel[0]!;
+		const start = messageKind.tag === "ToClientRequestStart" ? messageKind.val : undefined;
+		const val = { status: 200, headers: new Map(), body: undefined, stream: false };
+		runner.answer(runner.tunnel[0]!, { tag: "ToServerResponseStart", val });
+		const ray = (await answered).headers.get("x-rivet-ray-id");
+		expect(ray).toMatch(ID);
+		expect(start!.headers.get("x-rivet-ray-id")).toBe(ray);
+	});
+
+	it("are in the answer to a handshake, and in the reason of a close by the engine (no. 19)", async () => {
+		await configure("default", normal);
+		const runner = await connect();
+		const { body } = await put();
+		const { actor_id } = body.actor as Json;
+		await until(() => expect(runner.commands).toHaveLength(1), settings);
+		const open = (id: unknown) => {
+			const socket = new WebSocket(`${url.replace("http", "ws")}/gateway/${id}/websocket`, [
+				"rivet",
+			]);
+			return new Promise<{ ray: unknown; code: number; reason: string }>((resolve) => {
+				let ray: unknown;
+				socket.on("upgrade", ({ headers }) => {
+					ray = headers["x-rivet-ray-id"];
+				});
+				socket.on("close", (code, reason) => resolve({ ray, code, reason: String(reason) }));
+			});
+		};
+		const refused = await open("tlf0xcg1buacno4zofgpr7isbeal00");
+		expect(refused.ray).toMatch(ID);
+		expect(refused).toMatchObject({ code: 1011, reason: `actor.not_found#${refused.ray}` });
+		// A close by the actor is the actor's.
+		const closed = open(actor_id);
+		await until(() => expect(runner.tunnel).toHaveLength(1), settings);
+		runner.answer(runner.tunnel[0]!, {
+			tag: "ToServerWebSocketOpen",
+			val: { canHibernate: false },
+		});
+		runner.answer(runner.tunnel[0]!, {
+			tag: "ToServerWebSocketClose",
+			val: { code: 4_000, reason: "enough", hibernate: false },
+		});
+		expect(await closed).toMatchObject({ code: 4_000, reason: "enough" });
+	});
+});
+
 describe("namespaces", () => {
 	const create = (name: string, display_name = "Name") =>
 		call("POST", "/namespaces", { name, display_name });
@@ -646,7 +704,10 @@ describe.runIf(nodeCount === 1)("the gateway's token (no. 17)", () => {
 		const closeOf = (path: string, ...entries: string[]) =>
 			new Promise<string>((resolve) => {
 				const socket = new WebSocket(nextUrl().replace("http", "ws") + path, ["rivet", ...entries]);
-				socket.on("close", (_code, reason) => resolve(String(reason)));
+				// Without the id of the request.
+				socket.on("close", (_code, reason) =>
+					resolve(String(reason).replace(/#[0-9a-z]{30}$/, "")),
+				);
 			});
 		const byEntries = ["rivet_target.actor", `rivet_actor.${id}`];
 		expect(await closeOf(`/gateway/${id}/connect`)).toBe("api.forbidden");
