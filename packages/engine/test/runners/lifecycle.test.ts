@@ -537,8 +537,54 @@ describe("messages of clients that are held", () => {
 		});
 		runner.answer(open, { tag: "ToServerWebSocketOpen", val: { canHibernate: true } });
 		await until(() => expect(socket.readyState).toBe(WebSocket.OPEN));
-		return { runner, socket, closed, open };
+		return { runner, actorId, socket, closed, open };
 	};
+
+	/** What came to a runner from the client of an exchange: index and text. */
+	const messagesOf = (runner: ScriptedRunner) =>
+		runner.tunnel.flatMap(({ messageId, messageKind }) =>
+			messageKind.tag === "ToClientWebSocketMessage"
+				? [[messageId.messageIndex, String(Buffer.from(messageKind.val.data))]]
+				: [],
+		);
+	const listedOn = (runner: ScriptedRunner) =>
+		runner.commands.flatMap(({ inner }) =>
+			inner.tag === "CommandStartActor"
+				? inner.val.hibernatingRequests.map(({ gatewayId, requestId }) =>
+						Buffer.concat([gatewayId, requestId]).toString("hex"),
+					)
+				: [],
+		);
+
+	it("outlive a runner that is killed: the next one has the client, and what was not acknowledged (nos. 53, 58)", async () => {
+		const { runner, socket, open } = await held({ runnerLostThresholdMs: 300 });
+		for (const text of ["one", "two"]) socket.send(text);
+		await until(() => expect(messagesOf(runner)).toHaveLength(2));
+		runner.answer(open, { tag: "ToServerWebSocketMessageAck", val: { index: 1 } });
+		// Behind the acknowledgement on the same socket.
+		const echo = { data: Buffer.from("echo"), binary: false };
+		const heard = new Promise((resolve) => socket.once("message", resolve));
+		runner.answer(open, { tag: "ToServerWebSocketMessage", val: echo });
+		await heard;
+		await runner.close();
+		// Nobody calls it: its client's message is what wakes it.
+		const next = await connect({ key: "next" });
+		await until(() => expect(messagesOf(next)).toEqual([[2, "two"]]));
+		const { gatewayId, requestId } = open.messageId;
+		expect(listedOn(next)).toEqual([Buffer.concat([gatewayId, requestId]).toString("hex")]);
+		socket.send("three");
+		await until(() =>
+			expect(messagesOf(next)).toEqual([
+				[2, "two"],
+				[3, "three"],
+			]),
+		);
+		expect(next.tunnel.some(({ messageKind }) => messageKind.tag === "ToClientWebSocketOpen")).toBe(
+			false,
+		);
+		expect(socket.readyState).toBe(WebSocket.OPEN);
+		socket.close();
+	});
 
 	it("an acknowledgement that does not come closes the client (no. 55)", async () => {
 		const { socket, closed, runner } = await held({
