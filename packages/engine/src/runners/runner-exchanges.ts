@@ -25,6 +25,14 @@ const INDEXES = 0x1_0000;
 /** Bytes of a request body that goes through the tunnel in one piece (contract: engine 3.9). */
 const BODY_BYTES_MAX = 20 * 1024 * 1024;
 
+interface Unacknowledged {
+	readonly index: number;
+	readonly ts: number;
+	readonly message: ClientMessage;
+}
+
+type ClientMessage = Extract<ToClientTunnelMessageKind, { tag: "ToClientWebSocketMessage" }>;
+
 interface Exchange {
 	readonly id: HibernatingRequest;
 	readonly actorId: string;
@@ -39,7 +47,7 @@ interface Exchange {
 	/** The last message of the client, as the gateway counts. */
 	lastIndex: number;
 	/** Of a socket that is held: messages that are not acknowledged, oldest first. */
-	unacknowledged: { readonly index: number; readonly ts: number }[] | null;
+	unacknowledged: Unacknowledged[] | null;
 }
 
 const BACKLOG_FULL = "guard.tunnel_backlog_full";
@@ -159,6 +167,20 @@ export class RunnerExchanges {
 		}
 	}
 
+	/**
+	 * The runner is back on another socket. What waits for it is sent, and what clients that are held have sent into the one
+	 * before: nobody knows what of it had arrived, and the runner drops what it has (contract: engine 4.12).
+	 */
+	reconnected(runner: RunnerRecord): void {
+		for (const exchange of this.#exchanges.values()) {
+			if (exchange.runner !== runner || exchange.unacknowledged === null) continue;
+			runner.backlog.drop(exchange.id);
+			for (const { message, index } of exchange.unacknowledged)
+				this.#tell(exchange, message, index);
+		}
+		runner.sendBacklog();
+	}
+
 	/** Closes the clients of which a message is not acknowledged for so long (contract: engine 4.12). */
 	closeOverdue(olderThanTs: number): void {
 		for (const exchange of [...this.#exchanges.values()]) {
@@ -266,10 +288,10 @@ export class RunnerExchanges {
 		socket.listen({
 			onMessage: (content, index) => {
 				exchange.lastIndex = index;
-				exchange.unacknowledged?.push({ index, ts: this.#now() });
 				const binary = typeof content !== "string";
 				const data = binary ? content : Buffer.from(content);
-				const message = { tag: "ToClientWebSocketMessage", val: { data, binary } } as const;
+				const message: ClientMessage = { tag: "ToClientWebSocketMessage", val: { data, binary } };
+				exchange.unacknowledged?.push({ index, ts: this.#now(), message });
 				if (this.#tell(exchange, message, index)) return;
 				countLimitHit(BACKLOG_FULL);
 				this.#cut(exchange, BACKLOG_FULL);

@@ -27,6 +27,8 @@ export interface RunnerFleetOptions {
 	readonly poolAppeared: (pool: PoolAddress) => void;
 	readonly roster: RunnerRoster;
 	readonly incarnations: RunnerIncarnations;
+	/** A runner has a socket: what waits for that can be sent. */
+	readonly reconnected: (runner: RunnerRecord) => void;
 	/** There may be a free slot more. */
 	readonly serve: () => void;
 	/** The runners of a pool, or what they have, are others than before. */
@@ -100,7 +102,7 @@ export class RunnerFleet {
 		if (runner.commands.length > 0) {
 			socket.send({ tag: "ToClientCommands", val: runner.commands });
 		}
-		runner.sendBacklog();
+		this.#options.reconnected(runner);
 		logger.info(
 			{ runnerId: runner.runnerId, pool: runner.pool, version: socket.version },
 			"a runner has connected",

@@ -114,6 +114,7 @@ export class RunnersHost implements ActorHost {
 			...options,
 			roster: this.#roster,
 			incarnations: this.#incarnations,
+			reconnected: (runner) => this.#exchanges.reconnected(runner),
 			serve: () => this.#slots.serve(),
 			changed: this.#changed,
 		});

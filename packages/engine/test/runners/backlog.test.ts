@@ -89,7 +89,7 @@ const answerAll = (runner: ScriptedRunner) => {
 };
 
 /** A client whose socket the actor has. */
-async function client(runner: ScriptedRunner, actorId: string) {
+async function client(runner: ScriptedRunner, actorId: string, canHibernate = false) {
 	const socket = new WebSocket(`${url.replace("http", "ws")}/gateway/${actorId}/websocket`, [
 		"rivet",
 	]);
@@ -98,12 +98,12 @@ async function client(runner: ScriptedRunner, actorId: string) {
 	);
 	await until(() => expect(heard(runner)).toEqual(["ToClientWebSocketOpen"]));
 	const open = runner.tunnel[0]!;
-	runner.answer(open, { tag: "ToServerWebSocketOpen", val: { canHibernate: false } });
+	runner.answer(open, { tag: "ToServerWebSocketOpen", val: { canHibernate } });
 	// The engine has heard of it when what follows on the same socket is there.
 	const greeting = { data: Buffer.from("hello"), binary: false };
 	runner.answer(open, { tag: "ToServerWebSocketMessage", val: greeting });
 	await new Promise((resolve) => socket.once("message", resolve));
-	return { socket, closed };
+	return { socket, closed, open };
 }
 
 it("calls and messages wait until it is back, and come in order", async () => {
@@ -161,6 +161,27 @@ it("a client whose message is too much is closed, and its actor told", async () 
 	expect(await closed).toBe("1011 guard.tunnel_backlog_full");
 	const back = await connect();
 	await until(() => expect(heard(back)).toEqual(["close guard.tunnel_backlog_full"]));
+});
+
+it("what a held client has sent comes again to a runner that is back, unless it was acknowledged", async () => {
+	await serve();
+	const { runner, actorId } = await placed();
+	const { socket, open } = await client(runner, actorId, true);
+	for (const text of ["1", "2", "3"]) socket.send(text);
+	await until(() => expect(heard(runner)).toEqual(["ToClientWebSocketOpen", "1", "2", "3"]));
+	runner.answer(open, { tag: "ToServerWebSocketMessageAck", val: { index: 1 } });
+	const said = new Promise((resolve) => socket.once("message", resolve));
+	const message = { data: Buffer.from("acknowledged"), binary: false };
+	runner.answer(open, { tag: "ToServerWebSocketMessage", val: message });
+	await said;
+	await leaves(runner);
+	socket.send("4");
+	await someWaits();
+	const back = await connect();
+	await until(() => expect(heard(back)).toEqual(["2", "3", "4"]));
+	expect(back.tunnel.map(({ messageId }) => messageId.messageIndex)).toEqual([2, 3, 4]);
+	await waiting(0);
+	socket.terminate();
 });
 
 it("a caller that goes away is forgotten: the runner does not hear of its call", async () => {
