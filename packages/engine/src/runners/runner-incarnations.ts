@@ -56,7 +56,8 @@ const EVENTS_PER_ACK = 250;
  * The incarnations that runners have: what they are told, and what they tell (contract: engine 4.5, 4.6, 6).
  *
  * - N1. What a runner says counts only from its newest socket, about the newest incarnation it has.
- * - N2. Every write for a runner carries the generation of the incarnation it is for.
+ * - N2. Every write for a runner carries the generation of the incarnation it is for; of one that was given up, none
+ *   is taken for the next one.
  * - N4. An incarnation that may write nothing any more, because its node or a newer one says so, is over here at once,
  *   and its runner is told to stop it.
  */
@@ -205,7 +206,8 @@ export class RunnerIncarnations {
 				socket.send({ tag: "ToClientKvResponse", val: { requestId, data: answer } });
 			}
 		};
-		if (hosted?.runner !== runner) {
+		// A request carries no generation: until the runner tells of the next one, it is of the one that was given up.
+		if (hosted?.runner !== runner || runner.givenUp.has(actorId)) {
 			respond(notOwner(actorId));
 			return;
 		}
@@ -232,11 +234,13 @@ export class RunnerIncarnations {
 		if (isEnd(inner) && hosted?.generation !== generation) {
 			// Of an incarnation that was given up, or whose actor was destroyed meanwhile.
 			runner.acknowledged(actorId, generation, Number.MAX_SAFE_INTEGER);
+			runner.leftBehind(actorId, generation);
 		}
 		const counts =
 			hosted?.runner === runner && hosted.generation === generation && index > hosted.lastEvent;
 		if (!counts) return;
 		hosted.lastEvent = index;
+		runner.leftBehind(actorId, generation);
 		this.#acknowledgeEvents(hosted);
 		switch (inner.tag) {
 			case "EventActorIntent": {
@@ -331,6 +335,7 @@ export class RunnerIncarnations {
 		hosted.deadline?.stop();
 		this.#hosted.delete(actorId);
 		runner.actors.delete(actorId);
+		if (isLost) runner.givenUp.set(actorId, generation);
 		exchanges.actorEnded(actorId, isLost);
 		if (hosted.isRunning) {
 			events()?.stopped(actorId, generation, outcome === "destroyed" ? "destroy" : "sleep");

@@ -40,6 +40,11 @@ export class RunnerRecord {
 	/** It is gone for good. */
 	stopTs: number | null = null;
 	readonly actors = new Set<string>();
+	/**
+	 * Actors that were given up before the runner said that they had stopped, with their newest such generation: what
+	 * it asks for them may be of that.
+	 */
+	readonly givenUp = new Map<string, number>();
 	/** Sent or to be sent, not acknowledged; in order per actor. */
 	commands: CommandWrapper[] = [];
 	readonly limits: RunnerLimits;
@@ -82,6 +87,12 @@ export class RunnerRecord {
 	/** For a socket that is new. */
 	sendBacklog(): void {
 		for (const message of this.backlog.take()) this.tell(message);
+	}
+
+	/** The runner has told that this incarnation has stopped, or that it runs in place of earlier ones. */
+	leftBehind(actorId: string, generation: number): void {
+		const givenUp = this.givenUp.get(actorId);
+		if (givenUp !== undefined && givenUp <= generation) this.givenUp.delete(actorId);
 	}
 
 	/** Everything up to this index of the incarnation has arrived. */

@@ -31,6 +31,11 @@ const REFUSED = {
 	val: { message: expect.stringMatching(/^kv\.not_owner: /) },
 };
 
+const STOPPED = {
+	tag: "EventActorStateUpdate",
+	val: { state: { tag: "ActorStateStopped", val: { code: "Ok", message: undefined } } },
+} as const;
+
 async function running(crashPolicy = "sleep") {
 	const t = runnersHost();
 	const runner = t.connect();
@@ -117,15 +122,27 @@ it("the stop of one that was given up is over when its runner says so, also whil
 	t.host.abandon();
 	const next = t.host.start(await t.acquired("a"), []);
 	await until(() => expect(t.runner.commandsFor("a")).toEqual([START, STOP, START]));
+	// On its way since before the runner had heard of that.
+	expect(await puts(t.runner, "a")).toEqual(REFUSED);
+	expect(await t.store.get("a", put.keys)).toEqual([null]);
 	t.runner.tells("a", 1, 0, RUNS);
 	await next;
+	expect(await puts(t.runner, "a", 2)).toMatchObject({ tag: "KvPutResponse" });
 	expect(t.runner.record.commands).toHaveLength(1);
-	t.runner.tells("a", 0, 1, {
-		tag: "EventActorStateUpdate",
-		val: { state: { tag: "ActorStateStopped", val: { code: "Ok", message: undefined } } },
-	});
+	t.runner.tells("a", 0, 1, STOPPED);
 	expect(t.runner.record.commands).toEqual([]);
 	expect(t.ended).toEqual(["a"]);
+});
+
+it("once one that was given up has stopped, the next one may write before it says that it runs (engine 4.8)", async () => {
+	const t = await running();
+	t.host.abandon();
+	t.runner.tells("a", 0, 1, STOPPED);
+	const next = t.host.start(await t.acquired("a"), []);
+	await until(() => expect(t.runner.commandsFor("a")).toEqual([START, STOP, START]));
+	expect(await puts(t.runner, "a")).toMatchObject({ tag: "KvPutResponse" });
+	t.runner.tells("a", 1, 0, RUNS);
+	await next;
 });
 
 it("a runner that goes takes with it what it has, not what another one runs under the same id", async () => {
