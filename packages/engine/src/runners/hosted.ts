@@ -3,14 +3,13 @@ import { Deferred } from "../placement/deferred.ts";
 import type { HostedAlarm } from "./hosted-alarm.ts";
 import type { KvQuota } from "./kv-quota.ts";
 import type { Ending } from "./outcome.ts";
-import type { RunnerRecord } from "./runner-record.ts";
+import type { RunnerRecord, Slot } from "./runner-record.ts";
 
 /** What an incarnation on a runner begins with. */
 export interface HostedOptions {
-	readonly actorId: string;
+	readonly slot: Slot;
 	readonly generation: number;
 	readonly crashPolicy: string;
-	readonly runner: RunnerRecord;
 	readonly quota: KvQuota;
 	readonly alarm: HostedAlarm;
 }
@@ -18,9 +17,10 @@ export interface HostedOptions {
 /** One incarnation on a runner. */
 export class Hosted implements Ending {
 	readonly actorId: string;
+	readonly runner: RunnerRecord;
+	readonly slot: Slot;
 	readonly generation: number;
 	readonly crashPolicy: string;
-	readonly runner: RunnerRecord;
 	readonly quota: KvQuota;
 	readonly alarm: HostedAlarm;
 	/** Settles when the runner says that it runs, or that it does not. */
@@ -42,11 +42,12 @@ export class Hosted implements Ending {
 	/** Its key/value requests, one after the other. */
 	kv: Promise<void> = Promise.resolve();
 
-	constructor({ actorId, generation, crashPolicy, runner, quota, alarm }: HostedOptions) {
-		this.actorId = actorId;
+	constructor({ slot, generation, crashPolicy, quota, alarm }: HostedOptions) {
+		this.actorId = slot.actorId;
+		this.runner = slot.runner;
+		this.slot = slot;
 		this.generation = generation;
 		this.crashPolicy = crashPolicy;
-		this.runner = runner;
 		this.quota = quota;
 		this.alarm = alarm;
 		// Whoever waits for it is told.

@@ -25,7 +25,7 @@ import type { Restarts } from "./restarts.ts";
 import { RunnerExchanges } from "./runner-exchanges.ts";
 import { answerKv, notOwner } from "./runner-kv.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
-import type { RunnerRecord, RunnerSocket } from "./runner-record.ts";
+import type { RunnerRecord, RunnerSocket, Slot } from "./runner-record.ts";
 
 type KvRequest = Extract<RunnerToServer, { tag: "ToServerKvRequest" }>["val"];
 
@@ -79,25 +79,22 @@ export class RunnerIncarnations {
 
 	/** Those of a runner: a slot that is taken for a start may be one of an actor that another runner has as yet. */
 	on(runner: RunnerRecord): Hosted[] {
-		return [...runner.actors].flatMap((actorId) => {
-			const hosted = this.#hosted.get(actorId);
-			return hosted?.runner === runner ? [hosted] : [];
-		});
+		return [...this.#hosted.values()].filter((hosted) => hosted.runner === runner);
 	}
 
-	/** Has a runner start an actor, in a slot that it has for it. Resolves when the runner says that it runs. */
+	/** Has a runner start an actor, in the slot that was taken for it. Resolves when the runner says that it runs. */
 	async start(
-		runner: RunnerRecord,
+		slot: Slot,
 		assignment: ActorAssignment,
 		sockets: readonly ActorSocket[],
 	): Promise<void> {
+		const { runner } = slot;
 		const { actorId, generation, crashPolicy = "sleep" } = assignment;
 		const { store, clock, limits, logger, exchanges } = this.#options;
 		const hosted: Hosted = new Hosted({
-			actorId,
+			slot,
 			generation,
 			crashPolicy,
-			runner,
 			quota: new KvQuota(store, actorId, limits.kvBytesMax),
 			alarm: new HostedAlarm({
 				clock,
@@ -330,11 +327,11 @@ export class RunnerIncarnations {
 
 	/** The incarnation is over for everybody here. */
 	#forget(hosted: Hosted, isLost: boolean, outcome: Outcome, error: string | null): void {
-		const { actorId, generation, runner } = hosted;
+		const { actorId, generation, runner, slot } = hosted;
 		const { exchanges, events, notes, restarts, ended } = this.#options;
 		hosted.deadline?.stop();
 		this.#hosted.delete(actorId);
-		runner.actors.delete(actorId);
+		runner.giveBack(slot);
 		if (isLost) runner.givenUp.set(actorId, generation);
 		exchanges.actorEnded(actorId, isLost);
 		if (hosted.isRunning) {

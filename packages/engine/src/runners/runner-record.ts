@@ -15,6 +15,12 @@ export interface RunnerSocket {
 	close(code: number, reason: string): void;
 }
 
+/** Room for one start of an actor on a runner; given back by who took it, whatever was taken since. */
+export interface Slot {
+	readonly runner: RunnerRecord;
+	readonly actorId: string;
+}
+
 /**
  * One runner: a process that hosts actors of a pool. Outlives its socket for a while; what its first Init
  * said stays (contract: engine 4.4, 7.1).
@@ -39,7 +45,8 @@ export class RunnerRecord {
 	isDismissed = false;
 	/** It is gone for good. */
 	stopTs: number | null = null;
-	readonly actors = new Set<string>();
+	/** With the slot that was taken for each last. */
+	readonly actors = new Map<string, Slot>();
 	/**
 	 * Actors that were given up before the runner said that they had stopped, with their newest such generation: what
 	 * it asks for them may be of that.
@@ -72,6 +79,17 @@ export class RunnerRecord {
 
 	get freeSlots(): number {
 		return this.totalSlots - this.actors.size;
+	}
+
+	take(actorId: string): Slot {
+		const slot: Slot = { runner: this, actorId };
+		this.actors.set(actorId, slot);
+		return slot;
+	}
+
+	/** Does nothing once another start of the actor has taken it. */
+	giveBack(slot: Slot): void {
+		if (this.actors.get(slot.actorId) === slot) this.actors.delete(slot.actorId);
 	}
 
 	command(command: CommandWrapper): void {

@@ -20,7 +20,7 @@ import { Restarts } from "./restarts.ts";
 import { RunnerExchanges } from "./runner-exchanges.ts";
 import { RunnerFleet, type RunnerFleetOptions } from "./runner-fleet.ts";
 import { RunnerIncarnations } from "./runner-incarnations.ts";
-import type { RunnerRecord, RunnerSocket } from "./runner-record.ts";
+import type { RunnerRecord, RunnerSocket, Slot } from "./runner-record.ts";
 import { RunnerRoster } from "./runner-roster.ts";
 import { SlotQueue } from "./slot-queue.ts";
 
@@ -147,14 +147,14 @@ export class RunnersHost implements ActorHost {
 		const { actorId, namespace } = assignment;
 		const pool: PoolAddress = { namespace, pool: assignment.pool ?? "default" };
 		const abandonments = this.#abandonments;
-		const runner = await this.#takeSlot(pool, actorId);
+		const slot = await this.#takeSlot(pool, actorId);
 		if (abandonments !== this.#abandonments) {
-			this.#giveBack(runner, actorId);
+			this.#giveBack(slot);
 			throw catalogueError("guard.service_unavailable");
 		}
 		this.#notes.clear(actorId);
 		this.#restarts.cancel(actorId);
-		await this.#incarnations.start(runner, assignment, sockets);
+		await this.#incarnations.start(slot, assignment, sockets);
 	}
 
 	stop(actorId: string, intent: StopIntent): Promise<void> {
@@ -351,23 +351,25 @@ export class RunnersHost implements ActorHost {
 	}
 
 	/** A slot on a runner that is still there when the generation is durable. */
-	async #takeSlot(pool: PoolAddress, actorId: string): Promise<RunnerRecord> {
+	async #takeSlot(pool: PoolAddress, actorId: string): Promise<Slot> {
 		for (;;) {
-			const runner = await this.#slots.take(pool, actorId);
+			const slot = await this.#slots.take(pool, actorId);
+			const { runner } = slot;
 			try {
 				// The incarnation may outlive this process: its generation must, too.
 				await this.#options.store.sync();
 			} catch (error) {
-				this.#giveBack(runner, actorId);
+				this.#giveBack(slot);
 				throw error;
 			}
-			if (runner.drainTs === null && runner.stopTs === null) return runner;
-			this.#giveBack(runner, actorId);
+			if (runner.drainTs === null && runner.stopTs === null) return slot;
+			this.#giveBack(slot);
 		}
 	}
 
-	#giveBack(runner: RunnerRecord, actorId: string): void {
-		runner.actors.delete(actorId);
+	#giveBack(slot: Slot): void {
+		const { runner } = slot;
+		runner.giveBack(slot);
 		this.#fleet.endDismissed(runner);
 		this.#slots.serve();
 		this.#changed(runner);

@@ -1,7 +1,7 @@
 import { type Clock, catalogueError } from "@rivetkit/protocol";
 import { Deferred } from "../placement/deferred.ts";
 import { isSamePool, type PoolAddress } from "./pool-address.ts";
-import type { RunnerRecord } from "./runner-record.ts";
+import type { RunnerRecord, Slot } from "./runner-record.ts";
 
 export interface WaitingActor extends PoolAddress {
 	readonly actorId: string;
@@ -9,7 +9,7 @@ export interface WaitingActor extends PoolAddress {
 }
 
 interface Waiting extends WaitingActor {
-	readonly placed: Deferred<RunnerRecord>;
+	readonly placed: Deferred<Slot>;
 }
 
 export interface SlotQueueOptions {
@@ -64,13 +64,13 @@ export class SlotQueue {
 	 *
 	 * @throws `guard.actor_ready_timeout`, `guard.service_unavailable`, or what it was refused with
 	 */
-	async take(pool: PoolAddress, actorId: string): Promise<RunnerRecord> {
+	async take(pool: PoolAddress, actorId: string): Promise<Slot> {
 		const { clock, waitMs, choose, changed, late } = this.#options;
 		const free = choose(pool);
 		if (free) {
-			free.actors.add(actorId);
+			const slot = free.take(actorId);
 			changed(pool);
-			return free;
+			return slot;
 		}
 		if (this.#isClosed) throw catalogueError("guard.service_unavailable");
 		const waiting: Waiting = { ...pool, actorId, sinceTs: clock.now(), placed: new Deferred() };
@@ -96,8 +96,7 @@ export class SlotQueue {
 			if (!runner) continue;
 			this.#waiting.delete(waiting);
 			// Taken before the next one is looked for.
-			runner.actors.add(waiting.actorId);
-			waiting.placed.resolve(runner);
+			waiting.placed.resolve(runner.take(waiting.actorId));
 		}
 	}
 

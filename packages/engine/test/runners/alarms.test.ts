@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
-import { type CommitBatch, type Store, StoreError } from "../../src/store/store.ts";
-import { RUNS, type RunnerAtHand, runnersHost } from "./runners-host.fixture.ts";
+import { type CommitBatch, StoreError } from "../../src/store/store.ts";
+import { RUNS, type RunnerAtHand, replacing, runnersHost } from "./runners-host.fixture.ts";
 
 /** Alarms that runners have set, while the store fails. */
 
@@ -15,13 +15,7 @@ async function running() {
 			disk.refused++;
 			return Promise.reject(new StoreError("full", "data", "no space left"));
 		};
-		return new Proxy(store, {
-			get: (target, name) => {
-				if (name === "commit") return commit;
-				const value: unknown = target[name as keyof Store];
-				return typeof value === "function" ? value.bind(target) : value;
-			},
-		});
+		return replacing(store, { commit });
 	});
 	const runner = t.connect();
 	const started = t.host.start(await t.actor("a"), []);

@@ -1,5 +1,5 @@
 import { expect, it, vi } from "vitest";
-import { RUNS, type RunnerAtHand, runnersHost } from "./runners-host.fixture.ts";
+import { RUNS, type RunnerAtHand, replacing, runnersHost } from "./runners-host.fixture.ts";
 
 /** Incarnations on runners that may write nothing any more. */
 
@@ -101,6 +101,27 @@ it("a start that had its slot, but had told its runner nothing yet, gives it bac
 	expect(runner.record.freeSlots).toBe(10);
 });
 
+it("a start that lost its right leaves the slot of the next start of its actor alone", async () => {
+	const durable = Promise.withResolvers<void>();
+	const t = runnersHost({}, (store) => replacing(store, { sync: () => durable.promise }));
+	const runner = t.connect();
+	const assignment = await t.actor("a");
+	const stale = expect(t.host.start(assignment, [])).rejects.toMatchObject({
+		code: "service_unavailable",
+	});
+	t.host.abandon();
+	const next = t.host.start(await t.acquired("a"), []);
+	durable.resolve();
+	await stale;
+	await until(() => expect(runner.commandsFor("a")).toEqual([START]));
+	runner.tells("a", 1, 0, RUNS);
+	await next;
+	expect(runner.record.freeSlots).toBe(9);
+	// It counts as one that the runner has.
+	runner.says({ tag: "ToServerStopping", val: undefined });
+	expect(runner.commandsFor("a")).toEqual([START, STOP]);
+});
+
 it("a write that a newer incarnation has fenced off is the end of the older one here", async () => {
 	const t = await running();
 	await t.store.acquire("a");
@@ -153,7 +174,7 @@ it("a runner that goes takes with it what it has, not what another one runs unde
 	await until(() => expect(other.commandsFor("a")).toEqual([START]));
 	other.tells("a", 1, 0, RUNS);
 	await next;
-	expect(t.runner.record.actors).toContain("a");
+	expect([...t.runner.record.actors.keys()]).toEqual(["a"]);
 	t.runner.says({ tag: "ToServerStopping", val: undefined });
 	expect(other.commandsFor("a")).toEqual([START]);
 	t.host.evict(t.runner.record.runnerId);

@@ -25,6 +25,16 @@ export const RUNS: Event = {
 	val: { state: { tag: "ActorStateRunning", val: undefined } },
 };
 
+/** A store that does some things in another way. */
+export function replacing(store: Store, others: Partial<Store>): Store {
+	return new Proxy(store, {
+		get: (target, name) => {
+			const value: unknown = others[name as keyof Store] ?? target[name as keyof Store];
+			return typeof value === "function" ? value.bind(target) : value;
+		},
+	});
+}
+
 /** The host of runners by itself, on a memory store and a clock that stands still. */
 export function runnersHost(
 	limits: Partial<RunnerLimits> = {},
