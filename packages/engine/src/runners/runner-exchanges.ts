@@ -301,6 +301,7 @@ export class RunnerExchanges {
 				const end = wasClean
 					? { code, reason }
 					: { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
+				// Behind what waits for the runner: the client has sent that before it left.
 				this.#tellEnd(exchange, end);
 				socket.release();
 			},
@@ -310,13 +311,13 @@ export class RunnerExchanges {
 	/** Ends an exchange with a client that cannot go on. */
 	#cut(exchange: Exchange, reason: string): void {
 		if (!this.#forget(exchange)) return;
+		// There is a gap behind what waits for the runner.
+		exchange.runner.backlog.drop(exchange.id);
 		this.#tellEnd(exchange, { code: CLOSE_ERROR, reason });
 		exchange.socket?.close(CLOSE_ERROR, reason);
 	}
 
-	/** What waits for the runner is of no use any more; it need not hear of what it has not heard of. */
 	#tellEnd(exchange: Exchange, end: { readonly code: number; readonly reason: string }): void {
-		if (exchange.runner.backlog.drop(exchange.id)) return;
 		this.#tell(exchange, { tag: "ToClientWebSocketClose", val: end });
 	}
 

@@ -177,6 +177,7 @@ export class RunnerFleet {
 	/** One of its incarnations is over. */
 	freed(runner: RunnerRecord): void {
 		this.#options.serve();
+		this.#clearBacklog(runner);
 		const isEmpty = runner.drainTs !== null && runner.actors.size === 0;
 		if (isEmpty && runner.socket === null) this.#remove(runner, null);
 		else this.endDismissed(runner);
@@ -200,10 +201,16 @@ export class RunnerFleet {
 		runner.socket = null;
 		runner.commands = [];
 		for (const hosted of incarnations.on(runner)) incarnations.lost(hosted, why);
+		this.#clearBacklog(runner);
 		if (closeReason !== null) {
 			socket?.close(closeReason === "ws.eviction" ? 1000 : 1011, closeReason);
 		}
 		changed(runner);
+	}
+
+	/** Until its last actor is over, it tells what a runner that is no more has not heard of. */
+	#clearBacklog(runner: RunnerRecord): void {
+		if (runner.stopTs !== null && runner.actors.size === 0) runner.backlog.take();
 	}
 
 	readonly #look = (): void => {

@@ -2,6 +2,7 @@ import { afterEach, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createEngine, type Engine, type EngineStats, type RunnerLimits } from "../../src/index.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import { RUNS, runnersHost } from "./runners-host.fixture.ts";
 import { ScriptedRunner } from "./scripted-runner.ts";
 
 /** Calls and messages for a runner whose socket is away for a while (engine 4.4). */
@@ -182,6 +183,41 @@ it("what a held client has sent comes again to a runner that is back, unless it 
 	expect(back.tunnel.map(({ messageId }) => messageId.messageIndex)).toEqual([2, 3, 4]);
 	await waiting(0);
 	socket.terminate();
+});
+
+it("what a client has sent before it left comes, and then its close", async () => {
+	await serve();
+	const { runner, actorId } = await placed();
+	const { socket, closed } = await client(runner, actorId);
+	await leaves(runner);
+	for (const text of ["1", "2"]) socket.send(text);
+	socket.close(4_000, "bye");
+	await closed;
+	await until(() => expect(stats().tunnelBacklogBytes).toBeGreaterThan(3 * 128));
+	const back = await connect();
+	await until(() => expect(heard(back)).toEqual(["1", "2", "close bye"]));
+	await waiting(0);
+});
+
+it("nothing waits for a runner that is lost, once its actors are", async () => {
+	const t = runnersHost();
+	const { record, ...runner } = t.connect();
+	const started = t.host.start(await t.actor("a"), []);
+	await until(() => expect(runner.commandsFor("a")).toHaveLength(1));
+	runner.tells("a", 0, 0, RUNS);
+	await started;
+	runner.disconnects();
+	// As of a client that has left.
+	const messageId = { gatewayId: new Uint8Array(4), requestId: new Uint8Array(4), messageIndex: 1 };
+	const messageKind = {
+		tag: "ToClientWebSocketMessage",
+		val: { data: Buffer.from("x"), binary: false },
+	} as const;
+	record.tell({ tag: "ToClientTunnelMessage", val: { messageId, messageKind } });
+	expect(t.host.stats.tunnelBacklogBytes).toBeGreaterThan(0);
+	t.host.evict(record.runnerId);
+	await until(() => expect(t.ended).toEqual(["a"]));
+	expect(record.backlog.bytes).toBe(0);
 });
 
 it("a caller that goes away is forgotten: the runner does not hear of its call", async () => {
