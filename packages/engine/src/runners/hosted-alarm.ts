@@ -9,15 +9,18 @@ export interface HostedAlarmOptions {
 	readonly clock: Clock;
 	/** Commits the alarm, and tells who waits for alarms. */
 	readonly store: (alarmTs: number | null) => Promise<void>;
-	/** Nobody is to be woken by it any more, or nothing can be stored. */
-	readonly isOver: () => boolean;
+	/** Nothing can be stored any more soon: what fails is given up. */
+	readonly isClosing: () => boolean;
 	/** Called for the first of several failures. */
 	readonly failed: (alarmTs: number | null, error: unknown) => void;
+	/** Called with what is not stored, and never will be. */
+	readonly gaveUp: (alarmTs: number | null, error: unknown) => void;
 }
 
 /**
  * The alarm of one incarnation on its way to the store. Its runner believes that it is set once it has said so, and
- * never says so again: a store that fails is tried until it has it.
+ * never says so again: a store that fails is tried until it has it, also when the incarnation is over meanwhile, for as
+ * long as there is no newer one, which has its own.
  */
 export class HostedAlarm {
 	readonly #options: HostedAlarmOptions;
@@ -42,9 +45,9 @@ export class HostedAlarm {
 		return this.#retrying ?? Promise.resolve();
 	}
 
-	/** Resolves when it is stored, or nobody is to be woken by it any more. Rejects with {@link StaleGenerationError}. */
+	/** Resolves when it is stored, or given up. Rejects with {@link StaleGenerationError}. */
 	async store(): Promise<void> {
-		const { clock, failed, isOver } = this.#options;
+		const { clock, failed, gaveUp, isClosing } = this.#options;
 		let settled = () => {};
 		try {
 			for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_LAST_MS)) {
@@ -62,12 +65,14 @@ export class HostedAlarm {
 							settled = resolve;
 						});
 					}
+					if (isClosing()) {
+						gaveUp(unstored.alarmTs, error);
+						return;
+					}
 				}
-				if (isOver()) return;
 				await new Promise<void>((resolve) => {
 					clock.after(pauseMs, resolve);
 				});
-				if (isOver()) return;
 			}
 		} finally {
 			this.#unstored = undefined;

@@ -102,11 +102,16 @@ export class RunnerIncarnations {
 					await this.#commit(hosted, { alarmTs });
 					this.#options.alarmCommitted(actorId, alarmTs);
 				},
-				isOver: () => this.#options.isClosing() || !this.#isHere(hosted),
+				isClosing: this.#options.isClosing,
 				failed: (alarmTs, error) =>
 					logger.error(
 						{ actorId, runnerId: runner.runnerId, alarmTs, err: error },
 						"an actor's alarm could not be stored; it is tried again until it is",
+					),
+				gaveUp: (alarmTs, error) =>
+					logger.error(
+						{ actorId, runnerId: runner.runnerId, alarmTs, err: error },
+						"an actor's alarm was not stored before the engine stopped: it does not wake the actor",
 					),
 			}),
 		});
@@ -210,7 +215,7 @@ export class RunnerIncarnations {
 		}
 		const work = async () => {
 			// What is written after the runner has set an alarm is not known without it.
-			await hosted.alarm.safe;
+			await Promise.race([hosted.alarm.safe, hosted.stopped.promise]);
 			if (!this.#isHere(hosted)) {
 				respond(notOwner(actorId));
 				return;

@@ -28,6 +28,23 @@ async function running() {
 const sets = (runner: RunnerAtHand, index: number, alarmTs: number | undefined) =>
 	runner.tells("a", 0, index, { tag: "EventActorSetAlarm", val: { alarmTs } });
 
+const KEYS = [Uint8Array.of(1)];
+const puts = (runner: RunnerAtHand) =>
+	runner.says({
+		tag: "ToServerKvRequest",
+		val: {
+			actorId: "a",
+			requestId: 1,
+			data: { tag: "KvPutRequest", val: { keys: KEYS, values: KEYS } },
+		},
+	});
+const REFUSED = {
+	tag: "ToClientKvResponse",
+	val: {
+		data: { tag: "KvErrorResponse", val: { message: expect.stringMatching(/^kv\.not_owner/) } },
+	},
+};
+
 const alarmOf = async ({ store }: Awaited<ReturnType<typeof running>>) =>
 	(await store.actorById("a"))!.alarmTs;
 
@@ -76,14 +93,10 @@ it("what the runner writes after it waits for it", async () => {
 	const t = await running();
 	sets(t.runner, 1, 1_000);
 	await until(() => expect(t.disk.refused).toBe(1));
-	const keys = [Uint8Array.of(1)];
-	t.runner.says({
-		tag: "ToServerKvRequest",
-		val: { actorId: "a", requestId: 1, data: { tag: "KvPutRequest", val: { keys, values: keys } } },
-	});
+	puts(t.runner);
 	await t.clock.armed(100);
 	await new Promise((resolve) => setImmediate(resolve));
-	expect(await t.store.get("a", keys)).toEqual([null]);
+	expect(await t.store.get("a", KEYS)).toEqual([null]);
 	t.disk.isFull = false;
 	t.clock.advance(100);
 	await until(() =>
@@ -95,14 +108,52 @@ it("what the runner writes after it waits for it", async () => {
 	expect(await alarmOf(t)).toBe(1_000);
 });
 
-it("is not tried any more for an actor that the node has lost", async () => {
+it("is stored though the node has lost the actor; what was to be written after it is refused at once", async () => {
+	const t = await running();
+	sets(t.runner, 1, 1_000);
+	await until(() => expect(t.disk.refused).toBe(1));
+	puts(t.runner);
+	await t.clock.armed(100);
+	t.host.abandon();
+	expect(t.ended).toEqual(["a"]);
+	await until(() => expect(t.runner.sent.at(-1)).toMatchObject(REFUSED));
+	t.clock.advance(100);
+	await until(() => expect(t.disk.refused).toBe(2));
+	await t.clock.armed(200);
+	t.disk.isFull = false;
+	t.clock.advance(200);
+	await until(() => expect(t.alarms).toEqual([1_000]));
+	expect(await alarmOf(t)).toBe(1_000);
+	expect(await t.store.get("a", KEYS)).toEqual([null]);
+});
+
+it("is left to the next incarnation once there is one", async () => {
 	const t = await running();
 	sets(t.runner, 1, 1_000);
 	await until(() => expect(t.disk.refused).toBe(1));
 	await t.clock.armed(100);
 	t.host.abandon();
+	await t.acquired("a");
 	t.disk.isFull = false;
-	t.clock.advance(10_000);
+	const before = t.clock.pendingCount;
+	t.clock.advance(100);
 	await t.store.sync();
+	await new Promise((resolve) => setImmediate(resolve));
 	expect(await alarmOf(t)).toBeNull();
+	expect(t.alarms).toEqual([]);
+	expect(t.clock.pendingCount).toBeLessThan(before);
+});
+
+it("is given up in words, with the next try, when the engine stops", async () => {
+	const t = await running();
+	sets(t.runner, 1, 1_000);
+	await until(() => expect(t.disk.refused).toBe(1));
+	await t.clock.armed(100);
+	t.host.close();
+	t.clock.advance(100);
+	const gaveUp =
+		"an actor's alarm was not stored before the engine stopped: it does not wake the actor";
+	await until(() => expect(t.logged).toContain(gaveUp));
+	expect(t.disk.refused).toBe(2);
+	expect(t.fields.at(-1)).toMatchObject({ actorId: "a", alarmTs: 1_000 });
 });

@@ -47,7 +47,11 @@ export function runnersHost(
 	const ended: string[] = [];
 	const alarms: (number | null)[] = [];
 	const logged: string[] = [];
-	const log = (_fields: object, message: string) => void logged.push(message);
+	const fields: object[] = [];
+	const log = (given: object, message: string) => {
+		logged.push(message);
+		fields.push(given);
+	};
 	const host = new RunnersHost({
 		store,
 		clock,
@@ -76,6 +80,8 @@ export function runnersHost(
 		ended,
 		alarms,
 		logged,
+		/** Of what is logged. */
+		fields,
 		connect(key = "key", totalSlots = 10): RunnerAtHand {
 			const sent: RunnerToClient[] = [];
 			const socket: RunnerSocket = {
