@@ -205,6 +205,51 @@ everywhere((on) => {
 		expect(await world.call("size")).toBe(0);
 	});
 
+	it("39. puts a message back of a loser that waits for another, not into that wait", async () => {
+		const collect = async (b: Ctx, queue: "work" | "control") => {
+			await b.queue.next("one", { names: [queue] });
+			await b.queue.next("two", { names: [queue] });
+		};
+		const a = (b: Ctx) => collect(b, "work");
+		const below = (b: Ctx) => b.join("k", { c: { run: (c) => collect(c, "control") } });
+		const timer = (b: Ctx) => b.sleep("t", 100);
+		const compete: Record<string, (ctx: Ctx) => Promise<unknown>> = {
+			race: (ctx) =>
+				ctx.race("j", [
+					{ name: "a", run: a },
+					{ name: "below", run: below },
+					{ name: "timer", run: timer },
+				]),
+			join: (ctx) =>
+				ctx
+					.join("j", {
+						a: { run: a },
+						below: { run: below },
+						timer: {
+							run: async (b) => {
+								await timer(b);
+								throw new Error("time is over");
+							},
+							onError: "cancel",
+						},
+					})
+					.catch(() => {}),
+		};
+		for (const [how, fn] of Object.entries(compete)) {
+			await using world = await World.start(async (ctx) => {
+				await fn(ctx);
+				const all = await ctx.queue.nextBatch("after", { count: 10, timeout: 0 });
+				const log = all.map(({ name, attempt }) => `${name} ${attempt}`);
+				await ctx.step("note", () => void ctx.state.log.push(...log));
+			}, on);
+			for (const name of ["work", "control"]) await world.send(name);
+			await world.advance(200);
+			await eventually(async () => expect((await world.status()).state).toBe("completed"));
+			const { log } = await world.state();
+			expect([how, log, await world.call("size")]).toEqual([how, ["work 1", "control 1"], 0]);
+		}
+	});
+
 	it("39. puts a message back of a loser that was ready, too", async () => {
 		const branch = (name: "work" | "control") => ({
 			name,

@@ -64,7 +64,7 @@ function assertRested(scope: Scope): void {
 export function failScope(execution: Execution, scope: Scope, reason: unknown): void {
 	const { strand } = scope;
 	if (execution.isRollback || isCodeError(reason) || execution.isStoppedFor(strand)) return;
-	for (const child of [...strand.children]) abandon(execution, child, reason);
+	abandon(execution, [...strand.children], reason);
 	strand.callOff(reason);
 	for (const holder of [...strand.holding]) {
 		if (!holder.isWithin(scope)) continue;
@@ -75,12 +75,18 @@ export function failScope(execution: Execution, scope: Scope, reason: unknown): 
 }
 
 /**
- * A strand is given up: it does not go on, and what it has of the queue is given back. A plain message
+ * Strands are given up: they do not go on, and what they have of the queue is given back. A plain message
  * takes its old place, unless a step has been done with it.
  */
-export function abandon(execution: Execution, strand: Strand, reason: unknown): void {
+export function abandon(execution: Execution, strands: readonly Strand[], reason: unknown): void {
+	// First of all: what waits for messages would get those that go back.
+	for (const strand of strands) strand.callOffAll(reason);
+	for (const strand of strands) leaveBehind(execution, strand, reason);
+}
+
+function leaveBehind(execution: Execution, strand: Strand, reason: unknown): void {
 	if (strand.isOver) return;
-	for (const child of [...strand.children]) abandon(execution, child, reason);
+	for (const child of [...strand.children]) leaveBehind(execution, child, reason);
 	for (const scope of strand.holding) {
 		strand.holding.delete(scope);
 		// Its code, if it still runs, is not told: it does not go on.

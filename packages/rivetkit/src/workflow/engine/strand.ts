@@ -148,6 +148,13 @@ export class Strand {
 		this.attempt?.revoke(reason);
 	}
 
+	/** As {@link callOff}, here and below. */
+	callOffAll(reason: unknown): void {
+		if (this.isOver) return;
+		for (const child of [...this.children]) child.callOffAll(reason);
+		this.callOff(reason);
+	}
+
 	/** It is not to go on: signals fire, waits end, and its steps may not touch the actor any more. */
 	cancel(reason: unknown): void {
 		if (this.isOver) return;

@@ -112,13 +112,14 @@ class Join {
 	/** The others end where they are, because one of them failed that says so. */
 	#cancelOthers(because: string): void {
 		const error = new Error(`Cancelled because branch "${because}" failed`);
-		for (const branch of this.#running) {
-			const resolve = this.#cancelled.get(branch.name);
-			if (!resolve) continue;
-			this.#cancelled.delete(branch.name);
-			abandon(this.#execution, branch.strand, error);
-			resolve({ ok: false, error });
-		}
+		const others = this.#running.filter(({ name }) => this.#cancelled.has(name));
+		abandon(
+			this.#execution,
+			others.map(({ strand }) => strand),
+			error,
+		);
+		for (const { name } of others) this.#cancelled.get(name)!({ ok: false, error });
+		this.#cancelled.clear();
 	}
 
 	#record(entry: Entry<"join">, ends: ReadonlyMap<string, BranchEnd>): void {

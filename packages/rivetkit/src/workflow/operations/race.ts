@@ -150,11 +150,17 @@ class Race {
 		const execution = this.#execution;
 		const kept: Branch[] = [];
 		const reason = new Error(`Branch lost the race "${this.#name}"`);
+		const endOf = (branch: Branch) => this.#ended.find((one) => one.branch === branch);
+		const givenUp = this.#branches.filter((branch) => !endOf(branch));
+		abandon(
+			execution,
+			givenUp.map(({ strand }) => strand),
+			reason,
+		);
 		for (const branch of this.#branches) {
-			const ended = this.#ended.find((one) => one.branch === branch);
-			if (!ended) abandon(execution, branch.strand, reason);
+			const ended = endOf(branch);
 			// It was ready, too, and nobody gets to see what it came to.
-			else if (ended.end.ok && ended !== winner) giveBack(execution, branch.strand);
+			if (ended?.end.ok && ended !== winner) giveBack(execution, branch.strand);
 			if (branch.scope && branch.scope.compensable > 0) kept.push(branch);
 		}
 		execution.complete(this.#scope, entry, winner ? "completed" : "failed");
