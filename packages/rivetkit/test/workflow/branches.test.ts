@@ -297,6 +297,34 @@ everywhere((on) => {
 		}
 	});
 
+	it("37. is decided, although a failed block of a branch was about to get a message", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.queue.next("go", { names: ["control"] });
+			const { winner } = await ctx.race("r", [
+				{
+					name: "a",
+					run: async (b) => {
+						const failing = b.loop("l", async (iteration) => {
+							void iteration.queue.next("left alone", { names: ["work"] });
+							throw new Error("no");
+						});
+						await failing.catch(() => {});
+						await b.sleep("long", 1_000_000);
+					},
+				},
+				{ name: "b", run: (b) => b.step("s", () => {}) },
+			]);
+			const all = await ctx.queue.nextBatch("after", { names: ["work"], count: 10, timeout: 0 });
+			const bodies = all.map(({ body }) => String(body));
+			await ctx.step("note", () => void ctx.state.log.push(winner, ...bodies));
+		}, on);
+		await world.send("work", "stored");
+		await world.advance(10);
+		await world.send("control");
+		await eventually(async () => expect((await world.state()).log).toEqual(["b", "stored"]));
+		expect(await world.call("size")).toBe(0);
+	});
+
 	it("40. goes on with an open join and race after the actor slept", async () => {
 		await using world = await World.start(async (ctx) => {
 			const [joined, won] = [

@@ -143,6 +143,7 @@ export class Strand {
 	/** What it waits for and the step that runs are over without a word; it goes on itself. */
 	callOff(reason: unknown): void {
 		const wait = this.#wait;
+		this.arrivingTs = null;
 		this.resume();
 		wait?.callOff();
 		this.attempt?.revoke(reason);
