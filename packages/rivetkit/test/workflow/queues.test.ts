@@ -202,6 +202,59 @@ everywhere((on) => {
 		expect([(await world.state()).log, await world.call("size")]).toEqual([["m 2"], 0]);
 	});
 
+	it("51. recover does not wait again for a message that others have handled since it went back", async () => {
+		let isBroken = true;
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await failing(ctx).catch(() => {});
+			const again = await ctx.queue.next("again", { names: ["work"], completable: true });
+			await again.complete();
+			await ctx.step({
+				name: "use",
+				maxRetries: 0,
+				run: () => {
+					if (isBroken) throw new Error("broken");
+					ledger.push(String(again.body));
+				},
+			});
+		}, on);
+		await world.send("work", "m");
+		await eventually(async () => expect((await world.status()).state).toBe("failed"));
+		isBroken = false;
+		await world.call("recover");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect([world.ledger, await world.call("size")]).toEqual([["m"], 0]);
+	});
+
+	it("51. recover waits again for a message that its failed iteration gave back", async () => {
+		let isBroken = true;
+		await using world = await World.start(async (ctx) => {
+			await ctx.loop("loop", async (loop) => {
+				const { body, complete } = await loop.queue.next("m", {
+					names: ["work"],
+					completable: true,
+				});
+				await loop.step({
+					name: "s",
+					maxRetries: 0,
+					run: () => {
+						if (isBroken) throw new Error("broken");
+						ctx.state.log.push(String(body));
+					},
+				});
+				await complete();
+				return Loop.break();
+			});
+		}, on);
+		await world.send("work", "m");
+		await eventually(async () => expect((await world.status()).state).toBe("failed"));
+		expect(await world.call("take", "work")).toBe("m");
+		isBroken = false;
+		await world.call("recover");
+		await world.send("work", "next");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect([(await world.state()).log, await world.call("size")]).toEqual([["next"], 0]);
+	});
+
 	it("31. a message that removed() gave back stays with whoever has it now, over replays", async () => {
 		await using world = await World.start(async (ctx) => {
 			await ctx.queue.next("open", { names: ["work"], completable: true });

@@ -62,6 +62,11 @@ export class HeldMessages {
 		return queue.data.index.first(names)?.header.createdAt ?? null;
 	}
 
+	/** Whether a message is in its queue, in somebody's hands or in nobody's. */
+	isQueued({ id, name }: Pick<HeldMessage, "id" | "name">): boolean {
+		return this.#instance.queue.data.index.get(id)?.header.name === name;
+	}
+
 	/** Takes what there is, or waits for it. Aborting what is returned ends the wait. */
 	receive(wait: MessageWait, waiter: MessageWaiter): PendingReceive {
 		const { deliveries } = this.#instance.queue;

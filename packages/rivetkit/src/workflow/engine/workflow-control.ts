@@ -124,7 +124,9 @@ export class WorkflowControl implements ActorWorkflow {
 		};
 		await this.#rewind(assertFailed, (located) => {
 			// Messages that were not completed went back to the queue when it failed.
-			const { gone, reopened } = entriesToRecover(located);
+			const { gone, reopened } = entriesToRecover(located, (message) =>
+				engine.host.messages.isQueued(message),
+			);
 			this.#takeBack(gone);
 			for (const at of reopened) {
 				reopen(at);

@@ -27,12 +27,18 @@ export interface Recovery {
 
 /**
  * Recovery from a failure: what failed is done again, and what was undone, with everything that was built upon
- * it. Failures inside of something that has ended, or of an iteration that is over, are past.
+ * it. Failures inside of something that has ended, or of an iteration that is over, are past; so are those of what
+ * gave messages back that others have handled since, if the code went on after it: it would wait for them for ever.
  */
-export function entriesToRecover(located: readonly StoredEntryAt[]): Recovery {
+export function entriesToRecover(
+	located: readonly StoredEntryAt[],
+	isQueued: (message: StoredMessage) => boolean,
+): Recovery {
 	const around = new Surroundings(located);
 	const restarts = new Set<string>();
+	const settled = new Set<string>();
 	for (const at of located) {
+		if (hasLost(at.entry, isQueued) && around.hasGoneOn(at)) settled.add(scopeOf(at));
 		const isUndone = at.entry.rollbackCompletedAt > 0;
 		if (isUndone) restarts.add(around.restartOfUndone(at));
 		else if (hasReturnedPlain(at.entry)) {
@@ -45,7 +51,7 @@ export function entriesToRecover(located: readonly StoredEntryAt[]): Recovery {
 	for (const at of located) {
 		const { segments, entry } = at;
 		if (restarts.has(pathOf(segments)) || isBelow(segments, restarts)) gone.push(at);
-		else if (around.isPast(at)) continue;
+		else if (around.isPast(at) || isBelow(segments, settled)) continue;
 		else if (entry.status === "failed" && (entry.is("join") || entry.is("race"))) reopened.push(at);
 		else if (entry.status === "failed" || entry.status === "exhausted") gone.push(at);
 		else if (openMessages(entry).length > 0 || hasReturned(entry)) gone.push(at);
@@ -56,6 +62,8 @@ export function entriesToRecover(located: readonly StoredEntryAt[]): Recovery {
 /** Entries by where they are, to find those around others. */
 class Surroundings {
 	readonly #byPath: ReadonlyMap<string, Entry>;
+	/** The order of the latest entry that was begun, by the scope that it is in. */
+	readonly #latest = new Map<string, number>();
 
 	constructor(located: readonly StoredEntryAt[]) {
 		const entries = located.map(({ segments, entry }): [string, Entry] => {
@@ -64,6 +72,23 @@ class Surroundings {
 			return [pathOf(path), entry];
 		});
 		this.#byPath = new Map(entries);
+		for (const at of located) {
+			const scope = scopeOf(at);
+			const latest = this.#latest.get(scope) ?? 0;
+			this.#latest.set(scope, Math.max(latest, at.entry.createdSequence));
+		}
+	}
+
+	/** Whether the code has come to something behind what is around an entry: it has caught how that failed. */
+	hasGoneOn({ segments }: StoredEntryAt): boolean {
+		for (let length = 1; length < segments.length; length++) {
+			const around = segments.slice(0, length);
+			const entry = this.#byPath.get(pathOf(around));
+			if (!entry || entry.is("outcome")) continue;
+			const scope = pathOrRoot(around.slice(0, -1));
+			if ((this.#latest.get(scope) ?? 0) > entry.createdSequence) return true;
+		}
+		return false;
 	}
 
 	/** Whether something around an entry has come to its end, and not because it failed, or its iteration is over. */
@@ -135,6 +160,12 @@ export function openMessages(entry: Entry): StoredMessage[] {
 /** Whether messages that a wait has received went back to the queue. */
 function hasReturned(entry: Entry): boolean {
 	return entry.is("message") && (entry.data.messages ?? []).some(({ isReturned }) => isReturned);
+}
+
+/** Whether a completable message that went back to the queue is not in it any more. */
+function hasLost(entry: Entry, isQueued: (message: StoredMessage) => boolean): boolean {
+	if (!entry.is("message") || !entry.data.isCompletable) return false;
+	return (entry.data.messages ?? []).some((message) => message.isReturned && !isQueued(message));
 }
 
 function hasReturnedPlain(entry: Entry): boolean {
@@ -238,6 +269,14 @@ function restartOf(
 	return outermostEnded.segments.length < innermostLoop.segments.length
 		? outermostEnded
 		: innermostLoop;
+}
+
+function scopeOf({ segments }: StoredEntryAt): string {
+	return pathOrRoot(segments.slice(0, -1));
+}
+
+function pathOrRoot(segments: readonly Segment[]): string {
+	return segments.length === 0 ? "" : pathOf(segments);
 }
 
 function isBelow(segments: readonly Segment[], paths: ReadonlySet<string>): boolean {
