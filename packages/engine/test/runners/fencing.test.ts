@@ -1,4 +1,5 @@
 import { expect, it, vi } from "vitest";
+import { Gate } from "../helpers/gate.ts";
 import { RUNS, type RunnerAtHand, replacing, runnersHost } from "./runners-host.fixture.ts";
 
 /** Incarnations on runners that may write nothing any more. */
@@ -102,8 +103,8 @@ it("a start that had its slot, but had told its runner nothing yet, gives it bac
 });
 
 it("a start that lost its right leaves the slot of the next start of its actor alone", async () => {
-	const durable = Promise.withResolvers<void>();
-	const t = runnersHost({}, (store) => replacing(store, { sync: () => durable.promise }));
+	const durable = new Gate();
+	const t = runnersHost({}, (store) => replacing(store, { sync: () => durable.opened }));
 	const runner = t.connect();
 	const assignment = await t.actor("a");
 	const stale = expect(t.host.start(assignment, [])).rejects.toMatchObject({
@@ -111,7 +112,7 @@ it("a start that lost its right leaves the slot of the next start of its actor a
 	});
 	t.host.abandon();
 	const next = t.host.start(await t.acquired("a"), []);
-	durable.resolve();
+	durable.open();
 	await stale;
 	await until(() => expect(runner.commandsFor("a")).toEqual([START]));
 	runner.tells("a", 1, 0, RUNS);
