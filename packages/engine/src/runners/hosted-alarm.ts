@@ -1,4 +1,5 @@
 import type { Clock } from "@rivetkit/protocol";
+import { Deferred } from "../placement/deferred.ts";
 import { StaleGenerationError } from "../store/store.ts";
 
 /** Pauses between tries, doubled from the first to the last (ms). */
@@ -26,8 +27,8 @@ export class HostedAlarm {
 	readonly #options: HostedAlarmOptions;
 	/** What is to be stored; undefined when everything is. */
 	#unstored: { readonly alarmTs: number | null } | undefined;
-	/** Settles when what has failed is stored, or never will be. */
-	#retrying: Promise<void> | undefined;
+	/** Who waits for what is to be stored. */
+	#waiting: Deferred<void>[] = [];
 
 	constructor(options: HostedAlarmOptions) {
 		this.#options = options;
@@ -40,31 +41,36 @@ export class HostedAlarm {
 		return isDue;
 	}
 
-	/** Resolves when nothing that was set is in danger of being lost. */
-	get safe(): Promise<void> {
-		return this.#retrying ?? Promise.resolve();
+	/**
+	 * Resolves when what was set is stored, or given up; null when there is nothing to wait for. What is set from now
+	 * on may be waited for once, too.
+	 */
+	whenStored(): Promise<void> | null {
+		if (this.#unstored === undefined) return null;
+		const one = new Deferred<void>();
+		this.#waiting.push(one);
+		return one.promise;
 	}
 
 	/** Resolves when it is stored, or given up. Rejects with {@link StaleGenerationError}. */
 	async store(): Promise<void> {
 		const { clock, failed, gaveUp, isClosing } = this.#options;
-		let settled = () => {};
+		let hasFailed = false;
 		try {
 			for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_LAST_MS)) {
 				const unstored = this.#unstored;
 				if (unstored === undefined) return;
+				const waiting = this.#waiting.splice(0);
 				try {
 					await this.#options.store(unstored.alarmTs);
 					if (this.#unstored === unstored) this.#unstored = undefined;
+					for (const one of waiting) one.resolve();
 					continue;
 				} catch (error) {
+					this.#waiting.unshift(...waiting);
 					if (error instanceof StaleGenerationError) throw error;
-					if (this.#retrying === undefined) {
-						failed(unstored.alarmTs, error);
-						this.#retrying = new Promise((resolve) => {
-							settled = resolve;
-						});
-					}
+					if (!hasFailed) failed(unstored.alarmTs, error);
+					hasFailed = true;
 					if (isClosing()) {
 						gaveUp(unstored.alarmTs, error);
 						return;
@@ -76,8 +82,7 @@ export class HostedAlarm {
 			}
 		} finally {
 			this.#unstored = undefined;
-			this.#retrying = undefined;
-			settled();
+			for (const one of this.#waiting.splice(0)) one.resolve();
 		}
 	}
 }

@@ -215,7 +215,8 @@ export class RunnerIncarnations {
 		}
 		const work = async () => {
 			// What is written after the runner has set an alarm is not known without it.
-			await Promise.race([hosted.alarm.safe, hosted.stopped.promise]);
+			const stored = hosted.alarm.whenStored();
+			if (stored !== null) await Promise.race([stored, hosted.stopped.promise]);
 			if (!this.#isHere(hosted)) {
 				respond(notOwner(actorId));
 				return;

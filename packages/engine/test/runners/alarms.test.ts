@@ -1,5 +1,6 @@
 import { expect, it, vi } from "vitest";
 import { type CommitBatch, StoreError } from "../../src/store/store.ts";
+import { Gate } from "../helpers/gate.ts";
 import { RUNS, type RunnerAtHand, replacing, runnersHost } from "./runners-host.fixture.ts";
 
 /** Alarms that runners have set, while the store fails. */
@@ -8,9 +9,19 @@ const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 5_000, interva
 
 /** A running actor over a store that refuses alarms for as long as it is full. */
 async function running() {
-	const disk = { isFull: true, refused: 0 };
+	const disk = {
+		isFull: true,
+		refused: 0,
+		/** What is committed, the record apart. */
+		order: [] as string[],
+		/** Alarms wait for it. */
+		slow: Promise.resolve(),
+	};
 	const t = runnersHost({}, (store) => {
-		const commit = (batch: CommitBatch) => {
+		const commit = async (batch: CommitBatch) => {
+			const what = batch.alarmTs === undefined ? "entries" : "alarm";
+			if (what === "alarm") await disk.slow;
+			if (batch.record === undefined) disk.order.push(what);
 			if (!disk.isFull || batch.alarmTs === undefined) return store.commit(batch);
 			disk.refused++;
 			return Promise.reject(new StoreError("full", "data", "no space left"));
@@ -106,6 +117,42 @@ it("what the runner writes after it waits for it", async () => {
 		}),
 	);
 	expect(await alarmOf(t)).toBe(1_000);
+});
+
+it("is stored before what the runner writes after it, though nothing fails", async () => {
+	const t = await running();
+	t.disk.isFull = false;
+	const slow = new Gate();
+	t.disk.slow = slow.opened;
+	sets(t.runner, 1, 1_000);
+	puts(t.runner);
+	await new Promise((turn) => setImmediate(turn));
+	expect(t.disk.order).toEqual([]);
+	slow.open();
+	await until(() => expect(t.runner.sent.at(-1)).toMatchObject({ tag: "ToClientKvResponse" }));
+	expect(t.disk.order).toEqual(["alarm", "entries"]);
+	// Without an alarm, nothing is waited for.
+	puts(t.runner);
+	await until(() => expect(t.disk.order).toEqual(["alarm", "entries", "entries"]));
+});
+
+it("does not keep what the runner writes for ever, however often it is set", async () => {
+	const t = await running();
+	t.disk.isFull = false;
+	const slow = [1, 2, 3].map(() => new Gate());
+	t.disk.slow = slow[0]!.opened;
+	sets(t.runner, 1, 1_000);
+	puts(t.runner);
+	await new Promise((turn) => setImmediate(turn));
+	for (const index of [1, 2]) {
+		sets(t.runner, 1 + index, 1_000 + index);
+		t.disk.slow = slow[index]!.opened;
+		slow[index - 1]!.open();
+		await until(() => expect(t.alarms).toHaveLength(index));
+	}
+	await until(() => expect(t.disk.order).toEqual(["alarm", "alarm", "entries"]));
+	slow[2]!.open();
+	await until(() => expect(t.alarms).toEqual([1_000, 1_001, 1_002]));
 });
 
 it("is stored though the node has lost the actor; what was to be written after it is refused at once", async () => {
