@@ -71,15 +71,20 @@ export class RunnerExchanges {
 	/**
 	 * One call. Rejects with `ActorGone`, with what the caller is told when the runner is lost or too much waits for it
 	 * (`guard.tunnel_backlog_full`), or with the reason for which the caller went away: the runner is not told of that (Q6).
+	 *
+	 * @param isLive - whether the incarnation is there still, asked when the body is
 	 */
 	async request(
 		runner: RunnerRecord,
 		actorId: string,
 		request: ActorRequest,
+		isLive: () => boolean,
 	): Promise<ActorResponse> {
 		const { signal } = request;
 		const body = hasBody(request) ? await request.body.bytes(BODY_BYTES_MAX) : new Uint8Array(0);
 		signal.throwIfAborted();
+		// Nobody would end an exchange that begins after its incarnation.
+		if (!isLive()) throw new ActorGone(actorId);
 		const answer = new Deferred<ActorResponse>();
 		const exchange = this.#add({
 			id: { gatewayId: this.#gatewayId, requestId: this.#newRequestId() },

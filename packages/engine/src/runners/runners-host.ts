@@ -164,15 +164,18 @@ export class RunnersHost implements ActorHost {
 	request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
 		const hosted = this.#incarnations.live(actorId);
 		if (!hosted) return Promise.reject(new ActorGone(actorId));
-		return this.#exchanges.request(hosted.runner, actorId, request).catch((error: unknown) => {
-			// Its runner does not have it, and does not say why: it is asked to end it (Q12).
-			if (error instanceof ActorGone && this.#incarnations.live(actorId) === hosted) {
-				// Not by its own wish: a clean end is no destruction.
-				hosted.intent ??= "sleep";
-				this.#incarnations.stopSoon(hosted);
-			}
-			throw error;
-		});
+		const isLive = () => this.#incarnations.live(actorId) === hosted;
+		return this.#exchanges
+			.request(hosted.runner, actorId, request, isLive)
+			.catch((error: unknown) => {
+				// Its runner does not have it, and does not say why: it is asked to end it (Q12).
+				if (error instanceof ActorGone && isLive()) {
+					// Not by its own wish: a clean end is no destruction.
+					hosted.intent ??= "sleep";
+					this.#incarnations.stopSoon(hosted);
+				}
+				throw error;
+			});
 	}
 
 	async openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {

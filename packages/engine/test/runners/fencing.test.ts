@@ -1,3 +1,4 @@
+import { ActorGone, type ActorRequest } from "@rivetkit/protocol";
 import { expect, it, vi } from "vitest";
 import { Gate } from "../helpers/gate.ts";
 import { RUNS, type RunnerAtHand, replacing, runnersHost } from "./runners-host.fixture.ts";
@@ -62,6 +63,23 @@ it("a node that may run nothing any more has its runners stop, and takes no writ
 	// Whoever waits for its stop waits no more.
 	await t.host.stop("a", "sleep");
 	expect(t.woken).toEqual([]);
+});
+
+it("a call whose body comes when its incarnation is over is for the next one", async () => {
+	const t = await running();
+	const body = new Gate<Uint8Array>();
+	const answered = t.host.request("a", {
+		method: "POST",
+		path: "/x",
+		headers: new Headers(),
+		body: { bytes: () => body.opened },
+		signal: new AbortController().signal,
+	} as Partial<ActorRequest> as ActorRequest);
+	const gone = expect(answered).rejects.toBeInstanceOf(ActorGone);
+	t.host.abandon();
+	body.open(new Uint8Array(3));
+	await gone;
+	expect(t.runner.sent.filter(({ tag }) => tag === "ToClientTunnelMessage")).toEqual([]);
 });
 
 it("those that are to run always are looked for again", async () => {
