@@ -65,7 +65,7 @@ export class RunnerFleet {
 		init: ToServerInit,
 		socket: RunnerSocket,
 	): RunnerRecord {
-		const { clock, random, limits, logger, roster } = this.#options;
+		const { clock, random, limits, roster } = this.#options;
 		const now = clock.now();
 		const pool: PoolAddress = { namespace, pool: init.name };
 		let runner = roster.withKey(pool, key);
@@ -83,6 +83,20 @@ export class RunnerFleet {
 		runner.lastPongTs = now;
 		runner.lastConnectedTs = now;
 		runner.metadata = init.metadata;
+		try {
+			this.#welcome(runner, init, socket, isNew);
+		} catch (error) {
+			// Its socket is about to be closed, and is nobody's.
+			if (runner.socket === socket) runner.socket = null;
+			throw error;
+		}
+		return runner;
+	}
+
+	#welcome(runner: RunnerRecord, init: ToServerInit, socket: RunnerSocket, isNew: boolean): void {
+		const { limits, logger } = this.#options;
+		const { namespace } = runner;
+		const pool: PoolAddress = { namespace, pool: runner.pool };
 		if (init.prepopulateActorNames) {
 			this.#options.announced(namespace, init.prepopulateActorNames);
 		}
@@ -110,7 +124,6 @@ export class RunnerFleet {
 		if (isNew && config?.drainsOnUpgrade) this.drainOlder(pool, init.version);
 		this.#options.serve();
 		this.#options.changed(pool);
-		return runner;
 	}
 
 	disconnected(runner: RunnerRecord, socket: RunnerSocket): void {

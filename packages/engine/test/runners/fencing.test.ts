@@ -185,6 +185,33 @@ it("once one that was given up has stopped, the next one may write before it say
 	await next;
 });
 
+it("a runner whose first message fails has no socket, and is itself again with the next one", async () => {
+	const t = runnersHost();
+	const { record, ...runner } = t.connect();
+	runner.disconnects();
+	const init = {
+		name: "default",
+		version: 1,
+		totalSlots: 10,
+		prepopulateActorNames: undefined,
+		metadata: undefined,
+	};
+	const broken = new Error("cannot be encoded");
+	const send = () => {
+		throw broken;
+	};
+	const who = { namespace: "default", key: "key" };
+	expect(() => t.host.connected(who, init, { version: 7, send, close: () => {} })).toThrow(broken);
+	expect(t.host.stats).toMatchObject({ connected: 0, disconnected: 1, freeSlots: 0 });
+	const starting = t.host.start(await t.actor("a"), []);
+	await until(() => expect(t.host.stats.waiting).toBe(1));
+	const back = t.connect();
+	expect(back.record).toBe(record);
+	await until(() => expect(back.commandsFor("a")).toEqual([START]));
+	back.tells("a", 0, 0, RUNS);
+	await starting;
+});
+
 it("a runner that goes takes with it what it has, not what another one runs under the same id", async () => {
 	const t = await running();
 	const other = t.connect("other", 1_000);
