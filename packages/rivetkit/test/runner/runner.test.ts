@@ -334,6 +334,33 @@ describe("the tunnel", () => {
 		expect(bodies).toEqual([{ output: 1 }, { output: 1 }, { output: 2 }]);
 	});
 
+	it("those of an incarnation that another one has replaced are not", async () => {
+		registry.startRunner();
+		const first = await engine.socket();
+		engine.start("a", 0);
+		request("a", 1);
+		await eventually(() => expect(answers(first.received, 1)).toHaveLength(1));
+		engine.answersKv = false;
+		const asked = ({ received }: RunnerSocket) =>
+			received.flatMap(({ tag, val }) => (tag === "ToServerKvRequest" ? [val.requestId] : []));
+		const before = asked(first).length;
+		request("a", 2);
+		const [unanswered] = await eventually(() => {
+			expect(asked(first).length).toBeGreaterThan(before);
+			return asked(first).slice(before);
+		});
+		engine.start("a", 1);
+		await until(first, "a", "running", 1);
+		engine.answersKv = true;
+		first.socket.terminate();
+		const second = await engine.socket(2);
+		request("a", 3);
+		await eventually(() =>
+			expect(answers(second.received, 3)[0]).toMatchObject({ val: { status: 200 } }),
+		);
+		expect(asked(second)).not.toContain(unanswered);
+	});
+
 	it("writes that were not answered when the socket broke are sent again", async () => {
 		registry.startRunner();
 		const first = await engine.socket();

@@ -11,6 +11,7 @@ export const KV_REQUESTS_MAX = 16_384;
 const REQUEST_IDS = 2 ** 32;
 
 interface Pending {
+	readonly actorId: string;
 	readonly message: RunnerToServer;
 	readonly resolve: (answer: KvResponseData) => void;
 	readonly reject: (error: Error) => void;
@@ -50,7 +51,7 @@ export class KvRequests {
 		};
 		return new Promise((resolve, reject) => {
 			const sentTs = this.#send(message) ? this.#clock.now() : null;
-			this.#pending.set(requestId, { message, resolve, reject, sentTs });
+			this.#pending.set(requestId, { actorId, message, resolve, reject, sentTs });
 			this.#timer ??= this.#clock.after(LOOK_INTERVAL_MS, this.#look);
 		});
 	}
@@ -71,6 +72,15 @@ export class KvRequests {
 	/** The socket is gone: nothing is overdue before the next one. */
 	disconnected(): void {
 		for (const pending of this.#pending.values()) pending.sentTs = null;
+	}
+
+	/** The incarnation is over: a request carries none, and sent again it would be one of the next. */
+	fail(actorId: string, error: Error): void {
+		for (const [id, pending] of [...this.#pending]) {
+			if (pending.actorId !== actorId) continue;
+			this.#pending.delete(id);
+			pending.reject(error);
+		}
 	}
 
 	/** The actors are not this runner's any more: nothing is sent again. */

@@ -276,6 +276,7 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 		this.#actors.set(actorId, placed);
 		if (previous) {
 			this.backend.close(actorId);
+			this.#kv.fail(actorId, new FencedOff(actorId));
 			this.#tunnel.actorEnded(actorId);
 		}
 		const sockets = this.#tunnel.restore(actorId, command.hibernatingRequests);
@@ -364,6 +365,8 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 		const { actorId } = placed;
 		// First the sockets: the engine keeps those it hears nothing of.
 		this.#tunnel.actorEnded(actorId);
+		// A clean end has waited for its answers.
+		if (this.backend.isFenced(placed)) this.#kv.fail(actorId, new FencedOff(actorId));
 		this.backend.close(actorId);
 		this.#actors.delete(actorId);
 		this.#outbox.stopped(placed, code, message);
