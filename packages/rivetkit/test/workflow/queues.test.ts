@@ -340,6 +340,93 @@ everywhere((on) => {
 		expect([(await world.state()).log, await world.call("size")]).toEqual([["m"], 0]);
 	});
 
+	it.each<[string, (block: Ctx, wait: (at: Ctx) => Promise<unknown>) => void]>([
+		["a join", (block, wait) => void block.join("j", { a: { run: wait } })],
+		["a race", (block, wait) => void block.race("j", [{ name: "a", run: wait }])],
+		["a loop", (block, wait) => void block.loop("j", wait as never)],
+		["a block", (block, wait) => void block.try("j", wait)],
+	])(
+		"31. has nothing wait for messages again of a failed iteration with %s, also from records",
+		async (_what, begins) => {
+			await using world = await World.start(async (ctx) => {
+				const wait = async (at: Ctx) => {
+					await at.queue.next("left alone", { names: ["work"] });
+					await at.queue.next("for ever", { names: ["out"] });
+				};
+				await ctx
+					.loop("l", async (loop) => {
+						begins(loop, wait);
+						throw new Error("no");
+					})
+					.catch(() => {});
+				await ctx.queue.next("go", { names: ["control"] });
+				const { body } = await ctx.queue.next("m", { names: ["work"] });
+				await ctx.step("note", () => void ctx.state.log.push(String(body)));
+			}, on);
+			await world.crash();
+			await world.send("work", "m");
+			await world.send("control");
+			await eventually(async () => expect((await world.status()).state).toBe("completed"));
+			expect([(await world.state()).log, await world.call("size")]).toEqual([["m"], 0]);
+		},
+	);
+
+	it("31. has code of a failed iteration take no message that it comes to later", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx
+				.loop("l", async (loop) => {
+					const late = async () => {
+						await new Promise((resolve) => setImmediate(resolve));
+						await loop.queue.next("late", { names: ["work"] });
+					};
+					void late();
+					throw new Error("no");
+				})
+				.catch(() => {});
+			await ctx.queue.next("go", { names: ["control"] });
+			const { body } = await ctx.queue.next("m", { names: ["work"] });
+			await ctx.step("note", () => void ctx.state.log.push(String(body)));
+		}, on);
+		await world.send("work", "m");
+		await world.send("control");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"), 3_000);
+		expect([(await world.state()).log, await world.call("size")]).toEqual([["m"], 0]);
+	});
+
+	it("31. gives a message back that came to an iteration in the moment that it failed", async () => {
+		await using world = await World.start(
+			async (ctx) => {
+				const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+				failed.catch(() => {});
+				await ctx.join("j", {
+					waits: {
+						run: async (b) => {
+							const failing = b.loop("l", (loop) => {
+								void loop.queue.next("m", { names: ["work"], completable: true });
+								return failed;
+							});
+							await failing.catch(() => {});
+							const again = await b.queue.next("again", { names: ["work"], completable: true });
+							await again.complete();
+							await b.step("note", () => void ctx.state.log.push(`m ${again.attempt}`));
+						},
+					},
+					sends: {
+						run: async (b) => {
+							await b.queue.next("go", { names: ["control"] });
+							fail(new Error("no"));
+							await b.queue.send("work", "m");
+						},
+					},
+				});
+			},
+			{ ...on, yields: false },
+		);
+		await world.send("control");
+		await eventually(async () => expect((await world.state()).log).toEqual(["m 2"]), 3_000);
+		expect(await world.call("size")).toBe(0);
+	});
+
 	it("33. hands every message to exactly one of two branches and a plain consumer", async () => {
 		await using world = await World.start(async (ctx) => {
 			const { a, b } = await ctx.join("both", {

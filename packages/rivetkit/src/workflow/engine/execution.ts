@@ -126,6 +126,11 @@ export class Execution {
 		return this.#state !== "running" || strand.isOver;
 	}
 
+	/** Whether code of this scope may go on no more. */
+	isStoppedIn(scope: Scope): boolean {
+		return this.isStoppedFor(scope.strand) || scope.isWithinFailed;
+	}
+
 	/** Runs the function. Errors of it are the end's. */
 	start(fn: WorkflowFunction): void {
 		if (this.isFresh) this.#run(fn);
@@ -365,7 +370,7 @@ export class Execution {
 
 	async #loaded(scope: Scope): Promise<Scope> {
 		await this.loadScope(scope);
-		return this.isStoppedFor(scope.strand) ? never() : scope;
+		return this.isStoppedIn(scope) ? never() : scope;
 	}
 
 	/** Deletes everything in a scope and below. */

@@ -35,7 +35,7 @@ function begin<K extends Kind, T>(
 	work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
 ): Promise<T> {
 	if (execution.currentAttempt()) throw codeError(new EntryInProgressError());
-	if (execution.isStoppedFor(scope.strand)) return never();
+	if (execution.isStoppedIn(scope)) return never();
 	if (scope.isBusy) throw codeError(new EntryInProgressError());
 	const name = checkName(rawName);
 	if (scope.visited.has(name)) return execution.block(duplicateName(scope, name));

@@ -63,7 +63,8 @@ function assertRested(scope: Scope): void {
  */
 export function failScope(execution: Execution, scope: Scope, reason: unknown): void {
 	const { strand } = scope;
-	if (execution.isRollback || isCodeError(reason) || execution.isStoppedFor(strand)) return;
+	if (execution.isRollback || isCodeError(reason) || execution.isStoppedIn(scope)) return;
+	scope.hasFailed = true;
 	abandon(execution, [...strand.children], reason);
 	strand.callOff(reason);
 	for (const holder of [...strand.holding]) {

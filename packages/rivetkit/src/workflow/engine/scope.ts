@@ -15,6 +15,8 @@ export class Scope {
 	/** Whether an operation is in progress. */
 	isBusy = false;
 	hasCheckpoint = false;
+	/** Its code has failed: nothing begins in it any more. */
+	hasFailed = false;
 	/** Completable messages that were received here and not completed. */
 	#open: Set<OpenMessage> | null = null;
 	/** Sends so far, by queue. */
@@ -40,6 +42,11 @@ export class Scope {
 	isWithin(scope: Scope): boolean {
 		for (let at: Scope | null = this; at !== null; at = at.parent) if (at === scope) return true;
 		return false;
+	}
+
+	/** Whether its code, or that of a scope around it, has failed. */
+	get isWithinFailed(): boolean {
+		return this.hasFailed || (this.parent?.isWithinFailed ?? false);
 	}
 
 	get hasOpenMessages(): boolean {

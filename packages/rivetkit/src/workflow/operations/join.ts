@@ -59,6 +59,7 @@ class Join {
 		const names = [...this.#branches.keys()];
 		if (recorded) {
 			const diverged = await this.#divergence(recorded, names);
+			if (execution.isStoppedIn(this.#scope)) return never();
 			if (diverged) return execution.block(diverged);
 		}
 		const entry = recorded ?? execution.create(this.#scope, "join", { branches: names });
@@ -66,7 +67,7 @@ class Join {
 		entry.data.branches = names;
 		if (!recorded || !isSame) execution.record(this.#scope, this.#key, entry);
 		const ends = await this.#runBranches(!recorded);
-		if (execution.isStoppedFor(this.#scope.strand)) return never();
+		if (execution.isStoppedIn(this.#scope)) return never();
 		this.#record(entry, ends);
 		return this.#result(entry);
 	}

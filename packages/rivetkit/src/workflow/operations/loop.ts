@@ -69,7 +69,7 @@ class LoopRun {
 				failScope(execution, iteration, error);
 				throw error;
 			}
-			if (execution.isStoppedFor(iteration.strand)) return never();
+			if (execution.isStoppedIn(iteration)) return never();
 			const end = this.#ended(entry, iteration, result);
 			if (end) return end.value;
 			const turn = execution.breathe();

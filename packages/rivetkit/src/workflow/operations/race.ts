@@ -74,7 +74,7 @@ class Race {
 		const entry = recorded ?? execution.create(this.#scope, "race", { branches: names });
 		if (!recorded) execution.record(this.#scope, this.#key, entry);
 		const winner = await this.#runBranches(!recorded);
-		if (execution.isStoppedFor(this.#scope.strand)) return never();
+		if (execution.isStoppedIn(this.#scope)) return never();
 		this.#record(entry, winner);
 		return this.#result(entry);
 	}

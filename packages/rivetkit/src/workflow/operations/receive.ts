@@ -7,7 +7,7 @@ import type {
 import type { PendingReceive } from "../../runtime/queue/pending-receive.ts";
 import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
-import { userMessage, type WorkflowMessage } from "../engine/open-message.ts";
+import { type OpenMessage, userMessage, type WorkflowMessage } from "../engine/open-message.ts";
 import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { holdMessage } from "../engine/scope-ends.ts";
@@ -89,6 +89,8 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 	#timer: Deadline | null = null;
 	#pending: PendingReceive | null = null;
 	#ended: (() => void) | null = null;
+	/** In hand from the moment that they come, so that they go back if the code does not go on. */
+	#held: readonly OpenMessage[] | null = null;
 
 	constructor(
 		execution: Execution,
@@ -123,8 +125,9 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 		const entry = recorded ?? this.#create();
 		const turn = execution.breathe();
 		if (turn) await turn;
+		if (execution.isStoppedIn(this.#scope)) return never();
 		await this.#receive(entry);
-		if (execution.isStoppedFor(this.#scope.strand)) return never();
+		if (execution.isStoppedIn(this.#scope)) return never();
 		return this.#result(entry, false);
 	}
 
@@ -252,8 +255,15 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 		const { strand } = this.#scope;
 		entry.data.messages = messages.map(storedMessage);
 		strand.ready(readyTsOf(entry)!);
-		if (!this.#options.completable) this.#remember(entry);
+		if (this.#options.completable) this.#held = this.#hold(entry);
+		else this.#remember(entry);
 		this.#complete(entry);
+	}
+
+	#hold(entry: Entry<"message">): OpenMessage[] {
+		return (entry.data.messages ?? []).map((message) =>
+			holdMessage(this.#execution, this.#scope, this.#key, entry, message),
+		);
 	}
 
 	/** A branch may have to give back what it took, as long as it has done no step with it. */
@@ -288,17 +298,12 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 		entry: Entry<"message">,
 		isReplay: boolean,
 	): WorkflowMessage | WorkflowMessage[] | undefined {
-		const execution = this.#execution;
 		const { messages = [], hasTimedOut } = entry.data;
 		const isCompletable = entry.data.isCompletable ?? this.#options.completable;
 		if (hasTimedOut && !this.#isBatch) throw new QueueTimeoutError(this.name);
 		if (isReplay && !isCompletable) this.#remember(entry);
-		const received = messages.map((message) =>
-			userMessage(
-				message,
-				isCompletable ? holdMessage(execution, this.#scope, this.#key, entry, message) : null,
-			),
-		);
+		const held = isCompletable ? (this.#held ?? this.#hold(entry)) : null;
+		const received = messages.map((message, index) => userMessage(message, held?.[index] ?? null));
 		return this.#isBatch ? received : received[0];
 	}
 }

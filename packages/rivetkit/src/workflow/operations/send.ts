@@ -50,7 +50,7 @@ export async function sendBetween(
 	options: unknown,
 ): Promise<UserMessage> {
 	const { strand } = scope;
-	if (execution.isStoppedFor(strand)) return never();
+	if (execution.isStoppedIn(scope)) return never();
 	const { messages } = execution.host;
 	const segment = { kind: "send" as const, queue: String(name), ordinal: scope.nextSend(name) };
 	const recorded = scope.records?.get(segmentId(segment));
@@ -62,7 +62,7 @@ export async function sendBetween(
 	if (execution.isRollback) return execution.park(strand);
 	const preparing = messages.prepare(name, body, options);
 	const prepared = preparing instanceof Promise ? await preparing : preparing;
-	if (execution.isStoppedFor(strand)) return never();
+	if (execution.isStoppedIn(scope)) return never();
 	const record = ({ id }: SentMessage) => {
 		const entry = execution.create(scope, "send", {
 			id,

@@ -76,7 +76,7 @@ class Step {
 			// Nothing is built upon what may not last, unless that is wished for (workflows 6.3).
 			const barrier = this.#options.isEphemeral ? null : execution.barrier();
 			if (barrier) await barrier;
-			if (execution.isStoppedFor(strand)) return never();
+			if (execution.isStoppedIn(this.#scope)) return never();
 			const attempt = this.#begin(entry);
 			let end: StepEnd | undefined | "void";
 			try {
@@ -85,7 +85,7 @@ class Step {
 				if (strand.attempt === attempt) strand.attempt = null;
 				execution.attemptEnded(attempt);
 			}
-			if (end === "void" || execution.isStoppedFor(strand)) return never();
+			if (end === "void" || execution.isStoppedIn(this.#scope)) return never();
 			if (end) return end;
 		}
 	}

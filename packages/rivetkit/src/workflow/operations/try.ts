@@ -76,14 +76,14 @@ export function tryBlock(
 		let result: TryBlockResult<unknown>;
 		try {
 			const value = await body(block);
-			if (execution.isStoppedFor(scope.strand)) return never();
+			if (execution.isStoppedIn(scope)) return never();
 			result = { ok: true, value };
 			endScope(execution, block);
 		} catch (error) {
 			failScope(execution, block, error);
 			const failure = isCodeError(error) ? null : blockFailure(checkedName, error);
 			if (failure === null || !isCaught(failure, error, caught)) throw error;
-			if (execution.isStoppedFor(scope.strand)) return never();
+			if (execution.isStoppedIn(scope)) return never();
 			result = { ok: false, failure };
 		}
 		if (execution.isRollback) return recorded?.isFinished ? resultOf(recorded) : result;

@@ -5,12 +5,13 @@ import type { Scope } from "../engine/scope.ts";
 /** Waits for a time (ms since the epoch). The actor may sleep meanwhile; its alarm wakes it. */
 export async function waitUntil(
 	execution: Execution,
-	{ strand, location }: Scope,
+	scope: Scope,
 	name: string,
 	deadlineTs: number,
 	reason: "timer" | "retry" = "timer",
 ): Promise<void> {
 	const { host } = execution;
+	const { strand, location } = scope;
 	if (deadlineTs <= host.now()) {
 		strand.ready(deadlineTs);
 		return;
@@ -34,5 +35,5 @@ export async function waitUntil(
 		execution.waits.add(wait, reason);
 		strand.wait(wait);
 	});
-	if (execution.isStoppedFor(strand)) await never();
+	if (execution.isStoppedIn(scope)) await never();
 }
