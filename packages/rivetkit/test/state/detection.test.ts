@@ -333,3 +333,42 @@ describe("beforeWrite", () => {
 		expect(tracked.value).toBe(1);
 	});
 });
+
+describe("where something changed", () => {
+	const scene = () => ({
+		n: 1,
+		deep: { list: [{ name: "a" }, { name: "b" }] },
+		map: new Map<string, { n: number }>([["k", { n: 1 }]]),
+		set: new Set(["x"]),
+		when: new Date(0),
+		bytes: new Uint8Array(2),
+	});
+
+	it.each<[string, (state: ReturnType<typeof scene>) => unknown]>([
+		["state.n", (s) => s.n++],
+		["state.extra", (s) => Object.assign(s, { extra: 1 })],
+		["state.when", (s) => s.when.setFullYear(1999)],
+		["state.bytes", (s) => s.bytes.set([7], 1)],
+		["state.deep.list", (s) => s.deep.list.push({ name: "c" })],
+		["state.deep.list[1]", (s) => Reflect.set(s.deep.list, 1, { name: "z" })],
+		["state.deep.list[1].name", (s) => Reflect.set(s.deep.list[1]!, "name", "z")],
+		["state.deep", (s) => Reflect.deleteProperty(s, "deep")],
+		["state.map.value(new)", (s) => s.map.set("new", { n: 2 })],
+		["state.map.value(k)", (s) => s.map.delete("k")],
+		["state.map.value(k).n", (s) => Reflect.set(s.map.get("k")!, "n", 5)],
+		["state.map", (s) => s.map.clear()],
+		["state.set", (s) => s.set.add("y")],
+	])("is told: %s", (path, act) => {
+		const told: (string | undefined)[] = [];
+		const tracked = track(scene(), { onChange: (holder, at) => told.push(holder?.pathTo(at)) });
+		act(tracked.state);
+		expect(told).toEqual([path]);
+	});
+
+	it("is the root when that is replaced", () => {
+		const told: unknown[] = [];
+		const tracked = track<unknown>(scene(), { onChange: (holder) => told.push(holder) });
+		tracked.replace(5);
+		expect(told).toEqual([undefined]);
+	});
+});

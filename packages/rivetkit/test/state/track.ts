@@ -20,9 +20,9 @@ export function track<T>(raw: T, options: Partial<TrackStateOptions> = {}): Coun
 	const tracked = trackState(raw, {
 		rootPath: "state",
 		...options,
-		onChange: () => {
+		onChange: (holder, at) => {
 			changes++;
-			options.onChange?.();
+			options.onChange?.(holder, at);
 		},
 	});
 	return {

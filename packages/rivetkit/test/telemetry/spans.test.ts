@@ -128,7 +128,10 @@ it("tells of calls, hooks, commits, statements, messages and lives, each below w
 	for (const hook of ["onBeforeConnect", "createConnState", "onConnect", "onDisconnect"]) {
 		expect([hook, traces.named(`actor.${hook}`).length]).toEqual([hook, 1]);
 	}
-	expect(traces.one("actor.onStateChange").parentSpanId).toBe(action.spanId);
+	expect(traces.one("actor.onStateChange")).toMatchObject({
+		parentSpanId: action.spanId,
+		attributes: { "rivet.state.path": "state.n" },
+	});
 	for (const { startTimeUnixNano, endTimeUnixNano, traceId, spanId } of traces.spans) {
 		expect(traceId).toMatch(/^[0-9a-f]{32}$/);
 		expect(spanId).toMatch(/^[0-9a-f]{16}$/);

@@ -1,5 +1,6 @@
 import { catalogueError, decodeCbor } from "@rivetkit/protocol";
 import { STATE_SIZE_WARNING_BYTES } from "../../actor/options.ts";
+import { currentSpan } from "../calls/call-scope.ts";
 import {
 	type AtomicScope,
 	type BatchPart,
@@ -11,6 +12,7 @@ import { assertStepIsOpen, currentStep } from "../durable/step-work.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import {
 	assertStorable,
+	type ChangedHolder,
 	type TrackedState,
 	type TrackStateOptions,
 	trackState,
@@ -21,6 +23,8 @@ import type { ActorInstance } from "./instance.ts";
 import { awaken, isSame, type RestingBytes, rest } from "./resting-bytes.ts";
 import { type JournalEntry, StateJournal } from "./state-journal.ts";
 import { type StoredState, stateOps } from "./state-layout.ts";
+
+const STATE_HOOK = "onStateChange";
 
 /**
  * An actor's state between memory and disk: a flag while user code runs, one encoding per commit, and
@@ -134,7 +138,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 		this.#former = this.#tracked;
 		this.#tracked = trackState(this.#tracked.raw, {
 			rootPath: this.rootPath,
-			onChange: () => this.onChange(),
+			onChange: (holder, at) => this.onChange(holder, at),
 			beforeWrite: () => this.#admitWrite(),
 		});
 	}
@@ -154,7 +158,7 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 	}
 
 	/** For the tracked tree only. */
-	onChange(): void {
+	onChange(holder?: ChangedHolder, at?: unknown): void {
 		const instance = this.#instance;
 		const step = instance.durable ? currentStep(instance) : undefined;
 		if (step && !instance.isInAtomic) {
@@ -167,20 +171,31 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 			if (!instance.inCall) instance.writes.saveSoon();
 		}
 		if (instance.config.onStateChange && instance.isReady && !this.#inStateChange) {
-			this.#callOnStateChange(instance.config.onStateChange);
+			this.#callOnStateChange(
+				instance.config.onStateChange,
+				() => holder?.pathTo(at) ?? this.rootPath,
+			);
 		}
 	}
 
-	#callOnStateChange(onStateChange: (c: unknown, newState: unknown) => unknown): void {
+	#callOnStateChange(
+		onStateChange: (c: unknown, newState: unknown) => unknown,
+		path: () => string,
+	): void {
 		const failed = (error: unknown) => {
 			this.#instance.log.error({ err: error }, "onStateChange failed; the change is kept");
 		};
 		this.#inStateChange = true;
 		try {
 			const instance = this.#instance;
-			const result = instance.traced(SPAN_KINDS.hook, "onStateChange", () =>
-				onStateChange(instance.contexts.actor, this.#tracked!.raw),
-			);
+			const result = instance.traced(SPAN_KINDS.hook, STATE_HOOK, () => {
+				if (instance.telemetry?.host.recordsSpans) {
+					const span = currentSpan();
+					// One that is left out leaves that of its caller.
+					if (span?.subject === STATE_HOOK) span.set("rivet.state.path", path());
+				}
+				return onStateChange(instance.contexts.actor, this.#tracked!.raw);
+			});
 			if (isPromiseLike(result)) result.then(undefined, failed);
 		} catch (error) {
 			failed(error);

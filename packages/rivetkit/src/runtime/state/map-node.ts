@@ -30,13 +30,13 @@ export class MapNode extends TrackedNode<RawMap> {
 		const admitted = this.admit(value, rawKey, attached);
 		if (Object.is(this.raw.get(rawKey), admitted) && this.raw.has(rawKey)) return;
 		this.raw.set(rawKey, admitted);
-		this.changed(attached);
+		this.changed(attached, rawKey);
 	}
 
 	remove(key: unknown): boolean {
 		const attached = this.beginWrite();
 		const removed = this.raw.delete(rawOf(key));
-		if (removed) this.changed(attached);
+		if (removed) this.changed(attached, rawOf(key));
 		return removed;
 	}
 

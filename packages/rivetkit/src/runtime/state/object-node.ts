@@ -75,7 +75,7 @@ export class ObjectNode<T extends object = object> extends TrackedNode<T> {
 			raw[key] = next;
 		}
 		this.renewStandIn();
-		this.changed(attached);
+		this.changed(attached, key);
 	}
 
 	deleteProperty(_target: T, key: PropertyKey): boolean {
@@ -83,7 +83,7 @@ export class ObjectNode<T extends object = object> extends TrackedNode<T> {
 		const attached = this.beginWrite();
 		if (!Reflect.deleteProperty(this.raw, key)) return false;
 		this.renewStandIn();
-		if (typeof key !== "symbol") this.changed(attached);
+		if (typeof key !== "symbol") this.changed(attached, key);
 		return true;
 	}
 
@@ -103,7 +103,7 @@ export class ObjectNode<T extends object = object> extends TrackedNode<T> {
 		if (isPinned) next.value = this.#pinned(key, next, before);
 		if (!Reflect.defineProperty(target, key, next)) return false;
 		if (!isSameStored(before, Object.getOwnPropertyDescriptor(this.raw, key))) {
-			this.changed(attached);
+			this.changed(attached, key);
 		}
 		return true;
 	}

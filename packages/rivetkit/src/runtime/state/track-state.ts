@@ -20,11 +20,22 @@ export interface TrackedState {
 	reset(raw: unknown): void;
 }
 
+/** What holds something that has changed. */
+export interface ChangedHolder {
+	/** From the root: `state.lines[3]`. Takes time to be put together. */
+	pathTo(at: unknown): string;
+}
+
 export interface TrackStateOptions {
 	/** How paths in errors begin: `state` or `conn.state`. */
 	rootPath: string;
-	/** Called once per detected change, after it is visible. Must be cheap. */
-	onChange(): void;
+	/**
+	 * Called once per detected change, after it is visible. Must be cheap.
+	 *
+	 * @param holder - of what has changed; undefined when it is the root
+	 * @param at - where in it; undefined when it is the holder as a whole
+	 */
+	onChange(holder?: ChangedHolder, at?: unknown): void;
 	/** Called before each write to the tree; throws to refuse it. */
 	beforeWrite?(): void;
 }

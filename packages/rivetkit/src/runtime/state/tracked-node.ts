@@ -124,8 +124,13 @@ export abstract class TrackedNode<T extends object = object> implements ProxyHan
 	}
 
 	/** Reports one change, after it is visible. */
-	protected changed(attached: boolean): void {
-		if (attached) this.tree.options.onChange();
+	protected changed(attached: boolean, at?: unknown): void {
+		if (attached) this.tree.options.onChange(this, at);
+	}
+
+	/** Of what is at `at`, or of the whole object. */
+	pathTo(at: unknown): string {
+		return at === undefined ? this.path() : this.path() + this.segment(at);
 	}
 
 	setPrototypeOf(_target: T, prototype: object | null): boolean {
