@@ -74,7 +74,7 @@ it("a call whose body comes when its incarnation is over is for the next one", a
 		headers: new Headers(),
 		body: { bytes: () => body.opened },
 		signal: new AbortController().signal,
-	} as Partial<ActorRequest> as ActorRequest);
+	} satisfies Partial<{ [K in keyof ActorRequest]: unknown }> as unknown as ActorRequest);
 	const gone = expect(answered).rejects.toBeInstanceOf(ActorGone);
 	t.host.abandon();
 	body.open(new Uint8Array(3));

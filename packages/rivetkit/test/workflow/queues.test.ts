@@ -396,7 +396,10 @@ everywhere((on) => {
 	it("31. gives a message back that came to an iteration in the moment that it failed", async () => {
 		await using world = await World.start(
 			async (ctx) => {
-				const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+				let fail!: (reason: Error) => void;
+				const failed = new Promise<never>((_, reject) => {
+					fail = reject;
+				});
 				failed.catch(() => {});
 				await ctx.join("j", {
 					waits: {
