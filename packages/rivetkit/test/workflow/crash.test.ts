@@ -18,7 +18,7 @@ describe.each(Object.entries(SCENARIOS))("%s", (_name, scenario) => {
 
 	it("ends so after several crashes, too", async () => {
 		const dry = await survive(scenario, []);
-		for (let commit = 1; commit <= dry.commits; commit += 2) {
+		for (let commit = 1; commit <= dry.commits; commit += 4) {
 			for (const second of [1, 2, 3]) {
 				const deaths = [
 					{ commit, side: "before" as const },
