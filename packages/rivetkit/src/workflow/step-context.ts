@@ -108,9 +108,10 @@ export class StepContext {
 	destroy(): void {
 		this.#open("destroy");
 		const { host } = this.#execution;
-		this.#attempt.onRecorded(() => {
+		const keep = () => {
 			this.#execution.stop(new Error("The workflow has destroyed its actor"));
 			host.destroyWhenDurable();
-		});
+		};
+		this.#attempt.onRecorded({ keep });
 	}
 }

@@ -397,7 +397,7 @@ everywhere((on) => {
 		await using world = await World.start(
 			async (ctx) => {
 				let fail!: (reason: Error) => void;
-				const failed = new Promise<never>((_, reject) => {
+				const failed = new Promise<never>((_resolve, reject) => {
 					fail = reject;
 				});
 				failed.catch(() => {});
@@ -429,6 +429,79 @@ everywhere((on) => {
 		await eventually(async () => expect((await world.state()).log).toEqual(["m 2"]), 3_000);
 		expect(await world.call("size")).toBe(0);
 	});
+
+	it.each([
+		["its branch failed", undefined],
+		["its branch was cancelled", "cancel"],
+	] as const)(
+		"31. refuses what a step completes if that goes back before the step ends: %s",
+		async (_how, onError) => {
+			let held: { complete(response?: unknown): Promise<void> } | undefined;
+			let open!: () => void;
+			const gate = new Promise<void>((resolve) => {
+				open = resolve;
+			});
+			await using world = await World.start(
+				async (ctx) => {
+					await ctx.join("j", {
+						completes: {
+							run: async (b) => {
+								await b.queue.next("start", { names: ["out"] });
+								await b.step({
+									name: "s",
+									retryBackoffBase: 1,
+									run: async () => {
+										await held?.complete("by the step").catch((error: { code: string }) => {
+											ctx.state.log.push(error.code);
+										});
+										ctx.state.n += 1;
+										await gate;
+									},
+								});
+							},
+						},
+						inner: {
+							run: (b) =>
+								b
+									.join("k", {
+										holds: {
+											run: async (c) => {
+												held = await c.queue.next("m", { names: ["work"], completable: true });
+												await c.queue.next("go", { names: ["control"], allowOpen: true });
+												if (onError === undefined) throw new Error("no");
+												await c.sleep("long", 1e9);
+											},
+										},
+										fails: {
+											run: async (c) => {
+												await c.queue.next("go", { names: ["control"] });
+												throw new Error("no");
+											},
+											...(onError && { onError }),
+										},
+									})
+									.catch(() => {}),
+						},
+					});
+					const again = await ctx.queue.next("again", { names: ["work"], completable: true });
+					await ctx.step("note", () => void ctx.state.log.push(`m ${again.attempt}`));
+					await again.complete("by its holder");
+				},
+				{ ...on, yields: false },
+			);
+			const answer = world.ask("work", "m");
+			await eventually(() => expect(held).toBeDefined());
+			await world.send("out");
+			await eventually(async () => expect((await world.state()).n).toBe(1));
+			for (let n = 0; n < 2; n++) await world.send("control");
+			open();
+			await world.settle();
+			await world.advance(100);
+			expect((await answer).outcome?.response).toBe("by its holder");
+			expect(await world.state()).toMatchObject({ n: 2, log: ["already_completed", "m 2"] });
+			expect(await world.call("size", "work")).toBe(0);
+		},
+	);
 
 	it("33. hands every message to exactly one of two branches and a plain consumer", async () => {
 		await using world = await World.start(async (ctx) => {

@@ -70,9 +70,10 @@ export class OpenMessage {
 	/** Inside a step: with the step's record. Else at once; resolves when it is durable (workflows 3.5.5). */
 	async complete(response?: unknown): Promise<void> {
 		if (this.#isCompleted) throw new Error("Queue message already completed");
+		const attempt = this.#execution.currentAttempt();
+		if (!attempt && this.#execution.isStoppedFor(this.#scope.strand)) return never();
 		this.#assertHeld();
 		this.#isCompleted = true;
-		const attempt = this.#execution.currentAttempt();
 		if (attempt && !attempt.isOpen) {
 			this.#isCompleted = false;
 			throw this.#execution.host.guardError("complete");
@@ -90,12 +91,14 @@ export class OpenMessage {
 		// Without a wait, if it can be: a step need not wait for what it completes.
 		const bytes = admitted instanceof Promise ? await admitted : admitted;
 		if (!attempt.isOpen) throw this.#execution.host.guardError("complete");
-		attempt.onRecorded(
-			() => this.#end(bytes),
-			() => {
+		attempt.onRecorded({
+			keep: () => this.#end(bytes),
+			drop: () => {
 				this.#isCompleted = false;
 			},
-		);
+			// Another branch's scope may be over before the step ends.
+			check: () => this.#assertHeld(),
+		});
 	}
 
 	async #completeNow(response: unknown): Promise<void> {

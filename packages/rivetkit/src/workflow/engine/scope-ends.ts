@@ -90,8 +90,7 @@ function leaveBehind(execution: Execution, strand: Strand, reason: unknown): voi
 	for (const child of [...strand.children]) leaveBehind(execution, child, reason);
 	for (const scope of strand.holding) {
 		strand.holding.delete(scope);
-		// Its code, if it still runs, is not told: it does not go on.
-		for (const { stored } of scope.takeOpen()) execution.host.messages.release(stored.id);
+		for (const message of scope.takeOpen()) message.release();
 	}
 	giveBack(execution, strand);
 	strandEnded(execution, strand);

@@ -16,6 +16,16 @@ export type AttemptOutcome =
 	/** What it came to is written down already. */
 	| { readonly kind: "recorded"; readonly end: unknown };
 
+/** What a try puts off until it is known what becomes of it. */
+interface Effect {
+	/** Done when the try is recorded. */
+	readonly keep: () => void;
+	/** Done when the try is for nothing. */
+	readonly drop?: () => void;
+	/** Throws when it cannot be kept any more. */
+	readonly check?: () => void;
+}
+
 /** One try of a step, or of a rollback handler: its callback, its limits, and what it does to the queue. */
 export class StepAttempt implements StepWork {
 	readonly owner: object;
@@ -35,7 +45,7 @@ export class StepAttempt implements StepWork {
 	/** Which step's; null of a rollback handler's. */
 	at: { readonly key: Uint8Array; readonly entry: Entry } | null = null;
 	readonly #host: DurableHost;
-	#effects: { readonly keep: () => void; readonly drop: () => void }[] | null = null;
+	#effects: Effect[] | null = null;
 	#controller: AbortController | null = null;
 	#aborted: { readonly reason: unknown } | null = null;
 	#settle: ((outcome: AttemptOutcome) => void) | null = null;
@@ -96,10 +106,14 @@ export class StepAttempt implements StepWork {
 	}
 	#timeoutMs = 0;
 
-	/** Does `keep` when the step is recorded; `drop` when the try is for nothing. */
-	onRecorded(keep: () => void, drop: () => void = () => {}): void {
+	onRecorded(effect: Effect): void {
 		this.#effects ??= [];
-		this.#effects.push({ keep, drop });
+		this.#effects.push(effect);
+	}
+
+	/** Throws when something that it put off cannot be done any more. */
+	assertKeepable(): void {
+		for (const { check } of this.#effects ?? []) check?.();
 	}
 
 	/** What it put off is done now, in the commit of its record. */
@@ -117,7 +131,7 @@ export class StepAttempt implements StepWork {
 		const effects = this.#effects;
 		this.#effects = null;
 		this.#host.adoptStepChanges(this);
-		if (effects) for (const { drop } of effects) drop();
+		if (effects) for (const { drop } of effects) drop?.();
 	}
 
 	/** It counts for nothing; what it has changed stays, unless the actor stops. */

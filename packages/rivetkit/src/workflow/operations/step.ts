@@ -195,6 +195,12 @@ class Step {
 		const execution = this.#execution;
 		entry.attempts++;
 		entry.lastAttemptAt = attempt.startedAt;
+		try {
+			attempt.assertKeepable();
+		} catch (error) {
+			attempt.drop();
+			return this.#failed(entry, error, "exhausted");
+		}
 		let recorded: ReturnType<typeof recordValue>;
 		try {
 			recorded = this.#recordable(value);
