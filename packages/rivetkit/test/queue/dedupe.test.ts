@@ -212,6 +212,34 @@ describe("a dedupe key", () => {
 		expect(await crashable.call("dead")).toBe(1);
 	});
 
+	it("of a dead letter that went back and was handled is told so, not of the failure before", async () => {
+		let isFixed = false;
+		const failing = actor({
+			queues: {
+				jobs: queue<number>({ maxAttempts: 1, deadLetter: "dead" }),
+				dead: queue<number>(),
+			},
+			run: async (c) => {
+				for await (const message of c.queue.iter({ completable: true })) {
+					if (isFixed) await message.complete();
+					else await message.release();
+				}
+			},
+			actions: { redrive: (c) => c.queue.redrive(), size: (c) => c.queue.size() },
+		});
+		await using crashable = await Crashable.start({ subject: failing });
+		const send = () => crashable.send("jobs", 1, { ...dedupe("k"), wait: true, timeout: 5_000 });
+		const codes = [codeOf(await send()), codeOf(await send())];
+		expect(codes).toEqual(Array(2).fill("queue.message_given_up"));
+		isFixed = true;
+		expect(await crashable.call("redrive")).toBe(1);
+		await eventually(async () => expect(await crashable.call("size")).toBe(0));
+		const done = { status: "completed" };
+		expect((await send()).outcome).toEqual(done);
+		await crashable.crash();
+		expect((await send()).outcome).toEqual(done);
+	});
+
 	it("acknowledges nothing that a failing commit takes back, whenever it fails", async () => {
 		for (const headers of [{}, { [HEADER_CALL_ID]: "call" }]) {
 			for (const wait of [false, true]) {

@@ -75,6 +75,7 @@ export function redrive(queue: MessageQueue, { ids, ...choice }: DeadLetterChoic
 			// Put off, it may come to a message that is in somebody's hands meanwhile, or gone.
 			if (message.header.givenUp !== givenUp || message.place === "held") continue;
 			if (message.place === "gone") continue;
+			data.answers.forgetMessage(message.id);
 			data.move(message, { name: givenUp.queue, attempt: 0, availableAt: 0, givenUp: null }, null);
 			deliveries.offer(message);
 		}

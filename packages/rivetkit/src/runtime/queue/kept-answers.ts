@@ -100,6 +100,26 @@ export class KeptAnswers {
 		this.#open.push(answer);
 	}
 
+	/** What became of a message is no longer that: it is in its queue again. Who sent it first may still be told. */
+	forgetMessage(id: number): void {
+		const kept = this.#byMessage.get(id);
+		if (kept) {
+			this.#byMessage.delete(id);
+			this.#kept.set(kept.waitKey, this.#withoutMessage(kept));
+		}
+		const replace = (answer: KeptAnswer) =>
+			answer.messageId === id ? this.#withoutMessage(answer) : answer;
+		this.#open = this.#open.map(replace);
+		this.#taken = this.#taken.map(replace);
+	}
+
+	#withoutMessage(answer: KeptAnswer): KeptAnswer {
+		const { sequence, waitKey, atMs, status, size, queue, attempts } = answer;
+		const stored: StoredAnswer = [waitKey, atMs, status, size, queue, attempts];
+		this.#ops.push({ op: "put", key: answerKey(sequence), value: encodeCbor(stored) });
+		return { ...answer, messageId: null };
+	}
+
 	/** Drops what is too old or too much. Whether anything was dropped: the next commit deletes it. */
 	dropOld(nowMs: number): boolean {
 		const before = this.#kept.size;
