@@ -277,10 +277,14 @@ export async function callAction(server: Server, request: ActionRequest): Promis
 		);
 		return answer.output;
 	} catch (error) {
-		if (isCode(error, "rivetkit", "internal_error")) throw await whyNot(server, actor, error);
+		if (isCode(error, "rivetkit", "internal_error"))
+			throw await whyNot(server, actor, error, signal);
 		if (!isCode(error, "action", "not_found")) throw error;
-		const { rpcs } = await server.inspect<{ rpcs: string[] }>(actor.id, "rpcs");
-		if (rpcs.includes(action)) throw error;
+		const rpcs = await server.inspect<{ rpcs: string[] }>(actor.id, "rpcs", { signal }).then(
+			(answer) => answer.rpcs,
+			() => null,
+		);
+		if (rpcs === null || rpcs.includes(action)) throw error;
 		throw new CommandFailed(
 			`${formatAddress(actor.name, actor.key)} has no action '${action}'${among(action, rpcs)}`,
 			{ group: "action", code: "not_found" },
@@ -289,8 +293,17 @@ export async function callAction(server: Server, request: ActionRequest): Promis
 }
 
 /** Instead of an error that does not say why: that the actor cannot be started, where that is it. */
-async function whyNot(server: Server, actor: ListedActor, error: unknown): Promise<unknown> {
-	const { failure } = await server.inspect<LifecycleReport>(actor.id, "lifecycle");
+async function whyNot(
+	server: Server,
+	actor: ListedActor,
+	error: unknown,
+	signal?: AbortSignal,
+): Promise<unknown> {
+	const failure = await server.inspect<LifecycleReport>(actor.id, "lifecycle", { signal }).then(
+		(report) => report.failure,
+		// Who asked gets the error that there was, not that of this look.
+		() => null,
+	);
 	if (failure === null) return error;
 	const address = formatAddress(actor.name, actor.key);
 	return new CommandFailed(
@@ -351,7 +364,10 @@ export async function replaceState(
 	} catch (error) {
 		// The server does not tell strangers why.
 		if (!isCode(error, "rivetkit", "internal_error")) throw error;
-		const { isStateEnabled } = await server.inspect<StateAnswer>(actor.id, "state");
+		const isStateEnabled = await server.inspect<StateAnswer>(actor.id, "state").then(
+			(answer) => answer.isStateEnabled,
+			() => true,
+		);
 		throw isStateEnabled ? await whyNot(server, actor, error) : withoutState(actor);
 	}
 }

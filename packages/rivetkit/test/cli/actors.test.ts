@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
+import { callAction, replaceState } from "../../src/cli/actors.ts";
+import { CommandFailed } from "../../src/cli/failure.ts";
+import type { Server, ServerRequest } from "../../src/cli/server/server.ts";
 import { UserError } from "../../src/errors/index.ts";
 import { freePort } from "../crash/server-process.ts";
 import { eventually } from "../support/eventually.ts";
@@ -256,6 +259,29 @@ describe("call", () => {
 				),
 			});
 		}
+	});
+
+	it("says what went wrong also when it cannot find out why", async () => {
+		const error = new CommandFailed("broken", { group: "rivetkit", code: "internal_error" });
+		const { signal } = new AbortController();
+		const looks: unknown[] = [];
+		const server = {
+			manage: async () => ({ actors: [{ actor_id: "a", name: "counter", key: "/" }] }),
+			inspect: async (_id: string, path: string, request: ServerRequest = {}) => {
+				if (request.method !== undefined) throw error;
+				looks.push([path, request.signal]);
+				throw new CommandFailed("nobody answers");
+			},
+		} as unknown as Server;
+		const address = { kind: "id", actorId: "a" } as const;
+		const called = callAction(server, { address, action: "add", args: [], signal });
+		await expect(called).rejects.toBe(error);
+		await expect(replaceState(server, address, {})).rejects.toBe(error);
+		expect(looks).toEqual([
+			["lifecycle", signal],
+			["state", undefined],
+			["lifecycle", undefined],
+		]);
 	});
 
 	it("says what went wrong", async () => {
