@@ -176,6 +176,30 @@ everywhere((on) => {
 		expect(await world.call("take", "out")).toBe("theirs");
 	});
 
+	it("54. what a step sent and an entry holds that stays is that entry's; it is sent again", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.join("j", {
+				holds: {
+					run: async (b) => {
+						const { complete } = await b.queue.next("m", { names: ["work"], completable: true });
+						await b.queue.next("go", { names: ["control"], allowOpen: true });
+						await complete?.();
+					},
+				},
+				sends: { run: (b) => b.step("from", (c) => void c.queue.send("work", "m")) },
+			});
+		}, on);
+		await eventually(async () => expect(await world.call("size", "work")).toBe(1));
+		const { nameRegistry, entries } = await world.call<Shown>("history");
+		const step = entries.find(({ location }) => nameRegistry[location.at(-1)!.val] === "from");
+		await world.call("replay", { entryId: step!.id });
+		await eventually(async () => expect(await world.call("size", "work")).toBe(2));
+		await world.send("control");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect(await world.call("size", "work")).toBe(1);
+		expect(await world.call("take", "work")).toBe("m");
+	});
+
 	it("54. a replay of what was imported leaves alone what this actor has under the same ids", async () => {
 		const fn = async (ctx: Ctx) => {
 			await ctx.queue.send("out", 1);

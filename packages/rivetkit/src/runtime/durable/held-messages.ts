@@ -146,13 +146,14 @@ export class HeldMessages {
 
 	/**
 	 * Removes a message with the next commit as if it had never been sent: nobody is answered for it. One that has left
-	 * the queue, is in the hands of another receiver, or is a dead letter stays as it is.
+	 * the queue, is a dead letter, or is in other hands than those of this run stays as it is; with `isFreeOnly` also
+	 * one that this run holds.
 	 */
-	withdraw(id: number): void {
+	withdraw(id: number, { isFreeOnly }: { isFreeOnly: boolean }): void {
 		const { data, deliveries } = this.#instance.queue;
 		const message = data.index.get(id);
 		if (message === undefined || message.header.givenUp !== null) return;
-		if (message.place === "held" && this.#lease(id) === null) return;
+		if (message.place === "held" && (isFreeOnly || this.#lease(id) === null)) return;
 		deliveries.withdraw(message);
 	}
 

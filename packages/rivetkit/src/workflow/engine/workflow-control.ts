@@ -263,10 +263,10 @@ export class WorkflowControl implements ActorWorkflow {
 	#takeBackMessages(entries: readonly StoredEntryAt[]): void {
 		const { messages } = this.#engine.host;
 		const sentAgain = messagesSentAgain(entries);
-		for (const id of sentAgain) messages.withdraw(id);
-		for (const { entry } of entries) {
-			for (const { id } of openMessages(entry)) messages.release(id);
-		}
+		const open = new Set(entries.flatMap(({ entry }) => openMessages(entry).map(({ id }) => id)));
+		// What an entry holds that stays is its own.
+		for (const id of sentAgain) messages.withdraw(id, { isFreeOnly: !open.has(id) });
+		for (const id of open) messages.release(id);
 		for (const message of messagesToReturn(entries, sentAgain)) this.#putBack(message);
 	}
 
