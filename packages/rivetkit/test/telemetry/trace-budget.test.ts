@@ -7,6 +7,7 @@ import { actor, event } from "../../src/index.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
 import {
 	BudgetShare,
+	SPANS_AGAIN_MAX,
 	SPANS_OF_TRACE_MAX,
 	TraceBudget,
 } from "../../src/runtime/telemetry/trace-budget.ts";
@@ -101,6 +102,24 @@ it("a trace has room for its spans of one second, and asks again for more and fo
 	// A wall clock that is set back does not end it all.
 	clock.setBack(60_000);
 	expect(budget.continues(trace, share, clock.now())).toBe(true);
+});
+
+it("a trace that goes on is not worth more than others: each time it asks, it gets a few spans", () => {
+	const clock = new FakeClock();
+	const max = 100;
+	const budget = new TraceBudget(max);
+	const connection = new BudgetShare();
+	expect(budget.admits(connection, clock.now())).toBe(true);
+	const trace = budget.admission();
+	for (let second = 0; second < 3; second++) {
+		clock.advanceSync(1_000);
+		let recorded = 0;
+		for (let call = 0; call < 10_000; call++) {
+			if (budget.continues(trace, connection, clock.now())) recorded++;
+		}
+		// It is a busy one.
+		expect(recorded).toBe((max / 2) * SPANS_AGAIN_MAX);
+	}
 });
 
 it("leaves out what is too much with everything below it, and says how much that was", async () => {

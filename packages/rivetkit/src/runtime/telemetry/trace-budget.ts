@@ -1,8 +1,13 @@
 const SECOND_MS = 1_000;
 /** An actor that begins more traces than this in a second is a busy one. */
 const QUIET_MAX = 10;
-/** Spans of one trace that cost nothing of the budget in the second in which it was admitted. */
+/** Spans of one trace that cost nothing of the budget in the second in which it began. */
 export const SPANS_OF_TRACE_MAX = 128;
+/**
+ * Spans that a trace may go on with for each time it takes from the budget again: a connection with all its calls, or a
+ * `run` with all its steps, is one trace, and would take as many spans for each as others have in a whole trace.
+ */
+export const SPANS_AGAIN_MAX = 8;
 
 /** What one incarnation has asked of the budget. */
 export class BudgetShare {
@@ -68,7 +73,7 @@ export class TraceBudget {
 		if (trace.second !== this.#second || trace.spansLeft === 0) {
 			if (!this.admits(share, nowMs)) return false;
 			trace.second = this.#second;
-			trace.spansLeft = SPANS_OF_TRACE_MAX;
+			trace.spansLeft = SPANS_AGAIN_MAX;
 		}
 		trace.spansLeft--;
 		return true;
