@@ -10,7 +10,7 @@ import { expect, it } from "vitest";
 import { actor } from "../../src/index.ts";
 import { SUBSPACE_TRACES } from "../../src/runtime/commit/storage-layout.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
-import { KeptChunks } from "../../src/runtime/telemetry/kept-chunks.ts";
+import { CHUNKS_PER_SECOND, KeptChunks } from "../../src/runtime/telemetry/kept-chunks.ts";
 import { Span, UNADMITTED } from "../../src/runtime/telemetry/span.ts";
 import { SpanKeeper } from "../../src/runtime/telemetry/span-keeper.ts";
 import { SPAN_KINDS } from "../../src/runtime/telemetry/span-kinds.ts";
@@ -329,6 +329,50 @@ it("of all actors together only so much is in memory; who made room goes on in a
 		keeper.end();
 	}
 	expect(kept.bytes).toBe(0);
+});
+
+it("of many actors that commit all the time only some write their spans in a second, the others within five", () => {
+	const kept = new KeptChunks();
+	let next = 0;
+	const actors = Array.from({ length: 3 * CHUNKS_PER_SECOND }, (_, generation) => {
+		const due: (() => void)[] = [];
+		const timers = {
+			schedule: (_afterMs: number, fire: () => void) => {
+				due.push(fire);
+				return { cancel: () => due.splice(due.indexOf(fire), 1) } as never;
+			},
+		};
+		const owner = { generation, timers, commitSpans() {}, openSpans: () => [] };
+		return { due, keeper: new SpanKeeper(owner, ids, MAX_BYTES, kept) };
+	});
+	const commit = (keeper: SpanKeeper, nowMs: number) => {
+		const batch = { ops: [] as StorageOp[] };
+		keeper.take(batch, false, { nowMs, isLast: false });
+		keeper.committed();
+		return batch.ops.filter(({ op }) => op === "put").length;
+	};
+	const works = (keeper: SpanKeeper) => {
+		const trace = { id: "t", flags: 1, admission: UNADMITTED };
+		const span = new Span(SPAN_KINDS.action, "add", trace, null, ++next, next, null);
+		span.endMs = next;
+		keeper.ended(span);
+	};
+	for (const { keeper } of actors) works(keeper);
+	const written = (nowMs: number) =>
+		actors.map(({ keeper }) => commit(keeper, nowMs)).reduce((sum, puts) => sum + puts, 0);
+	expect([written(0), written(500), written(1_000)]).toEqual([
+		CHUNKS_PER_SECOND,
+		0,
+		CHUNKS_PER_SECOND,
+	]);
+	// Those that are left have waited for long enough, however many they are.
+	for (const { keeper } of actors.slice(0, CHUNKS_PER_SECOND)) works(keeper);
+	expect(commit(actors[0]!.keeper, 2_000)).toBe(1);
+	const waiting = actors.filter(({ due }) => due.length > 0);
+	expect(waiting).toHaveLength(2 * CHUNKS_PER_SECOND - 1);
+	for (const { due } of waiting) due[0]!();
+	expect(written(2_100)).toBe(waiting.length);
+	for (const { keeper } of actors) keeper.end();
 });
 
 it("spans are shown for seven days after their end, wherever they are kept", async () => {

@@ -1,6 +1,13 @@
 /** Bytes of chunks that are being filled, of all actors of a host together. */
 export const KEPT_CHUNKS_BYTES_MAX: number = 4 * 1_024 * 1_024;
 
+/**
+ * Chunks that commits take with them in a second, of all actors of a host together: with many actors that commit all the
+ * time, those would write more for their spans than for themselves. The others wait for their five seconds.
+ */
+export const CHUNKS_PER_SECOND = 16;
+const SECOND_MS = 1_000;
+
 /** Who keeps a chunk in memory that is in the store already, to add to it. */
 export interface ChunkKeeper {
 	/** The next spans begin another chunk. */
@@ -13,6 +20,8 @@ export class KeptChunks {
 	/** Those that were written lately are behind. */
 	readonly #keepers = new Map<ChunkKeeper, number>();
 	#bytes = 0;
+	#secondMs = Number.NEGATIVE_INFINITY;
+	#left = 0;
 
 	constructor(bytesMax: number = KEPT_CHUNKS_BYTES_MAX) {
 		this.#bytesMax = bytesMax;
@@ -20,6 +29,18 @@ export class KeptChunks {
 
 	get bytes(): number {
 		return this.#bytes;
+	}
+
+	/** Whether a commit may take spans with it before they have to be written. @param nowMs - of any clock */
+	takesMore(nowMs: number): boolean {
+		// The clock may be set back.
+		if (Math.abs(nowMs - this.#secondMs) >= SECOND_MS) {
+			this.#secondMs = nowMs;
+			this.#left = CHUNKS_PER_SECOND;
+		}
+		if (this.#left === 0) return false;
+		this.#left--;
+		return true;
 	}
 
 	written(keeper: ChunkKeeper, bytes: number): void {

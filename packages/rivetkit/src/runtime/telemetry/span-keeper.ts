@@ -13,7 +13,7 @@ import {
 	slotsOf,
 } from "./stored-spans.ts";
 
-/** Commits that come anyway take spans with them this often at most (ms). */
+/** Commits that come anyway take spans of their actor with them this often at most (ms). */
 const WRITE_EVERY_MS = 1_000;
 /** Spans that no commit has taken with it get one of their own after this (ms; contract: lifecycle 19). */
 const FLUSH_AFTER_MS = 5_000;
@@ -44,7 +44,7 @@ interface Chunk {
 
 /**
  * Writes the spans of one incarnation to the actor's store: with commits that come anyway, at most once a
- * second, and within five seconds in any case while the actor is awake. Neither wakes it nor keeps it awake.
+ * second and as long as there are not too many, and within five seconds in any case while the actor is awake. Neither wakes it nor keeps it awake.
  */
 export class SpanKeeper implements ChunkKeeper {
 	readonly #owner: SpanOwner;
@@ -91,9 +91,11 @@ export class SpanKeeper implements ChunkKeeper {
 	take(batch: OpenBatch, isEmpty: boolean, { nowMs, isLast }: CutTime): void {
 		if (this.#isOver || (isEmpty && !this.#isDue)) return;
 		const waited = nowMs - this.#writtenMs;
+		const mustWrite = isLast || this.#isDue;
 		// The clock may be set back.
-		if (!isLast && !this.#isDue && waited < WRITE_EVERY_MS && waited >= 0) return;
+		if (!mustWrite && waited < WRITE_EVERY_MS && waited >= 0) return;
 		if (this.#ended.length === 0 && this.#changed.size === 0 && !isLast) return;
+		if (!mustWrite && !this.#kept.takesMore(nowMs)) return;
 		this.#timer?.cancel();
 		this.#timer = null;
 		this.#isDue = false;
