@@ -225,6 +225,37 @@ everywhere((on) => {
 		expect([world.ledger, await world.call("size")]).toEqual([["m"], 0]);
 	});
 
+	it("51. recover does a failure again that was caught only to clean up, though its message is gone", async () => {
+		let isBroken = true;
+		await using world = await World.start(async (ctx, { ledger }) => {
+			const work = ctx.loop("loop", async (loop) => {
+				const message = await loop.queue.next("m", { names: ["work"], completable: true });
+				await loop.step({
+					name: "handle",
+					maxRetries: 0,
+					run: () => {
+						if (isBroken) throw new Error("broken");
+						ledger.push(String(message.body));
+					},
+				});
+				await message.complete();
+				return Loop.break();
+			});
+			await work.catch(async (error: unknown) => {
+				await ctx.step("clean up", () => {});
+				throw error;
+			});
+		}, on);
+		await world.send("work", "m");
+		await eventually(async () => expect((await world.status()).state).toBe("failed"));
+		expect(await world.call("take", "work")).toBe("m");
+		isBroken = false;
+		await world.call("recover");
+		await world.send("work", "next");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect([world.ledger, await world.call("size")]).toEqual([["next"], 0]);
+	});
+
 	it("51. recover waits again for a message that its failed iteration gave back", async () => {
 		let isBroken = true;
 		await using world = await World.start(async (ctx) => {
@@ -296,6 +327,32 @@ everywhere((on) => {
 		const answer = await world.ask("work", "m");
 		expect(answer.outcome?.response).toBe("by its holder");
 		expect((await world.state()).log).toEqual(["already_completed"]);
+	});
+
+	it("31. refuses to complete a message of a branch that has ended", async () => {
+		await using world = await World.start(
+			async (ctx) => {
+				let held: { complete(response?: unknown): Promise<void> } | undefined;
+				await ctx.race("r", [
+					{
+						name: "message",
+						run: async (b) => {
+							held = await b.queue.next("m", { names: ["work"], completable: true });
+						},
+					},
+					{ name: "late", run: (b) => b.sleep("long", 60_000) },
+				]);
+				const refused = await held?.complete("late").catch((error: { code: string }) => error.code);
+				await ctx.step("note", () => void ctx.state.log.push(String(refused)));
+			},
+			{ ...on, yields: false },
+		);
+		await world.send("work", "m");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect([(await world.state()).log, await world.call("size")]).toEqual([
+			["already_completed"],
+			1,
+		]);
 	});
 
 	it.each<[string, (ctx: Ctx, wait: (at: Ctx) => Promise<unknown>) => Promise<unknown>]>([

@@ -71,7 +71,7 @@ export class OpenMessage {
 	async complete(response?: unknown): Promise<void> {
 		if (this.#isCompleted) throw new Error("Queue message already completed");
 		const attempt = this.#execution.currentAttempt();
-		if (!attempt && this.#execution.isStoppedFor(this.#scope.strand)) return never();
+		if (!attempt && this.#isGivenUp) return never();
 		this.#assertHeld();
 		this.#isCompleted = true;
 		if (attempt && !attempt.isOpen) {
@@ -104,12 +104,17 @@ export class OpenMessage {
 	async #completeNow(response: unknown): Promise<void> {
 		const execution = this.#execution;
 		const bytes = await this.#admit(response);
-		if (execution.isStoppedFor(this.#scope.strand)) return never();
+		if (this.#isGivenUp) return never();
 		this.#assertHeld();
 		this.#end(bytes);
 		execution.host.commitSoon();
 		await execution.barrier();
-		if (execution.isStoppedFor(this.#scope.strand)) return never();
+		if (this.#isGivenUp) return never();
+	}
+
+	/** Whether the code that has it is not to go on. That of a branch that has ended may be anybody's: it is refused. */
+	get #isGivenUp(): boolean {
+		return this.#execution.isStopped || this.#scope.strand.isGivenUp;
 	}
 
 	/** Throws when its scope has given it back. */

@@ -38,6 +38,8 @@ export class Strand {
 	/** Scopes with messages in hand that are to be completed. */
 	readonly holding: SparseSet<Scope> = new SparseSet();
 	#state: "active" | "waiting" | "over" = "active";
+	/** Whether it is over because it was not to go on; its code may still be under way. */
+	#isGivenUp = false;
 	/** Whether what it does now is done for the first time. */
 	isLive: boolean;
 	/** When all that it has waited for was ready: tells which of two branches was first. */
@@ -114,6 +116,10 @@ export class Strand {
 		return this.#state === "over";
 	}
 
+	get isGivenUp(): boolean {
+		return this.#isGivenUp;
+	}
+
 	/** It waits; the wait is called off when the strand is over before. */
 	wait(wait: StrandWait | null = null): void {
 		this.#wait = wait;
@@ -162,6 +168,7 @@ export class Strand {
 		for (const child of [...this.children]) child.cancel(reason);
 		const wait = this.#wait;
 		this.#wait = null;
+		this.#isGivenUp = true;
 		this.end();
 		wait?.callOff();
 		this.#controller?.abort(reason);

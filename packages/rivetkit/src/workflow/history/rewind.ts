@@ -46,6 +46,20 @@ export function entriesToRecover(
 			if (restart !== null) restarts.add(restart);
 		}
 	}
+	const recovery = takeBack(located, around, restarts, settled);
+	// Code that went on only to throw again has not caught it: this failure is the workflow's.
+	const isOfUse = recovery.reopened.length > 0 || recovery.gone.some(({ entry }) => isFailure(entry));
+	return isOfUse ? recovery : takeBack(located, around, restarts, NOTHING);
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+function takeBack(
+	located: readonly StoredEntryAt[],
+	around: Surroundings,
+	restarts: ReadonlySet<string>,
+	settled: ReadonlySet<string>,
+): Recovery {
 	const gone: StoredEntryAt[] = [];
 	const reopened: StoredEntryAt[] = [];
 	for (const at of located) {
@@ -57,6 +71,11 @@ export function entriesToRecover(
 		else if (openMessages(entry).length > 0 || hasReturned(entry)) gone.push(at);
 	}
 	return { gone, reopened };
+}
+
+/** Something that will be done again, and may turn out otherwise. */
+function isFailure({ status, rollbackCompletedAt }: Entry): boolean {
+	return status === "failed" || status === "exhausted" || rollbackCompletedAt > 0;
 }
 
 /** Entries by where they are, to find those around others. */

@@ -87,6 +87,8 @@ class Join {
 				ends.set(branch.name, end);
 			}),
 		);
+		// The strand of a scope that has failed goes on elsewhere.
+		if (execution.isStoppedIn(this.#scope)) return never();
 		for (const { strand: branch } of branches) strand.ready(branch.readyTs);
 		strand.resume();
 		return ends;

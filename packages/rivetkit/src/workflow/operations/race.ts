@@ -97,6 +97,8 @@ class Race {
 			);
 		}
 		const winner = await decision;
+		// The strand of a scope that has failed goes on elsewhere.
+		if (execution.isStoppedIn(this.#scope)) return never();
 		if (winner) strand.ready(winner.branch.strand.readyTs);
 		strand.resume();
 		return winner;
@@ -116,7 +118,7 @@ class Race {
 		const execution = this.#execution;
 		do {
 			await execution.host.nextTurn();
-			if (execution.isStopped) return;
+			if (execution.isStoppedIn(this.#scope)) return;
 			// From records: what is read may have been ready before.
 		} while (execution.isLoading || this.#isPreceded());
 		this.#decided(this.#first());

@@ -10,6 +10,8 @@ export async function waitUntil(
 	deadlineTs: number,
 	reason: "timer" | "retry" = "timer",
 ): Promise<void> {
+	// It may have been given up in the turn before.
+	if (execution.isStoppedIn(scope)) return never();
 	const { host } = execution;
 	const { strand, location } = scope;
 	if (deadlineTs <= host.now()) {
