@@ -27,8 +27,9 @@ export class HostedAlarm {
 	readonly #options: HostedAlarmOptions;
 	/** What is to be stored; undefined when everything is. */
 	#unstored: { readonly alarmTs: number | null } | undefined;
-	/** Who waits for what is to be stored. */
+	/** Who waits for what is to be stored, and for what is being stored. */
 	#waiting: Deferred<void>[] = [];
+	#waitingForCommit: Deferred<void>[] = [];
 
 	constructor(options: HostedAlarmOptions) {
 		this.#options = options;
@@ -42,7 +43,7 @@ export class HostedAlarm {
 	}
 
 	/**
-	 * Resolves when what was set is stored, or given up; null when there is nothing to wait for. What is set from now
+	 * Resolves when what was set is stored, given up or of an incarnation that is over; null when there is nothing to wait for. What is set from now
 	 * on may be waited for once, too.
 	 */
 	whenStored(): Promise<void> | null {
@@ -50,6 +51,12 @@ export class HostedAlarm {
 		const one = new Deferred<void>();
 		this.#waiting.push(one);
 		return one.promise;
+	}
+
+	/** The incarnation is over: whoever waits need not wait any more. It is stored all the same. */
+	release(): void {
+		for (const one of this.#waitingForCommit.splice(0)) one.resolve();
+		for (const one of this.#waiting.splice(0)) one.resolve();
 	}
 
 	/** Resolves when it is stored, or given up. Rejects with {@link StaleGenerationError}. */
@@ -60,14 +67,14 @@ export class HostedAlarm {
 			for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_LAST_MS)) {
 				const unstored = this.#unstored;
 				if (unstored === undefined) return;
-				const waiting = this.#waiting.splice(0);
+				this.#waitingForCommit = this.#waiting.splice(0);
 				try {
 					await this.#options.store(unstored.alarmTs);
 					if (this.#unstored === unstored) this.#unstored = undefined;
-					for (const one of waiting) one.resolve();
+					for (const one of this.#waitingForCommit.splice(0)) one.resolve();
 					continue;
 				} catch (error) {
-					this.#waiting.unshift(...waiting);
+					this.#waiting.unshift(...this.#waitingForCommit.splice(0));
 					if (error instanceof StaleGenerationError) throw error;
 					if (!hasFailed) failed(unstored.alarmTs, error);
 					hasFailed = true;
@@ -82,7 +89,7 @@ export class HostedAlarm {
 			}
 		} finally {
 			this.#unstored = undefined;
-			for (const one of this.#waiting.splice(0)) one.resolve();
+			this.release();
 		}
 	}
 }

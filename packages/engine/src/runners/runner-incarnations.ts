@@ -216,7 +216,7 @@ export class RunnerIncarnations {
 		const work = async () => {
 			// What is written after the runner has set an alarm is not known without it.
 			const stored = hosted.alarm.whenStored();
-			if (stored !== null) await Promise.race([stored, hosted.stopped.promise]);
+			if (stored !== null) await stored;
 			if (!this.#isHere(hosted)) {
 				respond(notOwner(actorId));
 				return;
@@ -350,6 +350,7 @@ export class RunnerIncarnations {
 			);
 		}
 		hosted.stopped.resolve();
+		hosted.alarm.release();
 		if (outcome === "destroyed") notes.clear(actorId);
 		if (outcome === "again") restarts.later(actorId);
 		ended(runner);

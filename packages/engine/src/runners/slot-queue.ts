@@ -104,15 +104,21 @@ export class SlotQueue {
 	refuse(actorId: string, reason: unknown): void {
 		this.#patient.delete(actorId);
 		for (const waiting of [...this.#waiting]) {
-			if (waiting.actorId === actorId) waiting.placed.reject(reason);
+			if (waiting.actorId === actorId) this.#turnAway(waiting, reason);
 		}
 	}
 
 	/** Nobody waits any more. */
 	refuseAll(): void {
 		for (const waiting of [...this.#waiting]) {
-			waiting.placed.reject(catalogueError("guard.service_unavailable"));
+			this.#turnAway(waiting, catalogueError("guard.service_unavailable"));
 		}
+	}
+
+	/** It is not to be given a slot that gets free before it hears of it. */
+	#turnAway(waiting: Waiting, reason: unknown): void {
+		this.#waiting.delete(waiting);
+		waiting.placed.reject(reason);
 	}
 
 	/** There will be no slots. */

@@ -109,6 +109,24 @@ it("a start that waited for a slot when the node lost its right never gets one",
 	expect(runner.record.freeSlots).toBe(10);
 });
 
+it("those that waited when the node lost its right take no slot of those that it gave up", async () => {
+	const t = runnersHost();
+	const runner = t.connect("key", 2);
+	for (const actorId of ["a", "b"]) {
+		const started = t.host.start(await t.actor(actorId), []);
+		await until(() => expect(runner.commandsFor(actorId)).toEqual([START]));
+		runner.tells(actorId, 0, 0, RUNS);
+		await started;
+	}
+	const waiting = expect(t.host.start(await t.actor("c"), [])).rejects.toMatchObject({
+		code: "service_unavailable",
+	});
+	expect(runner.record.freeSlots).toBe(0);
+	t.host.abandon();
+	await waiting;
+	expect([runner.record.freeSlots, runner.commandsFor("c")]).toEqual([2, []]);
+});
+
 it("a start that had its slot, but had told its runner nothing yet, gives it back", async () => {
 	const t = runnersHost();
 	const runner = t.connect();

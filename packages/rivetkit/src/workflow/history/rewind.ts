@@ -48,7 +48,8 @@ export function entriesToRecover(
 	}
 	const recovery = takeBack(located, around, restarts, settled);
 	// Code that went on only to throw again has not caught it: this failure is the workflow's.
-	const isOfUse = recovery.reopened.length > 0 || recovery.gone.some(({ entry }) => isFailure(entry));
+	const isOfUse =
+		recovery.reopened.length > 0 || recovery.gone.some(({ entry }) => isFailure(entry));
 	return isOfUse ? recovery : takeBack(located, around, restarts, NOTHING);
 }
 
