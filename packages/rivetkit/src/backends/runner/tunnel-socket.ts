@@ -55,7 +55,9 @@ export class TunnelSocket implements ActorSocket {
 	#end: End | null = null;
 	/** The last message delivered, counted over all incarnations. */
 	#lastIndex = 0;
-	/** Of an earlier incarnation: its first message may be any but an old one. */
+	/** The last message that its gateway was told of as handled. */
+	#acknowledged = 0;
+	/** Of an earlier incarnation: its first message may be any. */
 	#isResuming: boolean;
 
 	private constructor(options: {
@@ -157,6 +159,7 @@ export class TunnelSocket implements ActorSocket {
 
 	acknowledge(index: number): void {
 		if (this.#state !== "open" || !this.#isHeld) return;
+		this.#acknowledged = index;
 		this.#tell({ tag: "ToServerWebSocketMessageAck", val: { index: index % INDEXES } });
 	}
 
@@ -210,14 +213,20 @@ export class TunnelSocket implements ActorSocket {
 		const step = (wireIndex - (this.#lastIndex % INDEXES) + INDEXES) % INDEXES;
 		const steps = step > INDEXES / 2 ? step - INDEXES : step;
 		const isFirst = this.#isResuming;
-		if (steps <= 0) return;
+		const index = this.#lastIndex + steps;
+		if (steps <= 0 && (!isFirst || index <= 0)) {
+			// It came again because its acknowledgement was lost: without another one its client would be given up.
+			if (index > 0 && index <= this.#acknowledged) this.acknowledge(this.#acknowledged);
+			return;
+		}
+		// A first one may have been handled by the incarnation before, which had not said so yet: whoever listens answers it.
 		if (steps > 1 && !isFirst) {
 			this.close(CLOSE_POLICY, REASON_INDEX_SKIP);
 			return;
 		}
 		this.#isResuming = false;
-		this.#lastIndex += steps;
-		this.#handler!.onMessage(data, this.#lastIndex);
+		this.#lastIndex = index;
+		this.#handler!.onMessage(data, index);
 	}
 
 	#accept(): void {
