@@ -179,11 +179,17 @@ export class RunnerExchanges {
 	reconnected(runner: RunnerRecord): void {
 		for (const exchange of this.#exchanges.values()) {
 			if (exchange.runner !== runner || exchange.unacknowledged === null) continue;
-			runner.backlog.drop(exchange.id);
-			for (const { message, index } of exchange.unacknowledged)
-				this.#tell(exchange, message, index);
+			this.#tellAgain(exchange);
 		}
 		runner.sendBacklog();
+	}
+
+	/** What a held client has sent and its runner has not acknowledged, in its order. */
+	#tellAgain(exchange: Exchange): void {
+		exchange.runner.backlog.drop(exchange.id);
+		for (const { message, index } of exchange.unacknowledged ?? []) {
+			this.#tell(exchange, message, index);
+		}
 	}
 
 	/** Closes the clients of which a message is not acknowledged for so long (contract: engine 4.12). */
@@ -306,7 +312,10 @@ export class RunnerExchanges {
 				const end = wasClean
 					? { code, reason }
 					: { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
-				// Behind what waits for the runner: the client has sent that before it left.
+				// Behind what the client has sent before it left. Nobody will ask for that once its runner is back.
+				if (exchange.runner.socket === null && exchange.unacknowledged !== null) {
+					this.#tellAgain(exchange);
+				}
 				this.#tellEnd(exchange, end);
 				socket.release();
 			},

@@ -199,6 +199,22 @@ it("what a client has sent before it left comes, and then its close", async () =
 	await waiting(0);
 });
 
+it("what a held client has sent before it left comes again, and then its close", async () => {
+	await serve();
+	const { runner, actorId } = await placed();
+	const { socket, closed } = await client(runner, actorId, true);
+	socket.send("1");
+	await until(() => expect(heard(runner)).toEqual(["ToClientWebSocketOpen", "1"]));
+	await leaves(runner);
+	socket.send("2");
+	socket.close(4_000, "bye");
+	await closed;
+	await until(() => expect(stats().tunnelBacklogBytes).toBeGreaterThan(3 * 128));
+	const back = await connect();
+	await until(() => expect(heard(back)).toEqual(["1", "2", "close bye"]));
+	await waiting(0);
+});
+
 it("nothing waits for a runner that is lost, once its actors are", async () => {
 	const t = runnersHost();
 	const { record, ...runner } = t.connect();
