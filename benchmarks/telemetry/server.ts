@@ -1,4 +1,4 @@
-// The same registry three times in one process, on a port each: nothing recorded, metrics, metrics and traces.
+// The same registry four times in one process, on a port each: nothing recorded, metrics, metrics and traces.
 
 import { actor, setup } from "rivetkit";
 import { freePort, whenServing } from "../src/servers/free-port.ts";
@@ -23,6 +23,8 @@ const settings: Readonly<Record<string, Pick<Parameters<typeof setup>[0], "trace
 		off: { traces: { enabled: false }, metrics: { enabled: false } },
 		metrics: { traces: { enabled: false }, metrics: { enabled: true } },
 		all: { traces: { enabled: true }, metrics: { enabled: true } },
+		/** What differs from the first for no reason: the error of the others. */
+		"off again": { traces: { enabled: false }, metrics: { enabled: false } },
 	};
 
 const ports: Record<string, number> = {};

@@ -1,5 +1,5 @@
-// What traces and metrics cost of the throughput: one server process with the same registry three times (nothing
-// recorded, metrics as in production, metrics and traces as in development), under load in turns. Servers of their own
+// What traces and metrics cost of the throughput: one server process with the same registry four times (nothing
+// recorded, metrics as in production, metrics and traces as in development, nothing again), under load in turns. Servers of their own
 // differ by ten percent where something else runs on the machine. A turn is a second, because so many traces are begun in
 // a second, however short the turns are. Processor time of the server per call says more than calls per second, which
 // differ by a quarter from turn to turn with the disk.
