@@ -2,27 +2,7 @@
 import type { ActorSocket } from "@rivetkit/protocol";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
-import { Relay } from "../../../../scripts/cluster/relay.ts";
-import { freePort } from "../../../../scripts/lib/postgres-server.ts";
-import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
-import { startNode } from "./support/node.ts";
-
-/** Two nodes with a link that can be cut, and an actor that runs on the second. */
-async function pair() {
-	const url = await emptiedDatabase();
-	const relay = await Relay.start();
-	relay.targetPort = await freePort();
-	const at = { port: relay.targetPort, address: `127.0.0.1:${relay.port}` };
-	const one = await startNode({ url, node: at, leaseMs: 10_000 });
-	const two = await startNode({ url, leaseMs: 10_000 });
-	onTestFinished(async () => {
-		relay.close();
-		await Promise.all([one[Symbol.asyncDispose](), two[Symbol.asyncDispose]()]);
-	});
-	const open = () => [one, two].map(({ node }) => node.cluster.links.open);
-	await expect.poll(open, { timeout: 10_000 }).toEqual([1, 1]);
-	return { one, two, relay, open, actorId: await two.create("a") };
-}
+import { linkedPair } from "./support/linked-pair.ts";
 
 function connect(url: string, actorId: string) {
 	const socket = new WebSocket(`${url.replace("http", "ws")}/gateway/${actorId}/websocket`);
@@ -32,7 +12,7 @@ function connect(url: string, actorId: string) {
 }
 
 it("a client that its actor could not be asked about is told when the link is there again", async () => {
-	const { one, two, relay, open, actorId } = await pair();
+	const { one, two, relay, open, actorId } = await linkedPair();
 	const held: ActorSocket[] = [];
 	two.host.onSocket = (_upgrade, socket) => {
 		socket.listen({ onMessage: () => {}, onClose: () => {} });
@@ -58,7 +38,7 @@ it("a client that its actor could not be asked about is told when the link is th
 });
 
 it("an actor sees how far a client of another node is behind, and when it has caught up", async () => {
-	const { one, two, actorId } = await pair();
+	const { one, two, actorId } = await linkedPair();
 	const held: ActorSocket[] = [];
 	two.host.onSocket = (_upgrade, socket) => {
 		socket.listen({ onMessage: () => {}, onClose: () => {} });

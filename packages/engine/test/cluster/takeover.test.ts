@@ -1,30 +1,12 @@
 // What becomes of a call whose node goes away with it.
 import { HEADER_CALL_ID } from "@rivetkit/protocol";
 import { expect, it, onTestFinished } from "vitest";
-import { Relay } from "../../../../scripts/cluster/relay.ts";
-import { freePort } from "../../../../scripts/lib/postgres-server.ts";
-import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { Gate } from "../helpers/gate.ts";
-import { startNode } from "./support/node.ts";
+import { linkedPair } from "./support/linked-pair.ts";
 
 /** An actor of the second node, which is called through the first, and how often it was given a call. */
 async function pair() {
-	const url = await emptiedDatabase();
-	const relay = await Relay.start();
-	relay.targetPort = await freePort();
-	const at = { port: relay.targetPort, address: `127.0.0.1:${relay.port}` };
-	const one = await startNode({ url, node: at, leaseMs: 10_000 });
-	const two = await startNode({ url, leaseMs: 10_000 });
-	onTestFinished(async () => {
-		relay.close();
-		await Promise.all([one[Symbol.asyncDispose](), two[Symbol.asyncDispose]()]);
-	});
-	const linked = (count: number) =>
-		expect
-			.poll(() => [one, two].map(({ node }) => node.cluster.links.open), { timeout: 10_000 })
-			.toEqual([count, count]);
-	await linked(1);
-	const actorId = await two.create("a");
+	const { one, two, relay, linked, actorId } = await linkedPair();
 	const answers: Gate[] = [];
 	const given: string[] = [];
 	two.host.onRequest = async ({ method }) => {
