@@ -37,6 +37,9 @@ const PRINTED: Readonly<Record<string, string>> = {
 		'POST /workers/init \nPOST /workers/process {"amount":2}\nPOST /workers/process {"amount":3}\nPOST /workers/shutdown \n',
 };
 
+/** For what hangs, in ms: below the time limit of a test, to say what it printed until then. */
+const TIME_LIMIT = 50_000;
+
 let folder: ExamplesFolder;
 
 beforeAll(async () => {
@@ -171,16 +174,19 @@ import type { registry } from "./server";
 const client = createClient<typeof registry>();
 const handle = client.reminder.getOrCreate(["mine"]);
 const connection = handle.connect();
-let heard = () => {};
+let heard = 0;
 connection.on("reminder", (reminder) => {
+	heard++;
 	console.log(reminder);
-	heard();
 });
-// Answered: from here on the connection hears of every event.
+// A reminder may come before the answer to the call that set it.
+const hear = async (count: number) => {
+	while (heard < count) await new Promise((resolve) => setTimeout(resolve, 5));
+};
 await connection.setReminder("after", 20);
-await new Promise<void>((resolve) => { heard = resolve; });
+await hear(1);
 await connection.setReminderAt("at", Date.now() + 20);
-await new Promise<void>((resolve) => { heard = resolve; });
+await hear(2);
 await client.dispose();
 `;
 	return {
@@ -200,10 +206,13 @@ function run(
 	const flags = ["--conditions=@rivetkit/source", path, ...args];
 	const env = { ...process.env, NODE_ENV: "test", NODE_NO_WARNINGS: "1" };
 	return new Promise((resolve, reject) => {
-		execFile(process.execPath, flags, { env, timeout: 30_000 }, (error, stdout, stderr) => {
-			if (!error) resolve({ code: 0, stdout, stderr });
+		const limits = { timeout: TIME_LIMIT, killSignal: "SIGKILL" } as const;
+		const child = execFile(process.execPath, flags, { env, ...limits }, (error, stdout, stderr) => {
+			const printed = `\n${stdout}${stderr}`;
+			if (child.killed) reject(new Error(`${script} did not end in ${TIME_LIMIT} ms${printed}`));
+			else if (!error) resolve({ code: 0, stdout, stderr });
 			else if (typeof error.code === "number") resolve({ code: error.code, stdout, stderr });
-			else reject(new Error(`${error.message}\n${stdout}${stderr}`));
+			else reject(new Error(`${error.message}${printed}`));
 		});
 	});
 }
