@@ -202,87 +202,137 @@ everywhere((on) => {
 		expect([(await world.state()).log, await world.call("size")]).toEqual([["m 2"], 0]);
 	});
 
-	it("51. recover does not wait again for a message that others have handled since it went back", async () => {
-		let isBroken = true;
-		await using world = await World.start(async (ctx, { ledger }) => {
-			await failing(ctx).catch(() => {});
-			const again = await ctx.queue.next("again", { names: ["work"], completable: true });
-			await again.complete();
-			await ctx.step({
-				name: "use",
-				maxRetries: 0,
-				run: () => {
-					if (isBroken) throw new Error("broken");
-					ledger.push(String(again.body));
+	/** Fails with `isBroken`, and has what a branch holds go back with that. */
+	const cancelling = (holds: (b: Ctx) => Promise<unknown>) => (ctx: Ctx, isBroken: () => boolean) =>
+		ctx.join("join", {
+			holds: { run: holds },
+			fails: {
+				run: async (b) => {
+					await b.queue.next("go", { names: ["control"] });
+					const run = () => {
+						if (isBroken()) throw new Error("broken");
+					};
+					await b.step({ name: "s", maxRetries: 0, run });
 				},
-			});
-		}, on);
-		await world.send("work", "m");
-		await eventually(async () => expect((await world.status()).state).toBe("failed"));
-		isBroken = false;
-		await world.call("recover");
-		await eventually(async () => expect((await world.status()).state).toBe("completed"));
-		expect([world.ledger, await world.call("size")]).toEqual([["m"], 0]);
-	});
+				onError: "cancel",
+			},
+		});
+	const holding = (completable: boolean) => async (b: Ctx) => {
+		await b.queue.next("m", { names: ["work"], completable });
+		await b.queue.next("more", { names: ["out"], allowOpen: true });
+	};
 
-	it("51. recover does a failure again that was caught only to clean up, though its message is gone", async () => {
-		let isBroken = true;
-		await using world = await World.start(async (ctx, { ledger }) => {
-			const work = ctx.loop("loop", async (loop) => {
-				const message = await loop.queue.next("m", { names: ["work"], completable: true });
-				await loop.step({
-					name: "handle",
+	it.each<[string, boolean, (ctx: Ctx, isBroken: () => boolean) => Promise<unknown>]>([
+		["a failed iteration", true, (ctx) => failing(ctx)],
+		["a cancelled branch", true, cancelling(holding(true))],
+		[
+			"a branch in a cancelled one",
+			true,
+			cancelling((b) => b.join("k", { c: { run: holding(true) } })),
+		],
+		["a cancelled branch that received it for good", false, cancelling(holding(false))],
+	])(
+		"51. recover does not wait again for a message that %s gave back and others have handled since",
+		async (_what, completable, fails) => {
+			let isBroken = true;
+			await using world = await World.start(async (ctx, { ledger }) => {
+				await fails(ctx, () => isBroken).catch(() => {});
+				const again = await ctx.queue.next("again", { names: ["work"], completable });
+				await again.complete?.();
+				await ctx.step({
+					name: "use",
 					maxRetries: 0,
 					run: () => {
 						if (isBroken) throw new Error("broken");
-						ledger.push(String(message.body));
+						ledger.push(String(again.body));
 					},
 				});
-				await message.complete();
-				return Loop.break();
-			});
-			await work.catch(async (error: unknown) => {
-				await ctx.step("clean up", () => {});
-				throw error;
-			});
-		}, on);
-		await world.send("work", "m");
-		await eventually(async () => expect((await world.status()).state).toBe("failed"));
-		expect(await world.call("take", "work")).toBe("m");
-		isBroken = false;
-		await world.call("recover");
-		await world.send("work", "next");
-		await eventually(async () => expect((await world.status()).state).toBe("completed"));
-		expect([world.ledger, await world.call("size")]).toEqual([["next"], 0]);
-	});
+			}, on);
+			await world.send("work", "m");
+			await world.send("control");
+			await eventually(async () => expect((await world.status()).state).toBe("failed"), 3_000);
+			isBroken = false;
+			await world.call("recover");
+			await eventually(async () => expect((await world.status()).state).toBe("completed"), 3_000);
+			expect([world.ledger, await world.call("size", "work")]).toEqual([["m"], 0]);
+		},
+	);
 
-	it("51. recover waits again for a message that its failed iteration gave back", async () => {
+	it.each<[string, boolean]>([
+		["a failed iteration", false],
+		["a cancelled branch", true],
+	])(
+		"51. recover does a failure again that was caught only to clean up, though a message of %s is gone",
+		async (_what, isCancelled) => {
+			let isBroken = true;
+			const handle = (ctx: Ctx, ledger: string[]) =>
+				ctx.loop("loop", async (loop) => {
+					const message = await loop.queue.next("m", { names: ["work"], completable: true });
+					if (isCancelled) await loop.queue.next("more", { names: ["out"], allowOpen: true });
+					await loop.step({
+						name: "handle",
+						maxRetries: 0,
+						run: () => {
+							if (isBroken) throw new Error("broken");
+							ledger.push(String(message.body));
+						},
+					});
+					await message.complete();
+					return Loop.break();
+				});
+			await using world = await World.start(async (ctx, { ledger }) => {
+				const work = isCancelled
+					? cancelling((b) => handle(b, ledger))(ctx, () => isBroken)
+					: handle(ctx, ledger);
+				await work.catch(async (error: unknown) => {
+					await ctx.step("clean up", () => {});
+					throw error;
+				});
+			}, on);
+			await world.send("work", "m");
+			if (isCancelled) await world.send("control");
+			await eventually(async () => expect((await world.status()).state).toBe("failed"), 3_000);
+			expect(await world.call("take", "work")).toBe("m");
+			isBroken = false;
+			await world.call("recover");
+			for (const name of ["work", "out"]) await world.send(name, "next");
+			await eventually(async () => expect((await world.status()).state).toBe("completed"), 3_000);
+			expect([world.ledger, await world.call("size", "work")]).toEqual([["next"], 0]);
+		},
+	);
+
+	it.each<[string, (ctx: Ctx, run: (at: Ctx) => Promise<unknown>) => Promise<unknown>]>([
+		["its failed iteration", (ctx, run) => run(ctx)],
+		["its failed iteration in a branch", (ctx, run) => ctx.join("j", { a: { run } })],
+	])("51. recover waits again for a message that %s gave back", async (_what, within) => {
 		let isBroken = true;
 		await using world = await World.start(async (ctx) => {
-			await ctx.loop("loop", async (loop) => {
-				const { body, complete } = await loop.queue.next("m", {
-					names: ["work"],
-					completable: true,
+			const work = (at: Ctx) =>
+				at.loop("loop", async (loop) => {
+					const { body, complete } = await loop.queue.next("m", {
+						names: ["work"],
+						completable: true,
+					});
+					await loop.step({
+						name: "s",
+						maxRetries: 0,
+						run: () => {
+							if (isBroken) throw new Error("broken");
+							ctx.state.log.push(String(body));
+						},
+					});
+					await complete();
+					return Loop.break();
 				});
-				await loop.step({
-					name: "s",
-					maxRetries: 0,
-					run: () => {
-						if (isBroken) throw new Error("broken");
-						ctx.state.log.push(String(body));
-					},
-				});
-				await complete();
-				return Loop.break();
-			});
+			await within(ctx, work);
 		}, on);
 		await world.send("work", "m");
-		await eventually(async () => expect((await world.status()).state).toBe("failed"));
+		await eventually(async () => expect((await world.status()).state).toBe("failed"), 3_000);
 		expect(await world.call("take", "work")).toBe("m");
 		isBroken = false;
 		await world.call("recover");
 		await world.send("work", "next");
-		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		await eventually(async () => expect((await world.status()).state).toBe("completed"), 3_000);
 		expect([(await world.state()).log, await world.call("size")]).toEqual([["next"], 0]);
 	});
 

@@ -200,6 +200,47 @@ everywhere((on) => {
 		expect(await world.call("take", "work")).toBe("m");
 	});
 
+	it("54. a message that the records taken back had before stays with the entry that has it now and stays", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.join("j", {
+				had: {
+					run: async (b) => {
+						await b.queue.next("start", { names: ["out"] });
+						await b.step("from", () => {});
+						const wait = { names: ["work" as const], completable: true, timeout: 1e6 };
+						const [{ body, attempt }] = (await b.queue.nextBatch("m", wait)) as never;
+						await b.step("had", () => void ctx.state.log.push(`had ${body} ${attempt}`));
+					},
+				},
+				has: {
+					run: async (b) => {
+						// It comes to its wait after the other, from records.
+						for (let n = 0; n < 9; n++) await b.step(`s${n}`, () => {});
+						const wait = { names: ["work" as const], completable: true, timeout: 1e6 };
+						const [m] = await b.queue.nextBatch("m", wait);
+						await b.queue.next("go", { names: ["control"], allowOpen: true });
+						await m!.complete();
+						await b.step("has", () => void ctx.state.log.push(`has ${m!.body} ${m!.attempt}`));
+					},
+				},
+			});
+		}, on);
+		await world.send("out");
+		await world.crash();
+		await world.send("work", "m");
+		await eventually(async () => expect((await world.state()).log).toEqual(["had m 1"]), 3_000);
+		const { nameRegistry, entries } = await world.call<Shown>("history");
+		const step = entries.find(({ location }) => nameRegistry[location.at(-1)!.val] === "from");
+		await world.call("replay", { entryId: step!.id });
+		await world.settle();
+		await world.send("control");
+		await world.send("work", "next");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"), 3_000);
+		expect((await world.state()).log).toEqual(["had m 1", "has m 2", "had next 1"]);
+		// The next one went back, too, and nobody was there for it.
+		expect(await world.call("size")).toBe(1);
+	});
+
 	it("54. a replay of what was imported leaves alone what this actor has under the same ids", async () => {
 		const fn = async (ctx: Ctx) => {
 			await ctx.queue.send("out", 1);

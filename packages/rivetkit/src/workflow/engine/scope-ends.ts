@@ -32,7 +32,7 @@ export function endScope(execution: Execution, scope: Scope): void {
 	if (execution.isRollback) return;
 	assertWhole(execution, scope);
 	scope.strand.holding.delete(scope);
-	for (const message of scope.takeOpen()) message.release();
+	for (const message of scope.takeOpen()) message.giveBack();
 	execution.live.leave(scope.strand, scope.liveBefore);
 }
 
@@ -90,7 +90,7 @@ function leaveBehind(execution: Execution, strand: Strand, reason: unknown): voi
 	for (const child of [...strand.children]) leaveBehind(execution, child, reason);
 	for (const scope of strand.holding) {
 		strand.holding.delete(scope);
-		for (const message of scope.takeOpen()) message.release();
+		for (const message of scope.takeOpen()) message.giveBack();
 	}
 	giveBack(execution, strand);
 	strandEnded(execution, strand);

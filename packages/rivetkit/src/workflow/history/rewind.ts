@@ -35,38 +35,56 @@ export function entriesToRecover(
 	isQueued: (message: StoredMessage) => boolean,
 ): Recovery {
 	const around = new Surroundings(located);
-	const restarts = new Set<string>();
+	const undone = new Set<string>();
+	const restarts: Restart[] = [];
 	const settled = new Set<string>();
 	for (const at of located) {
-		if (hasLost(at.entry, isQueued) && around.hasGoneOn(at)) settled.add(scopeOf(at));
-		const isUndone = at.entry.rollbackCompletedAt > 0;
-		if (isUndone) restarts.add(around.restartOfUndone(at));
-		else if (hasReturnedPlain(at.entry)) {
-			const restart = around.restartOfReturned(at);
-			if (restart !== null) restarts.add(restart);
-		}
+		const { entry } = at;
+		if (entry.rollbackCompletedAt > 0) undone.add(around.restartOfUndone(at));
+		if (!hasReturned(entry)) continue;
+		const from = around.restartOfReturned(at);
+		const isPlain = isPlainWait(entry);
+		if (isPlain && from !== null) restarts.push({ at, from });
+		const isPast = isPlain ? from === null : around.isPast(at);
+		if (isPast || !hasLost(entry, isQueued) || !around.hasGoneOn(at)) continue;
+		settled.add(around.givenUpWith(at));
 	}
-	const recovery = takeBack(located, around, restarts, settled);
+	const recovery = takeBack(located, around, { undone, restarts, settled });
 	// Code that went on only to throw again has not caught it: this failure is the workflow's.
 	const isOfUse =
 		recovery.reopened.length > 0 || recovery.gone.some(({ entry }) => isFailure(entry));
-	return isOfUse ? recovery : takeBack(located, around, restarts, NOTHING);
+	if (isOfUse) return recovery;
+	return takeBack(located, around, { undone, restarts, settled: new Set() });
 }
 
-const NOTHING: ReadonlySet<string> = new Set();
+/** A wait whose plain messages went back, and where what has lost them begins anew. */
+interface Restart {
+	readonly at: StoredEntryAt;
+	readonly from: string;
+}
+
+interface Beginnings {
+	/** Of what was undone. */
+	readonly undone: ReadonlySet<string>;
+	readonly restarts: readonly Restart[];
+	/** What stays as it is, with all in it. */
+	readonly settled: ReadonlySet<string>;
+}
 
 function takeBack(
 	located: readonly StoredEntryAt[],
 	around: Surroundings,
-	restarts: ReadonlySet<string>,
-	settled: ReadonlySet<string>,
+	{ undone, restarts, settled }: Beginnings,
 ): Recovery {
+	const isSettled = ({ segments }: StoredEntryAt) => isAtOrBelow(segments, settled);
+	const anew = restarts.filter(({ at }) => !isSettled(at)).map(({ from }) => from);
+	const beginnings = new Set([...undone, ...anew]);
 	const gone: StoredEntryAt[] = [];
 	const reopened: StoredEntryAt[] = [];
 	for (const at of located) {
 		const { segments, entry } = at;
-		if (restarts.has(pathOf(segments)) || isBelow(segments, restarts)) gone.push(at);
-		else if (around.isPast(at) || isBelow(segments, settled)) continue;
+		if (isAtOrBelow(segments, beginnings)) gone.push(at);
+		else if (around.isPast(at) || isSettled(at)) continue;
 		else if (entry.status === "failed" && (entry.is("join") || entry.is("race"))) reopened.push(at);
 		else if (entry.status === "failed" || entry.status === "exhausted") gone.push(at);
 		else if (openMessages(entry).length > 0 || hasReturned(entry)) gone.push(at);
@@ -93,6 +111,8 @@ class Surroundings {
 		});
 		this.#byPath = new Map(entries);
 		for (const at of located) {
+			// How a scope ended is nothing that its code went on to.
+			if (at.entry.is("outcome") || at.entry.is("start")) continue;
 			const scope = scopeOf(at);
 			const latest = this.#latest.get(scope) ?? 0;
 			this.#latest.set(scope, Math.max(latest, at.entry.createdSequence));
@@ -109,6 +129,21 @@ class Surroundings {
 			if ((this.#latest.get(scope) ?? 0) > entry.createdSequence) return true;
 		}
 		return false;
+	}
+
+	/**
+	 * What ended with the messages of an entry given back, as a path: the join that has cancelled a branch with it, or else
+	 * the scope that it is in.
+	 */
+	givenUpWith(at: StoredEntryAt): string {
+		for (let length = at.segments.length - 1; length > 0; length--) {
+			const path = pathOf(at.segments.slice(0, length));
+			const entry = this.#byPath.get(path);
+			if (!entry?.is("join") || entry.status !== "failed") continue;
+			const branch = this.#byPath.get(pathOf(at.segments.slice(0, length + 1)));
+			if (!branch?.is("outcome")) return path;
+		}
+		return scopeOf(at);
 	}
 
 	/** Whether something around an entry has come to its end, and not because it failed, or its iteration is over. */
@@ -182,14 +217,14 @@ function hasReturned(entry: Entry): boolean {
 	return entry.is("message") && (entry.data.messages ?? []).some(({ isReturned }) => isReturned);
 }
 
-/** Whether a completable message that went back to the queue is not in it any more. */
+/** Whether a message that went back to the queue is not in it any more. */
 function hasLost(entry: Entry, isQueued: (message: StoredMessage) => boolean): boolean {
-	if (!entry.is("message") || !entry.data.isCompletable) return false;
+	if (!entry.is("message")) return false;
 	return (entry.data.messages ?? []).some((message) => message.isReturned && !isQueued(message));
 }
 
-function hasReturnedPlain(entry: Entry): boolean {
-	return entry.is("message") && entry.data.isCompletable === false && hasReturned(entry);
+function isPlainWait(entry: Entry): entry is Entry<"message"> {
+	return entry.is("message") && entry.data.isCompletable === false;
 }
 
 /** Ids of the messages that entries sent and will send again when they are taken back: those without a dedupe key. */
@@ -208,10 +243,7 @@ export function messagesToReturn(
 	sentAgain: ReadonlySet<number>,
 ): StoredMessage[] {
 	return entries
-		.flatMap(({ entry }) => {
-			const isPlain = entry.is("message") && entry.data.isCompletable === false;
-			return isPlain ? keptMessages(entry.data.messages) : [];
-		})
+		.flatMap(({ entry }) => (isPlainWait(entry) ? keptMessages(entry.data.messages) : []))
 		.filter(({ id }) => !sentAgain.has(id))
 		.sort((a, b) => a.id - b.id);
 }
@@ -267,7 +299,7 @@ export function entriesToReplay(
 	return located.filter(
 		({ segments, entry }) =>
 			entry.createdSequence >= sequence ||
-			(path !== null && (pathOf(segments) === path || isBelow(segments, new Set([path])))),
+			(path !== null && isAtOrBelow(segments, new Set([path]))),
 	);
 }
 
@@ -299,8 +331,8 @@ function pathOrRoot(segments: readonly Segment[]): string {
 	return segments.length === 0 ? "" : pathOf(segments);
 }
 
-function isBelow(segments: readonly Segment[], paths: ReadonlySet<string>): boolean {
-	for (let length = 1; length < segments.length; length++) {
+function isAtOrBelow(segments: readonly Segment[], paths: ReadonlySet<string>): boolean {
+	for (let length = 1; length <= segments.length; length++) {
 		if (paths.has(pathOf(segments.slice(0, length)))) return true;
 	}
 	return false;
