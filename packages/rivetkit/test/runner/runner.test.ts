@@ -385,4 +385,22 @@ describe("the tunnel", () => {
 			}),
 		);
 	});
+
+	it("behind what the runner has told of their incarnation, which an engine may not know yet", async () => {
+		registry.startRunner();
+		const first = await engine.socket();
+		engine.answersKv = false;
+		engine.start("a", 0);
+		await eventually(() =>
+			expect(first.received.some(({ tag }) => tag === "ToServerKvRequest")).toBe(true),
+		);
+		engine.answersKv = true;
+		first.socket.terminate();
+		const second = await engine.socket(2);
+		request("a", 1);
+		await eventually(() => expect(answers(second.received, 1)).toHaveLength(1));
+		const tags = second.received.map(({ tag }) => tag);
+		expect(tags.slice(0, 3)).toEqual(["ToServerInit", "ToServerEvents", "ToServerKvRequest"]);
+		expect(toldOf(second.received, "a")[0]).toMatchObject({ what: "running", generation: 0 });
+	});
 });

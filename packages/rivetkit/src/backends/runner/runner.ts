@@ -157,8 +157,9 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 			this.#commands.clear();
 			this.#tunnel.clear();
 		}
-		this.#kv.resend();
+		// Before the requests: those of an incarnation are taken from the one that the engine knows to run (record 0051).
 		this.#outbox.resend();
+		this.#kv.resend();
 		this.#commands.acknowledge();
 		this.#tunnel.flush();
 		if (this.#isStopping) this.#link.send({ tag: "ToServerStopping", val: undefined });
