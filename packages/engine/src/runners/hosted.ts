@@ -33,6 +33,8 @@ export class Hosted implements Ending {
 	isLeaving = false;
 	/** Its move away is no failure. */
 	resetsFailures = false;
+	/** Its runner has said that it has stopped: nothing of it can come any more. */
+	hasStopped = false;
 	nextCommand = 0;
 	lastEvent = -1;
 	acknowledgedEvent = -1;

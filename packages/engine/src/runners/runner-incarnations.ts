@@ -115,6 +115,8 @@ export class RunnerIncarnations {
 					),
 			}),
 		});
+		const previous = this.#hosted.get(actorId);
+		if (previous) this.#fence(previous, "a newer incarnation is started", "sleeping");
 		this.#hosted.set(actorId, hosted);
 		hosted.deadline = clock.after(limits.actorStartThresholdMs, () => {
 			logger.warn(
@@ -262,6 +264,7 @@ export class RunnerIncarnations {
 				if (state.tag === "ActorStateRunning") this.#inTurn(hosted, () => this.#running(hosted));
 				else {
 					const { code, message } = state.val;
+					hosted.hasStopped = true;
 					const error = code === "Ok" ? null : (message ?? "the actor has stopped with an error");
 					this.#inTurn(hosted, () => this.#ended(hosted, error, false));
 				}
@@ -293,7 +296,7 @@ export class RunnerIncarnations {
 
 	/** What becomes of an incarnation that is over (contract: engine 6.5). */
 	async #ended(hosted: Hosted, error: string | null, isLost: boolean): Promise<void> {
-		const { actorId, generation, runner } = hosted;
+		const { actorId } = hosted;
 		if (!this.#isHere(hosted)) return;
 		const { clock, logger, notes, restarts } = this.#options;
 		hosted.deadline?.stop();
@@ -315,20 +318,20 @@ export class RunnerIncarnations {
 			}
 		}
 		if (!this.#isHere(hosted)) return;
-		runner.acknowledged(actorId, generation, Number.MAX_SAFE_INTEGER);
 		this.#forget(hosted, isLost, outcome, error);
 	}
 
 	/** The incarnation may write nothing any more: nobody waits for its runner, which is told to stop it (N4). */
-	#fence(hosted: Hosted, reason: string): void {
+	#fence(hosted: Hosted, reason: string, outcome?: Outcome): void {
 		const { actorId, generation, runner, crashPolicy } = hosted;
 		if (!this.#isHere(hosted)) return;
 		this.#options.logger.warn(
 			{ actorId, generation, runnerId: runner.runnerId, reason },
 			"an actor on a runner is given up",
 		);
-		if (!hosted.isTold) this.#tellStop(hosted);
-		this.#forget(hosted, true, crashPolicy === "restart" ? "again" : "sleeping", reason);
+		if (!hosted.isTold && !hosted.hasStopped) this.#tellStop(hosted);
+		const becomes = outcome ?? (crashPolicy === "restart" ? "again" : "sleeping");
+		this.#forget(hosted, true, becomes, reason);
 	}
 
 	/** The incarnation is over for everybody here. */
@@ -338,7 +341,10 @@ export class RunnerIncarnations {
 		hosted.deadline?.stop();
 		this.#hosted.delete(actorId);
 		runner.giveBack(slot);
-		if (isLost) runner.givenUp.set(actorId, generation);
+		if (isLost && !hosted.hasStopped) runner.givenUp.set(actorId, generation);
+		// A runner that has not said so is to hear that it has to stop, though its socket be away.
+		const lastDone = hosted.hasStopped ? Number.MAX_SAFE_INTEGER : hosted.nextCommand - 2;
+		runner.acknowledged(actorId, generation, lastDone);
 		exchanges.actorEnded(actorId, isLost);
 		if (hosted.isRunning) {
 			events()?.stopped(actorId, generation, outcome === "destroyed" ? "destroy" : "sleep");

@@ -38,8 +38,8 @@ const STOPPED = {
 	val: { state: { tag: "ActorStateStopped", val: { code: "Ok", message: undefined } } },
 } as const;
 
-async function running(crashPolicy = "sleep") {
-	const t = runnersHost();
+async function running(crashPolicy = "sleep", ...[limits, wrap]: Parameters<typeof runnersHost>) {
+	const t = runnersHost(limits, wrap);
 	const runner = t.connect();
 	const assignment = await t.actor("a", crashPolicy);
 	const started = t.host.start(assignment, []);
@@ -230,19 +230,59 @@ it("a runner whose first message fails has no socket, and is itself again with t
 	await starting;
 });
 
-it("a runner that goes takes with it what it has, not what another one runs under the same id", async () => {
-	const t = await running();
+it("one that had stopped before it was given up leaves nothing behind: the next one may write at once", async () => {
+	const durable = new Gate();
+	const t = await running("sleep", {}, (store) =>
+		replacing(store, {
+			commit: async (batch) => {
+				if (batch.record?.sleepTs) await durable.opened;
+				await store.commit(batch);
+			},
+		}),
+	);
+	t.runner.tells("a", 0, 1, STOPPED);
+	t.host.abandon();
+	durable.open();
+	const next = t.host.start(await t.acquired("a"), []);
+	await until(() => expect(t.runner.commandsFor("a")).toEqual([START, START]));
+	expect(await puts(t.runner, "a")).toMatchObject({ tag: "KvPutResponse" });
+	t.runner.tells("a", 1, 0, RUNS);
+	await next;
+});
+
+it("one that a newer one replaces elsewhere is over: its runner has its slot back, and stops it", async () => {
+	const t = await running("restart");
 	const other = t.connect("other", 1_000);
-	// The next incarnation begins elsewhere before this runner has given up its slot.
+	const stopping = t.host.stop("a", "sleep");
 	const next = t.host.start(await t.acquired("a"), []);
 	await until(() => expect(other.commandsFor("a")).toEqual([START]));
+	expect(t.runner.record.freeSlots).toBe(10);
+	expect(t.runner.commandsFor("a")).toEqual([START, STOP]);
+	expect(await puts(t.runner, "a")).toEqual(REFUSED);
+	await stopping;
 	other.tells("a", 1, 0, RUNS);
 	await next;
-	expect([...t.runner.record.actors.keys()]).toEqual(["a"]);
-	t.runner.says({ tag: "ToServerStopping", val: undefined });
-	expect(other.commandsFor("a")).toEqual([START]);
+	// It is running again already.
+	t.clock.advance(0);
+	expect(t.woken).toEqual([]);
+	// The runner that goes takes nothing of the other's with it.
 	t.host.evict(t.runner.record.runnerId);
-	await puts(other, "a");
+	expect(await puts(other, "a")).toMatchObject({ tag: "KvPutResponse" });
 	expect(other.commandsFor("a")).toEqual([START]);
-	expect(t.ended).toEqual([]);
+	expect(other.record.freeSlots).toBe(999);
+});
+
+it("a runner that is away when its time to start or to stop an actor is over stops it when it is back, and starts nothing", async () => {
+	const t = await running("sleep", { runnerLostThresholdMs: 60_000 });
+	const starting = expect(t.host.start(await t.actor("b"), [])).rejects.toThrow("was lost");
+	await until(() => expect(t.runner.commandsFor("b")).toEqual([START]));
+	t.runner.disconnects();
+	const stopping = t.host.stop("a", "sleep");
+	t.clock.advance(30_000);
+	await Promise.all([starting, stopping]);
+	const back = t.connect();
+	expect([back.commandsFor("a"), back.commandsFor("b")]).toEqual([[STOP], [STOP]]);
+	back.tells("a", 0, 1, STOPPED);
+	back.tells("b", 0, 0, STOPPED);
+	expect(back.record.commands).toEqual([]);
 });
