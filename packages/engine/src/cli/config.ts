@@ -51,6 +51,7 @@ const schema = z.strictObject({
 			require_token: flag.optional(),
 			tunnel_backlog_max_size: whole.optional(),
 			tunnel_backlog_max_messages: whole.optional(),
+			tunnel_backlog_max_ends: whole.optional(),
 		})
 		.optional(),
 	guard: z

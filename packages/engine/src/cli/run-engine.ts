@@ -56,6 +56,7 @@ export async function runEngine(
 			messageAckLookMs: given.pegboard?.gateway_gc_interval_ms,
 			tunnelBacklogBytesMax: given.gateway?.tunnel_backlog_max_size,
 			tunnelBacklogMessagesMax: given.gateway?.tunnel_backlog_max_messages,
+			tunnelBacklogEndsMax: given.gateway?.tunnel_backlog_max_ends,
 			slotWaitMs: given.guard?.actor_force_wake_pending_timeout_ms,
 			retryBaseMs: given.pegboard?.base_retry_timeout,
 			backoffExponentMax: given.pegboard?.reschedule_backoff_max_exponent,

@@ -20,6 +20,7 @@ import { Deferred } from "../placement/deferred.ts";
 import { isLegalHeader } from "../pools/pool-config.ts";
 import { exchangeKey } from "./exchange-key.ts";
 import type { RunnerRecord } from "./runner-record.ts";
+import type { TunnelMessage } from "./tunnel-backlog.ts";
 
 const INDEXES = 0x1_0000;
 /** Bytes of a request body that goes through the tunnel in one piece (contract: engine 3.9). */
@@ -173,23 +174,39 @@ export class RunnerExchanges {
 	}
 
 	/**
-	 * The runner is back on another socket. What waits for it is sent, and what clients that are held have sent into the one
-	 * before: nobody knows what of it had arrived, and the runner drops what it has (contract: engine 4.12).
+	 * The runner is back on another socket. What waits for it is sent, and what may be told twice of what was sent into the
+	 * one before: nobody knows what of that had arrived. The runner drops messages of held clients that it has, and closes of
+	 * clients that it does not (contract: engine 4.12).
 	 */
 	reconnected(runner: RunnerRecord): void {
 		for (const exchange of this.#exchanges.values()) {
 			if (exchange.runner !== runner || exchange.unacknowledged === null) continue;
-			this.#tellAgain(exchange);
+			runner.backlog.drop(exchange.id);
+			for (const { message, index } of exchange.unacknowledged) {
+				if (!this.#tell(exchange, message, index)) break;
+			}
 		}
-		runner.sendBacklog();
+		const send = (message: TunnelMessage): boolean => {
+			try {
+				return runner.socket?.send(message) ?? false;
+			} catch (error) {
+				this.#undeliverable(message);
+				throw error;
+			}
+		};
+		runner.backlog.drain(send);
+		runner.ends.tellAgain(send);
 	}
 
-	/** What a held client has sent and its runner has not acknowledged, in its order. */
-	#tellAgain(exchange: Exchange): void {
-		exchange.runner.backlog.drop(exchange.id);
-		for (const { message, index } of exchange.unacknowledged ?? []) {
-			this.#tell(exchange, message, index);
-		}
+	/** Whoever waits for what cannot be sent hears of it; the log has why. */
+	#undeliverable({ val }: TunnelMessage): void {
+		const exchange = this.#exchanges.get(exchangeKey(val.messageId));
+		if (!exchange) return;
+		this.#forget(exchange);
+		const error = catalogueError("guard.tunnel_response_closed");
+		exchange.answer?.reject(error);
+		exchange.opened?.reject(error);
+		exchange.socket?.close(CLOSE_ERROR, "guard.tunnel_response_closed");
 	}
 
 	/** Closes the clients of which a message is not acknowledged for so long (contract: engine 4.12). */
@@ -312,10 +329,6 @@ export class RunnerExchanges {
 				const end = wasClean
 					? { code, reason }
 					: { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
-				// Behind what the client has sent before it left. Nobody will ask for that once its runner is back.
-				if (exchange.runner.socket === null && exchange.unacknowledged !== null) {
-					this.#tellAgain(exchange);
-				}
 				this.#tellEnd(exchange, end);
 				socket.release();
 			},
@@ -327,22 +340,47 @@ export class RunnerExchanges {
 		if (!this.#forget(exchange)) return;
 		// There is a gap behind what waits for the runner.
 		exchange.runner.backlog.drop(exchange.id);
+		exchange.unacknowledged = null;
 		this.#tellEnd(exchange, { code: CLOSE_ERROR, reason });
 		exchange.socket?.close(CLOSE_ERROR, reason);
 	}
 
+	/**
+	 * The client is gone, and nobody will ask for what it has sent: until its runner has heard of that for sure, the end is
+	 * kept, and what it has not acknowledged.
+	 */
 	#tellEnd(exchange: Exchange, end: { readonly code: number; readonly reason: string }): void {
-		this.#tell(exchange, { tag: "ToClientWebSocketClose", val: end });
+		const { runner, unacknowledged } = exchange;
+		const sentBefore = (unacknowledged ?? []).map(({ message, index }) =>
+			this.#message(exchange, message, index),
+		);
+		const close = this.#message(exchange, { tag: "ToClientWebSocketClose", val: end });
+		runner.ends.add(sentBefore, close);
+		// What else waits for the runner comes before the ends.
+		if (!runner.socket?.send(close) && unacknowledged !== null) runner.backlog.drop(exchange.id);
 	}
 
 	/** False when the runner is away and too much waits for it already. */
 	#tell(exchange: Exchange, messageKind: ToClientTunnelMessageKind, index?: number): boolean {
+		try {
+			return exchange.runner.tell(this.#message(exchange, messageKind, index));
+		} catch (error) {
+			this.#forget(exchange);
+			throw error;
+		}
+	}
+
+	#message(
+		exchange: Exchange,
+		messageKind: ToClientTunnelMessageKind,
+		index?: number,
+	): TunnelMessage {
 		const messageIndex = (index ?? exchange.nextIndex) % INDEXES;
 		exchange.nextIndex = messageIndex + 1;
-		return exchange.runner.tell({
+		return {
 			tag: "ToClientTunnelMessage",
 			val: { messageId: { ...exchange.id, messageIndex }, messageKind },
-		});
+		};
 	}
 
 	#backlogFull({ limits }: RunnerRecord): Error {

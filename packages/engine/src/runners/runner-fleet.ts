@@ -136,6 +136,7 @@ export class RunnerFleet {
 	answeredPing(runner: RunnerRecord, pingTs: number): void {
 		runner.lastPongTs = this.#options.clock.now();
 		runner.lastRttMs = Math.max(0, runner.lastPongTs - pingTs);
+		runner.ends.answered(pingTs);
 	}
 
 	/** A newer version is there: runners of older ones give their actors away (contract: engine 7.4). */
@@ -223,7 +224,9 @@ export class RunnerFleet {
 
 	/** Until its last actor is over, it tells what a runner that is no more has not heard of. */
 	#clearBacklog(runner: RunnerRecord): void {
-		if (runner.stopTs !== null && runner.actors.size === 0) runner.backlog.take();
+		if (runner.stopTs === null || runner.actors.size > 0) return;
+		runner.backlog.clear();
+		runner.ends.clear();
 	}
 
 	readonly #look = (): void => {
@@ -231,7 +234,7 @@ export class RunnerFleet {
 		const now = clock.now();
 		for (const runner of roster.all) {
 			if (now - runner.lastPongTs <= limits.runnerLostThresholdMs) {
-				runner.socket?.send({ tag: "ToClientPing", val: { ts: now } });
+				if (runner.socket?.send({ tag: "ToClientPing", val: { ts: now } })) runner.ends.pinged(now);
 				continue;
 			}
 			logger.warn(

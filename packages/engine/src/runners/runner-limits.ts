@@ -24,6 +24,8 @@ export interface RunnerLimits {
 	readonly tunnelBacklogBytesMax: number;
 	/** How many of them. Default 10,000. */
 	readonly tunnelBacklogMessagesMax: number;
+	/** Clients that have left, of which one runner may not have heard it; the oldest is forgotten first. Default 100,000. */
+	readonly tunnelBacklogEndsMax: number;
 	/** Incarnations that one call is offered to. Default 7 (contract: engine 3.7). */
 	readonly attemptsMax: number;
 	/** Pause before the second one, doubled each time. Default 150. */
@@ -50,6 +52,7 @@ export const RUNNER_LIMITS: RunnerLimits = {
 	kvBytesMax: RUNNER_KV_STORE_BYTES_MAX,
 	tunnelBacklogBytesMax: 32 * 1024 * 1024,
 	tunnelBacklogMessagesMax: 10_000,
+	tunnelBacklogEndsMax: 100_000,
 	attemptsMax: 7,
 	attemptPauseMs: 150,
 	initTimeoutMs: 5_000,

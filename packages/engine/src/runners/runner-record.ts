@@ -4,6 +4,7 @@ import type {
 	RunnerVersion,
 	ToServerInit,
 } from "@rivetkit/protocol/runner";
+import { ClientEnds } from "./client-ends.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
 import { TunnelBacklog, type TunnelMessage } from "./tunnel-backlog.ts";
 
@@ -57,6 +58,8 @@ export class RunnerRecord {
 	readonly limits: RunnerLimits;
 	/** Of its exchanges, while it has no socket. */
 	readonly backlog: TunnelBacklog;
+	/** Of its exchanges, told or to be told. */
+	readonly ends: ClientEnds;
 
 	constructor(
 		{ runnerId, namespace, key }: Pick<RunnerRecord, "runnerId" | "namespace" | "key">,
@@ -66,6 +69,7 @@ export class RunnerRecord {
 	) {
 		this.limits = limits;
 		this.backlog = new TunnelBacklog(limits);
+		this.ends = new ClientEnds(limits);
 		this.runnerId = runnerId;
 		this.namespace = namespace;
 		this.key = key;
@@ -100,11 +104,6 @@ export class RunnerRecord {
 	/** Sends it now, or as soon as the runner is back. False when too much waits for that already. */
 	tell(message: TunnelMessage): boolean {
 		return this.socket?.send(message) || this.backlog.keep(message);
-	}
-
-	/** For a socket that is new. */
-	sendBacklog(): void {
-		for (const message of this.backlog.take()) this.tell(message);
 	}
 
 	/** The runner has told that this incarnation has stopped, or that it runs in place of earlier ones. */

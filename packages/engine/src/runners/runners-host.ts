@@ -33,7 +33,7 @@ export interface RunnerStats {
 	readonly freeSlots: number;
 	/** Actors that wait for a slot. */
 	readonly waiting: number;
-	/** Of calls and messages that wait for runners without a socket to come back. */
+	/** Of calls, messages and closes that wait for runners without a socket to come back. */
 	readonly tunnelBacklogBytes: number;
 }
 
@@ -137,7 +137,11 @@ export class RunnersHost implements ActorHost {
 			draining: count(({ drainTs }) => drainTs !== null),
 			freeSlots: free.reduce((sum, { freeSlots }) => sum + freeSlots, 0),
 			waiting: this.#slots.size,
-			tunnelBacklogBytes: runners.reduce((sum, { backlog }) => sum + backlog.bytes, 0),
+			tunnelBacklogBytes: runners.reduce(
+				(sum, { backlog, ends, socket }) =>
+					sum + backlog.bytes + (socket === null ? ends.bytes : 0),
+				0,
+			),
 		};
 	}
 

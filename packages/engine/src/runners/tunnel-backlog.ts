@@ -27,13 +27,13 @@ export class TunnelBacklog {
 		return this.#bytes;
 	}
 
-	/** False when it does not fit any more, and is not kept. The end of an exchange always fits. */
+	/** False when it does not fit any more, and is not kept. */
 	keep(message: TunnelMessage): boolean {
 		const { tunnelBacklogBytesMax, tunnelBacklogMessagesMax } = this.#limits;
-		const bytes = MESSAGE_OVERHEAD_BYTES + contentBytes(message);
+		const bytes = messageBytes(message);
 		const isFull =
 			this.#kept.size >= tunnelBacklogMessagesMax || this.#bytes + bytes > tunnelBacklogBytesMax;
-		if (isFull && message.val.messageKind.tag !== "ToClientWebSocketClose") return false;
+		if (isFull) return false;
 		const kept: Kept = { message, bytes };
 		this.#bytes += bytes;
 		this.#kept.add(kept);
@@ -59,14 +59,41 @@ export class TunnelBacklog {
 		return isUnheardOf;
 	}
 
-	/** All of it, for a runner that is back; nothing is left. */
-	take(): TunnelMessage[] {
-		const messages = [...this.#kept].map(({ message }) => message);
+	/**
+	 * Gives each to a runner that is back, in order. Those behind one that is not taken stay; one that throws is gone, so that
+	 * it does not keep the others from every next socket.
+	 */
+	drain(send: (message: TunnelMessage) => boolean): void {
+		for (const kept of this.#kept) {
+			let isDone = true;
+			try {
+				isDone = send(kept.message);
+			} finally {
+				if (isDone) this.#remove(kept);
+			}
+			if (!isDone) return;
+		}
+	}
+
+	clear(): void {
 		this.#kept.clear();
 		this.#byExchange.clear();
 		this.#bytes = 0;
-		return messages;
 	}
+
+	#remove(kept: Kept): void {
+		this.#kept.delete(kept);
+		this.#bytes -= kept.bytes;
+		const key = exchangeKey(kept.message.val.messageId);
+		const others = this.#byExchange.get(key);
+		others?.delete(kept);
+		if (others?.size === 0) this.#byExchange.delete(key);
+	}
+}
+
+/** What it takes while it is kept, about. */
+export function messageBytes(message: TunnelMessage): number {
+	return MESSAGE_OVERHEAD_BYTES + contentBytes(message);
 }
 
 function isBeginning({ val }: TunnelMessage): boolean {

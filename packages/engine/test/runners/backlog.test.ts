@@ -1,3 +1,5 @@
+import type { ActorRequest } from "@rivetkit/protocol";
+import type { RunnerToClient } from "@rivetkit/protocol/runner";
 import { afterEach, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createEngine, type Engine, type EngineStats, type RunnerLimits } from "../../src/index.ts";
@@ -97,8 +99,9 @@ async function client(runner: ScriptedRunner, actorId: string, canHibernate = fa
 	const closed = new Promise<string>((resolve) =>
 		socket.on("close", (code, reason) => resolve(`${code} ${reason}`)),
 	);
-	await until(() => expect(heard(runner)).toEqual(["ToClientWebSocketOpen"]));
-	const open = runner.tunnel[0]!;
+	const before = runner.tunnel.length;
+	await until(() => expect(heard(runner).slice(before)).toEqual(["ToClientWebSocketOpen"]));
+	const open = runner.tunnel[before]!;
 	runner.answer(open, { tag: "ToServerWebSocketOpen", val: { canHibernate } });
 	// The engine has heard of it when what follows on the same socket is there.
 	const greeting = { data: Buffer.from("hello"), binary: false };
@@ -213,6 +216,97 @@ it("what a held client has sent before it left comes again, and then its close",
 	const back = await connect();
 	await until(() => expect(heard(back)).toEqual(["1", "2", "close bye"]));
 	await waiting(0);
+});
+
+/** The runner reads nothing more, and the engine does not know it yet. */
+const isHalfOpen = (runner: ScriptedRunner) => runner.socket.pause();
+
+it.each([
+	["", false, ["close bye"]],
+	["held ", true, ["1", "close bye"]],
+])(
+	"a %sclient that leaves while its runner's socket is half open has left when the runner is back",
+	async (_held, canHibernate, expected) => {
+		await serve();
+		const { runner, actorId } = await placed();
+		const { socket, closed } = await client(runner, actorId, canHibernate);
+		isHalfOpen(runner);
+		socket.send("1");
+		socket.close(4_000, "bye");
+		await closed;
+		await leaves(runner);
+		const back = await connect();
+		await until(() => expect(heard(back)).toEqual(expected));
+		// It has answered a ping since.
+		const pings = () => back.received.filter(({ tag }) => tag === "ToClientPing").length;
+		await until(() => expect(pings()).toBeGreaterThan(1));
+		await leaves(back);
+		const again = await connect();
+		await until(() => expect(again.received.some(({ tag }) => tag === "ToClientPing")).toBe(true));
+		expect(heard(again)).toEqual([]);
+	},
+);
+
+it("of the clients that a runner may not have heard leave, the oldest is forgotten beyond the limit", async () => {
+	await serve({ tunnelBacklogEndsMax: 1 });
+	const { runner, actorId } = await placed();
+	const clients = [await client(runner, actorId), await client(runner, actorId)];
+	await leaves(runner);
+	for (const [index, { socket, closed }] of clients.entries()) {
+		socket.close(4_000, `bye ${index}`);
+		await closed;
+	}
+	const back = await connect();
+	await until(() => expect(heard(back)).toEqual(["close bye 1"]));
+});
+
+it("a message that cannot be sent keeps no other one from a runner that is back", async () => {
+	const t = runnersHost();
+	const { record, ...runner } = t.connect();
+	const started = t.host.start(await t.actor("a"), []);
+	await until(() => expect(runner.commandsFor("a")).toHaveLength(1));
+	runner.tells("a", 0, 0, RUNS);
+	await started;
+	runner.disconnects();
+	const get = (path: string) =>
+		t.host.request("a", {
+			method: "GET",
+			path,
+			headers: new Headers(),
+			signal: new AbortController().signal,
+		} as unknown as ActorRequest);
+	const [first, broken, last] = ["/1", "/2", "/3"].map(get);
+	const failed = expect(broken).rejects.toMatchObject({ code: "tunnel_response_closed" });
+	await until(() => expect(record.backlog.bytes).toBeGreaterThan(3 * 128));
+	const sent: RunnerToClient[] = [];
+	const pathOf = (message: RunnerToClient) =>
+		message.tag === "ToClientTunnelMessage" &&
+		message.val.messageKind.tag === "ToClientRequestStart"
+			? [message.val.messageKind.val.path]
+			: [];
+	const connects = () =>
+		t.connect("key", 10, (message) => {
+			if (pathOf(message).includes("/2")) throw new Error("cannot be encoded");
+			sent.push(message);
+		});
+	expect(connects).toThrow("cannot be encoded");
+	await failed;
+	expect(record.socket).toBeNull();
+	const back = connects();
+	expect(sent.flatMap(pathOf)).toEqual(["/1", "/3"]);
+	expect(record.backlog.bytes).toBe(0);
+	for (const message of sent) {
+		if (message.tag !== "ToClientTunnelMessage") continue;
+		const val = { status: 200, headers: new Map(), body: undefined, stream: false };
+		back.says({
+			tag: "ToServerTunnelMessage",
+			val: {
+				messageId: message.val.messageId,
+				messageKind: { tag: "ToServerResponseStart", val },
+			},
+		});
+	}
+	expect([(await first)!.status, (await last)!.status]).toEqual([200, 200]);
 });
 
 it("nothing waits for a runner that is lost, once its actors are", async () => {

@@ -82,11 +82,16 @@ export function runnersHost(
 		logged,
 		/** Of what is logged. */
 		fields,
-		connect(key = "key", totalSlots = 10): RunnerAtHand {
+		connect(
+			key = "key",
+			totalSlots = 10,
+			takes: (message: RunnerToClient) => void = () => {},
+		): RunnerAtHand {
 			const sent: RunnerToClient[] = [];
 			const socket: RunnerSocket = {
 				version: 7,
 				send: (message) => {
+					takes(message);
 					sent.push(message);
 					return true;
 				},
