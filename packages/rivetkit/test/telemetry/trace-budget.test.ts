@@ -11,6 +11,7 @@ import {
 	SPANS_OF_TRACE_MAX,
 	TraceBudget,
 } from "../../src/runtime/telemetry/trace-budget.ts";
+import { RequestCaller } from "../../src/runtime/telemetry/trace-context.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { tracesOf } from "./support/spans.ts";
@@ -213,6 +214,7 @@ it("does for a call nothing but count when it is left out, and not even that whe
 		const timed = vi.spyOn(host, "nowMs");
 		const numbered = vi.spyOn(host, "nextSpanId");
 		const admitted = vi.spyOn(host.budget, "admits");
+		const callersRead = vi.spyOn(RequestCaller.prototype, "read");
 		for (let at = 0; at < 5; at++) await runtime.action(id, "work");
 		const counts = {
 			contexts: entered.mock.calls.length,
@@ -220,17 +222,19 @@ it("does for a call nothing but count when it is left out, and not even that whe
 			readings: timed.mock.calls.length,
 			spans: numbered.mock.calls.length,
 			asked: admitted.mock.calls.length,
+			callersRead: callersRead.mock.calls.length,
 			grew: host.trails.bytes - bytes,
 		};
 		vi.restoreAllMocks();
 		return counts;
 	};
 	const off = await countOf("off");
-	expect(off).toMatchObject({ readings: 0, spans: 0, asked: 0, grew: 0 });
+	expect(off).toMatchObject({ readings: 0, spans: 0, asked: 0, callersRead: 0, grew: 0 });
 	const leftOut = await countOf(1);
-	expect(leftOut).toMatchObject({ contexts: off.contexts, spans: 0, grew: 0 });
+	expect(leftOut).toMatchObject({ contexts: off.contexts, spans: 0, callersRead: 0, grew: 0 });
 	const traced = await countOf(1_000);
 	expect(traced.spans).toBeGreaterThanOrEqual(5 * 4);
 	expect(traced.contexts).toBeGreaterThan(off.contexts);
+	expect(traced.callersRead).toBeGreaterThanOrEqual(5);
 	expect(traced.grew).toBeGreaterThan(0);
 });

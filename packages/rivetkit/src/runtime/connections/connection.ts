@@ -2,7 +2,7 @@ import type { ActorSocket, Encoding, PreparedMessage } from "@rivetkit/protocol"
 import { catalogueError, countLimitHit } from "@rivetkit/protocol";
 import type { ActorInstance } from "../instance/instance.ts";
 import { type TrackedState, trackState } from "../state/track-state.ts";
-import type { RemoteParent } from "../telemetry/trace-context.ts";
+import type { RemoteParent, RequestCaller } from "../telemetry/trace-context.ts";
 import type { Frame } from "./client-frames.ts";
 import { CLOSE_REFUSED } from "./close-codes.ts";
 import type { ConnectionRecord } from "./connection-records.ts";
@@ -48,7 +48,7 @@ export class Connection {
 	/** The secret of a client that may come back; null when it has none. */
 	session: string | null = null;
 	/** Where its client says it is in a trace; null when it does not, or no spans are recorded. */
-	tracedFrom: RemoteParent | null = null;
+	tracedFrom: RemoteParent | RequestCaller | null = null;
 	/** Set while the socket is gone and the client may come back. */
 	#overflown: (() => void) | null = null;
 	/** Ends the transport when the actor asks for it; set by whoever owns it. */

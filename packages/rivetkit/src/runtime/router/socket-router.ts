@@ -11,7 +11,7 @@ import { EventConnection } from "../connections/event-connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { upgradeRequest } from "../raw/incoming-request.ts";
 import { RawSocketConnection } from "../raw/raw-socket-connection.ts";
-import { callerOf } from "../telemetry/caller-of.ts";
+import { socketCallerOf } from "../telemetry/caller-of.ts";
 
 /**
  * The WebSocket paths of one actor (contract: protocol 3.1). Refusals close the accepted socket. Rejects
@@ -34,7 +34,7 @@ export async function routeSocket(
 				params: protocols.connParams,
 				session: protocols.session,
 				resume: protocols.resume,
-				tracedFrom: callerOf(instance, upgrade, protocols),
+				tracedFrom: socketCallerOf(instance, upgrade, protocols),
 			}).open(upgradeRequest(upgrade));
 			return;
 		}
@@ -45,7 +45,7 @@ export async function routeSocket(
 				socket,
 				upgrade,
 				protocols.connParams,
-				callerOf(instance, upgrade, protocols),
+				socketCallerOf(instance, upgrade, protocols),
 			).open();
 			return;
 		}

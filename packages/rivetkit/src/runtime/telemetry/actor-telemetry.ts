@@ -4,15 +4,12 @@ import type { OpenBatch } from "../commit/batch-part.ts";
 import type { HostTelemetry } from "./host-telemetry.ts";
 import { ActorCounts } from "./metrics/actor-metrics.ts";
 import type { TypeMetrics, WorkMetrics } from "./metrics/type-metrics.ts";
-import { type Attributes, Span, shortened, type Trace, UNTRACED } from "./span.ts";
+import { type Attributes, Span, type SpanParent, shortened, type Trace, UNTRACED } from "./span.ts";
 import { SpanKeeper, type SpanOwner } from "./span-keeper.ts";
 import { SPAN_KINDS, type SpanKind } from "./span-kinds.ts";
 import { BudgetShare } from "./trace-budget.ts";
-import { formatTraceparent, type RemoteParent } from "./trace-context.ts";
+import { formatTraceparent, RequestCaller } from "./trace-context.ts";
 import type { Trail } from "./trail.ts";
-
-/** Where a span belongs: below another one, below one of a caller elsewhere, or at the top of a new trace. */
-export type SpanParent = Span | RemoteParent | null;
 
 /** What something failed with; a wrapper, because anything can be thrown. */
 export interface Thrown {
@@ -151,8 +148,9 @@ export class ActorTelemetry {
 		return span;
 	}
 
-	#newSpan(kind: SpanKind, subject: string | null, parent: SpanParent, startMs: number): Span {
+	#newSpan(kind: SpanKind, subject: string | null, origin: SpanParent, startMs: number): Span {
 		const { host } = this;
+		const parent = origin instanceof RequestCaller ? origin.read() : origin;
 		const admission = parent instanceof Span ? parent.trace.admission : host.budget.admission();
 		if (host.exporter !== null) {
 			const exported = host.exporter.begin({
@@ -327,6 +325,7 @@ export class ActorTelemetry {
 		// The commit of calls that are left out is left out with them; that of spans alone is nothing of the actor's.
 		const isLeftOut = parent === null && (this.#leftOutWriters || this.#isOwnBatch);
 		this.#leftOutWriters = false;
+		if (this.metrics === null && !this.host.recordsSpans) return;
 		const nowMs = this.host.timeOf(begunMs);
 		const span = isLeftOut
 			? this.#measured(nowMs, SPAN_KINDS.commit, null)

@@ -1,7 +1,7 @@
 import type { ExportedSpan } from "./exporter.ts";
 import type { SpanKind } from "./span-kinds.ts";
 import type { Admission } from "./trace-budget.ts";
-import type { RemoteParent } from "./trace-context.ts";
+import type { RemoteParent, RequestCaller } from "./trace-context.ts";
 
 export type AttributeValue = string | number | boolean;
 export type Attributes = Record<string, AttributeValue>;
@@ -42,6 +42,9 @@ const ATTRIBUTE_BYTES = 48;
 /** Still open. */
 const OPEN = -1;
 
+/** Where a span belongs: below another one, below one of a caller elsewhere, or at the top of a new trace. */
+export type SpanParent = Span | RemoteParent | RequestCaller | null;
+
 /** One piece of work of one actor. Written by whoever does it, read by inspectors. */
 export class Span {
 	readonly kind: SpanKind;
@@ -65,7 +68,7 @@ export class Span {
 	/** What it is elsewhere, too; null for nothing. */
 	exported: ExportedSpan | null;
 	/** Of one that is only measured: what it would be below. */
-	leftOutBelow: RemoteParent | Span | null = null;
+	leftOutBelow: SpanParent = null;
 
 	// Of the ring that keeps it.
 	/** Set when it has ended: later ones have higher ones, over all actors of a host. */

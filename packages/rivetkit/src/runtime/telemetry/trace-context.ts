@@ -1,3 +1,5 @@
+import { type HeadersView, TRACEPARENT } from "@rivetkit/protocol";
+
 /** Where a span comes from, as W3C trace context says it in `traceparent`. */
 export interface RemoteParent {
 	/** 32 hexadecimal digits. */
@@ -8,14 +10,14 @@ export interface RemoteParent {
 	readonly flags: number;
 }
 
-const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+const SYNTAX = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
 /** Null for what is not there or is not valid: the trace then begins here, as the standard has it. */
 export function parseTraceparent(text: string | null | undefined): RemoteParent | null {
 	if (!text) return null;
 	// Of several, which are joined by commas, the last was added nearest to the call.
 	const value = text.slice(text.lastIndexOf(",") + 1).trim();
-	const match = TRACEPARENT.exec(value);
+	const match = SYNTAX.exec(value);
 	if (!match) return null;
 	const [, version, traceId, spanId, flags] = match as unknown as [
 		string,
@@ -32,4 +34,21 @@ export function parseTraceparent(text: string | null | undefined): RemoteParent 
 
 export function formatTraceparent({ traceId, spanId, flags }: RemoteParent): string {
 	return `00-${traceId}-${spanId}-${(flags & 0xff).toString(16).padStart(2, "0")}`;
+}
+
+/**
+ * Where a request says that it comes from, read when a span asks for it: of most calls none is recorded, and
+ * reading takes longer than all else that is done for one of those.
+ */
+export class RequestCaller {
+	readonly #headers: HeadersView;
+
+	constructor(headers: HeadersView) {
+		this.#headers = headers;
+	}
+
+	/** Null for nowhere. */
+	read(): RemoteParent | null {
+		return parseTraceparent(this.#headers.get(TRACEPARENT));
+	}
 }
