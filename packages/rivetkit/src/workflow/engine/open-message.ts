@@ -27,6 +27,13 @@ export function userMessage(stored: StoredMessage, open: OpenMessage | null): Wo
 	};
 }
 
+const wentBack = new WeakSet<object>();
+
+/** Whether an error says that a message is in its queue again: it stays so, however often it is completed. */
+export function isWentBack(error: unknown): boolean {
+	return typeof error === "object" && error !== null && wentBack.has(error);
+}
+
 /** A completable message in a workflow's hands. */
 export class OpenMessage {
 	readonly stored: StoredMessage;
@@ -119,7 +126,11 @@ export class OpenMessage {
 
 	/** Throws when its scope has given it back. */
 	#assertHeld(): void {
-		if (this.#isReleased) throw catalogueError("queue.already_completed", {});
+		if (!this.#isReleased) return;
+		const { id, name: queue } = this.stored;
+		const error = catalogueError("queue.already_completed", { wentBack: { id, queue } });
+		wentBack.add(error);
+		throw error;
 	}
 
 	#admit(response: unknown): Uint8Array | null | Promise<Uint8Array | null> {

@@ -3,6 +3,7 @@ import { isCodeError, isNamed, never } from "../engine/code-error.ts";
 import type { Compensation } from "../engine/compensation.ts";
 import { entryId } from "../engine/entry-id.ts";
 import type { Execution } from "../engine/execution.ts";
+import { isWentBack } from "../engine/open-message.ts";
 import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { type AttemptOutcome, StepAttempt } from "../engine/step-attempt.ts";
@@ -187,7 +188,8 @@ class Step {
 		}
 		const { error } = outcome;
 		if (isNamed(error, "RollbackError")) return this.#failed(entry, error, "rollback", false);
-		if (isNamed(error, "CriticalError")) return this.#failed(entry, error, "critical", false);
+		const isCritical = isNamed(error, "CriticalError") || isWentBack(error);
+		if (isCritical) return this.#failed(entry, error, "critical", false);
 		return this.#failed(entry, error, "exhausted", true);
 	}
 
@@ -199,7 +201,7 @@ class Step {
 			attempt.assertKeepable();
 		} catch (error) {
 			attempt.drop();
-			return this.#failed(entry, error, "exhausted");
+			return this.#failed(entry, error, "critical", false);
 		}
 		let recorded: ReturnType<typeof recordValue>;
 		try {
