@@ -16,9 +16,10 @@ const common = {
 	pool: "forks",
 	// Many of our tests wait for sockets and child processes. A number: percentages end at 100.
 	maxWorkers: 2 * availableParallelism(),
-	// For what hangs. On a busy machine everything else is slow, too.
-	testTimeout: 60_000,
-	hookTimeout: 60_000,
+	// For what hangs. On a busy machine everything else is slow, too: no test has a shorter limit.
+	testTimeout: 120_000,
+	hookTimeout: 120_000,
+	expect: { poll: { timeout: 45_000 } },
 } as const;
 
 export default defineConfig({
@@ -79,8 +80,6 @@ export default defineConfig({
 					exclude: ["examples/*/test/browser/**", "**/node_modules/**"],
 					globalSetup: ["scripts/vitest-build.ts"],
 					server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
-					testTimeout: 120_000,
-					hookTimeout: 120_000,
 				},
 			},
 			{
@@ -94,8 +93,6 @@ export default defineConfig({
 					include: ["tests/browser/**/*.test.ts", "examples/*/test/browser/**/*.test.ts"],
 					globalSetup: ["scripts/vitest-build.ts"],
 					server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
-					testTimeout: 120_000,
-					hookTimeout: 120_000,
 				},
 			},
 		],

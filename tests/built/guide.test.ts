@@ -16,7 +16,7 @@ describe.each(versions)(
 		beforeAll(async () => {
 			await using folder = await writeExamples(examples);
 			errors = await typecheck(folder, [], version);
-		}, 120_000);
+		});
 
 		it("need nothing outside of them", () => {
 			expect(errors.get("")).toBeUndefined();

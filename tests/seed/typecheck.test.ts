@@ -12,7 +12,7 @@ let errors: Map<string, string[]>;
 beforeAll(async () => {
 	await using folder = await writeExamples([...examples, ...pages.flat()]);
 	errors = await typecheck(folder, ["@rivetkit/source"]);
-}, 120_000);
+});
 
 it("nothing outside of the examples fails", () => {
 	expect(errors.get("")).toBeUndefined();

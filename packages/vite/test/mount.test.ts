@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import type { Actors } from "../src/actors.ts";
 import { mountOf } from "../src/mount.ts";
 
@@ -28,10 +28,9 @@ it("goes on when a page breaks its socket off while the actors are loaded", asyn
 	const socket = await taken;
 	page.resetAndDestroy();
 	// Without a listener for it, this error would have ended the process.
-	await vi.waitUntil(() => socket.errored !== null, { timeout: 5_000 });
-	expect(socket.errored).toMatchObject({ code: "ECONNRESET" });
+	await expect.poll(() => socket.errored).toMatchObject({ code: "ECONNRESET" });
 	loaded();
-	await vi.waitUntil(() => socket.destroyed);
+	await expect.poll(() => socket.destroyed).toBe(true);
 });
 
 it.each([true, false])("says whether it is given upgrades: %s", async (takesUpgrades) => {
@@ -44,6 +43,5 @@ it.each([true, false])("says whether it is given upgrades: %s", async (takesUpgr
 	const { onRequest } = mountOf(actors, { basePath: "/api/rivet", takesUpgrades });
 	const request = { url: "/api/rivet/metadata" } as IncomingMessage;
 	onRequest(request, {} as ServerResponse, (error) => asked.push(error));
-	await vi.waitUntil(() => asked.length > 0);
-	expect(asked).toEqual([{ basePath: "/api/rivet", takesUpgrades }]);
+	await expect.poll(() => asked).toEqual([{ basePath: "/api/rivet", takesUpgrades }]);
 });

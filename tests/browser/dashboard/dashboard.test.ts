@@ -32,7 +32,7 @@ const client = () => createClient<Shop>(url);
 const main = () => page.getByRole("main");
 const button = (name: string) => page.getByRole("button", { name, exact: true });
 
-const eventually = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 20_000 });
+const eventually = <T>(read: () => Promise<T>) => expect.poll(read);
 
 async function open(path: string): Promise<void> {
 	await page.goto(`${url}/ui/#/${path}`);

@@ -98,9 +98,7 @@ it("keeps the room, the page and its socket over an edit of the actors, and runs
 	await server.edit("src/actors.ts", (text) =>
 		text.replace("text, sentAt", "text: text.toUpperCase(), sentAt"),
 	);
-	await expect
-		.poll(() => server.output, { timeout: 20_000 })
-		.toContain("the actors run the new code");
+	await expect.poll(() => server.output).toContain("the actors run the new code");
 	expect(await ada.page.inputValue("input")).toBe("half a sentence");
 	await say(ada, "after the edit");
 	await sees(ada, "AFTER THE EDIT");

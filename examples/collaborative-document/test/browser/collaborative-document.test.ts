@@ -17,19 +17,15 @@ it("shows what others write, and where they are, also after a restart of the ser
 	await ada.locator(".cm-content").click();
 	await ada.keyboard.type(text);
 	const lines = grace.locator(".cm-content");
-	await expect.poll(() => lines.innerText(), { timeout: 20_000 }).toContain("patterns.");
+	await expect.poll(() => lines.innerText()).toContain("patterns.");
 	await lines.click();
 	await grace.keyboard.press("Control+End");
 	await grace.keyboard.type(" Just as the loom does.");
-	await expect
-		.poll(() => ada.locator(".cm-content").innerText(), { timeout: 20_000 })
-		.toContain("loom does.");
+	await expect.poll(() => ada.locator(".cm-content").innerText()).toContain("loom does.");
 	await ada.keyboard.press("Control+Home");
 	await ada.keyboard.press("Shift+End");
 	await grace.locator(".cm-ySelectionInfo", { hasText: "Ada" }).waitFor({ state: "attached" });
-	await expect
-		.poll(() => grace.locator(".cm-ySelection").innerText(), { timeout: 20_000 })
-		.toBe("Dear all,");
+	await expect.poll(() => grace.locator(".cm-ySelection").innerText()).toBe("Dear all,");
 	await pages.screenshot(grace);
 	expect(await fitsPhone(grace)).toBe(true);
 
@@ -37,5 +33,5 @@ it("shows what others write, and where they are, also after a restart of the ser
 	await server.start();
 	await ada.keyboard.press("Control+End");
 	await ada.keyboard.type(" And on.");
-	await expect.poll(() => lines.innerText(), { timeout: 20_000 }).toContain("And on.");
+	await expect.poll(() => lines.innerText()).toContain("And on.");
 });

@@ -64,7 +64,7 @@ beforeAll(async () => {
 		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
 		args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
 	});
-}, 120_000);
+});
 
 afterAll(async () => {
 	await browser?.close();
@@ -86,31 +86,31 @@ it("keeps two tabs in sync, and opens one connection for each in Strict Mode", a
 	await grace.page.close();
 	await watching(ada.page, 1);
 	await ada.page.close();
-}, 120_000);
+});
 
 it("keeps the count and the socket over a hot reload, and runs the new code", async () => {
 	const { page, sockets } = await openTab();
 	const before = await count(page);
 	await server.edit("src/actors.ts", (text) => text.replace("+= amount", "+= amount * 100"));
-	await expect.poll(() => growth(page), { timeout: PATIENCE_MS }).toBe(100);
+	await expect.poll(() => growth(page)).toBe(100);
 	expect(await count(page)).toBeGreaterThan(before + 99);
 	expect(sockets).toHaveLength(1);
 	await page.close();
-}, 120_000);
+});
 
 it("goes on with the code before an edit that does not compile", async () => {
 	const { page, sockets } = await openTab();
 	const before = await count(page);
 	await server.edit("src/actors.ts", (text) => text.replace("amount * 100", "amount *"));
-	await expect.poll(() => server.output, { timeout: PATIENCE_MS }).toContain("Expression expected");
+	await expect.poll(() => server.output).toContain("Expression expected");
 	await page.locator("nextjs-portal").getByText("Expression expected").first().waitFor();
 	await increase(page);
 	await shows(page, before + 100);
 	await server.edit("src/actors.ts", (text) => text.replace("+= amount *;", "+= amount;"));
-	await expect.poll(() => growth(page), { timeout: PATIENCE_MS }).toBe(1);
+	await expect.poll(() => growth(page)).toBe(1);
 	expect(sockets).toHaveLength(1);
 	await page.close();
-}, 120_000);
+});
 
 it("survives a kill -9 of the server: the page comes back by itself, with the count", async () => {
 	const { page } = await openTab();
@@ -128,4 +128,4 @@ it("survives a kill -9 of the server: the page comes back by itself, with the co
 	await increase(page);
 	await shows(page, before + 1);
 	await page.close();
-}, 120_000);
+});

@@ -26,7 +26,7 @@ it("moves Ada's cursor in Grace's tab, and takes it away when Ada leaves", async
 	await moveTo(0.25, 0.5);
 	const cursor = grace.locator(".cursor", { hasText: "Ada" });
 	await expect
-		.poll(() => cursor.evaluate((e) => e.style.getPropertyValue("--x")), { timeout: 20_000 })
+		.poll(() => cursor.evaluate((e) => e.style.getPropertyValue("--x")))
 		.toMatch(/^0\.25/);
 
 	await linus.locator("#board").hover({ position: { x: 470, y: 230 } });

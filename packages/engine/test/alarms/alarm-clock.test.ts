@@ -295,7 +295,7 @@ test("each due alarm is read once, however many there are and while others stop"
 		return alarms;
 	};
 	t.clock.advance(1_000);
-	await expect.poll(() => t.host.live.size, { timeout: 10_000 }).toBe(count);
+	await expect.poll(() => t.host.live.size).toBe(count);
 	const readToWake = rows;
 	expect(readToWake).toBeLessThan(1.2 * count);
 	for (const actorId of [...t.host.live.keys()]) {
@@ -423,7 +423,7 @@ describe("actors whose connections were lost with the process before", () => {
 			running--;
 		};
 		t.attach(t.host);
-		await expect.poll(() => t.host.live.size, { timeout: 10_000 }).toBe(600);
+		await expect.poll(() => t.host.live.size).toBe(600);
 		expect(most).toBe(64);
 		expect(t.pages()).toBe(3);
 	});

@@ -1,8 +1,9 @@
 import { encodeBase64 } from "@rivetkit/protocol";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { AttachRunnersOptions } from "../../src/index.ts";
 import { type EngineApart, nodeCount, startEngineApart } from "../helpers/engine-apart.ts";
+import { until } from "../helpers/until.ts";
 import { type RunnerOptions, ScriptedRunner } from "../runners/scripted-runner.ts";
 
 /** The management API of an engine apart from any application (engine 2; numbers of engine 11 behind the names). */
@@ -19,9 +20,6 @@ const nextUrl = () => {
 	url = engine.urls[turn++ % engine.urls.length]!;
 	return url;
 };
-
-const until = vi.waitFor;
-const settings = { timeout: 5_000, interval: 5 };
 
 async function serve(token: string | undefined, options: AttachRunnersOptions = {}): Promise<void> {
 	await engine?.close();
@@ -42,7 +40,7 @@ afterEach(async () => {
 async function connect(options: RunnerOptions = {}): Promise<ScriptedRunner> {
 	const runner = await ScriptedRunner.connect(nextUrl(), options);
 	runners.push(runner);
-	await until(() => expect(runner.init).toBeDefined(), settings);
+	await until(() => expect(runner.init).toBeDefined());
 	return runner;
 }
 
@@ -219,7 +217,7 @@ describe("ids of requests", () => {
 			expect((await call("GET", path)).headers.get("x-rivet-ray-id")).toMatch(ID);
 		}
 		const answered = call("GET", `/gateway/${actor_id}/x`, undefined, { "x-rivet-ray-id": "mine" });
-		await until(() => expect(runner.tunnel).toHaveLength(1), settings);
+		await until(() => expect(runner.tunnel).toHaveLength(1));
 		const { messageKind } = runner.tunnel[0]!;
 		const start = messageKind.tag === "ToClientRequestStart" ? messageKind.val : undefined;
 		const val = { status: 200, headers: new Map(), body: undefined, stream: false };
@@ -234,7 +232,7 @@ describe("ids of requests", () => {
 		const runner = await connect();
 		const { body } = await put();
 		const { actor_id } = body.actor as Json;
-		await until(() => expect(runner.commands).toHaveLength(1), settings);
+		await until(() => expect(runner.commands).toHaveLength(1));
 		const open = (id: unknown) => {
 			const socket = new WebSocket(`${url.replace("http", "ws")}/gateway/${id}/websocket`, [
 				"rivet",
@@ -252,7 +250,7 @@ describe("ids of requests", () => {
 		expect(refused).toMatchObject({ code: 1011, reason: `actor.not_found#${refused.ray}` });
 		// A close by the actor is the actor's.
 		const closed = open(actor_id);
-		await until(() => expect(runner.tunnel).toHaveLength(1), settings);
+		await until(() => expect(runner.tunnel).toHaveLength(1));
 		runner.answer(runner.tunnel[0]!, {
 			tag: "ToServerWebSocketOpen",
 			val: { canHibernate: false },
@@ -349,7 +347,7 @@ describe("namespaces", () => {
 		expect(new Set(ids).size).toBe(2);
 		await until(() => {
 			expect([here, there].map(({ commands }) => commands[0]?.checkpoint.actorId)).toEqual(ids);
-		}, settings);
+		});
 		const { body } = await call("GET", "/runners?namespace=lab");
 		expect((body.runners as Json[]).map(({ runner_id }) => runner_id)).toEqual([
 			there.init!.runnerId,
@@ -362,7 +360,7 @@ describe("namespaces", () => {
 		);
 		const query = "rvt-namespace=lab&rvt-method=get&rvt-key=a";
 		const asked = call("GET", `/gateway/any/x?${query}`);
-		await until(() => expect(there.tunnel).toHaveLength(1), settings);
+		await until(() => expect(there.tunnel).toHaveLength(1));
 		there.answer(there.tunnel[0]!, {
 			tag: "ToServerResponseStart",
 			val: { status: 204, headers: new Map(), body: undefined, stream: false },
@@ -412,10 +410,7 @@ describe("actors", () => {
 	it("need a pool that is known: one that is configured, or has a runner (no. 15)", async () => {
 		await fails(put(), "actor.no_runner_config_configured");
 		await connect();
-		await until(async () => expect((await put()).status).toBe(200), {
-			timeout: 1_000,
-			interval: 10,
-		});
+		await until(async () => expect((await put()).status).toBe(200));
 		// It stays known when its runner has gone.
 		const { body } = await call("GET", "/runner-configs?namespace=default");
 		expect(body.runner_configs).toMatchObject({
@@ -450,7 +445,7 @@ describe("actors", () => {
 		await fails(call("GET", `/gateway/any/x?${query}&rvt-region=mars`), "datacenter.not_found");
 		expect(runner.commands).toEqual([]);
 		const answered = call("GET", `/gateway/any/x?${query}&rvt-region=default`);
-		await until(() => expect(runner.tunnel).toHaveLength(1), settings);
+		await until(() => expect(runner.tunnel).toHaveLength(1));
 		runner.answer(runner.tunnel[0]!, {
 			tag: "ToServerResponseStart",
 			val: { status: 200, headers: new Map(), body: Buffer.from("{}"), stream: false },
@@ -498,7 +493,7 @@ describe("actors", () => {
 		const runner = await connect();
 		await configure("default", normal);
 		const { actor_id: id } = (await put()).body.actor as Json;
-		await until(() => expect(runner.commands).toHaveLength(1), settings);
+		await until(() => expect(runner.commands).toHaveLength(1));
 		const value = Uint8Array.of(0, 255);
 		await runner.kv(id as string, {
 			tag: "KvPutRequest",
@@ -524,7 +519,7 @@ describe("actors", () => {
 				names: { announced: { metadata: { icon: "bell" } }, used: { metadata: {} } },
 				pagination: { cursor: null },
 			});
-		}, settings);
+		});
 		expect((await call("GET", "/actors/names?namespace=default&limit=1")).body).toMatchObject({
 			pagination: { cursor: "announced" },
 		});
@@ -568,12 +563,9 @@ describe("runners", () => {
 			"key",
 		]);
 		runner.send({ tag: "ToServerStopping", val: undefined });
-		await until(
-			async () => expect((await list("&name=default"))[0]!.drain_ts).not.toBeNull(),
-			settings,
-		);
+		await until(async () => expect((await list("&name=default"))[0]!.drain_ts).not.toBeNull());
 		await runner.close();
-		await until(async () => expect(await list("&name=default")).toEqual([]), settings);
+		await until(async () => expect(await list("&name=default")).toEqual([]));
 		const [stopped] = await list("&name=default&include_stopped=true");
 		expect(stopped!.stop_ts).toEqual(expect.any(Number));
 	});

@@ -1,7 +1,8 @@
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { createEngine, openPostgresStore, openSqliteStore } from "../../src/index.ts";
 import type { Store } from "../../src/store/store.ts";
+import { until } from "../helpers/until.ts";
 import { ScriptedRunner } from "../runners/scripted-runner.ts";
 import { temporaryDirectory } from "../store/temporary-directory.ts";
 
@@ -49,10 +50,10 @@ it.each<[string, () => Promise<Store>]>([
 	});
 	const options = { token: null, namespace: "lab", pool: "pool", names: { other: "{}" } };
 	const runner = await ScriptedRunner.connect(first.url, options);
-	await vi.waitFor(() => expect(runner.init).toBeDefined(), { timeout: 5_000, interval: 5 });
+	await until(() => expect(runner.init).toBeDefined());
 	const wanted = { name: "any", key: "a", runner_name_selector: "pool", crash_policy: "sleep" };
 	const { actor } = await first.call("PUT", "/actors?namespace=lab", wanted);
-	await vi.waitFor(() => expect(runner.commands).toHaveLength(1), { timeout: 5_000, interval: 5 });
+	await until(() => expect(runner.commands).toHaveLength(1));
 	await first.engine.close();
 	await runner.close();
 	await store.close();

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { newDatabase } from "../../../../tests/support/postgres.ts";
 import { isOpenToAll, readConfig } from "../../src/cli/config.ts";
 import { ConfigurationError } from "../../src/cli/configuration-error.ts";
@@ -15,6 +15,7 @@ import { joinCluster } from "../../src/cluster/join-cluster.ts";
 import { createEngine } from "../../src/engine.ts";
 import { openPostgresStore } from "../../src/store/postgres/open-postgres-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
+import { until } from "../helpers/until.ts";
 import { ScriptedRunner } from "../runners/scripted-runner.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -260,8 +261,7 @@ describe("the process", () => {
 			errors += data;
 		});
 		const exited = once(child, "exit").then(([code]) => code as number);
-		const url = () =>
-			vi.waitFor(() => /listens on (\S+)/.exec(output)?.[1] ?? expect.fail(errors), 30_000);
+		const url = () => until(() => /listens on (\S+)/.exec(output)?.[1] ?? expect.fail(errors));
 		return { child, exited, url, errors: () => errors };
 	};
 
@@ -299,12 +299,12 @@ describe("the process", () => {
 		expect(metrics).toContain('rivet_engine_runners{state="connected"} 1');
 		expect(metrics).toContain("rivet_engine_actors_live 1");
 		child.kill("SIGTERM");
-		await vi.waitFor(() => expect(runner.commands).toHaveLength(2), 5_000);
+		await until(() => expect(runner.commands).toHaveLength(2));
 		const { actorId, generation } = runner.commands[1]!.checkpoint;
 		runner.state(actorId, generation, "Ok");
 		expect(await runner.closed).toEqual({ code: 1011, reason: "ws.going_away" });
 		expect(await exited).toBe(0);
-	}, 30_000);
+	});
 
 	it("is one of the nodes that share a PostgreSQL, ready while it is", async () => {
 		const database = await newDatabase();
@@ -330,13 +330,13 @@ describe("the process", () => {
 		await Promise.all([one.url(), two.url()]);
 		const ready = await fetch(`http://127.0.0.1:${peerPort}/ready`);
 		expect([ready.status, await ready.json()]).toEqual([200, { status: "ready" }]);
-		await vi.waitFor(async () => {
+		await until(async () => {
 			const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/`)).text();
 			expect(metrics).toContain('rivetkit_cluster_links{state="open"} 1');
-		}, 10_000);
+		});
 		two.child.kill("SIGTERM");
 		expect(await two.exited).toBe(0);
-	}, 60_000);
+	});
 });
 
 async function freePort(): Promise<number> {

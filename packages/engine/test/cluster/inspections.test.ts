@@ -34,9 +34,7 @@ async function pair() {
 		nodes.push(node);
 	}
 	const [one, two] = nodes as [NodeUnderTest, NodeUnderTest];
-	await expect
-		.poll(() => nodes.map((node) => node.node.cluster.links.open), { timeout: 10_000 })
-		.toEqual([1, 1]);
+	await expect.poll(() => nodes.map((node) => node.node.cluster.links.open)).toEqual([1, 1]);
 	return { one, two, actorId: await two.create("a") };
 }
 
@@ -64,17 +62,17 @@ it("a dashboard's socket reaches the node that runs the actor, and is to come ag
 	const { socket, heard, closed, opened } = dashboard(one, actorId);
 	await opened;
 	socket.send("hello");
-	await expect.poll(() => heard, { timeout: 10_000 }).toEqual([`${two.name} heard hello`]);
+	await expect.poll(() => heard).toEqual([`${two.name} heard hello`]);
 	// It sleeps: whoever looks goes on looking.
 	await two.host.stop(actorId, "sleep");
 	socket.send("again");
-	await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(2);
+	await expect.poll(() => heard.length).toBe(2);
 	expect(await one.get(actorId)).toMatch(`200 ${one.name} `);
 	expect(await closed).toBe(1001);
 	const next = dashboard(one, actorId);
 	await next.opened;
 	next.socket.send("hello");
-	await expect.poll(() => next.heard, { timeout: 10_000 }).toEqual([`${one.name} heard hello`]);
+	await expect.poll(() => next.heard).toEqual([`${one.name} heard hello`]);
 });
 
 it("a stream of an actor comes from the node that runs it, and ends when that one goes", async () => {

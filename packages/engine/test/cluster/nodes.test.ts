@@ -36,9 +36,7 @@ it("who comes and who goes is known at once, not with the next renewal", async (
 	const actorId = await two.create("a");
 	expect(await one.get(actorId)).toBe(await two.get(actorId));
 	await two[Symbol.asyncDispose]();
-	await expect
-		.poll(() => metric(one, "cluster_nodes", { state: "serving" }), { timeout: 10_000 })
-		.toBe(1);
+	await expect.poll(() => metric(one, "cluster_nodes", { state: "serving" })).toBe(1);
 	// Its actors are free, and run on.
 	expect(await one.get(actorId)).toMatch(/^200 node-\d+ GET/);
 });
@@ -52,9 +50,7 @@ it("without notifications the same is noticed a little later", async () => {
 	await linked(one, two);
 	const actorId = await two.create("a");
 	await two[Symbol.asyncDispose]();
-	await expect
-		.poll(() => metric(one, "cluster_nodes", { state: "serving" }), { timeout: 10_000 })
-		.toBe(1);
+	await expect.poll(() => metric(one, "cluster_nodes", { state: "serving" })).toBe(1);
 	expect(await one.get(actorId)).toMatch(/^200 /);
 	expect(proxy.droppedCount).toBeGreaterThan(0);
 });
@@ -80,9 +76,7 @@ it("metrics tell of nodes, links, what was forwarded and what was taken over", a
 	}
 	// It is cut off: its lease ends.
 	await proxy[Symbol.asyncDispose]();
-	await expect
-		.poll(() => one.get(actorId), { timeout: 15_000 })
-		.toBe(`200 ${one.name} GET /request/x`);
+	await expect.poll(() => one.get(actorId)).toBe(`200 ${one.name} GET /request/x`);
 	expect(metric(one, "cluster_take_overs_total")).toBe(1);
 	expect(metric(one, "cluster_links_lost_total")).toBe(1);
 	expect(metric(two, "cluster_leases_lost_total")).toBe(1);
@@ -103,9 +97,7 @@ it("a node is ready while it holds its lease and reaches PostgreSQL, and not whi
 	});
 	expect((await fetch(`${node.url}/ready`)).status).toBe(200);
 	await proxy[Symbol.asyncDispose]();
-	await expect
-		.poll(async () => (await fetch(`${node.url}/ready`)).status, { timeout: 10_000 })
-		.toBe(503);
+	await expect.poll(async () => (await fetch(`${node.url}/ready`)).status).toBe(503);
 	const { reason } = (await (await fetch(`${node.url}/ready`)).json()) as { reason: string };
 	expect(reason).toMatch(/PostgreSQL cannot be reached|does not hold its lease/);
 	expect((await fetch(`${node.url}/health`)).status).toBe(200);

@@ -1,14 +1,14 @@
 // Runners of engines that share a PostgreSQL: each is connected to one node, and its actors can be reached by all.
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { type ClusterNode, joinCluster } from "../../src/cluster/join-cluster.ts";
 import { createEngine } from "../../src/engine.ts";
 import type { Engine } from "../../src/engine.types.ts";
+import { until } from "../helpers/until.ts";
 import { type RunnerOptions, ScriptedRunner } from "../runners/scripted-runner.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
 
 const LEASE_MS = 1_000;
-const settings = { timeout: 10_000, interval: 20 };
 
 interface RunnerNode {
 	readonly engine: Engine;
@@ -60,7 +60,7 @@ async function startNode(url: string): Promise<RunnerNode> {
 async function connect(node: RunnerNode, options: RunnerOptions = {}): Promise<ScriptedRunner> {
 	const runner = await ScriptedRunner.connect(node.url, options);
 	onTestFinished(() => runner.close());
-	await vi.waitFor(() => expect(runner.init).toBeDefined(), settings);
+	await until(() => expect(runner.init).toBeDefined());
 	return runner;
 }
 
@@ -73,7 +73,7 @@ const startsOf = (runner: ScriptedRunner) =>
 async function called(node: RunnerNode, runner: ScriptedRunner, actorId: string): Promise<number> {
 	const before = runner.tunnel.length;
 	const response = fetch(`${node.url}/gateway/${actorId}/request/x`);
-	await vi.waitFor(() => expect(runner.tunnel.length).toBeGreaterThan(before), settings);
+	await until(() => expect(runner.tunnel.length).toBeGreaterThan(before));
 	runner.answer(runner.tunnel.at(-1)!, {
 		tag: "ToServerResponseStart",
 		val: { status: 200, headers: new Map(), body: undefined, stream: false },
@@ -123,13 +123,11 @@ it("a node that loses its lease has its runners stop; their actors go on with th
 	const runner = await connect(two, { key: "another" });
 	await proxy[Symbol.asyncDispose]();
 	// Nobody else tells the runner, which is connected still.
-	await vi.waitFor(
-		() =>
-			expect(lost.commands.map(({ inner }) => inner.tag)).toEqual([
-				"CommandStartActor",
-				"CommandStopActor",
-			]),
-		settings,
+	await until(() =>
+		expect(lost.commands.map(({ inner }) => inner.tag)).toEqual([
+			"CommandStartActor",
+			"CommandStopActor",
+		]),
 	);
 	expect(await called(two, runner, actorId)).toBe(200);
 	expect(startsOf(runner)[0]).toBeGreaterThan(0);
@@ -171,13 +169,13 @@ it("every node lists the runners of all, their pools, and what becomes of actors
 	});
 	const { actor_id } = actor as unknown as { actor_id: string };
 	for (const node of [one, two]) {
-		await vi.waitFor(async () => {
+		await until(async () => {
 			const { actors } = await ask(node, "GET", `/actors?namespace=default&actor_ids=${actor_id}`);
 			expect(actors![0]).toMatchObject({
 				pending_allocation_ts: expect.any(Number),
 				error: "no_capacity",
 			});
-		}, settings);
+		});
 	}
 });
 
@@ -197,6 +195,6 @@ it("an actor that is created over HTTP at a node without runners starts on one o
 			}),
 		});
 	// The pool is known as soon as its first runner is.
-	await vi.waitFor(async () => expect((await creating()).status).toBe(200), settings);
-	await vi.waitFor(() => expect(startsOf(runner)).toEqual([0]), settings);
+	await until(async () => expect((await creating()).status).toBe(200));
+	await until(() => expect(startsOf(runner)).toEqual([0]));
 });

@@ -21,11 +21,11 @@ it("a client that its actor could not be asked about is told when the link is th
 	};
 	const client = connect(one.url, actorId);
 	await client.opened;
-	await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+	await expect.poll(() => held.length).toBe(1);
 	const { generation } = (await two.node.store.actorById(actorId))!;
 	await two.node.store.commit({ actorId, generation, ops: [], record: { connected: true } });
 	relay.cut();
-	await expect.poll(() => two.host.stops.length, { timeout: 10_000 }).toBe(1);
+	await expect.poll(() => two.host.stops.length).toBe(1);
 	// It begins anew, and the other node cannot be asked which sockets it holds.
 	expect(await two.get(actorId)).toMatch(`200 ${two.name} `);
 	expect(two.log.map(({ message }) => message)).toContainEqual(
@@ -33,7 +33,7 @@ it("a client that its actor could not be asked about is told when the link is th
 	);
 	expect(client.socket.readyState).toBe(WebSocket.OPEN);
 	relay.mend();
-	await expect.poll(open, { timeout: 10_000 }).toEqual([1, 1]);
+	await expect.poll(open).toEqual([1, 1]);
 	expect(await client.closed).toBe(1001);
 });
 
@@ -46,18 +46,18 @@ it("an actor sees how far a client of another node is behind, and when it has ca
 	};
 	const slow = connect(one.url, actorId);
 	await slow.opened;
-	await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+	await expect.poll(() => held.length).toBe(1);
 	const [socket] = held as [ActorSocket];
 	slow.socket.pause();
 	const message = new Uint8Array(1024 * 1024);
 	for (let sent = 0; sent < 16; sent++) socket.send(message);
-	await expect.poll(() => socket.bufferedBytes, { timeout: 10_000 }).toBeGreaterThan(1024 * 1024);
+	await expect.poll(() => socket.bufferedBytes).toBeGreaterThan(1024 * 1024);
 	// Others on the same link are not behind.
 	const other = connect(one.url, actorId);
 	await other.opened;
-	await expect.poll(() => held.length, { timeout: 10_000 }).toBe(2);
+	await expect.poll(() => held.length).toBe(2);
 	held[1]!.send("hello");
 	expect(held[1]!.bufferedBytes).toBe(0);
 	slow.socket.resume();
-	await expect.poll(() => socket.bufferedBytes, { timeout: 10_000 }).toBeLessThan(64 * 1024);
+	await expect.poll(() => socket.bufferedBytes).toBeLessThan(64 * 1024);
 });

@@ -23,8 +23,7 @@ async function pair() {
 		const response = await fetch(`${one.url}/gateway/${actorId}/request/x`, { method, headers });
 		return { status: response.status, body: await response.text() };
 	};
-	const isGiven = (count: number) =>
-		expect.poll(() => given.length, { timeout: 10_000 }).toBe(count);
+	const isGiven = (count: number) => expect.poll(() => given.length).toBe(count);
 	return { relay, linked, call, isGiven, answers, given };
 }
 

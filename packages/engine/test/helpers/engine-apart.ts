@@ -1,4 +1,4 @@
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import {
 	type AttachRunnersOptions,
 	createEngine,
@@ -6,6 +6,7 @@ import {
 	type RunnerLimits,
 } from "../../src/index.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import { until } from "./until.ts";
 
 export interface EngineApart {
 	/** Where it listens: each of its nodes. */
@@ -32,9 +33,8 @@ export function standOnNodes(count: number, database: () => Promise<string>): vo
 	start = async (wanted) => {
 		const url = await database();
 		const nodes = await Promise.all(Array.from({ length: count }, () => startNode(url, wanted)));
-		await vi.waitFor(
-			() => expect(nodes.map(({ links }) => links())).toEqual(nodes.map(() => count - 1)),
-			{ timeout: 10_000, interval: 5 },
+		await until(() =>
+			expect(nodes.map(({ links }) => links())).toEqual(nodes.map(() => count - 1)),
 		);
 		return {
 			urls: nodes.map((one) => one.url),

@@ -1,11 +1,10 @@
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { type CommitBatch, StoreError } from "../../src/store/store.ts";
 import { Gate } from "../helpers/gate.ts";
+import { until } from "../helpers/until.ts";
 import { RUNS, type RunnerAtHand, replacing, runnersHost } from "./runners-host.fixture.ts";
 
 /** Alarms that runners have set, while the store fails. */
-
-const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 5_000, interval: 1 });
 
 /** A running actor over a store that refuses alarms for as long as it is full. */
 async function running() {

@@ -1,9 +1,10 @@
 import type { ActorRequest } from "@rivetkit/protocol";
 import type { RunnerToClient } from "@rivetkit/protocol/runner";
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { createEngine, type Engine, type EngineStats, type RunnerLimits } from "../../src/index.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import { until } from "../helpers/until.ts";
 import { RUNS, runnersHost } from "./runners-host.fixture.ts";
 import { ScriptedRunner } from "./scripted-runner.ts";
 
@@ -13,8 +14,6 @@ let engine: Engine;
 let stats: () => EngineStats;
 let url: string;
 const runners: ScriptedRunner[] = [];
-
-const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
 
 async function serve(limits: Partial<RunnerLimits> = {}): Promise<void> {
 	engine = createEngine({

@@ -6,6 +6,7 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import { RunnerDoor } from "../../src/runners/runner-door.ts";
 import { RUNNER_LIMITS } from "../../src/runners/runner-limits.ts";
 import type { RunnersHost } from "../../src/runners/runners-host.ts";
+import { until } from "../helpers/until.ts";
 import { ScriptedRunner } from "./scripted-runner.ts";
 
 /** A door to what a test puts behind it. */
@@ -51,7 +52,7 @@ it("a message that cannot be dealt with closes its runner's socket and nothing e
 			err: broken,
 		},
 	]);
-	await vi.waitFor(() => expect(disconnected).toHaveBeenCalledOnce());
+	await until(() => expect(disconnected).toHaveBeenCalledOnce());
 	expect(other.socket.readyState).toBe(other.socket.OPEN);
 	await other.close();
 });

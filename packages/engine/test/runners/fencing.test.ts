@@ -1,11 +1,11 @@
 import { ActorGone, type ActorRequest } from "@rivetkit/protocol";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { Gate } from "../helpers/gate.ts";
+import { until } from "../helpers/until.ts";
 import { RUNS, type RunnerAtHand, replacing, runnersHost } from "./runners-host.fixture.ts";
 
 /** Incarnations on runners that may write nothing any more. */
 
-const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 5_000, interval: 1 });
 const START = "CommandStartActor";
 const STOP = "CommandStopActor";
 const put = {

@@ -1,6 +1,6 @@
 import { type ActorSocket, type ActorSocketHandler, systemRandom } from "@rivetkit/protocol";
 import type { ToServerInit } from "@rivetkit/protocol/runner";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { createEngine, type Engine, type RunnerLimits } from "../../src/index.ts";
 import { RunnerExchanges } from "../../src/runners/runner-exchanges.ts";
@@ -9,6 +9,7 @@ import { RunnerRecord } from "../../src/runners/runner-record.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { TestClock } from "../helpers/test-clock.ts";
+import { until } from "../helpers/until.ts";
 import { type RunnerOptions, ScriptedRunner } from "./scripted-runner.ts";
 
 /** What becomes of actors on runners over time (engine 11: numbers behind the names). */
@@ -20,8 +21,6 @@ let store: Store;
 let url: string;
 const runners: ScriptedRunner[] = [];
 let clock: TestClock | undefined;
-
-const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
 
 async function serve(limits: Partial<RunnerLimits> = {}, at?: TestClock): Promise<void> {
 	clock = at;
@@ -171,7 +170,7 @@ describe("pauses after crashes (no. 60)", () => {
 		await answered;
 		generation++;
 		await crashesAndIsBackAfter(0);
-	}, 20_000);
+	});
 
 	it("a deletion during the pause ends it", async () => {
 		await serve({ retryBaseMs: 300 });

@@ -1,9 +1,10 @@
 import type { KvRequestData } from "@rivetkit/protocol/runner";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEngine } from "../../src/engine.ts";
 import type { Engine } from "../../src/engine.types.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
+import { until } from "../helpers/until.ts";
 import { type RunnerOptions, ScriptedRunner } from "./scripted-runner.ts";
 
 /** The engine's end of the runner protocol (engine 11: numbers behind the names). */
@@ -46,9 +47,6 @@ async function connect(options: RunnerOptions = {}): Promise<ScriptedRunner> {
 	return runner;
 }
 
-const until = vi.waitFor;
-const settings = { timeout: 20_000, interval: 5 };
-
 /** A new actor that runs on one of the runners. */
 async function place(key: string, crashPolicy = "sleep", pool = "default"): Promise<string> {
 	const { actor } = await engine.resolve({
@@ -68,7 +66,7 @@ const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
 describe("the door", () => {
 	it.each([4, 5, 6, 7])("takes version %d (no. 32)", async (version) => {
 		const runner = await connect({ version });
-		await until(() => expect(runner.init?.metadata.runnerLostThreshold).toBe(500), settings);
+		await until(() => expect(runner.init?.metadata.runnerLostThreshold).toBe(500));
 	});
 
 	it.each<[string, RunnerOptions, string]>([
@@ -100,10 +98,10 @@ describe("the door", () => {
 
 	it("evicts the older socket of a key, and keeps the runner's id (nos. 37, 38)", async () => {
 		const first = await connect();
-		await until(() => expect(first.init).toBeDefined(), settings);
+		await until(() => expect(first.init).toBeDefined());
 		const second = await connect();
 		expect(await first.closed).toEqual({ code: 1000, reason: "ws.eviction" });
-		await until(() => expect(second.init?.runnerId).toBe(first.init!.runnerId), settings);
+		await until(() => expect(second.init?.runnerId).toBe(first.init!.runnerId));
 	});
 
 	it("a runner that answers no ping is lost: its actor runs elsewhere, and its key is a new runner (nos. 37, 43)", async () => {
@@ -111,7 +109,7 @@ describe("the door", () => {
 		const actorId = await place("a");
 		expect(await first.closed).toEqual({ code: 1011, reason: "ws.ping_timeout" });
 		const second = await connect();
-		await until(() => expect(second.init?.runnerId).not.toBe(first.init!.runnerId), settings);
+		await until(() => expect(second.init?.runnerId).not.toBe(first.init!.runnerId));
 		expect(await place("a")).toBe(actorId);
 		expect(second.commands[0]?.checkpoint).toMatchObject({ actorId, generation: 1, index: 0 });
 	});
@@ -121,14 +119,14 @@ describe("commands and events", () => {
 	it("a start that was not answered is sent again after a reconnect; after `running` it is not (no. 39)", async () => {
 		const first = await connect({ runsAtOnce: false });
 		const placed = place("a");
-		await until(() => expect(first.commands).toHaveLength(1), settings);
+		await until(() => expect(first.commands).toHaveLength(1));
 		await first.close();
 		const second = await connect();
-		await until(() => expect(second.commands).toEqual(first.commands), settings);
+		await until(() => expect(second.commands).toEqual(first.commands));
 		await placed;
 		await second.close();
 		const third = await connect();
-		await until(() => expect(third.init).toBeDefined(), settings);
+		await until(() => expect(third.init).toBeDefined());
 		expect(third.commands).toEqual([]);
 	});
 
@@ -136,7 +134,7 @@ describe("commands and events", () => {
 		const runner = await connect();
 		const actorId = await place("a");
 		const other = await connect({ key: "other", pool: "other" });
-		await until(() => expect(other.init).toBeDefined(), settings);
+		await until(() => expect(other.init).toBeDefined());
 		runner.event(actorId, 0, 0, "wantsSleep");
 		runner.event(actorId, 7, 1, "Ok");
 		other.event(actorId, 0, 5, "Ok");
@@ -167,7 +165,7 @@ describe("commands and events", () => {
 			);
 			expect(acks[0]).toMatchObject({ actorId, generation: 0 });
 			expect(acks[0]!.index).toBeGreaterThanOrEqual(250);
-		}, settings);
+		});
 	});
 
 	it("an actor that does not run in time is stopped, and its caller told (no. 61)", async () => {
@@ -176,7 +174,7 @@ describe("commands and events", () => {
 		await until(() => {
 			const tags = runner.commands.map(({ inner }) => inner.tag);
 			expect(tags).toEqual(["CommandStartActor", "CommandStopActor"]);
-		}, settings);
+		});
 	});
 });
 
@@ -196,55 +194,48 @@ describe("what becomes of an actor that is over (no. 59)", () => {
 				(policy, index) => [end, policy, outcomes[index]!] as const,
 			),
 		),
-	)(
-		"%s with policy %s: %s",
-		async (end, policy, outcome) => {
-			const runner = await connect({ key: "first" });
-			const actorId = await place("a", policy);
-			switch (end) {
-				case "ok":
-					runner.state(actorId, 0, "Ok");
-					break;
-				case "error":
-					runner.state(actorId, 0, "Error");
-					break;
-				case "lost":
-					await runner.close();
-					break;
-				case "going away":
-					runner.send({ tag: "ToServerStopping", val: undefined });
-					await until(() => expect(runner.commands).toHaveLength(2), settings);
-					runner.state(actorId, 0, "Ok");
-					break;
-				default:
-					runner.state(actorId, 0, end === "sleep intent" ? "wantsSleep" : "wantsStop");
-					await until(() => expect(runner.commands).toHaveLength(2), settings);
-					runner.state(actorId, 0, "Ok");
-			}
-			if (outcome === "again") {
-				const next = await connect({ key: "next" });
-				await until(
-					() => {
-						const commands = [...next.commands, ...runner.commands];
-						expect(commands).toContainEqual(
-							expect.objectContaining({
-								checkpoint: expect.objectContaining({ actorId, generation: 1 }),
-							}),
-						);
-					},
-					{ ...settings, timeout: 10_000 },
+	)("%s with policy %s: %s", async (end, policy, outcome) => {
+		const runner = await connect({ key: "first" });
+		const actorId = await place("a", policy);
+		switch (end) {
+			case "ok":
+				runner.state(actorId, 0, "Ok");
+				break;
+			case "error":
+				runner.state(actorId, 0, "Error");
+				break;
+			case "lost":
+				await runner.close();
+				break;
+			case "going away":
+				runner.send({ tag: "ToServerStopping", val: undefined });
+				await until(() => expect(runner.commands).toHaveLength(2));
+				runner.state(actorId, 0, "Ok");
+				break;
+			default:
+				runner.state(actorId, 0, end === "sleep intent" ? "wantsSleep" : "wantsStop");
+				await until(() => expect(runner.commands).toHaveLength(2));
+				runner.state(actorId, 0, "Ok");
+		}
+		if (outcome === "again") {
+			const next = await connect({ key: "next" });
+			await until(() => {
+				const commands = [...next.commands, ...runner.commands];
+				expect(commands).toContainEqual(
+					expect.objectContaining({
+						checkpoint: expect.objectContaining({ actorId, generation: 1 }),
+					}),
 				);
-				return;
-			}
-			const { destroyTs } = await until(async () => {
-				const record = await recordOf(actorId);
-				expect(record.sleepTs ?? record.destroyTs).not.toBeNull();
-				return record;
-			}, settings);
-			expect(destroyTs === null ? "asleep" : "destroyed").toBe(outcome);
-		},
-		20_000,
-	);
+			});
+			return;
+		}
+		const { destroyTs } = await until(async () => {
+			const record = await recordOf(actorId);
+			expect(record.sleepTs ?? record.destroyTs).not.toBeNull();
+			return record;
+		});
+		expect(destroyTs === null ? "asleep" : "destroyed").toBe(outcome);
+	});
 });
 
 describe("placement", () => {
@@ -256,7 +247,7 @@ describe("placement", () => {
 		];
 		await until(() => {
 			for (const runner of [old, ...equal]) expect(runner.init).toBeDefined();
-		}, settings);
+		});
 		await Promise.all(Array.from({ length: 60 }, (_, index) => place(`k${index}`)));
 		expect(equal.map(({ commands }) => commands.length)).toEqual([30, 30]);
 		expect(old.commands).toEqual([]);
@@ -271,7 +262,7 @@ describe("placement", () => {
 		await runner.kv(first, { tag: "KvGetRequest", val: { keys: [] } });
 		expect(runner.commands).toHaveLength(1);
 		runner.state(first, 0, "Ok");
-		await until(() => expect(order).toEqual(["second"]), settings);
+		await until(() => expect(order).toEqual(["second"]));
 		const second = runner.commands.at(-1)!.checkpoint;
 		runner.state(second.actorId, second.generation, "Ok");
 		await Promise.all(waiting);
@@ -388,7 +379,7 @@ describe("KV", () => {
 	it("is for the runner that has the actor, from placement to its end (nos. 50, 51)", async () => {
 		const runner = await connect({ runsAtOnce: false });
 		const placed = place("a");
-		await until(() => expect(runner.commands).toHaveLength(1), settings);
+		await until(() => expect(runner.commands).toHaveLength(1));
 		const { actorId } = runner.commands[0]!.checkpoint;
 		const other = await connect({ key: "other", pool: "other" });
 		const write = put([["61", one]]);
@@ -404,7 +395,7 @@ describe("KV", () => {
 		runner.state(actorId, 0, "wantsSleep");
 		expect((await runner.kv(actorId, write)).tag).toBe("KvPutResponse");
 		runner.state(actorId, 0, "Ok");
-		await until(async () => expect((await recordOf(actorId)).sleepTs).not.toBeNull(), settings);
-		await until(async () => expect(await runner.kv(actorId, write)).toEqual(refusal), settings);
+		await until(async () => expect((await recordOf(actorId)).sleepTs).not.toBeNull());
+		await until(async () => expect(await runner.kv(actorId, write)).toEqual(refusal));
 	});
 });

@@ -5,11 +5,12 @@ import { type AddressInfo, createServer as createTcpServer, type Server } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ListenError, listenError, PortTakenError } from "../../src/server/port-taken.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { Gate } from "../helpers/gate.ts";
 import { exchange, open, untilReceived } from "../helpers/raw-http.ts";
+import { until } from "../helpers/until.ts";
 import { TestSocket } from "../helpers/web-socket.ts";
 import { ScriptedRunner } from "../runners/scripted-runner.ts";
 
@@ -208,13 +209,13 @@ describe("close", () => {
 		t.engine.attachRunners();
 		const server = await t.listen();
 		const frozen = await ScriptedRunner.connect(server.url);
-		await vi.waitFor(() => expect(frozen.init).toBeDefined());
+		await until(() => expect(frozen.init).toBeDefined());
 		const silent = await ScriptedRunner.connect(server.url, { isSilent: true });
 		for (const { socket } of [frozen, silent]) socket.pause();
 		// It takes the end of the limit, not the half minute that a close may take.
 		await t.engine.close();
 		for (const { socket } of [frozen, silent]) socket.terminate();
-	}, 10_000);
+	});
 
 	test("a call that comes while actors are being stopped is 503", async () => {
 		const t = testEngine();
@@ -319,7 +320,7 @@ describe("bad input", () => {
 		);
 		const exited = new Promise((resolve) => clients.once("exit", resolve));
 		await new Promise((resolve) => clients.once("message", resolve));
-		await expect.poll(() => server.socketCount, { timeout: 20_000 }).toBe(4_000);
+		await expect.poll(() => server.socketCount).toBe(4_000);
 		const other = t.create(["other"]);
 		gate.open();
 		const answer = await fetch(`${server.url}/gateway/${await other}/action/x`, { method: "POST" });
@@ -329,6 +330,6 @@ describe("bad input", () => {
 		live.ws.terminate();
 		clients.send("go");
 		await exited;
-		await expect.poll(() => server.socketCount, { timeout: 20_000 }).toBe(0);
-	}, 60_000);
+		await expect.poll(() => server.socketCount).toBe(0);
+	});
 });

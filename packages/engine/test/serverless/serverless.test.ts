@@ -1,7 +1,8 @@
 import { systemRandom } from "@rivetkit/protocol";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEngine, type Engine, type EngineStats } from "../../src/index.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import { until } from "../helpers/until.ts";
 import { ScriptedRunner } from "../runners/scripted-runner.ts";
 import { ScriptedHost } from "./scripted-host.ts";
 
@@ -11,7 +12,6 @@ type Json = Record<string, unknown>;
 
 const TOKEN = "admin";
 const RETRY_MS = 40;
-const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
 
 let engine: Engine;
 let stats: () => EngineStats;

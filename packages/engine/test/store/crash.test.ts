@@ -68,9 +68,7 @@ async function checkStore(directory: string, confirmed: Confirmed): Promise<void
 }
 
 describe("SIGKILL while writing", () => {
-	it(`leaves each batch whole or absent, and every confirmed one present (seed ${SEED}, ${ROUNDS} rounds)`, {
-		timeout: 60_000,
-	}, async () => {
+	it(`leaves each batch whole or absent, and every confirmed one present (seed ${SEED}, ${ROUNDS} rounds)`, async () => {
 		const directory = temporaryDirectory();
 		const random = generator(SEED);
 		const confirmed: Confirmed = {

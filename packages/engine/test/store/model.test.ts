@@ -326,9 +326,7 @@ describe("against a model", () => {
 		);
 	});
 
-	it("the SQLite store does the same, also across closing and opening", {
-		timeout: 60_000,
-	}, async () => {
+	it("the SQLite store does the same, also across closing and opening", async () => {
 		await checkAgainstModel(async () => {
 			const directory = temporaryDirectory();
 			const open = () =>
@@ -344,9 +342,7 @@ describe("against a model", () => {
 		}, 80);
 	});
 
-	it("the PostgreSQL store does the same, also across closing and opening", {
-		timeout: 120_000,
-	}, async () => {
+	it("the PostgreSQL store does the same, also across closing and opening", async () => {
 		await checkAgainstModel(async () => {
 			const url = await emptiedDatabase();
 			const open = () => openPostgresStore({ url, clock: manualClock(0) });

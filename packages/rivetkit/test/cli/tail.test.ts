@@ -59,7 +59,7 @@ async function tailing(...args: string[]) {
 		eventually(() => {
 			expect(streams.length).toBeGreaterThan(index);
 			return streams[index]!;
-		}, 20_000);
+		});
 	await stream(0);
 	return {
 		running,
@@ -124,7 +124,7 @@ it("prints lines of JSON for programs, and only what is asked for; Ctrl-C ends i
 	const { request } = await stream(0);
 	expect(new URL(request.url!, endpoint).searchParams.get("topics")).toBe("state,logs");
 	send("state", { state: 1, isStateEnabled: true });
-	await eventually(() => expect(running.stdout).toContain("\n"), 20_000);
+	await eventually(() => expect(running.stdout).toContain("\n"));
 	running.signal("SIGINT");
 	const outcome = await running.ended;
 	expect([outcome.code, outcome.stderr]).toEqual([0, ""]);
@@ -136,7 +136,7 @@ it("prints lines of JSON for programs, and only what is asked for; Ctrl-C ends i
 it("goes on where it was when the server comes back", async () => {
 	const { send, running, stream } = await tailing("--only", "logs");
 	send("logs", { id: "41", level: "info", message: "before", fields: {} }, "41");
-	await eventually(() => expect(running.stdout).toContain("before"), 20_000);
+	await eventually(() => expect(running.stdout).toContain("before"));
 	(await stream(0)).response.destroy();
 	const { request } = await stream(1);
 	expect(request.headers["last-event-id"]).toBe("41");
@@ -171,7 +171,7 @@ it("an agent watches it for a while, or until it is destroyed", async () => {
 	const { request, response } = await eventually(() => {
 		expect(streams).toHaveLength(1);
 		return streams[0]!;
-	}, 20_000);
+	});
 	expect(new URL(request.url!, endpoint).searchParams.get("topics")).toBe("queue");
 	response.write('event: queue\ndata: {"size":1,"maxSize":9}\n\n');
 	expect(await short).toEqual({
@@ -180,9 +180,9 @@ it("an agent watches it for a while, or until it is destroyed", async () => {
 		ended: null,
 	});
 	const whole = t.use("watch_actor", { actor: "counter/a", seconds: 60 });
-	await eventually(() => expect(streams).toHaveLength(2), 20_000);
+	await eventually(() => expect(streams).toHaveLength(2));
 	streams[1]!.response.end();
-	await eventually(() => expect(streams).toHaveLength(3), 20_000);
+	await eventually(() => expect(streams).toHaveLength(3));
 	streams[2]!.response.write(
 		'event: end\ndata: {"group":"actor","code":"not_found","message":"-"}\n\n',
 	);

@@ -303,7 +303,7 @@ describe("connection", () => {
 		connection.onClose(() => closed++);
 		(await server.sockets.next()).init("conn-1").close(1000);
 		(await server.sockets.next()).init("conn-2");
-		await vi.waitUntil(() => connection.connId === "conn-2");
+		await expect.poll(() => connection.connId).toBe("conn-2");
 		expect(closed).toBe(1);
 		expect(statuses).toEqual(["connected", "disconnected", "connecting", "connected"]);
 	});

@@ -28,7 +28,7 @@ let cluster: TestCluster;
 beforeAll(async () => {
 	url = await newDatabase();
 	cluster = await TestCluster.start(url, 3, { leaseMs: LEASE_MS });
-}, 120_000);
+});
 afterAll(() => cluster?.[Symbol.asyncDispose]());
 
 const handle = (node: TestNode, key: string) => node.client().ledger!.getOrCreate([key]);
@@ -56,7 +56,7 @@ async function watcher(node: TestNode, key: string) {
 	return { connection, totals, breaks };
 }
 
-describe("three nodes on one database", { timeout: 60_000 }, () => {
+describe("three nodes on one database", () => {
 	it("take calls for any actor, which runs on one of them", async () => {
 		for (const [turn, node] of [0, 1, 2, 0, 1, 2].entries()) {
 			expect(await ledger(cluster.nodes[node]!, "any").add(`${turn}`)).toBe(turn + 1);
@@ -75,7 +75,7 @@ describe("three nodes on one database", { timeout: 60_000 }, () => {
 				"SELECT owner FROM rivetkit.actors WHERE key LIKE '%killed%'",
 			);
 			expect(row!.owner).not.toBeNull();
-		}, 10_000);
+		});
 		await owner.end("SIGKILL");
 		expect(await waiting).not.toBe(owner.name);
 		expect(await ledger(other, "killed").read()).toEqual({ total: 2, twice: [] });
@@ -88,10 +88,10 @@ describe("three nodes on one database", { timeout: 60_000 }, () => {
 		const { owner, other } = await placed("watched");
 		const watched = await watcher(other, "watched");
 		await watched.connection.add("2");
-		await eventually(() => expect(watched.totals).toEqual([2]), 10_000);
+		await eventually(() => expect(watched.totals).toEqual([2]));
 		await owner.end("SIGKILL");
 		expect(await watched.connection.add("3")).toBe(3);
-		await eventually(() => expect(watched.totals.at(-1)).toBe(3), 10_000);
+		await eventually(() => expect(watched.totals.at(-1)).toBe(3));
 		expect(await ledger(other, "watched").read()).toEqual({ total: 3, twice: [] });
 		// It may have missed something, and is told; but it is the same socket.
 		expect(watched.breaks).not.toContain("close");
@@ -110,7 +110,7 @@ describe("three nodes on one database", { timeout: 60_000 }, () => {
 		}
 		expect(await ledger(owner, "stopped").add("3")).toBe(3);
 		expect(await ledger(owner, "stopped").read()).toEqual({ total: 3, twice: [] });
-		await eventually(() => expect(owner.output).toContain("lost its lease"), 10_000);
+		await eventually(() => expect(owner.output).toContain("lost its lease"));
 	});
 
 	it("a node that is drained hands its actors over, and no event is lost", async () => {
@@ -121,14 +121,14 @@ describe("three nodes on one database", { timeout: 60_000 }, () => {
 		const calls = (async () => {
 			for (let n = 1; !isOver; n++) await watched.connection.add(`${n}`);
 		})();
-		await eventually(() => expect(watched.totals.length).toBeGreaterThan(20), 20_000);
+		await eventually(() => expect(watched.totals.length).toBeGreaterThan(20));
 		await owner.end("SIGTERM");
 		const atEnd = watched.totals.length;
-		await eventually(() => expect(watched.totals.length).toBeGreaterThan(atEnd + 20), 20_000);
+		await eventually(() => expect(watched.totals.length).toBeGreaterThan(atEnd + 20));
 		isOver = true;
 		await calls;
 		const { total, twice } = await ledger(other, "drained").read();
-		await eventually(() => expect(watched.totals.at(-1)).toBe(total), 10_000);
+		await eventually(() => expect(watched.totals.at(-1)).toBe(total));
 		expect(twice).toEqual([]);
 		expect(watched.totals).toEqual(Array.from({ length: total - 1 }, (_, index) => index + 2));
 		expect(watched.breaks).toEqual([]);
@@ -147,7 +147,7 @@ describe("three nodes on one database", { timeout: 60_000 }, () => {
 		);
 		const rang = (key: string) => ledger(cluster.nodes[0]!, key).rang();
 		await Promise.all(
-			keys.map((key) => eventually(async () => expect(await rang(key)).toHaveLength(1), 20_000)),
+			keys.map((key) => eventually(async () => expect(await rang(key)).toHaveLength(1))),
 		);
 		for (const key of keys) {
 			expect(await rang(key)).toEqual([["alarm:ring", expect.stringMatching(/^\d+$/)]]);
@@ -163,7 +163,7 @@ describe("three nodes on one database", { timeout: 60_000 }, () => {
 					"(SELECT count(*) FROM rivetkit.actors JOIN rivetkit.nodes ON owner = epoch)::int AS awake FROM rivetkit.nodes",
 			);
 			expect(row!.awake).toBe(0);
-		}, 30_000);
+		});
 		const keys = Array.from({ length: 60 }, (_, index) => `share ${index}`);
 		const places = await Promise.all(keys.map((key) => ledger(cluster.nodes[0]!, key).where()));
 		for (const { name } of cluster.nodes) {

@@ -95,7 +95,7 @@ it("keeps totals exact however often and wherever the process is killed", async 
 				const found = await bank.accounts();
 				expect(found.waiting).toBe(0);
 				return found;
-			}, 30_000);
+			});
 			expect(accounts, KINDS[index]!).toEqual({
 				from: FROM - total,
 				to: total,
@@ -126,6 +126,6 @@ it("keeps totals exact however often and wherever the process is killed", async 
 
 /** Resolves when the process has ended by itself. */
 async function until(server: ServerProcess): Promise<ServerProcess> {
-	await eventually(() => expect(server.isRunning).toBe(false), 30_000);
+	await eventually(() => expect(server.isRunning).toBe(false));
 	return server;
 }

@@ -135,7 +135,7 @@ it(`state, queue and SQL are one prefix of what was acknowledged: ${ACTORS} acto
 			stop = false;
 			const working = books.map((_book, seed) => work(seed));
 			const goal = total + PROGRESS;
-			await eventually(() => expect(total).toBeGreaterThan(goal), 30_000);
+			await eventually(() => expect(total).toBeGreaterThan(goal));
 			stop = true;
 			await server.end("SIGKILL");
 			recovered += filesIn(join(data.path, "databases")).filter((path) =>

@@ -114,14 +114,14 @@ beforeAll(async () => {
 		},
 		stdio: "ignore",
 	});
-}, 30_000);
+});
 
 afterAll(async () => {
 	published?.kill("SIGKILL");
 	await registry?.shutdown();
 	await stopEngine?.();
 	rmSync(directory, { recursive: true, force: true });
-}, 30_000);
+});
 
 describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => {
 	const client = () =>
@@ -131,7 +131,7 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 			const answer = await manage("GET", `/actors?actor_ids=${actorId}`);
 			const { actors } = answer as { actors: { status: string }[] };
 			expect(actors[0]?.status).toBe("sleeping");
-		}, 10_000);
+		});
 
 	it("answers actions and raw requests", async () => {
 		const handle = client().tally.getOrCreate(["calls", runnerName]);
@@ -139,7 +139,7 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 		expect(await handle.bump(2)).toBe(7);
 		const response = await handle.fetch("/a");
 		expect(await response.text()).toMatch(/^raw GET \//);
-	}, 30_000);
+	});
 
 	it("keeps a connection over a sleep, and wakes for its messages", async () => {
 		const handle = client().tally.getOrCreate(["connected", runnerName]);
@@ -156,7 +156,7 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 			await eventually(() => expect(seen.at(-1)).toBe(total));
 		}
 		await connection.dispose();
-	}, 30_000);
+	});
 
 	it("is woken by a client that leaves while it sleeps, and told of it once (no. 56)", async () => {
 		const handle = client().tally.getOrCreate(["left", runnerName]);
@@ -173,10 +173,10 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 			const answer = await manage("GET", `/actors?actor_ids=${actorId}`);
 			const { actors } = answer as { actors: { status: string }[] };
 			expect(actors[0]?.status).toBe("awake");
-		}, 10_000);
-		await eventually(async () => expect(await handle.left()).toBe(1), 10_000);
+		});
+		await eventually(async () => expect(await handle.left()).toBe(1));
 		expect(await handle.total()).toBe(1);
-	}, 30_000);
+	});
 
 	it("is woken by its alarm, and keeps its state", async () => {
 		const handle = client().tally.getOrCreate(["alarm", runnerName]);
@@ -185,8 +185,8 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 		const actorId = await handle.resolve();
 		await handle.nap();
 		await isAsleep(actorId);
-		await eventually(async () => expect(await handle.total()).toBe(1_001), 10_000);
-	}, 30_000);
+		await eventually(async () => expect(await handle.total()).toBe(1_001));
+	});
 
 	it("destroys, and its key is free", async () => {
 		const handle = client().tally.getOrCreate(["destroyed", runnerName]);
@@ -197,8 +197,8 @@ describe.each(["ours", "published"])("a runner of the pool %s", (runnerName) => 
 			const after = client().tally.getOrCreate(["destroyed", runnerName]);
 			expect(await after.resolve()).not.toBe(before);
 			expect(await after.total()).toBe(0);
-		}, 10_000);
-	}, 30_000);
+		});
+	});
 });
 
 it("an actor of ours is told that its region is not known", async () => {
@@ -228,10 +228,10 @@ it("an engine that is stopped and started again has what was acknowledged, its r
 			const answer = await manage("GET", `/actors?actor_ids=${ids[index]}`);
 			const { actors } = answer as { actors: { status: string }[] };
 			expect(actors[0]?.status).toBe("awake");
-		}, 20_000);
-		await eventually(async () => expect(await handle.total()).toBe(1_004), 20_000);
+		});
+		await eventually(async () => expect(await handle.total()).toBe(1_004));
 	}
-}, 60_000);
+});
 
 it("a runner that is killed loses its actors to the next one, with all that was acknowledged", async () => {
 	const client = createClient<ReturnType<typeof ours>>({
@@ -259,4 +259,4 @@ it("a runner that is killed loses its actors to the next one, with all that was 
 	await connection.dispose();
 	await client.dispose();
 	await next.shutdown();
-}, 40_000);
+});

@@ -118,7 +118,7 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 				actors: { sleep_ts: number | null }[];
 			};
 			if (actors[0]?.sleep_ts === null) throw new Error("it is awake");
-		}, 15_000);
+		});
 
 	beforeAll(async () => {
 		engine = await StockEngine.start();
@@ -128,14 +128,14 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 			const path = `/runners?namespace=${engine.namespace}`;
 			const { runners } = (await engine.api("GET", path)) as { runners: unknown[] };
 			expect(runners).toHaveLength(1);
-		}, 15_000);
-	}, 60_000);
+		});
+	});
 
 	afterAll(async () => {
 		for (const cleanUp of cleanUps) await cleanUp();
 		await registry?.shutdown();
 		await engine?.stop();
-	}, 30_000);
+	});
 
 	it("what was acknowledged is there after the engine was stopped and started again", async () => {
 		const handle = clientWith("bare").ledger.getOrCreate(["restarted"]);
@@ -152,10 +152,10 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 			expect(Math.max(...runners.map(({ last_ping_ts }) => last_ping_ts))).toBeGreaterThan(
 				startedTs,
 			);
-		}, 40_000);
+		});
 		await eventually(async () => expect(await handle.total()).toBe(3), 40_000);
 		expect(await handle.add(1)).toBe(4);
-	}, 120_000);
+	});
 
 	it.each([
 		["our", "bare", clientWith],
@@ -218,7 +218,6 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 			expect(closes).toBe(0);
 			await connection.dispose();
 		},
-		30_000,
 	);
 
 	it("a sleeping actor is woken by a request and by its alarm", async () => {
@@ -235,12 +234,12 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 				actors: { sleep_ts: number | null }[];
 			};
 			expect(actors[0]?.sleep_ts).toBeNull();
-		}, 10_000);
-		await eventually(async () => expect(await handle.total()).toBe(1_001), 10_000);
+		});
+		await eventually(async () => expect(await handle.total()).toBe(1_001));
 		await handle.nap();
 		await isAsleep(actorId);
 		expect(await handle.total()).toBe(1_001);
-	}, 40_000);
+	});
 
 	it("keeps state over the engine's value limit, kv, queue messages and a database of many pages", async () => {
 		const handle = clientWith("bare").ledger.getOrCreate(["data"]);
@@ -255,7 +254,7 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 		expect(await handle.kept()).toBe(400_000);
 		expect(await handle.rows()).toBe(200_000);
 		expect(await handle.total()).toBe(40);
-	}, 60_000);
+	});
 
 	it("a destroyed actor is gone with its data, and its key is free", async () => {
 		const handle = clientWith("bare").ledger.getOrCreate(["destroyed"]);
@@ -266,8 +265,8 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 			const after = clientWith("bare").ledger.getOrCreate(["destroyed"]);
 			expect(await after.resolve()).not.toBe(before);
 			expect(await after.total()).toBe(0);
-		}, 15_000);
-	}, 30_000);
+		});
+	});
 
 	it("an actor whose start fails says so, and is not destroyed (Q1)", async () => {
 		isBroken = false;
@@ -279,9 +278,9 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 		isBroken = true;
 		await expect(handle.count()).rejects.toMatchObject({ code: "internal_error" });
 		isBroken = false;
-		await eventually(async () => expect(await handle.count()).toBe(2), 15_000);
+		await eventually(async () => expect(await handle.count()).toBe(2));
 		expect(await handle.resolve()).toBe(actorId);
-	}, 40_000);
+	});
 
 	it("another runner goes on where one has stopped, with its clients' sockets", async () => {
 		const handle = clientWith("bare").ledger.getOrCreate(["moved"]);
@@ -293,7 +292,7 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 		expect(await connection.add(1)).toBe(2);
 		expect(await handle.total()).toBe(2);
 		await connection.dispose();
-	}, 60_000);
+	});
 
 	it("handler() is a serverless host that the engine starts", async () => {
 		const host = behind();
@@ -339,7 +338,7 @@ describe.runIf(hasStockEngine)("behind the published engine", () => {
 		});
 		cleanUps.push(() => client.dispose());
 		expect(await client.ledger.getOrCreate(["serverless"]).add(7)).toBe(7);
-	}, 60_000);
+	});
 });
 
 function listening(server: Server): Promise<string> {

@@ -383,10 +383,10 @@ describe("c.kv against a sorted map: random writes, reads, commits, failures, cr
 	});
 	afterAll(() => rm(directory, { recursive: true, force: true }));
 
-	it("on the memory store", () => check(async () => createMemoryStore(), 1_500), 60_000);
+	it("on the memory store", () => check(async () => createMemoryStore(), 1_500));
 
 	it("on the SQLite store", async () => {
 		let count = 0;
 		await check(() => openSqliteStore({ directory: join(directory, `${count++}`) }), 25);
-	}, 60_000);
+	});
 });

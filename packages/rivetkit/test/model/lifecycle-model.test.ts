@@ -33,4 +33,4 @@ it(`agrees with the model over ${RUNS} random lives`, async () => {
 		}),
 		{ seed: SEED, numRuns: RUNS, endOnFailure: false },
 	);
-}, 60_000);
+});

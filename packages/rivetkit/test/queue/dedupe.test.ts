@@ -278,7 +278,7 @@ describe("a dedupe key", () => {
 				}
 			}
 		}
-	}, 60_000);
+	});
 });
 
 /** An actor whose sections do what the test says. */

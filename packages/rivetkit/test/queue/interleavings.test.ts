@@ -171,4 +171,4 @@ it("keep what was acknowledged, over any order of senders, writers, slow commits
 		{ numRuns: 60, endOnFailure: true },
 	);
 	expect(crashes).toBeGreaterThan(10);
-}, 60_000);
+});

@@ -29,7 +29,7 @@ beforeAll(async () => {
 	port = String(await freePort());
 	first = new ServerProcess(PROGRAM, [data, port, "listen"]);
 	await first.start();
-}, 60_000);
+});
 
 afterAll(async () => {
 	await first.end("SIGKILL");
@@ -48,7 +48,7 @@ async function failure(...args: readonly string[]): Promise<string> {
 }
 
 // Each starts a process.
-describe("a start that fails", { timeout: 60_000 }, () => {
+describe("a start that fails", () => {
 	it.each(["", "start", "start-twice", "listen"])(
 		"because the program runs already says where, once (%s)",
 		async (how) => {

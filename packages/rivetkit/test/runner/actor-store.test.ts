@@ -82,7 +82,6 @@ it.each([true, false])(
 			{ numRuns: 60, endOnFailure: true },
 		);
 	},
-	60_000,
 );
 
 it("data of another program is left alone", async () => {

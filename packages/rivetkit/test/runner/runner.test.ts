@@ -58,7 +58,7 @@ const until = (runner: RunnerSocket, actorId: string, what: string, generation =
 		const told = toldOf(runner.received, actorId);
 		expect(told).toContainEqual(expect.objectContaining({ what, generation }));
 		return told;
-	}, 10_000);
+	});
 
 const exchange = (requestId: number) => ({
 	gatewayId: Uint8Array.of(1, 2, 3, 4),

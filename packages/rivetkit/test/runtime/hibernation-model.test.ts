@@ -214,7 +214,7 @@ it("messages are handled once and in order, whatever becomes of incarnations and
 					const count = output.events - first + 1;
 					expect(heard).toEqual(Array.from({ length: count }, (_, at) => first + at));
 				}
-			}, 15_000);
+			});
 			const { output } = (await soon(observer.call(1, "read"))) as { output: Book };
 			for (const { name, isRaw, sent, hasLeft, heard, socket } of clients) {
 				const own = output.said.filter((text) => text.startsWith(`${name} `));

@@ -459,7 +459,7 @@ describe("L39 streaming", () => {
 		push();
 		expect((await soon(reader.read())).done).toBe(false);
 		await clock.advance(200);
-		await expect(soon(reader.read())).rejects.toThrow();
+		await expect(soon(reader.read())).rejects.toThrow("terminated");
 		await eventually(() => expect(runtime.embedded.host.liveActorIds).toEqual([]));
 	});
 });

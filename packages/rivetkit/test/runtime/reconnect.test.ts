@@ -50,7 +50,7 @@ describe("L35 no zombie sockets", () => {
 			connection.on("line", (text: string) => heard.push(text));
 			await connection.say("before");
 			await connection.nap();
-			expect(await soon(connection.say("after"), 2_000)).toBe(2);
+			expect(await soon(connection.say("after"))).toBe(2);
 			await eventually(() => expect(heard).toEqual(["before", "after"]));
 			await connection.dispose();
 		},

@@ -1,7 +1,7 @@
 const POLL_MS = 5;
 
-/** Polls until `check` does not throw, and returns what it returned. Rejects with its last error. */
-export async function eventually<T>(check: () => T | Promise<T>, withinMs = 20_000): Promise<T> {
+/** Polls until `check` does not throw, and returns what it returned. After the limit, which is for what hangs: rejects with its last error. */
+export async function eventually<T>(check: () => T | Promise<T>, withinMs = 45_000): Promise<T> {
 	const deadline = performance.now() + withinMs;
 	for (;;) {
 		try {

@@ -13,7 +13,7 @@ export class Gate<T = void> {
 }
 
 /** Rejects when `promise` is not settled within `withinMs`: a hang becomes a failure that says so. */
-export function soon<T>(promise: Promise<T>, withinMs = 5_000): Promise<T> {
+export function soon<T>(promise: Promise<T>, withinMs = 25_000): Promise<T> {
 	return new Promise((resolve, reject) => {
 		const timer = setTimeout(() => reject(new Error(`not settled in ${withinMs} ms`)), withinMs);
 		promise.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -90,7 +90,7 @@ export class ScriptedEngine {
 			const runner = this.sockets[count - 1];
 			if (runner?.received[0]?.tag !== "ToServerInit") throw new Error("no such socket");
 			return runner;
-		}, 10_000);
+		});
 	}
 
 	send(message: RunnerToClient, runner = this.sockets.at(-1)!): void {

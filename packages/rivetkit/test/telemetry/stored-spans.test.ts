@@ -84,7 +84,7 @@ it("what was done before a kill -9 is shown after it, without waking the actor",
 		await server.end("SIGKILL");
 		await rm(data, { recursive: true, force: true });
 	}
-}, 60_000);
+});
 
 it("what was under way when the process ended has no end, and says so", async () => {
 	const inner = createMemoryStore();
@@ -95,7 +95,7 @@ it("what was under way when the process ended has no end, and says so", async ()
 		await first.action(id, "add");
 		const stored = await readStoredSpans(async (range) => inner.scan(id, range), null);
 		expect(stored.some(({ isOpen }) => isOpen)).toBe(true);
-	}, 10_000);
+	});
 	mortal.die();
 	first.server.close().catch(() => {});
 	await using second = await TestRuntime.start({ subject }, { store: inner, telemetry });

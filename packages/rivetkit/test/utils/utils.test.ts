@@ -184,7 +184,7 @@ describe("SinglePromiseQueue", () => {
 		expect(queue.running).toBe(true);
 		gates[0]!();
 		await first;
-		await vi.waitFor(() => expect(log).toEqual(["first", "third"]));
+		await expect.poll(() => log).toEqual(["first", "third"]);
 		gates[1]!();
 		await Promise.all([second, third]);
 		expect(queue.running).toBe(false);

@@ -214,7 +214,7 @@ describe("controls", () => {
 			}),
 			{ numRuns: 40 },
 		);
-	}, 60_000);
+	});
 });
 
 describe("a replay in another actor", () => {
@@ -298,7 +298,7 @@ it("joins 10,000 branches in a few commits, also from records", async () => {
 	expect(world.store.commits.length).toBeLessThan(250);
 	await world.crash();
 	expect((await world.status()).waitingFor).toMatchObject([{ path: "end" }]);
-}, 60_000);
+});
 
 it("nests loops as deep as it says, and names what lies deeper", async () => {
 	const nested = async (ctx: Ctx, depth: number): Promise<void> => {

@@ -14,7 +14,7 @@ describe.each(Object.entries(SCENARIOS))("%s", (_name, scenario) => {
 				expect(outcome.crashes, `${side} ${commit}`).toBe(1);
 			}
 		}
-	}, 60_000);
+	});
 
 	it("ends so after several crashes, too", async () => {
 		const dry = await survive(scenario, []);
@@ -28,7 +28,7 @@ describe.each(Object.entries(SCENARIOS))("%s", (_name, scenario) => {
 				agree(await survive(scenario, deaths), dry, `${commit} ${second}`);
 			}
 		}
-	}, 60_000);
+	});
 });
 
 /** Workflows of so few commits are ended at every pair of them. */
@@ -53,7 +53,6 @@ it.each(short)(
 			}
 		}
 	},
-	60_000,
 );
 
 /** No process gets further than here. The first commit after a start may have no more than that it was one. */
@@ -79,7 +78,7 @@ describe.each([...Object.entries(LARGE_SCENARIOS), ...silent])("%s", (_name, sce
 			agree(outcome, dry, `${limit.side} ${limit.commit}`);
 			if (dry.commits > 10) expect(outcome.crashes).toBeGreaterThan(dry.commits / 5);
 		}
-	}, 60_000);
+	});
 });
 
 function agree(outcome: Outcome, dry: Outcome, when: string): void {

@@ -18,7 +18,7 @@ export async function linkedPair() {
 	});
 	/** How many links each of them has. */
 	const open = () => [one, two].map(({ node }) => node.cluster.links.open);
-	const linked = (count: number) => expect.poll(open, { timeout: 10_000 }).toEqual([count, count]);
+	const linked = (count: number) => expect.poll(open).toEqual([count, count]);
 	await linked(1);
 	return { one, two, relay, open, linked, actorId: await two.create("a") };
 }

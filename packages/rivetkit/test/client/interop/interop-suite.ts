@@ -43,7 +43,7 @@ export function interopSuite(
 		beforeAll(async () => {
 			server = await startServer();
 			client = createClient({ endpoint: server.endpoint, encoding });
-		}, 60_000);
+		});
 		afterAll(async () => {
 			await client?.dispose();
 			await server?.dispose();
@@ -310,6 +310,6 @@ export function interopSuite(
 			expect(heard.at(-1)).toBe(await whileDown);
 			expect(await inFlight).toMatch(recognisesRepeats ? /^answered$/ : /^Connection lost/);
 			await connection.dispose();
-		}, 60_000);
+		});
 	});
 }
