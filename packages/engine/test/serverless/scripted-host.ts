@@ -112,7 +112,12 @@ export class ScriptedHost {
 				key: crypto.randomUUID(),
 				...this.runnerOptions,
 			},
-		);
+			// The engine has closed meanwhile, as at the end of a test.
+		).catch(() => null);
+		if (runner === null) {
+			response.destroy();
+			return;
+		}
 		start.runner = runner;
 		if (start.isOver) {
 			await runner.close();

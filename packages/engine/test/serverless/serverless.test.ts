@@ -191,12 +191,14 @@ describe("how many", () => {
 it("before its lifespan ends a request gives its actors to the next one; then it is cut (no. 70)", async () => {
 	host.runnerOptions = { stopsAtOnce: false };
 	await configure({ request_lifespan: 3, drain_grace_period: 2 });
+	// The engine counts from when it asks; the host sees the request later.
+	const began = Date.now();
 	const actorId = await create();
 	await isAwake(actorId);
 	const [first] = host.starts;
 	host.runnerOptions = { stopsAtOnce: true };
 	await until(() => expect(host.starts).toHaveLength(2));
-	expect(host.starts[1]!.ts - first!.ts).toBeGreaterThanOrEqual(950);
+	expect(host.starts[1]!.ts - began).toBeGreaterThanOrEqual(950);
 	expect(first!.isOver).toBe(false);
 	expect(first!.runner!.commands.map(({ inner }) => inner.tag)).toEqual([
 		"CommandStartActor",
@@ -204,7 +206,7 @@ it("before its lifespan ends a request gives its actors to the next one; then it
 	]);
 	// It does not stop, so it is lost with its runner.
 	expect(await first!.runner!.closed).toEqual({ code: 1000, reason: "ws.eviction" });
-	expect(Date.now() - first!.ts).toBeGreaterThanOrEqual(2_950);
+	expect(Date.now() - began).toBeGreaterThanOrEqual(2_950);
 	await until(async () => expect((await actorOf(actorId)).status).toBe("sleeping"));
 	const answer = call("GET", `/gateway/${actorId}/x`);
 	const next = await until(() => {
