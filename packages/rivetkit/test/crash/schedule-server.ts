@@ -41,11 +41,7 @@ const agenda = actor({
 			note("tick", label);
 			c.state.done[label] = (c.state.done[label] ?? 0) + 1;
 		},
-		stopJob: async (c, name: string) => {
-			const history = await c.cron.history(name);
-			await c.cron.delete(name);
-			return history;
-		},
+		history: (c, name: string) => c.cron.history(name),
 		state: (c) => ({ planned: { ...c.state.planned }, done: { ...c.state.done } }),
 		list: (c) => c.schedule.list(),
 	},

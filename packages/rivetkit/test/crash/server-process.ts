@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
 /** A server in a process of its own, which can be killed and started again on the same data and port. */
@@ -10,6 +9,8 @@ export class ServerProcess {
 	/** Everything the process of the last start has printed. */
 	output = "";
 	#child: ChildProcess | null = null;
+	/** Resolves with the exit code (null after a signal) when the process has ended and all it printed was heard. */
+	#closed: Promise<number | null> | null = null;
 
 	/** @param nodeEnv - `NODE_ENV` of the process */
 	constructor(file: string, args: readonly string[], nodeEnv = "production") {
@@ -32,6 +33,12 @@ export class ServerProcess {
 		);
 		this.#child = child;
 		this.output = "";
+		this.#closed = new Promise((resolve) => {
+			child.once("close", (code) => {
+				if (this.#child === child) this.#child = null;
+				resolve(code);
+			});
+		});
 		await new Promise<void>((resolve, reject) => {
 			const hear = (chunk: Buffer) => {
 				this.output += chunk.toString();
@@ -39,7 +46,7 @@ export class ServerProcess {
 			};
 			child.stdout.on("data", hear);
 			child.stderr.on("data", hear);
-			child.once("exit", (code, signal) =>
+			child.once("close", (code, signal) =>
 				reject(new Error(`ended (${code ?? signal}):\n${this.output}`)),
 			);
 		});
@@ -50,34 +57,21 @@ export class ServerProcess {
 	}
 
 	get isRunning(): boolean {
-		const child = this.#child;
-		return child !== null && child.exitCode === null && child.signalCode === null;
+		return this.#child !== null;
 	}
 
 	signal(signal: NodeJS.Signals): void {
 		this.#child?.kill(signal);
 	}
 
-	/** Resolves with the exit code when the process ends by itself. */
-	exited(): Promise<number | null> {
-		return new Promise((resolve) => this.#child!.once("exit", resolve));
+	/** Resolves with the exit code when the process ends by itself; `output` is whole then. */
+	async exited(): Promise<number | null> {
+		return this.#closed;
 	}
 
 	/** Ends the process; resolves with its exit code (null after SIGKILL) when it is gone. */
 	async end(signal: NodeJS.Signals): Promise<number | null> {
-		const child = this.#child;
-		if (!child || child.exitCode !== null || child.signalCode !== null)
-			return child?.exitCode ?? null;
-		const gone = new Promise<number | null>((resolve) => child.once("exit", resolve));
-		child.kill(signal);
-		return gone;
+		this.#child?.kill(signal);
+		return this.#closed;
 	}
-}
-
-export async function freePort(): Promise<number> {
-	const server = createServer();
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	const { port } = server.address() as { port: number };
-	await new Promise((resolve) => server.close(resolve));
-	return port;
 }

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { freePort, ServerProcess } from "../crash/server-process.ts";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
+import { ServerProcess } from "../crash/server-process.ts";
 
 /** What a program prints that cannot start because of its surroundings: one sentence, once. */
 

@@ -3,8 +3,9 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { createClient, HttpRequestError } from "../../src/client/index.ts";
-import { freePort, ServerProcess } from "../crash/server-process.ts";
+import { ServerProcess } from "../crash/server-process.ts";
 import { eventually } from "../support/eventually.ts";
 
 /** What a process does on its way out (lifecycle L55, L56). */
@@ -140,8 +141,9 @@ describe("shutdown", () => {
 		await keeper.add(1);
 		const gone = server.exited();
 		await keeper.addLater(10);
+		server.signal("SIGUSR2");
 		expect(await gone).toBe(1);
-		expect(server.output).toContain("a bug in a timer");
+		expect(server.output).toContain("a bug in a handler");
 		await server.start();
 		expect(await keeper.read()).toMatchObject({ count: 11 });
 	});

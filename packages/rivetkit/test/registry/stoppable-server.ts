@@ -1,4 +1,4 @@
-// A server process for the shutdown tests: told on its standard input what to do, tells on its output.
+// A server process for the shutdown tests: told by signals what to do, tells on its output.
 import { actor, setup } from "../../src/index.ts";
 
 const [, , data, port, mode] = process.argv;
@@ -13,12 +13,12 @@ const keeper = actor({
 	},
 	actions: {
 		add: (c, amount: number) => (c.state.count += amount),
-		// Outside any call: only the save interval or the way out saves it.
+		// Outside any call, and after its answer: only the save interval or the way out saves it.
 		addLater: (c, amount: number) => {
-			setTimeout(() => {
+			process.once("SIGUSR2", () => {
 				c.state.count += amount;
-				throw new Error("a bug in a timer");
-			}, 1);
+				throw new Error("a bug in a handler");
+			});
 		},
 		slowAdd: async (c, amount: number) => {
 			console.log("working");
@@ -39,7 +39,8 @@ const keeper = actor({
 if (mode === "host-decides") {
 	process.on("SIGTERM", () => {
 		console.log("host handles SIGTERM");
-		setTimeout(() => process.exit(7), 500);
+		// Nothing is left to do.
+		process.once("beforeExit", () => process.exit(7));
 	});
 }
 const registry = setup({
