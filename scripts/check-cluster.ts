@@ -7,7 +7,8 @@ import { FAULTS, type Fault, type Scene } from "./cluster/faults.ts";
 import { judge, keyOf, type Remains, type Verdict } from "./cluster/history.ts";
 import { Load } from "./cluster/load.ts";
 import { Relay } from "./cluster/relay.ts";
-import { freePort, PostgresServer } from "./lib/postgres-server.ts";
+import { freePort } from "./lib/free-port.ts";
+import { PostgresServer } from "./lib/postgres-server.ts";
 
 const NODES = 3;
 const ACTORS = 18;

@@ -25,9 +25,10 @@ import { filesBelow } from "./deploy/dockerignore.ts";
 import { Manifests } from "./deploy/kubernetes.ts";
 import { readUnit, unitEnvironment } from "./deploy/unit.ts";
 import { type Check, runChecks } from "./lib/checks.ts";
+import { freePort } from "./lib/free-port.ts";
 import { npm } from "./lib/npm.ts";
 import { packPackages } from "./lib/pack.ts";
-import { freePort, PostgresServer } from "./lib/postgres-server.ts";
+import { PostgresServer } from "./lib/postgres-server.ts";
 import { StartedApp } from "./lib/started-app.ts";
 import { repoRoot } from "./lib/workspaces.ts";
 

@@ -12,12 +12,12 @@ import {
 	symlinkSync,
 	writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { type Check, runChecks } from "./lib/checks.ts";
+import { freePort } from "./lib/free-port.ts";
 import { npm } from "./lib/npm.ts";
 import { BUN, DENO } from "./lib/other-runtimes.ts";
 import { type PackedPackage, packPackages } from "./lib/pack.ts";
@@ -116,14 +116,6 @@ async function typesFit(root: string): Promise<void> {
 	await run("tsc", ["-p", root], { cwd: root }).catch(failed);
 	const deno = join(root, "node_modules", DENO.binary);
 	await run(deno, ["check", "src/server.ts"], { cwd: join(root, "deno") }).catch(failed);
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer();
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	const { port } = server.address() as { port: number };
-	await new Promise((resolve) => server.close(resolve));
-	return port;
 }
 
 function same(seen: unknown, expected: unknown): void {

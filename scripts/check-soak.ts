@@ -3,12 +3,12 @@
 // timer, no listener, no file. `npm run check:soak`.
 
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "../packages/rivetkit/src/client/index.ts";
 import { actor, event, setup } from "../packages/rivetkit/src/index.ts";
 import { type Check, runChecks } from "./lib/checks.ts";
+import { freePort } from "./lib/free-port.ts";
 
 const ACTORS = 20_000;
 /** Actors before the first reading: code is compiled, pools and tables have their size. */
@@ -70,14 +70,6 @@ function* randomNumbers(seed: number): Generator<number, never> {
 const numbers = randomNumbers(20_261_126);
 const below = (limit: number): number => Math.floor(numbers.next().value * limit);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function freePort(): Promise<number> {
-	const server = createServer();
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	const { port } = server.address() as { port: number };
-	await new Promise((resolve) => server.close(resolve));
-	return port;
-}
 
 /** Node's fetch keeps idle connections for as long as a server offers, and they would count as left over. */
 async function closeIdleConnectionsSoon(): Promise<void> {

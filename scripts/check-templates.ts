@@ -2,11 +2,11 @@
 // runs what the project says of itself: it starts, its tests pass, its types fit. One install serves all.
 import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { type Check, runChecks } from "./lib/checks.ts";
+import { freePort } from "./lib/free-port.ts";
 import { packPackages } from "./lib/pack.ts";
 import { TEMPLATES } from "./lib/templates.ts";
 import { repoRoot } from "./lib/workspaces.ts";
@@ -61,14 +61,6 @@ const STARTS: Readonly<Record<string, Start>> = {
 
 /** What a framework compiles at the first request takes its time on a busy machine. */
 const START_LIMIT_MS = 120_000;
-
-async function freePort(): Promise<number> {
-	const probe = createServer();
-	await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-	const { port } = probe.address() as { port: number };
-	await new Promise((resolve) => probe.close(resolve));
-	return port;
-}
 
 async function starts(project: string, name: string): Promise<void> {
 	const start = STARTS[name];

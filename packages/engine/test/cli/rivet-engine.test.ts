@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { newDatabase } from "../../../../tests/support/postgres.ts";
 import { isOpenToAll, readConfig } from "../../src/cli/config.ts";
 import { ConfigurationError } from "../../src/cli/configuration-error.ts";
@@ -338,13 +338,3 @@ describe("the process", () => {
 		expect(await two.exited).toBe(0);
 	});
 });
-
-async function freePort(): Promise<number> {
-	const server = createServer();
-	server.listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as { port: number };
-	server.close();
-	await once(server, "close");
-	return port;
-}

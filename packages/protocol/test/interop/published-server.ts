@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 
 const START_LIMIT_MS = 10_000;
 const POLL_MS = 50;
@@ -40,16 +40,6 @@ export async function startPublishedServer(): Promise<PublishedServer> {
 		});
 	}
 	return { url, [Symbol.asyncDispose]: stop };
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const address = server.address();
-	server.close();
-	await once(server, "close");
-	if (address === null || typeof address === "string") throw new Error("no port");
-	return address.port;
 }
 
 /** It has no signal of being ready, so it is asked until it answers. */

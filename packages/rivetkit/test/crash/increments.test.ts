@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { createClient } from "../../src/client/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort, ServerProcess } from "./server-process.ts";
+import { ServerProcess } from "./server-process.ts";
 
 const CLIENTS = 64;
 const ACTORS = 100;

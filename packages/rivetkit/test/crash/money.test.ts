@@ -3,9 +3,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { createClient } from "../../src/client/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort, ServerProcess } from "./server-process.ts";
+import { ServerProcess } from "./server-process.ts";
 
 /** A server dies at its first commit, then at its second, and so on: all there are in one round of a message. */
 const COMMITS = 6;
@@ -122,7 +123,7 @@ it("keeps totals exact however often and wherever the process is killed", async 
 		await client.dispose();
 		await rm(data, { recursive: true, force: true });
 	}
-}, 240_000);
+}, 600_000);
 
 /** Resolves when the process has ended by itself. */
 async function until(server: ServerProcess): Promise<ServerProcess> {

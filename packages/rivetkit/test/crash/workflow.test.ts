@@ -3,9 +3,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { createClient } from "../../src/client/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort, ServerProcess } from "./server-process.ts";
+import { ServerProcess } from "./server-process.ts";
 
 /** A server dies at its first commit, then at its second, and so on: more than one order needs. */
 const COMMITS = 9;
@@ -129,7 +130,7 @@ it("does every order once, wherever its process is killed", async () => {
 		await client.dispose();
 		await rm(data, { recursive: true, force: true });
 	}
-}, 240_000);
+}, 600_000);
 
 async function diedBy(server: ServerProcess): Promise<ServerProcess> {
 	await eventually(() => expect(server.isRunning, server.output).toBe(false));

@@ -2,8 +2,9 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, it } from "vitest";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { createClient } from "../../src/client/index.ts";
-import { freePort, ServerProcess } from "../crash/server-process.ts";
+import { ServerProcess } from "../crash/server-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { digestOf, randomOf, SCHEMA, takeStep } from "./support/steps.ts";
 import { temporaryDirectory } from "./support/temporary-directory.ts";
@@ -153,4 +154,4 @@ it(`state, queue and SQL are one prefix of what was acknowledged: ${ACTORS} acto
 	}
 	// The kills hit databases at work.
 	expect(recovered).toBeGreaterThan(KILLS);
-}, 180_000);
+}, 400_000);

@@ -98,7 +98,7 @@ describe("100,000 messages", () => {
 				expect(await handle.state()).toEqual({ sum, handled: EACH, size: 0 });
 			}
 		});
-	}, 180_000);
+	}, 400_000);
 });
 
 describe("a consumer that does not keep up", () => {

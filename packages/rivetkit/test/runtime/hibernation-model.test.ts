@@ -229,7 +229,7 @@ it("messages are handled once and in order, whatever becomes of incarnations and
 		}),
 		{ numRuns: 40, endOnFailure: false },
 	);
-}, 180_000);
+}, 400_000);
 
 interface Book {
 	readonly said: string[];

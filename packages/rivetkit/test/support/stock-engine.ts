@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { eventually } from "./eventually.ts";
 
 const BINARY = "@rivetkit/engine-cli-linux-x64-musl";
@@ -108,14 +108,4 @@ export class StockEngine {
 function enginePath(): string {
 	const manifest = createRequire(import.meta.url).resolve(`${BINARY}/package.json`);
 	return join(dirname(manifest), "rivet-engine");
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer();
-	server.listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as { port: number };
-	server.close();
-	await once(server, "close");
-	return port;
 }

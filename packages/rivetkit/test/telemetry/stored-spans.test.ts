@@ -7,6 +7,7 @@ import { createMemoryStore } from "@rivetkit/engine";
 import type { StorageOp, StorageRange } from "@rivetkit/protocol";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { actor } from "../../src/index.ts";
 import { SUBSPACE_TRACES } from "../../src/runtime/commit/storage-layout.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
@@ -19,7 +20,7 @@ import {
 	readStoredSpans,
 	slotsFor,
 } from "../../src/runtime/telemetry/stored-spans.ts";
-import { freePort, ServerProcess } from "../crash/server-process.ts";
+import { ServerProcess } from "../crash/server-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";

@@ -1,20 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "..");
 const vite = join(repository, "node_modules", "vite", "bin", "vite.js");
-
-export async function freePort(): Promise<number> {
-	const probe = createServer();
-	await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-	const { port } = probe.address() as { port: number };
-	await new Promise((resolve) => probe.close(resolve));
-	return port;
-}
 
 /** A folder with a Vite project in it, and the `vite` that serves it. */
 export class Project {

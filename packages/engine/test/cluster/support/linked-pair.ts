@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from "vitest";
 import { Relay } from "../../../../../scripts/cluster/relay.ts";
-import { freePort } from "../../../../../scripts/lib/postgres-server.ts";
+import { freePort } from "../../../../../scripts/lib/free-port.ts";
 import { emptiedDatabase } from "../../../../../tests/support/postgres.ts";
 import { startNode } from "./node.ts";
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../../../../scripts/lib/free-port.ts";
 import { type Client, createClient } from "../../../src/client/index.ts";
 
 const FILE = fileURLToPath(new URL("../node-process.ts", import.meta.url));
@@ -131,12 +131,4 @@ export class TestCluster {
 	async [Symbol.asyncDispose](): Promise<void> {
 		await Promise.all(this.nodes.map((node) => node[Symbol.asyncDispose]()));
 	}
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer();
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	const { port } = server.address() as { port: number };
-	await new Promise((resolve) => server.close(resolve));
-	return port;
 }
