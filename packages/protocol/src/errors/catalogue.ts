@@ -257,10 +257,11 @@ export const CATALOGUE = {
 				: `Queue message body contains unsupported type at ${d.path}.`,
 		{ metadata: (d) => (d.path === undefined ? undefined : { path: d.path }) },
 	),
-	"queue.already_completed": open((d: { wentBack?: { readonly id: number; readonly queue: string } }) =>
-		d.wentBack === undefined
-			? "Queue message was already completed."
-			: `Queue message ${d.wentBack.id} of '${d.wentBack.queue}' went back to its queue: what had received it ended without completing it.`,
+	"queue.already_completed": open(
+		(d: { wentBack?: { readonly id: number; readonly queue: string } }) =>
+			d.wentBack === undefined
+				? "Queue message was already completed."
+				: `Queue message ${d.wentBack.id} of '${d.wentBack.queue}' went back to its queue: what had received it ended without completing it.`,
 	),
 	"queue.previous_message_not_completed": open(
 		"Previous completable queue message is not completed. Call `message.complete(...)` before receiving the next message.",

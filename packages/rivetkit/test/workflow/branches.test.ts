@@ -598,6 +598,58 @@ onMemory.it("37. a race returns at once, though what runs in its losers never en
 	expect((await world.status()).state).toBe("completed");
 });
 
+// Resident only: a start from records has not what code left behind before the wait.
+onMemory.it.each<[string, (loop: Ctx) => void]>([
+	["join", (loop) => void loop.join("j", { a: { run: async () => {} } })],
+	["race", (loop) => void loop.race("j", [{ name: "a", run: async () => {} }])],
+])(
+	"5.3. is idle when it waits, whenever a %s ends that a failed iteration began",
+	async (_what, begins) => {
+		const ROUNDS = 12;
+		await using world = await World.start(async (ctx) => {
+			for (let round = 0; round < ROUNDS; round++) {
+				const failing = ctx.loop(`loop ${round}`, async (loop) => {
+					begins(loop);
+					// It ends in one of these moments.
+					for (let moment = 0; moment < round; moment++) await null;
+					throw new Error("no");
+				});
+				await failing.catch(() => {});
+				await ctx.queue.next(`wait ${round}`, { names: ["control"] });
+			}
+		});
+		for (let round = 0; round < ROUNDS; round++) {
+			const { state, waitingFor } = await world.status();
+			expect([round, state, waitingFor.map(({ path }) => path)]).toEqual([
+				round,
+				"sleeping",
+				[`wait ${round}`],
+			]);
+			await world.send("control");
+		}
+		expect((await world.status()).state).toBe("completed");
+	},
+);
+
+onMemory.it(
+	"5.3. waits no more for a sleep of an iteration that failed while others had their turn",
+	async () => {
+		await using world = await World.start(async (ctx) => {
+			// Others get their turn before one of these sleeps, and it begins when its iteration has failed.
+			for (let round = 0; round < 64; round++) {
+				const failing = ctx.loop(`loop ${round}`, async (loop) => {
+					void loop.sleep("left alone", 1e6);
+					throw new Error("no");
+				});
+				await failing.catch(() => {});
+			}
+			await ctx.queue.next("wait", { names: ["control"] });
+		});
+		const { state, waitingFor } = await world.status();
+		expect([state, waitingFor.map(({ path }) => path)]).toEqual(["sleeping", ["wait"]]);
+	},
+);
+
 onMemory.it("13.3. a thousand branches share commits", async () => {
 	const fn = async (ctx: Ctx) => {
 		const branches = Object.fromEntries(

@@ -228,14 +228,14 @@ everywhere((on) => {
 		await world.send("out");
 		await world.crash();
 		await world.send("work", "m");
-		await eventually(async () => expect((await world.state()).log).toEqual(["had m 1"]), 3_000);
+		await eventually(async () => expect((await world.state()).log).toEqual(["had m 1"]), 5_000);
 		const { nameRegistry, entries } = await world.call<Shown>("history");
 		const step = entries.find(({ location }) => nameRegistry[location.at(-1)!.val] === "from");
 		await world.call("replay", { entryId: step!.id });
 		await world.settle();
 		await world.send("control");
 		await world.send("work", "next");
-		await eventually(async () => expect((await world.status()).state).toBe("completed"), 3_000);
+		await eventually(async () => expect((await world.status()).state).toBe("completed"), 5_000);
 		expect((await world.state()).log).toEqual(["had m 1", "has m 2", "had next 1"]);
 		// The next one went back, too, and nobody was there for it.
 		expect(await world.call("size")).toBe(1);

@@ -96,12 +96,7 @@ class Race {
 				(error: unknown) => void execution.block(error),
 			);
 		}
-		const winner = await decision;
-		// The strand of a scope that has failed goes on elsewhere.
-		if (execution.isStoppedIn(this.#scope)) return never();
-		if (winner) strand.ready(winner.branch.strand.readyTs);
-		strand.resume();
-		return winner;
+		return decision;
 	}
 
 	#branchEnded(ended: Ended): void {
@@ -118,10 +113,15 @@ class Race {
 		const execution = this.#execution;
 		do {
 			await execution.host.nextTurn();
+			// The strand of a scope that has failed goes on elsewhere.
 			if (execution.isStoppedIn(this.#scope)) return;
 			// From records: what is read may have been ready before.
 		} while (execution.isLoading || this.#isPreceded());
-		this.#decided(this.#first());
+		const winner = this.#first();
+		const { strand } = this.#scope;
+		if (winner) strand.ready(winner.branch.strand.readyTs);
+		strand.resume();
+		this.#decided(winner);
 	}
 
 	/** Whether a message is on its way that was there before what would win now. */
