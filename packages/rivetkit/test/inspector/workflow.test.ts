@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actor, queue } from "../../src/index.ts";
 import { Loop, workflow } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { Gate } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { type InspectorRequest, inspect } from "./support/inspect.ts";
@@ -588,6 +589,52 @@ describe("the socket", () => {
 			),
 		).toEqual({ rid: 10, history: pushed.history, isWorkflowEnabled: true });
 		expect(runtime.embedded.host.liveActorIds).not.toContain(id);
+	});
+
+	it("sends each watcher at most ten histories a second, however often it changes, and the last one", async () => {
+		const done: number[] = [];
+		const busy = actor({
+			state: {},
+			queues: { go: queue<number>() },
+			run: workflow(async (ctx) => {
+				await ctx.loop({
+					name: "rounds",
+					historyKeep: 0,
+					run: async (loop) => {
+						const { body } = await loop.queue.next("go", { names: ["go"] });
+						await loop.step("count", () => body);
+						done.push(body);
+					},
+				});
+			}),
+			actions: { send: (c, n: number) => c.queue.send("go", n) },
+		});
+		const clock = new FakeClock();
+		await using own = await TestRuntime.start({ busy }, { token: "engine", clock });
+		const id = await own.actorId("busy");
+		const [one, two] = [await InspectorSocket.open(own, id), await InspectorSocket.open(own, id)];
+		await using _one = one.socket;
+		await using _two = two.socket;
+		const both = [one.socket, two.socket];
+		const CHANGES = 50;
+		for (let n = 1; n <= CHANGES; n++) {
+			await own.action(id, "send", n);
+			await eventually(() => expect(done).toHaveLength(n));
+			await clock.advance(1_000 / CHANGES);
+			for (const socket of both) await socket.roundTrip();
+		}
+		const histories = ({ unread }: InspectorSocket) =>
+			unread.flatMap((sent) => (sent.tag === "WorkflowHistoryUpdated" ? [sent.val.history] : []));
+		for (const socket of both) {
+			const { length } = histories(socket);
+			expect([length <= 10, length >= 5]).toEqual([true, true]);
+		}
+		await clock.advance(200);
+		const { history: latest } = await one.socket.ask(
+			{ tag: "WorkflowHistoryRequest", val: { id: 1 } },
+			"WorkflowHistoryResponse",
+		);
+		await eventually(() => expect(histories(two.socket).at(-1)).toEqual(latest));
 	});
 
 	it("has every kind in bytes that clients of 2.1.3 can read", async () => {
