@@ -201,6 +201,7 @@ everywhere((on) => {
 	});
 
 	it("54. a message that the records taken back had before stays with the entry that has it now and stays", async () => {
+		let gate: Gate | undefined;
 		await using world = await World.start(async (ctx) => {
 			await ctx.join("j", {
 				had: {
@@ -214,8 +215,8 @@ everywhere((on) => {
 				},
 				has: {
 					run: async (b) => {
-						// It comes to its wait after the other, from records.
-						for (let n = 0; n < 9; n++) await b.step(`s${n}`, () => {});
+						// It begins to wait before the other, and comes to it after that, from records.
+						await gate?.passed;
 						const wait = { names: ["work" as const], completable: true, timeout: 1e6 };
 						const [m] = await b.queue.nextBatch("m", wait);
 						await b.queue.next("go", { names: ["control"], allowOpen: true });
@@ -226,9 +227,13 @@ everywhere((on) => {
 			});
 		}, on);
 		await world.send("out");
+		gate = new Gate();
 		await world.crash();
 		await world.send("work", "m");
 		await eventually(async () => expect((await world.state()).log).toEqual(["had m 1"]), 5_000);
+		gate.open();
+		const waits = async () => (await world.status()).waitingFor.map(({ path }) => path);
+		await eventually(async () => expect(await waits()).toEqual(["j/has/go"]), 5_000);
 		const { nameRegistry, entries } = await world.call<Shown>("history");
 		const step = entries.find(({ location }) => nameRegistry[location.at(-1)!.val] === "from");
 		await world.call("replay", { entryId: step!.id });
