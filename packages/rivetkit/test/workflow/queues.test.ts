@@ -238,7 +238,7 @@ everywhere((on) => {
 			await using world = await World.start(async (ctx, { ledger }) => {
 				await fails(ctx, () => isBroken).catch(() => {});
 				const again = await ctx.queue.next("again", { names: ["work"], completable });
-				await again.complete?.();
+				if ("complete" in again) await again.complete();
 				await ctx.step({
 					name: "use",
 					maxRetries: 0,
@@ -250,10 +250,10 @@ everywhere((on) => {
 			}, on);
 			await world.send("work", "m");
 			await world.send("control");
-			await eventually(async () => expect((await world.status()).state).toBe("failed"), 5_000);
+			await eventually(async () => expect((await world.status()).state).toBe("failed"));
 			isBroken = false;
 			await world.call("recover");
-			await eventually(async () => expect((await world.status()).state).toBe("completed"), 5_000);
+			await eventually(async () => expect((await world.status()).state).toBe("completed"));
 			expect([world.ledger, await world.call("size", "work")]).toEqual([["m"], 0]);
 		},
 	);
@@ -291,12 +291,12 @@ everywhere((on) => {
 			}, on);
 			await world.send("work", "m");
 			if (isCancelled) await world.send("control");
-			await eventually(async () => expect((await world.status()).state).toBe("failed"), 5_000);
+			await eventually(async () => expect((await world.status()).state).toBe("failed"));
 			expect(await world.call("take", "work")).toBe("m");
 			isBroken = false;
 			await world.call("recover");
 			for (const name of ["work", "out"]) await world.send(name, "next");
-			await eventually(async () => expect((await world.status()).state).toBe("completed"), 5_000);
+			await eventually(async () => expect((await world.status()).state).toBe("completed"));
 			expect([world.ledger, await world.call("size", "work")]).toEqual([["next"], 0]);
 		},
 	);
@@ -327,12 +327,12 @@ everywhere((on) => {
 			await within(ctx, work);
 		}, on);
 		await world.send("work", "m");
-		await eventually(async () => expect((await world.status()).state).toBe("failed"), 5_000);
+		await eventually(async () => expect((await world.status()).state).toBe("failed"));
 		expect(await world.call("take", "work")).toBe("m");
 		isBroken = false;
 		await world.call("recover");
 		await world.send("work", "next");
-		await eventually(async () => expect((await world.status()).state).toBe("completed"), 5_000);
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
 		expect([(await world.state()).log, await world.call("size")]).toEqual([["next"], 0]);
 	});
 
@@ -398,7 +398,7 @@ everywhere((on) => {
 			{ ...on, yields: false },
 		);
 		await world.send("work", "m");
-		await eventually(async () => expect((await world.status()).state).toBe("completed"), 5_000);
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
 		expect([(await world.state()).log, await world.call("size")]).toEqual([
 			["already_completed"],
 			1,
@@ -564,7 +564,8 @@ everywhere((on) => {
 								for (const name of ["s", "again"]) {
 									const { failure } = (await b.tryStep(name, late)) as { failure: TryStepFailure };
 									const { kind, attempts, error } = failure;
-									told.push([kind, attempts, error.metadata?.code, error.message]);
+									const { code } = error.metadata as { code?: string };
+									told.push([kind, attempts, code, error.message]);
 								}
 							},
 						},
@@ -606,7 +607,7 @@ everywhere((on) => {
 			const text =
 				"Queue message 1 of 'work' went back to its queue: what had received it ended without completing it.";
 			const refused = ["critical", 1, "already_completed", text];
-			await eventually(() => expect(told).toEqual([refused, refused]), 5_000);
+			await eventually(() => expect(told).toEqual([refused, refused]));
 			expect((await answer).outcome?.response).toBe("by its holder");
 			expect(await world.state()).toMatchObject({ n: 2, log: ["m 2"] });
 			expect(await world.call("size", "work")).toBe(0);

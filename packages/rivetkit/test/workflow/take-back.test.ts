@@ -208,16 +208,16 @@ everywhere((on) => {
 					run: async (b) => {
 						await b.queue.next("start", { names: ["out"] });
 						await b.step("from", () => {});
-						const wait = { names: ["work" as const], completable: true, timeout: 1e6 };
-						const [{ body, attempt }] = (await b.queue.nextBatch("m", wait)) as never;
-						await b.step("had", () => void ctx.state.log.push(`had ${body} ${attempt}`));
+						const wait = { names: ["work"], completable: true, timeout: 1e6 } as const;
+						const [m] = await b.queue.nextBatch("m", wait);
+						await b.step("had", () => void ctx.state.log.push(`had ${m!.body} ${m!.attempt}`));
 					},
 				},
 				has: {
 					run: async (b) => {
 						// It begins to wait before the other, and comes to it after that, from records.
 						await gate?.passed;
-						const wait = { names: ["work" as const], completable: true, timeout: 1e6 };
+						const wait = { names: ["work"], completable: true, timeout: 1e6 } as const;
 						const [m] = await b.queue.nextBatch("m", wait);
 						await b.queue.next("go", { names: ["control"], allowOpen: true });
 						await m!.complete();
@@ -230,17 +230,17 @@ everywhere((on) => {
 		gate = new Gate();
 		await world.crash();
 		await world.send("work", "m");
-		await eventually(async () => expect((await world.state()).log).toEqual(["had m 1"]), 5_000);
+		await eventually(async () => expect((await world.state()).log).toEqual(["had m 1"]));
 		gate.open();
 		const waits = async () => (await world.status()).waitingFor.map(({ path }) => path);
-		await eventually(async () => expect(await waits()).toEqual(["j/has/go"]), 5_000);
+		await eventually(async () => expect(await waits()).toEqual(["j/has/go"]));
 		const { nameRegistry, entries } = await world.call<Shown>("history");
 		const step = entries.find(({ location }) => nameRegistry[location.at(-1)!.val] === "from");
 		await world.call("replay", { entryId: step!.id });
 		await world.settle();
 		await world.send("control");
 		await world.send("work", "next");
-		await eventually(async () => expect((await world.status()).state).toBe("completed"), 5_000);
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
 		expect((await world.state()).log).toEqual(["had m 1", "has m 2", "had next 1"]);
 		// The next one went back, too, and nobody was there for it.
 		expect(await world.call("size")).toBe(1);
