@@ -4,7 +4,7 @@ import { Client } from "pg";
 import { afterAll } from "vitest";
 import { newDatabase } from "../../../../../tests/support/postgres.ts";
 import type { TestStore } from "../../support/stores.ts";
-import { runOn } from "./boundaries.ts";
+import { type Boundary, runOn } from "./boundaries.ts";
 
 /** One store for all checks, emptied before each: opening one takes longer than most of them. */
 let shared: Promise<{ readonly store: Store; readonly client: Client }> | undefined;
@@ -31,4 +31,6 @@ afterAll(async () => {
 	await opened?.store.close();
 });
 
-runOn(["PostgreSQL, resident", { yields: false, openStore: openEmptied, isRemote: true }]);
+export const onPostgres: Omit<Boundary, "yields"> = { openStore: openEmptied, isRemote: true };
+
+runOn(["PostgreSQL, resident", { yields: false, ...onPostgres }]);
