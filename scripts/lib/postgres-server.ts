@@ -12,7 +12,9 @@ const run = promisify(execFile);
 
 /** PostgreSQL refuses to run as root, and asks the system for the name of its user: this one is everywhere. */
 const UNPRIVILEGED_USER = "nobody";
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 90_000;
+/** For who waits until another process has made and started the one of a test run. */
+export const SHARED_START_TIMEOUT_MS = 180_000;
 const POLL_MS = 50;
 
 export interface PostgresServerOptions {
@@ -230,7 +232,7 @@ export async function sharedServerUrl(folder: string): Promise<string> {
 		await writeFile(`${file}.new`, JSON.stringify(shared));
 		await run("mv", [`${file}.new`, file]);
 	}
-	const giveUpAt = performance.now() + START_TIMEOUT_MS;
+	const giveUpAt = performance.now() + SHARED_START_TIMEOUT_MS;
 	for (;;) {
 		const text = await readFile(file, "utf8").catch(() => undefined);
 		if (text !== undefined) {

@@ -1,7 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { Client } from "pg";
-import { inject } from "vitest";
-import { sharedServerUrl } from "../../scripts/lib/postgres-server.ts";
+import { beforeAll, inject } from "vitest";
+import { SHARED_START_TIMEOUT_MS, sharedServerUrl } from "../../scripts/lib/postgres-server.ts";
+
+// Whoever asks first starts the server, which takes longer than a test may when the machine is busy.
+beforeAll(async () => {
+	await sharedServerUrl(inject("postgresFolder"));
+}, SHARED_START_TIMEOUT_MS);
 
 /** An empty database on the run's PostgreSQL, and its address. It goes with the server. */
 export async function newDatabase(): Promise<string> {

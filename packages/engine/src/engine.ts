@@ -426,6 +426,7 @@ class EmbeddedEngine implements Engine {
 			await this.#placement.close();
 		} finally {
 			this.#apart?.close();
+			this.#gateway.stopPausing();
 			this.#sockets.closeAll();
 			this.#inspections.closeAll();
 			await this.#listeners.close();

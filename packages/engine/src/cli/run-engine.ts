@@ -85,6 +85,8 @@ export async function runEngine(
 			await engine.close();
 		} finally {
 			await store.close();
+			// Who has opened a connection and says nothing would keep the process.
+			for (const server of servers) server.closeAllConnections();
 		}
 	};
 	try {

@@ -52,6 +52,8 @@ export class Links {
 	readonly #server: Server;
 	readonly #sockets: WebSocketServer;
 	readonly #all = new Set<NodeLink>();
+	/** On their way to become links. */
+	readonly #calling = new Set<WebSocket>();
 	#strangers = 0;
 	#closed = false;
 
@@ -133,8 +135,14 @@ export class Links {
 		for (const socket of this.#sockets.clients) {
 			socket.terminate();
 		}
+		for (const socket of this.#calling) {
+			socket.terminate();
+		}
 		this.#sockets.close();
-		await new Promise((resolve) => this.#server.close(resolve));
+		const closed = new Promise((resolve) => this.#server.close(resolve));
+		// Also of strangers who say nothing.
+		this.#server.closeAllConnections();
+		await closed;
 	}
 
 	#peer(epoch: number): Peer {
@@ -193,6 +201,7 @@ export class Links {
 			perMessageDeflate: false,
 			handshakeTimeout: HANDSHAKE_MS,
 		});
+		this.#calling.add(socket);
 		try {
 			await this.#next(socket, (hello: Hello) => {
 				const introduction = this.#handshake.introduce(hello, own, epoch);
@@ -212,6 +221,8 @@ export class Links {
 			socket.on("error", () => {});
 			socket.terminate();
 			throw error;
+		} finally {
+			this.#calling.delete(socket);
 		}
 	}
 

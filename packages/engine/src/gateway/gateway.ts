@@ -55,9 +55,18 @@ export interface GatewayOptions {
 
 export class Gateway {
 	readonly #options: GatewayOptions;
+	/** Ends each of the pauses between attempts. */
+	readonly #pauses = new Set<() => void>();
+	#isClosing = false;
 
 	constructor(options: GatewayOptions) {
 		this.#options = options;
+	}
+
+	/** What is to be offered again is so at once: this process is about to end. */
+	stopPausing(): void {
+		this.#isClosing = true;
+		for (const end of [...this.#pauses]) end();
 	}
 
 	/** One HTTP call. Never rejects: errors are answers in the encoding the caller asked for. */
@@ -235,13 +244,15 @@ export class Gateway {
 		return new Promise((resolve, reject) => {
 			const end = () => {
 				timer.stop();
+				this.#pauses.delete(end);
 				signal?.removeEventListener("abort", end);
 				if (signal?.aborted) reject(callerGone());
 				else resolve();
 			};
 			const timer = this.#options.clock.after(pauseMs, end);
+			this.#pauses.add(end);
 			signal?.addEventListener("abort", end);
-			if (signal?.aborted) end();
+			if (signal?.aborted || this.#isClosing) end();
 		});
 	}
 }

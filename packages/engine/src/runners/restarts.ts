@@ -1,4 +1,4 @@
-import type { Clock, Random } from "@rivetkit/protocol";
+import type { Clock, Random, Timer } from "@rivetkit/protocol";
 import type { RunnerLimits } from "./runner-limits.ts";
 
 const JITTER_MS = 500;
@@ -15,8 +15,8 @@ export interface RestartsOptions {
 export class Restarts {
 	readonly #options: RestartsOptions;
 	readonly #failures = new Map<string, { readonly count: number; readonly lastTs: number }>();
-	/** When actors are due, of those that have a pause. */
-	readonly #dueTs = new Map<string, number>();
+	/** Actors that are to be started; those without a pause have no time that is shown. */
+	readonly #due = new Map<string, { readonly ts: number | null; readonly timer: Timer }>();
 	#isClosed = false;
 
 	constructor(options: RestartsOptions) {
@@ -25,7 +25,7 @@ export class Restarts {
 
 	/** When the actor is started again; null when it has no pause. */
 	dueTs(actorId: string): number | null {
-		return this.#dueTs.get(actorId) ?? null;
+		return this.#due.get(actorId)?.ts ?? null;
 	}
 
 	/** The actor has failed: it is started again when its pause is over. */
@@ -41,16 +41,19 @@ export class Restarts {
 			count === 0
 				? 0
 				: limits.retryBaseMs * 2 ** exponent + Math.floor(random.fraction() * JITTER_MS);
-		if (pauseMs > 0) this.#dueTs.set(actorId, now + pauseMs);
-		clock.after(pauseMs, () => {
-			const isDue = pauseMs === 0 || this.#dueTs.delete(actorId);
-			if (isDue && !this.#isClosed) wake(actorId);
+		this.cancel(actorId);
+		if (this.#isClosed) return;
+		const timer = clock.after(pauseMs, () => {
+			this.#due.delete(actorId);
+			wake(actorId);
 		});
+		this.#due.set(actorId, { ts: pauseMs > 0 ? now + pauseMs : null, timer });
 	}
 
 	/** It is started for another reason, or never again. */
 	cancel(actorId: string): void {
-		this.#dueTs.delete(actorId);
+		this.#due.get(actorId)?.timer.stop();
+		this.#due.delete(actorId);
 	}
 
 	/** Its next failure is the first. */
@@ -58,7 +61,9 @@ export class Restarts {
 		this.#failures.delete(actorId);
 	}
 
+	/** Nothing is started again. */
 	close(): void {
 		this.#isClosed = true;
+		for (const actorId of [...this.#due.keys()]) this.cancel(actorId);
 	}
 }

@@ -56,7 +56,10 @@ export class RunnerFleet {
 	/** Closes the sockets of all runners; those come back to the next engine. */
 	close(): void {
 		this.#sweep?.stop();
-		for (const { socket } of this.#options.roster.all) socket?.close(1011, "ws.going_away");
+		for (const { socket, drainEnd } of this.#options.roster.all) {
+			drainEnd?.stop();
+			socket?.close(1011, "ws.going_away");
+		}
 	}
 
 	/** The record behind an Init: the one of this key, if it lives, else a new one (contract: engine 4.4). */
@@ -178,7 +181,7 @@ export class RunnerFleet {
 		const { clock, limits, roster, incarnations, changed } = this.#options;
 		if (runner.drainTs === null) {
 			roster.drains(runner);
-			clock.after(limits.actorStopThresholdMs, () => this.evict(runner.runnerId));
+			runner.drainEnd = clock.after(limits.actorStopThresholdMs, () => this.evict(runner.runnerId));
 		}
 		for (const hosted of incarnations.on(runner)) {
 			hosted.isLeaving = true;
@@ -212,6 +215,7 @@ export class RunnerFleet {
 		const { roster, incarnations, changed } = this.#options;
 		if (!roster.remove(runner)) return;
 		const { socket } = runner;
+		runner.drainEnd?.stop();
 		runner.socket = null;
 		runner.commands = [];
 		for (const hosted of incarnations.on(runner)) incarnations.lost(hosted, why);

@@ -1,3 +1,4 @@
+import type { Timer } from "@rivetkit/protocol";
 import type {
 	CommandWrapper,
 	RunnerToClient,
@@ -42,6 +43,8 @@ export class RunnerRecord {
 	lastConnectedTs: number;
 	/** Takes no actors any more. */
 	drainTs: number | null = null;
+	/** When one that drains is over, whatever it still has. */
+	drainEnd: Timer | null = null;
 	/** The engine sends it away: it is over as soon as it is empty. */
 	isDismissed = false;
 	/** It is gone for good. */

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -303,6 +304,23 @@ describe("the process", () => {
 		const { actorId, generation } = runner.commands[1]!.checkpoint;
 		runner.state(actorId, generation, "Ok");
 		expect(await runner.closed).toEqual({ code: 1011, reason: "ws.going_away" });
+		expect(await exited).toBe(0);
+	});
+
+	it("ends at SIGTERM, though somebody has connected and says nothing", async () => {
+		const ports = await Promise.all([freePort(), freePort(), freePort()]);
+		const { child, exited, url } = await start({
+			RIVET__GUARD__PORT: String(ports[0]),
+			RIVET__API_PEER__PORT: String(ports[1]),
+			RIVET__METRICS__PORT: String(ports[2]),
+		});
+		await url();
+		for (const port of ports) {
+			const silent = connect(port, "127.0.0.1");
+			silent.on("error", () => {});
+			await once(silent, "connect");
+		}
+		child.kill("SIGTERM");
 		expect(await exited).toBe(0);
 	});
 

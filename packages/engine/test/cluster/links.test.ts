@@ -1,4 +1,6 @@
 // The one connection between two nodes, against a node that says what a test wants.
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { systemClock, systemRandom } from "@rivetkit/protocol";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
@@ -10,6 +12,7 @@ import type { NodeLink } from "../../src/cluster/node-link.ts";
 import { ScriptedNode } from "./support/scripted-node.ts";
 
 const SECRET = "a secret";
+const OLDEST = 0;
 const OLDER = 1;
 const READY: LinkCall = { do: "ready", actorId: "a", waitMs: 1_000 };
 
@@ -167,4 +170,30 @@ it.each([
 	expect(log).toContain("a connection to this node was refused");
 	expect(links.isOpen(3)).toBe(false);
 	expect(called).toEqual([]);
+});
+
+it("closes though strangers say nothing, and a node that it calls does not answer", async () => {
+	const { links } = await linked();
+	const port = await links.listen("127.0.0.1", 0);
+	const stranger = connect(port, "127.0.0.1");
+	const mute = createServer((socket) => socket.on("error", () => {}));
+	mute.listen(0, "127.0.0.1");
+	await Promise.all([once(stranger, "connect"), once(mute, "listening")]);
+	onTestFinished(() => void mute.close());
+	links.know([
+		{
+			epoch: OLDEST,
+			name: "mute",
+			address: `127.0.0.1:${(mute.address() as AddressInfo).port}`,
+			version: "",
+			names: [],
+			actors: 0,
+			isDraining: false,
+		},
+	]);
+	const [called] = await once(mute, "connection");
+	const gone = Promise.all([once(called, "close"), once(stranger, "close")]);
+	called.resume();
+	await links.close();
+	await gone;
 });

@@ -146,11 +146,14 @@ export class PostgresConnection {
 		});
 	}
 
-	/** Lets what was sent be answered, then ends the session. */
+	/** Lets what was sent be answered, then ends the session; cuts it when the server does not. */
 	async close(): Promise<void> {
-		if (this.#lost === undefined) {
-			await this.#client.end().catch(() => {});
+		if (this.#lost !== undefined) {
+			return;
 		}
+		const overdue = setTimeout(() => this.destroy(), this.#silenceMs);
+		await this.#client.end().catch(() => {});
+		clearTimeout(overdue);
 	}
 
 	/** Cuts the connection. */

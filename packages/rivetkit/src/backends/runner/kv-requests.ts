@@ -90,6 +90,13 @@ export class KvRequests {
 		for (const { reject } of pending) reject(error);
 	}
 
+	/** The runner is over. */
+	close(error: Error): void {
+		this.failAll(error);
+		this.#timer?.stop();
+		this.#timer = null;
+	}
+
 	#newId(): number {
 		do this.#nextId = (this.#nextId + 1) % REQUEST_IDS;
 		while (this.#pending.has(this.#nextId));

@@ -9,6 +9,7 @@ import {
 	parseKey,
 	type Random,
 	type StopIntent,
+	type Timer,
 } from "@rivetkit/protocol";
 import type {
 	ActorCheckpoint,
@@ -50,6 +51,8 @@ interface Placed extends Incarnation {
 	failure: { readonly error: unknown } | null;
 	/** The engine wants it to stop, or was told that it does: its end is no failure. */
 	isExpectedToStop: boolean;
+	/** Runs while one whose start failed answers with the reason. */
+	linger: Timer | null;
 }
 
 export interface RunnerConfig extends RunnerLinkConfig {
@@ -146,7 +149,7 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 		await Promise.all([...this.#actors.values()].map((placed) => this.#stopActor(placed)));
 		this.#commands.acknowledge();
 		await this.#link.shutDown();
-		this.#kv.failAll(new Error("The runner was stopped"));
+		this.#kv.close(new Error("The runner was stopped"));
 		this.#ended();
 	}
 
@@ -273,9 +276,11 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 			ready: Promise.resolve(),
 			failure: null,
 			isExpectedToStop: false,
+			linger: null,
 		};
 		this.#actors.set(actorId, placed);
 		if (previous) {
+			previous.linger?.stop();
 			this.backend.close(actorId);
 			this.#kv.fail(actorId, new FencedOff(actorId));
 			this.#tunnel.actorEnded(actorId);
@@ -328,7 +333,7 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 		const { actorId, name } = placed;
 		this.#services.log.error({ actorId, name, err: error }, "an actor could not be started");
 		const isRemoved = this.backend.isDiscarded(actorId);
-		this.#services.clock.after(START_FAILURE_LINGER_MS, () => {
+		placed.linger = this.#services.clock.after(START_FAILURE_LINGER_MS, () => {
 			if (this.#actors.get(actorId) !== placed) return;
 			if (isRemoved) {
 				this.#outbox.intends(placed, "stop");
@@ -364,6 +369,7 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 
 	#leave(placed: Placed, code: "Ok" | "Error", message?: string): void {
 		const { actorId } = placed;
+		placed.linger?.stop();
 		// First the sockets: the engine keeps those it hears nothing of.
 		this.#tunnel.actorEnded(actorId);
 		// A clean end has waited for its answers.
