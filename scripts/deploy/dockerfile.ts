@@ -41,6 +41,8 @@ export interface BuildOptions {
 	readonly into: string;
 	/** For commands of `RUN`. */
 	readonly env: NodeJS.ProcessEnv;
+	/** Does what a `RUN` says in the folder of its stage. Default: bash does. */
+	readonly command?: (text: string, folder: string, env: NodeJS.ProcessEnv) => Promise<unknown>;
 }
 
 /** Builds the last stage. Throws at an instruction that it does not know, and at a `COPY` of what is not there. */
@@ -62,7 +64,7 @@ async function buildStage(
 	folder: string,
 	sent: readonly string[],
 	built: Map<string, { workdir: string; folder: string }>,
-	{ context, env: runEnv }: BuildOptions,
+	{ context, env: runEnv, command: runCommand = inBash }: BuildOptions,
 ): Promise<Image> {
 	let workdir = "/";
 	const env: Record<string, string> = {};
@@ -94,7 +96,7 @@ async function buildStage(
 				break;
 			}
 			case "RUN":
-				await run("bash", ["-c", text], { cwd: folder, env: { ...runEnv, ...env } });
+				await runCommand(text, folder, { ...runEnv, ...env });
 				break;
 			case "USER":
 				user = text;
@@ -120,6 +122,10 @@ async function buildStage(
 		...{ folder, base: stage.from, env, ownFiles },
 		...{ user, stopSignal, ports, command, healthcheck },
 	};
+}
+
+function inBash(text: string, folder: string, env: NodeJS.ProcessEnv): Promise<unknown> {
+	return run("bash", ["-c", text], { cwd: folder, env });
 }
 
 function copySent(
