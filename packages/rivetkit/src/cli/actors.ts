@@ -186,7 +186,7 @@ export async function findActor(server: Server, address: ActorAddress): Promise<
 	if (actor) return listedActor(actor);
 	if (address.kind === "key") await assertNameKnown(server, address.name);
 	throw new CommandFailed(
-		`There is no actor ${showAddress(address)}; \`rivetkit actors list\` shows those there are.`,
+		`There is no actor ${showAddress(address)}; ${server.words.listActors} shows those there are.`,
 		{ group: "actor", code: "not_found" },
 	);
 }
@@ -337,10 +337,13 @@ async function actorToCall(
 		return await findActor(server, address);
 	} catch (error) {
 		if (!isCode(error, "actor", "not_found") || address.kind === "id") throw error;
-		throw new CommandFailed(`There is no actor ${showAddress(address)}; --create makes it.`, {
-			group: "actor",
-			code: "not_found",
-		});
+		throw new CommandFailed(
+			`There is no actor ${showAddress(address)}; ${server.words.create} makes it.`,
+			{
+				group: "actor",
+				code: "not_found",
+			},
+		);
 	}
 }
 
@@ -410,7 +413,7 @@ export async function importActor(
 	} catch (error) {
 		if (!isCode(error, "actor", "duplicate_key")) throw error;
 		throw new CommandFailed(
-			`${(error as CommandFailed).message.replace(/\.$/, "")}; --as NAME/KEY gives it another one, --replace destroys that actor for it.`,
+			`${(error as CommandFailed).message.replace(/\.$/, "")}; ${server.words.importAs} gives it another one, ${server.words.replace} destroys that actor for it.`,
 			{ group: "actor", code: "duplicate_key" },
 		);
 	}

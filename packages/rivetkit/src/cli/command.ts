@@ -133,9 +133,14 @@ function unshielded(argument: string): string {
 }
 
 function usage(spec: Command, problem: string): UsageError {
+	const form = ["rivetkit", spec.name, spec.usage, ...Object.entries(spec.options).map(optionForm)];
 	return new UsageError(
-		`${problem}; the form is: rivetkit ${spec.name} ${spec.usage} (rivetkit ${spec.name} --help says more).`,
+		`${problem}; the form is: ${form.filter((part) => part !== "").join(" ")} (rivetkit ${spec.name} --help says more).`,
 	);
+}
+
+function optionForm([name, { value }]: [string, OptionSpec]): string {
+	return value === undefined ? `[--${name}]` : `[--${name} ${value}]`;
 }
 
 /** What a command runs with. Throws a {@link UsageError}. */

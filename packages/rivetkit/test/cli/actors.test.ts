@@ -452,6 +452,10 @@ describe("the command line", () => {
 		[["actors", "get", "a/b", "c"], "Unexpected argument 'c'"],
 		[["actors", "list", "--nmae", "x"], "Unknown option '--nmae'"],
 		[
+			["actors", "export", "a/b", "--out", "x"],
+			"Unknown option '--out'; the form is: rivetkit actors export ACTOR [--output FILE] [--force] (",
+		],
+		[
 			["actors", "list", "--limit", "0"],
 			"--limit must be a whole number from 1 to 10000, got '0'.",
 		],

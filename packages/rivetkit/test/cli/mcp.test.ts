@@ -67,6 +67,9 @@ describe("the tools", () => {
 		const file = join(folder, "a.rivetactor");
 		expect(exported).toMatchObject({ actor: { id }, bytes: (await stat(file)).size });
 		expect(await t.refusal("export_actor", { actor: id, file })).toBe(`${file} is there already.`);
+		expect(await t.refusal("import_actor", { file })).toContain(
+			'; as: "NAME/KEY" gives it another one, replace: true destroys that actor for it. (actor.duplicate_key)',
+		);
 		expect(await t.use("import_actor", { file, as: "counter/b" })).toMatchObject({
 			actor: { key: ["b"], status: "sleeping" },
 			replaced: null,
@@ -81,7 +84,10 @@ describe("the tools", () => {
 		await runtime.actorId("counter", "wrong");
 		await using t = await connect();
 		expect(await t.refusal("get_actor", { actor: "counter/nobody" })).toBe(
-			"There is no actor counter/nobody; `rivetkit actors list` shows those there are. (actor.not_found)",
+			"There is no actor counter/nobody; list_actors shows those there are. (actor.not_found)",
+		);
+		expect(await t.refusal("call_action", { actor: "counter/nobody", action: "add" })).toBe(
+			"There is no actor counter/nobody; create: true makes it. (actor.not_found)",
 		);
 		expect(await t.refusal("get_actor", { actor: "counter" })).toContain("write counter/KEY");
 		expect(await t.refusal("call_action", { actor: "counter/wrong", action: "ad" })).toBe(

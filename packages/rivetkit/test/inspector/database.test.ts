@@ -123,6 +123,13 @@ it("an actor without a database says so", async () => {
 		await inspect(runtime, id, "database/rows?table=a"),
 		await execute({ sql: "SELECT 1" }, id),
 	]) {
-		expect([answer.status, answer.body.code]).toEqual([500, "internal_error"]);
+		expect(answer).toMatchObject({
+			status: 400,
+			body: {
+				group: "database",
+				code: "not_enabled",
+				message: expect.stringContaining("Database not enabled"),
+			},
+		});
 	}
 });

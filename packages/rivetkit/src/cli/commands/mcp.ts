@@ -1,5 +1,7 @@
 import { command } from "../command.ts";
 import { CommandFailed } from "../failure.ts";
+import { Server } from "../server/server.ts";
+import { TOOL_WORDS } from "../words.ts";
 
 export const mcp = command({
 	name: "mcp",
@@ -12,7 +14,10 @@ export const mcp = command({
 	details: ["docs/cli.md says how an agent is told of it."],
 	async run({ server, options, streams }) {
 		const { serveMcp } = await loadServer();
-		await serveMcp(server, { readOnly: options["read-only"] ?? false, stdin: streams.stdin });
+		await serveMcp(new Server(server.settings, TOOL_WORDS), {
+			readOnly: options["read-only"] ?? false,
+			stdin: streams.stdin,
+		});
 	},
 });
 

@@ -12,6 +12,7 @@ import {
 	PATH_KV_KEYS,
 } from "@rivetkit/protocol";
 import { CommandFailed } from "../failure.ts";
+import { COMMAND_WORDS, type Words } from "../words.ts";
 import { type FailedAnswer, notOurs, refused, unreachable } from "./failures.ts";
 import type { ServerSettings } from "./settings.ts";
 
@@ -36,11 +37,14 @@ interface RawRequest {
 /** A RivetKit server over HTTP: its management API in JSON, its actors' inspector in CBOR. */
 export class Server {
 	readonly settings: ServerSettings;
+	/** Of messages about it. */
+	readonly words: Words;
 	/** Of the actors that were asked with a token of their own. */
 	readonly #ownTokens = new Map<string, string>();
 
-	constructor(settings: ServerSettings) {
+	constructor(settings: ServerSettings, words: Words = COMMAND_WORDS) {
 		this.settings = settings;
+		this.words = words;
 	}
 
 	/** A call of the management API. Throws {@link CommandFailed}. */

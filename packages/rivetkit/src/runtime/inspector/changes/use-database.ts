@@ -5,9 +5,9 @@ import { inspectExecute } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { invalid } from "../invalid.ts";
 
-/** The database as the actor's own code has it. Throws `database.not_enabled`. */
+/** The database as the actor's own code has it. Throws `database.not_enabled`, which whoever asks is shown. */
 export function databaseOf({ database }: ActorInstance): SqlExecutor {
-	if (!database) throw catalogueError("database.not_enabled", {});
+	if (!database) throw shown(catalogueError("database.not_enabled", {}));
 	const client = database.client as Partial<SqlExecutor> | null | undefined;
 	// A provider of somebody else may have a client of another kind.
 	return typeof client?.execute === "function" ? (client as SqlExecutor) : database.sqlite;

@@ -103,6 +103,8 @@ export class EntryFollower implements TrailListener {
 	}
 
 	#flush(): void {
+		// The client may have gone in the turn of the entry: nobody would look at it, and it would be looked at for ever.
+		if (this.#unlisten === null) return;
 		const [events, logs] = [this.#events.splice(0), this.#logs.splice(0)];
 		if (this.#sink.waitingBytes > WAITING_BYTES_MAX) {
 			this.#drop("events", events.length);
