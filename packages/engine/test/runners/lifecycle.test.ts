@@ -39,16 +39,17 @@ async function serve(limits: Partial<RunnerLimits> = {}, at?: TestClock): Promis
 	});
 	engine.attachRunners({
 		pingIntervalMs: 50,
-		runnerEligibleThresholdMs: 1_000,
-		runnerLostThresholdMs: 1_000,
-		actorStartThresholdMs: 500,
-		actorStopThresholdMs: 500,
+		runnerEligibleThresholdMs: 10_000,
+		runnerLostThresholdMs: 10_000,
+		actorStartThresholdMs: 10_000,
+		actorStopThresholdMs: 10_000,
 		...limits,
 	});
 	({ url } = await engine.listen({ port: 0 }));
 }
 
 afterEach(async () => {
+	for (const runner of runners) runner.obey();
 	const closing = engine.close();
 	for (let isClosed = false; clock !== undefined && !isClosed; ) {
 		clock.advance(60_000);
@@ -192,12 +193,12 @@ describe("pauses after crashes (no. 60)", () => {
 
 describe("a runner that does not answer (no. 61)", () => {
 	it("a start: its actor is lost, shown with the runner, and started again elsewhere", async () => {
-		await serve();
+		await serve({ actorStartThresholdMs: 500 });
 		const silent = await connect({ key: "silent", runsAtOnce: false });
 		const actorId = await create();
 		const error = { runner_no_response: { runner_id: silent.init!.runnerId } };
 		await until(async () => expect(await actorOf(actorId)).toMatchObject({ error }));
-		expect(tagsOn(silent)).toEqual(["CommandStartActor", "CommandStopActor"]);
+		await until(() => expect(tagsOn(silent)).toEqual(["CommandStartActor", "CommandStopActor"]));
 		const next = await connect({ key: "next", codeVersion: 2 });
 		const answered = call("GET", `/gateway/${actorId}/x`);
 		await answerNext(next, "{}");
@@ -219,7 +220,7 @@ describe("a runner that does not answer (no. 61)", () => {
 	});
 
 	it("a stop: its actor is lost, and the next generation starts", async () => {
-		await serve();
+		await serve({ actorStopThresholdMs: 500 });
 		const runner = await connect();
 		const actorId = await create();
 		await isAwake(actorId);
@@ -239,7 +240,7 @@ describe("a runner that does not answer (no. 61)", () => {
 	});
 
 	it("anything: a lost runner is told from one that has left", async () => {
-		await serve();
+		await serve({ runnerEligibleThresholdMs: 500, runnerLostThresholdMs: 500 });
 		const runner = await connect({ answersPings: false });
 		const actorId = await create();
 		await until(async () => {
@@ -299,7 +300,7 @@ describe("a newer version (no. 66)", () => {
 
 describe("a deletion while the actor runs (no. 67)", () => {
 	it("tells the runner, is a 404 and frees the key at once; late writes are refused", async () => {
-		await serve();
+		await serve({ actorStopThresholdMs: 500 });
 		const runner = await connect();
 		const actorId = await create();
 		await isAwake(actorId);
@@ -519,8 +520,8 @@ it("key/value requests of one actor are done in the order in which they came (en
 
 describe("messages of clients that are held", () => {
 	/** A client whose socket the actor holds. */
-	const held = async (limits: Partial<RunnerLimits>) => {
-		await serve(limits);
+	const held = async (limits: Partial<RunnerLimits>, time?: TestClock) => {
+		await serve(limits, time);
 		const runner = await connect();
 		const actorId = await create();
 		await isAwake(actorId);
@@ -608,12 +609,18 @@ describe("messages of clients that are held", () => {
 	});
 
 	it("one that is acknowledged does not, however long it stays open (no. 55)", async () => {
-		const { socket, runner, open } = await held({ messageAckTimeoutMs: 100, messageAckLookMs: 10 });
+		const time = new TestClock();
+		const { socket, runner, open, actorId } = await held(
+			{ messageAckTimeoutMs: 100, messageAckLookMs: 10 },
+			time,
+		);
 		for (let index = 1; index <= 5; index++) {
 			socket.send(`${index}`);
 			await until(() => expect(runner.tunnel).toHaveLength(index + 1));
 			runner.answer(open, { tag: "ToServerWebSocketMessageAck", val: { index } });
-			await new Promise((resolve) => setTimeout(resolve, 60));
+			// Behind it on the same socket.
+			await runner.kv(actorId, { tag: "KvGetRequest", val: { keys: [] } });
+			time.advance(60);
 		}
 		expect(socket.readyState).toBe(WebSocket.OPEN);
 		socket.close();

@@ -2,6 +2,7 @@ import type { KvRequestData } from "@rivetkit/protocol/runner";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEngine } from "../../src/engine.ts";
 import type { Engine } from "../../src/engine.types.ts";
+import type { RunnerLimits } from "../../src/runners/runner-limits.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { until } from "../helpers/until.ts";
@@ -12,10 +13,10 @@ import { type RunnerOptions, ScriptedRunner } from "./scripted-runner.ts";
 let engine: Engine;
 let store: Store;
 let url: string;
-let runners: ScriptedRunner[];
+const runners: ScriptedRunner[] = [];
 
-beforeEach(async () => {
-	runners = [];
+/** Limits that a busy machine keeps; tests of one of them set it short. */
+async function serve(limits: Partial<RunnerLimits> = {}): Promise<void> {
 	store = createMemoryStore();
 	engine = createEngine({
 		store,
@@ -25,21 +26,31 @@ beforeEach(async () => {
 	});
 	engine.attachRunners({
 		pingIntervalMs: 50,
-		runnerEligibleThresholdMs: 400,
-		runnerLostThresholdMs: 500,
-		actorStartThresholdMs: 500,
-		actorStopThresholdMs: 500,
-		initTimeoutMs: 100,
+		runnerEligibleThresholdMs: 10_000,
+		runnerLostThresholdMs: 10_000,
+		actorStartThresholdMs: 10_000,
+		actorStopThresholdMs: 10_000,
+		initTimeoutMs: 10_000,
 		retryBaseMs: 50,
-		slotWaitMs: 2_000,
+		slotWaitMs: 10_000,
+		...limits,
 	});
 	({ url } = await engine.listen({ port: 0 }));
-});
+}
 
-afterEach(async () => {
-	for (const runner of runners) await runner.close();
+async function stop(): Promise<void> {
+	for (const runner of runners) runner.obey();
 	await engine.close();
-});
+	for (const runner of runners.splice(0)) await runner.close();
+}
+
+async function restart(limits: Partial<RunnerLimits>): Promise<void> {
+	await stop();
+	await serve(limits);
+}
+
+beforeEach(() => serve());
+afterEach(stop);
 
 async function connect(options: RunnerOptions = {}): Promise<ScriptedRunner> {
 	const runner = await ScriptedRunner.connect(url, options);
@@ -66,7 +77,7 @@ const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
 describe("the door", () => {
 	it.each([4, 5, 6, 7])("takes version %d (no. 32)", async (version) => {
 		const runner = await connect({ version });
-		await until(() => expect(runner.init?.metadata.runnerLostThreshold).toBe(500));
+		await until(() => expect(runner.init?.metadata.runnerLostThreshold).toBe(10_000));
 	});
 
 	it.each<[string, RunnerOptions, string]>([
@@ -80,6 +91,7 @@ describe("the door", () => {
 		["a wrong token", { token: "wrong" }, "api.forbidden"],
 		["silence", { isSilent: true }, "ws.timed_out_waiting_for_init"],
 	])("refuses %s (nos. 32, 33)", async (_what, options, reason) => {
+		if (options.isSilent) await restart({ initTimeoutMs: 100 });
 		const runner = await connect({ isSilent: true, ...options });
 		expect(await runner.closed).toEqual({ code: 1011, reason });
 	});
@@ -105,6 +117,7 @@ describe("the door", () => {
 	});
 
 	it("a runner that answers no ping is lost: its actor runs elsewhere, and its key is a new runner (nos. 37, 43)", async () => {
+		await restart({ runnerEligibleThresholdMs: 400, runnerLostThresholdMs: 500 });
 		const first = await connect({ answersPings: false });
 		const actorId = await place("a");
 		expect(await first.closed).toEqual({ code: 1011, reason: "ws.ping_timeout" });
@@ -117,6 +130,7 @@ describe("the door", () => {
 
 describe("commands and events", () => {
 	it("a start that was not answered is sent again after a reconnect; after `running` it is not (no. 39)", async () => {
+		await restart({ actorStopThresholdMs: 500 });
 		const first = await connect({ runsAtOnce: false });
 		const placed = place("a");
 		await until(() => expect(first.commands).toHaveLength(1));
@@ -146,6 +160,7 @@ describe("commands and events", () => {
 	});
 
 	it("many events are acknowledged (no. 42)", async () => {
+		await restart({ actorStopThresholdMs: 500 });
 		const runner = await connect();
 		const actorId = await place("a");
 		for (let index = 1; index <= 300; index++) {
@@ -169,6 +184,7 @@ describe("commands and events", () => {
 	});
 
 	it("an actor that does not run in time is stopped, and its caller told (no. 61)", async () => {
+		await restart({ actorStartThresholdMs: 500 });
 		const runner = await connect({ runsAtOnce: false });
 		await expect(place("a")).rejects.toThrow();
 		await until(() => {
@@ -195,6 +211,9 @@ describe("what becomes of an actor that is over (no. 59)", () => {
 			),
 		),
 	)("%s with policy %s: %s", async (end, policy, outcome) => {
+		if (end === "lost") {
+			await restart({ runnerEligibleThresholdMs: 400, runnerLostThresholdMs: 500 });
+		}
 		const runner = await connect({ key: "first" });
 		const actorId = await place("a", policy);
 		switch (end) {

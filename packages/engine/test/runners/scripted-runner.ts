@@ -46,11 +46,13 @@ export class ScriptedRunner {
 	readonly closed: Promise<{ code: number; reason: string }>;
 	readonly #version: RunnerVersion;
 	readonly #indexes = new Map<string, number>();
+	#stopsAtOnce: boolean;
 	#requestId = 0;
 
 	private constructor(socket: WebSocket, version: number, options: RunnerOptions) {
 		this.socket = socket;
 		this.#version = version as RunnerVersion;
+		this.#stopsAtOnce = options.stopsAtOnce ?? false;
 		this.closed = new Promise((resolve) => {
 			socket.on("close", (code, reason) =>
 				resolve({ code, reason: String(reason).replace(/#.*/, "") }),
@@ -68,7 +70,7 @@ export class ScriptedRunner {
 					const isStart = inner.tag === "CommandStartActor";
 					const { actorId, generation } = checkpoint;
 					if (isStart && options.runsAtOnce !== false) this.state(actorId, generation, "running");
-					if (!isStart && options.stopsAtOnce) this.state(actorId, generation, "Ok");
+					if (!isStart && this.#stopsAtOnce) this.state(actorId, generation, "Ok");
 				}
 			}
 		});
@@ -162,6 +164,15 @@ export class ScriptedRunner {
 	async close(): Promise<void> {
 		this.socket.terminate();
 		await this.closed;
+	}
+
+	/** From now on it stops what it is told to stop, and at once what it was told to. */
+	obey(): void {
+		this.#stopsAtOnce = true;
+		for (const { checkpoint, inner } of this.commands) {
+			if (inner.tag !== "CommandStopActor" || this.socket.readyState !== WebSocket.OPEN) continue;
+			this.state(checkpoint.actorId, checkpoint.generation, "Ok");
+		}
 	}
 }
 
