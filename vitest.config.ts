@@ -17,8 +17,8 @@ const common = {
 	// Many of our tests wait for sockets and child processes. A number: percentages end at 100.
 	maxWorkers: 2 * availableParallelism(),
 	// For what hangs. On a busy machine everything else is slow, too: no test has a shorter limit.
-	testTimeout: 120_000,
-	hookTimeout: 120_000,
+	testTimeout: 240_000,
+	hookTimeout: 240_000,
 	expect: { poll: { timeout: 45_000 } },
 } as const;
 

@@ -5,13 +5,17 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { openSqliteStore } from "@rivetkit/engine";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { codeOf, wireAction, wireSend } from "../support/wire-http.ts";
+
+/** These take half a minute each where nothing else runs. */
+const LONG_MS = 300_000;
+vi.setConfig({ testTimeout: 2 * LONG_MS });
 
 let directory = "";
 beforeEach(async () => {
@@ -57,7 +61,7 @@ describe("100,000 messages", () => {
 		await eventually(async () => {
 			const { output } = await wireAction(runtime, id, "state");
 			expect(output).toEqual({ handled: COUNT, isInOrder: true, size: 0 });
-		});
+		}, LONG_MS);
 		expect(codeOf(await wireSend(runtime, id, "a", COUNT))).toBe("ok");
 		await eventually(async () => {
 			expect(await runtime.store.scan(id, { start: Uint8Array.of(0x10), end: null })).toEqual([]);
@@ -97,8 +101,8 @@ describe("100,000 messages", () => {
 			for (const handle of handles) {
 				expect(await handle.state()).toEqual({ sum, handled: EACH, size: 0 });
 			}
-		});
-	}, 400_000);
+		}, LONG_MS);
+	});
 });
 
 describe("a consumer that does not keep up", () => {
@@ -133,7 +137,7 @@ describe("a consumer that does not keep up", () => {
 		gate.open();
 		await eventually(async () => {
 			expect((await wireAction(runtime, id, "handled")).output).toBe(COUNT);
-		});
+		}, LONG_MS);
 	});
 });
 
