@@ -23,7 +23,7 @@ const nextUrl = () => {
 
 async function serve(token: string | undefined, options: AttachRunnersOptions = {}): Promise<void> {
 	await engine?.close();
-	const limits = { pingIntervalMs: 50, runnerLostThresholdMs: 500, actorStopThresholdMs: 500 };
+	const limits = { pingIntervalMs: 50, runnerLostThresholdMs: 10_000, actorStopThresholdMs: 500 };
 	engine = await startEngineApart({ token, limits, options });
 }
 
@@ -33,8 +33,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-	for (const runner of runners) await runner.close();
+	for (const runner of runners) runner.obey();
 	await engine.close();
+	for (const runner of runners) await runner.close();
 });
 
 async function connect(options: RunnerOptions = {}): Promise<ScriptedRunner> {

@@ -45,8 +45,8 @@ it("without notifications the same is noticed a little later", async () => {
 	const proxy = await PostgresProxy.start(await emptiedDatabase());
 	onTestFinished(() => proxy[Symbol.asyncDispose]());
 	proxy.dropsNotifications = true;
-	const one = await started({ url: proxy.url, leaseMs: 1_000 });
-	const two = await startNode({ url: proxy.url, leaseMs: 1_000 });
+	const one = await started({ url: proxy.url, leaseMs: 3_000 });
+	const two = await startNode({ url: proxy.url, leaseMs: 3_000 });
 	await linked(one, two);
 	const actorId = await two.create("a");
 	await two[Symbol.asyncDispose]();
@@ -85,7 +85,7 @@ it("metrics tell of nodes, links, what was forwarded and what was taken over", a
 
 it("a node is ready while it holds its lease and reaches PostgreSQL, and not while it is drained", async () => {
 	const proxy = await PostgresProxy.start(await emptiedDatabase());
-	const node = await started({ url: proxy.url, leaseMs: 2_000 });
+	const node = await started({ url: proxy.url, leaseMs: 4_000 });
 	const ready = async () => {
 		const response = await fetch(`${node.url}/ready`);
 		return { status: response.status, ...((await response.json()) as object) };

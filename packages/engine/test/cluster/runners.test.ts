@@ -8,7 +8,7 @@ import { until } from "../helpers/until.ts";
 import { type RunnerOptions, ScriptedRunner } from "../runners/scripted-runner.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
 
-const LEASE_MS = 1_000;
+const LEASE_MS = 3_000;
 
 interface RunnerNode {
 	readonly engine: Engine;

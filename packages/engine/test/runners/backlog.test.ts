@@ -363,7 +363,7 @@ it("a caller that goes away while the runner has its call takes nothing with it"
 });
 
 it("a call that no runner has heard of is made elsewhere when the runner is lost, whatever its method", async () => {
-	await serve({ runnerLostThresholdMs: 300 });
+	await serve({ runnerLostThresholdMs: 2_000 });
 	const { runner, actorId } = await placed();
 	await leaves(runner);
 	const answered = call(actorId, "/x", { method: "POST", body: "abc" });

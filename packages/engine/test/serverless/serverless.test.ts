@@ -30,7 +30,7 @@ beforeEach(async () => {
 		logger: { debug() {}, info() {}, warn() {}, error() {} },
 	});
 	stats = engine.attachRunners(
-		{ pingIntervalMs: 100, runnerLostThresholdMs: 1_000, actorStopThresholdMs: 60_000 },
+		{ pingIntervalMs: 100, runnerLostThresholdMs: 10_000, actorStopThresholdMs: 60_000 },
 		{ serverless: { retryBaseMs: RETRY_MS, metadataPollMs: 50, metadataPollMinMs: 50 } },
 	);
 	({ url } = await engine.listen({ port: 0 }));

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { actor } from "../../src/actor/definition.ts";
 import { queue } from "../../src/actor/tokens.ts";
@@ -17,7 +17,6 @@ import { wireSend } from "../support/wire-http.ts";
 import { type CliOptions, type CliOutcome, runCli, runCliHere } from "./support/run-cli.ts";
 
 // They start processes.
-vi.setConfig({ testTimeout: 60_000 });
 
 const counter = actor({
 	createState: (_c, input: { from: number } | undefined) => ({ count: input?.from ?? 0 }),

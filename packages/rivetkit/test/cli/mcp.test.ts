@@ -2,14 +2,13 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { connectMcp } from "./support/mcp-client.ts";
 import { runCli } from "./support/run-cli.ts";
 
 // They start processes.
-vi.setConfig({ testTimeout: 60_000 });
 
 const counter = actor({
 	createState: (_c, input: { from: bigint } | undefined) => ({ count: input?.from ?? 0n }),

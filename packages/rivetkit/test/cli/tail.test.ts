@@ -1,12 +1,11 @@
 // `rivetkit actors tail`, as a process, against a server that speaks the inspector's stream (docs/inspector.md).
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { connectMcp } from "./support/mcp-client.ts";
 import { type CliOutcome, runCli, startCli } from "./support/run-cli.ts";
 
 // They start processes.
-vi.setConfig({ testTimeout: 60_000 });
 
 const ACTOR = {
 	actor_id: "1knf3m7e5z1sk3trahkx1yvpfyal00",

@@ -3,7 +3,7 @@ import { newDatabase, sql } from "../../../../tests/support/postgres.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestCluster, type TestNode } from "./support/cluster.ts";
 
-const LEASE_MS = 2_000;
+const LEASE_MS = 4_000;
 
 interface Ledger {
 	add(id: string): Promise<number>;

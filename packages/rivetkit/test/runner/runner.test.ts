@@ -242,12 +242,12 @@ describe("commands and events", () => {
 	});
 
 	it("an engine that is silent for most of its threshold loses the actors here first (Q13)", async () => {
-		engine.lostThresholdMs = 1_000;
+		engine.lostThresholdMs = 3_000;
 		registry.startRunner();
 		const first = await engine.socket();
 		engine.start("a", 0);
 		await until(first, "a", "running");
-		// The socket is closed by the runner at 800 ms, and opened again.
+		// The socket is closed by the runner at 2,400 ms, and opened again.
 		const second = await engine.socket(2);
 		await until(second, "a", "Error");
 	});

@@ -32,7 +32,7 @@ let count = 0;
 
 /** A whole node in this process: real store, real links, actors that are what a test says. */
 export async function startNode(settings: NodeSettings): Promise<NodeUnderTest> {
-	const { leaseMs = 2_000, actorNames = { counter: {} }, ...options } = settings;
+	const { leaseMs = 4_000, actorNames = { counter: {} }, ...options } = settings;
 	const log: NodeUnderTest["log"] = [];
 	const logAt = (level: string) => (fields: Record<string, unknown>, message: string) => {
 		log.push({ level, fields, message });
