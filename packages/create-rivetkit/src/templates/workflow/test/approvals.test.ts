@@ -1,5 +1,5 @@
 import { setupTest } from "rivetkit/test";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { registry } from "../src/approval-actors.ts";
 
 test("an expense waits until somebody decides", async (context) => {
@@ -8,8 +8,10 @@ test("an expense waits until somebody decides", async (context) => {
 	const expense = client.expense.getOrCreate(["e1"], { createWithInput });
 	expect(await expense.get()).toMatchObject({ what: "Chairs", status: "waiting" });
 	const decision = { approved: true, by: "Ada" };
-	const answer = await expense.send("decisions", decision, { wait: true, timeout: 5_000 });
+	const answer = await expense.send("decisions", decision, { wait: true, timeout: 30_000 });
 	expect(answer).toEqual({ status: "completed", response: "approved by Ada" });
-	await vi.waitUntil(async () => (await expense.get()).status === "approved by Ada");
+	await expect
+		.poll(async () => (await expense.get()).status, { timeout: 30_000 })
+		.toBe("approved by Ada");
 	expect(await client.office.getOrCreate(["main"]).list()).toEqual(["e1"]);
 });
