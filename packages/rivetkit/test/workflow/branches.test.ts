@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { JoinError, Loop, RaceError } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { Gate } from "../support/gate.ts";
 import { wireAction } from "../support/wire-http.ts";
 import { everywhere, onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
@@ -296,6 +297,108 @@ everywhere((on) => {
 			expect([(await world.state()).log, await world.call("size")]).toEqual([["m"], 0]);
 		}
 	});
+
+	/** What is in the queue when a race is over that `takes` has lost, resident or after a start from records. */
+	const leftBy = async (takes: (b: Ctx, use: () => void) => Promise<unknown>, isCold: boolean) => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.race("first", [
+				{ name: "takes", run: (b) => takes(b, () => void ctx.state.n++) },
+				{ name: "late", run: (b) => b.sleep("t", 100) },
+			]);
+			const all = await ctx.queue.nextBatch("after", { names: ["work"], count: 10, timeout: 0 });
+			await ctx.step("note", () => void ctx.state.log.push(...all.map((m) => String(m.body))));
+		}, on);
+		for (const body of ["a", "b", "c"]) await world.send("work", body);
+		if (isCold) await world.crash();
+		await world.advance(200);
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		return (await world.state()).log;
+	};
+	const next = (at: Ctx, name = "m") => at.queue.next(name, { names: ["work"] });
+	const long = (at: Ctx) => at.sleep("long", 1e7);
+
+	it.each<[string, string, (b: Ctx, use: () => void) => Promise<unknown>]>([
+		[
+			"iterations that are over",
+			"abc",
+			(b) => b.loop({ name: "l", historyKeep: 0, run: async (loop) => void (await next(loop)) }),
+		],
+		[
+			"iterations of a loop that has ended",
+			"abc",
+			async (b) => {
+				const run = async (loop: Ctx, n: number) => {
+					await next(loop);
+					return n === 2 ? Loop.break() : Loop.continue(n + 1);
+				};
+				await b.loop({ name: "l", state: 0, historyKeep: 0, run });
+				await long(b);
+			},
+		],
+		[
+			"iterations after the last step, and not before it",
+			"c",
+			(b, use) =>
+				b.loop({
+					name: "l",
+					state: 0,
+					historyKeep: 0,
+					run: async (loop, n) => {
+						await next(loop);
+						if (n === 1) await loop.step("use", use);
+						return Loop.continue(n + 1);
+					},
+				}),
+		],
+		[
+			"front of what has had no step: a loop, a join, a race and a block",
+			"abc",
+			async (b) => {
+				for (const n of [1, 2, 3]) await next(b, `m${n}`);
+				await b.loop("l", async () => Loop.break());
+				await b.join("j", { c: { run: async () => {} } });
+				await b.race("r", [{ name: "c", run: async () => {} }]);
+				await b.try("t", async () => {});
+				await long(b);
+			},
+		],
+	])(
+		"39. puts messages back that a loser has taken in %s, over a cold start too",
+		async (_what, left, takes) => {
+			for (const isCold of [false, true]) {
+				expect([isCold, ...(await leftBy(takes, isCold))]).toEqual([isCold, ...left]);
+			}
+		},
+	);
+
+	it.each<[string, (b: Ctx, use: () => void) => Promise<unknown>]>([
+		[
+			"a branch below that has ended",
+			(b, use) => b.join("j", { uses: { run: (c) => c.step("use", use) }, waits: { run: long } }),
+		],
+		[
+			"an iteration that is over",
+			(b, use) =>
+				b.loop({
+					name: "l",
+					state: 0,
+					run: async (loop, n) => {
+						if (n === 1) await long(loop);
+						await loop.step("use", use);
+						return Loop.continue(n + 1);
+					},
+				}),
+		],
+	])(
+		"39. keeps messages that a step was done with in %s, over a cold start too",
+		async (_what, uses) => {
+			const takes = async (b: Ctx, use: () => void) => {
+				for (const n of [1, 2, 3]) await next(b, `m${n}`);
+				await uses(b, use);
+			};
+			for (const isCold of [false, true]) expect(await leftBy(takes, isCold)).toEqual([]);
+		},
+	);
 
 	it("37. is decided, although a failed block of a branch was about to get a message", async () => {
 		await using world = await World.start(async (ctx) => {
@@ -599,6 +702,26 @@ onMemory.it("37. a race returns at once, though what runs in its losers never en
 });
 
 // Resident only: a start from records has not what code left behind before the wait.
+onMemory.it("3.8.6. a rollback that looks for handlers completes no message", async () => {
+	const gate = new Gate();
+	await using world = await World.start(async (ctx, { ledger }) => {
+		await ctx.rollbackCheckpoint("checkpoint");
+		await ctx.step({ name: "s", run: () => {}, rollback: () => void ledger.push("undone") });
+		const message = await ctx.queue.next("m", { names: ["work"], completable: true });
+		await gate.passed;
+		await message.complete("by the rollback");
+		ledger.push("went on");
+	});
+	const answer = world.ask("work", "m", 1_000);
+	await eventually(async () => expect(await world.call("size")).toBe(1));
+	await world.call("cancel");
+	gate.open();
+	await eventually(async () => expect((await world.status()).state).toBe("cancelled"));
+	await world.advance(2_000);
+	expect((await answer).outcome?.status).toBe("timedOut");
+	expect([world.ledger, await world.call("size")]).toEqual([["undone"], 1]);
+});
+
 onMemory.it.each<[string, (loop: Ctx) => void]>([
 	["join", (loop) => void loop.join("j", { a: { run: async () => {} } })],
 	["race", (loop) => void loop.race("j", [{ name: "a", run: async () => {} }])],

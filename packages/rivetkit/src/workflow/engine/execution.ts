@@ -2,7 +2,7 @@ import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import { SparseSet } from "../../utils/sparse-set.ts";
 import { Entry, type Kind, type KindData, readyTsOf } from "../history/entry.ts";
 import type { Journal } from "../history/journal.ts";
-import { DEPTH_MAX, Location, type Segment } from "../history/location.ts";
+import { DEPTH_MAX, type KeyRange, Location, type Segment } from "../history/location.ts";
 import { mayHoldSteps } from "../history/steps-within.ts";
 import { readScope } from "../history/stored-entries.ts";
 import { Activity } from "./activity.ts";
@@ -323,11 +323,17 @@ export class Execution {
 
 	/** Reads what was recorded in a scope. */
 	async loadScope(scope: Scope): Promise<void> {
-		this.#loads++;
-		const scanned = await this.read(this.host.scan(scope.location.entries));
-		this.#loads--;
+		const scanned = await this.scan(scope.location.entries);
 		scope.records = readScope(scanned);
 		this.live.add(scope.strand, scope.records.size);
+	}
+
+	/** Until it is here, code of some strand has not come to where it was. */
+	async scan(range: KeyRange): Promise<[key: Uint8Array, value: Uint8Array][]> {
+		this.#loads++;
+		const scanned = await this.read(this.host.scan(range));
+		this.#loads--;
+		return scanned;
 	}
 
 	/** What the store has. A store that cannot be read is no failure of the workflow (workflows 10.5). */

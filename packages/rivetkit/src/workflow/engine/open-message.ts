@@ -79,6 +79,10 @@ export class OpenMessage {
 		if (this.#isCompleted) throw new Error("Queue message already completed");
 		const attempt = this.#execution.currentAttempt();
 		if (!attempt && this.#isGivenUp) return never();
+		if (!attempt && this.#execution.isRollback && !this.stored.isCompleted) {
+			// The code has not come to what follows.
+			return this.#execution.park(this.#scope.strand);
+		}
 		this.#assertHeld();
 		this.#isCompleted = true;
 		if (attempt && !attempt.isOpen) {

@@ -57,6 +57,9 @@ export class Strand {
 	#controller: AbortController | null = null;
 	/** Plain messages received since its last step. */
 	#received: Receipt[] | null = null;
+	/** How often something was added to them, and how often a step was done, here or below. */
+	receivedEver = 0;
+	stepsDone = 0;
 
 	constructor(parent: Strand | null, activity: Activity, isLive: boolean) {
 		this.parent = parent;
@@ -97,11 +100,17 @@ export class Strand {
 	/** What it received since its last step; the latest `max` of it. */
 	remember(receipts: readonly Receipt[], max: number): void {
 		this.#received = [...(this.#received ?? []), ...receipts].slice(-max);
+		this.receivedEver++;
+	}
+
+	get hasReceived(): boolean {
+		return this.#received !== null;
 	}
 
 	/** A step has been done: what was received before it, here and around, does not go back any more. */
 	keepReceived(): void {
 		this.#received = null;
+		this.stepsDone++;
 		this.parent?.keepReceived();
 	}
 

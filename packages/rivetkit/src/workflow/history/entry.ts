@@ -57,6 +57,7 @@ export interface StoredMessage {
 /** What entries of each kind keep besides what all keep. Values of users are CBOR in bytes. */
 export interface KindData {
 	// `readyTs`: when what it has come to was ready (ms since the epoch); absent for when it ended.
+	// `isStepless`: in a branch, that no step was done in it; of a loop, in none of the iterations that are over.
 	step: {
 		output?: Uint8Array;
 		/** When the next try begins (ms since the epoch). */
@@ -78,6 +79,9 @@ export interface KindData {
 		recordedTo?: number;
 		/** Iterations with steps that may have to be rolled back from outside of the loop. */
 		kept?: number[];
+		isStepless?: true;
+		/** In a branch: from this iteration on there are messages that it gives back when it is given up. */
+		unusedFrom?: number;
 	};
 	sleep: { deadline: number };
 	message: {
@@ -98,6 +102,7 @@ export interface KindData {
 		/** Branches whose entries are kept for a rollback. */
 		kept?: string[];
 		readyTs?: number;
+		isStepless?: true;
 	};
 	race: {
 		branches: string[];
@@ -105,10 +110,11 @@ export interface KindData {
 		output?: Uint8Array;
 		kept?: string[];
 		readyTs?: number;
+		isStepless?: true;
 	};
 	removed: { originalType: string };
 	version_check: { resolved: number; latest: number };
-	try: { output?: Uint8Array; compensable?: number; readyTs?: number };
+	try: { output?: Uint8Array; compensable?: number; readyTs?: number; isStepless?: true };
 	/** `isOnce`: with a dedupe key, so that sending it again does nothing. */
 	send: { id: number; queue: string; isOnce?: true };
 	outcome: {
@@ -263,6 +269,14 @@ export function readyTsOf(entry: Entry): number | null {
 /** `readyTs` of the data of an entry that ended at `completedAt`, as far as it need be said. */
 export function readyPart(readyTs: number, completedAt: number): { readonly readyTs?: number } {
 	return readyTs === completedAt ? {} : { readyTs };
+}
+
+/** `isStepless` of the data of a composite, when that many steps had been done on its strand as it began. */
+export function steplessPart(
+	{ parent, stepsDone }: { readonly parent: unknown; readonly stepsDone: number },
+	stepsBefore: number,
+): { readonly isStepless?: true } {
+	return parent !== null && stepsDone === stepsBefore ? { isStepless: true } : {};
 }
 
 function valueBytes(entry: Entry): number {

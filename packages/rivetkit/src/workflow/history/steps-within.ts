@@ -1,18 +1,10 @@
 import type { Entry } from "./entry.ts";
 
 /** Whether it is a completed step, or there may be some in it. */
-export function mayHoldSteps({ kind, status }: Entry): boolean {
-	switch (kind) {
-		case "step":
-			return status === "completed";
-		case "loop":
-		case "join":
-		case "race":
-		case "try":
-			return true;
-		default:
-			return false;
-	}
+export function mayHoldSteps(entry: Entry): boolean {
+	if (entry.is("step")) return entry.status === "completed";
+	const isComposite = entry.is("loop") || entry.is("join") || entry.is("race") || entry.is("try");
+	return isComposite && !entry.data.isStepless;
 }
 
 /** Whether there may be completed steps in it, or it is one, that a rollback undoes. */

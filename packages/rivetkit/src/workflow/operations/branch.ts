@@ -7,7 +7,7 @@ import { Strand } from "../engine/strand.ts";
 import { type Entry, readyPart, readyTsOf } from "../history/entry.ts";
 import { type Location, OUTCOME_ID } from "../history/location.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
-import { rememberUnused } from "./receive.ts";
+import { rememberUnused } from "./unused-messages.ts";
 import { checkSize, readValue, recordValue } from "./value.ts";
 
 /** How a branch ended. */
@@ -59,7 +59,9 @@ export class Branch {
 		const outcome = scope.records?.get(OUTCOME_ID);
 		if (outcome?.is("outcome") && !execution.isRollback) {
 			this.#countKept(outcome);
-			rememberUnused(scope);
+			const reading = rememberUnused(execution, this.strand, this.#location, scope.records!);
+			if (reading) await reading;
+			if (execution.isStoppedFor(this.strand)) return new Promise(() => {});
 			this.strand.ready(readyTsOf(outcome)!);
 			this.strand.isLive = false;
 			strandEnded(execution, this.strand);

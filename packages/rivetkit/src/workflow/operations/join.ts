@@ -4,7 +4,7 @@ import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { abandon } from "../engine/scope-ends.ts";
 import { HistoryDivergedError, JoinError } from "../errors.ts";
-import { type Entry, readyPart } from "../history/entry.ts";
+import { type Entry, readyPart, steplessPart } from "../history/entry.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
 import { Branch, type BranchEnd, forgetBranches, visitBranches } from "./branch.ts";
 import { readValue } from "./value.ts";
@@ -33,6 +33,7 @@ class Join {
 	readonly #branches: ReadonlyMap<string, JoinBranchConfig>;
 	readonly #key: Uint8Array;
 	readonly #location: Scope["location"];
+	readonly #stepsBefore: number;
 
 	constructor(
 		execution: Execution,
@@ -45,6 +46,7 @@ class Join {
 		this.#name = name;
 		this.#branches = branches;
 		this.#key = execution.keyOf(scope, name);
+		this.#stepsBefore = scope.strand.stepsDone;
 		this.#location = scope.location.child({ kind: "name", name });
 	}
 
@@ -143,6 +145,7 @@ class Join {
 			outputs,
 			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
 			...readyPart(this.#scope.strand.readyTs, entry.completedAt),
+			...steplessPart(this.#scope.strand, this.#stepsBefore),
 		};
 		// Branches go on from their records if the workflow is recovered.
 		if (!hasFailed) forgetBranches(execution, this.#location, this.#running, kept);

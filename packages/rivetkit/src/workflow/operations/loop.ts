@@ -8,6 +8,7 @@ import { CriticalError } from "../errors.ts";
 import { type Entry, readyPart } from "../history/entry.ts";
 import { START_ID } from "../history/location.ts";
 import { readLoopOptions } from "./loop-options.ts";
+import { RETURNED_MAX, rememberIterations } from "./unused-messages.ts";
 import { checkSize, readValue, recordValue } from "./value.ts";
 
 /** `loop`: repeats its body until that says `Loop.break` (workflows 3.3). */
@@ -52,16 +53,21 @@ class LoopRun {
 		const execution = this.#execution;
 		if (recorded) this.#countKept(recorded);
 		if (execution.isRollback) return this.#visitForRollback(recorded);
-		if (recorded?.isFinished) {
-			execution.answered(this.#scope, recorded);
-			return readValue(recorded.data.output);
+		if (recorded?.isFinished) execution.answered(this.#scope, recorded);
+		const recalling = recorded && this.#recall(recorded);
+		if (recalling) {
+			await recalling;
+			if (execution.isStoppedIn(this.#scope)) return never();
 		}
+		if (recorded?.isFinished) return readValue(recorded.data.output);
+		const { strand } = this.#scope;
 		const entry = recorded ?? this.#create(state);
 		const { recordedTo = 0 } = entry.data;
 		for (let isNew = !recorded; ; isNew = entry.data.iteration > recordedTo) {
 			// Not in a function of its own: that would be one more promise for as long as an iteration waits.
 			const opening = this.#openIteration(entry.data.iteration, isNew);
 			const iteration = opening instanceof Promise ? await opening : opening;
+			const { stepsDone, receivedEver } = strand;
 			let result: unknown;
 			try {
 				result = await this.#body(iteration, readValue(entry.data.state));
@@ -70,6 +76,7 @@ class LoopRun {
 				throw error;
 			}
 			if (execution.isStoppedIn(iteration)) return never();
+			if (strand.parent !== null) this.#noteUnused(entry.data, stepsDone, receivedEver);
 			const end = this.#ended(entry, iteration, result);
 			if (end) return end.value;
 			const turn = execution.breathe();
@@ -83,6 +90,7 @@ class LoopRun {
 			iteration: 0,
 			prunedTo: 0,
 			...(bytes === undefined ? undefined : { state: bytes }),
+			...(this.#scope.strand.parent === null ? undefined : { isStepless: true }),
 		});
 		this.#execution.record(this.#scope, this.#key, entry);
 		return entry;
@@ -198,10 +206,34 @@ class LoopRun {
 		execution.record(scope, execution.key(scope, { kind: "start" }), start);
 	}
 
+	/** An iteration is over: which ones have messages that no step came after, for the branch to give back. */
+	#noteUnused(data: Entry<"loop">["data"], stepsBefore: number, receivedBefore: number): void {
+		const { strand } = this.#scope;
+		if (strand.stepsDone > stepsBefore) {
+			delete data.isStepless;
+			delete data.unusedFrom;
+		}
+		if (strand.hasReceived && strand.receivedEver > receivedBefore) {
+			data.unusedFrom ??= data.iteration;
+		}
+		if (data.unusedFrom === undefined) return;
+		data.unusedFrom = Math.max(data.unusedFrom, data.iteration + 1 - RETURNED_MAX);
+	}
+
+	/** What iterations of before have done with messages, which do not run again. */
+	#recall({ isFinished, data }: Entry<"loop">): Promise<void> | null {
+		const { strand } = this.#scope;
+		if (strand.parent === null || (data.iteration === 0 && !isFinished)) return null;
+		if (!data.isStepless) strand.keepReceived();
+		if (data.unusedFrom === undefined) return null;
+		const over = isFinished ? data : { ...data, iteration: data.iteration - 1 };
+		return rememberIterations(this.#execution, strand, this.#location, over);
+	}
+
 	/** Deletes what falls out of the iterations that are kept: each once, in the commit of the next position. */
 	#prune(entry: Entry<"loop">, finished: number): void {
-		const to = finished - this.#historyKeep;
-		const { prunedTo, kept = [] } = entry.data;
+		const { prunedTo, kept = [], unusedFrom = finished } = entry.data;
+		const to = Math.min(finished - this.#historyKeep, unusedFrom);
 		if (to <= prunedTo) return;
 		const stays = new Set(kept);
 		let from = prunedTo;

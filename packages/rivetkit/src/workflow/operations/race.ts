@@ -4,7 +4,7 @@ import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { abandon, giveBack } from "../engine/scope-ends.ts";
 import { HistoryDivergedError, RaceError } from "../errors.ts";
-import { type Entry, readyPart } from "../history/entry.ts";
+import { type Entry, readyPart, steplessPart } from "../history/entry.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
 import { Branch, type BranchEnd, forgetBranches, visitBranches } from "./branch.ts";
 import { readValue } from "./value.ts";
@@ -40,6 +40,7 @@ class Race {
 	readonly #configs: readonly RaceBranchConfig[];
 	readonly #key: Uint8Array;
 	readonly #location: Scope["location"];
+	readonly #stepsBefore: number;
 	#branches: readonly Branch[] = [];
 	readonly #ended: Ended[] = [];
 	#isDeciding = false;
@@ -56,6 +57,7 @@ class Race {
 		this.#name = name;
 		this.#configs = configs;
 		this.#key = execution.keyOf(scope, name);
+		this.#stepsBefore = scope.strand.stepsDone;
 		this.#location = scope.location.child({ kind: "name", name });
 	}
 
@@ -170,6 +172,7 @@ class Race {
 			branches: entry.data.branches,
 			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
 			...readyPart(this.#scope.strand.readyTs, entry.completedAt),
+			...steplessPart(this.#scope.strand, this.#stepsBefore),
 		};
 		if (winner?.end.ok) {
 			entry.data.winner = winner.branch.name;

@@ -11,13 +11,13 @@ import { type OpenMessage, userMessage, type WorkflowMessage } from "../engine/o
 import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { holdMessage } from "../engine/scope-ends.ts";
-import type { Receipt, StrandWait } from "../engine/strand.ts";
+import type { StrandWait } from "../engine/strand.ts";
 import type { Wait } from "../engine/waits.ts";
 import { QueueTimeoutError } from "../errors.ts";
 import { type Entry, readyTsOf } from "../history/entry.ts";
-import { isInnerId, type Location } from "../history/location.ts";
-import { mayHoldSteps } from "../history/steps-within.ts";
-import { keptMessages, storedMessage } from "../history/stored-message.ts";
+import type { Location } from "../history/location.ts";
+import { storedMessage } from "../history/stored-message.ts";
+import { remember } from "./unused-messages.ts";
 
 /** A wait for messages as it was asked for. */
 interface ReceiveOptions extends MessageWait {
@@ -26,9 +26,6 @@ interface ReceiveOptions extends MessageWait {
 	readonly limitMs: number | null;
 	readonly allowsOpen: boolean;
 }
-
-/** Messages that a branch without steps can give back. */
-const RETURNED_MAX = 1_000;
 
 /** `queue.nextBatch`: messages, none when its time is over (workflows 3.5). */
 export function receiveBatch(
@@ -54,27 +51,6 @@ export function receiveNext(
 		const options = readOptions(checkedName, raw, 1);
 		return new Receive(execution, scope, checkedName, options, false).run(recorded);
 	}) as Promise<WorkflowMessage>;
-}
-
-/**
- * For a branch whose end is recorded, and not yet what became of it: the plain messages in its scope that no
- * step came after, as it remembered them when it ran.
- */
-export function rememberUnused({ strand, location, records }: Scope): void {
-	let lastStep = 0;
-	for (const entry of records!.values()) {
-		if (mayHoldSteps(entry)) lastStep = Math.max(lastStep, entry.completedSequence);
-	}
-	for (const [name, entry] of records!) {
-		if (isInnerId(name) || !entry.is("message") || entry.completedSequence < lastStep) continue;
-		if (entry.data.isCompletable === false) {
-			strand.remember(receipts(entry, location, name), RETURNED_MAX);
-		}
-	}
-}
-
-function receipts(entry: Entry<"message">, location: Location, name: string): Receipt[] {
-	return keptMessages(entry.data.messages).map((message) => ({ message, entry, location, name }));
 }
 
 /** One wait for messages: what it asks for, and what the strand waits for meanwhile. */
@@ -269,8 +245,7 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 	/** A branch may have to give back what it took, as long as it has done no step with it. */
 	#remember(entry: Entry<"message">): void {
 		const { strand, location } = this.#scope;
-		if (strand.parent === null) return;
-		strand.remember(receipts(entry, location, this.name), RETURNED_MAX);
+		if (strand.parent !== null) remember(strand, entry, location, this.name);
 	}
 
 	#timedOut(entry: Entry<"message">, deadline: number): void {

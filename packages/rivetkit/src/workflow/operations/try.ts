@@ -3,7 +3,7 @@ import type { Execution } from "../engine/execution.ts";
 import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { endScope, failScope } from "../engine/scope-ends.ts";
-import { type Entry, readyPart } from "../history/entry.ts";
+import { type Entry, readyPart, steplessPart } from "../history/entry.ts";
 import { publicError, storeError } from "../history/stored-error.ts";
 import type {
 	TryBlockFailure,
@@ -73,6 +73,7 @@ export function tryBlock(
 		const entry = recorded ?? execution.create(scope, "try", {});
 		if (!recorded) execution.record(scope, key, entry);
 		const block = await execution.openScope(scope, location, { isNew: !recorded });
+		const { stepsDone } = scope.strand;
 		let result: TryBlockResult<unknown>;
 		try {
 			const value = await body(block);
@@ -94,6 +95,7 @@ export function tryBlock(
 			output: recordable.bytes!,
 			...(block.compensable > 0 ? { compensable: block.compensable } : undefined),
 			...readyPart(scope.strand.readyTs, entry.completedAt),
+			...steplessPart(scope.strand, stepsDone),
 		};
 		execution.record(scope, key, entry);
 		return resultOf(entry);
