@@ -6,6 +6,7 @@ import {
 	DEFAULT_NAMESPACE,
 	isActorError,
 	newActorId,
+	parseActorId,
 	type QueryGateway,
 	type Random,
 } from "@rivetkit/protocol";
@@ -81,7 +82,7 @@ export interface ApartOptions extends AttachRunnersOptions {
 	readonly announced: (names: Readonly<Record<string, ActorNameMetadata>>) => void;
 	/** See {@link RunnersHostOptions}. */
 	readonly poolsChanged: () => void;
-	readonly came: (pool: PoolAddress, key: string) => void;
+	readonly came: (pool: PoolAddress, key: string, version: number) => void;
 	/** Undefined where there are no other nodes. */
 	readonly askOthers: AskOthers | undefined;
 }
@@ -109,7 +110,8 @@ export class Apart {
 		const { store, clock, random, logger, limits, token } = options;
 		this.attempts = { max: limits.attemptsMax, pauseMs: limits.attemptPauseMs };
 		this.gatewayToken = options.requiresGatewayToken ? token : undefined;
-		this.#namespaces = new Namespaces(store.inventory, clock, random);
+		const newId = () => this.newId();
+		this.#namespaces = new Namespaces(store.inventory, clock, newId);
 		this.#names = new ActorNames(store, clock);
 		this.#pools = new Pools({
 			inventory: store.inventory,
@@ -122,6 +124,7 @@ export class Apart {
 			store,
 			clock,
 			random,
+			newId,
 			logger,
 			limits,
 			version: options.version,
@@ -157,7 +160,7 @@ export class Apart {
 		this.door = new RunnerDoor({
 			host: this.host,
 			clock,
-			random,
+			newId,
 			logger,
 			limits,
 			hasNamespace: async (name) => {
@@ -210,8 +213,23 @@ export class Apart {
 		return config?.kind === "serverless" && config.runnersMax > 0;
 	}
 
+	/** An id of this datacenter. */
+	newId(): string {
+		return newActorId(this.#options.random, this.#label);
+	}
+
 	newRayId(): string {
-		return newActorId(this.#options.random);
+		return this.newId();
+	}
+
+	/** What the id of an actor that is not here means, if that is known: it may be of another datacenter. */
+	absent(actorId: string): Error | undefined {
+		const label = parseActorId(actorId)?.datacenterLabel ?? this.#label;
+		return label === this.#label ? undefined : catalogueError("datacenter.not_found");
+	}
+
+	get #label(): number {
+		return this.#options.datacenterLabel ?? 1;
 	}
 
 	resolverOf(namespace: string): Resolver {
@@ -262,6 +280,13 @@ export class Apart {
 				await placement.changed(actorId, deadlineTs).catch(() => {});
 			}
 		}
+	}
+
+	/** A runner has connected to another node: it is not here any more, and older ones leave where their pool says so. */
+	runnerMoved(pool: PoolAddress, key: string, version: number | undefined): void {
+		this.host.moved(pool, key);
+		const drains = this.#pools.get(pool.namespace, pool.pool)?.drainsOnUpgrade ?? false;
+		if (drains && version !== undefined) this.host.drainOlder(pool, version);
 	}
 
 	/** Whatever waits for a slot is told that there will be none. */
@@ -347,11 +372,12 @@ export class Apart {
 			statusOf: (actor) => placement.statusOf(actor),
 			place: (actor) => this.#place(actor),
 			destroy: (actorId) => this.destroy(actorId),
+			absent: (actorId) => this.absent(actorId),
 			version,
 			notReady: this.#options.notReady,
 			datacenter: {
 				name: this.#options.region,
-				label: this.#options.datacenterLabel ?? 1,
+				label: this.#label,
 				publicUrl: () => this.#publicUrl,
 			},
 			metadata: this.#options.metadata,

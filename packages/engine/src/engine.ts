@@ -11,6 +11,7 @@ import {
 	DEFAULT_NAMESPACE,
 	type HostEvents,
 	isLoopbackAddress,
+	newActorId,
 	type Random,
 	systemClock,
 	systemRandom,
@@ -111,7 +112,7 @@ class EmbeddedEngine implements Engine {
 		const directory = new Directory({
 			store,
 			clock,
-			random,
+			newId: () => this.#apart?.newId() ?? newActorId(random),
 			limits,
 			namespace,
 			region,
@@ -137,6 +138,7 @@ class EmbeddedEngine implements Engine {
 			limits,
 			errors,
 			attempts: () => this.#apart?.attempts,
+			absent: (actorId) => this.#apart?.absent(actorId),
 		});
 		const embeddedApi = new ManagementApi({
 			store,
@@ -284,7 +286,7 @@ class EmbeddedEngine implements Engine {
 			inspectSocket: (actorId, upgrade, socket) =>
 				this.#inspections.openSocketHere(actorId, upgrade, socket),
 			hosts: (actor) => this.#apart?.canHost(actor) ?? Object.hasOwn(this.#actorNames, actor.name),
-			runnerMoved: (pool, key) => this.#apart?.host.moved(pool, key),
+			runnerMoved: (pool, key, version) => this.#apart?.runnerMoved(pool, key, version),
 			askRunners: (question) => this.#apart?.runners.answer(question) ?? [],
 			names: () => this.#kinds,
 			nodesDied: () => {
@@ -332,7 +334,7 @@ class EmbeddedEngine implements Engine {
 			alarmCommitted: (actorId, alarmTs) => this.#alarms.committed(actorId, alarmTs),
 			wake: (actorId) => void this.#wake(actorId),
 			poolsChanged: () => void this.#node?.namesChanged(),
-			came: (pool, key) => this.#node?.cluster.runnerCame(pool, key),
+			came: (pool, key, version) => this.#node?.cluster.runnerCame(pool, key, version),
 			askOthers: this.#node && ((question) => this.#node!.cluster.askRunners(question)),
 			announced: (names) => {
 				this.#actorNames = { ...this.#actorNames, ...names };

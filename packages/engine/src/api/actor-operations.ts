@@ -229,7 +229,7 @@ export class ActorOperations {
 			throw badRequest("the key is not base64");
 		}
 		if (actor.destroyTs !== null) {
-			throw catalogueError("actor.not_found", { identifier: actor.actorId });
+			throw notFound(actor.actorId);
 		}
 		const isToken = key.byteLength === 1 && key[0] === INSPECTOR_TOKEN_KEY[0];
 		const value = isToken
@@ -241,14 +241,17 @@ export class ActorOperations {
 		return jsonAnswer({ value: encodeBase64(value), update_ts: 0 });
 	}
 
-	/** The actor of a path, destroyed ones included. Throws `actor.not_found`, `api.bad_request`. */
+	/** The actor of a path, destroyed ones included. Throws `actor.not_found`, `datacenter.not_found`, `api.bad_request`. */
 	async #actorOf(call: EngineCall): Promise<ActorRecord> {
 		const actorId = call.parameters.actor_id!;
 		const namespace = await scopeOf(this.#options.namespaces, call);
 		checkId(actorId);
 		const actor = await this.#options.store.actorById(actorId);
-		if (actor === undefined || actor.namespace !== namespace.name) {
-			throw catalogueError("actor.not_found", { identifier: actorId });
+		if (actor === undefined) {
+			throw this.#options.absent(actorId) ?? notFound(actorId);
+		}
+		if (actor.namespace !== namespace.name) {
+			throw notFound(actorId);
 		}
 		return actor;
 	}
@@ -260,6 +263,10 @@ const NOTHING_TO_TELL: ActorCondition = {
 	rescheduleTs: null,
 	error: null,
 };
+
+function notFound(actorId: string): Error {
+	return catalogueError("actor.not_found", { identifier: actorId });
+}
 
 function invalidInput(message: string): Error {
 	return catalogueError("validation.invalid_input", { message });

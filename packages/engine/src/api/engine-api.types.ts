@@ -56,6 +56,8 @@ export interface EngineApiOptions {
 	readonly place: (actor: ActorRecord) => void;
 	/** Destroys an actor at once. Throws `actor.not_found`. */
 	readonly destroy: (actorId: string) => Promise<void>;
+	/** What the id of an actor that is not found means, if not just that. */
+	readonly absent: (actorId: string) => Error | undefined;
 	readonly version: string;
 	/** Why no calls should be sent here; null when they should. */
 	readonly notReady: () => string | null;

@@ -224,12 +224,12 @@ export class Cluster implements Elsewhere {
 		return rows.ownedByOthers(actorIds, lease.epoch);
 	}
 
-	/** A runner has connected here: what other nodes have of it is over. */
-	runnerCame(pool: RunnerPool, key: string): void {
+	/** A runner has connected here: what other nodes have of it is over, and what older ones have, where its pool says so. */
+	runnerCame(pool: RunnerPool, key: string, version: number): void {
 		for (const epoch of this.#peers.epochs) {
 			this.#options.links
 				.to(epoch, ASK_MS)
-				.then((link) => link.call({ do: "runnerMoved", pool, key }, { waitMs: ASK_MS }))
+				.then((link) => link.call({ do: "runnerMoved", pool, key, version }, { waitMs: ASK_MS }))
 				.catch((error: unknown) => {
 					this.#options.logger.warn(
 						{ node: epoch, pool, err: error },

@@ -72,7 +72,13 @@ export type LinkCall =
 	/** A new incarnation goes on with the sockets that the other node holds; answered by the offers. */
 	| { readonly do: "gather"; readonly actorId: string; readonly generation: number }
 	/** A runner is connected to the node that tells: what it had on the other one goes on elsewhere. */
-	| { readonly do: "runnerMoved"; readonly pool: RunnerPool; readonly key: string }
+	| {
+			readonly do: "runnerMoved";
+			readonly pool: RunnerPool;
+			readonly key: string;
+			/** Of its code; nodes of a version before this do not tell it. */
+			readonly version?: number;
+	  }
 	/** What that node knows of its runners; answered by a list. */
 	| { readonly do: "askRunners"; readonly question: RunnerQuestion }
 	/** An incarnation has gone on without the sockets that the other node holds and nobody has: they are over. */

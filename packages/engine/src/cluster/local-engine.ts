@@ -26,7 +26,7 @@ export interface LocalEngine {
 	inspect(actorId: string, request: ActorRequest): Promise<ActorResponse | null>;
 	inspectSocket(actorId: string, upgrade: ActorUpgrade, socket: PlainSocket): Promise<void>;
 	/** A runner that was here has come to another node. */
-	runnerMoved(pool: RunnerPool, key: string): void;
+	runnerMoved(pool: RunnerPool, key: string, version: number | undefined): void;
 	/** What it knows of its runners, one item each; nothing where it has none. */
 	askRunners(question: RunnerQuestion): RunnerAnswers[keyof RunnerAnswers][];
 }

@@ -66,7 +66,7 @@ export class ServedCalls {
 			case "gather":
 				return handover.handOver(link, call);
 			case "runnerMoved":
-				engine.runnerMoved(call.pool, call.key);
+				engine.runnerMoved(call.pool, call.key, call.version);
 				return null;
 			case "askRunners":
 				return engine.askRunners(call.question);

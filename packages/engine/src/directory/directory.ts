@@ -10,8 +10,6 @@ import {
 	catalogueError,
 	checkActorName,
 	checkKey,
-	newActorId,
-	type Random,
 	type StorageBatch,
 	serializeKey,
 } from "@rivetkit/protocol";
@@ -32,7 +30,7 @@ export interface CreateActor {
 export interface DirectoryOptions {
 	readonly store: Store;
 	readonly clock: Clock;
-	readonly random: Random;
+	readonly newId: () => string;
 	readonly limits: EngineLimits;
 	readonly namespace: string;
 	readonly region: string;
@@ -141,7 +139,7 @@ export class Directory {
 	}
 
 	#newActor(request: CreateActor): NewActor {
-		const { clock, random, limits, namespace, region } = this.#options;
+		const { clock, newId, limits, namespace, region } = this.#options;
 		checkActorName(request.name);
 		checkKey(request.key);
 		this.checkRegistered(request.name);
@@ -153,7 +151,7 @@ export class Directory {
 			});
 		}
 		return {
-			actorId: newActorId(random),
+			actorId: newId(),
 			namespace,
 			name: request.name,
 			key: serializeKey(request.key),

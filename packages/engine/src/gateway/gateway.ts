@@ -51,6 +51,8 @@ export interface GatewayOptions {
 	readonly errors: ErrorAnswers;
 	/** Default: `limits.attemptsMax`, without pauses. */
 	readonly attempts?: () => Attempts | undefined;
+	/** What callers of an id that is not found here are told instead; undefined for nothing else. */
+	readonly absent?: (actorId: string) => Error | undefined;
 }
 
 export class Gateway {
@@ -127,7 +129,7 @@ export class Gateway {
 			const actorId = typeof target === "string" ? target : await target.resolve();
 			await inspections.openSocket(actorId, upgrade, accepted);
 		} catch (error) {
-			errors.closeSocket(accepted, error, upgrade);
+			errors.closeSocket(accepted, this.#meaning(target, error), upgrade);
 		}
 	}
 
@@ -153,7 +155,7 @@ export class Gateway {
 			const answer = await this.#options.inspections.answer(actorId, request);
 			return answer ?? this.#offer(actorId, request, 1);
 		} catch (error) {
-			return this.#options.errors.response(error, IN_JSON);
+			return this.#options.errors.response(this.#meaning(target, error), IN_JSON);
 		}
 	}
 
@@ -162,7 +164,7 @@ export class Gateway {
 			const actorId = typeof target === "string" ? target : await target.resolve();
 			return await this.#options.inspections.follow(actorId, request);
 		} catch (error) {
-			return this.#options.errors.response(error, IN_JSON);
+			return this.#options.errors.response(this.#meaning(target, error), IN_JSON);
 		}
 	}
 
@@ -232,11 +234,16 @@ export class Gateway {
 				// A query that found an actor on its way out is asked again.
 				const again = typeof target !== "string" && isActorNotFound(error);
 				if (!again || attempt === max) {
-					throw error;
+					throw this.#meaning(target, error);
 				}
 			}
 		}
 		throw catalogueError("guard.retry_attempts_exceeded", { attempts: max });
+	}
+
+	#meaning(target: Target, error: unknown): unknown {
+		const isUnknownId = typeof target === "string" && isActorNotFound(error);
+		return (isUnknownId && this.#options.absent?.(target)) || error;
 	}
 
 	/** Rejects when the caller goes away meanwhile. */

@@ -1,4 +1,4 @@
-import { type Clock, catalogueError, newActorId, type Random } from "@rivetkit/protocol";
+import { type Clock, catalogueError } from "@rivetkit/protocol";
 import type { Inventory, InventoryPosition } from "../store/inventory.ts";
 
 /** One isolated set of actors, pools and runners (contract: engine 2.3). */
@@ -19,20 +19,20 @@ const NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 export class Namespaces {
 	readonly #inventory: Inventory;
 	readonly #clock: Clock;
-	readonly #random: Random;
+	readonly #newId: () => string;
 	readonly #known = new Map<string, Namespace>();
 
-	constructor(inventory: Inventory, clock: Clock, random: Random) {
+	constructor(inventory: Inventory, clock: Clock, newId: () => string) {
 		this.#inventory = inventory;
 		this.#clock = clock;
-		this.#random = random;
+		this.#newId = newId;
 	}
 
 	/** Throws `namespace.failed_to_create`, `namespace.name_not_unique`. */
 	async create(name: string, displayName: string): Promise<Namespace> {
 		check(name, displayName);
 		const namespace: Namespace = {
-			namespaceId: newActorId(this.#random),
+			namespaceId: this.#newId(),
 			name,
 			displayName,
 			createTs: this.#clock.now(),

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type Clock, newActorId, type Random } from "@rivetkit/protocol";
+import type { Clock } from "@rivetkit/protocol";
 import {
 	decodeRunnerToServer,
 	encodeRunnerToClient,
@@ -24,7 +24,8 @@ const TOKEN = "rivet_token.";
 export interface RunnerDoorOptions {
 	readonly host: RunnersHost;
 	readonly clock: Clock;
-	readonly random: Random;
+	/** Of a request, for the reasons of closes. */
+	readonly newId: () => string;
 	readonly logger: EngineLogger;
 	readonly limits: RunnerLimits;
 	readonly hasNamespace: (name: string) => Promise<boolean>;
@@ -159,6 +160,6 @@ export class RunnerDoor {
 	}
 
 	#close(webSocket: WebSocket, code: number, reason: string): void {
-		webSocket.close(code, `${reason}#${newActorId(this.#options.random)}`);
+		webSocket.close(code, `${reason}#${this.#options.newId()}`);
 	}
 }

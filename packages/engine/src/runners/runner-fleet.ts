@@ -1,4 +1,4 @@
-import { type Clock, newActorId, type Random, type Timer } from "@rivetkit/protocol";
+import type { Clock, Timer } from "@rivetkit/protocol";
 import type { ToServerInit } from "@rivetkit/protocol/runner";
 import type { EngineLogger } from "../common/logger.ts";
 import type { PoolConfig } from "../pools/pool-config.ts";
@@ -11,11 +11,11 @@ import type { RunnerRoster } from "./runner-roster.ts";
 
 export interface RunnerFleetOptions {
 	readonly clock: Clock;
-	readonly random: Random;
+	readonly newId: () => string;
 	readonly logger: EngineLogger;
 	readonly limits: RunnerLimits;
 	/** A runner that this process did not know has connected: nobody else has it any more. */
-	readonly came: (pool: PoolAddress, key: string) => void;
+	readonly came: (pool: PoolAddress, key: string, version: number) => void;
 	/** Names that runners announce. */
 	readonly announced: (
 		namespace: string,
@@ -68,19 +68,14 @@ export class RunnerFleet {
 		init: ToServerInit,
 		socket: RunnerSocket,
 	): RunnerRecord {
-		const { clock, random, limits, roster } = this.#options;
+		const { clock, newId, limits, roster } = this.#options;
 		const now = clock.now();
 		const pool: PoolAddress = { namespace, pool: init.name };
 		let runner = roster.withKey(pool, key);
 		if (runner?.socket) runner.socket.close(1000, "ws.eviction");
 		const isNew = runner === undefined;
-		if (isNew) this.#options.came(pool, key);
-		runner ??= new RunnerRecord(
-			{ runnerId: newActorId(random), namespace, key },
-			init,
-			now,
-			limits,
-		);
+		if (isNew) this.#options.came(pool, key, init.version);
+		runner ??= new RunnerRecord({ runnerId: newId(), namespace, key }, init, now, limits);
 		roster.add(runner);
 		runner.socket = socket;
 		runner.lastPongTs = now;

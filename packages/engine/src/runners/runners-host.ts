@@ -8,6 +8,7 @@ import {
 	type ActorUpgrade,
 	catalogueError,
 	type HostEvents,
+	type Random,
 	type StopIntent,
 	type Timer,
 } from "@rivetkit/protocol";
@@ -40,9 +41,10 @@ export interface RunnerStats {
 export interface RunnersHostOptions
 	extends Pick<
 		RunnerFleetOptions,
-		"clock" | "random" | "logger" | "limits" | "came" | "announced" | "poolConfig" | "poolAppeared"
+		"clock" | "newId" | "logger" | "limits" | "came" | "announced" | "poolConfig" | "poolAppeared"
 	> {
 	readonly store: Store;
+	readonly random: Random;
 	/** Of the engine, told with each stored value. */
 	readonly version: string;
 	/** Told after a commit that set or cleared an actor's alarm. */

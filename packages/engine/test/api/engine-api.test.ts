@@ -1,4 +1,4 @@
-import { encodeBase64 } from "@rivetkit/protocol";
+import { encodeBase64, formatActorId, parseActorId } from "@rivetkit/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { AttachRunnersOptions } from "../../src/index.ts";
@@ -707,5 +707,55 @@ describe.runIf(nodeCount === 1)("the gateway's token (no. 17)", () => {
 		expect(await closeOf(`/gateway/${id}@admin/connect`)).toBe("actor.not_found");
 		expect(await closeOf(`/gateway/${id}/connect`, "rivet_token.admin")).toBe("actor.not_found");
 		expect(await closeOf("/connect", ...byEntries, "rivet_token.admin")).toBe("actor.not_found");
+	});
+});
+
+describe.runIf(nodeCount === 1)("the datacenter in ids (engine 1, 9.2)", () => {
+	const idOf = (datacenterLabel: number) =>
+		formatActorId({ uuid: "00112233445566778899aabbccddeeff", datacenterLabel });
+	const labelOf = (id: unknown) => parseActorId(id as string)!.datacenterLabel;
+
+	it("is the one that is configured, in all of them", async () => {
+		await serve("admin", { datacenterLabel: 7 });
+		const runner = await connect();
+		const { body, headers } = await put();
+		const { namespaces } = (await call("GET", "/namespaces")).body as { namespaces: Json[] };
+		const ids = [
+			runner.init!.runnerId,
+			(body.actor as Json).actor_id,
+			headers.get("x-rivet-ray-id"),
+			...namespaces.map(({ namespace_id }) => namespace_id),
+		];
+		expect(ids.map(labelOf)).toEqual([7, 7, 7, 7]);
+	});
+
+	it("is not found when it is another one, whatever is asked of the actor", async () => {
+		const key = encodeURIComponent(encodeBase64(Uint8Array.of(1)));
+		const asks = (id: string) =>
+			[
+				["GET", `/gateway/${id}/x`],
+				["POST", `/gateway/${id}/action/x`],
+				["GET", `/gateway/${id}/inspector/state`],
+				["DELETE", `/actors/${id}?namespace=default`],
+				["GET", `/actors/${id}/kv/keys/${key}?namespace=default`],
+			] as const;
+		for (const [method, path] of asks(idOf(2))) {
+			await fails(call(method, path), "datacenter.not_found");
+		}
+		for (const [method, path] of asks(idOf(1))) {
+			await fails(call(method, path), "actor.not_found", 404);
+		}
+		const target = { "x-rivet-target": "actor", "x-rivet-actor": idOf(2) };
+		await fails(call("GET", "/x", undefined, target), "datacenter.not_found");
+		const listed = await call("GET", `/actors?namespace=default&actor_ids=${idOf(2)},${idOf(1)}`);
+		expect(listed.body.actors).toEqual([]);
+		const closed = new Promise<string>((resolve) => {
+			const socket = new WebSocket(
+				`${nextUrl().replace("http", "ws")}/gateway/${idOf(2)}/connect`,
+				["rivet"],
+			);
+			socket.on("close", (code, reason) => resolve(`${code} ${reason}`));
+		});
+		expect(await closed).toMatch(/^1011 datacenter\.not_found#/);
 	});
 });

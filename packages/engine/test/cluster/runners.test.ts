@@ -113,6 +113,30 @@ it("a runner that comes to another node has its actors there at once, and none w
 	expect(startsOf(after)[0]).toBeGreaterThan(startsOf(before)[0]!);
 });
 
+it("the first runner of a newer version sends older ones away on every node, where the pool says so", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const configured = await fetch(`${one.url}/runner-configs/default?namespace=default`, {
+		method: "PUT",
+		headers: { "content-type": "application/json", authorization: "Bearer admin" },
+		body: JSON.stringify({
+			datacenters: { default: { normal: {}, drain_on_version_upgrade: true } },
+		}),
+	});
+	expect(configured.status).toBe(200);
+	const older = await connect(one, { key: "older", codeVersion: 1, stopsAtOnce: true });
+	const actorId = await one.create("a");
+	expect(startsOf(older)).toHaveLength(1);
+	const newer = await connect(two, { key: "newer", codeVersion: 2 });
+	expect(await older.closed).toEqual({ code: 1000, reason: "ws.eviction" });
+	expect(older.commands.map(({ inner }) => inner.tag)).toEqual([
+		"CommandStartActor",
+		"CommandStopActor",
+	]);
+	expect(await called(one, newer, actorId)).toBe(200);
+	expect(startsOf(newer)[0]).toBeGreaterThan(startsOf(older)[0]!);
+});
+
 it("a node that loses its lease has its runners stop; their actors go on with those of others", async () => {
 	const url = await emptiedDatabase();
 	const proxy = await PostgresProxy.start(url);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { systemClock, systemRandom } from "@rivetkit/protocol";
+import { systemClock } from "@rivetkit/protocol";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { RunnerDoor } from "../../src/runners/runner-door.ts";
 import { RUNNER_LIMITS } from "../../src/runners/runner-limits.ts";
@@ -16,7 +16,7 @@ async function door(host: Pick<RunnersHost, "connected" | "received" | "disconne
 	const runnerDoor = new RunnerDoor({
 		host: host as RunnersHost,
 		clock: systemClock(),
-		random: systemRandom(),
+		newId: () => "ray",
 		logger: { debug() {}, info() {}, warn() {}, error: log },
 		limits: RUNNER_LIMITS,
 		hasNamespace: async () => true,

@@ -1,4 +1,4 @@
-import { systemRandom } from "@rivetkit/protocol";
+import { newActorId, systemRandom } from "@rivetkit/protocol";
 import type { RunnerToClient, RunnerToServer } from "@rivetkit/protocol/runner";
 import { RUNNER_LIMITS, type RunnerLimits } from "../../src/runners/runner-limits.ts";
 import type { RunnerRecord, RunnerSocket } from "../../src/runners/runner-record.ts";
@@ -56,6 +56,7 @@ export function runnersHost(
 		store,
 		clock,
 		random: systemRandom(),
+		newId: () => newActorId(systemRandom()),
 		logger: { debug() {}, info() {}, warn: log, error: log },
 		limits: { ...RUNNER_LIMITS, ...limits },
 		version: "test",
