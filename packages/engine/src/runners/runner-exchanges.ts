@@ -34,6 +34,11 @@ interface Unacknowledged {
 
 type ClientMessage = Extract<ToClientTunnelMessageKind, { tag: "ToClientWebSocketMessage" }>;
 
+type Beginning = Extract<
+	ToClientTunnelMessageKind,
+	{ tag: "ToClientRequestStart" | "ToClientWebSocketOpen" }
+>;
+
 interface Exchange {
 	readonly id: HibernatingRequest;
 	readonly actorId: string;
@@ -43,6 +48,8 @@ interface Exchange {
 	readonly isRepeatable: boolean;
 	readonly socket: ActorSocket | null;
 	readonly opened: Deferred<void> | null;
+	/** Of a call that may be made again, and of a socket that is not open yet: how it begins. */
+	again: Beginning | null;
 	/** Of what goes to the runner, over all tries. */
 	nextIndex: number;
 	/** The last message of the client, as the gateway counts. */
@@ -96,7 +103,7 @@ export class RunnerExchanges {
 			socket: null,
 			opened: null,
 		});
-		const isKept = this.#tell(exchange, {
+		const start: Beginning = {
 			tag: "ToClientRequestStart",
 			val: {
 				actorId,
@@ -106,8 +113,9 @@ export class RunnerExchanges {
 				body: body.byteLength === 0 ? undefined : body,
 				stream: false,
 			},
-		});
-		if (!isKept) {
+		};
+		if (exchange.isRepeatable) exchange.again = start;
+		if (!this.#tell(exchange, start)) {
 			this.#forget(exchange);
 			throw this.#backlogFull(runner);
 		}
@@ -145,11 +153,11 @@ export class RunnerExchanges {
 			socket,
 			opened,
 		});
-		const isKept = this.#tell(exchange, {
+		exchange.again = {
 			tag: "ToClientWebSocketOpen",
 			val: { actorId, path: upgrade.path, headers: headersOf(upgrade) },
-		});
-		if (!isKept) {
+		};
+		if (!this.#tell(exchange, exchange.again)) {
 			this.#forget(exchange);
 			throw this.#backlogFull(runner);
 		}
@@ -175,12 +183,17 @@ export class RunnerExchanges {
 
 	/**
 	 * The runner is back on another socket. What waits for it is sent, and what may be told twice of what was sent into the
-	 * one before: nobody knows what of that had arrived. The runner drops messages of held clients that it has, and closes of
-	 * clients that it does not (contract: engine 4.12).
+	 * one before: nobody knows what of that had arrived, nor which answers were lost with it. The runner drops messages of held
+	 * clients that it has, and closes of clients that it does not (contract: engine 4.12); a call or a socket that comes
+	 * again takes the place of the first (4.9, 4.11).
 	 */
 	reconnected(runner: RunnerRecord): void {
 		for (const exchange of this.#exchanges.values()) {
-			if (exchange.runner !== runner || exchange.unacknowledged === null) continue;
+			if (exchange.runner !== runner) continue;
+			if (exchange.again !== null && !runner.backlog.has(exchange.id)) {
+				this.#tell(exchange, exchange.again);
+			}
+			if (exchange.unacknowledged === null) continue;
 			runner.backlog.drop(exchange.id);
 			for (const { message, index } of exchange.unacknowledged) {
 				if (!this.#tell(exchange, message, index)) break;
@@ -254,6 +267,7 @@ export class RunnerExchanges {
 					socket.hold();
 					exchange.unacknowledged = [];
 				}
+				exchange.again = null;
 				this.#listen(exchange, socket);
 				exchange.opened.resolve();
 				break;
@@ -305,8 +319,14 @@ export class RunnerExchanges {
 		exchange.socket?.acknowledge(index);
 	}
 
-	#add(given: Omit<Exchange, "nextIndex" | "lastIndex" | "unacknowledged">): Exchange {
-		const exchange: Exchange = { ...given, nextIndex: 0, lastIndex: 0, unacknowledged: null };
+	#add(given: Omit<Exchange, "again" | "nextIndex" | "lastIndex" | "unacknowledged">): Exchange {
+		const exchange: Exchange = {
+			...given,
+			again: null,
+			nextIndex: 0,
+			lastIndex: 0,
+			unacknowledged: null,
+		};
 		exchange.opened?.promise.catch(() => {});
 		this.#exchanges.set(exchangeKey(given.id), exchange);
 		return exchange;

@@ -44,6 +44,11 @@ export class TunnelBacklog {
 		return true;
 	}
 
+	/** Whether something of an exchange waits. */
+	has(exchange: HibernatingRequest): boolean {
+		return this.#byExchange.has(exchangeKey(exchange));
+	}
+
 	/** Forgets an exchange. True when the runner has not heard of it at all. */
 	drop(exchange: HibernatingRequest): boolean {
 		const key = exchangeKey(exchange);
