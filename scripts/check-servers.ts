@@ -26,9 +26,9 @@ import { readManifest, repoRoot } from "./lib/workspaces.ts";
 
 const run = promisify(execFile);
 
-const START_MS_MAX = 60_000;
-const STOP_MS_MAX = 30_000;
-const ANSWER_MS_MAX = 20_000;
+const START_MS_MAX = 120_000;
+const STOP_MS_MAX = 60_000;
+const ANSWER_MS_MAX = 60_000;
 /** Where the READMEs say that the examples listen. */
 const README_PORT = "3000";
 const EXAMPLES = join(repoRoot, "examples", "servers");
@@ -160,7 +160,7 @@ function checksOf(root: string, start: Start): Check[] {
 			run: async () => {
 				for (const line of commandsOf(example).tries) {
 					const command = line.replace(`:${README_PORT}/`, `:${port}/`);
-					const { stdout } = await run("bash", ["-c", `${command} -sS --fail-with-body -m 20`]);
+					const { stdout } = await run("bash", ["-c", `${command} -sS --fail-with-body -m 60`]);
 					if (!/^Hello from |^\{"output":\d+\}$|^\{"result":/.test(stdout)) {
 						throw new Error(`${command} printed ${stdout}`);
 					}

@@ -9,7 +9,7 @@ import { StartedApp } from "./lib/started-app.ts";
 import { repoRoot } from "./lib/workspaces.ts";
 
 const START_MS_MAX = 120_000;
-const STOP_MS_MAX = 30_000;
+const STOP_MS_MAX = 60_000;
 
 const storage = mkdtempSync(join(tmpdir(), "rivetkit-start-"));
 const app = new StartedApp("npm start", {
@@ -31,7 +31,7 @@ const checks: Check[] = [
 		run: async () => {
 			const curl = spawn("bash", [
 				"-c",
-				`${command} --silent --show-error --fail-with-body --max-time 20`,
+				`${command} --silent --show-error --fail-with-body --max-time 60`,
 			]);
 			let answer = "";
 			curl.stdout.on("data", (chunk: Buffer) => {

@@ -6,7 +6,7 @@ import type { FromServerProcess, ServerStats, ToServerProcess } from "./servers/
 import type { LoopProfile } from "./servers/profiler.ts";
 import type { Subject } from "./subjects.ts";
 
-const START_MS_MAX = 30_000;
+const START_MS_MAX = 120_000;
 const STOP_MS_MAX = 10_000;
 
 /** One server in a process of its own, on a storage folder of its own. */

@@ -13,7 +13,7 @@ export function freePort(): Promise<number> {
 }
 
 const POLL_MS = 20;
-const START_MS_MAX = 20_000;
+const START_MS_MAX = 100_000;
 
 /** Resolves when the server answers `/metadata` and its registry has this actor. */
 export async function whenServing(port: number, actor = "counter"): Promise<void> {
