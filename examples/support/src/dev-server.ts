@@ -77,7 +77,7 @@ export class DevServer {
 			};
 			child.stdout.on("data", hear);
 			child.stderr.on("data", hear);
-			child.once("exit", (code) =>
+			child.once("close", (code) =>
 				reject(new Error(`the server ended with ${code}:\n${this.output}`)),
 			);
 		});

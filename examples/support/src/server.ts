@@ -58,7 +58,7 @@ export function exampleServer(root: string, extraEnv: NodeJS.ProcessEnv = {}): E
 				};
 				process_.stdout.on("data", hear);
 				process_.stderr.on("data", hear);
-				process_.once("exit", (code) =>
+				process_.once("close", (code) =>
 					reject(new Error(`the server ended with ${code}:\n${output.slice(begin)}`)),
 				);
 			});
@@ -70,7 +70,7 @@ export function exampleServer(root: string, extraEnv: NodeJS.ProcessEnv = {}): E
 				return Promise.resolve(process_.exitCode);
 			}
 			return new Promise((resolve) => {
-				process_.once("exit", (code) => resolve(code));
+				process_.once("close", (code) => resolve(code));
 				process_.kill(signal);
 			});
 		},
@@ -108,7 +108,7 @@ async function freePorts(): Promise<[number, number]> {
 	return [port!, managerPort!];
 }
 
-/** Resolves when `assertion` holds. The machine may be busy: it has 20 seconds. */
+/** Resolves when `assertion` holds. The machine may be busy: it has 45 seconds. */
 export function eventually<T>(assertion: () => T | Promise<T>): Promise<T> {
-	return vi.waitFor(assertion, { timeout: 20_000, interval: 20 });
+	return vi.waitFor(assertion, { timeout: 45_000, interval: 20 });
 }

@@ -84,7 +84,7 @@ it("waits for a decision in the page, over a kill -9", async () => {
 	const html = await (await fetch(page)).text();
 	const [, id] = /action="\/decide\/([^"]+)"/.exec(html)!;
 	let decided = await post(`decide/${id}`, { approved: "yes", by: "ann" });
-	for (let look = 0; look < 100 && !decided.includes("approved by ann"); look++) {
+	for (let look = 0; look < 900 && !decided.includes("approved by ann"); look++) {
 		await new Promise((resolve) => setTimeout(resolve, 50));
 		decided = await (await fetch(page)).text();
 	}

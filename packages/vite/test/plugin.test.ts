@@ -56,7 +56,7 @@ afterAll(async () => {
 
 /** Resolves when `check` holds. */
 async function until(check: () => boolean | Promise<boolean>, project: Project): Promise<void> {
-	const deadline = Date.now() + 15_000;
+	const deadline = Date.now() + 60_000;
 	while (!(await check())) {
 		if (Date.now() > deadline) throw new Error(`it did not come; vite printed:\n${project.output}`);
 		await new Promise((resolve) => setTimeout(resolve, 20));

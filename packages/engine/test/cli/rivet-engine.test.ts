@@ -261,7 +261,7 @@ describe("the process", () => {
 		child.stderr.on("data", (data) => {
 			errors += data;
 		});
-		const exited = once(child, "exit").then(([code]) => code as number);
+		const exited = once(child, "close").then(([code]) => code as number);
 		const url = () => until(() => /listens on (\S+)/.exec(output)?.[1] ?? expect.fail(errors));
 		return { child, exited, url, errors: () => errors };
 	};

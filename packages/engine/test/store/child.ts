@@ -35,7 +35,7 @@ export function startChild(
 	return {
 		process: child,
 		lines: lines as AsyncIterableIterator<string>,
-		exited: once(child, "exit").then(() => errors),
+		exited: Promise.all([once(child, "exit"), once(child.stderr, "close")]).then(() => errors),
 	};
 }
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../../../../scripts/lib/free-port.ts";
 
-const START_LIMIT_MS = 10_000;
+const START_LIMIT_MS = 60_000;
 const POLL_MS = 50;
 
 export interface PublishedServer extends AsyncDisposable {

@@ -22,14 +22,14 @@ async function run(script: string, endpoint: string): Promise<string> {
 		{
 			env: { PATH, NODE_COMPILE_CACHE },
 			stdio: ["ignore", "pipe", "inherit"],
-			timeout: 15_000,
+			timeout: 100_000,
 		},
 	);
 	let output = "";
 	child.stdout.on("data", (chunk) => {
 		output += chunk;
 	});
-	const [code, signal] = await once(child, "exit");
+	const [code, signal] = await once(child, "close");
 	expect([code, signal]).toEqual([0, null]);
 	return output.trim();
 }

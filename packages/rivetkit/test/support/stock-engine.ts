@@ -13,7 +13,7 @@ const BINARY = "@rivetkit/engine-cli-linux-x64-musl";
 export const hasStockEngine = process.platform === "linux" && process.arch === "x64";
 
 const TOKEN = "stock-token";
-const START_MS = 30_000;
+const START_MS = 90_000;
 
 /** The published engine binary on loopback, with data of its own (contract: engine 0.3). */
 export class StockEngine {

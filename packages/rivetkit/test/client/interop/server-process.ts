@@ -12,7 +12,7 @@ const SCRIPTS = {
 	ours: fileURLToPath(new URL("./own-server.ts", import.meta.url)),
 };
 const POLL_MS = 50;
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** A server as a child process, on a free port, with a storage folder of its own. */
 export async function startServerProcess(which: keyof typeof SCRIPTS): Promise<InteropServer> {

@@ -69,7 +69,7 @@ export class TestNode {
 			};
 			child.stdout.on("data", hear);
 			child.stderr.on("data", hear);
-			child.once("exit", (code, signal) =>
+			child.once("close", (code, signal) =>
 				reject(new Error(`node ${this.name} ended (${code ?? signal}):\n${this.output}`)),
 			);
 		});
