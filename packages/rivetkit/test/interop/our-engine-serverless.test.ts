@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import { createEngine, createMemoryStore, type Engine } from "@rivetkit/engine";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { actor } from "../../src/actor/definition.ts";
 import { createClient } from "../../src/client/index.ts";
 import { setup } from "../../src/registry/registry.ts";
@@ -101,10 +102,7 @@ beforeAll(async () => {
 	registry = ours(port);
 	// It begins with its first request.
 	await fetch(`http://127.0.0.1:${port}/api/rivet/health`);
-	const free = createServer();
-	const publishedPort = await listening(free);
-	free.close();
-	await once(free, "close");
+	const publishedPort = await freePort();
 	const script = fileURLToPath(new URL("published-handler-server.mjs", import.meta.url));
 	published = spawn(process.execPath, [script], {
 		env: {

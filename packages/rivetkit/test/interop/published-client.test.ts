@@ -207,7 +207,7 @@ describe.each(["bare", "cbor", "json"] as const)("published 2.1.3 client, %s", (
 	it("sends to queues, waits, and sees their errors", async () => {
 		const handle = client.worker.getOrCreate(["queue"]);
 		expect(await handle.send("jobs", { n: 1 })).toBeUndefined();
-		const waited = await handle.send("jobs", { n: 2 }, { wait: true, timeout: 5_000 });
+		const waited = await handle.send("jobs", { n: 2 }, { wait: true, timeout: 30_000 });
 		expect(waited).toEqual({ status: "completed", response: { did: { n: 2 } } });
 		expect(await handle.done()).toEqual([{ n: 1 }, { n: 2 }]);
 		const connection = handle.connect();

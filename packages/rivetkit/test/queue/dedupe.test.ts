@@ -205,7 +205,7 @@ describe("a dedupe key", () => {
 		await using crashable = await Crashable.start({ subject: failing });
 		await crashable.send("jobs", 1, dedupe("k"));
 		await eventually(async () => expect(await crashable.call("dead")).toBe(1));
-		const second = await crashable.send("jobs", 1, { ...dedupe("k"), wait: true, timeout: 5_000 });
+		const second = await crashable.send("jobs", 1, { ...dedupe("k"), wait: true, timeout: 30_000 });
 		expect(codeOf(second)).toBe("queue.message_given_up");
 		expect(second.error?.metadata).toEqual({ queue: "jobs", attempts: 1 });
 		expect((await crashable.send("jobs", 1, dedupe("k"))).status).toBe(200);
@@ -228,7 +228,7 @@ describe("a dedupe key", () => {
 			actions: { redrive: (c) => c.queue.redrive(), size: (c) => c.queue.size() },
 		});
 		await using crashable = await Crashable.start({ subject: failing });
-		const send = () => crashable.send("jobs", 1, { ...dedupe("k"), wait: true, timeout: 5_000 });
+		const send = () => crashable.send("jobs", 1, { ...dedupe("k"), wait: true, timeout: 30_000 });
 		const codes = [codeOf(await send()), codeOf(await send())];
 		expect(codes).toEqual(Array(2).fill("queue.message_given_up"));
 		isFixed = true;

@@ -110,9 +110,7 @@ describe("a PostgreSQL store whose connection breaks", () => {
 		});
 		const progress = async (from: number) => {
 			await expect
-				.poll(() => Math.min(...actors.map(({ actorId }) => acknowledged.get(actorId) ?? 0)), {
-					timeout: 15_000,
-				})
+				.poll(() => Math.min(...actors.map(({ actorId }) => acknowledged.get(actorId) ?? 0)))
 				.toBeGreaterThan(from);
 		};
 		await progress(3);
@@ -189,7 +187,7 @@ describe("a PostgreSQL store whose transactions fail", () => {
 
 	it("gives up a statement that takes too long, and goes on", async () => {
 		const url = await emptiedDatabase();
-		const store = await openPostgresStore({ url, statementTimeoutMs: 300 });
+		const store = await openPostgresStore({ url, statementTimeoutMs: 2_000 });
 		onTestFinished(() => store.close());
 		const actor = await acquiredActor(store);
 		await onPut(url, "slow", "PERFORM pg_sleep(30);");

@@ -192,7 +192,7 @@ export function interopSuite(
 		test("queue messages are stored, completed, and time out", async () => {
 			const worker = client.worker!.getOrCreate(newKey());
 			expect(await worker.send("jobs", { n: 1 })).toBeUndefined();
-			expect(await worker.send("jobs", { n: 2 }, { wait: true, timeout: 5_000 })).toEqual({
+			expect(await worker.send("jobs", { n: 2 }, { wait: true, timeout: 30_000 })).toEqual({
 				status: "completed",
 				response: { did: { n: 2 } },
 			});
@@ -201,7 +201,7 @@ export function interopSuite(
 			expect(unheard?.status).toBe("timedOut");
 			expect(unheard?.response).toBeUndefined();
 			const connection = worker.connect();
-			expect(await connection.send("jobs", 3, { wait: true, timeout: 5_000 })).toEqual({
+			expect(await connection.send("jobs", 3, { wait: true, timeout: 30_000 })).toEqual({
 				status: "completed",
 				response: { did: 3 },
 			});
