@@ -4,7 +4,14 @@ import type { StoredEntries } from "../../runtime/commit/storage-layout.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { DurableRun } from "../../runtime/durable/durable-run.ts";
 import { RollbackCheckpointError } from "../errors.ts";
-import { decodeHead, HEAD_KEY, type Head, newHead, type StoredWait } from "../history/head.ts";
+import {
+	type Blocked,
+	decodeHead,
+	HEAD_KEY,
+	type Head,
+	newHead,
+	type StoredWait,
+} from "../history/head.ts";
 import { Journal } from "../history/journal.ts";
 import { PUBLISHED_HISTORY, readPublishedHistory } from "../history/published-history.ts";
 import { publicError, storeError } from "../history/stored-error.ts";
@@ -24,6 +31,8 @@ const REACH_MS_MAX = 5_000;
 /** A blocked workflow is tried again after this (ms), doubling to the most. */
 const BLOCKED_FIRST_MS = 1_000;
 const BLOCKED_MAX_MS = 300_000;
+/** Turns without a new entry after which code waits for something outside of it. */
+const QUIET_TURNS = 3;
 /** Every wake reads the head: what a join of many branches waits for is not all in it. */
 const WAITS_STORED_MAX = 32;
 
@@ -89,6 +98,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 			return;
 		}
 		this.#isSuspect = !this.#head.isClean;
+		this.#blockedLast = this.#head.blocked ?? null;
 		delete this.#head.waits;
 	}
 
@@ -317,6 +327,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		if (this.host.isAborted || this.isLost) return null;
 		const execution = this.newExecution({ isRollback: false, isFresh });
 		execution.start(this.#fn);
+		if (this.head.blocked) void this.#watchBlocked(execution);
 		return execution;
 	}
 
@@ -428,11 +439,12 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	async blocked(error: unknown): Promise<void> {
 		const { head, host } = this;
 		const stored = storeError(error);
-		const before = head.blocked;
+		const before = this.#blockedLast;
 		const isNews = before?.error.message !== stored.message;
 		const attempts = (isNews ? 0 : before!.attempts) + 1;
 		const delayMs = Math.min(BLOCKED_MAX_MS, BLOCKED_FIRST_MS * 2 ** (attempts - 1));
 		head.blocked = { error: stored, attempts, retryAt: host.now() + delayMs };
+		this.#blockedLast = head.blocked;
 		host.log.error(
 			{ err: error, attempts, retryAt: head.blocked.retryAt },
 			"the workflow is blocked",
@@ -557,6 +569,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.host.setIdle(isIdle);
 		if (!isIdle) return;
 		this.#reach();
+		this.progressed();
 		this.host.commitSoon();
 		if (hooks.coldStartAtEveryWait) this.#coldStart();
 	}
@@ -575,11 +588,29 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		});
 	}
 
-	/** Something new was recorded: what was wrong with the code is over. */
-	noteEntry(): void {
+	/** The code has come past all that is recorded: what was wrong with it is over, unless it shows again. */
+	progressed(): void {
 		if (!this.head.blocked) return;
 		delete this.head.blocked;
-		this.journal.head(this.head);
+		this.writeHead();
+	}
+
+	/** What blocked it last, as long as nothing was recorded since: the same again is no news, and waits longer. */
+	#blockedLast: Blocked | null = null;
+
+	noteRecord(): void {
+		this.#blockedLast = null;
+	}
+
+	/** Code that waits for something outside of the workflow begins nothing, and does not wait as a workflow does. */
+	async #watchBlocked(execution: Execution): Promise<void> {
+		let begun: number;
+		do {
+			begun = execution.begun;
+			for (let turn = 0; turn < QUIET_TURNS; turn++) await this.host.nextTurn();
+			if (execution !== this.#execution || execution.isStopped) return;
+		} while (execution.isLoading || execution.begun !== begun);
+		this.progressed();
 	}
 
 	isLeftOut(entryId: string): boolean {

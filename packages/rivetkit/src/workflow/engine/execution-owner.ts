@@ -23,7 +23,10 @@ export interface ExecutionOwner {
 	readonly maxEntrySize: number;
 	readonly maxLiveEntries: number;
 	readonly maxRollbackIterations: number;
-	noteEntry(): void;
+	/** The code has come past what is recorded: it begins something new, or waits. */
+	progressed(): void;
+	/** An entry is recorded, or changed. */
+	noteRecord(): void;
 	/** The store could not be read. */
 	readFailed(error: unknown): void;
 	/** Whether this step is not to be undone, by its id. */

@@ -73,6 +73,8 @@ export class Execution {
 	#stopReason: unknown = null;
 	#keepsWaits = false;
 	#operations = 0;
+	/** Operations that code has asked for. */
+	begun = 0;
 	#loads = 0;
 	readonly ended: Promise<ExecutionEnd>;
 	#end!: (end: ExecutionEnd) => void;
@@ -226,6 +228,7 @@ export class Execution {
 
 	attemptBegun(attempt: StepAttempt): void {
 		this.attempts.add(attempt);
+		if (!this.isRollback) this.owner.progressed();
 	}
 
 	attemptEnded(attempt: StepAttempt): void {
@@ -263,7 +266,7 @@ export class Execution {
 	create<K extends Kind>(scope: Scope, kind: K, data: KindData[K]): Entry<K> {
 		const { owner } = this;
 		this.live.add(scope.strand, 1);
-		owner.noteEntry();
+		owner.progressed();
 		return new Entry(kind, owner.nextSequence(), this.host.now(), owner.epoch, data);
 	}
 
@@ -279,6 +282,7 @@ export class Execution {
 	record(scope: Scope, key: Uint8Array, entry: Entry, soon = false): void {
 		if (this.isRollback) return;
 		this.owner.noteDepth(scope.location.depth);
+		this.owner.noteRecord();
 		this.journal.entry(key, entry);
 		if (soon || this.journal.isFull) this.host.commitSoon();
 		else this.host.commitWithin(STAGED_FOR_MS);
@@ -329,17 +333,17 @@ export class Execution {
 	}
 
 	/** Until it is here, code of some strand has not come to where it was. */
-	async scan(range: KeyRange): Promise<[key: Uint8Array, value: Uint8Array][]> {
-		this.#loads++;
-		const scanned = await this.read(this.host.scan(range));
-		this.#loads--;
-		return scanned;
+	scan(range: KeyRange): Promise<[key: Uint8Array, value: Uint8Array][]> {
+		return this.read(this.host.scan(range));
 	}
 
 	/** What the store has. A store that cannot be read is no failure of the workflow (workflows 10.5). */
 	async read<T>(reading: Promise<T>): Promise<T> {
+		this.#loads++;
 		try {
-			return await reading;
+			const found = await reading;
+			this.#loads--;
+			return found;
 		} catch (error) {
 			return this.unreadable(error);
 		}
@@ -351,7 +355,7 @@ export class Execution {
 		return never();
 	}
 
-	/** Whether scopes are being read: then code of some strands has not come to where it was. */
+	/** Whether records are being read: then code of some strands has not come to where it was. */
 	get isLoading(): boolean {
 		return this.#loads > 0;
 	}

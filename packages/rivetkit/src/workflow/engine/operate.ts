@@ -45,6 +45,7 @@ function begin<K extends Kind, T>(
 	}
 	scope.visited.add(name);
 	execution.replayCheck?.visit(scope, kind, name);
+	execution.begun++;
 	scope.isBusy = true;
 	let working: Promise<T>;
 	try {
