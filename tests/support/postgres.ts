@@ -3,10 +3,15 @@ import { Client } from "pg";
 import { beforeAll, inject } from "vitest";
 import { SHARED_START_TIMEOUT_MS, sharedServerUrl } from "../../scripts/lib/postgres-server.ts";
 
-// Whoever asks first starts the server, which takes longer than a test may when the machine is busy.
-beforeAll(async () => {
-	await sharedServerUrl(inject("postgresFolder"));
-}, SHARED_START_TIMEOUT_MS);
+const folder: string | undefined = inject("postgresFolder");
+
+// Whoever asks first starts the server, which takes longer than a test may when the machine is busy. Files that share a
+// process have none: they load this with what they use.
+if (folder !== undefined) {
+	beforeAll(async () => {
+		await sharedServerUrl(folder);
+	}, SHARED_START_TIMEOUT_MS);
+}
 
 /** An empty database on the run's PostgreSQL, and its address. It goes with the server. */
 export async function newDatabase(): Promise<string> {
