@@ -23,9 +23,7 @@ const metric = (node: NodeUnderTest, name: string, labels: Record<string, string
 
 const linked = (...nodes: NodeUnderTest[]) =>
 	expect
-		.poll(() => nodes.map((node) => metric(node, "cluster_links", { state: "open" })), {
-			timeout: 10_000,
-		})
+		.poll(() => nodes.map((node) => metric(node, "cluster_links", { state: "open" })))
 		.toEqual(nodes.map(() => nodes.length - 1));
 
 it("who comes and who goes is known at once, not with the next renewal", async () => {

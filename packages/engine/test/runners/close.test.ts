@@ -1,18 +1,17 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { CountingClock } from "../../../../tests/support/counting-clock.ts";
 import { createEngine } from "../../src/index.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import { until } from "../helpers/until.ts";
 import { type RunnerOptions, ScriptedRunner } from "./scripted-runner.ts";
 
 /** What an engine apart leaves when it is closed. */
 
 type Json = Record<string, unknown>;
-
-const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
 
 it("keeps no process: whatever it waits for, its timers go with it", async () => {
 	const clock = new CountingClock();
