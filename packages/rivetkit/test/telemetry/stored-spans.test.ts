@@ -6,12 +6,17 @@ import { join } from "node:path";
 import { createMemoryStore } from "@rivetkit/engine";
 import type { StorageOp, StorageRange } from "@rivetkit/protocol";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { actor } from "../../src/index.ts";
 import { SUBSPACE_TRACES } from "../../src/runtime/commit/storage-layout.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
-import { CHUNKS_PER_SECOND, KeptChunks } from "../../src/runtime/telemetry/kept-chunks.ts";
+import {
+	CHUNKS_PER_SECOND,
+	chunksPerSecond,
+	KEPT_CHUNKS_BYTES_MAX,
+	KeptChunks,
+} from "../../src/runtime/telemetry/kept-chunks.ts";
 import { Span, UNADMITTED } from "../../src/runtime/telemetry/span.ts";
 import { SpanKeeper } from "../../src/runtime/telemetry/span-keeper.ts";
 import { SPAN_KINDS } from "../../src/runtime/telemetry/span-kinds.ts";
@@ -168,6 +173,7 @@ it("commits that come anyway take spans with them once a second; `store: false` 
 		const clock = new FakeClock(Date.now());
 		const telemetry = { traces: { ...TRACE_LIMITS, store }, metrics: false };
 		await using runtime = await TestRuntime.start({ subject }, { clock, telemetry });
+		vi.spyOn(runtime.embedded.host.telemetry!, "timeOf").mockImplementation(() => clock.now());
 		const id = await runtime.actorId("subject");
 		const stored = async () => {
 			const [instance] = [...runtime.embedded.host.liveInstances];
@@ -333,6 +339,9 @@ it("of all actors together only so much is in memory; who made room goes on in a
 });
 
 it("of many actors that commit all the time only some write their spans in a second, the others within five", () => {
+	expect([1, 20, 100, 1e9].map(chunksPerSecond)).toEqual([1, 4, 16, CHUNKS_PER_SECOND]);
+	const few = new KeptChunks(KEPT_CHUNKS_BYTES_MAX, 1);
+	expect([few.takesMore(0), few.takesMore(1), few.takesMore(1_000)]).toEqual([true, false, true]);
 	const kept = new KeptChunks();
 	let next = 0;
 	const actors = Array.from({ length: 3 * CHUNKS_PER_SECOND }, (_, generation) => {

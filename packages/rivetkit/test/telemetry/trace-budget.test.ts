@@ -212,6 +212,7 @@ it("does for a call nothing but count when it is left out, and not even that whe
 		const entered = vi.spyOn(AsyncLocalStorage.prototype, "run");
 		const asked = vi.spyOn(AsyncLocalStorage.prototype, "getStore");
 		const timed = vi.spyOn(host, "nowMs");
+		const wallTimed = vi.spyOn(host, "wallMs");
 		const numbered = vi.spyOn(host, "nextSpanId");
 		const admitted = vi.spyOn(host.budget, "admits");
 		const callersRead = vi.spyOn(RequestCaller.prototype, "read");
@@ -220,6 +221,7 @@ it("does for a call nothing but count when it is left out, and not even that whe
 			contexts: entered.mock.calls.length,
 			lookups: asked.mock.calls.length,
 			readings: timed.mock.calls.length,
+			wallReadings: wallTimed.mock.calls.length,
 			spans: numbered.mock.calls.length,
 			asked: admitted.mock.calls.length,
 			callersRead: callersRead.mock.calls.length,
@@ -231,7 +233,13 @@ it("does for a call nothing but count when it is left out, and not even that whe
 	const off = await countOf("off");
 	expect(off).toMatchObject({ readings: 0, spans: 0, asked: 0, callersRead: 0, grew: 0 });
 	const leftOut = await countOf(1);
-	expect(leftOut).toMatchObject({ contexts: off.contexts, spans: 0, callersRead: 0, grew: 0 });
+	expect(leftOut).toMatchObject({
+		contexts: off.contexts,
+		wallReadings: 0,
+		spans: 0,
+		callersRead: 0,
+		grew: 0,
+	});
 	const traced = await countOf(1_000);
 	expect(traced.spans).toBeGreaterThanOrEqual(5 * 4);
 	expect(traced.contexts).toBeGreaterThan(off.contexts);

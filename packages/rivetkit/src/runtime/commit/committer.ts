@@ -151,11 +151,12 @@ export class Committer implements TurnJob {
 		this.#dirty = false;
 		const releases = this.#open ?? [];
 		this.#open = null;
+		const begunMs = this.#turns.jobsBegunMs;
 		let batch: StorageBatch | null;
 		try {
-			batch = this.#source.takeBatch();
+			batch = this.#source.takeBatch(begunMs);
 		} catch (error) {
-			this.#source.rollBack(error, this.#turns.jobsBegunMs);
+			this.#source.rollBack(error, begunMs);
 			this.#runAll(releases, error);
 			return;
 		}
@@ -165,7 +166,6 @@ export class Committer implements TurnJob {
 		}
 		this.#batchCount++;
 		this.#inFlight = releases;
-		const begunMs = this.#turns.jobsBegunMs;
 		this.#source.commit(batch, begunMs).then(
 			() => this.#durable(this.#turns.commitEnded(begunMs)),
 			(error) => this.#failed(error, this.#turns.commitFailed()),
@@ -224,7 +224,7 @@ export interface CommitSource {
 	 * Everything written since the last call, or null when it comes to nothing (a value set back to what
 	 * it was). Throws when it cannot be encoded; the batch is then rolled back.
 	 */
-	takeBatch(): StorageBatch | null;
+	takeBatch(begunMs: number): StorageBatch | null;
 	commit(batch: StorageBatch, begunMs: number): Promise<void>;
 	/** The batch taken last is durable. */
 	committed(endedMs: number): void;

@@ -108,7 +108,7 @@ export class ActorWrites implements CommitSource {
 		return count === this.rollBackCount ? null : { error: this.#rollBackError };
 	}
 
-	takeBatch(): StorageBatch | null {
+	takeBatch(begunMs: number): StorageBatch | null {
 		this.#dropTimer();
 		const instance = this.#instance;
 		const batch: OpenBatch = { ops: [] };
@@ -117,7 +117,10 @@ export class ActorWrites implements CommitSource {
 		instance.madeAlarm?.take(batch);
 		if (this.#record) batch.record = { ...batch.record, ...this.#record };
 		this.#record = null;
-		instance.telemetry?.take(batch, isEmptyBatch(batch), instance.phase === "saving");
+		instance.telemetry?.take(batch, isEmptyBatch(batch), {
+			begunMs,
+			isLast: instance.phase === "saving",
+		});
 		return isEmptyBatch(batch) ? null : batch;
 	}
 

@@ -250,9 +250,20 @@ export class ActorTelemetry {
 		}
 	}
 
-	/** A batch is cut: spans may go with it. */
-	take(batch: OpenBatch, isEmpty: boolean, isLast: boolean): void {
-		this.#keeper?.take(batch, isEmpty, { nowMs: this.host.wallMs(), isLast });
+	/**
+	 * A batch is cut: spans may go with it.
+	 *
+	 * @param cut - `begunMs` is `performance.now` when it was; `isLast`, whether it is the last of the incarnation
+	 */
+	take(
+		batch: OpenBatch,
+		isEmpty: boolean,
+		cut: { readonly begunMs: number; readonly isLast: boolean },
+	): void {
+		if (this.#keeper !== null) {
+			const nowMs = this.host.timeOf(cut.begunMs);
+			this.#keeper.take(batch, isEmpty, { nowMs, isLast: cut.isLast });
+		}
 		this.#isOwnBatch = isEmpty && batch.ops.length > 0;
 	}
 

@@ -1,7 +1,7 @@
 import type { Clock, Random } from "@rivetkit/protocol";
 import type { SpanExporter } from "./exporter.ts";
 import { Habits } from "./habits.ts";
-import { KeptChunks } from "./kept-chunks.ts";
+import { chunksPerSecond, KEPT_CHUNKS_BYTES_MAX, KeptChunks } from "./kept-chunks.ts";
 import { TypeMetrics } from "./metrics/type-metrics.ts";
 import type { Span, Trace } from "./span.ts";
 import { TraceBudget } from "./trace-budget.ts";
@@ -50,7 +50,7 @@ export class HostTelemetry {
 	readonly storedBytes: number;
 	/** See {@link TraceLimits.maxAge}. */
 	readonly maxAgeMs: number;
-	readonly chunks = new KeptChunks();
+	readonly chunks: KeptChunks;
 	readonly trails: Trails;
 	readonly habits = new Habits();
 	/** Null while there is nowhere to export to. */
@@ -75,7 +75,9 @@ export class HostTelemetry {
 		this.recordsMetrics = metrics;
 		this.storedBytes = traces?.store ? traces.maxBytes : 0;
 		this.maxAgeMs = (traces ?? TRACE_LIMITS).maxAge;
-		this.budget = new TraceBudget((traces ?? TRACE_LIMITS).maxPerSecond);
+		const { maxPerSecond } = traces ?? TRACE_LIMITS;
+		this.budget = new TraceBudget(maxPerSecond);
+		this.chunks = new KeptChunks(KEPT_CHUNKS_BYTES_MAX, chunksPerSecond(maxPerSecond));
 		// Events and lines are recorded for who watches, also where no spans are.
 		// Who goes on after an id of the process before this one misses nothing: a process has less than a thousand
 		// entries in a millisecond.

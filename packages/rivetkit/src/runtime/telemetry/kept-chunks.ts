@@ -3,10 +3,16 @@ export const KEPT_CHUNKS_BYTES_MAX: number = 4 * 1_024 * 1_024;
 
 /**
  * Chunks that commits take with them in a second, of all actors of a host together: with many actors that commit all the
- * time, those would write more for their spans than for themselves. The others wait for their five seconds.
+ * time, those would write more for their spans than for themselves. The others wait for their five seconds. Fewer where
+ * fewer than 100 traces are begun in a second.
  */
 export const CHUNKS_PER_SECOND = 16;
+const TRACES_PER_CHUNK = 6.25;
 const SECOND_MS = 1_000;
+
+export function chunksPerSecond(tracesPerSecond: number): number {
+	return Math.min(CHUNKS_PER_SECOND, Math.ceil(tracesPerSecond / TRACES_PER_CHUNK));
+}
 
 /** Who keeps a chunk in memory that is in the store already, to add to it. */
 export interface ChunkKeeper {
@@ -17,14 +23,16 @@ export interface ChunkKeeper {
 /** The chunks that the actors of a host are filling, within a limit: those go first that were written the longest ago. */
 export class KeptChunks {
 	readonly #bytesMax: number;
+	readonly #perSecond: number;
 	/** Those that were written lately are behind. */
 	readonly #keepers = new Map<ChunkKeeper, number>();
 	#bytes = 0;
 	#secondMs = Number.NEGATIVE_INFINITY;
 	#left = 0;
 
-	constructor(bytesMax: number = KEPT_CHUNKS_BYTES_MAX) {
+	constructor(bytesMax: number = KEPT_CHUNKS_BYTES_MAX, perSecond: number = CHUNKS_PER_SECOND) {
 		this.#bytesMax = bytesMax;
+		this.#perSecond = perSecond;
 	}
 
 	get bytes(): number {
@@ -36,7 +44,7 @@ export class KeptChunks {
 		// The clock may be set back.
 		if (Math.abs(nowMs - this.#secondMs) >= SECOND_MS) {
 			this.#secondMs = nowMs;
-			this.#left = CHUNKS_PER_SECOND;
+			this.#left = this.#perSecond;
 		}
 		if (this.#left === 0) return false;
 		this.#left--;

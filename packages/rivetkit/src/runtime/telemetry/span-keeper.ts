@@ -90,11 +90,11 @@ export class SpanKeeper implements ChunkKeeper {
 	/** Adds what there is to a batch, if it is time to. */
 	take(batch: OpenBatch, isEmpty: boolean, { nowMs, isLast }: CutTime): void {
 		if (this.#isOver || (isEmpty && !this.#isDue)) return;
+		if (this.#ended.length === 0 && this.#changed.size === 0 && !isLast) return;
 		const waited = nowMs - this.#writtenMs;
 		const mustWrite = isLast || this.#isDue;
 		// The clock may be set back.
 		if (!mustWrite && waited < WRITE_EVERY_MS && waited >= 0) return;
-		if (this.#ended.length === 0 && this.#changed.size === 0 && !isLast) return;
 		if (!mustWrite && !this.#kept.takesMore(nowMs)) return;
 		this.#timer?.cancel();
 		this.#timer = null;
