@@ -156,7 +156,7 @@ export function withoutPaths(text: string, names: ReadonlyMap<string, string>): 
 	return paths.reduce((rest, path) => rest.replaceAll(path, names.get(path)!), text);
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
 	const widths = head.map((title, column) =>
 		Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
 	);

@@ -1,106 +1,59 @@
-// What traces and metrics cost: the same server with nothing recorded, with metrics (as in production), and with
-// metrics and traces (as in development), in turns.
-//   node benchmarks/telemetry/main.ts [rounds] [seconds] [folder]
+// What metrics and traces cost: processor time per call with nothing recorded, with metrics (as in production), with
+// metrics and traces (as in development), in short turns; see README.md beside this folder.
+//   node benchmarks/telemetry/main.ts [--only sockets|in-process] [--rounds 400] [--folder /tmp] [--write NAME]
 
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { httpActions } from "../src/scenarios/http-actions.ts";
-import { queueMessages } from "../src/scenarios/queue-messages.ts";
-import type { Prepared, Sample, Scale, Scenario } from "../src/scenarios/scenario.ts";
-import { websocketActions } from "../src/scenarios/websocket-actions.ts";
-import { ServerProcess } from "../src/server-process.ts";
-import { median } from "../src/statistics.ts";
-import { subjects } from "../src/subjects.ts";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { table } from "../src/report.ts";
+import { COLUMNS, rowsOf } from "./comparison.ts";
+import { measureInProcess } from "./in-process.ts";
+import { measureOverSockets } from "./over-sockets.ts";
 
-const SETTINGS = ["off", "metrics", "all"] as const;
-type Setting = (typeof SETTINGS)[number];
-
-const [rounds = 9, seconds = 1] = process.argv.slice(2, 4).map(Number);
-const folder = process.argv[4] ?? tmpdir();
-const sampleMs = seconds * 1_000;
-const scale: Scale = {
-	sampleMs,
-	warmUpMs: sampleMs,
-	rounds,
-	idleActors: { published: 1, others: 1 },
-};
-const ours = subjects.find(({ name }) => name === "ours")!;
-
-interface Contender {
-	readonly setting: Setting;
-	readonly server: ServerProcess;
-	readonly prepared: Prepared;
-	readonly samples: Sample[];
+const { values } = parseArgs({
+	options: {
+		only: { type: "string" },
+		rounds: { type: "string", default: "400" },
+		folder: { type: "string", default: tmpdir() },
+		write: { type: "string" },
+	},
+});
+if (values.write !== undefined && !/^[\w.-]+$/.test(values.write)) {
+	throw new Error(`--write takes a file name without folders, got ${values.write}`);
 }
+const rounds = Number(values.rounds);
+const inProcessRounds = rounds * 2;
+const loadBefore = loadavg()[0]!.toFixed(2);
 
-async function contender(
-	scenario: Scenario,
-	setting: Setting,
-	storage: string,
-): Promise<Contender> {
-	process.env.BENCH_TELEMETRY = setting;
-	const server = await ServerProcess.start(ours, storage);
-	const prepared = await scenario.prepare(server, scale);
-	await prepared.sample(scale.warmUpMs);
-	return { setting, server, prepared, samples: [] };
-}
-
-/** The median over the rounds of what a setting has against `off` in the same round, in percent. */
-function against(
-	off: readonly Sample[],
-	samples: readonly Sample[],
-	read: (sample: Sample) => number,
-): string {
-	const ratios = samples.map((sample, round) => read(sample) / read(off[round]!));
-	const percent = (median(ratios) - 1) * 100;
-	return `${percent > 0 ? "+" : ""}${percent.toFixed(1)} %`;
-}
-
-mkdirSync(folder, { recursive: true });
-const storage = mkdtempSync(join(folder, "rivetkit-bench-"));
-console.log("| scenario | recorded | per second | processor µs each | throughput | processor |");
-console.log("|---|---|---|---|---|---|");
+const storage = mkdtempSync(join(values.folder, "rivetkit-bench-"));
+const parts: string[] = [];
 try {
-	for (const scenario of [
-		httpActions(100),
-		websocketActions(1, 64),
-		websocketActions(64, 1),
-		queueMessages(100),
-	]) {
-		const contenders: Contender[] = [];
-		try {
-			for (const setting of SETTINGS) {
-				contenders.push(await contender(scenario, setting, storage));
-			}
-			for (let round = 0; round < rounds; round++) {
-				// Each is first in its turn.
-				for (let at = 0; at < contenders.length; at++) {
-					const { prepared, samples } = contenders[(at + round) % contenders.length]!;
-					samples.push(await prepared.sample(sampleMs));
-				}
-			}
-			const off = contenders[0]!.samples;
-			for (const { setting, samples, prepared } of contenders) {
-				await prepared.verify();
-				await prepared.close();
-				const rate = Math.round(median(samples.map(({ value }) => value)));
-				const cpu = median(samples.map(({ details }) => details.cpuMicros!));
-				const compared =
-					setting === "off"
-						? ["", ""]
-						: [
-								against(off, samples, ({ value }) => value),
-								against(off, samples, ({ details }) => details.cpuMicros!),
-							];
-				console.log(
-					`| ${[scenario.name, setting, rate.toLocaleString("en"), cpu.toFixed(1), ...compared].join(" | ")} |`,
-				);
-			}
-		} finally {
-			for (const { server } of contenders) await server.stop();
+	if (values.only !== "in-process") {
+		for (const { title, series } of await measureOverSockets(rounds, storage)) {
+			parts.push(`## ${title}, ${rounds} rounds`, table(COLUMNS, rowsOf(series)));
 		}
 	}
 } finally {
 	rmSync(storage, { recursive: true, force: true });
 }
+if (values.only !== "sockets") {
+	parts.push(
+		`## \`registry.handler()\`, 20 actors, no sockets and no disk, ${inProcessRounds} rounds`,
+		table(COLUMNS, rowsOf(await measureInProcess(inProcessRounds))),
+	);
+}
+const machine = `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
+const text = [`${machine}, load average before it ${loadBefore}`, ...parts].join("\n\n");
+console.log(text);
+if (values.write !== undefined) {
+	const page = fileURLToPath(new URL(`../results/${values.write}.md`, import.meta.url));
+	const date = new Date().toISOString().slice(0, 10);
+	writeFileSync(
+		page,
+		`# Metrics and traces: ${values.write}\n\n${date}. How to read it: [README](../README.md#traces-and-metrics).\n\n${text}\n`,
+	);
+}
+// The actors stay awake.
+process.exit(0);

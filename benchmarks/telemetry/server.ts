@@ -1,7 +1,10 @@
-// The same registry four times in one process, on a port each: nothing recorded, metrics, metrics and traces.
+// The same registry in one process once for each setting, on a port each.
 
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
 import { actor, setup } from "rivetkit";
 import { freePort, whenServing } from "../src/servers/free-port.ts";
+import { SETTINGS, type ServerRequest } from "./server-request.ts";
 
 const folder = process.env.BENCH_STORAGE;
 if (folder === undefined || process.send === undefined)
@@ -18,35 +21,42 @@ const counter = actor({
 	},
 });
 
-const settings: Readonly<Record<string, Pick<Parameters<typeof setup>[0], "traces" | "metrics">>> =
-	{
-		off: { traces: { enabled: false }, metrics: { enabled: false } },
-		metrics: { traces: { enabled: false }, metrics: { enabled: true } },
-		all: { traces: { enabled: true }, metrics: { enabled: true } },
-		/** What differs from the first for no reason: the error of the others. */
-		"off again": { traces: { enabled: false }, metrics: { enabled: false } },
-	};
+type Telemetry = Pick<Parameters<typeof setup>[0], "traces" | "metrics">;
 
-const ports: Record<string, number> = {};
-for (const [name, telemetry] of Object.entries(settings)) {
-	const port = await freePort();
-	setup({
-		use: { counter },
-		noWelcome: true,
-		handleSignals: false,
-		logging: { level: "error" },
-		managerPort: port,
-		managerHost: "127.0.0.1",
-		storagePath: `${folder}/${name}`,
-		...telemetry,
-	}).start();
-	await whenServing(port);
-	ports[name] = port;
+const OFF: Telemetry = { traces: { enabled: false }, metrics: { enabled: false } };
+
+async function start(storage: string, maxPerSecond: number): Promise<number[]> {
+	const settings: Readonly<Record<(typeof SETTINGS)[number], Telemetry>> = {
+		nothing: OFF,
+		"nothing again": OFF,
+		metrics: { traces: { enabled: false } },
+		"metrics and traces": { traces: { enabled: true, maxPerSecond } },
+	};
+	const ports: number[] = [];
+	for (const name of SETTINGS) {
+		const port = await freePort();
+		setup({
+			use: { counter },
+			noWelcome: true,
+			handleSignals: false,
+			logging: { level: "error" },
+			managerPort: port,
+			managerHost: "127.0.0.1",
+			storagePath: mkdtempSync(join(storage, "registry-")),
+			...settings[name],
+		}).start();
+		await whenServing(port);
+		ports.push(port);
+	}
+	return ports;
 }
+
 process.on("disconnect", () => process.exit(0));
-// Asked between turns: microseconds of all threads since the process began.
-process.on("message", () => {
-	const { user, system } = process.cpuUsage();
-	process.send!(user + system);
+process.on("message", ({ maxPerSecond }: ServerRequest) => {
+	if (maxPerSecond === undefined) {
+		const { user, system } = process.threadCpuUsage();
+		process.send!(user + system);
+		return;
+	}
+	void start(folder, maxPerSecond).then((ports) => process.send!(ports));
 });
-process.send(ports);

@@ -286,8 +286,7 @@ const registry = setup({
 	noWelcome: true,
 	logging: { level: "error" },
 	// Without it as in production: metrics, no traces.
-	traces: { enabled: process.env.BENCH_TELEMETRY === "all" },
-	metrics: { enabled: process.env.BENCH_TELEMETRY !== "off" },
+	traces: { enabled: false },
 	managerPort: port,
 	managerHost: "127.0.0.1",
 	...(process.env.BENCH_STORAGE ? { storagePath: process.env.BENCH_STORAGE } : {}),

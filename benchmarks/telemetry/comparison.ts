@@ -1,0 +1,95 @@
+import { median, quantile } from "../src/statistics.ts";
+
+/** What one setting took per call (µs of processor time), one value of each round. */
+export interface Series {
+	readonly setting: string;
+	readonly micros: readonly number[];
+}
+
+/** How much more it took than another one in the same round: the median, and between what it lies 95 times of 100. */
+export interface Change {
+	readonly percent: number;
+	readonly lowPercent: number;
+	readonly highPercent: number;
+	readonly micros: number;
+}
+
+const RESAMPLES = 2_000;
+
+/** Rounds are drawn again and again from those that were measured (bootstrap), the same ones each time it is asked. */
+export function compare(base: readonly number[], values: readonly number[]): Change {
+	const percents = values.map((value, round) => (value / base[round]! - 1) * 100);
+	const random = generator(1);
+	const medians: number[] = [];
+	for (let at = 0; at < RESAMPLES; at++) {
+		medians.push(median(percents.map(() => percents[Math.floor(random() * percents.length)]!)));
+	}
+	medians.sort((a, b) => a - b);
+	return {
+		percent: median(percents),
+		lowPercent: quantile(medians, 0.025),
+		highPercent: quantile(medians, 0.975),
+		micros: median(values.map((value, round) => value - base[round]!)),
+	};
+}
+
+/** Numbers from 0 up to 1: mulberry32. */
+function generator(seed: number): () => number {
+	let state = seed;
+	return () => {
+		state = (state + 0x6d2b79f5) | 0;
+		let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+	};
+}
+
+export const COLUMNS: readonly string[] = [
+	"recorded",
+	"processor µs per call, median",
+	"least",
+	"more than nothing",
+	"95 of 100",
+	"µs",
+];
+
+/** Cells of {@link COLUMNS}, of one row for each; the first is what the others are compared with. */
+export function rowsOf(series: readonly Series[]): string[][] {
+	const base = series[0]!;
+	return series.map(({ setting, micros }) => {
+		const shown = [setting, median(micros).toFixed(2), Math.min(...micros).toFixed(2)];
+		if (micros === base.micros) return [...shown, "", "", ""];
+		const change = compare(base.micros, micros);
+		return [
+			...shown,
+			`**${percent(change.percent)}**`,
+			`${percent(change.lowPercent)} to ${percent(change.highPercent)}`,
+			signed(change.micros, 2),
+		];
+	});
+}
+
+function percent(value: number): string {
+	return `${signed(value, 1)} %`;
+}
+
+function signed(value: number, digits: number): string {
+	return `${value > 0 ? "+" : ""}${value.toFixed(digits)}`;
+}
+
+/**
+ * Traces of one setting in a second: as many as 100, the default, are of a second in which the server does nothing
+ * else and is alone on its processor. With the same number however little of the time it works, a busy machine
+ * would make traces look dear.
+ *
+ * @param share - the part of a second that it works
+ */
+export function tracesOf(share: number): number {
+	return Math.max(1, Math.round(100 * share));
+}
+
+/** Of so many settings, in what order they have their turns: each is first as often as the others, and last. */
+export function turnsOf(round: number, settings: number): number[] {
+	const order = Array.from({ length: settings }, (_, at) => (at + round) % settings);
+	return round % 2 === 0 ? order : order.reverse();
+}
