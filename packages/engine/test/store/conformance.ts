@@ -848,6 +848,20 @@ function transfer(open: MakeStore): void {
 			expect(await store.listNames("default", 9)).toEqual(["counter"]);
 		});
 
+		it("an import with the id of an actor that is there changes nothing", async () => {
+			const store = await open({});
+			const actor = newActor();
+			await store.insertActor(actor, { acquire: true });
+			await store.commit(putBatch(actor.actorId, 0, { own: "1" }));
+			const before = await store.actorById(actor.actorId);
+			const batch = { ...putBatch("", 0, { other: "2" }), alarmTs: 5, record: { sleepTs: 0 } };
+			const result = await store.importActor(actor, batch);
+			expect(result).toEqual({ created: false, actor: before });
+			expect(await store.actorById(actor.actorId)).toEqual(before);
+			expect(await contents(store, actor.actorId)).toEqual({ own: "1" });
+			expect(await store.nextAlarmTs()).toBeNull();
+		});
+
 		it("an import for a key that is taken changes nothing", async () => {
 			const store = await open({});
 			const holder = await acquiredActor(store);

@@ -26,7 +26,7 @@ import { ReadConnections } from "./read-connections.ts";
 import { RECORD_COLUMNS, type RecordRow, toBytes, toRecord } from "./records.ts";
 import { Removals } from "./removals.ts";
 import { RoundTrips } from "./round-trips.ts";
-import { commitWrite, type Outcome, type Write } from "./write-calls.ts";
+import { commitWrite, IMPORTING, type Outcome, type Write } from "./write-calls.ts";
 import { closedError, WriteQueue } from "./write-queue.ts";
 import { liveKeyOf } from "./write-statements.ts";
 
@@ -95,10 +95,11 @@ export class PostgresStore implements Store {
 	}
 
 	async importActor(actor: NewActor, batch: StorageBatch): Promise<InsertedActor> {
-		const commit = { ...batch, actorId: actor.actorId, generation: 0 };
+		// One that is there already is at another generation: nothing of the batch is written to it.
+		const commit = { ...batch, actorId: actor.actorId, generation: IMPORTING };
 		checkNewActor(actor);
 		this.#checkBatch(commit);
-		const insert: Write = { kind: "insert", actor, generation: 0, owner: null };
+		const insert: Write = { kind: "insert", actor, generation: IMPORTING, owner: null };
 		const inserted = await this.#insert(actor, () =>
 			this.#queue.write([insert, commitWrite(commit)]),
 		);

@@ -13,6 +13,8 @@ export type Write =
 	| {
 			readonly kind: "commit";
 			readonly batch: CommitBatch;
+			/** Makes an actor of generation {@link IMPORTING} one that can be acquired. */
+			readonly endsImport: boolean;
 			readonly effect: ReturnType<typeof netEffect>;
 	  }
 	| { readonly kind: "acquire"; readonly actorId: string; readonly owner: number | null }
@@ -31,10 +33,14 @@ export type Outcome =
 	| { readonly kind: "unsettled" }
 	| { readonly kind: "acquired"; readonly record: ActorRecord };
 
+/** Of an actor between its insert and the commit of what it stores, in one transaction: no other ever has it. */
+export const IMPORTING = -2;
+
 export function commitWrite(batch: CommitBatch): Write {
 	return {
 		kind: "commit",
 		batch,
+		endsImport: batch.generation === IMPORTING,
 		effect: netEffect(batch.destroyTs === undefined ? batch.ops : []),
 	};
 }

@@ -208,11 +208,12 @@ const SAYS = {
 	isConnected: 32,
 	alarmTs: 64,
 	destroyTs: 128,
+	endsImport: 256,
 } as const;
 
 type Commit = Extract<Write, { kind: "commit" }>;
 
-function saysOf({ batch: { record, alarmTs, destroyTs } }: Commit): number {
+function saysOf({ batch: { record, alarmTs, destroyTs }, endsImport }: Commit): number {
 	return (
 		(record?.initialised === undefined ? 0 : SAYS.initialised) |
 		(record?.startTs === undefined ? 0 : SAYS.startTs) |
@@ -221,7 +222,8 @@ function saysOf({ batch: { record, alarmTs, destroyTs } }: Commit): number {
 		(record?.connected === undefined ? 0 : SAYS.connected) |
 		(record?.connected ? SAYS.isConnected : 0) |
 		(alarmTs === undefined ? 0 : SAYS.alarmTs) |
-		(destroyTs === undefined ? 0 : SAYS.destroyTs)
+		(destroyTs === undefined ? 0 : SAYS.destroyTs) |
+		(endsImport ? SAYS.endsImport : 0)
 	);
 }
 
@@ -271,7 +273,8 @@ const CHANGE = (at: number) => `, changed AS (
 		destroy_ts = CASE WHEN c.says & ${SAYS.destroyTs} <> 0 THEN c.destroy_ts ELSE a.destroy_ts END,
 		owner = CASE WHEN c.says & ${SAYS.destroyTs} <> 0 OR (c.says & ${SAYS.sleepTs} <> 0 AND c.sleep_ts IS NOT NULL)
 			THEN NULL ELSE a.owner END,
-		input = CASE WHEN c.says & ${SAYS.destroyTs} <> 0 THEN NULL ELSE a.input END
+		input = CASE WHEN c.says & ${SAYS.destroyTs} <> 0 THEN NULL ELSE a.input END,
+		generation = CASE WHEN c.says & ${SAYS.endsImport} <> 0 THEN 0 ELSE a.generation END
 	FROM unnest($${at}::int8[], $${at + 1}::int8[], $${at + 2}::int8[], $${at + 3}::int8[], $${at + 4}::int8[],
 		$${at + 5}::int8[], $${at + 6}::int8[])
 		AS c(i, says, start_ts, connectable_ts, sleep_ts, alarm_ts, destroy_ts)
