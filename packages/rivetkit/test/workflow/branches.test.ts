@@ -787,3 +787,42 @@ onMemory.it("13.3. a thousand branches share commits", async () => {
 	expect((await world.state()).n).toBe(499_500);
 	expect(world.store.commits.length).toBeLessThanOrEqual(20);
 });
+
+onMemory.it("49. a branch may have the name of something that every object has", async () => {
+	const names = ["__proto__", "constructor", "toString", "a"];
+	const seen: unknown[] = [];
+	await using world = await World.start(async (ctx) => {
+		const value = (name: string) => (name === "constructor" ? undefined : { of: name });
+		const run = (name: string) => [name, { run: async () => value(name) }] as const;
+		const all = await ctx.join("all", Object.fromEntries(names.map(run)));
+		seen.push(Object.entries(all), Object.getPrototypeOf(all) === Object.prototype);
+		const fails = (name: string) =>
+			[
+				name,
+				{
+					run: async () => {
+						throw new Error(`of ${name}`);
+					},
+				},
+			] as const;
+		const failed = ctx.join("failed", Object.fromEntries(names.map(fails)));
+		await failed.catch(({ errors }: JoinError) => {
+			seen.push(Object.entries(errors).map(([name, { message }]) => [name, message]));
+		});
+		await ctx.queue.next("end", { names: ["work"] });
+	});
+	const first = seen.splice(0);
+	expect(first).toEqual([
+		names.map((name) => [name, name === "constructor" ? undefined : { of: name }]),
+		true,
+		names.map((name) => [name, `of ${name}`]),
+	]);
+	const history = () => world.call<{ entries: { kind: { val: object } }[] }>("history");
+	const before = await history();
+	expect(JSON.stringify(before)).toContain('"__proto__":{"status":"FAILED"');
+	await world.crash();
+	expect(seen).toEqual(first);
+	expect(await history()).toEqual(before);
+	await world.send("work", 1);
+	expect((await world.status()).state).toBe("completed");
+});

@@ -223,18 +223,26 @@ class Conversion {
 			for (const [name, end] of ends) if (hasEnded(end)) this.#outcome(segments, name, end);
 			return;
 		}
-		const outputs: Record<string, Uint8Array | undefined> = {};
-		const errors: Record<string, StoredError> = {};
+		const outputs = new Map<string, Uint8Array | undefined>();
+		const errors = new Map<string, StoredError>();
 		for (const [name, { status, output, error }] of ends) {
-			if (status === "Completed") outputs[name] = valueIn("bytes", output).bytes;
-			else errors[name] = failure(error ?? "unknown error");
+			if (status === "Completed") outputs.set(name, valueIn("bytes", output).bytes);
+			else errors.set(name, failure(error ?? "unknown error"));
 		}
-		const failed = Object.keys(errors);
-		const data = { branches, outputs, ...this.#kept(segments, branches) };
+		const failed = [...errors.keys()];
+		const data = {
+			branches,
+			outputs: Object.fromEntries(outputs),
+			...this.#kept(segments, branches),
+		};
 		const error: StoredError | null =
 			failed.length === 0
 				? null
-				: { name: "JoinError", message: `Join failed: ${failed.join(", ")}`, branches: errors };
+				: {
+						name: "JoinError",
+						message: `Join failed: ${failed.join(", ")}`,
+						branches: Object.fromEntries(errors),
+					};
 		this.#add(segments, "join", error ? "failed" : "completed", data, error);
 	}
 

@@ -8,6 +8,7 @@ import { idOf } from "../engine/entry-id.ts";
 import type { Entry, StoredMessage } from "../history/entry.ts";
 import { type LocatedEntry, pathOf } from "../history/located-entry.ts";
 import type { Segment } from "../history/location.ts";
+import { named } from "../history/named.ts";
 import { publicError } from "../history/stored-error.ts";
 import type { ValueForms } from "./value-forms.ts";
 
@@ -184,9 +185,9 @@ class EntryTree {
 		const { branches, outputs } = entry.data;
 		return branches.map((name) => {
 			if (!entry.isFinished) return this.#branch(segments, name);
-			const error = entry.error?.branches?.[name]?.message ?? null;
+			const error = named(entry.error?.branches, name)?.message ?? null;
 			if (error !== null) return { name, status: "failed", error };
-			return { name, status: "completed", error, ...this.#value("output", outputs?.[name]) };
+			return { name, status: "completed", error, ...this.#value("output", named(outputs, name)) };
 		});
 	}
 

@@ -7,6 +7,7 @@ import { idOf } from "../engine/entry-id.ts";
 import type { Entry } from "../history/entry.ts";
 import { type LocatedEntry, pathOf } from "../history/located-entry.ts";
 import type { Segment } from "../history/location.ts";
+import { named } from "../history/named.ts";
 import { PLAIN, type ValueForms } from "./value-forms.ts";
 
 export interface HistoryJson {
@@ -162,9 +163,12 @@ class Builder {
 		const { branches, outputs } = entry.data;
 		const ends = branches.map((name): [string, object] => {
 			if (outputs === undefined) return [name, this.#branch(segments, name)];
-			const error = entry.error?.branches?.[name]?.message;
+			const error = named(entry.error?.branches, name)?.message;
 			if (error !== undefined) return [name, { status: "FAILED", output: null, error }];
-			return [name, { status: "COMPLETED", output: this.#values.of(outputs[name]), error: null }];
+			return [
+				name,
+				{ status: "COMPLETED", output: this.#values.of(named(outputs, name)), error: null },
+			];
 		});
 		return { tag: "WorkflowJoinEntry", val: { branches: Object.fromEntries(ends) } };
 	}

@@ -5,6 +5,7 @@ import type { Scope } from "../engine/scope.ts";
 import { abandon } from "../engine/scope-ends.ts";
 import { HistoryDivergedError, JoinError } from "../errors.ts";
 import { type Entry, readyPart, steplessPart } from "../history/entry.ts";
+import { named } from "../history/named.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
 import { Branch, type BranchEnd, forgetBranches, visitBranches } from "./branch.ts";
 import { readValue } from "./value.ts";
@@ -129,20 +130,20 @@ class Join {
 
 	#record(entry: Entry<"join">, ends: ReadonlyMap<string, BranchEnd>): void {
 		const execution = this.#execution;
-		const errors: Record<string, Error> = {};
-		const outputs: Record<string, Uint8Array | undefined> = {};
+		const errors = new Map<string, Error>();
+		const outputs = new Map<string, Uint8Array | undefined>();
 		for (const name of entry.data.branches) {
 			const end = ends.get(name)!;
-			if (end.ok) outputs[name] = end.bytes;
-			else errors[name] = end.error;
+			if (end.ok) outputs.set(name, end.bytes);
+			else errors.set(name, end.error);
 		}
 		const kept = this.#running.filter(({ scope }) => scope !== null && scope.compensable > 0);
-		const hasFailed = Object.keys(errors).length > 0;
-		if (hasFailed) entry.error = storeError(new JoinError(errors));
+		const hasFailed = errors.size > 0;
+		if (hasFailed) entry.error = storeError(new JoinError(Object.fromEntries(errors)));
 		execution.complete(this.#scope, entry, hasFailed ? "failed" : "completed");
 		entry.data = {
 			branches: entry.data.branches,
-			outputs,
+			outputs: Object.fromEntries(outputs),
 			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
 			...readyPart(this.#scope.strand.readyTs, entry.completedAt),
 			...steplessPart(this.#scope.strand, this.#stepsBefore),
@@ -154,8 +155,8 @@ class Join {
 
 	#result(entry: Entry<"join">): Record<string, unknown> {
 		if (entry.error) throw reviveError(entry.error);
-		const outputs = entry.data.outputs ?? {};
-		return Object.fromEntries(entry.data.branches.map((name) => [name, readValue(outputs[name])]));
+		const { branches, outputs } = entry.data;
+		return Object.fromEntries(branches.map((name) => [name, readValue(named(outputs, name))]));
 	}
 
 	/** Branches may be added as long as none has ended; else the set is what it was (workflows 3.6.4). */
