@@ -423,6 +423,8 @@ export interface WorkflowStatus {
 	readonly retryAt?: number;
 	/** How often its history was taken back on purpose. */
 	readonly epoch: number;
+	/** Why it was, or is being, cancelled; absent where nobody said. */
+	readonly cancelReason?: string;
 }
 
 /** One part of an entry's location. */
@@ -562,8 +564,6 @@ export interface WorkflowEntryDetails {
 /** A workflow as a dashboard draws it. */
 export interface WorkflowDetails extends WorkflowStatus {
 	readonly startedAt: number;
-	/** Why it was, or is being, cancelled. */
-	readonly cancelReason?: string;
 	/** Steps whose code runs now, by id. */
 	readonly running: readonly {
 		readonly entryId: string;

@@ -60,9 +60,24 @@ function createDefaultLogger(): Logger {
 	);
 }
 
+/** Causes that a line names. */
+const CAUSES_MAX = 8;
+
+/** Its message and those of its causes, as far as they say something new. */
+function messageOf(error: Error): string {
+	let message = error.message;
+	let { cause } = error;
+	for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX; depth++) {
+		if (!message.includes(cause.message)) message += `: ${cause.message}`;
+		({ cause } = cause);
+	}
+	return message;
+}
+
 /** Without the constants that every `DOMException` has and that say nothing about this one. */
 function serializeError(error: Error): object {
-	const record: object = pino.stdSerializers.err(error);
+	const serialized: object = pino.stdSerializers.err(error);
+	const record = error instanceof Error ? { ...serialized, message: messageOf(error) } : serialized;
 	if (!(error instanceof DOMException)) return record;
 	return Object.fromEntries(Object.entries(record).filter(([name]) => !/^[A-Z_]+_ERR$/.test(name)));
 }

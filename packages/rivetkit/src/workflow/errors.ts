@@ -166,5 +166,5 @@ export class MessageWaitError extends BrandedError {}
 /** See {@link StepFailedError}. */
 export class EvictedError extends BrandedError {}
 
-/** See {@link StepFailedError}. */
+/** What signals say when the workflow is cancelled; never thrown by RivetKit. */
 export class CancelledError extends BrandedError {}

@@ -104,6 +104,16 @@ describe("rivetkit/log (api 19)", () => {
 		expect(second).toBe(first);
 	});
 
+	it("says what a cause says once", async () => {
+		const { stdout } = await run(
+			`import { getLogger } from "rivetkit/log";
+		const cause = new Error("no luck", { cause: new Error("the root") });
+		getLogger("gateway").warn({ err: new Error("all failed: Error: no luck", { cause }) }, "it failed");`,
+			{},
+		);
+		expect(stdout).toContain('error="Error: all failed: Error: no luck: the root"');
+	});
+
 	it("adds time and target when the environment asks for them", async () => {
 		const { stdout } = await run(
 			`import { getLogger } from "rivetkit/log"; getLogger("gateway").info("up");`,

@@ -31,6 +31,14 @@ export type ExecutionEnd =
 	/** Somebody wanted it to end, and nothing of it runs any more. */
 	| { readonly kind: "stopped" };
 
+/** What signals say that nobody had fire. */
+const REASONS: Readonly<Record<ExecutionEnd["kind"], () => Error>> = {
+	returned: () => new Error("The workflow has completed"),
+	threw: () => new Error("The workflow has failed"),
+	blocked: () => new Error("The workflow is blocked"),
+	stopped: () => new Error("The workflow was stopped"),
+};
+
 /** A workflow's function, as it is run. */
 export type WorkflowFunction = (execution: Execution, scope: Scope) => unknown;
 
@@ -190,10 +198,11 @@ export class Execution {
 		return error ?? search.missed(this.owner);
 	}
 
-	/** The end, unless there was one: nothing of it is recorded any more. */
-	finish(end: ExecutionEnd): void {
+	/** The end, unless there was one: nothing of it is recorded any more. `reason`: what its signals say. */
+	finish(end: ExecutionEnd, reason: Error = REASONS[end.kind]()): void {
 		if (this.#state === "over") return;
 		this.#state = "over";
+		this.#stopReason ??= reason;
 		if (!this.#keepsWaits) this.root.strand.cancel(this.#stopReason);
 		this.#end(end);
 	}

@@ -7,6 +7,7 @@ import type {
 	WorkflowReplayOptions,
 	WorkflowStatus,
 } from "../../actor/workflow-control.types.ts";
+import { CancelledError } from "../errors.ts";
 import type { StoredMessage } from "../history/entry.ts";
 import { decodeHead, encodeHead } from "../history/head.ts";
 import { pathOf } from "../history/located-entry.ts";
@@ -96,7 +97,9 @@ export class WorkflowControl implements ActorWorkflow {
 		const undoes = rollback && engine.mayHaveToUndo;
 		delete head.blocked;
 		if (undoes) head.state = "rolling_back";
-		engine.execution?.finish({ kind: "stopped" });
+		engine.host.log.info({ reason, undoes }, "the workflow is cancelled");
+		const said = `The workflow was cancelled${reason === "" ? "" : `: ${reason}`}`;
+		engine.execution?.finish({ kind: "stopped" }, new CancelledError(said));
 		if (undoes) engine.writeHead();
 		if (!undoes) void engine.end("cancelled");
 		engine.signal();

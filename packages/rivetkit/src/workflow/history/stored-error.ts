@@ -6,6 +6,7 @@ import {
 	RollbackError,
 	StepExhaustedError,
 	StepSerializationError,
+	StepTimeoutError,
 } from "../errors.ts";
 import type { WorkflowError } from "../options.types.ts";
 
@@ -16,8 +17,10 @@ export interface StoredError {
 	readonly stack?: string;
 	/** Own properties that are text, numbers, flags or null. */
 	readonly metadata?: Readonly<Record<string, string | number | boolean | null>>;
-	/** Of a step that used up its tries: the last failure. */
+	/** Of a step that used up its tries: the last failure, which is its cause. */
 	readonly last?: StoredError;
+	/** What caused it, of others. */
+	readonly cause?: StoredError;
 	/** Of a join: by branch. */
 	readonly branches?: Readonly<Record<string, StoredError>>;
 	/** Of a race: by branch. */
@@ -39,25 +42,34 @@ export function storeError(thrown: unknown, depth = 0): StoredError {
 	const name = typeof error.name === "string" ? error.name : "Error";
 	const said = typeof error.message === "string" ? error.message : String(thrown);
 	const message = said.length > MESSAGE_MAX ? `${said.slice(0, MESSAGE_MAX)}…` : said;
-	const metadata: Record<string, string | number | boolean | null> = {};
+	const metadata = new Map<string, string | number | boolean | null>();
 	for (const key of Object.keys(error)) {
 		const value = Reflect.get(error, key);
 		const isPlain = value === null || ["string", "number", "boolean"].includes(typeof value);
 		const isShort = typeof value !== "string" || value.length <= MESSAGE_MAX;
 		if (isPlain && isShort && !["name", "message", "stack"].includes(key)) {
-			metadata[key] = value as string | number | boolean | null;
+			metadata.set(key, value as string | number | boolean | null);
 		}
 	}
 	return {
 		name,
 		message,
 		...(typeof error.stack === "string" ? { stack: error.stack.slice(0, STACK_MAX) } : undefined),
-		...(Object.keys(metadata).length > 0 ? { metadata } : undefined),
+		...(metadata.size > 0 ? { metadata: Object.fromEntries(metadata) } : undefined),
 		...(depth < NESTED_MAX ? nested(thrown, depth) : undefined),
 	};
 }
 
 function nested(thrown: object, depth: number): Partial<StoredError> {
+	const isExhausted = thrown instanceof StepExhaustedError;
+	const { cause } = thrown as { cause?: unknown };
+	return {
+		...contents(thrown, depth),
+		...(cause === undefined || isExhausted ? undefined : { cause: storeError(cause, depth + 1) }),
+	};
+}
+
+function contents(thrown: object, depth: number): Partial<StoredError> {
 	if (thrown instanceof StepExhaustedError && thrown.lastError !== undefined) {
 		return { last: storeError(thrown.lastError, depth + 1) };
 	}
@@ -83,6 +95,13 @@ export function reviveError(stored: StoredError): Error {
 		});
 	}
 	if (stored.stack !== undefined) error.stack = stored.stack;
+	if (stored.cause !== undefined) {
+		Object.defineProperty(error, "cause", {
+			value: reviveError(stored.cause),
+			configurable: true,
+			writable: true,
+		});
+	}
 	for (const [key, value] of Object.entries(stored.metadata ?? {})) {
 		if (!Object.hasOwn(error, key)) {
 			Object.defineProperty(error, key, {
@@ -110,6 +129,8 @@ function create(stored: StoredError): Error {
 			);
 		case "StepSerializationError":
 			return new StepSerializationError(String(metadata.stepName), String(metadata.path), "");
+		case "StepTimeoutError":
+			return new StepTimeoutError(String(metadata.stepName), Number(metadata.timeoutMs));
 		case "QueueTimeoutError":
 			return new QueueTimeoutError(String(metadata.entryName));
 		case "JoinError":

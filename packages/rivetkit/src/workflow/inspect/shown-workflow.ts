@@ -37,6 +37,7 @@ export function statusOf(
 		waitingFor: hasEnded(head) ? [] : shown.waitingFor,
 		...(retryAt === undefined ? undefined : { retryAt }),
 		epoch: head.epoch,
+		...(head.cancelReason ? { cancelReason: head.cancelReason } : undefined),
 	};
 }
 

@@ -56,7 +56,6 @@ export class WorkflowView implements DurableView {
 				? { output: form === "plain" ? plainJson(output) : output }
 				: undefined),
 			startedAt: head.startedAt,
-			...(head.cancelReason === undefined ? undefined : { cancelReason: head.cancelReason }),
 			running: entries
 				.filter(({ kind, status: at }) => kind === "step" && at === "running")
 				.map(({ id, path, attempts }) => ({ entryId: id, path, attempt: attempts })),
