@@ -75,7 +75,7 @@ export {
 	parseEndpoint,
 	resolveEndpointConfig,
 } from "./endpoint.ts";
-export { type Clock, systemClock, type Timer } from "./env/clock.ts";
+export { type Clock, delayUntil, systemClock, type Timer } from "./env/clock.ts";
 export { type Random, systemRandom } from "./env/random.ts";
 export {
 	CATALOGUE,

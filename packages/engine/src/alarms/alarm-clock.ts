@@ -11,7 +11,7 @@
  * - A5. An actor that was woken for an alarm and sleeps again without having dealt with it is woken for the
  *   same one once a second: it must not go round as fast as the processor lets it.
  */
-import type { Clock, Timer } from "@rivetkit/protocol";
+import { type Clock, delayUntil, type Timer } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
@@ -23,11 +23,8 @@ const RETRY_MS = 1_000;
 /** Alarms that are read together: first a few, as most of the time there are few. */
 const FIRST_PAGE = 16;
 const PAGE = 256;
-/**
- * The timer is set for no longer than this (ms) and looks at the wall clock again: one that was set
- * forward, or a machine that was suspended, makes alarms late by this much at the most.
- */
-const LOOK_AGAIN_MS = 600_000;
+/** Pause before it is looked again whether somebody hosts actors of a name that nobody hosted. */
+const UNHOSTED_RETRY_MS = 600_000;
 
 export interface AlarmClockOptions {
 	readonly store: Store;
@@ -141,8 +138,8 @@ export class AlarmClock {
 		}
 		this.#disarm();
 		this.#timerTs = ts;
-		const delayMs = Math.min(ts - this.#options.clock.now(), LOOK_AGAIN_MS);
-		this.#timer = this.#options.clock.after(delayMs, () => this.#look());
+		const { clock } = this.#options;
+		this.#timer = clock.after(delayUntil(clock, ts), () => this.#look());
 	}
 
 	#disarm(): void {
@@ -326,7 +323,7 @@ export class AlarmClock {
 			this.#unhosted.add(name);
 			logger.warn({ name }, "alarms of actors wait: no actor of this name is registered here");
 		}
-		this.#retryAt(actorId, now + LOOK_AGAIN_MS);
+		this.#retryAt(actorId, now + UNHOSTED_RETRY_MS);
 		return false;
 	}
 

@@ -22,6 +22,23 @@ export interface Clock {
 	 * clock splits waits over 2^31 - 1 ms itself. Negative delays count as 0.
 	 */
 	after(delayMs: number, fn: () => void): Timer;
+	/**
+	 * Whether {@link now} moves only as {@link after} does: nobody sets it, and no machine that it belongs to is
+	 * suspended. A wait for a time then needs one timer, however far. Default false.
+	 */
+	readonly isNeverSet?: boolean;
+}
+
+/**
+ * A timer is set for no longer than this (ms) and looks at the wall clock again: one that was set forward, or a
+ * machine that was suspended, makes what waits for a time late by this much at the most.
+ */
+const LOOK_AGAIN_MS = 600_000;
+
+/** For how long (ms) to set a timer that waits for `ts`, in ms since the epoch. When it fires, look at the clock. */
+export function delayUntil(clock: Clock, ts: number): number {
+	const leftMs = ts - clock.now();
+	return clock.isNeverSet ? leftMs : Math.min(leftMs, LOOK_AGAIN_MS);
 }
 
 const SET_TIMEOUT_MAX_MS = 2_147_483_647;

@@ -14,7 +14,9 @@ export interface TestTime {
 	/**
 	 * Moves time forward by `ms`. Everything that falls due on the way happens at its own time and in order:
 	 * schedules and cron jobs, sleep, wakes, time limits. Resolves when what began has ended; work that
-	 * waits for something else than the actors' time is waited for half a second in all.
+	 * waits for something else than the actors' time is waited for half a second in all. A stretch in which
+	 * nothing is due costs nothing, but an open connection is pinged all along
+	 * (`options.connectionLivenessInterval`): close it before months pass.
 	 *
 	 * Throws a `RangeError` for a time that is not finite, or backwards.
 	 */
@@ -39,6 +41,8 @@ interface Waiting {
 
 /** The clock behind a {@link TestTime}. */
 export class FakeTime implements Clock, TestTime {
+	/** A sleep of years is one wait. */
+	readonly isNeverSet = true;
 	readonly #onMove: (nowMs: number) => void;
 	#nowMs: number;
 	#order = 0;

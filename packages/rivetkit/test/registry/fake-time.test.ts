@@ -65,7 +65,17 @@ const subscription = actor({
 		}),
 	},
 });
-const registry = setup({ use: { agenda, subscription } });
+const patient = (options: { noSleep?: boolean }) =>
+	actor({
+		options,
+		run: workflow(async (ctx) => {
+			await ctx.sleep("ten years", 3_650 * DAY);
+		}),
+		actions: { state: (c) => c.workflow.status().state },
+	});
+const registry = setup({
+	use: { agenda, subscription, sleeper: patient({}), sentry: patient({ noSleep: true }) },
+});
 const fakeTime = { startAt: START };
 
 describe("setupTest with fakeTime", () => {
@@ -96,6 +106,24 @@ describe("setupTest with fakeTime", () => {
 		expect(chargedAt).toEqual(Array.from({ length: 12 }, (_, n) => START + (n + 1) * 30 * DAY));
 		expect([sleeps, state]).toEqual([13, "completed"]);
 	});
+
+	it.for(["sleeper", "sentry"] as const)(
+		"moves a handful of times over ten years in which nothing is due: %s",
+		async (name, test) => {
+			let moves = 0;
+			const { client, time } = await setupTest(test, registry, {
+				fakeTime: { startAt: START, onMove: () => moves++ },
+			});
+			const handle = client[name].getOrCreate(["long"]);
+			expect(await handle.state()).toBe("sleeping");
+			moves = 0;
+			await time.advance(3_650 * DAY - 1);
+			expect(await handle.state()).toBe("sleeping");
+			await time.advance(60_000);
+			expect(await handle.state()).toBe("completed");
+			expect(moves).toBeLessThanOrEqual(20);
+		},
+	);
 
 	it("moves schedules, sleep and time limits alike", async (test) => {
 		const { client, time } = await setupTest(test, registry, { fakeTime });

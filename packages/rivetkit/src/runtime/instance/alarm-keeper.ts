@@ -1,12 +1,7 @@
+import { delayUntil } from "@rivetkit/protocol";
 import type { BatchPart, OpenBatch, Savepoint } from "../commit/batch-part.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { ActorInstance } from "./instance.ts";
-
-/**
- * A timer is set for no longer than this (ms) and looks at the wall clock again: one that was set forward,
- * or a machine that was suspended, makes alarms late by this much at the most.
- */
-const LOOK_AGAIN_MS = 600_000;
 
 /** A part of the actor that has something to do at a time, whether the actor is awake then or not. */
 export interface AlarmSource {
@@ -83,9 +78,10 @@ export class AlarmKeeper implements BatchPart {
 			this.#timer?.cancel();
 			return;
 		}
-		const delayMs = Math.min(next - this.#instance.now(), LOOK_AGAIN_MS);
+		const { clock, alarms } = this.#instance.services;
+		const delayMs = delayUntil(clock, next);
 		if (this.#timer) this.#timer.restart(delayMs);
-		else this.#timer = this.#instance.services.alarms.schedule(delayMs, this.#ring);
+		else this.#timer = alarms.schedule(delayMs, this.#ring);
 	}
 
 	/** From now on sources hear of their times; those that are over, at once. */
