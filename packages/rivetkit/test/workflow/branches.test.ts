@@ -371,6 +371,22 @@ everywhere((on) => {
 		},
 	);
 
+	it("3.3.3. forgets iterations in a branch that got no message in time, over cold starts too", async () => {
+		await using world = await World.start(async (ctx) => {
+			const run = async (loop: Ctx) => {
+				await loop.queue.nextBatch("m", { names: ["work"], timeout: 100 });
+				await loop.sleep("pause", 100);
+			};
+			const polls = (b: Ctx) => b.loop({ name: "l", historyKeep: 0, run });
+			await ctx.join("j", { polls: { run: polls } });
+		}, on);
+		await world.advance(150);
+		await world.crash();
+		await world.advance(2_000);
+		// The join, the loop, and the iteration that it is in.
+		expect(await world.entryCount()).toBeLessThanOrEqual(4);
+	});
+
 	it.each<[string, (b: Ctx, use: () => void) => Promise<unknown>]>([
 		[
 			"a branch below that has ended",

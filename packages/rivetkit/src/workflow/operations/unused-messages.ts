@@ -22,7 +22,7 @@ export function remember(
 		location,
 		name,
 	}));
-	strand.remember(receipts, RETURNED_MAX);
+	if (receipts.length > 0) strand.remember(receipts, RETURNED_MAX);
 }
 
 /**
