@@ -8,7 +8,8 @@ import { type Check, runChecks } from "./lib/checks.ts";
 import { StartedApp } from "./lib/started-app.ts";
 import { repoRoot } from "./lib/workspaces.ts";
 
-const START_MS_MAX = 120_000;
+/** It builds what is stale, everything in a fresh clone. */
+const START_MS_MAX = 600_000;
 const STOP_MS_MAX = 60_000;
 
 const storage = mkdtempSync(join(tmpdir(), "rivetkit-start-"));
