@@ -1,6 +1,6 @@
 // Conformance checks of workflows 15: queues (28 to 33), and the guide's examples (1, 2).
 import { expect, it } from "vitest";
-import { Loop, type TryStepFailure } from "../../src/workflow/index.ts";
+import { CriticalError, Loop, type TryStepFailure } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { everywhere, onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
@@ -392,7 +392,7 @@ everywhere((on) => {
 					},
 					{ name: "late", run: (b) => b.sleep("long", 60_000) },
 				]);
-				const refused = await held?.complete("late").catch((error: { code: string }) => error.code);
+				const refused = await held?.complete("late").catch((error: Error) => error.message);
 				await ctx.step("note", () => void ctx.state.log.push(String(refused)));
 			},
 			{ ...on, yields: false },
@@ -400,7 +400,9 @@ everywhere((on) => {
 		await world.send("work", "m");
 		await eventually(async () => expect((await world.status()).state).toBe("completed"));
 		expect([(await world.state()).log, await world.call("size")]).toEqual([
-			["already_completed"],
+			[
+				"Queue message 1 of 'work' went back to its queue: what had received it ended without completing it.",
+			],
 			1,
 		]);
 	});
@@ -706,3 +708,78 @@ onMemory.it(
 	},
 	300_000,
 );
+
+onMemory.describe("10.4. recover of a wait that timed out", () => {
+	const LIMIT = { names: ["work"], timeout: 1_000 } as const;
+
+	const places: [string, (ctx: Ctx) => Promise<{ body: unknown }>][] = [
+		["the workflow", (ctx) => ctx.queue.next("m", LIMIT)],
+		[
+			"a later iteration",
+			(ctx) =>
+				ctx.loop({
+					name: "loop",
+					state: 0,
+					run: async (loop, n) => {
+						await loop.step("before", () => {});
+						if (n < 2) return Loop.continue(n + 1);
+						return Loop.break(await loop.queue.next("m", LIMIT));
+					},
+				}),
+		],
+		[
+			"a branch of a join",
+			async (ctx) => {
+				const { a } = await ctx.join("join", {
+					a: { run: (b) => b.queue.next("m", LIMIT) },
+					other: { run: (b) => b.sleep("longer", 1_500) },
+				});
+				return a;
+			},
+		],
+	];
+
+	it.each(places)("in %s waits again, with all of its time", async (_where, wait) => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.step("first", () => {
+				ctx.state.n += 1;
+			});
+			return (await wait(ctx)).body;
+		});
+		await world.advance(2_000);
+		expect((await world.status()).state).toBe("failed");
+		await world.call("recover");
+		await world.settle();
+		const [waiting] = (await world.status()).waitingFor;
+		expect(waiting).toMatchObject({ names: ["work"], deadline: world.clock.now() + 1_000 });
+		await world.advance(1_000);
+		expect((await world.status()).state).toBe("failed");
+		await world.send("work", "late");
+		await world.crash();
+		await world.call("recover");
+		await eventually(async () => {
+			expect(await world.status()).toMatchObject({ state: "completed", output: "late" });
+		});
+		expect((await world.state()).n).toBe(1);
+	});
+
+	it("leaves one alone that the code has gone on from", async () => {
+		let fails = true;
+		await using world = await World.start(async (ctx) => {
+			const first = await ctx.queue.next("m", LIMIT).catch(() => "none in time");
+			await ctx.step("next", () => {
+				if (fails) throw new CriticalError("not yet");
+			});
+			return first;
+		});
+		await world.advance(1_000);
+		expect((await world.status()).state).toBe("failed");
+		fails = false;
+		await world.send("work", "late");
+		await world.call("recover");
+		await eventually(async () => {
+			expect(await world.status()).toMatchObject({ state: "completed", output: "none in time" });
+		});
+		expect(await world.call("size")).toBe(1);
+	});
+});

@@ -27,7 +27,7 @@ export interface Recovery {
 
 /**
  * Recovery from a failure: what failed is done again, and what was undone, with everything that was built upon
- * it. Failures inside of something that has ended, or of an iteration that is over, are past; so are those of what
+ * it; a wait whose time was over waits anew, if the code has not gone on from that. Failures inside of something that has ended, or of an iteration that is over, are past; so are those of what
  * gave messages back that others have handled since, if the code went on after it: it would wait for them for ever.
  */
 export function entriesToRecover(
@@ -49,12 +49,16 @@ export function entriesToRecover(
 		if (isPast || !hasLost(entry, isQueued) || !around.hasGoneOn(at)) continue;
 		settled.add(around.givenUpWith(at));
 	}
-	const recovery = takeBack(located, around, { undone, restarts, settled });
+	const timedOut = new Set(
+		located.filter((at) => around.hasFailedByTime(at)).map(({ segments }) => pathOf(segments)),
+	);
+	const recovery = takeBack(located, around, { undone, restarts, settled, timedOut });
 	// Code that went on only to throw again has not caught it: this failure is the workflow's.
 	const isOfUse =
-		recovery.reopened.length > 0 || recovery.gone.some(({ entry }) => isFailure(entry));
+		recovery.reopened.length > 0 ||
+		recovery.gone.some(({ segments, entry }) => isFailure(entry) || timedOut.has(pathOf(segments)));
 	if (isOfUse) return recovery;
-	return takeBack(located, around, { undone, restarts, settled: new Set() });
+	return takeBack(located, around, { undone, restarts, settled: new Set(), timedOut });
 }
 
 /** A wait whose plain messages went back, and where what has lost them begins anew. */
@@ -69,12 +73,14 @@ interface Beginnings {
 	readonly restarts: readonly Restart[];
 	/** What stays as it is, with all in it. */
 	readonly settled: ReadonlySet<string>;
+	/** Waits whose time was over, and that is why what is around them failed. */
+	readonly timedOut: ReadonlySet<string>;
 }
 
 function takeBack(
 	located: readonly StoredEntryAt[],
 	around: Surroundings,
-	{ undone, restarts, settled }: Beginnings,
+	{ undone, restarts, settled, timedOut }: Beginnings,
 ): Recovery {
 	const isSettled = ({ segments }: StoredEntryAt) => isAtOrBelow(segments, settled);
 	const anew = restarts.filter(({ at }) => !isSettled(at)).map(({ from }) => from);
@@ -87,6 +93,7 @@ function takeBack(
 		else if (around.isPast(at) || isSettled(at)) continue;
 		else if (entry.status === "failed" && (entry.is("join") || entry.is("race"))) reopened.push(at);
 		else if (entry.status === "failed" || entry.status === "exhausted") gone.push(at);
+		else if (timedOut.has(pathOf(segments))) gone.push(at);
 		else if (openMessages(entry).length > 0 || hasReturned(entry)) gone.push(at);
 	}
 	return { gone, reopened };
@@ -129,6 +136,14 @@ class Surroundings {
 			if ((this.#latest.get(scope) ?? 0) > entry.createdSequence) return true;
 		}
 		return false;
+	}
+
+	/** Whether a wait for one message has thrown that its time was over, and nobody has gone on from that. */
+	hasFailedByTime(at: StoredEntryAt): boolean {
+		const { entry } = at;
+		if (!entry.is("message") || entry.data.isBatch || !entry.data.hasTimedOut) return false;
+		const hasGoneOnHere = (this.#latest.get(scopeOf(at)) ?? 0) > entry.createdSequence;
+		return !hasGoneOnHere && !this.isPast(at) && !this.hasGoneOn(at);
 	}
 
 	/**
