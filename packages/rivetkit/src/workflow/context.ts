@@ -3,9 +3,9 @@ import type { ActorContext } from "../runtime/context/actor-context.ts";
 import { codeError } from "./engine/code-error.ts";
 import { drawBytes, fractionOf, uuidOf } from "./engine/draws.ts";
 import type { Execution } from "./engine/execution.ts";
+import { insideStep } from "./engine/in-progress.ts";
 import type { Scope } from "./engine/scope.ts";
 import { silent } from "./engine/silent-logger.ts";
-import { EntryInProgressError } from "./errors.ts";
 import { join, readJoinBranches } from "./operations/join.ts";
 import { loop } from "./operations/loop.ts";
 import { getVersion, removed, rollbackCheckpoint } from "./operations/markers.ts";
@@ -227,23 +227,24 @@ export class WorkflowContext {
 	// Deterministic helpers
 
 	now(): number {
-		this.#assertBetween();
+		this.#assertBetween("now()");
 		return this.#scope.lastTs;
 	}
 
 	random(): number {
-		this.#assertBetween();
+		this.#assertBetween("random()");
 		return fractionOf(drawBytes(this.#execution, this.#scope));
 	}
 
 	uuid(): string {
-		this.#assertBetween();
+		this.#assertBetween("uuid()");
 		return uuidOf(drawBytes(this.#execution, this.#scope));
 	}
 
 	/** A step's code does not run again on replay: what it draws would be missing there (workflows 1.5). */
-	#assertBetween(): void {
-		if (this.#execution.currentAttempt()) throw codeError(new EntryInProgressError());
+	#assertBetween(member: string): void {
+		const attempt = this.#execution.currentAttempt();
+		if (attempt) throw insideStep(member, attempt.stepName);
 	}
 
 	#contextOf(scope: Scope): WorkflowContext {

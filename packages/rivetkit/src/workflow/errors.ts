@@ -115,11 +115,15 @@ export class HistoryDivergedError extends BrandedError {
 	}
 }
 
-/** An operation was started while another one of the same context is in progress. */
+/**
+ * An operation was started while another one of the same context is in progress, or inside of a step; one was not
+ * awaited when the code of its context ended; or it was started after that.
+ */
 export class EntryInProgressError extends BrandedError {
-	constructor() {
+	constructor(message?: string) {
 		super(
-			"Cannot start a new workflow entry while another is in progress. Await each operation before the next, and use the context handed to the callback.",
+			message ??
+				"Cannot start a new workflow entry while another is in progress. Await each operation before the next, and use the context handed to the callback.",
 		);
 	}
 }

@@ -19,6 +19,8 @@ import { Waits } from "./waits.ts";
 
 /** Operations that may be done without a wait before others get their turn. */
 const OPERATIONS_PER_TURN_MAX = 64;
+/** Of a path that is too deep (characters). */
+const PATH_SHOWN_MAX = 40;
 /** How long records that nobody waits for may wait for a commit (ms; workflows 6.3). */
 const STAGED_FOR_MS = 100;
 
@@ -376,11 +378,9 @@ export class Execution {
 		{ isNew, strand = parent.strand }: { isNew: boolean; strand?: Strand },
 	): Scope | Promise<Scope> {
 		if (location.depth > DEPTH_MAX) {
-			throw codeError(
-				new RangeError(
-					`"${location.path}" lies ${location.depth} scopes deep; ${DEPTH_MAX} is most`,
-				),
-			);
+			const { path, depth } = location;
+			const shown = path.length > PATH_SHOWN_MAX ? `…${path.slice(-PATH_SHOWN_MAX)}` : path;
+			throw codeError(new RangeError(`"${shown}" lies ${depth} scopes deep; ${DEPTH_MAX} is most`));
 		}
 		const scope = new Scope(location, parent, strand, parent.lastTs);
 		this.search?.opened(scope);

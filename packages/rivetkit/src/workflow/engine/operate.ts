@@ -1,9 +1,9 @@
-import { EntryInProgressError } from "../errors.ts";
 import type { Entry, Kind } from "../history/entry.ts";
-import { codeError, never } from "./code-error.ts";
+import { never } from "./code-error.ts";
 import { duplicateName, wrongKind } from "./divergence.ts";
 import { checkName } from "./entry-name.ts";
 import type { Execution } from "./execution.ts";
+import { afterEnd, insideStep, secondInScope } from "./in-progress.ts";
 import type { Scope } from "./scope.ts";
 
 /**
@@ -34,9 +34,13 @@ function begin<K extends Kind, T>(
 	rawName: unknown,
 	work: (entry: Entry<K> | undefined, name: string) => Promise<T>,
 ): Promise<T> {
-	if (execution.currentAttempt()) throw codeError(new EntryInProgressError());
+	const attempt = execution.currentAttempt();
+	if (attempt) throw insideStep(`${kind} "${String(rawName)}"`, attempt.stepName);
+	if (scope.hasEnded && !execution.isStopped && !scope.isWithinFailed) {
+		return execution.block(afterEnd(scope, { kind, name: String(rawName) }));
+	}
 	if (execution.isStoppedIn(scope)) return never();
-	if (scope.isBusy) throw codeError(new EntryInProgressError());
+	if (scope.open) throw secondInScope(scope, { kind, name: String(rawName) });
 	const name = checkName(rawName);
 	if (scope.visited.has(name)) return execution.block(duplicateName(scope, name));
 	const entry = scope.records?.get(name);
@@ -46,21 +50,21 @@ function begin<K extends Kind, T>(
 	scope.visited.add(name);
 	execution.replayCheck?.visit(scope, kind, name);
 	execution.begun++;
-	scope.isBusy = true;
+	scope.open = { kind, name };
 	let working: Promise<T>;
 	try {
 		working = work(entry as Entry<K> | undefined, name);
 	} catch (error) {
-		scope.isBusy = false;
+		scope.open = null;
 		throw error;
 	}
 	const done: Promise<T> = working.then(
 		(value) => {
-			scope.isBusy = false;
+			scope.open = null;
 			return value;
 		},
 		(error: unknown) => {
-			scope.isBusy = false;
+			scope.open = null;
 			// Not before it fails: a wait that lasts would keep one promise more.
 			done.catch(noop);
 			throw error;

@@ -1,9 +1,9 @@
-import { EntryInProgressError } from "../errors.ts";
 import type { Entry, StoredMessage } from "../history/entry.ts";
 import { heldAgain } from "../history/stored-message.ts";
-import { codeError, isCodeError } from "./code-error.ts";
+import { isCodeError } from "./code-error.ts";
 import { notVisited } from "./divergence.ts";
 import type { Execution } from "./execution.ts";
+import { openAtEnd } from "./in-progress.ts";
 import { OpenMessage } from "./open-message.ts";
 import type { Scope } from "./scope.ts";
 import type { Strand } from "./strand.ts";
@@ -31,6 +31,7 @@ export function holdMessage(
 export function endScope(execution: Execution, scope: Scope): void {
 	if (execution.isRollback) return;
 	assertWhole(execution, scope);
+	scope.hasEnded = true;
 	scope.strand.holding.delete(scope);
 	for (const message of scope.takeOpen()) message.giveBack();
 	execution.live.leave(scope.strand, scope.liveBefore);
@@ -54,7 +55,7 @@ function assertWhole({ owner }: Execution, scope: Scope): void {
 }
 
 function assertRested(scope: Scope): void {
-	if (scope.isBusy) throw codeError(new EntryInProgressError());
+	if (scope.open) throw openAtEnd(scope);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Entry } from "../history/entry.ts";
 import { isInnerId, type Location } from "../history/location.ts";
+import type { Asked } from "./in-progress.ts";
 import type { OpenMessage } from "./open-message.ts";
 import type { Strand } from "./strand.ts";
 
@@ -12,8 +13,10 @@ export class Scope {
 	/** What was recorded in it before; null when that can only be nothing. */
 	records: Map<string, Entry> | null = null;
 	readonly visited: SparseSet<string> = new SparseSet();
-	/** Whether an operation is in progress. */
-	isBusy = false;
+	/** The operation that is in progress. */
+	open: Asked | null = null;
+	/** Its code has come to its end: nothing begins in it any more. */
+	hasEnded = false;
 	hasCheckpoint = false;
 	/** Its code has failed: nothing begins in it any more. */
 	hasFailed = false;

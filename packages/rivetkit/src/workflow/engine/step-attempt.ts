@@ -59,6 +59,10 @@ export class StepAttempt implements StepWork {
 		this.startedAt = host.now();
 	}
 
+	get stepName(): string {
+		return this.#subject.name;
+	}
+
 	/** Fires when the try times out, its branch loses, or the workflow stops. */
 	get signal(): AbortSignal {
 		if (!this.#controller) {

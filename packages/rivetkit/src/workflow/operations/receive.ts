@@ -18,6 +18,7 @@ import { type Entry, readyTsOf } from "../history/entry.ts";
 import type { Location } from "../history/location.ts";
 import { storedMessage } from "../history/stored-message.ts";
 import { remember } from "./unused-messages.ts";
+import { takeTurn } from "./wait.ts";
 
 /** A wait for messages as it was asked for. */
 interface ReceiveOptions extends MessageWait {
@@ -130,6 +131,7 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 		const firstTs = host.messages.firstCreatedAt(names);
 		const isThere = firstTs !== null && (deadline === undefined || firstTs <= deadline);
 		if (!isThere && deadline !== undefined && deadline <= host.now()) {
+			if (limitMs !== 0) return this.#wasOver(entry, deadline);
 			this.#timedOut(entry, deadline);
 			return undefined;
 		}
@@ -138,6 +140,12 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 			this.#ended = resolve;
 			this.#wait(entry, deadline, isThere ? firstTs : null);
 		});
+	}
+
+	async #wasOver(entry: Entry<"message">, deadline: number): Promise<void> {
+		await takeTurn(this.#execution, this.#scope, deadline);
+		if (this.#execution.isStoppedIn(this.#scope)) return never();
+		this.#timedOut(entry, deadline);
 	}
 
 	#wait(entry: Entry<"message">, deadline: number | undefined, arrivingTs: number | null): void {
