@@ -48,8 +48,11 @@ const expense = actor({
 							});
 							const { approved, by } = message.body;
 							const text = `${approved ? "approved" : "refused"} by ${by}`;
-							// The page is answered when this is on disk.
-							await message.complete(text);
+							// One commit, and the page is answered when it is on disk.
+							await branch.step("decide", async (c) => {
+								c.state.status = text;
+								await message.complete(text);
+							});
 							return text;
 						},
 					},

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage } from "node:http";
-import { createClient } from "rivetkit/client";
+import { ActorError, createClient } from "rivetkit/client";
 import { registry } from "./approval-actors.ts";
 
 const { url } = await registry.listen();
@@ -13,7 +13,7 @@ async function page(): Promise<string> {
 	const ids = await client.office.getOrCreate(["main"]).list();
 	const rows = await Promise.all(
 		ids.map(async (id) => {
-			const { what, amount, status, reminders } = await client.expense.getOrCreate([id]).get();
+			const { what, amount, status, reminders } = await client.expense.get([id]).get();
 			const buttons =
 				status === "waiting"
 					? `<form method="post" action="/decide/${id}"><input name="by" value="me" size="6">
@@ -28,27 +28,72 @@ async function page(): Promise<string> {
 	<input name="amount" type="number" value="10"><button>Hand in</button></form>`;
 }
 
+/** What is told to whoever asked for something that there is not, or that cannot be done. */
+class Refusal extends Error {
+	readonly status: number;
+
+	constructor(status: number, message: string) {
+		super(message);
+		this.status = status;
+	}
+}
+
+async function handIn(form: URLSearchParams): Promise<void> {
+	const what = form.get("what")?.trim();
+	const amount = Number(form.get("amount") || "none");
+	if (!what) throw new Refusal(400, "what: say what the expense is for");
+	if (!(Number.isFinite(amount) && amount > 0)) {
+		throw new Refusal(400, "amount: a number over 0");
+	}
+	const key = [randomUUID()];
+	await client.expense.getOrCreate(key, { createWithInput: { what, amount } }).get();
+	await client.office.getOrCreate(["main"]).add(key[0]!);
+}
+
+async function decide(id: string, form: URLSearchParams): Promise<void> {
+	const [approved, by] = [form.get("approved"), form.get("by")?.trim()];
+	if (approved !== "yes" && approved !== "no") throw new Refusal(400, "approved: yes or no");
+	if (!by) throw new Refusal(400, "by: say who decides");
+	// Not getOrCreate: what somebody types into an address creates nothing.
+	const expense = client.expense.get([id]);
+	const assertWaiting = async () => {
+		const { status } = await expense.get();
+		if (status !== "waiting") throw new Refusal(409, `it is decided: ${status}`);
+	};
+	await assertWaiting();
+	const decision = { approved: approved === "yes", by };
+	const sent = await expense.send("decisions", decision, { wait: true, timeout: 30_000 });
+	if (sent.status === "completed") return;
+	// Somebody else was faster, or it takes longer than usual.
+	await assertWaiting();
+	throw new Refusal(503, "nobody has taken the decision yet: look at the page again");
+}
+
 async function handle(request: IncomingMessage): Promise<string | null> {
-	const path = request.url ?? "/";
-	if (request.method === "GET" && path === "/") return page();
+	const { pathname } = new URL(request.url ?? "/", "http://page");
+	if (request.method === "GET" && pathname === "/") return page();
 	let body = "";
 	for await (const chunk of request) body += chunk;
 	const form = new URLSearchParams(body);
-	const [, first, id] = path.split("/");
-	if (request.method === "POST" && first === "expenses") {
-		const createWithInput = { what: form.get("what") ?? "", amount: Number(form.get("amount")) };
-		const key = [randomUUID()];
-		await client.expense.getOrCreate(key, { createWithInput }).get();
-		await client.office.getOrCreate(["main"]).add(key[0]!);
+	const [, first, id, ...rest] = pathname.split("/");
+	if (request.method === "POST" && pathname === "/expenses") {
+		await handIn(form);
 		return null;
 	}
-	if (request.method === "POST" && first === "decide" && id) {
-		const decision = { approved: form.get("approved") === "yes", by: form.get("by") ?? "nobody" };
-		const options = { wait: true, timeout: 5_000 } as const;
-		await client.expense.getOrCreate([id]).send("decisions", decision, options);
+	if (request.method === "POST" && first === "decide" && id && rest.length === 0) {
+		await decide(id, form);
 		return null;
 	}
-	throw new Error(`there is nothing at ${path}`);
+	throw new Refusal(404, `there is nothing at ${pathname}`);
+}
+
+function refusalOf(error: unknown): Refusal {
+	if (error instanceof Refusal) return error;
+	if (error instanceof ActorError && error.code === "not_found") {
+		return new Refusal(404, "there is no such expense");
+	}
+	console.error(error);
+	return new Refusal(500, "something went wrong");
 }
 
 const server = createServer((request, response) => {
@@ -57,7 +102,10 @@ const server = createServer((request, response) => {
 			if (html === null) response.writeHead(303, { location: "/" }).end();
 			else response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html);
 		},
-		(error: Error) => response.writeHead(404, { "content-type": "text/plain" }).end(error.message),
+		(error: unknown) => {
+			const { status, message } = refusalOf(error);
+			response.writeHead(status, { "content-type": "text/plain" }).end(`${message}\n`);
+		},
 	);
 });
 const port = Number(process.env.PAGE_PORT ?? 3000);

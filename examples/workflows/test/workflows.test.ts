@@ -83,13 +83,41 @@ it("waits for a decision in the page, over a kill -9", async () => {
 	const second = await run("approvals.ts", env, /Approvals at/);
 	const html = await (await fetch(page)).text();
 	const [, id] = /action="\/decide\/([^"]+)"/.exec(html)!;
-	let decided = await post(`decide/${id}`, { approved: "yes", by: "ann" });
-	for (let look = 0; look < 900 && !decided.includes("approved by ann"); look++) {
-		await new Promise((resolve) => setTimeout(resolve, 50));
-		decided = await (await fetch(page)).text();
-	}
-	expect(decided).toContain("approved by ann");
+	expect(await post(`decide/${id}`, { approved: "yes", by: "ann" })).toContain("approved by ann");
 	await end(second.child, "SIGTERM");
+});
+
+it("refuses what there is not, what is wrong and what is decided, and creates nothing", async () => {
+	const env = await environment();
+	const page = `http://127.0.0.1:${env.PAGE_PORT}/`;
+	const post = async (path: string, form: Record<string, string>) => {
+		const init = { method: "POST", body: new URLSearchParams(form), redirect: "manual" } as const;
+		const response = await fetch(`${page}${path}`, init);
+		return [response.status, await response.text()];
+	};
+	const { child } = await run("approvals.ts", env, /Approvals at/);
+	const decision = { approved: "yes", by: "ann" };
+	expect(await post("decide/typo", decision)).toEqual([404, "there is no such expense\n"]);
+	expect(await post("nowhere", {})).toEqual([404, "there is nothing at /nowhere\n"]);
+	for (const amount of ["abc", "", "0", "-1", "Infinity"]) {
+		const handedIn = await post("expenses", { what: "a pen", amount });
+		expect([amount, ...handedIn]).toEqual([amount, 400, "amount: a number over 0\n"]);
+	}
+	expect(await post("expenses", { what: " ", amount: "3" })).toEqual([
+		400,
+		"what: say what the expense is for\n",
+	]);
+	const empty = await (await fetch(page)).text();
+	expect(empty).toContain("<h1>Expenses</h1>");
+	expect(empty).not.toContain("/decide/");
+	expect(await post("expenses", { what: "a pen", amount: "3.5" })).toEqual([303, ""]);
+	const [, id] = /action="\/decide\/([^"]+)"/.exec(await (await fetch(page)).text())!;
+	expect(await post(`decide/${id}`, { by: "ann" })).toEqual([400, "approved: yes or no\n"]);
+	expect(await post(`decide/${id}`, { approved: "no" })).toEqual([400, "by: say who decides\n"]);
+	expect(await post(`decide/${id}`, decision)).toEqual([303, ""]);
+	const late = await post(`decide/${id}`, { approved: "no", by: "bob" });
+	expect(late).toEqual([409, "it is decided: approved by ann\n"]);
+	await end(child, "SIGTERM");
 });
 
 it("counts every task once, over runs", async () => {
