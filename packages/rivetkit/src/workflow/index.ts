@@ -1,4 +1,5 @@
 export type {
+	ActorWorkflowContext as WorkflowContext,
 	StrictWorkflowContext,
 	WorkflowStepContext,
 } from "./context.types.ts";
@@ -14,6 +15,7 @@ export * from "./errors.ts";
 export { Loop, type LoopBreak, type LoopContinue, type LoopResult } from "./loop.ts";
 export type * from "./options.types.ts";
 export type {
+	WorkflowMessage,
 	WorkflowQueue,
 	WorkflowQueueNextBatchOptions,
 	WorkflowQueueNextOptions,

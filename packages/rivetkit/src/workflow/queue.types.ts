@@ -18,6 +18,18 @@ export interface WorkflowQueueNextBatchOptions<Names extends string, Completable
 	count?: number | undefined;
 }
 
+/**
+ * Messages of the named queues, discriminated by `name`. Those that left the queue when they were taken have no
+ * `complete`, which tells them apart where both kinds may come (workflows 12.3).
+ */
+export type WorkflowMessage<
+	Queues,
+	Names extends string,
+	Completable extends boolean,
+> = Completable extends true
+	? ReceivedMessage<Queues, Names, true>
+	: ReceivedMessage<Queues, Names, false> & { readonly complete?: undefined };
+
 /** Sending from a workflow or a step; recorded, so that it happens once. */
 export interface WorkflowQueueSender<Queues> {
 	send<K extends QueueName<Queues>>(
@@ -35,7 +47,7 @@ export interface WorkflowQueue<Queues> extends WorkflowQueueSender<Queues> {
 	>(
 		name: string,
 		options?: WorkflowQueueNextOptions<Names, Completable>,
-	): Promise<ReceivedMessage<Queues, Names, Completable>>;
+	): Promise<WorkflowMessage<Queues, Names, Completable>>;
 	/** Waits for at least one message; empty after `timeout`. */
 	nextBatch<
 		const Names extends QueueName<Queues> = QueueName<Queues>,
@@ -43,5 +55,5 @@ export interface WorkflowQueue<Queues> extends WorkflowQueueSender<Queues> {
 	>(
 		name: string,
 		options?: WorkflowQueueNextBatchOptions<Names, Completable>,
-	): Promise<ReceivedMessage<Queues, Names, Completable>[]>;
+	): Promise<WorkflowMessage<Queues, Names, Completable>[]>;
 }

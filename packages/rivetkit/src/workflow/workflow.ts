@@ -20,6 +20,10 @@ interface WorkflowFactory {
 	/**
 	 * Makes a durable `run` of an async function: its entries run once, and after a crash or a sleep it
 	 * goes on where it was. Types come from the actor around it.
+	 *
+	 * When `ctx.state` or `ctx.vars` is `never` beside a `createState` or `createVars`: write the type of that one's
+	 * context, `createState: (_c: unknown, input: Order) => …`. TypeScript looks at functions with untyped
+	 * parameters after the call of `workflow`.
 	 */
 	<S, CP, CS, V, I, DB, E = Undeclared, Q = Undeclared>(
 		// biome-ignore lint/suspicious/noExplicitAny: a result that is not compared, so that helpers may refer to the actor this is part of (workflows 12.2)

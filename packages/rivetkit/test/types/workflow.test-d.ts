@@ -8,7 +8,7 @@ import {
 	type WorkflowLoopContextOf,
 	type WorkflowStepContextOf,
 } from "rivetkit";
-import { type ActorWorkflowContext, Loop, workflow } from "rivetkit/workflow";
+import { type ActorWorkflowContext, Loop, type WorkflowContext, workflow } from "rivetkit/workflow";
 import { expectTypeOf } from "vitest";
 
 type Work = { amount: number };
@@ -78,6 +78,12 @@ const worker = actor({
 		for (const message of batch) {
 			if (message.name === "control") expectTypeOf(message.body).toEqualTypeOf<Control>();
 		}
+		// One plain message ends here for good, one of both kinds where it need not be completed (12.3).
+		const either = await ctx.queue.next("either", { completable: Date.now() > 0 });
+		if (either.complete) await either.complete({ done: true });
+		else expectTypeOf(either.complete).toEqualTypeOf<undefined>();
+		const [control] = await ctx.queue.nextBatch("plain", { names: ["control"] });
+		if (!control?.complete) await ctx.sleep("later", 1);
 		const open = await ctx.queue.next("open", { names: ["work"], completable: true });
 		if (!open.complete) return;
 		await open.complete({ done: true });
@@ -205,7 +211,25 @@ actor({
 	}),
 });
 
-// With one that does, an annotated static form tells.
+// Those that do when the context is annotated: else the compiler looks at them after the call of `workflow`.
+actor({
+	createState: (_c: unknown, input: { n: number }) => ({ n: input.n }),
+	createVars: (_c: unknown) => ({ started: Date.now() }),
+	run: workflow(async (ctx) => {
+		expectTypeOf(ctx.state).toEqualTypeOf<{ n: number }>();
+		expectTypeOf(ctx.vars).toEqualTypeOf<{ started: number }>();
+	}),
+});
+// Or when something of the actor that uses the context comes before `run`.
+actor({
+	createState: (_c, input: { n: number }) => ({ n: input.n }),
+	actions: { n: (c) => c.state.n },
+	run: workflow(async (ctx) => {
+		expectTypeOf(ctx.state).toEqualTypeOf<{ n: number }>();
+	}),
+});
+
+// With an annotated static form, too.
 actor({
 	state: { n: 0 },
 	createState: (_c, input: number) => ({ n: input }),
@@ -221,4 +245,5 @@ workflow(async () => {}, {
 	},
 });
 
+expectTypeOf<WorkflowContext>().toEqualTypeOf<ActorWorkflowContext>();
 expectTypeOf<ActorWorkflowContext["workflowId"]>().toEqualTypeOf<string>();

@@ -238,7 +238,7 @@ everywhere((on) => {
 			await using world = await World.start(async (ctx, { ledger }) => {
 				await fails(ctx, () => isBroken).catch(() => {});
 				const again = await ctx.queue.next("again", { names: ["work"], completable });
-				if ("complete" in again) await again.complete();
+				if (again.complete) await again.complete();
 				await ctx.step({
 					name: "use",
 					maxRetries: 0,
