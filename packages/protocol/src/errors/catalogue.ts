@@ -359,11 +359,15 @@ export const CATALOGUE = {
 		metadata: sizeAndLimit,
 	}),
 
-	"workflow.not_enabled": closed("Workflow not enabled. `run` must be made by `workflow()`."),
+	"workflow.not_enabled": open("Workflow not enabled. `run` must be made by `workflow()`."),
 	"workflow.not_recoverable": open(
 		(d: { state: string }) =>
 			`The workflow is ${d.state}. Only one that has failed or is blocked can be recovered.`,
 		{ metadata: all },
+	),
+	"workflow.not_replayable": open(
+		"The workflow is cancelled, which is final. Begin another one: in another actor, or in this one once it was destroyed.",
+		{ status: 409 },
 	),
 	"workflow.entry_not_found": open(
 		(d: { entryId: string }) => `No step of the workflow has the id ${d.entryId}.`,

@@ -31,7 +31,10 @@ export interface WorkflowReplayOptions {
 	readonly entryId?: string | undefined;
 }
 
-/** `c.workflow`: the actor's workflow, seen from outside of it (workflows 5.6, 10.4, 11). */
+/**
+ * `c.workflow`: the actor's workflow, seen from outside of it (workflows 5.6, 10.4, 11). Options that are no
+ * object, are unknown or of another type are refused with a `TypeError`.
+ */
 export interface ActorWorkflow {
 	status(): WorkflowStatus;
 	/**
@@ -59,7 +62,8 @@ export interface ActorWorkflow {
 	/**
 	 * Takes back a step and everything that began after it, and goes on from there; in a loop, its innermost
 	 * loop begins anew. What was changed outside of the history stays. Throws `actor.workflow_in_flight`
-	 * while code of it runs, and `workflow.entry_not_found` when no step has this id.
+	 * while code of it runs, `workflow.not_replayable` when it is cancelled, and `workflow.entry_not_found` when no
+	 * step has this id.
 	 */
 	replay(options?: WorkflowReplayOptions): Promise<WorkflowHistory | null>;
 	/** Its history as bytes, for `import` in another actor. */
@@ -67,7 +71,7 @@ export interface ActorWorkflow {
 	/**
 	 * Takes over the history of another actor's workflow, instead of its own, and goes on from there: what
 	 * was recorded there answers here. State and queue are not part of it. Throws `actor.workflow_in_flight`
-	 * while code of it runs.
+	 * while code of it runs, and `workflow.not_replayable` when it is cancelled.
 	 */
 	import(exported: Uint8Array): Promise<void>;
 }

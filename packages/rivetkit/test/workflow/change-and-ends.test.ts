@@ -314,6 +314,33 @@ everywhere((on) => {
 		}
 	});
 
+	it("52. a replay and an import are refused by a cancelled one: what it has undone would answer as if it were done", async () => {
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.rollbackCheckpoint("checkpoint");
+			await ctx.step({
+				name: "book",
+				run: () => void ledger.push("book"),
+				rollback: () => void ledger.push("undo"),
+			});
+			await ctx.sleep("long", 1e7);
+		}, on);
+		const exported = await world.call("export");
+		const [, book] = (await world.call<History>("history")).entries;
+		await world.call("cancel");
+		await eventually(async () => expect((await world.status()).state).toBe("cancelled"));
+		for (const [operation, argument] of [
+			["replay", undefined],
+			["replay", { entryId: book!.id }],
+			["import", exported],
+		] as const) {
+			await expect(world.call(operation, argument)).rejects.toMatchObject({
+				group: "workflow",
+				code: "not_replayable",
+			});
+		}
+		expect([world.ledger, (await world.status()).state]).toEqual([["book", "undo"], "cancelled"]);
+	});
+
 	it("52. a cancelled one is undone wherever it was: in branches, asleep, paused, blocked", async () => {
 		const undoable = (name: string, { ledger }: World) => ({
 			name,

@@ -25,6 +25,7 @@ import {
 } from "../history/rewind.ts";
 import { heldAgain } from "../history/stored-message.ts";
 import { statusOf } from "../inspect/shown-workflow.ts";
+import { checkControlOptions } from "./control-options.ts";
 import type { WorkflowEngine } from "./engine.ts";
 import { idOf } from "./entry-id.ts";
 
@@ -86,7 +87,9 @@ export class WorkflowControl implements ActorWorkflow {
 		await engine.flushed();
 	}
 
-	async cancel({ reason = "", rollback = true }: WorkflowCancelOptions = {}): Promise<void> {
+	async cancel(options: WorkflowCancelOptions = {}): Promise<void> {
+		checkControlOptions("cancel", options);
+		const { reason = "", rollback = true } = options;
 		const engine = this.#engine;
 		const { head } = engine;
 		if (engine.hasEnded) return;
@@ -106,7 +109,9 @@ export class WorkflowControl implements ActorWorkflow {
 		await engine.flushed();
 	}
 
-	async recover({ skipRollback = [] }: WorkflowRecoverOptions = {}): Promise<void> {
+	async recover(options: WorkflowRecoverOptions = {}): Promise<void> {
+		checkControlOptions("recover", options);
+		const { skipRollback = [] } = options;
 		const engine = this.#engine;
 		const { head } = engine;
 		if (head.state === "rolling_back" && skipRollback.length > 0) {
@@ -150,7 +155,9 @@ export class WorkflowControl implements ActorWorkflow {
 		return this.#engine.view.history("plain");
 	}
 
-	async replay({ entryId }: WorkflowReplayOptions = {}): Promise<WorkflowHistory | null> {
+	async replay(options: WorkflowReplayOptions = {}): Promise<WorkflowHistory | null> {
+		checkControlOptions("replay", options);
+		const { entryId } = options;
 		const engine = this.#engine;
 		await this.#rewind(
 			() => this.#assertParked(),
@@ -233,9 +240,10 @@ export class WorkflowControl implements ActorWorkflow {
 		return found;
 	}
 
-	/** While code of it runs, nobody knows what it is about to record. */
+	/** While code of it runs, nobody knows what it is about to record; cancelled is final (workflows 5.6). */
 	#assertParked(): void {
 		const { head, isBusy, hasEnded } = this.#engine;
+		if (head.state === "cancelled") throw catalogueError("workflow.not_replayable", {});
 		if (isBusy && !hasEnded) throw catalogueError("actor.workflow_in_flight", {});
 		if (head.state === "rolling_back") throw catalogueError("actor.workflow_in_flight", {});
 	}

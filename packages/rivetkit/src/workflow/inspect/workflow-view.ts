@@ -1,5 +1,6 @@
 import type { WorkflowDetails, WorkflowHistory } from "../../actor/workflow-control.types.ts";
 import type { DetailsOptions, DurableView, ValueForm } from "../../runtime/durable/durable-view.ts";
+import type { Head } from "../history/head.ts";
 import { entryDetails } from "./entry-details.ts";
 import { historyBytes } from "./history-bytes.ts";
 import { historyJson } from "./history-json.ts";
@@ -8,6 +9,10 @@ import { type ShownWorkflow, statusOf } from "./shown-workflow.ts";
 import { ENCODED, EXACT, PLAIN } from "./value-forms.ts";
 
 const FORMS = { plain: PLAIN, exact: EXACT } as const;
+
+/** It runs, and nothing has come of it: without entries, nothing is recorded (workflows 11.1). */
+const hasNothingToTell = (head: Head) =>
+	(head.state === "pending" || head.state === "running") && !head.blocked && !head.isPaused;
 
 /** A workflow as inspectors see it (workflows 11). */
 export class WorkflowView implements DurableView {
@@ -25,6 +30,7 @@ export class WorkflowView implements DurableView {
 		const shown = this.#shown;
 		if (!shown.head) return null;
 		const entries = await shown.entries();
+		if (entries.length === 0 && hasNothingToTell(shown.head)) return null;
 		const { output: _, ...workflow } = statusOf(shown.head, shown);
 		return {
 			...historyJson(shown.actorId, entries, FORMS[form]),
@@ -35,7 +41,9 @@ export class WorkflowView implements DurableView {
 	async bytes(): Promise<Uint8Array | undefined> {
 		const shown = this.#shown;
 		if (!shown.head) return undefined;
-		return historyBytes(historyJson(shown.actorId, await shown.entries(), ENCODED));
+		const entries = await shown.entries();
+		if (entries.length === 0 && hasNothingToTell(shown.head)) return undefined;
+		return historyBytes(historyJson(shown.actorId, entries, ENCODED));
 	}
 
 	async details({ form, limit, withValues }: DetailsOptions): Promise<WorkflowDetails | null> {
