@@ -40,7 +40,13 @@ function thrownBy(run: () => void): string {
 describe("senders that wait", () => {
 	it("are 10,000 at the most; who leaves makes room", async () => {
 		const timer = { cancel() {}, restart() {} };
-		const senders = new SenderWaits({ now: () => 0, schedule: () => timer });
+		let waiting = 0;
+		const senders = new SenderWaits({
+			now: () => 0,
+			schedule: () => timer,
+			waitBegan: () => waiting++,
+			waitEnded: () => waiting--,
+		});
 		const message = new QueuedMessage(1, header, true);
 		const leaver = new AbortController();
 		const { signal } = new AbortController();
@@ -56,6 +62,7 @@ describe("senders that wait", () => {
 		expect(thrownBy(() => senders.assertRoom())).toBe("ok");
 		senders.answer(message, null, { status: "completed", response: null });
 		expect(senders.has(message)).toBe(false);
+		expect(waiting).toBe(0);
 	});
 });
 

@@ -9,7 +9,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { Gate, soon } from "../support/gate.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
-import { codeOf, outcomeOf, wireAction } from "../support/wire-http.ts";
+import { codeOf, outcomeOf, wireAction, wireSend } from "../support/wire-http.ts";
 import { Crashable } from "./support/crashable.ts";
 
 /** A consumer that completes a message when the test lets it. */
@@ -48,6 +48,19 @@ function consumer() {
 	});
 	return { subject, scene };
 }
+
+interface Dying {
+	destroy(): void;
+	readonly queue: {
+		next(options: { completable: true }): Promise<Completable | undefined>;
+	};
+}
+
+interface Completable {
+	complete(response: string): Promise<void>;
+}
+
+type Farewell = (c: Dying, message: Completable) => Promise<void>;
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const answered = (response: unknown) => ({ status: "completed", response });
@@ -238,10 +251,96 @@ describe("a sender that waits", () => {
 		const byId = crashable.send("ask", 1, { wait: true });
 		const byKey = client.subject!.getOrCreate([]).send("ask", 2, { wait: true });
 		await eventually(async () => expect(await crashable.stored()).toHaveLength(2));
+		const byKeyOutcome = outcomeOf(soon(byKey));
 		await crashable.call("end");
 		expect(codeOf(await soon(byId))).toBe("actor.stopping");
-		expect(await outcomeOf(soon(byKey))).toBe("actor.stopping");
+		expect(await byKeyOutcome).toBe("actor.stopping");
 		expect(scene.seen).toHaveLength(1);
+	});
+
+	it.each([
+		[
+			"after the completion",
+			async (c, message) => {
+				await message.complete("bye");
+				c.destroy();
+			},
+		],
+		[
+			"while the completion is written",
+			async (c, message) => {
+				const completed = message.complete("bye");
+				c.destroy();
+				await completed;
+			},
+		],
+		[
+			"before the completion",
+			async (c, message) => {
+				c.destroy();
+				await message.complete("bye");
+			},
+		],
+		[
+			"long before the completion",
+			async (c, message) => {
+				c.destroy();
+				for (let turns = 0; turns < 20; turns++) await turn();
+				await message.complete("bye");
+			},
+		],
+	] satisfies [string, Farewell][])(
+		"is answered by an actor that is destroyed %s, over HTTP and by a client",
+		async (_, farewell) => {
+			const handle = async (c: Dying) => {
+				const message = await c.queue.next({ completable: true });
+				if (message) await farewell(c, message);
+			};
+			const subject = actor({
+				queues: { ask: queue<string, string>() },
+				// From an action where the key says so.
+				run: (c) => (c.key[0] === "action" ? Promise.resolve() : handle(c)),
+				actions: { handle },
+			});
+			await using runtime = await TestRuntime.start({ subject });
+			await using client = runtime.client();
+			const id = await runtime.actorId("subject", "run");
+			const sent = await soon(wireSend(runtime, id, "ask", "?", { wait: true }));
+			expect(sent.outcome).toEqual(answered("bye"));
+			const byKey = client.subject!.getOrCreate(["action"]) as unknown as Sender & {
+				handle(): Promise<void>;
+			};
+			const handled = byKey.handle();
+			expect(await soon(byKey.send("ask", "?", { wait: true }))).toEqual(answered("bye"));
+			await soon(handled);
+			await using connection = client
+				.subject!.getOrCreate(["connected"])
+				.connect() as unknown as Sender & AsyncDisposable;
+			expect(await soon(connection.send("ask", "?", { wait: true }))).toEqual(answered("bye"));
+		},
+	);
+
+	it("hears at once that there will be no answer when its message is given back by an actor that is destroyed", async () => {
+		const subject = actor({
+			queues: { ask: queue<string, string>() },
+			run: async (c) => {
+				await c.queue.next({ completable: true });
+				c.destroy();
+			},
+			actions: {
+				// The stop waits for the action, the action for its message.
+				ask: async (c) => {
+					const { subject } = c.client() as unknown as {
+						subject: { getForId(id: string): Sender };
+					};
+					return outcomeOf(subject.getForId(c.actorId).send("ask", "?", { wait: true }));
+				},
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		const asked = wireAction(runtime, id, "ask");
+		expect((await soon(asked)).output).toBe("actor.stopping");
 	});
 
 	it("finds its message again by its call id after a crash, and the response if it came meanwhile", async () => {

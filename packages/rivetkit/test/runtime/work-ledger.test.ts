@@ -7,6 +7,7 @@ const KINDS = [
 	"action",
 	"scheduled",
 	"request",
+	"sender",
 	"guard",
 	"onDisconnect",
 	"socketListener",

@@ -16,6 +16,7 @@ const oracle = actor({
 				if (c.aborted) return;
 			}
 			await message.complete(`${message.body} by ${process.pid}`);
+			if (message.body === "last words?") c.destroy();
 		}
 	},
 	actions: {

@@ -41,6 +41,12 @@ it("a sender waits on over sleeps and a killed host in another process; its mess
 		// Whether the killed host had done what it asked for, nobody could tell it.
 		expect(await soon(plain)).toMatchObject({ group: "guard", code: "tunnel_response_closed" });
 		await eventually(async () => expect(await oracle.deliveries()).toBe(6));
+		// Nobody is left to ask again: the actor destroys itself with its answer.
+		expect(await soon(oracle.send("ask", "last words?", { wait: true }))).toEqual({
+			status: "completed",
+			response: `last words? ${by}`,
+		});
+		await eventually(async () => expect(await oracle.deliveries()).toBe(0));
 	} finally {
 		await client.dispose();
 	}

@@ -90,7 +90,8 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		let activity: "working" | "quiet" = "quiet";
 		for (const { committer, isReady, work, durable } of this.#live.values()) {
 			if (committer.isCommitting) return "committing";
-			if (!isReady || work.inProgress > 0 || durable?.isBusy) activity = "working";
+			if (!isReady || work.inProgress > 0 || work.sender > 0 || durable?.isBusy)
+				activity = "working";
 		}
 		return activity;
 	}

@@ -5,6 +5,7 @@ const WORDS = {
 	action: (n: number) => `${plural(n, "action", "actions")} in progress`,
 	scheduled: (n: number) => `${plural(n, "scheduled action", "scheduled actions")} running`,
 	request: (n: number) => `${plural(n, "request", "requests")} in progress`,
+	sender: (n: number) => `${plural(n, "queue sender waits", "queue senders wait")} for an answer`,
 	guard: (n: number) => `${plural(n, "canSubscribe or canPublish hook", "guards")} deciding`,
 	onDisconnect: (n: number) => `${plural(n, "onDisconnect hook", "onDisconnect hooks")} running`,
 	socketListener: (n: number) =>
@@ -20,7 +21,7 @@ export type WorkKind = keyof typeof WORDS;
 
 const KINDS = Object.keys(WORDS) as readonly WorkKind[];
 /** Keep an actor awake without being anything that a stop could wait for: it ends them. */
-const ENDED_BY_STOP: readonly WorkKind[] = ["socket", "run", "runRestart"];
+const ENDED_BY_STOP: readonly WorkKind[] = ["sender", "socket", "run", "runRestart"];
 
 /** Names that follow a kind in messages, at most. */
 const NAMES_MAX = 10;
@@ -54,6 +55,8 @@ export class WorkLedger {
 	action = 0;
 	scheduled = 0;
 	request = 0;
+	/** Requests that do nothing but wait for what becomes of a message. */
+	sender = 0;
 	guard = 0;
 	onDisconnect = 0;
 	socketListener = 0;
@@ -98,7 +101,7 @@ export class WorkLedger {
 	/** Work that a stop waits for. */
 	get inProgress(): number {
 		const run = this.#runWaits === 0 ? this.run : 0;
-		return this.#awake - this.socket - run - this.runRestart;
+		return this.#awake - this.sender - this.socket - run - this.runRestart;
 	}
 
 	begin(kind: WorkKind): WorkKind {

@@ -81,6 +81,7 @@ const STEPS: Readonly<Record<StopPhase, Step>> = {
 	async erasing(instance) {
 		// Answers that wait for a commit get theirs first.
 		await flush(instance);
+		instance.made.queue?.giveUpSenders();
 		if (instance.isFenced) return "fenced";
 		try {
 			const destroyTs = instance.now();

@@ -319,6 +319,7 @@ export class Deliveries {
 			index.place(message, now);
 			if (message.place === "ready") this.offer(message);
 			this.#instance.alarm.changed();
+			this.#instance.queue.placed(message);
 		}
 	}
 

@@ -199,7 +199,10 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork, QueueO
 		return this.deliveries.isBehind ? "a queue message that a receive waits for" : null;
 	}
 
-	/** The actor stops: nobody waits any more, neither for messages nor for their completion. */
+	/**
+	 * The actor stops: nobody waits for messages any more, nor for what becomes of them. When it is destroyed,
+	 * those senders still wait whose answer is on its way to the disk, or whose message is in somebody's hands.
+	 */
 	abort(): void {
 		this.deliveries.abort();
 		this.#interruptSenders();
@@ -207,11 +210,31 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork, QueueO
 
 	stop(): void {
 		this.deliveries.stop();
+		this.giveUpSenders();
+	}
+
+	/** The actor is being destroyed: nothing becomes of its messages any more. */
+	giveUpSenders(): void {
+		const { senders } = this.data;
+		senders.giveUp(this.#instance.actorId, senders.awaited);
+	}
+
+	/** A message is in its queue again, in nobody's hands. */
+	placed(message: QueuedMessage): void {
+		const { actorId, isAborted, stopIntent } = this.#instance;
+		if (isAborted && stopIntent === "destroy") this.data.senders.giveUp(actorId, [message]);
 	}
 
 	#interruptSenders(): void {
 		const { actorId, stopIntent } = this.#instance;
-		this.data.senders.interrupt(actorId, stopIntent === "destroy");
+		const { senders, ended } = this.data;
+		if (stopIntent !== "destroy") {
+			senders.handOn(actorId);
+			return;
+		}
+		const nothingMayBecomeOf = (message: QueuedMessage) =>
+			message.place !== "held" && !ended.has(message);
+		senders.giveUp(actorId, senders.awaited.filter(nothingMayBecomeOf));
 	}
 
 	// What the messages themselves ask (QueueOwner)
@@ -222,6 +245,18 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork, QueueO
 
 	schedule(delayMs: number, fn: () => void): WheelTimer {
 		return this.#instance.services.timers.schedule(delayMs, fn);
+	}
+
+	waitBegan(): void {
+		const { work } = this.#instance;
+		work.begin("sender");
+		work.end("request");
+	}
+
+	waitEnded(): void {
+		const { work } = this.#instance;
+		work.begin("request");
+		work.end("sender");
 	}
 
 	isDeadLetter(name: string): boolean {

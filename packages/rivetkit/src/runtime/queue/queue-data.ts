@@ -8,7 +8,7 @@ import { MessageBodies, type StorageReads } from "./message-bodies.ts";
 import { MessageIndex, type QueueNames } from "./message-index.ts";
 import { QueueJournal } from "./queue-journal.ts";
 import { putNextId, readIndexEntry } from "./queue-layout.ts";
-import { mayComeAgain, SenderWaits, type WaitClock } from "./sender-waits.ts";
+import { mayComeAgain, SenderWaits, type WaitHost } from "./sender-waits.ts";
 
 /** What became of a message; its sender hears of it when that is durable. */
 interface Ending {
@@ -18,7 +18,7 @@ interface Ending {
 }
 
 /** Whose messages they are. */
-export interface QueueOwner extends WaitClock, QueueNames {
+export interface QueueOwner extends WaitHost, QueueNames {
 	/** Something was written that the next commit has to contain. */
 	wrote(): void;
 }
@@ -159,6 +159,12 @@ export class QueueData implements BatchPart {
 	/** Whether somebody waits for what the next commit says. */
 	get hasEndings(): boolean {
 		return this.#endings !== null;
+	}
+
+	/** Messages whose senders hear what became of them when that is durable. */
+	get ended(): ReadonlySet<QueuedMessage> {
+		const endings = [...(this.#endings ?? []), ...(this.#takenEndings ?? [])];
+		return new Set(endings.map(({ message }) => message));
 	}
 
 	take(batch: OpenBatch): void {

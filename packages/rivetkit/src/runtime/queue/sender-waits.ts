@@ -37,9 +37,13 @@ export interface WaitOptions {
 }
 
 /** What the waits need of the host. */
-export interface WaitClock {
+export interface WaitHost {
 	now(): number;
 	schedule(delayMs: number, fn: () => void): WheelTimer;
+	/** A request does nothing but wait from now on. */
+	waitBegan(): void;
+	/** It goes on. */
+	waitEnded(): void;
 }
 
 /**
@@ -48,14 +52,14 @@ export interface WaitClock {
  * on waiting for the same message.
  */
 export class SenderWaits {
-	readonly #clock: WaitClock;
+	readonly #host: WaitHost;
 	readonly #byKey = new SparseMap<string, QueuedMessage>();
 	readonly #waits = new SparseMap<QueuedMessage, Set<SenderWait>>();
 	readonly #arriving = new SparseMap<string, Promise<unknown>>();
 	#count = 0;
 
-	constructor(clock: WaitClock) {
-		this.#clock = clock;
+	constructor(host: WaitHost) {
+		this.#host = host;
 	}
 
 	/** Notes which message a key means. */
@@ -99,6 +103,11 @@ export class SenderWaits {
 		return this.#waits.has(message);
 	}
 
+	/** Messages that somebody waits for now. */
+	get awaited(): QueuedMessage[] {
+		return [...this.#waits.keys()];
+	}
+
 	/** Throws `queue.too_many_waits` when one more sender would be too many. */
 	assertRoom(): void {
 		if (this.#count < SENDERS_WAITING_MAX) return;
@@ -125,6 +134,7 @@ export class SenderWaits {
 				const waits = this.#waits.get(message);
 				if (!waits?.delete(wait)) return;
 				this.#count--;
+				this.#host.waitEnded();
 				if (waits.size === 0) this.#waits.delete(message);
 			};
 			const wait: SenderWait = {
@@ -150,9 +160,10 @@ export class SenderWaits {
 			}
 			waits.add(wait);
 			this.#count++;
+			this.#host.waitBegan();
 			if (deadlineMs !== null) {
-				const delayMs = deadlineMs - this.#clock.now();
-				timer = this.#clock.schedule(delayMs, timeOut);
+				const delayMs = deadlineMs - this.#host.now();
+				timer = this.#host.schedule(delayMs, timeOut);
 			}
 			if (signal.aborted) onAbort();
 			else signal.addEventListener("abort", onAbort, { once: true });
@@ -173,17 +184,27 @@ export class SenderWaits {
 	/** The message never was: its commit failed. */
 	fail(message: QueuedMessage, error: unknown): void {
 		this.forget(message);
-		for (const wait of this.#waits.get(message) ?? []) wait.fail(error);
+		this.#failAll(message, () => error);
 	}
 
-	/** The actor stops: every sender is told to ask the next incarnation, or that there will be none. */
-	interrupt(actorId: string, isDestroyed: boolean): void {
-		for (const wait of [...this.#waits.values()].flatMap((waits) => [...waits])) {
-			wait.fail(
-				isDestroyed
-					? catalogueError("actor.stopping", { actorId })
-					: new ActorGone(actorId, wait.left),
-			);
+	/** The actor falls asleep: every sender is told to ask the next incarnation. */
+	handOn(actorId: string): void {
+		for (const message of this.awaited) {
+			this.#failAll(message, ({ left }) => new ActorGone(actorId, left));
 		}
+	}
+
+	/**
+	 * The actor is being destroyed, and there is no next incarnation: who waits for one of these messages is
+	 * told so.
+	 */
+	giveUp(actorId: string, messages: Iterable<QueuedMessage>): void {
+		for (const message of messages) {
+			this.#failAll(message, () => catalogueError("actor.stopping", { actorId }));
+		}
+	}
+
+	#failAll(message: QueuedMessage, reason: (wait: SenderWait) => unknown): void {
+		for (const wait of [...(this.#waits.get(message) ?? [])]) wait.fail(reason(wait));
 	}
 }

@@ -132,6 +132,8 @@ export class StoredView implements ActorView {
 			schedule: readOnly,
 			isDeadLetter: (name) => isDeadLetterQueue(this.config, name),
 			wrote: readOnly,
+			waitBegan: readOnly,
+			waitEnded: readOnly,
 		});
 		data.load(entries);
 		return data;
