@@ -153,3 +153,4 @@ export {
 } from "./subprotocols.ts";
 export { unsupportedRuntime } from "./supported-runtime.ts";
 export { utf8Exceeds, utf8Length } from "./utf8.ts";
+export { socketMessage, viewBytes } from "./view-bytes.ts";

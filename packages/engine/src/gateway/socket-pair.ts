@@ -2,7 +2,7 @@
  * A WebSocket inside one process: two linked ends, no network. What is sent arrives in order, on a later
  * turn of the event loop, and as a copy, exactly as from a real socket.
  */
-import { type PreparedMessage, truncateCloseReason } from "@rivetkit/protocol";
+import { type PreparedMessage, socketMessage, truncateCloseReason } from "@rivetkit/protocol";
 import { isSendableCloseCode } from "../common/close-codes.ts";
 import { later } from "../common/later.ts";
 import type { EngineLogger } from "../common/logger.ts";
@@ -124,13 +124,19 @@ export class PairedWebSocket {
 		return this.#outgoing.bytes;
 	}
 
-	/** @throws Error while the socket is connecting; after its close, messages are dropped */
+	/**
+	 * After the socket's close, messages are dropped.
+	 *
+	 * @throws Error while the socket is connecting
+	 * @throws TypeError for anything but text and bytes
+	 */
 	send(data: string | ArrayBufferLike | ArrayBufferView): void {
 		if (this.readyState === CONNECTING) {
 			throw new Error("The WebSocket is still connecting");
 		}
+		const message = socketMessage(data);
 		if (this.readyState === OPEN) {
-			this.#outgoing.put({ kind: "message", data: copy(data) });
+			this.#outgoing.put({ kind: "message", data: message });
 		}
 	}
 
@@ -240,7 +246,7 @@ class PairedServerSocket implements AcceptedSocket {
 
 	send(message: string | Uint8Array): void {
 		if (this.#open) {
-			this.#outgoing.put({ kind: "message", data: copy(message) });
+			this.#outgoing.put({ kind: "message", data: socketMessage(message) });
 		}
 	}
 
@@ -330,15 +336,6 @@ export function createSocketPair(options: SocketPairOptions): {
 
 function sizeOf(data: string | Uint8Array): number {
 	return typeof data === "string" ? data.length : data.byteLength;
-}
-
-function copy(data: string | ArrayBufferLike | ArrayBufferView): string | Uint8Array {
-	if (typeof data === "string") {
-		return data;
-	}
-	return ArrayBuffer.isView(data)
-		? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
-		: new Uint8Array(data).slice();
 }
 
 function bufferOf(bytes: Uint8Array): ArrayBuffer {

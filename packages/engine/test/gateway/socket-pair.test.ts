@@ -43,6 +43,20 @@ describe("a socket pair", () => {
 		expect([client.readyState, client.protocol, server.protocol]).toEqual([1, "rivet", "rivet"]);
 	});
 
+	test("refuses what is neither text nor bytes, by its type", async () => {
+		const { client } = pair();
+		await opened(client);
+		for (const [value, type] of [
+			[5, "number"],
+			[{}, "Object"],
+			[undefined, "undefined"],
+			[new Blob(["b"]), "Blob"],
+		]) {
+			expect(() => client.send(value as string)).toThrow(new RegExp(`text or bytes, not ${type}`));
+		}
+		expect(client.bufferedAmount).toBe(0);
+	});
+
 	test("carries text and bytes both ways in order, never in the turn of the send", async () => {
 		const p = pair();
 		p.listen();

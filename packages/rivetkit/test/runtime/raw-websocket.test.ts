@@ -119,6 +119,52 @@ describe("L40 raw WebSockets", () => {
 		expect(seen).toEqual(["buffer", "blob"]);
 	});
 
+	it("what is neither text nor bytes is refused with its type", async () => {
+		const refused = (socket: UniversalWebSocket, value: unknown) => {
+			try {
+				socket.send(value as string);
+				return "sent";
+			} catch (error) {
+				return `${(error as Error).name}: ${(error as Error).message.split(":")[0]}`;
+			}
+		};
+		const values = [5, { a: 1 }, [1, 2], null, undefined, true, 10n, new Map()];
+		const { runtime, open } = await serving((_c, socket) => {
+			socket.onmessage = () =>
+				socket.send(values.map((value) => refused(socket, value)).join("; "));
+		});
+		await using _ = runtime;
+		await using socket = open();
+		await socket.opened();
+		socket.ws.send("go");
+		expect(await soon(socket.raw())).toBe(
+			["number", "Object", "Array", "null", "undefined", "boolean", "bigint", "Map"]
+				.map((type) => `TypeError: A WebSocket sends text or bytes, not ${type}`)
+				.join("; "),
+		);
+	});
+
+	it("bytes of the actor's state are sent as they are, wider ones too", async () => {
+		const { runtime, open } = await serving((c, socket) => {
+			const { state } = c as unknown as { state: Record<string, Uint8Array | Uint16Array> };
+			state.bytes = new Uint8Array([1, 2]);
+			state.words = new Uint16Array([0x0403]);
+			socket.onmessage = () => {
+				socket.send(state.bytes!);
+				socket.send(state.words!);
+			};
+		});
+		await using _ = runtime;
+		await using socket = open();
+		await socket.opened();
+		socket.ws.send("go");
+		const sent = [await soon(socket.raw()), await soon(socket.raw())];
+		expect(sent.map((data) => [...(data as Uint8Array)])).toEqual([
+			[1, 2],
+			[3, 4],
+		]);
+	});
+
 	it("what is sent is a copy of the moment", async () => {
 		const { runtime, open } = await serving((_c, socket) => {
 			socket.onmessage = () => {

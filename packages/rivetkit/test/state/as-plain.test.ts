@@ -400,6 +400,23 @@ describe("dates, bytes, errors and regular expressions behave like plain ones", 
 		expect(target).toEqual(new Uint8Array(3));
 	});
 
+	it("bytes are what native code takes once they are copied", () => {
+		const { state } = track({ bytes: new Uint8Array([104, 105]), buffer: Buffer.from("hi") });
+		const copies = [
+			state.bytes.slice(),
+			new Uint8Array(state.bytes),
+			Uint8Array.from(state.bytes),
+			new Uint8Array(state.buffer),
+			Buffer.from(state.buffer),
+		];
+		for (const copy of copies) {
+			expect(ArrayBuffer.isView(copy)).toBe(true);
+			expect(new TextDecoder().decode(copy)).toBe("hi");
+			copy[0] = 0;
+		}
+		expect(`${state.buffer}${[...state.bytes]}`).toBe("hi104,105");
+	});
+
 	it("bytes refuse to be copied into behind the proxy's back", () => {
 		const tracked = track({ a: Buffer.from([1, 2]), b: Buffer.alloc(2) });
 		expect(() => tracked.state.a.copy(tracked.state.b)).toThrow(TypeError);

@@ -1,4 +1,4 @@
-import type { ActorSocket } from "@rivetkit/protocol";
+import { type ActorSocket, socketMessage } from "@rivetkit/protocol";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 
 type SocketEventType = "open" | "message" | "close" | "error";
@@ -74,16 +74,19 @@ export class ServerSocket {
 		if (handler) this.#owner.listening();
 	}
 
-	/** Does nothing once the socket is closed, as the standard says. */
+	/**
+	 * Does nothing once the socket is closed, as the standard says. Throws a `TypeError` for anything else than the
+	 * declared types, which browsers would send as `String(data)`.
+	 */
 	send(data: string | ArrayBufferLike | ArrayBufferView | Blob): void {
+		const message = data instanceof Blob ? null : socketMessage(data);
 		if (this.#readyState !== ServerSocket.OPEN) return;
 		if (data instanceof Blob) {
 			this.#inOrder(async () => this.#release(new Uint8Array(await data.arrayBuffer())));
 			return;
 		}
-		const message = typeof data === "string" ? data : copyBytes(data);
-		if (this.#reading) this.#inOrder(async () => this.#release(message));
-		else this.#release(message);
+		if (this.#reading) this.#inOrder(async () => this.#release(message!));
+		else this.#release(message!);
 	}
 
 	#release(message: string | Uint8Array): void {
@@ -200,10 +203,4 @@ export class ServerSocket {
 function isSendable(code: number): boolean {
 	if (!Number.isInteger(code) || (code >= 1004 && code <= 1006)) return false;
 	return (code >= 1000 && code <= 1014) || (code >= 3000 && code <= 4999);
-}
-
-function copyBytes(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
-	return ArrayBuffer.isView(data)
-		? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
-		: new Uint8Array(data).slice();
 }

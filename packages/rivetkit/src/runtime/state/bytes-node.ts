@@ -8,7 +8,7 @@ import type { Bytes } from "./value-kind.ts";
 /**
  * A typed array or `Buffer`. Element writes and mutating methods are tracked; writes through
  * `bytes.buffer` are not. Native functions that insist on a real typed array (`TextDecoder`,
- * `crypto`) need a copy: `c.state.bytes.slice()`.
+ * `crypto`) need a copy: `new Uint8Array(c.state.bytes)`; `slice` of a `Buffer` is none.
  */
 export class BytesNode extends LeafNode<Bytes> {
 	/** The node whose memory this view shows; undefined when the array itself is in the tree. */

@@ -1,4 +1,4 @@
-import { catalogueError } from "@rivetkit/protocol";
+import { catalogueError, viewBytes } from "@rivetkit/protocol";
 import type { Bindings, SqlValue } from "../engine/engine.ts";
 import type { Parameters } from "./statements.ts";
 
@@ -77,15 +77,12 @@ function toSqlValue(value: unknown, where: number | string): SqlValue {
 }
 
 function objectToSqlValue(value: object, where: number | string): SqlValue {
-	if (value instanceof Uint8Array) return value;
 	if (value instanceof Date) {
 		if (Number.isNaN(value.getTime())) refuse(where, "the date is invalid");
 		return value.toISOString();
 	}
-	if (value instanceof ArrayBuffer) return new Uint8Array(value);
-	if (ArrayBuffer.isView(value)) {
-		return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-	}
+	const bytes = viewBytes(value);
+	if (bytes !== undefined) return bytes;
 	if (Array.isArray(value)) {
 		if (value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255)) {
 			return Uint8Array.from(value as number[]);
