@@ -4,7 +4,6 @@
  */
 import { decodeEnvelope, encodeEnvelope, type Readers } from "../bare/envelope.ts";
 import { catalogueError } from "../errors/catalogue.ts";
-import { malformed } from "../errors/common.ts";
 import * as extended from "../generated/inspector-extended.ts";
 import * as v1 from "../generated/inspector-v1.ts";
 import * as v2 from "../generated/inspector-v2.ts";
@@ -192,15 +191,24 @@ const TO_SERVER: Readers<v1.ToServer | extended.ToServer> = {
 	[INSPECTOR_EXTENDED_VERSION]: extended.readToServer,
 };
 
-/**
- * Throws `message.malformed` and nothing else; the event requests of version 1 count as malformed.
- * Bytes in the result are views of `data`.
- */
-export function decodeInspectorToServer(data: string | Uint8Array): Versioned<InspectorToServer> {
+/** A request of an older version that newer ones do not have; `val` is its answer. */
+export interface DroppedRequest {
+	readonly tag: "Dropped";
+	readonly val: Extract<InspectorToClient, { tag: "Error" }>;
+}
+
+/** Throws `message.malformed` and nothing else. Bytes in the result are views of `data`. */
+export function decodeInspectorToServer(
+	data: string | Uint8Array,
+): Versioned<InspectorToServer | DroppedRequest> {
 	return decodeEnvelope(data, TO_SERVER, ({ body }, version) => {
-		if (body.tag === "EventsRequest" || body.tag === "ClearEventsRequest") {
-			throw malformed(`${body.tag} is no longer answered`);
-		}
-		return { version: version as InspectorVersion, message: body };
+		const isDropped = body.tag === "EventsRequest" || body.tag === "ClearEventsRequest";
+		const message = isDropped ? EVENTS_DROPPED : body;
+		return { version: version as InspectorVersion, message };
 	});
 }
+
+const EVENTS_DROPPED: DroppedRequest = {
+	tag: "Dropped",
+	val: { tag: "Error", val: { message: "inspector.events_dropped" } },
+};

@@ -118,7 +118,7 @@ export class InspectorSession implements Watcher, EntrySink {
 				this.#fail(`more than ${REQUESTS_MAX} requests at the same time`);
 				return;
 			}
-			const answer = await handlers.answer(message);
+			const answer = message.tag === "Dropped" ? message.val : await handlers.answer(message);
 			if (answer) this.reply(answer);
 		} catch (error) {
 			this.#fail(handlers.describe(error, request));
