@@ -213,7 +213,7 @@ class EmbeddedEngine implements Engine {
 				: { data: dataDirectoryFingerprint(options.dataDirectory) }),
 		};
 		this.#listeners = new Listeners(
-			(basePath) =>
+			(basePath, aliasPath) =>
 				new NodeFront({
 					clock,
 					limits,
@@ -222,6 +222,7 @@ class EmbeddedEngine implements Engine {
 					gateway,
 					errors,
 					basePath,
+					...(aliasPath === undefined ? undefined : { aliasPath }),
 					runnerDoor: () => this.#apart?.door,
 				}),
 			this.#instance,

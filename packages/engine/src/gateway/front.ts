@@ -254,7 +254,8 @@ export function isBelowBasePath(target: string, basePath: string): boolean {
 	return withoutBasePath(pathOfTarget(target), normalizeBasePath(basePath)) !== undefined;
 }
 
-function withoutBasePath(url: string, basePath: string): string | undefined {
+/** Undefined for what is not below it. */
+export function withoutBasePath(url: string, basePath: string): string | undefined {
 	if (basePath === "") {
 		return url;
 	}

@@ -13,7 +13,7 @@ import {
 import { type ServerOptions, type Server as SocketServer, WebSocketServer } from "ws";
 import type { ErrorAnswers } from "../common/errors.ts";
 import { preflightHeaders } from "./cors.ts";
-import type { Front } from "./front.ts";
+import { type Front, withoutBasePath } from "./front.ts";
 import type { Gateway } from "./gateway.ts";
 import { pathOfTarget } from "./inbound.ts";
 import { type NodeContext, NodeRequest } from "./node-request.ts";
@@ -30,6 +30,8 @@ export interface NodeFrontOptions extends NodeContext {
 	readonly errors: ErrorAnswers;
 	/** As `normalizeBasePath` returns it. */
 	readonly basePath: string;
+	/** Another base path, below which the same is answered; as `normalizeBasePath` returns it. */
+	readonly aliasPath?: string;
 	/** Who takes the sockets of runners, while somebody does. */
 	readonly runnerDoor: () => UpgradeTaker | undefined;
 }
@@ -92,19 +94,26 @@ export class NodeFront {
 		const request = new NodeRequest(this.#options, message, response);
 		this.#waiting.add(request);
 		this.#sweep ??= this.#options.clock.after(SWEEP_MS, this.#endOverdue);
-		this.#options.front.handle(request, this.#options.basePath).then(
+		this.#options.front.handle(request, this.#basePathOf(request.path)).then(
 			(answer) => this.#answer(request, answer),
 			(error: unknown) => this.#answer(request, this.#options.errors.response(error, request)),
 		);
 	};
 
+	#basePathOf(path: string): string {
+		const { basePath, aliasPath } = this.#options;
+		if (aliasPath === undefined) return basePath;
+		return withoutBasePath(path, aliasPath) === undefined ? basePath : aliasPath;
+	}
+
 	/** For `server.on("upgrade", …)`. */
 	readonly onUpgrade = (message: IncomingMessage, socket: Duplex, head: Buffer): void => {
-		const { front, gateway, errors, basePath, logger } = this.#options;
+		const { front, gateway, errors, logger } = this.#options;
 		const headers = headersView(message.headers);
 		const protocols = offeredProtocols(message.headers);
 		const address = message.socket.remoteAddress;
 		const path = pathOfTarget(message.url!);
+		const basePath = this.#basePathOf(path);
 		const door = this.#options.runnerDoor();
 		if (door?.isFor(path.startsWith(basePath) ? path.slice(basePath.length) : path)) {
 			this.#runnerSockets.add(socket);

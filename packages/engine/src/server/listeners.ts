@@ -15,6 +15,8 @@ export interface ListenOptions {
 	readonly port?: number;
 	/** Default `/`. */
 	readonly basePath?: string;
+	/** Another base path, below which the same is answered. */
+	readonly aliasPath?: string;
 	/** How users set the port, for the message when it is taken. Default `port`. */
 	readonly portSetting?: string;
 	/** How users set the host, for the message when it cannot be used. Default `host`. */
@@ -29,7 +31,7 @@ export interface NodeListeners {
 
 /** All ways by which calls come over the network: servers of our own, and listeners for those of others. */
 export class Listeners {
-	readonly #frontFor: (basePath: string) => NodeFront;
+	readonly #frontFor: (basePath: string, aliasPath?: string) => NodeFront;
 	readonly #instance: ServerInstance;
 	readonly #limits: EngineLimits;
 	readonly #fronts: NodeFront[] = [];
@@ -37,7 +39,7 @@ export class Listeners {
 
 	/** @param frontFor - makes what answers below a base path */
 	constructor(
-		frontFor: (basePath: string) => NodeFront,
+		frontFor: (basePath: string, aliasPath?: string) => NodeFront,
 		instance: ServerInstance,
 		limits: EngineLimits,
 	) {
@@ -62,7 +64,11 @@ export class Listeners {
 	/** Throws a `ListenError`, such as `PortTakenError`. */
 	async listen(options: ListenOptions): Promise<ListeningServer> {
 		const wanted = wantedAddress(options);
-		const front = this.#frontFor(wanted.basePath);
+		const { aliasPath } = options;
+		const front = this.#frontFor(
+			wanted.basePath,
+			aliasPath === undefined ? undefined : normalizeBasePath(aliasPath),
+		);
 		const server = await listenOn(front, wanted, this.#instance, this.#limits);
 		this.#servers.push(server);
 		return server;

@@ -1,5 +1,5 @@
 import { dashboardFolder } from "@rivetkit/dashboard";
-import { isLoopbackHost, systemClock, systemRandom } from "@rivetkit/protocol";
+import { isLoopbackHost, type RunnerKind, systemClock, systemRandom } from "@rivetkit/protocol";
 import { type Embedded, inProcessClient, startEmbedded } from "../backends/embedded/embedded.ts";
 import {
 	alreadyServed,
@@ -68,7 +68,7 @@ export class LocalRuntime implements Guarded {
 			namespace: config.namespace,
 			...(config.token === undefined ? undefined : { token: config.token }),
 			...(dataDirectory === null ? undefined : { dataDirectory }),
-			metadata: (caller) => serverMetadata(config, this.#urlFor(caller)),
+			metadata: (caller) => serverMetadata(config, this.#urlFor(caller), kindFor(caller)),
 			pagesFolder: config.dashboard.enabled ? dashboardFolder : null,
 			telemetry: { traces: config.traces, metrics: config.metrics.enabled },
 			inspection: { ...config.inspector, isOpen: () => isOpenToLoopback(config) },
@@ -208,11 +208,13 @@ export class LocalRuntime implements Guarded {
 	}
 
 	get #address(): ListenOptions {
-		const { managerHost, managerPort, managerBasePath } = this.config;
+		const { managerHost, managerPort, managerBasePath, serverless } = this.config;
 		return {
 			...(managerHost === undefined ? undefined : { host: managerHost }),
 			port: managerPort,
 			basePath: managerBasePath,
+			// Where other servers have it by default, so that one address fits all.
+			...(managerBasePath === "/" ? { aliasPath: serverless.basePath } : undefined),
 			portSetting: "setup({ managerPort })",
 			hostSetting: "setup({ managerHost })",
 		};
@@ -223,6 +225,11 @@ export class LocalRuntime implements Guarded {
 		const base = managerBasePath === "/" ? "" : managerBasePath;
 		return `http://127.0.0.1:${managerPort}${base}`;
 	}
+}
+
+/** Callers without an address come through `handler()` (protocol 5.1). */
+function kindFor(caller: Whereabouts): RunnerKind {
+	return caller === "unknown" ? { serverless: {} } : { normal: {} };
 }
 
 /** What the running engine was made with; functions are not compared. */

@@ -42,6 +42,8 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	#remote: RemoteRuntime | null = null;
 	/** It listens or tries to, and somebody is told when that fails. */
 	#isReporting = false;
+	/** Somebody passes requests on. */
+	#isServed = false;
 
 	/** Throws a `ZodError` with `issues` when the configuration is invalid (contract: api 14.2). */
 	constructor(config: RegistryConfigInput<A>) {
@@ -58,6 +60,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	/** A fetch-style server below `serverless.basePath`: the default export of Bun and Deno. */
 	serve(): ServerlessHandler {
 		if (this.#behindEngine() === null) this.#start();
+		process.once?.("beforeExit", () => this.#noteUnserved());
 		return { fetch: (request) => this.handler(request) };
 	}
 
@@ -67,6 +70,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	 * that engine asks of a serverless host, `/start` and `/metadata`.
 	 */
 	handler(request: Request): Promise<Response> {
+		this.#isServed = true;
 		const remote = this.#behindEngine();
 		if (remote) return remote.fetch(request);
 		const runtime = this.#start();
@@ -129,6 +133,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	 */
 	nodeListeners(options: NodeListenersOptions = {}): NodeListeners {
 		this.#assertEngineHere("nodeListeners()");
+		this.#isServed = true;
 		const runtime = this.#start();
 		const { basePath = runtime.config.serverless.basePath, takesUpgrades = true } = options;
 		return runtime.nodeListeners(basePath, takesUpgrades);
@@ -255,6 +260,14 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 		// Nothing is served in production unless asked for (contract: api 14.1, serveManager).
 		if (remoteEngine(config) !== null || !config.serveManager) return;
 		this.#listen(this.#start());
+	}
+
+	/** The process is about to end by itself, because what `serve()` returned was given to nobody. */
+	#noteUnserved(): void {
+		if (this.#isServed || this.#isReporting || this.#shutDown) return;
+		getLogger().warn(
+			"the process ends: registry.serve() only returns a handler, and nothing listens. Run the file with a runtime that serves its default export (bun, deno serve), pass registry.handler to a server, or listen with registry.listen() or registry.startRunner()",
+		);
 	}
 
 	/** Nobody waits for this promise: what goes wrong is told in words, once, and in the exit code. */

@@ -1,4 +1,4 @@
-import type { ServerMetadata } from "@rivetkit/protocol";
+import type { RunnerKind, ServerMetadata } from "@rivetkit/protocol";
 import type { RegistryConfig } from "./config/registry-config.ts";
 
 /**
@@ -8,9 +8,10 @@ import type { RegistryConfig } from "./config/registry-config.ts";
 export function serverMetadata(
 	config: RegistryConfig,
 	localUrl: string | null,
+	kind: RunnerKind,
 ): Partial<ServerMetadata> {
 	const { publicEndpoint, publicNamespace, publicToken } = config.serverless;
-	const runner = { kind: { normal: {} }, version: config.runner.version } as const;
+	const runner = { kind, version: config.runner.version };
 	if (publicEndpoint !== undefined) {
 		return {
 			runner,

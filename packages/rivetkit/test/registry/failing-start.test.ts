@@ -84,6 +84,14 @@ describe("a start that fails", () => {
 		expect(output).toMatch(/^ended \(1\):\nListenError: [^\n]*setup\(\{ managerHost \}\)[^\n]*\n$/);
 	});
 
+	it("because only serve() is called and nobody serves what it returns says what to do", async () => {
+		const output = await failure(await directory(), "0", "serve");
+		expect(output).toMatch(
+			/^ended \(0\):\n[^\n]*nothing listens[^\n]*registry\.listen\(\)[^\n]*\n$/,
+		);
+		expect(await failure(await directory(), "0", "serve-handled")).toBe("ended (0):\n");
+	});
+
 	it("has no stack frames, also where Node itself prints it", async () => {
 		const output = await failure(data, "0", "listen-unguarded");
 		expect(output).toContain("[StoreError: The data directory");

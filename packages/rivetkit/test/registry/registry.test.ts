@@ -47,6 +47,7 @@ describe("registry", () => {
 		const metadata = await (await call("/metadata")).json();
 		expect(metadata).toMatchObject({
 			runtime: "rivetkit",
+			runner: { kind: { serverless: {} }, version: 1 },
 			actorNames: { counter: { metadata: { name: "Counter", icon: "🧮" } } },
 		});
 		const query = "rvt-namespace=default&rvt-method=getOrCreate&rvt-runner=default&rvt-key=a";
@@ -66,6 +67,23 @@ describe("registry", () => {
 		expect(await get(`${url}/metadata`)).toMatchObject({ clientEndpoint: url });
 		const viaHandler = await registry.handler(new Request("http://x/api/rivet/metadata"));
 		expect(await viaHandler.json()).toMatchObject({ clientEndpoint: url });
+	});
+
+	it("answers below the base path of its handler, too, where it listens at the root", async () => {
+		const registry = memoryRegistry();
+		const { url } = await registry.listen();
+		const runner = { kind: { normal: {} }, version: 1 };
+		for (const base of [url, `${url}/api/rivet`]) {
+			expect(await get(`${base}/metadata`)).toMatchObject({ runner, clientEndpoint: url });
+			const client = createClient<typeof registry>({ endpoint: base, disableMetadataLookup: true });
+			cleanUps.push(() => client.dispose());
+			const connection = client.counter.getOrCreate([base]).connect();
+			expect(await connection.add(4)).toBe(4);
+			expect(await client.counter.getOrCreate([base]).add(1)).toBe(5);
+		}
+		expect((await fetch(`${url}/api/rivets/metadata`)).status).toBe(404);
+		const based = await memoryRegistry({ managerBasePath: "/elsewhere" }).listen();
+		expect((await fetch(`${new URL(based.url).origin}/api/rivet/metadata`)).status).toBe(404);
 	});
 
 	it("sends nobody away from an address that works: none in production, none from elsewhere", async () => {

@@ -2,6 +2,7 @@
 import { actor, setup } from "../../src/index.ts";
 
 const [, , data, port, how, host] = process.argv;
+if (how?.startsWith("serve")) process.env.NODE_ENV = "production";
 const registry = setup({
 	use: { counter: actor({}) },
 	storagePath: data!,
@@ -18,4 +19,8 @@ if (how === "start-twice") {
 if (how?.startsWith("listen")) {
 	const { url } = await registry.listen();
 	console.log(`listening ${url}`);
+}
+if (how?.startsWith("serve")) {
+	const { fetch } = registry.serve();
+	if (how === "serve-handled") await fetch(new Request("http://app.example/api/rivet/health"));
 }
