@@ -139,7 +139,7 @@ export {
 	parseKey,
 	serializeKey,
 } from "./keys.ts";
-export { isLoopbackAddress, isLoopbackHost } from "./loopback.ts";
+export { foreignName, isLoopbackAddress, isLoopbackHost } from "./loopback.ts";
 export * from "./names.ts";
 export {
 	buildSubprotocols,

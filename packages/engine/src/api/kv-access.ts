@@ -1,5 +1,6 @@
 import {
 	catalogueError,
+	foreignName,
 	HEADER_TOKEN,
 	type HeadersView,
 	isLoopbackAddress,
@@ -36,14 +37,15 @@ export class KvAccess {
 	}
 
 	/**
-	 * As for changes; without a configured token only for callers on this machine, and for all in
-	 * development (engine Q21). Throws `auth.forbidden`.
+	 * As for changes; without a configured token only for programs on this machine, not for pages of other
+	 * origins, and for all in development (engine Q21). Throws `auth.forbidden`.
 	 */
 	checkMetrics({ headers, peerAddress }: InboundRequest): void {
 		if (this.#token !== undefined) {
 			this.#checkToken(headers);
-		} else if (!this.#development() && !isLoopbackAddress(peerAddress)) {
-			throw catalogueError("auth.forbidden");
+		} else if (!this.#development()) {
+			const isNear = isLoopbackAddress(peerAddress) && foreignName(headers) === null;
+			if (!isNear) throw catalogueError("auth.forbidden");
 		}
 	}
 

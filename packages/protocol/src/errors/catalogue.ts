@@ -191,7 +191,7 @@ export const CATALOGUE = {
 
 	"feature.restricted": open(
 		(d: { feature: string }) =>
-			`Run this actor locally or set the token in run config to use the ${d.feature}`,
+			`${d.feature} needs a token, and none is configured: set setup({ token }) and send it as x-rivet-token, or run the server with NODE_ENV=development`,
 		{ status: 403 },
 	),
 	"feature.not_implemented": open((d: { feature: string }) => `${d.feature} is not implemented`, {

@@ -114,6 +114,9 @@ it("counts calls, commits, lives, messages and events by type of actor", async (
 	expect(values.get('rivetkit_events_total{actor="worker"}')).toBe(6);
 	expect(values.get('rivetkit_queue_depth{actor="worker"}')).toBe(1);
 	expect(values.get('rivetkit_connections{actor="worker"}')).toBe(1);
+	// Of which none is live: not the last value they had.
+	expect(values.get('rivetkit_queue_depth{actor="other"}')).toBe(0);
+	expect(values.get('rivetkit_connections{actor="other"}')).toBe(0);
 	expect(values.get("rivetkit_websockets_open")).toBe(1);
 	const commits = values.get('rivetkit_commits_total{actor="worker",outcome="ok"}')!;
 	expect(commits).toBeGreaterThanOrEqual(7);
@@ -130,6 +133,9 @@ it("is for callers on this machine, or with the token when there is one", async 
 		(await fetch(`${runtime.url}/metrics`, { headers })).status;
 	await using open = await TestRuntime.start({ other });
 	expect(await status(open)).toBe(200);
+	// A page on this machine may; one from elsewhere would have the browser of somebody who works here ask.
+	expect(await status(open, { origin: "http://localhost:5173" })).toBe(200);
+	expect(await status(open, { origin: "https://evil.example" })).toBe(403);
 	// Nobody knows where a request comes from that came through a server of the user's.
 	const through = () => open.embedded.engine.fetch(new Request("http://x/metrics"));
 	expect((await through()).status).toBe(403);

@@ -1,8 +1,8 @@
 import {
 	catalogueError,
+	foreignName,
 	type HeadersView,
 	isLoopbackAddress,
-	isLoopbackHost,
 } from "@rivetkit/protocol";
 import type { Logger } from "../../log/logger.ts";
 import type { InspectionConfig } from "./inspection-config.ts";
@@ -83,21 +83,4 @@ function bearer(authorization: string | null): string | null {
 	if (authorization === null) return null;
 	const token = authorization.replace(/^bearer(?: +|$)/i, "").trim();
 	return token === "" ? null : token;
-}
-
-/** The `Host` or `Origin` that is not this machine, as it was written. */
-function foreignName(headers: HeadersView): string | null {
-	const host = headers.get("host");
-	if (host !== null && !isLoopbackUrl(`http://${host}`)) return host;
-	const origin = headers.get("origin");
-	if (origin !== null && !isLoopbackUrl(origin)) return origin;
-	return null;
-}
-
-function isLoopbackUrl(url: string): boolean {
-	try {
-		return isLoopbackHost(new URL(url).hostname);
-	} catch {
-		return false;
-	}
 }

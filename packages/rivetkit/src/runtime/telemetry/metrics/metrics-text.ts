@@ -149,15 +149,17 @@ function writePresence(
 		actors.push([{ actor, status: "live" }, awake], [{ actor, status: "sleeping" }, asleep]);
 	}
 	text.gauge("rivetkit_actors", "Actors there are.", actors);
+	// Also of which none is live now: a gauge that stays away keeps its last value in some dashboards.
+	const seen = [...new Set([...names, ...telemetry.types.keys()])];
 	text.gauge(
 		"rivetkit_queue_depth",
 		"Messages in the queues of live actors.",
-		[...present].map(([actor, { messages }]) => [{ actor }, messages]),
+		seen.map((actor) => [{ actor }, present.get(actor)?.messages ?? 0]),
 	);
 	text.gauge(
 		"rivetkit_connections",
 		"Connections of live actors.",
-		[...present].map(([actor, { connections }]) => [{ actor }, connections]),
+		seen.map((actor) => [{ actor }, present.get(actor)?.connections ?? 0]),
 	);
 	text.gauge("rivetkit_websockets_open", "WebSockets that are open.", [[{}, socketCount]]);
 	text.gauge(
