@@ -39,10 +39,12 @@ export type QueueMessageOptions = Pick<
 	"delay" | "priority" | "ttl" | "dedupeKey"
 >;
 
-export function messageOptionsOf(options: QueueSendOptions): QueueMessageOptions | undefined {
-	const { delay, priority, ttl, dedupeKey } = options;
-	const given = Object.entries({ delay, priority, ttl, dedupeKey }).filter(
-		([, value]) => value !== undefined,
-	);
-	return given.length > 0 ? Object.fromEntries(given) : undefined;
+/** With those that are unknown: the server refuses them by name. */
+export function messageOptionsOf({
+	wait: _wait,
+	timeout: _timeout,
+	signal: _signal,
+	...options
+}: QueueSendOptions): QueueMessageOptions | undefined {
+	return Object.values(options).some((value) => value !== undefined) ? options : undefined;
 }

@@ -513,6 +513,9 @@ describe("options of ours", () => {
 			expect([refused.status, codeOf(refused)]).toEqual([400, "queue.invalid_option"]);
 			expect(refused.error?.metadata).toMatchObject({ option: name });
 		}
+		await using client = runtime.client();
+		const sent = client.subject!.getForId(id).send("a", "client", options as object);
+		expect(await outcomeOf(sent)).toBe("queue.invalid_option");
 		expect((await wireAction(runtime, id, "drain")).output).toEqual([]);
 	});
 
