@@ -65,6 +65,7 @@ export interface ApartOptions extends AttachRunnersOptions {
 	readonly directory: Directory;
 	readonly resolver: Resolver;
 	readonly routeTimeoutMs: number;
+	readonly webSocketOpenTimeoutMs: number;
 	/** Whether no other node may run an actor. */
 	readonly isAlone: boolean;
 	/** Whether another node that lives has the actor. */
@@ -128,6 +129,7 @@ export class Apart {
 			logger,
 			limits,
 			version: options.version,
+			webSocketOpenTimeoutMs: options.webSocketOpenTimeoutMs,
 			alarmCommitted: options.alarmCommitted,
 			wake: options.wake,
 			poolsChanged: options.poolsChanged,

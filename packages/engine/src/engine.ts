@@ -318,6 +318,7 @@ class EmbeddedEngine implements Engine {
 			directory: this.#directory,
 			resolver: this.#resolver,
 			routeTimeoutMs: this.#limits.routeTimeoutMs,
+			webSocketOpenTimeoutMs: this.#limits.webSocketOpenTimeoutMs,
 			isAlone: this.#node === undefined,
 			runsElsewhere: async (actorId) =>
 				(await this.#node?.cluster.runElsewhere([actorId]))?.has(actorId) ?? false,

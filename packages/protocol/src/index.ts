@@ -107,6 +107,7 @@ export {
 } from "./gateway/query.ts";
 export {
 	type ActorAssignment,
+	ActorDeclined,
 	ActorGone,
 	type ActorHost,
 	type ActorRequest,

@@ -1,4 +1,5 @@
 import {
+	ActorDeclined,
 	ActorGone,
 	catalogueError,
 	decodeCbor,
@@ -151,6 +152,8 @@ export interface WireFailure {
 	readonly message: string;
 	readonly actorId: string | null;
 	readonly resume: ResumedCall | null;
+	/** Of `gone`: the incarnation lives still. Nodes of versions before do not know it. */
+	readonly isDeclined?: boolean;
 	readonly group: string;
 	readonly code: string;
 	readonly isPublic: boolean;
@@ -170,7 +173,8 @@ export function toFailure(error: unknown): WireFailure {
 	};
 	if (error instanceof ActorGone) {
 		const { message, actorId, resume } = error;
-		return { ...nothing, kind: "gone", message, actorId, resume };
+		const isDeclined = error instanceof ActorDeclined;
+		return { ...nothing, kind: "gone", message, actorId, resume, isDeclined };
 	}
 	if (error instanceof RivetError) {
 		const { group, code, message, statusCode, metadata } = error;
@@ -195,7 +199,9 @@ export function toFailure(error: unknown): WireFailure {
 export function fromFailure(failure: WireFailure): Error {
 	switch (failure.kind) {
 		case "gone":
-			return new ActorGone(failure.actorId ?? "", failure.resume);
+			return failure.isDeclined
+				? new ActorDeclined(failure.actorId ?? "")
+				: new ActorGone(failure.actorId ?? "", failure.resume);
 		case "error": {
 			const { group, code, message, isPublic, statusCode, metadata } = failure;
 			return new RivetError(group, code, message, {

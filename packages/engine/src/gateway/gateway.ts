@@ -2,10 +2,12 @@
  * Carries calls and sockets to live actors, whatever transport they came by.
  *
  * - G1. A call is given to an incarnation at most once; the next one gets it only when the host said
- *   `ActorGone`, that is when nothing of it was run, or when what is left of it is a wait (resumable).
+ *   `ActorGone`, that is when nothing of it was run, or when what is left of it is a wait (resumable). One that
+ *   lives on and declined (`ActorDeclined`) may get it again.
  * - G2. Every wait is bounded, and no caller is left without an answer.
  */
 import {
+	ActorDeclined,
 	ActorGone,
 	type ActorRequest,
 	type ActorResponse,
@@ -102,16 +104,20 @@ export class Gateway {
 		const socket = sockets.accept(accepted);
 		try {
 			await this.#attempts(target, undefined, async (actorId, incarnation) => {
-				// The wait for an incarnation has limits of its own, the same as for calls.
-				const timer = clock.after(limits.webSocketOpenTimeoutMs, () =>
-					errors.closeSocket(socket, catalogueError("guard.request_timeout"), upgrade),
-				);
+				// The wait for an incarnation has limits of its own, the same as for calls; a host that is offered sockets
+				// several times ends each of the offers by itself.
+				const timer =
+					this.#options.attempts?.() === undefined
+						? clock.after(limits.webSocketOpenTimeoutMs, () =>
+								errors.closeSocket(socket, catalogueError("guard.request_timeout"), upgrade),
+							)
+						: undefined;
 				try {
 					await sockets.offer(socket, actorId, (offered) =>
 						incarnation.host.openSocket(actorId, upgrade, offered),
 					);
 				} finally {
-					timer.stop();
+					timer?.stop();
 				}
 			});
 		} catch (error) {
@@ -140,7 +146,7 @@ export class Gateway {
 		error: unknown,
 	): Promise<ActorResponse> {
 		if (error instanceof ActorGone) {
-			this.#options.placement.gone(incarnation);
+			this.#gone(incarnation, error);
 			return error.resume
 				? this.#offer(target, new ResumedRequest(request, error.resume), 1)
 				: this.#offer(target, request, 2);
@@ -222,7 +228,7 @@ export class Gateway {
 					if (!(error instanceof ActorGone)) {
 						throw error;
 					}
-					placement.gone(incarnation);
+					this.#gone(incarnation, error);
 					if (error.resume) {
 						// It was taken: what comes now is a wait of its own, however often that happens.
 						resume(error.resume);
@@ -244,6 +250,11 @@ export class Gateway {
 	#meaning(target: Target, error: unknown): unknown {
 		const isUnknownId = typeof target === "string" && isActorNotFound(error);
 		return (isUnknownId && this.#options.absent?.(target)) || error;
+	}
+
+	#gone(incarnation: Incarnation, error: ActorGone): void {
+		if (error instanceof ActorDeclined) return;
+		this.#options.placement.gone(incarnation);
 	}
 
 	/** Rejects when the caller goes away meanwhile. */

@@ -38,6 +38,8 @@ export class Hosted implements Ending {
 	nextCommand = 0;
 	lastEvent = -1;
 	acknowledgedEvent = -1;
+	/** Calls that its runner has aborted, since it was last heard of. */
+	abortsInARow = 0;
 	deadline: Timer | null = null;
 	/** What is done about its events, one after the other. */
 	work: Promise<void> = Promise.resolve();

@@ -1,4 +1,5 @@
 import {
+	ActorDeclined,
 	ActorGone,
 	type ActorRequest,
 	type ActorResponse,
@@ -6,6 +7,7 @@ import {
 	type ActorUpgrade,
 	CLOSE_ERROR,
 	CLOSE_NORMAL,
+	type Clock,
 	catalogueError,
 	countLimitHit,
 } from "@rivetkit/protocol";
@@ -46,10 +48,14 @@ interface Exchange {
 	readonly answer: Deferred<ActorResponse> | null;
 	/** Whether the call may be made again at the next incarnation, though this one has it. */
 	readonly isRepeatable: boolean;
+	/** Whether the incarnation that has it takes calls still. */
+	readonly isLive: () => boolean;
 	readonly socket: ActorSocket | null;
 	readonly opened: Deferred<void> | null;
 	/** Of a call that may be made again, and of a socket that is not open yet: how it begins. */
 	again: Beginning | null;
+	/** Of a socket: the runner has taken it. */
+	isOpen: boolean;
 	/** Of what goes to the runner, over all tries. */
 	nextIndex: number;
 	/** The last message of the client, as the gateway counts. */
@@ -67,17 +73,26 @@ const REPEATABLE = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 export class RunnerExchanges {
 	readonly #gatewayId: Uint8Array;
 	readonly #newRequestId: () => Uint8Array;
-	readonly #now: () => number;
+	readonly #clock: Clock;
+	readonly #openTimeoutMs: number;
 	readonly #exchanges = new Map<string, Exchange>();
 
-	constructor(gatewayId: Uint8Array, newRequestId: () => Uint8Array, now: () => number) {
-		this.#now = now;
+	/** @param openTimeoutMs - how long a runner may leave the offer of a socket unanswered */
+	constructor(
+		gatewayId: Uint8Array,
+		newRequestId: () => Uint8Array,
+		clock: Clock,
+		openTimeoutMs: number,
+	) {
+		this.#clock = clock;
+		this.#openTimeoutMs = openTimeoutMs;
 		this.#gatewayId = gatewayId;
 		this.#newRequestId = newRequestId;
 	}
 
 	/**
-	 * One call. Rejects with `ActorGone`, with what the caller is told when the runner is lost or too much waits for it
+	 * One call. Rejects with `ActorGone`, with `ActorDeclined` when the runner aborts one that may be made again
+	 * (others with `guard.tunnel_request_aborted`), with what the caller is told when the runner is lost or too much waits for it
 	 * (`guard.tunnel_backlog_full`), or with the reason for which the caller went away: the runner is not told of that (Q6).
 	 *
 	 * @param isLive - whether the incarnation is there still, asked when the body is
@@ -100,6 +115,7 @@ export class RunnerExchanges {
 			runner,
 			answer,
 			isRepeatable: REPEATABLE.has(request.method),
+			isLive,
 			socket: null,
 			opened: null,
 		});
@@ -133,8 +149,8 @@ export class RunnerExchanges {
 	}
 
 	/**
-	 * Offers a socket. Rejects with `ActorGone` when the actor refuses it before it was open, and with
-	 * `guard.tunnel_backlog_full`.
+	 * Offers a socket. Rejects with `ActorDeclined` when the runner refuses it before it was open, or does not answer,
+	 * with `ActorGone` when the incarnation ends first, and with `guard.tunnel_backlog_full`.
 	 */
 	async openSocket(
 		runner: RunnerRecord,
@@ -150,6 +166,7 @@ export class RunnerExchanges {
 			runner,
 			answer: null,
 			isRepeatable: true,
+			isLive: () => true,
 			socket,
 			opened,
 		});
@@ -161,7 +178,23 @@ export class RunnerExchanges {
 			this.#forget(exchange);
 			throw this.#backlogFull(runner);
 		}
-		await opened.promise;
+		const late = this.#clock.after(this.#openTimeoutMs, () => this.#unanswered(exchange));
+		try {
+			await opened.promise;
+		} finally {
+			late.stop();
+		}
+	}
+
+	/** A runner that has heard of the offer is told that it is over: the next one may go to another. */
+	#unanswered(exchange: Exchange): void {
+		const { actorId, runner, id, opened } = exchange;
+		if (!this.#forget(exchange)) return;
+		const end = { code: CLOSE_ERROR, reason: "guard.request_timeout" };
+		if (!runner.backlog.drop(id)) {
+			runner.socket?.send(this.#message(exchange, { tag: "ToClientWebSocketClose", val: end }));
+		}
+		opened?.reject(new ActorDeclined(actorId));
 	}
 
 	/** Sockets that an earlier incarnation held, for the next one; their messages come once it runs. */
@@ -173,6 +206,7 @@ export class RunnerExchanges {
 				runner,
 				answer: null,
 				isRepeatable: true,
+				isLive: () => true,
 				socket,
 				opened: null,
 			});
@@ -256,7 +290,7 @@ export class RunnerExchanges {
 			}
 			case "ToServerResponseAbort":
 				this.#forget(exchange);
-				exchange.answer?.reject(new ActorGone(exchange.actorId));
+				exchange.answer?.reject(abortOf(exchange));
 				break;
 			case "ToServerResponseChunk":
 				// No version carries streamed answers.
@@ -268,6 +302,7 @@ export class RunnerExchanges {
 					exchange.unacknowledged = [];
 				}
 				exchange.again = null;
+				exchange.isOpen = true;
 				this.#listen(exchange, socket);
 				exchange.opened.resolve();
 				break;
@@ -282,11 +317,14 @@ export class RunnerExchanges {
 			case "ToServerWebSocketClose": {
 				const { code = CLOSE_NORMAL, reason = "ws.closed", hibernate } = kind.val;
 				this.#forget(exchange);
-				if (hibernate) break;
+				if (!exchange.isOpen) {
+					// A refusal: it is offered again.
+					exchange.opened?.reject(new ActorDeclined(exchange.actorId));
+					break;
+				}
+				if (hibernate && exchange.unacknowledged !== null) break;
 				// What no endpoint may send, such as 1006 of a socket that broke behind the actor, comes as a plain close.
 				socket?.close(isSendableCloseCode(code) ? code : CLOSE_NORMAL, reason);
-				// A refusal, if it comes before the opening: another incarnation may take it.
-				exchange.opened?.reject(new ActorGone(exchange.actorId));
 				break;
 			}
 			default:
@@ -319,10 +357,14 @@ export class RunnerExchanges {
 		exchange.socket?.acknowledge(index);
 	}
 
-	#add(given: Omit<Exchange, "again" | "nextIndex" | "lastIndex" | "unacknowledged">): Exchange {
+	#add(
+		given: Omit<Exchange, "again" | "isOpen" | "nextIndex" | "lastIndex" | "unacknowledged">,
+	): Exchange {
 		const exchange: Exchange = {
 			...given,
 			again: null,
+			// One that an earlier incarnation has opened is not opened again.
+			isOpen: given.opened === null,
 			nextIndex: 0,
 			lastIndex: 0,
 			unacknowledged: null,
@@ -339,7 +381,7 @@ export class RunnerExchanges {
 				const binary = typeof content !== "string";
 				const data = binary ? content : Buffer.from(content);
 				const message: ClientMessage = { tag: "ToClientWebSocketMessage", val: { data, binary } };
-				exchange.unacknowledged?.push({ index, ts: this.#now(), message });
+				exchange.unacknowledged?.push({ index, ts: this.#clock.now(), message });
 				if (this.#tell(exchange, message, index)) return;
 				countLimitHit(BACKLOG_FULL);
 				this.#cut(exchange, BACKLOG_FULL);
@@ -414,6 +456,12 @@ export class RunnerExchanges {
 		const key = exchangeKey(exchange.id);
 		return this.#exchanges.get(key) === exchange && this.#exchanges.delete(key);
 	}
+}
+
+/** What becomes of a call that its runner aborts: an incarnation on its way out has not run it. */
+function abortOf({ actorId, isLive, isRepeatable }: Exchange): Error {
+	if (!isLive()) return new ActorGone(actorId);
+	return isRepeatable ? new ActorDeclined(actorId) : catalogueError("guard.tunnel_request_aborted");
 }
 
 /** Whether a client can be given it. */

@@ -215,6 +215,7 @@ export class RunnerIncarnations {
 			respond(notOwner(actorId));
 			return;
 		}
+		hosted.abortsInARow = 0;
 		const work = async () => {
 			// What is written after the runner has set an alarm is not known without it.
 			const stored = hosted.alarm.whenStored();
@@ -245,6 +246,7 @@ export class RunnerIncarnations {
 			hosted?.runner === runner && hosted.generation === generation && index > hosted.lastEvent;
 		if (!counts) return;
 		hosted.lastEvent = index;
+		hosted.abortsInARow = 0;
 		runner.leftBehind(actorId, generation);
 		this.#acknowledgeEvents(hosted);
 		switch (inner.tag) {

@@ -1,5 +1,6 @@
 import {
 	type ActorAssignment,
+	ActorDeclined,
 	ActorGone,
 	type ActorHost,
 	type ActorRequest,
@@ -8,6 +9,7 @@ import {
 	type ActorUpgrade,
 	catalogueError,
 	type HostEvents,
+	isActorError,
 	type Random,
 	type StopIntent,
 	type Timer,
@@ -24,6 +26,12 @@ import { RunnerIncarnations } from "./runner-incarnations.ts";
 import type { RunnerRecord, RunnerSocket, Slot } from "./runner-record.ts";
 import { RunnerRoster } from "./runner-roster.ts";
 import { SlotQueue } from "./slot-queue.ts";
+
+/**
+ * Calls that a runner aborts, without a word of their actor in between, until it is taken not to have that actor: one
+ * abort says nothing of the others (contract: engine 3.7, Q12).
+ */
+const ABORTS_IN_A_ROW_MAX = 5;
 
 /** How many runners, slots and waiting actors there are. */
 export interface RunnerStats {
@@ -45,6 +53,8 @@ export interface RunnersHostOptions
 	> {
 	readonly store: Store;
 	readonly random: Random;
+	/** How long a runner may leave the offer of a socket unanswered (ms). */
+	readonly webSocketOpenTimeoutMs: number;
 	/** Of the engine, told with each stored value. */
 	readonly version: string;
 	/** Told after a commit that set or cleared an actor's alarm. */
@@ -92,7 +102,8 @@ export class RunnersHost implements ActorHost {
 		this.#exchanges = new RunnerExchanges(
 			random.bytes(4),
 			() => random.bytes(4),
-			() => clock.now(),
+			clock,
+			options.webSocketOpenTimeoutMs,
 		);
 		this.#roster = new RunnerRoster(options);
 		this.#slots = new SlotQueue({
@@ -167,21 +178,24 @@ export class RunnersHost implements ActorHost {
 		return this.#incarnations.stop(actorId, intent);
 	}
 
-	request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
+	async request(actorId: string, request: ActorRequest): Promise<ActorResponse> {
 		const hosted = this.#incarnations.live(actorId);
-		if (!hosted) return Promise.reject(new ActorGone(actorId));
-		const isLive = () => this.#incarnations.live(actorId) === hosted;
-		return this.#exchanges
-			.request(hosted.runner, actorId, request, isLive)
-			.catch((error: unknown) => {
-				// Its runner does not have it, and does not say why: it is asked to end it (Q12).
-				if (error instanceof ActorGone && isLive()) {
-					// Not by its own wish: a clean end is no destruction.
-					hosted.intent ??= "sleep";
-					this.#incarnations.stopSoon(hosted);
-				}
-				throw error;
-			});
+		if (!hosted) throw new ActorGone(actorId);
+		const isLive = () =>
+			this.#incarnations.live(actorId) === hosted && !hosted.isTold && !hosted.hasStopped;
+		try {
+			const answer = await this.#exchanges.request(hosted.runner, actorId, request, isLive);
+			hosted.abortsInARow = 0;
+			return answer;
+		} catch (error) {
+			if (isAbort(error) && isLive() && ++hosted.abortsInARow >= ABORTS_IN_A_ROW_MAX) {
+				// Its runner does not have it, and does not say so: it is asked to end it (Q12). Not by the actor's own
+				// wish: a clean end is no destruction.
+				hosted.intent ??= "sleep";
+				this.#incarnations.stopSoon(hosted);
+			}
+			throw error;
+		}
 	}
 
 	async openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {
@@ -391,4 +405,11 @@ export class RunnersHost implements ActorHost {
 		this.#exchanges.closeOverdue(clock.now() - limits.messageAckTimeoutMs);
 		this.#ackSweep = clock.after(limits.messageAckLookMs, this.#lookAtMessages);
 	};
+}
+
+function isAbort(error: unknown): boolean {
+	return (
+		error instanceof ActorDeclined ||
+		(isActorError(error) && error.group === "guard" && error.code === "tunnel_request_aborted")
+	);
 }

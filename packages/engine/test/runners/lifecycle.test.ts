@@ -405,7 +405,7 @@ describe("a call that is open when its actor stops (no. 24)", () => {
 describe("a call that no incarnation takes (engine 3.7)", () => {
 	const hour = 3_600_000;
 
-	it("is offered seven times, with growing pauses, and fails; its actor is not destroyed", async () => {
+	it("is offered seven times, with growing pauses, and fails; after five its runner is asked to end the actor (Q12)", async () => {
 		const time = new TestClock();
 		await serve(
 			{
@@ -435,8 +435,8 @@ describe("a call that no incarnation takes (engine 3.7)", () => {
 			status: 502,
 			body: { code: "retry_attempts_exceeded", metadata: { attempts: 7 } },
 		});
-		expect(startsOn(runner)).toEqual([0, 1, 2, 3, 4, 5, 6]);
-		await until(async () => expect((await actorOf(actorId)).status).toBe("sleeping"));
+		expect(startsOn(runner)).toEqual([0, 1]);
+		expect((await actorOf(actorId)).status).toBe("awake");
 	});
 
 	it("is not offered again to an actor whose caller has gone", async () => {
@@ -449,10 +449,147 @@ describe("a call that no incarnation takes (engine 3.7)", () => {
 		const rejected = expect(gone).rejects.toThrow();
 		await until(() => expect(runner.tunnel).toHaveLength(1));
 		runner.answer(runner.tunnel[0]!, { tag: "ToServerResponseAbort", val: undefined });
-		await until(async () => expect((await actorOf(actorId)).status).toBe("sleeping"));
+		// Behind it on the same socket.
+		await runner.kv(actorId, { tag: "KvGetRequest", val: { keys: [] } });
 		abort.abort();
 		await rejected;
-		expect(startsOn(runner)).toEqual([0]);
+		expect((await actorOf(actorId)).status).toBe("awake");
+		expect(runner.tunnel).toHaveLength(1);
+	});
+
+	it("is not offered again if it may have been carried out; its actor goes on as it was (Q8)", async () => {
+		await serve();
+		const runner = await connect();
+		const actorId = await create();
+		await isAwake(actorId);
+		for (let made = 1; made <= 7; made++) {
+			const answered = call("POST", `/gateway/${actorId}/x`, {});
+			await until(() => expect(runner.tunnel).toHaveLength(made));
+			runner.answer(runner.tunnel.at(-1)!, { tag: "ToServerResponseAbort", val: undefined });
+			expect(await answered).toMatchObject({
+				status: 503,
+				body: { group: "guard", code: "tunnel_request_aborted" },
+			});
+			// A sign of the actor's.
+			await runner.kv(actorId, { tag: "KvGetRequest", val: { keys: [] } });
+		}
+		expect(tagsOn(runner)).toEqual(["CommandStartActor"]);
+		const next = call("GET", `/gateway/${actorId}/x`);
+		await until(() => expect(runner.tunnel).toHaveLength(8));
+		await answerNext(runner, "{}");
+		expect((await next).status).toBe(200);
+	});
+
+	it("is offered to the next incarnation if its runner aborts it on the actor's way out", async () => {
+		await serve();
+		const runner = await connect({ stopsAtOnce: true });
+		const actorId = await create();
+		await isAwake(actorId);
+		const answered = call("POST", `/gateway/${actorId}/x`, {});
+		await until(() => expect(runner.tunnel).toHaveLength(1));
+		const [first] = runner.tunnel;
+		runner.state(actorId, 0, "wantsSleep");
+		runner.answer(first!, { tag: "ToServerResponseAbort", val: undefined });
+		await until(() => expect(runner.tunnel).toHaveLength(2));
+		await answerNext(runner, "{}");
+		expect((await answered).status).toBe(200);
+		expect(startsOn(runner)).toEqual([0, 1]);
+	});
+});
+
+describe("a WebSocket that no actor takes (engine 3.8, 4.11)", () => {
+	const hour = 3_600_000;
+	const still = {
+		runnerEligibleThresholdMs: hour,
+		runnerLostThresholdMs: hour,
+		pingIntervalMs: hour,
+	};
+	const pausesMs = [150, 300, 600, 1_200, 2_400, 4_800];
+
+	/** A client on its way to an actor, and the offers of it. */
+	const offering = async () => {
+		const time = new TestClock();
+		await serve(still, time);
+		const runner = await connect({ stopsAtOnce: true });
+		const actorId = await create();
+		await isAwake(actorId);
+		const client = new WebSocket(`${url.replace("http", "ws")}/gateway/${actorId}/websocket`, [
+			"rivet",
+		]);
+		const closed = new Promise<string>((resolve) =>
+			client.on("close", (code, reason) => resolve(`${code} ${String(reason).replace(/#.*/, "")}`)),
+		);
+		const offers = () =>
+			runner.tunnel.filter(({ messageKind }) => messageKind.tag === "ToClientWebSocketOpen");
+		const offer = (nth: number) =>
+			until(() => {
+				expect(offers()).toHaveLength(nth);
+				return offers()[nth - 1]!;
+			});
+		const pause = async (nth: number) => {
+			await time.armed(pausesMs[nth - 1]!);
+			time.advance(pausesMs[nth - 1]!);
+		};
+		const isWell = async () => {
+			expect(startsOn(runner)).toEqual([0]);
+			const before = runner.tunnel.length;
+			const answered = call("GET", `/gateway/${actorId}/x`);
+			await until(() => expect(runner.tunnel.length).toBeGreaterThan(before));
+			await answerNext(runner, "{}");
+			expect((await answered).status).toBe(200);
+		};
+		return { time, runner, client, closed, offer, pause, isWell };
+	};
+
+	it.each<[number | undefined, string | undefined]>([
+		[undefined, undefined],
+		[1000, "bye"],
+		[1011, "internal"],
+		[4000, "no"],
+	])(
+		"closed by its runner with %s, it is offered seven times and closed; its actor is as well as before",
+		async (code, reason) => {
+			const { runner, closed, offer, pause, isWell } = await offering();
+			for (let nth = 1; nth <= 7; nth++) {
+				const val = { code, reason, hibernate: nth % 2 === 0 };
+				runner.answer(await offer(nth), { tag: "ToServerWebSocketClose", val });
+				if (nth < 7) await pause(nth);
+			}
+			expect(await closed).toBe("1011 guard.retry_attempts_exceeded");
+			await isWell();
+		},
+	);
+
+	it("taken at last, its client has noticed nothing", async () => {
+		const { runner, client, offer, pause, isWell } = await offering();
+		const val = { code: 1011, reason: "not yet", hibernate: false };
+		runner.answer(await offer(1), { tag: "ToServerWebSocketClose", val });
+		await pause(1);
+		const taken = await offer(2);
+		runner.answer(taken, { tag: "ToServerWebSocketOpen", val: { canHibernate: false } });
+		const heard = new Promise((resolve) => client.once("message", (data) => resolve(String(data))));
+		const hello = { data: Buffer.from("hello"), binary: false };
+		runner.answer(taken, { tag: "ToServerWebSocketMessage", val: hello });
+		expect(await heard).toBe("hello");
+		await isWell();
+		client.close();
+	});
+
+	it("left without an answer for 15 s, it is offered again, and the runner told that the first offer is over", async () => {
+		const { time, runner, closed, offer, pause, isWell } = await offering();
+		for (let nth = 1; nth <= 7; nth++) {
+			await offer(nth);
+			await time.armed(15_000);
+			time.advance(15_000);
+			if (nth < 7) await pause(nth);
+		}
+		expect(await closed).toBe("1011 guard.retry_attempts_exceeded");
+		await until(() =>
+			expect(runner.tunnel.map(({ messageKind }) => messageKind.tag)).toEqual(
+				Array.from({ length: 7 }, () => ["ToClientWebSocketOpen", "ToClientWebSocketClose"]).flat(),
+			),
+		);
+		await isWell();
 	});
 });
 
@@ -644,7 +781,8 @@ describe("messages of clients that are held", () => {
 		const exchanges = new RunnerExchanges(
 			random.bytes(4),
 			() => random.bytes(4),
-			() => 0,
+			new TestClock(),
+			15_000,
 		);
 		const released: number[] = [];
 		let handler: ActorSocketHandler | undefined;

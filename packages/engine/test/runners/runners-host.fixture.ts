@@ -60,6 +60,7 @@ export function runnersHost(
 		logger: { debug() {}, info() {}, warn: log, error: log },
 		limits: { ...RUNNER_LIMITS, ...limits },
 		version: "test",
+		webSocketOpenTimeoutMs: 15_000,
 		alarmCommitted: (_actorId, alarmTs) => void alarms.push(alarmTs),
 		wake: (actorId) => void woken.push(actorId),
 		poolsChanged: () => {},

@@ -155,6 +155,9 @@ export class ActorGone extends Error {
 	}
 }
 
+/** The instance lives, and has not taken this offer: it may be made again, to this one or to another. Nothing was run. */
+export class ActorDeclined extends ActorGone {}
+
 /** Everything a host needs to know to start an actor. */
 export interface ActorAssignment {
 	readonly actorId: string;
