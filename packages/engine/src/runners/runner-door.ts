@@ -16,8 +16,11 @@ import type { RunnerLimits } from "./runner-limits.ts";
 import type { RunnerRecord, RunnerSocket } from "./runner-record.ts";
 import type { RunnersHost } from "./runners-host.ts";
 
-/** Bytes of one message of a runner: an answer of 20 MiB and its frame fit well. */
-const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * Bytes of one message of a runner. Twice of what an answer may have: one that is too large is to fail alone, not with
+ * the socket of all the runner's actors (Q9), but what is read for that must end somewhere.
+ */
+const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 const CLOSE_ERROR = 1011;
 const TOKEN = "rivet_token.";
 

@@ -277,7 +277,8 @@ export class RunnerExchanges {
 			case "ToServerResponseStart": {
 				const { status, headers, body } = kind.val;
 				this.#forget(exchange);
-				if (!isHead(status, headers)) {
+				const { responseBodyBytesMax } = runner.limits;
+				if (!isHead(status, headers) || (body?.byteLength ?? 0) > responseBodyBytesMax) {
 					exchange.answer?.reject(catalogueError("guard.invalid_response_body"));
 					break;
 				}

@@ -18,6 +18,11 @@ export interface RunnerLimits {
 	readonly messageAckTimeoutMs: number;
 	/** How often such messages are looked for. Default 15,000. */
 	readonly messageAckLookMs: number;
+	/**
+	 * Bytes of an answer's body; one that is larger is a 502, and its runner stays connected (Q9). Default 128 MiB. What the
+	 * whole frame may have is 256 MiB, whatever this is: a larger one closes the socket.
+	 */
+	readonly responseBodyBytesMax: number;
 	/** Bytes that one actor may store, about. Default 10 GiB. */
 	readonly kvBytesMax: number;
 	/** Bytes of calls and messages that wait for one runner without a socket to come back. Default 32 MiB. */
@@ -49,6 +54,7 @@ export const RUNNER_LIMITS: RunnerLimits = {
 	slotWaitMs: 60_000,
 	messageAckTimeoutMs: 30_000,
 	messageAckLookMs: 15_000,
+	responseBodyBytesMax: 128 * 1024 * 1024,
 	kvBytesMax: RUNNER_KV_STORE_BYTES_MAX,
 	tunnelBacklogBytesMax: 32 * 1024 * 1024,
 	tunnelBacklogMessagesMax: 10_000,

@@ -639,6 +639,33 @@ it("an actor stores no more than its share; what it replaces and deletes is room
 	expect(await store.storedBytes(actorId)).toBe(909);
 });
 
+it("an answer over the limit fails its call and nothing else, however far over it (Q9)", async () => {
+	const limit = 64 * 1024;
+	await serve({ responseBodyBytesMax: limit });
+	const runner = await connect();
+	const actorId = await create();
+	await isAwake(actorId);
+	const answered = async (bytes: number) => {
+		const before = runner.tunnel.length;
+		const answer = fetch(`${url}/gateway/${actorId}/x`);
+		await until(() => expect(runner.tunnel.length).toBeGreaterThan(before));
+		const val = { status: 200, headers: new Map(), body: Buffer.alloc(bytes), stream: false };
+		runner.answer(runner.tunnel.at(-1)!, { tag: "ToServerResponseStart", val });
+		return answer;
+	};
+	for (const bytes of [limit + 1, 65 * 1024 * 1024]) {
+		const tooLarge = await answered(bytes);
+		expect([tooLarge.status, await tooLarge.json()]).toMatchObject([
+			502,
+			{ code: "invalid_response_body" },
+		]);
+	}
+	const largest = await answered(limit);
+	expect(largest.status).toBe(200);
+	expect((await largest.arrayBuffer()).byteLength).toBe(limit);
+	expect(startsOn(runner)).toEqual([0]);
+});
+
 it("key/value requests of one actor are done in the order in which they came (engine 4.8)", async () => {
 	await serve();
 	const runner = await connect();
