@@ -212,7 +212,7 @@ describe("controls", () => {
 				expect([state, n]).toEqual(isCancelled ? ["cancelled", 0] : ["completed", 12]);
 				expect((await headOf(world))?.state).toBe(state);
 			}),
-			{ numRuns: 40 },
+			{ numRuns: 40, examples: [[["wait", "wait", "pause", "cancel", "pause"]]] },
 		);
 	});
 });

@@ -61,7 +61,8 @@ export class RollbackRun {
 		const engine = this.#engine;
 		const { entry, key, options, output, id } = compensation;
 		await engine.durable();
-		if (engine.host.isAborted || engine.isLost) return false;
+		// It may have been paused meanwhile: what a handler does then would not be marked as done.
+		if (engine.host.isAborted || engine.isLost || execution.isStopped) return false;
 		const { head, host, journal } = engine;
 		const startedAt = host.now();
 		const attempt = new StepAttempt(host, {
