@@ -27,6 +27,7 @@ export function examplePages(server: ExampleServer): ExamplePages {
 	beforeAll(async () => {
 		[browser] = await Promise.all([
 			chromium.launch({
+				timeout: 120_000,
 				executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
 				args: [
 					"--no-sandbox",
@@ -56,6 +57,7 @@ export function examplePages(server: ExampleServer): ExamplePages {
 				...options,
 			});
 			const page = await context.newPage();
+			page.setDefaultTimeout(90_000);
 			page.on("pageerror", (error) => problems.push(String(error)));
 			page.on("request", (request) => {
 				const { hostname, protocol } = new URL(request.url());

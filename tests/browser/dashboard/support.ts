@@ -6,6 +6,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 
 export function startBrowser(): Promise<Browser> {
 	return chromium.launch({
+		timeout: 120_000,
 		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
 		args: [
 			"--no-sandbox",
@@ -37,6 +38,7 @@ export async function openTab(
 ): Promise<Tab> {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
 	const page = await context.newPage();
+	page.setDefaultTimeout(90_000);
 	const problems: string[] = [];
 	const strangers: string[] = [];
 	page.on("pageerror", (error) => problems.push(String(error)));

@@ -20,6 +20,7 @@ interface Tab {
 
 async function openTab(author: string): Promise<Tab> {
 	const page = await browser.newPage({ viewport: { width: 640, height: 420 } });
+	page.setDefaultTimeout(90_000);
 	const sockets: string[] = [];
 	page.on("websocket", (socket) => {
 		if (socket.url().includes("/api/rivet/")) sockets.push(socket.url());
@@ -61,6 +62,7 @@ beforeAll(async () => {
 	});
 	await server.start();
 	browser = await chromium.launch({
+		timeout: 120_000,
 		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
 		args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
 	});

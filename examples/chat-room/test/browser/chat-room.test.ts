@@ -55,6 +55,7 @@ function endServer(signal: NodeJS.Signals): Promise<void> {
 
 async function openTab(author: string): Promise<Page> {
 	const page = await browser.newPage({ viewport: { width: 640, height: 420 } });
+	page.setDefaultTimeout(90_000);
 	page.on("pageerror", (error) => {
 		throw error;
 	});
@@ -89,6 +90,7 @@ beforeAll(async () => {
 	pageUrl = `http://127.0.0.1:${port}`;
 	await startServer();
 	browser = await chromium.launch({
+		timeout: 120_000,
 		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
 		args: [
 			"--no-sandbox",

@@ -17,6 +17,7 @@ let browser: Browser;
 /** A tab, and the WebSockets to actors that it has opened. */
 async function openTab(): Promise<{ page: Page; sockets: string[] }> {
 	const page = await browser.newPage({ viewport: { width: 480, height: 360 } });
+	page.setDefaultTimeout(90_000);
 	page.setDefaultTimeout(PATIENCE_MS);
 	const sockets: string[] = [];
 	page.on("websocket", (socket) => {
@@ -61,6 +62,7 @@ beforeAll(async () => {
 	});
 	await server.start();
 	browser = await chromium.launch({
+		timeout: 120_000,
 		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
 		args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
 	});

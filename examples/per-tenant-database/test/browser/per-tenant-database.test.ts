@@ -52,6 +52,7 @@ function endServer(signal: NodeJS.Signals): Promise<void> {
 
 async function openTab(tenant: string): Promise<Page> {
 	const page = await browser.newPage({ viewport: { width: 640, height: 420 } });
+	page.setDefaultTimeout(90_000);
 	page.on("pageerror", (error) => {
 		throw error;
 	});
@@ -87,6 +88,7 @@ beforeAll(async () => {
 	pageUrl = `http://127.0.0.1:${port}`;
 	await startServer();
 	browser = await chromium.launch({
+		timeout: 120_000,
 		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
 		args: [
 			"--no-sandbox",
