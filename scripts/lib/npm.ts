@@ -6,5 +6,6 @@ const QUIETLY = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=erro
 
 /** Runs npm in a folder, with what its cache has. Rejects with what it printed when it fails. */
 export async function npm(cwd: string, ...commandArguments: string[]): Promise<void> {
-	await run("npm", [...commandArguments, ...QUIETLY], { cwd });
+	// First: what stands behind `--` is for the script.
+	await run("npm", [...QUIETLY, ...commandArguments], { cwd });
 }
