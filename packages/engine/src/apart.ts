@@ -169,11 +169,7 @@ export class Apart {
 				await this.#started;
 				return (await this.#namespaces.find(name)) !== undefined;
 			},
-			accepts:
-				token === undefined
-					? undefined
-					: (given, namespace) =>
-							isSameSecret(given, token) || isSameSecret(given, runnerToken(token, namespace)),
+			accepts: this.#acceptsRunner,
 		});
 		this.#api = this.#makeApi();
 		this.#started = this.#start();
@@ -284,6 +280,14 @@ export class Apart {
 		}
 	}
 
+	get #acceptsRunner(): ((given: string, namespace: string) => boolean) | undefined {
+		const { token } = this.#options;
+		return token === undefined
+			? undefined
+			: (given, namespace) =>
+					isSameSecret(given, token) || isSameSecret(given, runnerToken(token, namespace));
+	}
+
 	/** A runner has connected to another node: it is not here any more, and older ones leave where their pool says so. */
 	runnerMoved(pool: PoolAddress, key: string, version: number | undefined): void {
 		this.host.moved(pool, key);
@@ -366,6 +370,7 @@ export class Apart {
 			names: this.#names,
 			directoryOf: (namespace) => directory.within(namespace),
 			runners: this.runners,
+			acceptsRunner: this.#acceptsRunner,
 			hasRunners: (namespace, pool) => this.host.has({ namespace, pool }),
 			serverless: {
 				refresh: (namespace, pool) => this.#serverless.refresh({ namespace, pool }),

@@ -12,8 +12,8 @@ import {
 import type { InboundRequest } from "../gateway/inbound.ts";
 import { ActorOperations } from "./actor-operations.ts";
 import type { EngineApiOptions } from "./engine-api.types.ts";
-import { jsonAnswer } from "./engine-calls.ts";
-import { ENGINE_OPERATIONS, type EngineOperationId } from "./engine-contract.ts";
+import { jsonAnswer, readQuery } from "./engine-calls.ts";
+import { ENGINE_OPERATIONS, type EngineOperationId, noQuery } from "./engine-contract.ts";
 import type { EngineOperations } from "./engine-operations.ts";
 import { NamespaceOperations } from "./namespace-operations.ts";
 import { OperationTable } from "./operation-table.ts";
@@ -21,8 +21,14 @@ import { PoolOperations } from "./pool-operations.ts";
 import { RunnerOperations } from "./runner-operations.ts";
 import { ServerOperations } from "./server-operations.ts";
 
-/** What needs no token (engine 2.1). */
-const OPEN: ReadonlySet<EngineOperationId> = new Set(["health", "ready", "metadata", "openapi"]);
+/** What needs no token (engine 2.1), or looks at it by itself. */
+const OPEN: ReadonlySet<EngineOperationId> = new Set([
+	"health",
+	"ready",
+	"metadata",
+	"openapi",
+	"connectRunner",
+]);
 
 const TABLE = new OperationTable<EngineOperationId>(ENGINE_OPERATIONS);
 
@@ -63,6 +69,7 @@ export class EngineApi {
 		const { operation, parameters } = matched;
 		this.#checkAccess(operation, request.headers);
 		const query = new URLSearchParams(mark < 0 ? "" : request.path.slice(mark));
+		if (!("query" in ENGINE_OPERATIONS[operation])) readQuery(noQuery, query);
 		return this.#operations[operation]({ request, parameters, query });
 	}
 

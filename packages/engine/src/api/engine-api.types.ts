@@ -50,6 +50,8 @@ export interface EngineApiOptions {
 	readonly runners: Runners;
 	/** Whether a runner of the pool is connected to this node that takes actors. */
 	readonly hasRunners: (namespace: string, pool: string) => boolean;
+	/** Whether this token lets a runner of this namespace in; undefined when everybody may be a runner. */
+	readonly acceptsRunner: ((token: string, namespace: string) => boolean) | undefined;
 	readonly serverless: ServerlessHosts;
 	readonly statusOf: (actor: ActorRecord) => ApiActorStatus;
 	/** Has a new actor placed; nobody waits for it. */

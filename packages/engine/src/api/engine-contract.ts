@@ -91,6 +91,13 @@ export const runnersQuery = z.strictObject({
 	include_stopped: z.enum(["true", "false"]).optional(),
 });
 
+/** What runners say there. */
+export const connectQuery = z.looseObject({
+	namespace: z.string().optional(),
+	protocol_version: z.string().optional(),
+	runner_key: z.string().optional(),
+});
+
 export const poolsQuery = z.strictObject({
 	namespace,
 	...byName,
@@ -344,6 +351,13 @@ export const ENGINE_OPERATIONS = {
 		query: scopeQuery,
 		answer: z.object({ value: z.string().describe("Base64"), update_ts: timestamp }),
 		failures: { ...refused(`${noNamespace}, \`actor.kv_key_not_found\``), ...forbidden, ...gone },
+	},
+	connectRunner: {
+		method: "GET",
+		path: "/runners/connect",
+		summary: "Where runners open their WebSocket; says to others that it is here",
+		query: connectQuery,
+		failures: { ...refused("`guard.missing_header`"), ...forbidden },
 	},
 	listRunners: {
 		method: "GET",

@@ -1,25 +1,42 @@
-import type { ActorResponse } from "@rivetkit/protocol";
+import { type ActorResponse, catalogueError, HEADER_TOKEN } from "@rivetkit/protocol";
 import type { z } from "zod";
 import type { RunnerView } from "../common/runner-questions.ts";
 import type { Namespace } from "../pools/namespaces.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { EngineApiOptions } from "./engine-api.types.ts";
 import { jsonAnswer, listOf, readQuery } from "./engine-calls.ts";
-import { namesQuery, type runnerSchema, runnersQuery } from "./engine-contract.ts";
+import { connectQuery, namesQuery, type runnerSchema, runnersQuery } from "./engine-contract.ts";
 import type { EngineCall, EngineOperations } from "./engine-operations.ts";
 
-type Options = Pick<EngineApiOptions, "namespaces" | "runners" | "datacenter">;
+type Options = Pick<EngineApiOptions, "namespaces" | "runners" | "datacenter" | "acceptsRunner">;
 
 /** Runners (engine 2.5). */
 export class RunnerOperations {
 	readonly #options: Options;
-	readonly operations: EngineOperations<"listRunners" | "listRunnerNames"> = {
+	readonly operations: EngineOperations<"connectRunner" | "listRunners" | "listRunnerNames"> = {
+		connectRunner: (call) => this.#connect(call),
 		listRunners: (call) => this.#list(call),
 		listRunnerNames: (call) => this.#listNames(call),
 	};
 
 	constructor(options: Options) {
 		this.#options = options;
+	}
+
+	/** A plain request where runners connect (engine 4.1). */
+	#connect({ request, query }: EngineCall): ActorResponse {
+		const { namespace = "" } = readQuery(connectQuery, query);
+		const { acceptsRunner } = this.#options;
+		if (acceptsRunner !== undefined) {
+			const token = request.headers.get(HEADER_TOKEN);
+			if (token === null) throw catalogueError("guard.missing_header", { header: HEADER_TOKEN });
+			if (!acceptsRunner(token, namespace)) throw catalogueError("api.forbidden");
+		}
+		return {
+			status: 200,
+			headers: { "content-type": "text/plain; charset=utf-8" },
+			body: "Runners connect here by WebSocket.",
+		};
 	}
 
 	async #list({ query }: EngineCall): Promise<ActorResponse> {

@@ -10,6 +10,7 @@ import {
 	type Clock,
 	catalogueError,
 	countLimitHit,
+	isActorError,
 } from "@rivetkit/protocol";
 import type {
 	HibernatingRequest,
@@ -104,7 +105,7 @@ export class RunnerExchanges {
 		isLive: () => boolean,
 	): Promise<ActorResponse> {
 		const { signal } = request;
-		const body = hasBody(request) ? await request.body.bytes(BODY_BYTES_MAX) : new Uint8Array(0);
+		const body = hasBody(request) ? await bodyOf(request) : new Uint8Array(0);
 		signal.throwIfAborted();
 		// Nobody would end an exchange that begins after its incarnation.
 		if (!isLive()) throw new ActorGone(actorId);
@@ -472,6 +473,18 @@ function isHead(status: number, headers: ReadonlyMap<string, string>): boolean {
 
 function hasBody({ method }: ActorRequest): boolean {
 	return method !== "GET" && method !== "HEAD";
+}
+
+/** Throws `guard.invalid_request_body` for one that does not fit. */
+async function bodyOf({ body }: ActorRequest): Promise<Uint8Array> {
+	try {
+		return await body.bytes(BODY_BYTES_MAX);
+	} catch (error) {
+		const isTooLong = isActorError(error) && error.code === "incoming_too_long";
+		throw isTooLong
+			? catalogueError("guard.invalid_request_body", { limit: BODY_BYTES_MAX, option: null })
+			: error;
+	}
 }
 
 function headersOf({ headers, protocols }: ActorUpgrade): Map<string, string> {

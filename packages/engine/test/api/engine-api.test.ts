@@ -184,6 +184,9 @@ describe("every answer", () => {
 		await configure("default", normal);
 		for (const answer of [
 			call("POST", "/namespaces", { name: "a", display_name: "A", more: 1 }),
+			call("POST", "/namespaces?more=1", { name: "a", display_name: "A" }),
+			call("GET", "/health?more=1"),
+			call("GET", "/metadata?more=1"),
 			put({ ...wanted, more: 1 }),
 			call("GET", "/namespaces?more=1"),
 			call("GET", "/datacenters?more=1"),
@@ -528,6 +531,18 @@ describe("actors", () => {
 });
 
 describe("runners", () => {
+	it("have their door named to whoever asks for it without a WebSocket (engine 4.1)", async () => {
+		const path = "/runners/connect?protocol_version=7&namespace=default&runner_key=a";
+		const ask = (token?: string) =>
+			call("GET", path, undefined, token === undefined ? {} : { "x-rivet-token": token });
+		const answer = await ask("admin");
+		expect([answer.status, answer.body.text]).toEqual([200, "Runners connect here by WebSocket."]);
+		await fails(ask("wrong"), "api.forbidden", 403);
+		await fails(ask(), "guard.missing_header");
+		await serve(undefined);
+		expect((await ask()).status).toBe(200);
+	});
+
 	it("are described as in the contract, newest first, and stopped ones when asked for", async () => {
 		const runner = await connect({
 			slots: 7,

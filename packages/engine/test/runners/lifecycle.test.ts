@@ -593,6 +593,27 @@ describe("a WebSocket that no actor takes (engine 3.8, 4.11)", () => {
 	});
 });
 
+it("a body of 20 MiB goes through the tunnel, one byte more is 413 (no. 26)", async () => {
+	await serve();
+	const runner = await connect();
+	const actorId = await create();
+	await isAwake(actorId);
+	const post = (bytes: number) =>
+		fetch(`${url}/gateway/${actorId}/x`, { method: "POST", body: new Uint8Array(bytes) });
+	const limit = 20 * 1024 * 1024;
+	const passed = post(limit);
+	await answerNext(runner, "null");
+	expect((await passed).status).toBe(200);
+	const refused = await post(limit + 1);
+	expect(refused.status).toBe(413);
+	expect(await refused.json()).toMatchObject({
+		group: "guard",
+		code: "invalid_request_body",
+		metadata: { limit },
+	});
+	expect(runner.tunnel).toHaveLength(1);
+});
+
 it.each<[string, number, [string, string][]]>([
 	["a status that is none", 99, []],
 	["a header that is none", 200, [["x-a", "b\r\nx-c: d"]]],

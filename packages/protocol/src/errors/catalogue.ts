@@ -561,8 +561,8 @@ export const CATALOGUE = {
 	"guard.websocket_not_supported": open("WebSockets are not supported here."),
 	"guard.rate_limit": open("Too many requests.", { status: 429 }),
 	"guard.invalid_request_body": open(
-		(d: { limit: number; option?: "httpBodyBytesMax" | "apiBodyBytesMax" }) =>
-			`Request body too large. Limit is ${d.limit} bytes.${raisedBy(d.option ?? "httpBodyBytesMax")}`,
+		(d: { limit: number; option?: "httpBodyBytesMax" | "apiBodyBytesMax" | null }) =>
+			`Request body too large. Limit is ${d.limit} bytes.${d.option === null ? "" : raisedBy(d.option ?? "httpBodyBytesMax")}`,
 		{ status: 413, metadata: ({ limit }) => ({ limit }) },
 	),
 	"guard.request_body_too_large": open(
