@@ -9,7 +9,9 @@ import {
 	type ActorUpgrade,
 	type Clock,
 	DEFAULT_NAMESPACE,
+	ENGINE_TOKEN_ALPHABET,
 	type HostEvents,
+	isEngineToken,
 	isLoopbackAddress,
 	newActorId,
 	type Random,
@@ -308,6 +310,9 @@ class EmbeddedEngine implements Engine {
 		options: AttachRunnersOptions = {},
 	): () => EngineStats {
 		const { token, version, metrics } = this.#options;
+		if (token !== undefined && !isEngineToken(token)) {
+			throw new TypeError(`token: ${ENGINE_TOKEN_ALPHABET}`);
+		}
 		const apart = new Apart({
 			store: this.#store,
 			clock: this.#clock,

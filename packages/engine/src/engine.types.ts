@@ -91,7 +91,8 @@ export interface Engine {
 	 * token when it has one. Returns what counts them.
 	 *
 	 * From then on the engine is one apart from any application: its management API is that of the contract's
-	 * section 2, with namespaces and pools, and needs the token.
+	 * section 2, with namespaces and pools, and needs the token. Throws a `TypeError` for a token that cannot be part
+	 * of a WebSocket's subprotocol, where runners send it.
 	 */
 	attachRunners(limits?: Partial<RunnerLimits>, options?: AttachRunnersOptions): () => EngineStats;
 	/** The whole HTTP API, fetch style. Paths outside `basePath` (default `/`) are 404. */

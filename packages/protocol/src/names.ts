@@ -57,6 +57,14 @@ export const SUBPROTOCOL_RIVET = "rivet";
 export const SUBPROTOCOL_ENCODING = "rivet_encoding.";
 export const SUBPROTOCOL_CONN_PARAMS = "rivet_conn_params.";
 export const SUBPROTOCOL_TOKEN = "rivet_token.";
+/** What an engine's token is made of: it is the end of a WebSocket's subprotocol, as written (engine 4.1). */
+const ENGINE_TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
+/** Whether runners can bring this token to an engine; {@link ENGINE_TOKEN_ALPHABET} says in words what can be. */
+export function isEngineToken(text: string): boolean {
+	return ENGINE_TOKEN.test(text);
+}
+export const ENGINE_TOKEN_ALPHABET =
+	"runners send the token as part of a WebSocket's subprotocol, which can be letters, digits and !#$%&'*+-.^_`|~ only; take another one, for example of base64url or hexadecimal digits";
 export const SUBPROTOCOL_TARGET = "rivet_target.";
 export const SUBPROTOCOL_ACTOR = "rivet_actor.";
 export const SUBPROTOCOL_INSPECTOR_TOKEN = "rivet_inspector_token.";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { isLoopbackHost } from "@rivetkit/protocol";
+import { ENGINE_TOKEN_ALPHABET, isEngineToken, isLoopbackHost } from "@rivetkit/protocol";
 import { z } from "zod";
 import { readConfigFiles } from "./config-files.ts";
 import { ConfigurationError } from "./configuration-error.ts";
@@ -42,7 +42,11 @@ const address = z.strictObject({ host: z.string().min(1).optional(), port: port.
 const schema = z.strictObject({
 	auth: z
 		.strictObject({
-			admin_token: z.string().min(1).optional(),
+			admin_token: z
+				.string()
+				.min(1)
+				.refine(isEngineToken, { error: ENGINE_TOKEN_ALPHABET })
+				.optional(),
 			open_actor_creation: flag.optional(),
 		})
 		.optional(),

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Clock } from "@rivetkit/protocol";
+import { type Clock, SUBPROTOCOL_TOKEN } from "@rivetkit/protocol";
 import {
 	decodeRunnerToServer,
 	encodeRunnerToClient,
@@ -22,7 +22,6 @@ import type { RunnersHost } from "./runners-host.ts";
  */
 const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 const CLOSE_ERROR = 1011;
-const TOKEN = "rivet_token.";
 
 export interface RunnerDoorOptions {
 	readonly host: RunnersHost;
@@ -95,9 +94,9 @@ export class RunnerDoor {
 		const { accepts, hasNamespace } = this.#options;
 		const namespace = query.get("namespace") ?? "";
 		if (accepts !== undefined) {
-			const given = offered.find((entry) => entry.startsWith(TOKEN));
+			const given = offered.find((entry) => entry.startsWith(SUBPROTOCOL_TOKEN));
 			if (given === undefined) return "guard.missing_header";
-			if (!accepts(given.slice(TOKEN.length), namespace)) return "api.forbidden";
+			if (!accepts(given.slice(SUBPROTOCOL_TOKEN.length), namespace)) return "api.forbidden";
 		}
 		const version = query.get("protocol_version") ?? "";
 		const isU16 = /^\d{1,5}$/.test(version) && Number(version) <= 0xffff;

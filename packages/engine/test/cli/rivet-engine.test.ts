@@ -14,6 +14,7 @@ import { runProgram } from "../../src/cli/program.ts";
 import { chooseServices, endsByItself } from "../../src/cli/services.ts";
 import { joinCluster } from "../../src/cluster/join-cluster.ts";
 import { createEngine } from "../../src/engine.ts";
+import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import { openPostgresStore } from "../../src/store/postgres/open-postgres-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
 import { until } from "../helpers/until.ts";
@@ -114,6 +115,22 @@ describe("configuration (engine 8, no. 74)", () => {
 		expect(open.guard.host).toBe("::");
 		expect([open.peer.host, open.metrics.host]).toEqual(["127.0.0.1", "127.0.0.1"]);
 		expect(isOpenToAll(read({ RIVET__GUARD__HOST: "0.0.0.0" }))).toBe(true);
+	});
+
+	it.each(["a/b=", "a b", "a,b", "ü"])(
+		"refuses the token %j, which no runner can bring",
+		(token) => {
+			expect(() => read({ RIVET__AUTH__ADMIN_TOKEN: token })).toThrow(
+				/auth\.admin_token: runners send .*subprotocol/,
+			);
+			const engine = createEngine({ store: createMemoryStore(), version: "1", token });
+			expect(() => engine.attachRunners()).toThrow(/^token: runners send/);
+		},
+	);
+
+	it("takes every other token as it is", () => {
+		const token = "aZ09!#$%&'*+-.^_`|~";
+		expect(read({ RIVET__AUTH__ADMIN_TOKEN: token }).token).toBe(token);
 	});
 
 	it("has a preset for development, that settings win over", () => {

@@ -1,7 +1,13 @@
-import { systemClock, systemRandom } from "@rivetkit/protocol";
+import {
+	ENGINE_TOKEN_ALPHABET,
+	isEngineToken,
+	systemClock,
+	systemRandom,
+} from "@rivetkit/protocol";
 import { type RunningRunner, startRunner } from "../backends/runner/start-runner.ts";
 import { createHttpClient } from "../client/create-client.ts";
 import type { Client } from "../client/types/client.types.ts";
+import { configError } from "../config/config-error.ts";
 import type { Logger } from "../log/logger.ts";
 import { VERSION } from "../utils/version.ts";
 import { isDevelopment } from "./config/environment.ts";
@@ -53,11 +59,11 @@ export class RemoteRuntime implements Guarded {
 		if (config.handleSignals) this.#unguard = guardProcess(this);
 	}
 
-	/** Connects as a runner of the configured pool. Idempotent. */
+	/** Connects as a runner of the configured pool. Idempotent. Throws a `ZodError` for a token that no runner can send. */
 	startRunner(): void {
 		if (this.#hasStarted) return;
-		this.#hasStarted = true;
 		this.#start({ ...this.config.runner, engine: this.#engine });
+		this.#hasStarted = true;
 	}
 
 	/** The routes of a serverless host. */
@@ -116,6 +122,11 @@ export class RemoteRuntime implements Guarded {
 		readonly totalSlots: number;
 	}): RunningRunner {
 		const { config } = this;
+		const { token } = options.engine;
+		if (token !== undefined && !isEngineToken(token)) {
+			const message = `${ENGINE_TOKEN_ALPHABET} (RIVET_TOKEN or token here, auth.admin_token at the engine)`;
+			throw configError("Invalid registry config", [{ path: ["token"], message }]);
+		}
 		const runner = startRunner({
 			engine: { ...options.engine, headers: config.headers },
 			definitions: definitionsOf(config.use),

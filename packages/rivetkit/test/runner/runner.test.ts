@@ -99,6 +99,48 @@ const answers = (received: readonly RunnerToServer[], requestId: number) =>
 	);
 
 describe("connecting", () => {
+	it.each(["a/b=", "a b", "a,b", "ü", "d%e/v"])(
+		"refuses the token %j, which no subprotocol can carry, in words",
+		async (token) => {
+			const refused = setup({
+				use: { counter },
+				endpoint: engine.endpoint,
+				token,
+				handleSignals: false,
+			});
+			expect(() => refused.startRunner()).toThrow(/- token: runners send .*RIVET_TOKEN/);
+			const headers = {
+				"x-rivet-endpoint": engine.endpoint,
+				"x-rivet-total-slots": "1",
+				"x-rivet-runner-name": "default",
+				"x-rivet-namespace-name": "default",
+			};
+			const start = new Request("http://app.example/api/rivet/start", { headers });
+			await expect(refused.handler(start)).rejects.toThrow(/RIVET_TOKEN/);
+			await refused.shutdown();
+		},
+	);
+
+	it("refuses a token that an engine hands over and nobody can bring back", async () => {
+		const open = setup({ use: { counter }, endpoint: engine.endpoint, handleSignals: false });
+		const headers = {
+			"x-rivet-endpoint": engine.endpoint,
+			"x-rivet-total-slots": "1",
+			"x-rivet-runner-name": "default",
+			"x-rivet-namespace-name": "default",
+			"x-rivet-token": "a/b=",
+		};
+		const answer = await open.handler(
+			new Request("http://app.example/api/rivet/start", { headers }),
+		);
+		expect(answer.status).toBe(400);
+		expect(await answer.json()).toMatchObject({
+			code: "invalid",
+			message: expect.stringContaining("x-rivet-token: runners send"),
+		});
+		await open.shutdown();
+	});
+
 	it("says who it is, and offers version 7 first", async () => {
 		registry.startRunner();
 		const { version, query, protocols, received } = await engine.socket();

@@ -1,4 +1,11 @@
-import { type Clock, joinUrl, type Random, type Timer } from "@rivetkit/protocol";
+import {
+	type Clock,
+	joinUrl,
+	type Random,
+	SUBPROTOCOL_RIVET,
+	SUBPROTOCOL_TOKEN,
+	type Timer,
+} from "@rivetkit/protocol";
 import {
 	decodeRunnerToClient,
 	encodeRunnerToServer,
@@ -155,7 +162,10 @@ export class RunnerLink {
 			namespace,
 			runner_key: runnerKey,
 		}).replace(/^http/, "ws");
-		const protocols = ["rivet", ...(token === undefined ? [] : [`rivet_token.${token}`])];
+		const protocols = [
+			SUBPROTOCOL_RIVET,
+			...(token === undefined ? [] : [SUBPROTOCOL_TOKEN + token]),
+		];
 		const socket = new WebSocket(url, protocols, {
 			headers,
 			perMessageDeflate: false,

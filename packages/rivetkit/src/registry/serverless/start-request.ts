@@ -1,10 +1,12 @@
 import {
 	catalogueError,
+	ENGINE_TOKEN_ALPHABET,
 	HEADER_ENDPOINT,
 	HEADER_NAMESPACE_NAME,
 	HEADER_RUNNER_NAME,
 	HEADER_TOKEN,
 	HEADER_TOTAL_SLOTS,
+	isEngineToken,
 	isLoopbackHost,
 } from "@rivetkit/protocol";
 
@@ -51,10 +53,16 @@ export function readStartRequest(
 			received: namespace,
 		});
 	}
+	const token = headers.get(HEADER_TOKEN) ?? undefined;
+	if (token !== undefined && !isEngineToken(token)) {
+		throw catalogueError("request.invalid", {
+			detail: `${HEADER_TOKEN}: ${ENGINE_TOKEN_ALPHABET}`,
+		});
+	}
 	return {
 		endpoint,
 		namespace,
-		token: headers.get(HEADER_TOKEN) ?? undefined,
+		token,
 		runnerName,
 		totalSlots,
 	};
