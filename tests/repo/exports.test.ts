@@ -138,7 +138,7 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 	[
 		"./workflow",
 		"not listed in api 1.5, but in the contract of workflows (3 to 9)",
-		`StrictWorkflowContext WorkflowStepContext DEFAULT_MAX_RETRIES DEFAULT_RETRY_BACKOFF_BASE
+		`StrictWorkflowContext WorkflowContext WorkflowStepContext DEFAULT_MAX_RETRIES DEFAULT_RETRY_BACKOFF_BASE
 		DEFAULT_RETRY_BACKOFF_MAX DEFAULT_STEP_TIMEOUT DEFAULT_LOOP_COMMIT_INTERVAL
 		DEFAULT_LOOP_HISTORY_EVERY DEFAULT_LOOP_HISTORY_KEEP DEFAULT_LOOP_HISTORY_PRUNE_INTERVAL
 		WORKFLOW_ERROR CriticalError RollbackError StepExhaustedError StepSerializationError JoinError
@@ -147,7 +147,7 @@ const EXPLAINED: readonly (readonly [entry: string, reason: string, names: strin
 		StatefulLoopConfig JoinBranch JoinResults RaceBranch RaceResult WorkflowEntryType WorkflowError
 		TryStepKind TryStepFailure TryStepResult TryStepConfig TryBlockSource TryBlockFailure
 		TryBlockResult TryBlockConfig CancelledError EvictedError MessageWaitError SleepError
-		StepFailedError StepTimeoutError WorkflowErrorEvent WorkflowOptions WorkflowQueue
+		StepFailedError StepTimeoutError WorkflowErrorEvent WorkflowMessage WorkflowOptions WorkflowQueue
 		WorkflowQueueNextBatchOptions WorkflowQueueNextOptions WorkflowQueueSender WorkflowRun`,
 	],
 	[
