@@ -14,6 +14,7 @@ import { EngineApi } from "./api/engine-api.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import type { ErrorAnswers } from "./common/errors.ts";
 import type { EngineLogger } from "./common/logger.ts";
+import type { PoolRoom, PoolState, PoolsElsewhere } from "./common/pool-state.ts";
 import type { AskOthers } from "./common/runner-questions.ts";
 import { isSameSecret, runnerToken } from "./common/tokens.ts";
 import type { Directory } from "./directory/directory.ts";
@@ -84,6 +85,8 @@ export interface ApartOptions extends AttachRunnersOptions {
 	/** See {@link RunnersHostOptions}. */
 	readonly poolsChanged: () => void;
 	readonly came: (pool: PoolAddress, key: string, version: number) => void;
+	readonly roomChanged: () => void;
+	readonly elsewhere: PoolsElsewhere | undefined;
 	/** Undefined where there are no other nodes. */
 	readonly askOthers: AskOthers | undefined;
 }
@@ -133,6 +136,8 @@ export class Apart {
 			alarmCommitted: options.alarmCommitted,
 			wake: options.wake,
 			poolsChanged: options.poolsChanged,
+			roomChanged: options.roomChanged,
+			elsewhere: options.elsewhere,
 			came: options.came,
 			announced: (namespace, names) => this.#announced(namespace, names),
 			poolConfig: ({ namespace, pool }) => this.#pools.get(namespace, pool),
@@ -204,6 +209,32 @@ export class Apart {
 			this.host.pools.some((one) => one.namespace === namespace && one.pool === pool) ||
 			this.#isSupplied({ namespace, pool })
 		);
+	}
+
+	/** What there is for the next actor of a pool; undefined where runners are started as they are wanted. */
+	roomFor(pool: PoolAddress): PoolRoom | undefined {
+		return (
+			this.host.roomIn(pool) ?? (this.#isSupplied(pool) ? undefined : { version: -1, free: 0 })
+		);
+	}
+
+	/** Another node has told what it has; `newer` are its pools of a version that it had none of before. */
+	heardElsewhere(rooms: readonly PoolState[], newer: readonly PoolState[]): void {
+		this.host.heardElsewhere(rooms);
+		for (const pool of newer) {
+			this.#pools
+				.find(pool.namespace, pool.pool)
+				.then((config) => {
+					if (config?.drainsOnUpgrade) this.host.drainOlder(pool, pool.version);
+				})
+				.catch((error: unknown) => {
+					const { namespace, version } = pool;
+					this.#options.logger.warn(
+						{ namespace, pool: pool.pool, version, err: error },
+						"runners older than those of another node could not be drained: the pool's configuration could not be read",
+					);
+				});
+		}
 	}
 
 	#isSupplied({ namespace, pool }: PoolAddress): boolean {

@@ -290,6 +290,9 @@ class EmbeddedEngine implements Engine {
 				this.#inspections.openSocketHere(actorId, upgrade, socket),
 			hosts: (actor) => this.#apart?.canHost(actor) ?? Object.hasOwn(this.#actorNames, actor.name),
 			runnerMoved: (pool, key, version) => this.#apart?.runnerMoved(pool, key, version),
+			rooms: () => this.#apart?.host.rooms ?? [],
+			roomFor: (pool) => this.#apart?.roomFor(pool),
+			heardRooms: (rooms, newer) => this.#apart?.heardElsewhere(rooms, newer),
 			askRunners: (question) => this.#apart?.runners.answer(question) ?? [],
 			names: () => this.#kinds,
 			nodesDied: () => {
@@ -342,6 +345,8 @@ class EmbeddedEngine implements Engine {
 			wake: (actorId) => void this.#wake(actorId),
 			poolsChanged: () => void this.#node?.namesChanged(),
 			came: (pool, key, version) => this.#node?.cluster.runnerCame(pool, key, version),
+			roomChanged: () => this.#node?.cluster.roomChanged(),
+			elsewhere: this.#node?.cluster.pools,
 			askOthers: this.#node && ((question) => this.#node!.cluster.askRunners(question)),
 			announced: (names) => {
 				this.#actorNames = { ...this.#actorNames, ...names };

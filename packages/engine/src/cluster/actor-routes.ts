@@ -27,6 +27,8 @@ export interface ActorRoutesOptions {
 	readonly nodes: RemoteNodes;
 	/** Whether an incarnation of the actor exists here, or begins. */
 	readonly isUsed: (actorId: string) => boolean;
+	/** Resolves when an actor that has ended here is nobody's; undefined when none is on its way out. */
+	readonly released: (actorId: string) => Promise<void> | undefined;
 }
 
 /** Where an actor's calls go: to its owner, or, when it has none, to the node that is to have it (C1). */
@@ -45,10 +47,14 @@ export class ActorRoutes {
 
 	/** Finds out where an actor is, or decides it. Rejects as a start does. */
 	async route(actorId: string, deadlineTs: number): Promise<Route> {
-		const { rows, clock, lease, peers, acquisitions, counters, isUsed } = this.#options;
+		const { rows, clock, lease, peers, acquisitions, counters, isUsed, released } = this.#options;
 		const unreachable = new Set<number>();
 		for (;;) {
 			await this.serving(deadlineTs);
+			const leaving = released(actorId);
+			if (leaving !== undefined) {
+				await answeredBy(clock, deadlineTs, leaving, actorId);
+			}
 			const where = await answeredBy(clock, deadlineTs, rows.whereIs(actorId), actorId);
 			if (where.kind === "unknown") {
 				throw catalogueError("actor.not_found", { identifier: actorId });

@@ -14,6 +14,7 @@ export class ClusterCounters {
 		gather: { succeeded: 0, failed: 0 },
 		runnerMoved: { succeeded: 0, failed: 0 },
 		askRunners: { succeeded: 0, failed: 0 },
+		rooms: { succeeded: 0, failed: 0 },
 		dropResting: { succeeded: 0, failed: 0 },
 	};
 	/** Actors that this node has taken after one that died. */

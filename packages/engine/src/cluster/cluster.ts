@@ -6,6 +6,7 @@ import {
 	type PlainSocket,
 } from "@rivetkit/protocol";
 import type { EngineLogger } from "../common/logger.ts";
+import type { PoolState } from "../common/pool-state.ts";
 import type { RunnerAnswers, RunnerQuestion } from "../common/runner-questions.ts";
 import type { ActorKind, Elsewhere, Route } from "../placement/elsewhere.ts";
 import type { Incarnation, IncarnationEnd } from "../placement/incarnation.ts";
@@ -24,6 +25,7 @@ import type { LocalEngine } from "./local-engine.ts";
 import type { NodeLease } from "./node-lease.ts";
 import type { NodeLink } from "./node-link.ts";
 import { Peers } from "./peers.ts";
+import { PoolsOfNodes } from "./pools-of-nodes.ts";
 import { type RemoteIncarnation, RemoteIncarnations } from "./remote-incarnations.ts";
 import type { LinkLimits } from "./remote-node.ts";
 import { RemoteNodes } from "./remote-nodes.ts";
@@ -32,6 +34,11 @@ import { SocketHandover } from "./socket-handover.ts";
 
 /** How long a node is waited for that is asked something beside calls (ms). */
 const ASK_MS = 3_000;
+/** What this node has for pools is told so soon after it has changed (ms): with what changes meanwhile. */
+const ROOMS_TOLD_MS = 10;
+/** From so many free slots on, others are told of many: each start would be news otherwise. */
+const SLOTS_TOLD_MAX = 64;
+const MANY_SLOTS = 1_000_000;
 
 export interface ClusterOptions {
 	readonly store: PostgresStore;
@@ -66,6 +73,12 @@ export class Cluster implements Elsewhere {
 	readonly #sockets = new LinkSockets();
 	/** Sockets of other nodes' clients that look at actors here. */
 	readonly #inspectors = new LinkSockets();
+	/** What other nodes have for the next actors of pools. */
+	readonly pools = new PoolsOfNodes();
+	#roomsTold = "[]";
+	#isTellingRooms = false;
+	/** Actors that are on their way back to being nobody's. */
+	readonly #releasing = new Map<string, Promise<void>>();
 
 	constructor(options: ClusterOptions) {
 		const { store, lease, links, clock, limits, logger, counters, rows } = options;
@@ -75,6 +88,8 @@ export class Cluster implements Elsewhere {
 			isLinked: (epoch) => links.isOpen(epoch),
 			hosts: (actor) => this.#engine.hosts(actor),
 			liveCount: () => this.#engine.placement.liveCount,
+			pools: this.pools,
+			roomFor: (actor) => this.#engine.roomFor(actor),
 		});
 		const isUsed = (actorId: string) => this.#engine.placement.phase(actorId) !== undefined;
 		const parts = {
@@ -84,6 +99,7 @@ export class Cluster implements Elsewhere {
 			lease,
 			links,
 			peers: this.#peers,
+			pools: this.pools,
 			acquisitions: new Acquisitions({ store, clock, isUsed }),
 			remote: this.#remote,
 			nodes: this.#nodes,
@@ -91,7 +107,13 @@ export class Cluster implements Elsewhere {
 			sockets: this.#sockets,
 		};
 		this.#handover = new SocketHandover(parts);
-		this.#routes = new ActorRoutes({ ...parts, rows, counters, isUsed });
+		this.#routes = new ActorRoutes({
+			...parts,
+			rows,
+			counters,
+			isUsed,
+			released: (actorId) => this.#releasing.get(actorId),
+		});
 		this.#calls = new ServedCalls({
 			...parts,
 			handover: this.#handover,
@@ -119,6 +141,7 @@ export class Cluster implements Elsewhere {
 	/** Other nodes take what this one is asked for, from now on. */
 	async drain(): Promise<void> {
 		this.#peers.isDraining = true;
+		this.#tellRooms(true);
 		await this.#options.lease.drain();
 	}
 
@@ -146,6 +169,59 @@ export class Cluster implements Elsewhere {
 		this.#peers.know(nodes);
 		this.#handover.know(new Set(this.#peers.epochs));
 		this.#options.links.know(nodes);
+		this.#tellRooms(true);
+	}
+
+	/** What this node has for some pool may be something else now. */
+	roomChanged(): void {
+		if (this.#isTellingRooms) {
+			return;
+		}
+		this.#isTellingRooms = true;
+		this.#options.clock.after(ROOMS_TOLD_MS, () => {
+			this.#isTellingRooms = false;
+			this.#tellRooms(false);
+		});
+	}
+
+	get #rooms(): PoolState[] {
+		// Whoever drains takes nothing.
+		const rooms = this.#peers.isDraining ? [] : (this.#engine?.rooms() ?? []);
+		return rooms.map((room) => ({
+			...room,
+			free: room.free < SLOTS_TOLD_MAX ? room.free : MANY_SLOTS,
+		}));
+	}
+
+	/** @param again - also when it is what they were told last: they count what they give this node themselves */
+	#tellRooms(again: boolean): void {
+		const rooms = this.#rooms;
+		const told = JSON.stringify(rooms);
+		if (told === this.#roomsTold && (!again || rooms.length === 0)) {
+			return;
+		}
+		this.#roomsTold = told;
+		for (const epoch of this.#peers.epochs) {
+			if (this.#options.links.isOpen(epoch)) {
+				this.#options.links
+					.to(epoch, ASK_MS)
+					.then((link) => this.#tellRoomsOver(link, rooms))
+					.catch(() => {
+						// The link is lost: the next one begins with this.
+					});
+			}
+		}
+	}
+
+	async #tellRoomsOver(link: NodeLink, rooms: readonly PoolState[]): Promise<void> {
+		try {
+			await link.call({ do: "rooms", rooms }, { waitMs: ASK_MS });
+		} catch (error) {
+			this.#options.logger.debug(
+				{ node: link.epoch, err: error },
+				"a node could not be told what there is room for here; it is told again soon",
+			);
+		}
 	}
 
 	/** The lease is lost: nothing that was begun under it goes on. */
@@ -193,12 +269,20 @@ export class Cluster implements Elsewhere {
 	}
 
 	#release(actorId: string, generation: number): void {
-		this.#options.store.release(actorId, generation).catch((error: unknown) => {
-			this.#options.logger.warn(
-				{ actorId, generation, err: error },
-				"an actor could not be released; other nodes take it when this node's lease ends",
-			);
-		});
+		const releasing = this.#options.store
+			.release(actorId, generation)
+			.catch((error: unknown) => {
+				this.#options.logger.warn(
+					{ actorId, generation, err: error },
+					"an actor could not be released; other nodes take it when this node's lease ends",
+				);
+			})
+			.finally(() => {
+				if (this.#releasing.get(actorId) === releasing) {
+					this.#releasing.delete(actorId);
+				}
+			});
+		this.#releasing.set(actorId, releasing);
 	}
 
 	/** See `InspectedElsewhere` of the gateway. Rejects with `guard.service_unavailable`. */
@@ -280,6 +364,10 @@ export class Cluster implements Elsewhere {
 
 	linkOpened(link: NodeLink): void {
 		this.#handover.linkOpened(link);
+		const rooms = this.#rooms;
+		if (rooms.length > 0) {
+			void this.#tellRoomsOver(link, rooms);
+		}
 	}
 
 	/** An incarnation elsewhere is gone. */
@@ -297,6 +385,9 @@ export class Cluster implements Elsewhere {
 	}
 
 	linkLost(link: NodeLink): void {
+		if (!this.#options.links.isOpen(link.epoch)) {
+			this.pools.forget(link.epoch);
+		}
 		for (const remote of this.#remote.of(link)) {
 			this.#remote.forget(remote);
 			this.#engine.ended(remote.actorId, "lost");

@@ -8,6 +8,7 @@ import {
 	RivetError,
 	type StopIntent,
 } from "@rivetkit/protocol";
+import type { PoolState } from "../common/pool-state.ts";
 import type { RunnerQuestion } from "../common/runner-questions.ts";
 import type { IncarnationEnd } from "../placement/incarnation.ts";
 
@@ -80,6 +81,8 @@ export type LinkCall =
 			/** Of its code; nodes of a version before this do not tell it. */
 			readonly version?: number;
 	  }
+	/** What the node that tells has for the next actors of its pools, all of it. */
+	| { readonly do: "rooms"; readonly rooms: readonly PoolState[] }
 	/** What that node knows of its runners; answered by a list. */
 	| { readonly do: "askRunners"; readonly question: RunnerQuestion }
 	/** An incarnation has gone on without the sockets that the other node holds and nobody has: they are over. */

@@ -5,6 +5,7 @@ import type {
 	ActorUpgrade,
 	PlainSocket,
 } from "@rivetkit/protocol";
+import type { PoolRoom, PoolState } from "../common/pool-state.ts";
 import type { RunnerAnswers, RunnerQuestion } from "../common/runner-questions.ts";
 import type { ActorKind } from "../placement/elsewhere.ts";
 import type { Incarnation, IncarnationEnd } from "../placement/incarnation.ts";
@@ -27,6 +28,12 @@ export interface LocalEngine {
 	inspectSocket(actorId: string, upgrade: ActorUpgrade, socket: PlainSocket): Promise<void>;
 	/** A runner that was here has come to another node. */
 	runnerMoved(pool: RunnerPool, key: string, version: number | undefined): void;
+	/** What it has for the next actors of its pools. */
+	rooms(): readonly PoolState[];
+	/** The same of one pool; undefined where that says nothing about where actors start. */
+	roomFor(actor: ActorKind): PoolRoom | undefined;
+	/** Another node has told its own; `newer`: those of a version that it had none of before. */
+	heardRooms(rooms: readonly PoolState[], newer: readonly PoolState[]): void;
 	/** What it knows of its runners, one item each; nothing where it has none. */
 	askRunners(question: RunnerQuestion): RunnerAnswers[keyof RunnerAnswers][];
 }

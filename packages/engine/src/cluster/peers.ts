@@ -1,5 +1,7 @@
+import type { PoolRoom } from "../common/pool-state.ts";
 import type { ActorKind } from "../placement/elsewhere.ts";
 import { type NodeRow, poolTag } from "../store/postgres/node-rows.ts";
+import type { PoolsOfNodes } from "./pools-of-nodes.ts";
 
 /** A node that runs no more than this many actors above the least loaded one keeps what it is asked for. */
 const LOAD_SLACK = 8;
@@ -15,9 +17,22 @@ export interface PeersOptions {
 	readonly hosts: (actor: ActorKind) => boolean;
 	/** How many actors this node runs. */
 	readonly liveCount: () => number;
+	/** What the others have for pools. */
+	readonly pools: PoolsOfNodes;
+	/** What this node has for such actors; undefined where that says nothing about where they start. */
+	readonly roomFor: (actor: ActorKind) => PoolRoom | undefined;
 }
 
-/** The nodes that live, and which of them runs the next actor: the least loaded one that can. */
+/** Those of some nodes whose runners come first. */
+interface Best {
+	readonly others: readonly Peer[];
+	readonly isHere: boolean;
+}
+
+/**
+ * The nodes that live, and which of them runs the next actor: of those with runners of the newest version, and with room
+ * if any of them has, the least loaded one (contract: engine 7.2).
+ */
 export class Peers {
 	readonly #options: PeersOptions;
 	#others: Peer[] = [];
@@ -65,10 +80,13 @@ export class Peers {
 
 	/** Whether this node is to run one such actor more; it is then counted as if it did. */
 	takesNext(actor: ActorKind): boolean {
-		if (this.isDraining || !this.#options.hosts(actor)) {
-			return false;
-		}
-		const least = Math.min(...this.#candidates(actor).map(loadOf));
+		const best = this.#best(actor, this.#candidates(actor));
+		return best.isHere && this.#isLeast(best.others);
+	}
+
+	/** Whether this node is as little loaded as these; it is then counted as if it ran one more. */
+	#isLeast(others: readonly Peer[]): boolean {
+		const least = Math.min(...others.map(loadOf));
 		const isNext =
 			this.#options.liveCount() + this.#assignedHere <=
 			least + Math.max(LOAD_SLACK, least * LOAD_SLACK_PART);
@@ -80,19 +98,37 @@ export class Peers {
 
 	/** Least loaded first; undefined when nobody runs such actors. */
 	choose(actor: ActorKind, unreachable: ReadonlySet<number>): number | "here" | undefined {
-		const others = this.#candidates(actor)
-			.filter(({ epoch }) => !unreachable.has(epoch))
-			.sort((a, b) => loadOf(a) - loadOf(b));
-		const [least] = others;
-		const isHere = this.#options.hosts(actor) && !this.isDraining;
+		const reachable = this.#candidates(actor).filter(({ epoch }) => !unreachable.has(epoch));
+		const { others, isHere } = this.#best(actor, reachable);
+		const [least] = others.toSorted((a, b) => loadOf(a) - loadOf(b));
 		if (least === undefined) {
 			return isHere ? "here" : undefined;
 		}
-		if (isHere && this.takesNext(actor)) {
+		if (isHere && this.#isLeast(others)) {
 			return "here";
 		}
 		least.assigned++;
+		this.#options.pools.given(least.epoch, actor);
 		return least.epoch;
+	}
+
+	/** A node of which nothing is known may have anything. */
+	#best(actor: ActorKind, others: readonly Peer[]): Best {
+		const { hosts, roomFor, pools } = this.#options;
+		const canHere = !this.isDraining && hosts(actor);
+		const here = canHere ? roomFor(actor) : undefined;
+		const rooms = others.map(({ epoch }) => pools.at(epoch, actor));
+		const known = [here, ...rooms].filter((room) => room !== undefined);
+		const newest = Math.max(...known.map(({ version }) => version));
+		const isNewest = (room: PoolRoom | undefined) => room === undefined || room.version === newest;
+		const hasRoom = (room: PoolRoom | undefined) =>
+			isNewest(room) && (room === undefined || room.free > 0);
+		const best = (is: (room: PoolRoom | undefined) => boolean): Best => ({
+			others: others.filter((_, index) => is(rooms[index])),
+			isHere: canHere && is(here),
+		});
+		const withRoom = best(hasRoom);
+		return withRoom.isHere || withRoom.others.length > 0 ? withRoom : best(isNewest);
 	}
 
 	#candidates(actor?: ActorKind): Peer[] {
@@ -101,7 +137,12 @@ export class Peers {
 		);
 		return actor === undefined
 			? linked
-			: linked.filter(({ names }) => names.includes(actor.name) || names.includes(poolTag(actor)));
+			: linked.filter(
+					({ epoch, names }) =>
+						names.includes(actor.name) ||
+						names.includes(poolTag(actor)) ||
+						(this.#options.pools.at(epoch, actor)?.version ?? -1) >= 0,
+				);
 	}
 }
 

@@ -1,5 +1,6 @@
 import { ActorGone, CLOSE_GOING_AWAY, type Clock } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
+import { StartsElsewhere } from "../placement/elsewhere.ts";
 import type { Incarnation } from "../placement/incarnation.ts";
 import type { ActorRecord } from "../store/store.ts";
 import type { Acquisitions } from "./acquisitions.ts";
@@ -11,6 +12,7 @@ import type { LocalEngine } from "./local-engine.ts";
 import type { NodeLease } from "./node-lease.ts";
 import type { NodeLink, Streamed } from "./node-link.ts";
 import type { Peers } from "./peers.ts";
+import type { PoolsOfNodes } from "./pools-of-nodes.ts";
 import type { SocketHandover } from "./socket-handover.ts";
 
 export interface ServedCallsOptions {
@@ -18,6 +20,7 @@ export interface ServedCallsOptions {
 	readonly lease: NodeLease;
 	readonly engine: () => LocalEngine;
 	readonly peers: Peers;
+	readonly pools: PoolsOfNodes;
 	readonly acquisitions: Acquisitions;
 	readonly interested: InterestedLinks;
 	readonly handover: SocketHandover;
@@ -68,6 +71,9 @@ export class ServedCalls {
 			case "runnerMoved":
 				engine.runnerMoved(call.pool, call.key, call.version);
 				return null;
+			case "rooms":
+				engine.heardRooms(call.rooms, this.#options.pools.heard(link.epoch, call.rooms));
+				return null;
 			case "askRunners":
 				return engine.askRunners(call.question);
 			case "dropResting":
@@ -114,7 +120,7 @@ export class ServedCalls {
 				if (acquired !== undefined && placement.phase(actorId) === undefined) {
 					release(actorId, acquired.generation);
 				}
-				if (isActorNotFound(error)) {
+				if (isActorNotFound(error) || error instanceof StartsElsewhere) {
 					return { is: "elsewhere" };
 				}
 				throw error;

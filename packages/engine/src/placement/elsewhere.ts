@@ -8,6 +8,14 @@ export type Route =
 	/** This node has just acquired the actor; undefined when it has begun here meanwhile. */
 	| { readonly kind: "here"; readonly acquired: ActorRecord | undefined };
 
+/** A start that is given up here because another node has room for the actor, and this one has none. */
+export class StartsElsewhere extends Error {
+	override readonly name = "StartsElsewhere";
+	constructor(actorId: string) {
+		super(`Actor ${actorId} starts on another node`);
+	}
+}
+
 /** What decides which nodes can run an actor. */
 export interface ActorKind {
 	readonly name: string;

@@ -21,7 +21,7 @@ import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { ActorRecord, Store } from "../store/store.ts";
 import { Destruction } from "./destruction.ts";
-import type { ActorKind, Elsewhere, Route } from "./elsewhere.ts";
+import { type ActorKind, type Elsewhere, type Route, StartsElsewhere } from "./elsewhere.ts";
 import { type AttachedHost, HostSlot } from "./host-slot.ts";
 import type { Incarnation, IncarnationEnd, Placed } from "./incarnation.ts";
 import { Incarnations } from "./incarnations.ts";
@@ -273,7 +273,14 @@ export class Placement {
 			if (placed.phase === "stopping" && placed.intent === "destroy" && through === "id") {
 				throw catalogueError("actor.stopping", { actorId });
 			}
-			await this.#incarnations.changed(placed, deadlineTs);
+			try {
+				await this.#incarnations.changed(placed, deadlineTs);
+			} catch (error) {
+				// Whoever may look elsewhere does.
+				if (elsewhere === undefined || !(error instanceof StartsElsewhere)) {
+					throw error;
+				}
+			}
 		}
 		throw catalogueError("guard.actor_wake_retries_exceeded", { actor_id: actorId });
 	}

@@ -8,7 +8,7 @@ import {
 } from "@rivetkit/protocol";
 import type { EngineLogger } from "../common/logger.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
-import type { Elsewhere } from "./elsewhere.ts";
+import { type Elsewhere, StartsElsewhere } from "./elsewhere.ts";
 import type { AttachedHost } from "./host-slot.ts";
 import { newPlaced, type Placed } from "./incarnation.ts";
 import type { Incarnations } from "./incarnations.ts";
@@ -139,7 +139,7 @@ export class Starts {
 		record: ActorRecord | undefined,
 		error: unknown,
 	): Promise<unknown> {
-		if (record === undefined || isOfHosts(error)) {
+		if (record === undefined || isOfHosts(error) || error instanceof StartsElsewhere) {
 			return error;
 		}
 		const { logger, backoff } = this.#options;

@@ -1,4 +1,5 @@
 import type { Clock } from "@rivetkit/protocol";
+import type { PoolRoom, PoolState, PoolsElsewhere } from "../common/pool-state.ts";
 import { isSamePool, type PoolAddress } from "./pool-address.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
 import type { RunnerRecord } from "./runner-record.ts";
@@ -11,6 +12,8 @@ export interface RunnerRosterOptions {
 	readonly limits: RunnerLimits;
 	/** A pool has got its first runner, or lost its last one. */
 	readonly poolsChanged: () => void;
+	/** Undefined where there are no other nodes. */
+	readonly elsewhere: PoolsElsewhere | undefined;
 }
 
 /** Which runners there are, and which of them gets the next actor. */
@@ -79,8 +82,38 @@ export class RunnerRoster {
 		return this.in(pool).some(({ drainTs, socket }) => drainTs === null && socket !== null);
 	}
 
-	/** The emptiest of the newest version with a live runner; a full one keeps older ones idle (Q19). */
+	/** The emptiest of the newest version with a live runner, on any node; a full one keeps older ones idle (Q19). */
 	choose(pool: PoolAddress): RunnerRecord | undefined {
+		const newest = this.#newestIn(pool);
+		const isOlder = newest.some(
+			({ version }) => version < (this.#options.elsewhere?.newestVersion(pool) ?? -1),
+		);
+		if (isOlder) return undefined;
+		const [best] = newest
+			.filter(({ freeSlots }) => freeSlots > 0)
+			.sort((a, b) => b.freeSlots / b.totalSlots - a.freeSlots / a.totalSlots);
+		return best;
+	}
+
+	/** What there is for the next actor of a pool, on this node; undefined without a runner that is connected. */
+	roomIn(pool: PoolAddress): PoolRoom | undefined {
+		const newest = this.#newestIn(pool);
+		const [one] = newest;
+		if (one === undefined) return undefined;
+		const free = newest.reduce((sum, { freeSlots }) => sum + freeSlots, 0);
+		return { version: one.version, free };
+	}
+
+	/** The same of all pools with a runner that is connected. */
+	get rooms(): PoolState[] {
+		return this.#pools.flatMap((pool) => {
+			const room = this.roomIn(pool);
+			return room ? [{ ...pool, ...room }] : [];
+		});
+	}
+
+	/** Live runners of the newest version. */
+	#newestIn(pool: PoolAddress): RunnerRecord[] {
 		const { clock, limits } = this.#options;
 		const sinceTs = clock.now() - limits.runnerEligibleThresholdMs;
 		const live = this.in(pool).filter(
@@ -88,10 +121,7 @@ export class RunnerRoster {
 				socket !== null && drainTs === null && lastPongTs >= sinceTs,
 		);
 		const newest = Math.max(...live.map(({ version }) => version));
-		const [best] = live
-			.filter(({ version, freeSlots }) => version === newest && freeSlots > 0)
-			.sort((a, b) => b.freeSlots / b.totalSlots - a.freeSlots / a.totalSlots);
-		return best;
+		return live.filter(({ version }) => version === newest);
 	}
 
 	#countPools(): void {

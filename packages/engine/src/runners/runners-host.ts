@@ -15,7 +15,9 @@ import {
 	type Timer,
 } from "@rivetkit/protocol";
 import type { RunnerToServer, ToServerInit } from "@rivetkit/protocol/runner";
+import type { PoolRoom, PoolState, PoolsElsewhere } from "../common/pool-state.ts";
 import type { ActorCondition } from "../common/runner-questions.ts";
+import { StartsElsewhere } from "../placement/elsewhere.ts";
 import type { Store } from "../store/store.ts";
 import { type ActorFailure, FailureNotes } from "./failure-notes.ts";
 import type { PoolAddress } from "./pool-address.ts";
@@ -63,6 +65,10 @@ export interface RunnersHostOptions
 	readonly wake: (actorId: string) => void;
 	/** A pool has got its first runner, or lost its last one. */
 	readonly poolsChanged: () => void;
+	/** What there is for the next actor of some pool may be something else now. */
+	readonly roomChanged: () => void;
+	/** Undefined where there are no other nodes. */
+	readonly elsewhere: PoolsElsewhere | undefined;
 }
 
 /** Who brings runners into a pool when they are wanted. */
@@ -110,6 +116,8 @@ export class RunnersHost implements ActorHost {
 			clock,
 			waitMs: limits.slotWaitMs,
 			choose: (pool) => this.#roster.choose(pool),
+			hasRoomElsewhere: (pool) =>
+				options.elsewhere?.hasRoom(pool, this.#roster.roomIn(pool)?.version ?? -1) ?? false,
 			changed: this.#changed,
 			late: (actorId, pool) => this.leftAsleep(actorId, pool),
 		});
@@ -164,7 +172,11 @@ export class RunnersHost implements ActorHost {
 		const { actorId, namespace } = assignment;
 		const pool: PoolAddress = { namespace, pool: assignment.pool ?? "default" };
 		const abandonments = this.#abandonments;
-		const slot = await this.#takeSlot(pool, actorId);
+		const slot = await this.#takeSlot(pool, actorId).catch((error: unknown) => {
+			// Perhaps nobody waits for it: it is to run all the same.
+			if (error instanceof StartsElsewhere) this.#options.wake(actorId);
+			throw error;
+		});
 		if (abandonments !== this.#abandonments) {
 			this.#giveBack(slot);
 			throw catalogueError("guard.service_unavailable");
@@ -279,6 +291,26 @@ export class RunnersHost implements ActorHost {
 	/** Whether an actor of the pool would be placed at once. */
 	hasRoom(pool: PoolAddress): boolean {
 		return this.#roster.choose(pool) !== undefined;
+	}
+
+	/** See {@link RunnerRoster.roomIn}. */
+	roomIn(pool: PoolAddress): PoolRoom | undefined {
+		return this.#roster.roomIn(pool);
+	}
+
+	/** See {@link RunnerRoster.rooms}. */
+	get rooms(): PoolState[] {
+		return this.#roster.rooms;
+	}
+
+	/** Another node has told what it has: those that wait here go there if that is better, or all there is. */
+	heardElsewhere(rooms: readonly PoolState[]): void {
+		for (const room of rooms) {
+			const here = this.#roster.roomIn(room);
+			if (here === undefined || room.version >= here.version) this.#slots.leave(room, room.free);
+		}
+		// What was newer elsewhere may be no more.
+		this.#slots.serve();
 	}
 
 	/** Actors that are placed or wait (contract: engine 5.5). */
@@ -398,7 +430,10 @@ export class RunnersHost implements ActorHost {
 		this.#changed(runner);
 	}
 
-	readonly #changed = (pool: PoolAddress): void => this.supply?.changed(pool);
+	readonly #changed = (pool: PoolAddress): void => {
+		this.supply?.changed(pool);
+		this.#options.roomChanged();
+	};
 
 	readonly #lookAtMessages = (): void => {
 		const { clock, limits } = this.#options;

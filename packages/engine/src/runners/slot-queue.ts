@@ -1,5 +1,6 @@
 import { type Clock, catalogueError } from "@rivetkit/protocol";
 import { Deferred } from "../placement/deferred.ts";
+import { StartsElsewhere } from "../placement/elsewhere.ts";
 import { isSamePool, type PoolAddress } from "./pool-address.ts";
 import type { RunnerRecord, Slot } from "./runner-record.ts";
 
@@ -18,6 +19,8 @@ export interface SlotQueueOptions {
 	readonly waitMs: number;
 	/** A runner with a free slot. */
 	readonly choose: (pool: PoolAddress) => RunnerRecord | undefined;
+	/** Whether another node has a slot that is as good as any here. */
+	readonly hasRoomElsewhere: (pool: PoolAddress) => boolean;
 	/** Those that want a slot are others than before. */
 	readonly changed: (pool: PoolAddress) => void;
 	/** An actor has waited for too long. */
@@ -62,7 +65,7 @@ export class SlotQueue {
 	/**
 	 * A slot on a runner of the pool, now or when there is one.
 	 *
-	 * @throws `guard.actor_ready_timeout`, `guard.service_unavailable`, or what it was refused with
+	 * @throws `guard.actor_ready_timeout`, `guard.service_unavailable`, {@link StartsElsewhere}, or what it was refused with
 	 */
 	async take(pool: PoolAddress, actorId: string): Promise<Slot> {
 		const { clock, waitMs, choose, changed, late } = this.#options;
@@ -73,6 +76,7 @@ export class SlotQueue {
 			return slot;
 		}
 		if (this.#isClosed) throw catalogueError("guard.service_unavailable");
+		if (this.#options.hasRoomElsewhere(pool)) throw new StartsElsewhere(actorId);
 		const waiting: Waiting = { ...pool, actorId, sinceTs: clock.now(), placed: new Deferred() };
 		this.#waiting.add(waiting);
 		changed(pool);
@@ -98,6 +102,12 @@ export class SlotQueue {
 			// Taken before the next one is looked for.
 			waiting.placed.resolve(runner.take(waiting.actorId));
 		}
+	}
+
+	/** Other nodes have so many slots: as many of those that wait go there, the oldest first. */
+	leave(pool: PoolAddress, slots: number): void {
+		const waiting = [...this.#waiting].filter((one) => isSamePool(one, pool)).slice(0, slots);
+		for (const one of waiting) this.#turnAway(one, new StartsElsewhere(one.actorId));
 	}
 
 	/** The actor waits no more. */

@@ -159,6 +159,89 @@ it("a node that loses its lease has its runners stop; their actors go on with th
 	expect(row!.generation).toBe(startsOf(runner)[0]);
 });
 
+/** Makes actors of a pool through one node; their ids. */
+async function createIn(node: RunnerNode, pool: string, count: number): Promise<string[]> {
+	const create = async (key: number) => {
+		const answer = await fetch(`${node.url}/actors?namespace=default`, {
+			method: "PUT",
+			headers: { "content-type": "application/json", authorization: "Bearer admin" },
+			body: JSON.stringify({
+				name: "any",
+				key: `${pool}-${key}`,
+				runner_name_selector: pool,
+				crash_policy: "restart",
+			}),
+		});
+		expect(answer.status).toBe(200);
+		return ((await answer.json()) as { actor: { actor_id: string } }).actor.actor_id;
+	};
+	return Promise.all(Array.from({ length: count }, (_, key) => create(key)));
+}
+
+/** Has every node know what the others have. */
+async function known(one: RunnerNode, two: RunnerNode, pool: string): Promise<void> {
+	const name = { namespace: "default", pool };
+	await until(() => {
+		expect(two.node.cluster.pools.newestVersion(name)).toBeGreaterThan(-1);
+		expect(one.node.cluster.pools.newestVersion(name)).toBeGreaterThan(-1);
+	});
+}
+
+it("slots of any node are used: four actors made on one fill two and two (engine 7.2, 7.3)", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const a = await connect(one, { key: "a", pool: "slots", slots: 2 });
+	const b = await connect(two, { key: "b", pool: "slots", slots: 2 });
+	await known(one, two, "slots");
+	await createIn(one, "slots", 4);
+	await until(() => expect([startsOf(a).length, startsOf(b).length]).toEqual([2, 2]));
+});
+
+it("an actor that waits on one node goes to another one where a slot gets free", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const a = await connect(one, { key: "a", pool: "slots", slots: 1 });
+	await createIn(one, "slots", 2);
+	await until(() => expect(startsOf(a)).toHaveLength(1));
+	const b = await connect(two, { key: "b", pool: "slots", slots: 1 });
+	await until(() => expect(startsOf(b)).toHaveLength(1));
+	expect(startsOf(a)).toHaveLength(1);
+});
+
+it("the newest version comes first, on whatever node its runners are (engine 7.2)", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const older = await connect(one, { key: "older", pool: "versions", codeVersion: 1 });
+	const newer = await connect(two, { key: "newer", pool: "versions", codeVersion: 2 });
+	await known(one, two, "versions");
+	await createIn(one, "versions", 6);
+	await until(() => expect(startsOf(newer)).toHaveLength(6));
+	expect(startsOf(older)).toEqual([]);
+});
+
+it("a newer version on one node drains the older runners of another (engine 4.13, 7.4)", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const answer = await fetch(`${one.url}/runner-configs/up?namespace=default`, {
+		method: "PUT",
+		headers: { "content-type": "application/json", authorization: "Bearer admin" },
+		body: JSON.stringify({
+			datacenters: { default: { normal: {}, drain_on_version_upgrade: true } },
+		}),
+	});
+	expect(answer.status).toBe(200);
+	const older = await connect(one, { key: "older", pool: "up", codeVersion: 1, stopsAtOnce: true });
+	await createIn(one, "up", 1);
+	await until(() => expect(startsOf(older)).toHaveLength(1));
+	const newer = await connect(two, { key: "newer", pool: "up", codeVersion: 2 });
+	expect(await older.closed).toEqual({ code: 1000, reason: "ws.eviction" });
+	expect(older.commands.map(({ inner }) => inner.tag)).toEqual([
+		"CommandStartActor",
+		"CommandStopActor",
+	]);
+	await until(() => expect(startsOf(newer)).toHaveLength(1));
+});
+
 it("every node lists the runners of all, their pools, and what becomes of actors there", async () => {
 	const url = await emptiedDatabase();
 	const [one, two] = [await startNode(url), await startNode(url)];

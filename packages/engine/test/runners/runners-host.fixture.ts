@@ -64,6 +64,8 @@ export function runnersHost(
 		alarmCommitted: (_actorId, alarmTs) => void alarms.push(alarmTs),
 		wake: (actorId) => void woken.push(actorId),
 		poolsChanged: () => {},
+		roomChanged: () => {},
+		elsewhere: undefined,
 		came: () => {},
 		announced: () => {},
 		poolConfig: () => undefined,
