@@ -26,6 +26,7 @@ import { ActorNames } from "./pools/actor-names.ts";
 import { Namespaces } from "./pools/namespaces.ts";
 import { Pools } from "./pools/pools.ts";
 import { AllRunners } from "./runners/all-runners.ts";
+import { resumeLeftActors } from "./runners/left-actors.ts";
 import type { PoolAddress } from "./runners/pool-address.ts";
 import { RunnerDoor } from "./runners/runner-door.ts";
 import type { RunnerLimits } from "./runners/runner-limits.ts";
@@ -106,6 +107,7 @@ export class Apart {
 	readonly #names: ActorNames;
 	readonly #serverless: ServerlessPools;
 	readonly #api: EngineApi;
+	#isClosing = false;
 	/** The namespace that is always there exists, and the pools are known. */
 	readonly #started: Promise<void>;
 
@@ -328,6 +330,7 @@ export class Apart {
 
 	/** Whatever waits for a slot is told that there will be none. */
 	stopPlacing(): void {
+		this.#isClosing = true;
 		this.#serverless.stop();
 		this.host.stopPlacing();
 	}
@@ -345,6 +348,30 @@ export class Apart {
 			await this.#namespaces.ensure(namespace, namespace);
 		}
 		await this.#pools.start();
+		// Where others live, what one leaves is theirs, each as it is needed.
+		if (this.#options.isAlone) void this.#resumeLeft();
+	}
+
+	/** Never rejects. */
+	async #resumeLeft(): Promise<void> {
+		const { store, clock, logger, placement } = this.#options;
+		try {
+			for (const { name } of await this.#namespaces.all()) {
+				await resumeLeftActors(name, {
+					store,
+					clock,
+					logger,
+					isPlaced: (actorId) => placement.phase(actorId) !== undefined,
+					place: (actorId) => {
+						this.host.waitsWithoutEnd(actorId);
+						this.#startSoon(actorId);
+					},
+					isClosing: () => this.#isClosing,
+				});
+			}
+		} catch (error) {
+			logger.error({ err: error }, "the actors that an engine has left could not be looked after");
+		}
 	}
 
 	get #publicUrl(): string {
@@ -360,7 +387,7 @@ export class Apart {
 
 	/** Has a new actor placed, or leaves it asleep where nobody has room (contract: engine 6.3). */
 	#place(actor: ActorRecord): void {
-		const { placement, clock, logger, routeTimeoutMs, isAlone } = this.#options;
+		const { isAlone } = this.#options;
 		const { actorId, namespace, runnerNameSelector: pool, crashPolicy } = actor;
 		if (this.#isSupplied({ namespace, pool }) || crashPolicy !== "sleep") {
 			this.host.waitsWithoutEnd(actorId);
@@ -368,7 +395,11 @@ export class Apart {
 			this.host.leftAsleep(actorId, { namespace, pool });
 			return;
 		}
-		const acquired = actor.generation < 0 ? undefined : actor;
+		this.#startSoon(actorId, actor.generation < 0 ? undefined : actor);
+	}
+
+	#startSoon(actorId: string, acquired?: ActorRecord): void {
+		const { placement, clock, logger, routeTimeoutMs } = this.#options;
 		placement
 			.ready(actorId, clock.now() + routeTimeoutMs, "key", acquired)
 			.catch((error: unknown) => {

@@ -1,0 +1,70 @@
+import type { Clock } from "@rivetkit/protocol";
+import type { EngineLogger } from "../common/logger.ts";
+import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
+
+/** Actors that are read at once. */
+const PAGE = 500;
+
+export interface LeftActorsOptions {
+	readonly store: Store;
+	readonly clock: Clock;
+	readonly logger: EngineLogger;
+	/** Whether an incarnation of the actor begins already, or is there. */
+	readonly isPlaced: (actorId: string) => boolean;
+	/** Starts an actor as soon as there is room for it. */
+	readonly place: (actorId: string) => void;
+	readonly isClosing: () => boolean;
+}
+
+/**
+ * Looks after what an engine that was killed has left in its store: actors that ran then run nowhere now, because their
+ * runners stop everything when they meet the next engine. Those with crash policy `restart` start again, as do those
+ * that waited for their first start (contract: engine 6.5). Rejects when the store cannot be read.
+ */
+export async function resumeLeftActors(
+	namespace: string,
+	options: LeftActorsOptions,
+): Promise<void> {
+	let before: { readonly createTs: number; readonly actorId: string } | undefined;
+	for (;;) {
+		const page = await options.store.listActors({
+			namespace,
+			limit: PAGE,
+			...(before && { before }),
+		});
+		for (const record of page) {
+			if (options.isClosing()) return;
+			await resume(record, options);
+		}
+		const last = page.at(-1);
+		if (last === undefined) return;
+		before = { createTs: last.createTs, actorId: last.actorId };
+	}
+}
+
+async function resume(record: ActorRecord, options: LeftActorsOptions): Promise<void> {
+	const { store, clock, logger, isPlaced, place } = options;
+	const { actorId, connectableTs, sleepTs, crashPolicy } = record;
+	const startsAgain = crashPolicy === "restart" && sleepTs === null;
+	if (connectableTs !== null && !isPlaced(actorId)) {
+		try {
+			// What was written for the incarnation that is over is refused from here on.
+			const { generation } = await store.acquire(actorId);
+			const rests = startsAgain ? {} : { sleepTs: clock.now() };
+			await store.commit({
+				actorId,
+				generation,
+				ops: [],
+				record: { ...rests, connectableTs: null },
+			});
+		} catch (error) {
+			// Somebody has started or deleted it meanwhile.
+			if (error instanceof StaleGenerationError) return;
+			logger.error(
+				{ actorId, err: error },
+				"an actor that an engine has left could not be put to rest",
+			);
+		}
+	}
+	if (startsAgain && !isPlaced(actorId)) place(actorId);
+}
