@@ -29,7 +29,8 @@ export function socketMessage(data: unknown): string | Uint8Array {
 			`A WebSocket sends text or bytes, not ${typeName(data)}: encode it first, for example with JSON.stringify`,
 		);
 	}
-	return bytes.slice();
+	// Not `slice`, which of a `Buffer` is no copy.
+	return new Uint8Array(bytes);
 }
 
 function typeName(value: unknown): string {

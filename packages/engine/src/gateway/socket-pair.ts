@@ -339,5 +339,5 @@ function sizeOf(data: string | Uint8Array): number {
 }
 
 function bufferOf(bytes: Uint8Array): ArrayBuffer {
-	return bytes.slice().buffer as ArrayBuffer;
+	return new Uint8Array(bytes).buffer;
 }

@@ -72,18 +72,25 @@ describe("a socket pair", () => {
 		expect(p.toClient).toEqual(["b", Uint8Array.of(4).buffer]);
 	});
 
-	test("copies bytes: changing them after the send changes nothing", async () => {
-		const p = pair();
-		p.listen();
-		await opened(p.client);
-		const bytes = Uint8Array.of(1);
-		p.client.send(bytes);
-		p.server.send(bytes);
-		bytes[0] = 9;
-		await expect.poll(() => [p.fromClient.length, p.toClient.length]).toEqual([1, 1]);
-		expect(p.fromClient).toEqual([Uint8Array.of(1)]);
-		expect(p.toClient).toEqual([Uint8Array.of(1).buffer]);
-	});
+	// A small `Buffer` is a part of memory that others have, too.
+	test.each([
+		["bytes", () => Uint8Array.of(1)],
+		["a Buffer", () => Buffer.from([1])],
+	])(
+		"copies %s, and nothing beside: changing them after the send changes nothing",
+		async (_, of) => {
+			const p = pair();
+			p.listen();
+			await opened(p.client);
+			const bytes = of();
+			p.client.send(bytes);
+			p.server.send(bytes);
+			bytes[0] = 9;
+			await expect.poll(() => [p.fromClient.length, p.toClient.length]).toEqual([1, 1]);
+			expect(p.fromClient).toEqual([Uint8Array.of(1)]);
+			expect(p.toClient).toEqual([Uint8Array.of(1).buffer]);
+		},
+	);
 
 	test("keeps what comes before anybody listens, and counts what is on its way", async () => {
 		const p = pair();

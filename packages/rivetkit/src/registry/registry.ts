@@ -42,6 +42,8 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	#remote: RemoteRuntime | null = null;
 	/** It listens or tries to, and somebody is told when that fails. */
 	#isReporting = false;
+	/** Somebody was given a handler. */
+	#isOffered = false;
 	/** Somebody passes requests on. */
 	#isServed = false;
 
@@ -60,7 +62,8 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	/** A fetch-style server below `serverless.basePath`: the default export of Bun and Deno. */
 	serve(): ServerlessHandler {
 		if (this.#behindEngine() === null) this.#start();
-		process.once?.("beforeExit", () => this.#noteUnserved());
+		if (!this.#isOffered) process.once?.("beforeExit", () => this.#noteUnserved());
+		this.#isOffered = true;
 		return { fetch: (request) => this.handler(request) };
 	}
 

@@ -186,7 +186,7 @@ export class ServerSocket {
 	}
 
 	#binary(bytes: Uint8Array): ArrayBuffer | Blob {
-		const buffer = bytes.slice().buffer;
+		const { buffer } = new Uint8Array(bytes);
 		return this.binaryType === "blob" ? new Blob([buffer]) : buffer;
 	}
 
