@@ -9,8 +9,11 @@ import {
 	parseActorId,
 	type QueryGateway,
 	type Random,
+	serializeKey,
 } from "@rivetkit/protocol";
+import { readKey } from "./api/actor-fields.ts";
 import { EngineApi } from "./api/engine-api.ts";
+import { notAnId } from "./api/engine-calls.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import type { ErrorAnswers } from "./common/errors.ts";
 import type { EngineLogger } from "./common/logger.ts";
@@ -253,10 +256,19 @@ export class Apart {
 		return this.newId();
 	}
 
-	/** What the id of an actor that is not here means, if that is known: it may be of another datacenter. */
+	/** What the id of an actor that is not here means, if that is known: it may be none, or of another datacenter. */
 	absent(actorId: string): Error | undefined {
-		const label = parseActorId(actorId)?.datacenterLabel ?? this.#label;
-		return label === this.#label ? undefined : catalogueError("datacenter.not_found");
+		const parts = parseActorId(actorId);
+		if (parts === null) return notAnId(actorId);
+		return parts.datacenterLabel === this.#label
+			? undefined
+			: catalogueError("datacenter.not_found");
+	}
+
+	/** Looks at its form only: calls that find their actor pay for no more. */
+	readActorId(text: string): string {
+		if (!/^[0-9a-z]{30}$/i.test(text)) throw notAnId(text);
+		return text.toLowerCase();
 	}
 
 	get #label(): number {
@@ -267,10 +279,11 @@ export class Apart {
 		return this.#options.resolver.within(namespace);
 	}
 
-	/** Throws `namespace.not_found`, `datacenter.not_found`, `actor.no_runner_config_configured`. */
+	/** Throws `namespace.not_found`, `datacenter.not_found`, `actor.no_runner_config_configured`, `actor.key_too_large`. */
 	async check(query: QueryGateway): Promise<void> {
 		await this.#namespaces.get(query.namespace);
 		if (query.method === "get") return;
+		readKey(serializeKey(query.key));
 		if (query.region !== null && query.region !== this.#options.region) {
 			throw catalogueError("datacenter.not_found");
 		}

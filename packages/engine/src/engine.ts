@@ -32,7 +32,7 @@ import { Directory } from "./directory/directory.ts";
 import type { AttachHostOptions, Engine, EngineOptions } from "./engine.types.ts";
 import type { AcceptedSocket } from "./gateway/accepted-socket.ts";
 import { CallLimiter } from "./gateway/call-limiter.ts";
-import { FetchRequest, fetchPreflight, fetchResponse } from "./gateway/fetch-request.ts";
+import { FetchRequest, fetchResponse, preflightResponse } from "./gateway/fetch-request.ts";
 import { Front, normalizeBasePath } from "./gateway/front.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import { HeldSockets } from "./gateway/held-sockets.ts";
@@ -141,6 +141,7 @@ class EmbeddedEngine implements Engine {
 			errors,
 			attempts: () => this.#apart?.attempts,
 			absent: (actorId) => this.#apart?.absent(actorId),
+			takesAnySocketPath: () => this.#apart !== undefined,
 		});
 		const embeddedApi = new ManagementApi({
 			store,
@@ -368,11 +369,12 @@ class EmbeddedEngine implements Engine {
 	}
 
 	async fetch(request: Request, options: { readonly basePath?: string } = {}): Promise<Response> {
+		const basePath = normalizeBasePath(options.basePath ?? "/");
 		if (request.method === "OPTIONS") {
-			return fetchPreflight(request);
+			const { pathname } = new URL(request.url);
+			return preflightResponse(this.#front.preflight(pathname, request.headers, basePath));
 		}
 		const inbound = new FetchRequest(request, this.#limits.httpBodyBytesMax);
-		const basePath = normalizeBasePath(options.basePath ?? "/");
 		return fetchResponse(request, await this.#front.handle(inbound, basePath));
 	}
 

@@ -1,4 +1,5 @@
-import { catalogueError, decodeBase64, parseKey } from "@rivetkit/protocol";
+import { catalogueError, decodeBase64 } from "@rivetkit/protocol";
+import { isKeyless } from "../directory/keyless.ts";
 import { badRequest } from "./engine-calls.ts";
 
 /** Characters of an actor's input as base64 (engine 2.4). */
@@ -7,8 +8,8 @@ const INPUT_CHARS_MAX = 1024 * 1024;
 const KEY_BYTES_MAX = 1_024;
 const KEY_PREVIEW_CHARS = 64;
 
-/** Throws `actor.empty_key` and `actor.key_too_large`. */
-export function readKey(key: string): readonly string[] {
+/** The key, as it is stored. Throws `actor.empty_key`, `actor.key_too_large`, `api.bad_request`. */
+export function readKey(key: string): string {
 	if (key === "") {
 		throw catalogueError("actor.empty_key");
 	}
@@ -18,7 +19,13 @@ export function readKey(key: string): readonly string[] {
 			key_preview: key.slice(0, KEY_PREVIEW_CHARS),
 		});
 	}
-	return parseKey(key);
+	if (!key.isWellFormed()) {
+		throw badRequest("key: not well-formed Unicode");
+	}
+	if (isKeyless(key)) {
+		throw badRequest("key: U+FFFE cannot be its first character");
+	}
+	return key;
 }
 
 /** Throws `actor.input_too_large`, and `api.bad_request` for what is no base64. */

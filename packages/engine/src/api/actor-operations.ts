@@ -6,18 +6,18 @@ import {
 	encodeBase64,
 	INSPECTOR_TOKEN_KEY,
 	parseActorId,
-	parseKey,
-	serializeKey,
 } from "@rivetkit/protocol";
 import type { z } from "zod";
 import type { ActorCondition } from "../common/runner-questions.ts";
+import { componentsOf } from "../directory/directory.ts";
+import { isKeyless, keylessKey } from "../directory/keyless.ts";
 import type { Namespace } from "../pools/namespaces.ts";
 import type { ActorRecord } from "../store/store.ts";
 import { readInput, readKey } from "./actor-fields.ts";
 import { ACTOR_IDS_MAX } from "./contract.ts";
 import { actorPosition, readCursor, writeCursor } from "./cursor.ts";
 import type { EngineApiOptions } from "./engine-api.types.ts";
-import { badRequest, jsonAnswer, listOf, readBody, readQuery } from "./engine-calls.ts";
+import { badRequest, idsOf, jsonAnswer, notAnId, readBody, readQuery } from "./engine-calls.ts";
 import {
 	actorsQuery,
 	type engineActorSchema,
@@ -53,7 +53,7 @@ export class ActorOperations {
 		const namespace = await this.#options.namespaces.get(given.namespace);
 		const directory = this.#options.directoryOf(namespace.name);
 		const { name, key } = given;
-		const ids = listOf(given.actor_id, given.actor_ids);
+		const ids = idsOf(given.actor_id, given.actor_ids);
 		const includeDestroyed = given.include_destroyed === "true";
 		if (ids !== undefined) {
 			if (name !== undefined || key !== undefined) {
@@ -66,14 +66,17 @@ export class ActorOperations {
 				key === undefined ? "actor ids or a name are required" : "a key needs a name",
 			);
 		}
+		if (key !== undefined && isKeyless(key)) {
+			return this.#listed(namespace, []);
+		}
 		if (key !== undefined && !includeDestroyed) {
-			const actor = await directory.byKey(name, parseKey(key));
+			const actor = await directory.byKey(name, key);
 			return this.#listed(namespace, actor === undefined ? [] : [actor]);
 		}
 		const before = given.cursor === undefined ? undefined : readCursor(given.cursor);
 		const actors = await directory.list({
 			name,
-			...(key === undefined ? {} : { key: serializeKey(parseKey(key)) }),
+			...(key === undefined ? {} : { key }),
 			includeDestroyed,
 			...(before && { before: actorPosition(before) }),
 			limit: given.limit,
@@ -122,7 +125,7 @@ export class ActorOperations {
 		const body = await readBody(engineCreateBody, call.request);
 		const namespace = await this.#creationScope(call, body);
 		const input = readInput(body.input);
-		const key = body.key == null ? [this.#options.random.uuid()] : readKey(body.key);
+		const key = body.key == null ? keylessKey(this.#options.random) : readKey(body.key);
 		const directory = this.#options.directoryOf(namespace.name);
 		const { actor, created } = await directory.insert({
 			name: body.name,
@@ -132,8 +135,12 @@ export class ActorOperations {
 			pool: body.runner_name_selector,
 		});
 		if (!created) {
-			const existing = { key: serializeKey(key), existing_actor_id: actor.actorId };
-			throw catalogueError("actor.duplicate_key", { name: body.name, key, existing });
+			const existing = { key, existing_actor_id: actor.actorId };
+			throw catalogueError("actor.duplicate_key", {
+				name: body.name,
+				key: componentsOf(key),
+				existing,
+			});
 		}
 		this.#options.place(actor);
 		return jsonAnswer({ actor: this.#actorJson(namespace, actor) });
@@ -188,15 +195,15 @@ export class ActorOperations {
 		return {
 			actor_id: actor.actorId,
 			name: actor.name,
-			key: actor.key,
+			key: isKeyless(actor.key) ? null : actor.key,
 			namespace_id: namespace.namespaceId,
 			datacenter: datacenter.name,
 			runner_name_selector: actor.runnerNameSelector,
 			crash_policy: actor.crashPolicy,
 			create_ts: actor.createTs,
 			start_ts: actor.startTs,
-			connectable_ts: actor.connectableTs,
-			sleep_ts: actor.sleepTs,
+			connectable_ts: isOver || condition.isStopping ? null : actor.connectableTs,
+			sleep_ts: sleepTsOf(actor, condition),
 			pending_allocation_ts: isOver ? null : condition.pendingAllocationTs,
 			reschedule_ts: isOver ? null : condition.rescheduleTs,
 			destroy_ts: actor.destroyTs,
@@ -243,7 +250,7 @@ export class ActorOperations {
 
 	/** The actor of a path, destroyed ones included. Throws `actor.not_found`, `datacenter.not_found`, `api.bad_request`. */
 	async #actorOf(call: EngineCall): Promise<ActorRecord> {
-		const actorId = call.parameters.actor_id!;
+		const actorId = call.parameters.actor_id!.toLowerCase();
 		const namespace = await scopeOf(this.#options.namespaces, call);
 		checkId(actorId);
 		const actor = await this.#options.store.actorById(actorId);
@@ -264,6 +271,14 @@ const NOTHING_TO_TELL: ActorCondition = {
 	error: null,
 };
 
+/** One that had to sleep before its first start has done so since it was made. */
+function sleepTsOf(actor: ActorRecord, condition: ActorCondition): number | null {
+	const { sleepTs = actor.sleepTs, pendingAllocationTs, error } = condition;
+	const hasNeverRun = actor.startTs === null && actor.destroyTs === null;
+	const isLeftAsleep = hasNeverRun && pendingAllocationTs === null && error !== null;
+	return sleepTs ?? (isLeftAsleep && condition.sleepTs === undefined ? actor.createTs : null);
+}
+
 function notFound(actorId: string): Error {
 	return catalogueError("actor.not_found", { identifier: actorId });
 }
@@ -274,6 +289,6 @@ function invalidInput(message: string): Error {
 
 function checkId(id: string): void {
 	if (parseActorId(id) === null) {
-		throw badRequest(`${JSON.stringify(id)} is not an id`);
+		throw notAnId(id);
 	}
 }

@@ -48,6 +48,20 @@ export function badRequest(reason: string): Error {
 	return catalogueError("api.bad_request", { reason });
 }
 
+/** What callers of something whose id does not parse are told (engine Q5). */
+export function notAnId(text: string): Error {
+	return badRequest(`${JSON.stringify(text)} is not an id`);
+}
+
+/** Ids of a list, as they are stored: callers may write them in upper case (engine 1). */
+export function idsOf(
+	repeated: readonly string[] | undefined,
+	commas: string | undefined,
+): string[] | undefined {
+	const ids = listOf(repeated, commas)?.map((id) => id.toLowerCase());
+	return ids && [...new Set(ids)];
+}
+
 /** The values of a parameter that may be given several times, and of its form with commas. */
 export function listOf(
 	repeated: readonly string[] | undefined,

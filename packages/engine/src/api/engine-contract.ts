@@ -3,13 +3,13 @@
  * checked with, and the descriptions its OpenAPI document is made from.
  */
 import { z } from "zod";
+import { ANY_NAME_CHARS_MAX } from "../directory/any-name.ts";
 import { poolConfigSchema } from "../pools/pool-config.ts";
 import { type ApiOperation, errorSchema, paginationSchema } from "./contract.ts";
 import { CURSOR } from "./cursor.ts";
 
 const ENGINE_LIST_LIMIT_DEFAULT = 100;
 const LIST_LIMIT_MAX = 10_000;
-const NAME_CHARS_MAX = 128;
 
 const timestamp = z.int().describe("Milliseconds since the epoch");
 
@@ -65,7 +65,7 @@ export const actorsQuery = z.strictObject({
 });
 
 const createFields = {
-	name: z.string().min(1).max(NAME_CHARS_MAX),
+	name: z.string().min(1).describe(`At most ${ANY_NAME_CHARS_MAX} characters`),
 	runner_name_selector: z.string().describe("The pool"),
 	crash_policy: z.enum(["restart", "sleep", "destroy"]),
 	input: z.string().nullish().describe("Base64 of bytes that the runner gets at every start"),

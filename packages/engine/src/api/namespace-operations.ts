@@ -2,7 +2,7 @@ import type { ActorResponse } from "@rivetkit/protocol";
 import type { Namespace } from "../pools/namespaces.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { EngineApiOptions } from "./engine-api.types.ts";
-import { jsonAnswer, listOf, readBody, readQuery } from "./engine-calls.ts";
+import { idsOf, jsonAnswer, readBody, readQuery } from "./engine-calls.ts";
 import { namespaceBody, namespacesQuery } from "./engine-contract.ts";
 import type { EngineCall, EngineOperations } from "./engine-operations.ts";
 
@@ -21,7 +21,7 @@ export class NamespaceOperations {
 	async #list({ query }: EngineCall): Promise<ActorResponse> {
 		const given = readQuery(namespacesQuery, query);
 		const { namespaces } = this.#options;
-		const ids = listOf(given.namespace_id, given.namespace_ids);
+		const ids = idsOf(given.namespace_id, given.namespace_ids);
 		if (given.name !== undefined || ids !== undefined) {
 			const all = ids === undefined ? [] : await namespaces.all();
 			const named = given.name === undefined ? undefined : await namespaces.find(given.name);

@@ -4,7 +4,7 @@ import type { RunnerView } from "../common/runner-questions.ts";
 import type { Namespace } from "../pools/namespaces.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { EngineApiOptions } from "./engine-api.types.ts";
-import { jsonAnswer, listOf, readQuery } from "./engine-calls.ts";
+import { idsOf, jsonAnswer, readQuery } from "./engine-calls.ts";
 import { connectQuery, namesQuery, type runnerSchema, runnersQuery } from "./engine-contract.ts";
 import type { EngineCall, EngineOperations } from "./engine-operations.ts";
 
@@ -42,7 +42,7 @@ export class RunnerOperations {
 	async #list({ query }: EngineCall): Promise<ActorResponse> {
 		const given = readQuery(runnersQuery, query);
 		const namespace = await this.#options.namespaces.get(given.namespace);
-		const ids = listOf(given.runner_id, given.runner_ids);
+		const ids = idsOf(given.runner_id, given.runner_ids);
 		const before = given.cursor === undefined ? undefined : readCursor(given.cursor);
 		const found = await this.#options.runners.runners({
 			namespace: namespace.name,

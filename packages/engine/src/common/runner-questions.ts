@@ -38,6 +38,10 @@ export interface ActorCondition {
 	readonly rescheduleTs: number | null;
 	/** Why it does not run, as the API shows it (contract: engine 2.4); null for nothing. */
 	readonly error: unknown;
+	/** It takes no calls any more, though its record does not say so yet. Absent when it is not so, here as below. */
+	readonly isStopping?: true;
+	/** Since when it sleeps, where that is not what its record says: on its way to sleep, or to its next start. */
+	readonly sleepTs?: number | null;
 }
 
 /** What each node knows of its own runners only, one item of the answer each. */

@@ -10,16 +10,21 @@ import {
 	catalogueError,
 	checkActorName,
 	checkKey,
+	parseKey,
 	type StorageBatch,
 	serializeKey,
 } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 import type { ActorRecord, InsertedActor, ListActors, NewActor, Store } from "../store/store.ts";
+import { checkAnyName } from "./any-name.ts";
+
+/** Components, or text that means nothing here: it is stored as it is (engine 2.4). */
+export type ActorKey = readonly string[] | string;
 
 /** What makes an actor. */
 export interface CreateActor {
 	readonly name: string;
-	readonly key: readonly string[];
+	readonly key: ActorKey;
 	/** CBOR of the input; `null` for none. */
 	readonly input: Uint8Array | null;
 	readonly crashPolicy?: string;
@@ -74,12 +79,11 @@ export class Directory {
 		return record?.destroyTs === null ? record : undefined;
 	}
 
-	/** The live actor with this name and key. Throws `request.invalid` for a bad name or key. */
-	async byKey(name: string, key: readonly string[]): Promise<ActorRecord | undefined> {
-		checkActorName(name);
-		checkKey(key);
+	/** The live actor with this name and key. Throws `request.invalid` for a bad name or key (`api.bad_request` where names are the hosts' own). */
+	async byKey(name: string, key: ActorKey): Promise<ActorRecord | undefined> {
+		this.#checkName(name);
 		const { store, namespace } = this.#options;
-		return store.actorByKey(namespace, name, serializeKey(key));
+		return store.actorByKey(namespace, name, storedKey(key));
 	}
 
 	/** The actor with this name and key, made as {@link insert} does if there is none. */
@@ -100,7 +104,10 @@ export class Directory {
 	async create(request: CreateActor): Promise<ActorRecord> {
 		const { created, actor } = await this.insert(request);
 		if (!created) {
-			throw catalogueError("actor.duplicate_key", { name: request.name, key: request.key });
+			throw catalogueError("actor.duplicate_key", {
+				name: request.name,
+				key: componentsOf(request.key),
+			});
 		}
 		return actor;
 	}
@@ -112,7 +119,10 @@ export class Directory {
 			batch,
 		);
 		if (!created) {
-			throw catalogueError("actor.duplicate_key", { name: request.name, key: request.key });
+			throw catalogueError("actor.duplicate_key", {
+				name: request.name,
+				key: componentsOf(request.key),
+			});
 		}
 		return actor;
 	}
@@ -140,8 +150,8 @@ export class Directory {
 
 	#newActor(request: CreateActor): NewActor {
 		const { clock, newId, limits, namespace, region } = this.#options;
-		checkActorName(request.name);
-		checkKey(request.key);
+		this.#checkName(request.name);
+		const key = storedKey(request.key);
 		this.checkRegistered(request.name);
 		const inputBytes = request.input?.byteLength ?? 0;
 		if (inputBytes > limits.inputBytesMax) {
@@ -154,13 +164,21 @@ export class Directory {
 			actorId: newId(),
 			namespace,
 			name: request.name,
-			key: serializeKey(request.key),
+			key,
 			runnerNameSelector: request.pool ?? RUNNER_NAME,
 			crashPolicy: request.crashPolicy ?? CRASH_POLICY,
 			datacenter: region,
 			input: request.input,
 			createTs: clock.now(),
 		};
+	}
+
+	#checkName(name: string): void {
+		if (this.#options.hostsAnyName()) {
+			checkAnyName(name);
+		} else {
+			checkActorName(name);
+		}
 	}
 
 	/** Throws `request.invalid` for a name that is not registered (ruling 6). */
@@ -180,4 +198,17 @@ export class Directory {
 			});
 		}
 	}
+}
+
+/** Components of a key, for what people read. */
+export function componentsOf(key: ActorKey): readonly string[] {
+	return typeof key === "string" ? parseKey(key) : key;
+}
+
+function storedKey(key: ActorKey): string {
+	if (typeof key === "string") {
+		return key;
+	}
+	checkKey(key);
+	return serializeKey(key);
 }

@@ -35,6 +35,24 @@ export function preflightHeaders(headers: HeadersView): FlatHeaders {
 	];
 }
 
+/** The same of the API of an engine apart: the method that is asked for, and what the answer depends on (engine 2.1). */
+export function apiPreflightHeaders(headers: HeadersView): FlatHeaders {
+	const flat = preflightHeaders(headers);
+	const asked = headers.get("access-control-request-method");
+	const methods = flat.indexOf("access-control-allow-methods") + 1;
+	if (asked !== null) flat[methods] = asked;
+	const vary = flat.indexOf("vary");
+	if (vary >= 0) flat[vary + 1] = `Origin, ${apiVary(headers)}`;
+	else flat.push("vary", apiVary(headers));
+	return flat;
+}
+
+/** What its answers depend on, without the `Origin` that {@link corsHeaders} names. */
+export function apiVary(headers: HeadersView): string {
+	const asked = "Access-Control-Request-Method, Access-Control-Request-Headers";
+	return headers.get("origin") === null ? `Origin, ${asked}` : asked;
+}
+
 /** Response headers that belong to the gateway or to one connection; an actor's are dropped. */
 const OWN_HEADERS: ReadonlySet<string> = new Set([
 	"access-control-allow-origin",

@@ -4,7 +4,7 @@ import {
 	type HeadersView,
 	type RequestBody,
 } from "@rivetkit/protocol";
-import { corsHeaders, isOwnHeader, preflightHeaders } from "./cors.ts";
+import { corsHeaders, type FlatHeaders, isOwnHeader, preflightHeaders } from "./cors.ts";
 import { bodyTooLong, type InboundRequest } from "./inbound.ts";
 
 /** One request of a fetch-style server. */
@@ -113,10 +113,11 @@ export function fetchResponse(request: Request, answer: ActorResponse): Response
 
 /** The answer to `OPTIONS`. */
 export function fetchPreflight(request: Request): Response {
-	const flat = preflightHeaders({
-		get: (name) => request.headers.get(name),
-		entries: () => request.headers.entries(),
-	});
+	return preflightResponse(preflightHeaders(request.headers));
+}
+
+/** The same with these headers, names and values alternating. */
+export function preflightResponse(flat: FlatHeaders): Response {
 	const headers = new Headers();
 	for (let index = 0; index < flat.length; index += 2) {
 		headers.append(flat[index]!, flat[index + 1]!);

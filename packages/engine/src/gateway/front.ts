@@ -8,6 +8,7 @@ import {
 	catalogueError,
 	HEADER_ACTOR,
 	HEADER_RAY_ID,
+	HEADER_SKIP_READY_WAIT,
 	HEADER_TARGET,
 	HEADER_TOKEN,
 	type HeadersView,
@@ -20,6 +21,7 @@ import {
 import { type ErrorAnswers, notFound } from "../common/errors.ts";
 import { isSameSecret } from "../common/tokens.ts";
 import type { CallLimiter } from "./call-limiter.ts";
+import { apiPreflightHeaders, apiVary, type FlatHeaders, preflightHeaders } from "./cors.ts";
 import type { Gateway, Target } from "./gateway.ts";
 import { type InboundRequest, pathOfTarget, withHeader, withoutHeaders } from "./inbound.ts";
 import { queryTarget } from "./query-target.ts";
@@ -58,7 +60,14 @@ export interface Namespaced {
 	resolverOf(namespace: string): Resolver;
 	/** Throws what a query that asks for something unknown is refused with. */
 	check(query: QueryGateway): Promise<void>;
+	/** The id as it is stored. Throws `api.bad_request` for what is none. */
+	readActorId(text: string): string;
 }
+
+/** Targets that are answered by the API, beside none (engine 3.1). */
+const API_TARGETS: ReadonlySet<string> = new Set(["runner", "api-public"]);
+const SKIPS_READY_WAIT: ReadonlySet<string> = new Set(["true", "1", "false", "0"]);
+const HEADER_OFFER = "sec-websocket-protocol";
 
 const ROUTING_HEADERS = [HEADER_TARGET, HEADER_ACTOR];
 
@@ -115,7 +124,7 @@ export class Front {
 	}
 
 	#handle(request: InboundRequest, basePath: string): Promise<ActorResponse> {
-		const { gateway, api, errors, limiter, pages } = this.#options;
+		const { gateway, errors, limiter, pages } = this.#options;
 		try {
 			const path = withoutBasePath(request.path, basePath);
 			if (path === undefined) {
@@ -124,8 +133,9 @@ export class Front {
 			const target = this.#pathTarget(path, request) ?? this.#headerTarget(path, request);
 			if (target === undefined) {
 				request.path = path;
-				return pages?.answer(request) ?? api().handle(request);
+				return pages?.answer(request) ?? this.#askApi(request);
 			}
+			this.#checkReadyWait(request);
 			if (request.method === "HEAD" && !isRawPath(request.path)) {
 				request.method = "GET";
 			}
@@ -137,6 +147,28 @@ export class Front {
 		} catch (error) {
 			return Promise.resolve(errors.response(error, request));
 		}
+	}
+
+	/** Headers of the answer to `OPTIONS`. */
+	preflight(url: string, headers: HeadersView, basePath: string): FlatHeaders {
+		const ray = this.#options.namespaced()?.newRayId();
+		if (ray === undefined) {
+			return preflightHeaders(headers);
+		}
+		const isForActor = withoutBasePath(url, basePath)?.startsWith("/gateway/") ?? false;
+		const flat = isForActor ? preflightHeaders(headers) : apiPreflightHeaders(headers);
+		flat.push(HEADER_RAY_ID, ray);
+		return flat;
+	}
+
+	#askApi(request: InboundRequest): Promise<ActorResponse> {
+		const answered = this.#options.api().handle(request);
+		return this.#options.namespaced() === undefined
+			? answered
+			: answered.then((answer) => ({
+					...answer,
+					headers: { ...answer.headers, vary: apiVary(request.headers) },
+				}));
 	}
 
 	/** Which actor a WebSocket is for (protocol 4.2 to 4.5). */
@@ -164,11 +196,18 @@ export class Front {
 			const actorPath = forward.path.replace(/^\/gateway\/[^/?]*/, "");
 			return { kind: "closed", error, upgrade: { ...forward, path: actorPath }, ray };
 		}
+		const namespaced = this.#options.namespaced();
 		try {
-			const target = protocolTarget(protocols);
+			const target =
+				namespaced === undefined
+					? protocolTarget(protocols)
+					: namespaced.readActorId(offeredTarget(protocols));
 			this.#checkToken(null, forward);
 			return { kind: "actor", target, upgrade: forward, ray };
 		} catch (error) {
+			if (namespaced !== undefined) {
+				return { kind: "closed", error, upgrade: forward, ray };
+			}
 			return { kind: "refused", answer: this.#options.errors.response(error, { headers }) };
 		}
 	}
@@ -181,6 +220,7 @@ export class Front {
 		const query = this.#queries.get(path) ?? this.#readQuery(path);
 		if (query !== undefined) {
 			request.path = query.path;
+			this.#checkOffer(query.token, request);
 			this.#checkToken(query.token, request);
 			return query.target;
 		}
@@ -189,8 +229,31 @@ export class Front {
 			return undefined;
 		}
 		request.path = parsed.path;
+		this.#checkOffer(parsed.token, request);
 		this.#checkToken(parsed.token, request);
-		return parsed.actorId;
+		return this.#idOf(parsed.actorId);
+	}
+
+	#idOf(text: string): string {
+		return this.#options.namespaced()?.readActorId(text) ?? text;
+	}
+
+	/** Throws `guard.missing_header` for a WebSocket that brings neither a token nor sub-protocols (engine 3.2). */
+	#checkOffer(token: string | null, { protocols }: Addressed): void {
+		if (token === null && protocols?.length === 0 && this.#options.namespaced() !== undefined) {
+			throw catalogueError("guard.missing_header", { header: HEADER_OFFER });
+		}
+	}
+
+	/** Throws `guard.invalid_header`. Nobody is given a call before it is ready, whatever the header says. */
+	#checkReadyWait({ headers }: InboundRequest): void {
+		const wanted = headers.get(HEADER_SKIP_READY_WAIT);
+		if (wanted === null || SKIPS_READY_WAIT.has(wanted)) {
+			return;
+		}
+		if (this.#options.namespaced() !== undefined) {
+			throw catalogueError("guard.invalid_header", { header: HEADER_SKIP_READY_WAIT });
+		}
 	}
 
 	/** Throws `api.forbidden` when the gateway wants a token, and this is another one. */
@@ -217,7 +280,9 @@ export class Front {
 		const query = {
 			path: parsed.path,
 			token: parsed.token,
-			target: queryTarget(parsed, resolver, async (asked) => namespaced?.check(asked)),
+			target: queryTarget(parsed, resolver, namespaced !== undefined, async (asked) =>
+				namespaced?.check(asked),
+			),
 		};
 		if (path.length <= QUERY_CACHED_CHARS_MAX) {
 			if (this.#queries.size >= QUERIES_CACHED_MAX) {
@@ -229,17 +294,26 @@ export class Front {
 	}
 
 	#headerTarget(path: string, request: InboundRequest): Target | undefined {
-		if (request.headers.get(HEADER_TARGET) !== TARGET_ACTOR) {
+		const target = request.headers.get(HEADER_TARGET);
+		const isApart = this.#options.namespaced() !== undefined;
+		if (target !== TARGET_ACTOR) {
+			if (isApart && target !== null && !API_TARGETS.has(target)) {
+				throw catalogueError("guard.no_route");
+			}
 			return undefined;
 		}
 		const actorId = request.headers.get(HEADER_ACTOR);
 		if (actorId === null || actorId === "") {
-			throw catalogueError("request.missing_actor_header");
+			throw isApart
+				? catalogueError("guard.missing_header", { header: HEADER_ACTOR })
+				: catalogueError("request.missing_actor_header");
 		}
 		this.#checkToken(null, request);
 		request.path = path;
-		request.headers = withoutHeaders(request.headers, ROUTING_HEADERS);
-		return actorId;
+		if (!isApart) {
+			request.headers = withoutHeaders(request.headers, ROUTING_HEADERS);
+		}
+		return this.#idOf(actorId);
 	}
 }
 
@@ -282,6 +356,24 @@ function protocolTarget(protocols: readonly string[]): string {
 	}
 	if (actorId === null || actorId === "") {
 		throw catalogueError("request.missing_actor_header");
+	}
+	return actorId;
+}
+
+/** The same where several namespaces are behind one address (engine 3.1, 3.3). */
+function offeredTarget(protocols: readonly string[]): string {
+	const { target, actorId, error } = parseSubprotocols(protocols);
+	if (target === null || API_TARGETS.has(target)) {
+		throw catalogueError("guard.websocket_not_supported");
+	}
+	if (target !== TARGET_ACTOR) {
+		throw catalogueError("guard.no_route");
+	}
+	if (error?.group === "request") {
+		throw catalogueError("api.bad_request", { reason: error.message });
+	}
+	if (actorId === null || actorId === "") {
+		throw catalogueError("guard.missing_header", { header: HEADER_OFFER });
 	}
 	return actorId;
 }

@@ -53,6 +53,8 @@ export interface GatewayOptions {
 	readonly errors: ErrorAnswers;
 	/** Default: `limits.attemptsMax`, without pauses. */
 	readonly attempts?: () => Attempts | undefined;
+	/** Whether actors decide what they take at which path; otherwise only what RivetKit's actors have is offered. */
+	readonly takesAnySocketPath?: () => boolean;
 	/** What callers of an id that is not found here are told instead; undefined for nothing else. */
 	readonly absent?: (actorId: string) => Error | undefined;
 }
@@ -92,8 +94,8 @@ export class Gateway {
 
 	/** One accepted WebSocket. Resolves when the actor has it or it was closed. Never rejects. */
 	async openSocket(target: Target, upgrade: ActorUpgrade, accepted: AcceptedSocket): Promise<void> {
-		const { sockets, inspections, clock, limits, errors } = this.#options;
-		if (!isSocketPath(upgrade.path)) {
+		const { sockets, inspections, clock, limits, errors, takesAnySocketPath } = this.#options;
+		if (!isSocketPath(upgrade.path) && !takesAnySocketPath?.()) {
 			errors.closeSocket(accepted, catalogueError("route.not_found"), upgrade);
 			return;
 		}

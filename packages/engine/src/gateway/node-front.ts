@@ -12,7 +12,6 @@ import {
 } from "@rivetkit/protocol";
 import { type ServerOptions, type Server as SocketServer, WebSocketServer } from "ws";
 import type { ErrorAnswers } from "../common/errors.ts";
-import { preflightHeaders } from "./cors.ts";
 import { type Front, withoutBasePath } from "./front.ts";
 import type { Gateway } from "./gateway.ts";
 import { pathOfTarget } from "./inbound.ts";
@@ -88,7 +87,9 @@ export class NodeFront {
 			response.shouldKeepAlive = false;
 		}
 		if (message.method === "OPTIONS") {
-			response.writeHead(204, preflightHeaders(headersView(message.headers))).end();
+			const { front, basePath } = this.#options;
+			const headers = headersView(message.headers);
+			response.writeHead(204, front.preflight(pathOfTarget(message.url!), headers, basePath)).end();
 			return;
 		}
 		const request = new NodeRequest(this.#options, message, response);

@@ -91,7 +91,7 @@ function appendHeaders(flat: FlatHeaders, answer: ActorResponse, ownLength: bool
 			continue;
 		}
 		if (typeof value === "string") {
-			if (name === "vary" && flat.length > 6) {
+			if (name === "vary" && flat[6] === "vary") {
 				flat[7] = `Origin, ${value}`;
 			} else {
 				flat.push(name, value);

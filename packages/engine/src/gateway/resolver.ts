@@ -1,14 +1,19 @@
 import { type Clock, catalogueError, serializeKey } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
-import type { CreateActor, Directory } from "../directory/directory.ts";
+import {
+	type ActorKey,
+	type CreateActor,
+	componentsOf,
+	type Directory,
+} from "../directory/directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { ActorRecord } from "../store/store.ts";
 
 /** Which actor a caller means (protocol 4.6, client resolution). */
 export type ActorQuery =
 	| { readonly kind: "id"; readonly actorId: string; readonly name?: string }
-	| { readonly kind: "get"; readonly name: string; readonly key: readonly string[] }
+	| { readonly kind: "get"; readonly name: string; readonly key: ActorKey }
 	| ({ readonly kind: "getOrCreate" } & CreateActor)
 	| ({ readonly kind: "create" } & CreateActor);
 
@@ -50,7 +55,10 @@ export class Resolver {
 	/** As {@link resolve}, for callers that need no more than the id: cheaper when the actor is live. */
 	async resolveId(query: ActorQuery): Promise<string> {
 		if (query.kind === "get" || query.kind === "getOrCreate") {
-			const actorId = this.liveId(query.name, serializeKey(query.key));
+			const actorId = this.liveId(
+				query.name,
+				typeof query.key === "string" ? query.key : serializeKey(query.key),
+			);
 			if (actorId !== undefined) {
 				return actorId;
 			}
@@ -78,7 +86,7 @@ export class Resolver {
 				if (actor === undefined) {
 					this.#directory.checkRegistered(query.name);
 					throw catalogueError("actor.not_found", {
-						identifier: `${query.name}:${JSON.stringify(query.key)}`,
+						identifier: `${query.name}:${JSON.stringify(componentsOf(query.key))}`,
 					});
 				}
 				return { actor, created: false };

@@ -7,6 +7,7 @@ import {
 	RivetError,
 } from "@rivetkit/protocol";
 import type { EngineLogger } from "../common/logger.ts";
+import { isKeyless } from "../directory/keyless.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
 import { type Elsewhere, StartsElsewhere } from "./elsewhere.ts";
 import type { AttachedHost } from "./host-slot.ts";
@@ -63,7 +64,8 @@ export class Starts {
 			actorId: record.actorId,
 			generation: record.generation,
 			name: record.name,
-			key: parseKey(record.key),
+			key: isKeyless(record.key) ? [] : parseKey(record.key),
+			keyText: isKeyless(record.key) ? null : record.key,
 			namespace: record.namespace,
 			region: this.#options.region,
 			input: record.input,

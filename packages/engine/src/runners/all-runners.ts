@@ -89,8 +89,15 @@ export class AllRunners {
 	}
 }
 
-function isTelling({ pendingAllocationTs, rescheduleTs, error }: ActorCondition): boolean {
-	return pendingAllocationTs !== null || rescheduleTs !== null || error !== null;
+function isTelling(condition: ActorCondition): boolean {
+	const { pendingAllocationTs, rescheduleTs, error, isStopping, sleepTs } = condition;
+	return (
+		pendingAllocationTs !== null ||
+		rescheduleTs !== null ||
+		error !== null ||
+		isStopping === true ||
+		sleepTs !== undefined
+	);
 }
 
 /** Newest first; ties by id, highest first, so that pages neither lose nor repeat a runner. */

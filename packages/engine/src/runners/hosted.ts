@@ -10,6 +10,8 @@ export interface HostedOptions {
 	readonly slot: Slot;
 	readonly generation: number;
 	readonly crashPolicy: string;
+	/** Whether the actor has never run before. */
+	readonly isFirst: boolean;
 	readonly quota: KvQuota;
 	readonly alarm: HostedAlarm;
 }
@@ -21,6 +23,7 @@ export class Hosted implements Ending {
 	readonly slot: Slot;
 	readonly generation: number;
 	readonly crashPolicy: string;
+	readonly isFirst: boolean;
 	readonly quota: KvQuota;
 	readonly alarm: HostedAlarm;
 	/** Settles when the runner says that it runs, or that it does not. */
@@ -29,6 +32,8 @@ export class Hosted implements Ending {
 	isRunning = false;
 	/** What the runner asked for, or the engine. */
 	intent: StopIntent | null = null;
+	/** When it was told to stop first (ms since the epoch). */
+	stoppingSinceTs: number | null = null;
 	/** Told to stop because its runner goes away. */
 	isLeaving = false;
 	/** Its move away is no failure. */
@@ -46,12 +51,13 @@ export class Hosted implements Ending {
 	/** Its key/value requests, one after the other. */
 	kv: Promise<void> = Promise.resolve();
 
-	constructor({ slot, generation, crashPolicy, quota, alarm }: HostedOptions) {
+	constructor({ slot, generation, crashPolicy, isFirst, quota, alarm }: HostedOptions) {
 		this.actorId = slot.actorId;
 		this.runner = slot.runner;
 		this.slot = slot;
 		this.generation = generation;
 		this.crashPolicy = crashPolicy;
+		this.isFirst = isFirst;
 		this.quota = quota;
 		this.alarm = alarm;
 		// Whoever waits for it is told.

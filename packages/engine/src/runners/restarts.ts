@@ -17,6 +17,8 @@ export class Restarts {
 	readonly #failures = new Map<string, { readonly count: number; readonly lastTs: number }>();
 	/** Actors that are to be started; those without a pause have no time that is shown. */
 	readonly #due = new Map<string, { readonly ts: number | null; readonly timer: Timer }>();
+	/** Those that have not started since they failed, nor fallen asleep for want of a slot. */
+	readonly #isDown = new Set<string>();
 	#isClosed = false;
 
 	constructor(options: RestartsOptions) {
@@ -26,6 +28,16 @@ export class Restarts {
 	/** When the actor is started again; null when it has no pause. */
 	dueTs(actorId: string): number | null {
 		return this.#due.get(actorId)?.ts ?? null;
+	}
+
+	/** Whether the actor is to run again, but does not yet. */
+	isDue(actorId: string): boolean {
+		return this.#isDown.has(actorId);
+	}
+
+	/** It was to run again, and sleeps now. */
+	rests(actorId: string): void {
+		this.#isDown.delete(actorId);
 	}
 
 	/** The actor has failed: it is started again when its pause is over. */
@@ -47,6 +59,7 @@ export class Restarts {
 			this.#due.delete(actorId);
 			wake(actorId);
 		});
+		this.#isDown.add(actorId);
 		this.#due.set(actorId, { ts: pauseMs > 0 ? now + pauseMs : null, timer });
 	}
 
@@ -54,6 +67,7 @@ export class Restarts {
 	cancel(actorId: string): void {
 		this.#due.get(actorId)?.timer.stop();
 		this.#due.delete(actorId);
+		this.#isDown.delete(actorId);
 	}
 
 	/** Its next failure is the first. */

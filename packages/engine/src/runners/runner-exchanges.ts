@@ -28,6 +28,10 @@ import type { TunnelMessage } from "./tunnel-backlog.ts";
 const INDEXES = 0x1_0000;
 /** Bytes of a request body that goes through the tunnel in one piece (contract: engine 3.9). */
 const BODY_BYTES_MAX = 20 * 1024 * 1024;
+/** Bytes of one message of an actor to a client (contract: engine 3.9). */
+const MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
+/** What a close without a code is told as by those who read it. */
+const CLOSE_NO_CODE = 1005;
 
 interface Unacknowledged {
 	readonly index: number;
@@ -41,6 +45,8 @@ type Beginning = Extract<
 	ToClientTunnelMessageKind,
 	{ tag: "ToClientRequestStart" | "ToClientWebSocketOpen" }
 >;
+
+type End = Extract<ToClientTunnelMessageKind, { tag: "ToClientWebSocketClose" }>["val"];
 
 interface Exchange {
 	readonly id: HibernatingRequest;
@@ -310,6 +316,10 @@ export class RunnerExchanges {
 				break;
 			case "ToServerWebSocketMessage": {
 				const { data, binary } = kind.val;
+				if (data.byteLength > MESSAGE_BYTES_MAX) {
+					this.#cut(exchange, "message.outgoing_too_long");
+					break;
+				}
 				socket?.send(binary ? new Uint8Array(data) : Buffer.from(data).toString());
 				break;
 			}
@@ -325,6 +335,10 @@ export class RunnerExchanges {
 					break;
 				}
 				if (hibernate && exchange.unacknowledged !== null) break;
+				if (socket) {
+					const val: End = { code: CLOSE_NORMAL, reason: undefined };
+					runner.socket?.send(this.#message(exchange, { tag: "ToClientWebSocketClose", val }));
+				}
 				// What no endpoint may send, such as 1006 of a socket that broke behind the actor, comes as a plain close.
 				socket?.close(isSendableCloseCode(code) ? code : CLOSE_NORMAL, reason);
 				break;
@@ -390,10 +404,7 @@ export class RunnerExchanges {
 			},
 			onClose: (code, reason, wasClean) => {
 				if (!this.#forget(exchange)) return;
-				const end = wasClean
-					? { code, reason }
-					: { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
-				this.#tellEnd(exchange, end);
+				this.#tellEnd(exchange, endOf(code, reason, wasClean));
 				socket.release();
 			},
 		});
@@ -413,7 +424,7 @@ export class RunnerExchanges {
 	 * The client is gone, and nobody will ask for what it has sent: until its runner has heard of that for sure, the end is
 	 * kept, and what it has not acknowledged.
 	 */
-	#tellEnd(exchange: Exchange, end: { readonly code: number; readonly reason: string }): void {
+	#tellEnd(exchange: Exchange, end: End): void {
 		const { runner, unacknowledged } = exchange;
 		const sentBefore = (unacknowledged ?? []).map(({ message, index }) =>
 			this.#message(exchange, message, index),
@@ -469,6 +480,12 @@ function abortOf({ actorId, isLive, isRepeatable }: Exchange): Error {
 /** Whether a client can be given it. */
 function isHead(status: number, headers: ReadonlyMap<string, string>): boolean {
 	return status >= 200 && status <= 599 && [...headers].every((header) => isLegalHeader(...header));
+}
+
+/** How the actor hears of a client that has closed (contract: engine 3.8). */
+function endOf(code: number, reason: string, wasClean: boolean): End {
+	if (!wasClean) return { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
+	return code === CLOSE_NO_CODE ? { code: CLOSE_NORMAL, reason: undefined } : { code, reason };
 }
 
 function hasBody({ method }: ActorRequest): boolean {

@@ -15,6 +15,7 @@ import {
 	UNKNOWN_GENERATION,
 } from "@rivetkit/protocol/runner";
 import type { EngineLogger } from "../common/logger.ts";
+import type { ActorCondition } from "../common/runner-questions.ts";
 import { StaleGenerationError, type Store } from "../store/store.ts";
 import type { FailureNotes, RunnerFailureKind } from "./failure-notes.ts";
 import { Hosted } from "./hosted.ts";
@@ -77,6 +78,15 @@ export class RunnerIncarnations {
 		return hosted?.isRunning ? hosted : undefined;
 	}
 
+	/** What the record of an actor does not say yet: that it is on its way out. */
+	leavingOf(actorId: string): Pick<ActorCondition, "isStopping" | "sleepTs"> {
+		const hosted = this.#hosted.get(actorId);
+		if (hosted === undefined || hosted.stoppingSinceTs === null) return {};
+		return hosted.intent === "sleep"
+			? { isStopping: true, sleepTs: hosted.stoppingSinceTs }
+			: { isStopping: true };
+	}
+
 	/** Those of a runner: a slot that is taken for a start may be one of an actor that another runner has as yet. */
 	on(runner: RunnerRecord): Hosted[] {
 		return [...this.#hosted.values()].filter((hosted) => hosted.runner === runner);
@@ -89,12 +99,13 @@ export class RunnerIncarnations {
 		sockets: readonly ActorSocket[],
 	): Promise<void> {
 		const { runner } = slot;
-		const { actorId, generation, crashPolicy = "sleep" } = assignment;
+		const { actorId, generation, crashPolicy = "sleep", keyText } = assignment;
 		const { store, clock, limits, logger, exchanges } = this.#options;
 		const hosted: Hosted = new Hosted({
 			slot,
 			generation,
 			crashPolicy,
+			isFirst: !assignment.initialised,
 			quota: new KvQuota(store, actorId, limits.kvBytesMax),
 			alarm: new HostedAlarm({
 				clock,
@@ -131,7 +142,7 @@ export class RunnerIncarnations {
 			val: {
 				config: {
 					name: assignment.name,
-					key: serializeKey(assignment.key),
+					key: keyText === undefined ? serializeKey(assignment.key) : (keyText ?? undefined),
 					createTs: assignment.createTs,
 					input: assignment.input ?? undefined,
 				},
@@ -159,6 +170,7 @@ export class RunnerIncarnations {
 		if (hosted.isTold) return;
 		this.#tellStop(hosted);
 		const { clock, limits } = this.#options;
+		hosted.stoppingSinceTs = clock.now();
 		hosted.deadline?.stop();
 		hosted.deadline = clock.after(limits.actorStopThresholdMs, () => {
 			this.lost(hosted, hosted.isLeaving ? "runner_draining_timeout" : "runner_no_response");
@@ -284,7 +296,12 @@ export class RunnerIncarnations {
 		const now = this.#options.clock.now();
 		try {
 			await this.#commit(hosted, {
-				record: { initialised: true, startTs: now, connectableTs: now, sleepTs: null },
+				record: {
+					initialised: true,
+					...(hosted.isFirst ? { startTs: now } : {}),
+					connectableTs: now,
+					sleepTs: null,
+				},
 			});
 		} catch (error) {
 			// Its start would be waited for without a bound.
@@ -312,7 +329,7 @@ export class RunnerIncarnations {
 				hosted,
 				outcome === "destroyed"
 					? { alarmTs: null, destroyTs: now }
-					: { record: { sleepTs: now, connectableTs: null } },
+					: { record: { sleepTs: sleptSince(hosted) ?? now, connectableTs: null } },
 			);
 		} catch (failure) {
 			if (!(failure instanceof StaleGenerationError)) {
@@ -411,6 +428,11 @@ export class RunnerIncarnations {
 			"what a runner told of an actor could not be worked on",
 		);
 	}
+}
+
+/** Sleep begins when it is asked for (contract: engine 4.6). */
+function sleptSince({ intent, stoppingSinceTs }: Hosted): number | null {
+	return intent === "sleep" ? stoppingSinceTs : null;
 }
 
 function isEnd(event: EventWrapper["inner"]): boolean {

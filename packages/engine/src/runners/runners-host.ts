@@ -326,6 +326,8 @@ export class RunnersHost implements ActorHost {
 			pendingAllocationTs: waiting?.sinceTs ?? null,
 			rescheduleTs: this.#restarts.dueTs(actorId),
 			error: this.#notes.of(actorId) ?? (waiting ? this.#noCapacity(waiting) : null),
+			...this.#incarnations.leavingOf(actorId),
+			...(this.#restarts.isDue(actorId) ? { sleepTs: null } : {}),
 		};
 	}
 
@@ -350,6 +352,7 @@ export class RunnersHost implements ActorHost {
 
 	/** An actor is left asleep because nobody has room for it. */
 	leftAsleep(actorId: string, pool: PoolAddress): void {
+		this.#restarts.rests(actorId);
 		this.#notes.note(actorId, this.#noCapacity(pool));
 	}
 

@@ -267,6 +267,147 @@ describe("ids of requests", () => {
 	});
 });
 
+describe("addresses of actors (nos. 16, 18 to 20)", () => {
+	const answers = async (runner: ScriptedRunner) => {
+		await until(() => expect(runner.tunnel).toHaveLength(1));
+		const val = { status: 200, headers: new Map(), body: undefined, stream: false };
+		runner.answer(runner.tunnel[0]!, { tag: "ToServerResponseStart", val });
+		const { messageKind } = runner.tunnel[0]!;
+		return messageKind.tag === "ToClientRequestStart" ? messageKind.val : undefined;
+	};
+	const placed = async () => {
+		await configure("default", normal);
+		const runner = await connect();
+		const { actor_id } = (await put()).body.actor as { actor_id: string };
+		await until(() => expect(runner.commands).toHaveLength(1));
+		return { runner, actorId: actor_id };
+	};
+	const absent = "tlf0xcg1buacno4zofgpr7isbeal00";
+	const closeOf = (path: string, protocols: string[]) =>
+		new Promise<string>((resolve, reject) => {
+			const socket = new WebSocket(nextUrl().replace("http", "ws") + path, protocols);
+			socket.on("close", (code, reason) =>
+				resolve(`${code} ${reason}`.replace(/#[0-9a-z]{30}$/, "#")),
+			);
+			socket.on("error", reject);
+		});
+
+	it("take ids in upper case, and refuse what is none (Q5)", async () => {
+		const { runner, actorId } = await placed();
+		const answered = call("GET", `/gateway/${actorId.toUpperCase()}/x`);
+		expect(await answers(runner)).toMatchObject({ actorId, path: "/x" });
+		expect((await answered).status).toBe(200);
+		for (const id of ["abc", `${actorId}%40t`, actorId.slice(1), "z".repeat(30)]) {
+			await fails(call("GET", `/gateway/${id}/x`), "api.bad_request");
+			expect(await closeOf(`/gateway/${id}/x`, ["rivet"])).toBe("1011 api.bad_request#");
+		}
+		await fails(call("GET", `/gateway/${absent}/x`), "actor.not_found", 404);
+	});
+
+	it("in headers are passed on with the call", async () => {
+		const { runner, actorId } = await placed();
+		const headers = { "x-rivet-target": "actor", "x-rivet-actor": actorId };
+		const answered = call("GET", "/request/x?a=1", undefined, headers);
+		const start = (await answers(runner))!;
+		expect([
+			start.path,
+			start.headers.get("x-rivet-target"),
+			start.headers.get("x-rivet-actor"),
+		]).toEqual(["/request/x?a=1", "actor", actorId]);
+		expect((await answered).status).toBe(200);
+	});
+
+	it("in headers have an id and a target that there is", async () => {
+		const ask = (headers: Record<string, string>) => call("GET", "/request", undefined, headers);
+		const { metadata } = await fails(ask({ "x-rivet-target": "actor" }), "guard.missing_header");
+		expect(metadata).toEqual({ header: "x-rivet-actor" });
+		for (const target of ["bogus", "Actor", ""]) {
+			const headers = { "x-rivet-target": target, "x-rivet-actor": absent };
+			await fails(ask(headers), "guard.no_route", 404);
+		}
+		const toApi = await call("GET", "/health", undefined, { "x-rivet-target": "api-public" });
+		expect(toApi.status).toBe(200);
+	});
+
+	it.each(["true", "1", "false", "0", "maybe"])(
+		"with x-rivet-skip-ready-wait: %s",
+		async (value) => {
+			const asked = call("GET", `/gateway/${absent}/x`, undefined, {
+				"x-rivet-skip-ready-wait": value,
+			});
+			if (value === "maybe") await fails(asked, "guard.invalid_header");
+			else await fails(asked, "actor.not_found", 404);
+		},
+	);
+
+	it.each([
+		["/", ["rivet"], "guard.websocket_not_supported"],
+		["/actors?namespace=default", ["rivet"], "guard.websocket_not_supported"],
+		[`/gateway//${absent}/x`, ["rivet"], "guard.websocket_not_supported"],
+		["/x", ["rivet", "rivet_target.api-public"], "guard.websocket_not_supported"],
+		["/x", ["rivet", "rivet_target.bogus"], "guard.no_route"],
+		["/x", ["rivet", "rivet_target.actor"], "guard.missing_header"],
+		["/x", ["rivet", "rivet_target.actor", "rivet_actor.abc"], "api.bad_request"],
+		[`/gateway/${absent}/x`, [], "guard.missing_header"],
+		[`/gateway/${absent}@token/x`, [], "actor.not_found"],
+		[`/gateway/${absent}/x`, ["other"], "actor.not_found"],
+	])(
+		"of a WebSocket to %s with %j are answered by a close with %s",
+		async (path, protocols, reason) => {
+			expect(await closeOf(path, protocols)).toBe(`1011 ${reason}#`);
+		},
+	);
+
+	it.each(["/", "/foo", "/connectx", "/request/x", "/websocket/a?b"])(
+		"of a WebSocket to %s go to the actor, whatever it takes there",
+		async (path) => {
+			const { runner, actorId } = await placed();
+			const closed = closeOf(`/gateway/${actorId}${path}`, ["rivet"]);
+			await until(() => expect(runner.tunnel).toHaveLength(1));
+			const [opening] = runner.tunnel;
+			expect(opening!.messageKind).toMatchObject({ val: { actorId, path } });
+			runner.answer(opening!, { tag: "ToServerWebSocketOpen", val: { canHibernate: false } });
+			const end = { code: 4_001, reason: "seen", hibernate: false };
+			runner.answer(opening!, { tag: "ToServerWebSocketClose", val: end });
+			expect(await closed).toBe("4001 seen");
+		},
+	);
+
+	it("of preflights are answered by the gateway or the API, with the id of the request", async () => {
+		const ask = async (path: string, more: Record<string, string> = {}) => {
+			const asked = {
+				"access-control-request-headers": "X-One",
+				"access-control-request-method": "PUT",
+			};
+			const headers = { ...asked, ...more };
+			const answer = await fetch(nextUrl() + path, { method: "OPTIONS", headers });
+			return [
+				answer.status,
+				answer.headers.get("access-control-allow-methods"),
+				answer.headers.get("access-control-allow-headers"),
+				answer.headers.get("vary"),
+				answer.headers.get("x-rivet-ray-id"),
+			];
+		};
+		const ray = expect.stringMatching(/^[0-9a-z]{30}$/);
+		const all = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+		const methods = "GET, POST, PUT, DELETE, OPTIONS, PATCH";
+		const origin = { origin: "https://a.b" };
+		expect(await ask(`/gateway/${absent}/x`, origin)).toEqual([
+			204,
+			methods,
+			"X-One",
+			"Origin",
+			ray,
+		]);
+		expect(await ask("/actors", origin)).toEqual([204, "PUT", "X-One", all, ray]);
+		expect(await ask("/actors")).toEqual([204, "PUT", "X-One", all, ray]);
+		for (const headers of [{}, origin]) {
+			expect((await call("GET", "/health", undefined, headers)).headers.get("vary")).toBe(all);
+		}
+	});
+});
+
 describe("namespaces", () => {
 	const create = (name: string, display_name = "Name") =>
 		call("POST", "/namespaces", { name, display_name });
@@ -390,7 +531,7 @@ describe("actors", () => {
 				create_ts: expect.any(Number),
 				start_ts: null,
 				connectable_ts: null,
-				sleep_ts: null,
+				sleep_ts: engine.urls.length > 1 ? null : expect.any(Number),
 				pending_allocation_ts: null,
 				reschedule_ts: null,
 				destroy_ts: null,
@@ -438,8 +579,63 @@ describe("actors", () => {
 		);
 		const { actor_id } = body.actor as Json;
 		expect(metadata).toEqual({ key: "a", existing_actor_id: actor_id });
-		const keyless = await call("POST", "/actors?namespace=default", { ...wanted, key: null });
-		expect(keyless.status).toBe(200);
+	});
+
+	it("have names of 1 to 128 characters", async () => {
+		await configure("default", normal);
+		const long = "😀".repeat(128);
+		expect((await put({ ...wanted, name: long })).body).toMatchObject({ actor: { name: long } });
+		await fails(put({ ...wanted, name: `${long}a` }), "api.bad_request");
+		await fails(put({ ...wanted, name: "\ud800" }), "api.bad_request");
+	});
+
+	it.each(["a//b", "\\", "a\\x", "k".repeat(1_024)])(
+		"have the key %s as it was given (no. 7)",
+		async (key) => {
+			await configure("default", normal);
+			const runner = await connect();
+			const { body } = await put({ ...wanted, key });
+			expect(body).toMatchObject({ created: true, actor: { key } });
+			expect((await put({ ...wanted, key })).body).toMatchObject({ created: false });
+			const listed = await call(
+				"GET",
+				`/actors?namespace=default&name=any&key=${encodeURIComponent(key)}`,
+			);
+			expect(listed.body).toMatchObject({ actors: [{ key }] });
+			await until(() => expect(runner.commands).toHaveLength(1));
+			expect(runner.commands[0]!.inner).toMatchObject({ val: { config: { key } } });
+		},
+	);
+
+	it("without a key have none, and are not found by any (no. 7)", async () => {
+		await configure("default", normal);
+		const runner = await connect();
+		const { key: _, ...without } = wanted;
+		for (const body of [{ ...wanted, key: null }, without]) {
+			const created = await call("POST", "/actors?namespace=default", body);
+			expect(created.body).toMatchObject({ actor: { key: null } });
+		}
+		const list = async (query: string) =>
+			(await call("GET", `/actors?namespace=default&name=any${query}`)).body;
+		expect(await list("")).toMatchObject({ actors: [{ key: null }, { key: null }] });
+		for (const key of ["", "null", "%EF%BF%BE"]) {
+			expect(await list(`&key=${key}`)).toMatchObject({ actors: [] });
+		}
+		await fails(put({ ...wanted, key: "\ufffea" }), "api.bad_request");
+		await until(() => expect(runner.commands).toHaveLength(2));
+		for (const { inner } of runner.commands) {
+			expect(inner).toHaveProperty("val.config.key", undefined);
+		}
+	});
+
+	it("are found by ids in upper case (engine 1)", async () => {
+		await configure("default", normal);
+		const { actor_id } = (await put()).body.actor as Json;
+		const upper = (actor_id as string).toUpperCase();
+		expect((await call("GET", `/actors?namespace=default&actor_ids=${upper}`)).body).toMatchObject({
+			actors: [{ actor_id }],
+		});
+		expect((await call("DELETE", `/actors/${upper}?namespace=default`)).status).toBe(200);
 	});
 
 	it("take the name of the datacenter as their region, and no other (no. 28)", async () => {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
 	type ActorSocket,
 	type ActorSocketHandler,
@@ -377,6 +378,127 @@ describe("a deletion while the actor runs (no. 67)", () => {
 		await call("DELETE", `/actors/${first}`);
 		await isAwake(second);
 		expect(runner.commands.at(-1)!.checkpoint.actorId).toBe(second);
+	});
+});
+
+describe("a WebSocket of an actor on a runner (engine 3.8, 3.9, 4.11)", () => {
+	const opened = async () => {
+		await serve();
+		const runner = await connect();
+		const actorId = await create();
+		await isAwake(actorId);
+		const client = new WebSocket(
+			`${url.replace("http", "ws")}/gateway/${actorId}/websocket`,
+			"rivet",
+		);
+		const closed = new Promise<[number, string]>((resolve) => {
+			client.on("close", (code, reason) => resolve([code, String(reason)]));
+		});
+		await until(() => expect(runner.tunnel).toHaveLength(1));
+		const answer = (kind: Parameters<ScriptedRunner["answer"]>[1]) =>
+			runner.answer(runner.tunnel[0]!, kind);
+		answer({ tag: "ToServerWebSocketOpen", val: { canHibernate: false } });
+		if (client.readyState !== client.OPEN) await once(client, "open");
+		const ends = () =>
+			runner.tunnel.flatMap(({ messageKind }) =>
+				messageKind.tag === "ToClientWebSocketClose" ? [messageKind.val] : [],
+			);
+		return { client, closed, answer, ends };
+	};
+
+	it("that its client closes without a code is closed for the actor with 1000 and no reason (no. 29)", async () => {
+		const { client, ends } = await opened();
+		client.close();
+		await until(() => expect(ends()).toEqual([{ code: 1_000, reason: undefined }]));
+	});
+
+	it("that the actor closes is closed back", async () => {
+		const { closed, answer, ends } = await opened();
+		const val = { code: 4_321, reason: "enough", hibernate: false };
+		answer({ tag: "ToServerWebSocketClose", val });
+		expect(await closed).toEqual([4_321, "enough"]);
+		await until(() => expect(ends()).toEqual([{ code: 1_000, reason: undefined }]));
+	});
+
+	it("carries messages of the actor of 32 MiB; a longer one ends it, and nothing else", async () => {
+		const { client, closed, answer, ends } = await opened();
+		const limit = 32 * 1024 * 1024;
+		const received = once(client, "message");
+		const message = (bytes: number) =>
+			answer({
+				tag: "ToServerWebSocketMessage",
+				val: { data: new Uint8Array(bytes), binary: true },
+			});
+		message(limit);
+		expect((await received)[0]).toHaveLength(limit);
+		message(limit + 1);
+		const reason = "message.outgoing_too_long";
+		expect(await closed).toEqual([1_011, reason]);
+		await until(() => expect(ends()).toEqual([{ code: 1_011, reason }]));
+	});
+});
+
+describe("times of an actor (engine 2.4)", () => {
+	it("it first ran once; it sleeps and takes no calls from when it wishes to", async () => {
+		const time = new TestClock();
+		await serve({ pingIntervalMs: 3_600_000, actorStopThresholdMs: 3_600_000 }, time);
+		const runner = await connect();
+		const actorId = await create();
+		await isAwake(actorId);
+		const first = await actorOf(actorId);
+		expect(first.start_ts).toEqual(first.connectable_ts);
+		time.advance(1_000);
+		const askedTs = time.now();
+		runner.state(actorId, 0, "wantsSleep");
+		const asleep = { connectable_ts: null, sleep_ts: askedTs, start_ts: first.start_ts };
+		await until(async () =>
+			expect(await actorOf(actorId)).toMatchObject({ ...asleep, status: "stopping" }),
+		);
+		time.advance(1_000);
+		runner.state(actorId, 0, "Ok");
+		await until(async () =>
+			expect(await actorOf(actorId)).toMatchObject({ ...asleep, status: "sleeping" }),
+		);
+		const answered = call("GET", `/gateway/${actorId}/x`);
+		await until(() => expect(startsOn(runner)).toEqual([0, 1]));
+		await until(() => expect(runner.tunnel).toHaveLength(1));
+		await answerNext(runner, "null");
+		await answered;
+		expect(await actorOf(actorId)).toMatchObject({
+			start_ts: first.start_ts,
+			connectable_ts: time.now(),
+			sleep_ts: null,
+		});
+	});
+
+	it("one that is destroyed takes no calls", async () => {
+		await serve();
+		await connect({ stopsAtOnce: true });
+		const actorId = await create();
+		await isAwake(actorId);
+		await call("DELETE", `/actors/${actorId}`);
+		expect(await actorOf(actorId)).toMatchObject({ connectable_ts: null, status: "destroyed" });
+	});
+
+	it("one that nobody had room for sleeps since it was made, one that is to run again does not", async () => {
+		await serve({ retryBaseMs: 60_000 });
+		await configure({ normal: {} });
+		const left = await actorOf(await create());
+		expect(left).toMatchObject({ error: "no_capacity", sleep_ts: left.create_ts });
+		const runner = await connect();
+		const actorId = await create("restart", "b");
+		await isAwake(actorId);
+		runner.state(actorId, 0, "Error");
+		await until(() => expect(startsOn(runner)).toEqual([0, 1]));
+		await isAwake(actorId);
+		runner.state(actorId, 1, "Error");
+		await until(async () =>
+			expect(await actorOf(actorId)).toMatchObject({
+				reschedule_ts: expect.any(Number),
+				sleep_ts: null,
+				connectable_ts: null,
+			}),
+		);
 	});
 });
 

@@ -166,6 +166,8 @@ export interface ActorAssignment {
 	readonly name: string;
 	/** Key components, decoded. */
 	readonly key: readonly string[];
+	/** The key as its creator wrote it, where that is handed on; null for an actor without one. Default: `key`, serialized. */
+	readonly keyText?: string | null;
 	readonly namespace: string;
 	readonly region: string;
 	/** CBOR of the input given at creation, or null when none was given. */
