@@ -121,7 +121,7 @@ export class RunnerExchanges {
 			actorId,
 			runner,
 			answer,
-			isRepeatable: REPEATABLE.has(request.method),
+			isRepeatable: isRepeatable(request),
 			isLive,
 			socket: null,
 			opened: null,
@@ -486,6 +486,11 @@ function isHead(status: number, headers: ReadonlyMap<string, string>): boolean {
 function endOf(code: number, reason: string, wasClean: boolean): End {
 	if (!wasClean) return { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
 	return code === CLOSE_NO_CODE ? { code: CLOSE_NORMAL, reason: undefined } : { code, reason };
+}
+
+/** Whether a call may be made twice. */
+export function isRepeatable({ method }: ActorRequest): boolean {
+	return REPEATABLE.has(method);
 }
 
 function hasBody({ method }: ActorRequest): boolean {

@@ -22,12 +22,13 @@ import type { Store } from "../store/store.ts";
 import { type ActorFailure, FailureNotes } from "./failure-notes.ts";
 import type { PoolAddress } from "./pool-address.ts";
 import { Restarts } from "./restarts.ts";
-import { RunnerExchanges } from "./runner-exchanges.ts";
+import { isRepeatable, RunnerExchanges } from "./runner-exchanges.ts";
 import { RunnerFleet, type RunnerFleetOptions } from "./runner-fleet.ts";
 import { RunnerIncarnations } from "./runner-incarnations.ts";
 import type { RunnerRecord, RunnerSocket, Slot } from "./runner-record.ts";
 import { RunnerRoster } from "./runner-roster.ts";
 import { SlotQueue } from "./slot-queue.ts";
+import { turnsAway } from "./turned-away.ts";
 
 /**
  * Calls that a runner aborts, without a word of their actor in between, until it is taken not to have that actor: one
@@ -195,10 +196,10 @@ export class RunnersHost implements ActorHost {
 		if (!hosted) throw new ActorGone(actorId);
 		const isLive = () =>
 			this.#incarnations.live(actorId) === hosted && !hosted.isTold && !hosted.hasStopped;
+		let answer: ActorResponse;
 		try {
-			const answer = await this.#exchanges.request(hosted.runner, actorId, request, isLive);
+			answer = await this.#exchanges.request(hosted.runner, actorId, request, isLive);
 			hosted.abortsInARow = 0;
-			return answer;
 		} catch (error) {
 			if (isAbort(error) && isLive() && ++hosted.abortsInARow >= ABORTS_IN_A_ROW_MAX) {
 				// Its runner does not have it, and does not say so: it is asked to end it (Q12). Not by the actor's own
@@ -208,6 +209,8 @@ export class RunnersHost implements ActorHost {
 			}
 			throw error;
 		}
+		if (turnsAway(answer) && isRepeatable(request)) throw new ActorDeclined(actorId);
+		return answer;
 	}
 
 	async openSocket(actorId: string, upgrade: ActorUpgrade, socket: ActorSocket): Promise<void> {

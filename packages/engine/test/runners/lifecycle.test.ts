@@ -381,6 +381,47 @@ describe("a deletion while the actor runs (no. 67)", () => {
 	});
 });
 
+describe("a call that its runner could not bring to the actor (no. 25)", () => {
+	const answersWith = async (method: string, status: number, code: string) => {
+		await serve({ attemptPauseMs: 1 });
+		const runner = await connect();
+		const actorId = await create();
+		await isAwake(actorId);
+		const answered = fetch(`${url}/gateway/${actorId}/x`, { method });
+		await until(() => expect(runner.tunnel).toHaveLength(1));
+		const headers = new Map(code === "" ? [] : [["x-rivet-error", code]]);
+		const val = { status, headers, body: undefined, stream: false };
+		runner.answer(runner.tunnel[0]!, { tag: "ToServerResponseStart", val });
+		return { runner, answered };
+	};
+
+	it.each([
+		[503, "guard.service_unavailable"],
+		[503, "guard.tunnel_request_aborted"],
+		[503, "guard.actor_ready_timeout"],
+		[504, "guard.gateway_response_start_timeout"],
+	])("is made again after %d %s", async (status, code) => {
+		const { runner, answered } = await answersWith("GET", status, code);
+		await until(() => expect(runner.tunnel).toHaveLength(2));
+		const val = { status: 200, headers: new Map(), body: undefined, stream: false };
+		runner.answer(runner.tunnel[1]!, { tag: "ToServerResponseStart", val });
+		expect((await answered).status).toBe(200);
+		expect(startsOn(runner)).toEqual([0]);
+	});
+
+	it.each([
+		["GET", 503, "runner.actor_not_found"],
+		["GET", 503, "user.failed"],
+		["GET", 503, ""],
+		["GET", 500, "guard.service_unavailable"],
+		["POST", 503, "guard.service_unavailable"],
+	])("has its answer, %s with %d '%s', otherwise", async (method, status, code) => {
+		const { runner, answered } = await answersWith(method, status, code);
+		expect((await answered).status).toBe(status);
+		expect(runner.tunnel).toHaveLength(1);
+	});
+});
+
 describe("a WebSocket of an actor on a runner (engine 3.8, 3.9, 4.11)", () => {
 	const opened = async () => {
 		await serve();
