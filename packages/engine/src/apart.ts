@@ -189,6 +189,11 @@ export class Apart {
 		});
 	}
 
+	/** Resolves when nothing of the start is under way any more, however it went. */
+	async settled(): Promise<void> {
+		await this.#started.catch(() => {});
+	}
+
 	readonly api = {
 		handle: async (request: InboundRequest) => {
 			// A failure is the answer to the first thing that is asked for.

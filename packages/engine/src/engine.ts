@@ -441,6 +441,8 @@ class EmbeddedEngine implements Engine {
 		try {
 			await this.#placement.close();
 		} finally {
+			// Who closes the store next must not take it from under the start.
+			await this.#apart?.settled();
 			this.#apart?.close();
 			this.#gateway.stopPausing();
 			this.#sockets.closeAll();

@@ -3,6 +3,7 @@ import { ENGINE_TOKEN_ALPHABET, isEngineToken, isLoopbackHost } from "@rivetkit/
 import { z } from "zod";
 import { readConfigFiles } from "./config-files.ts";
 import { ConfigurationError } from "./configuration-error.ts";
+import { withoutEffect } from "./without-effect.ts";
 
 /** Where configuration is looked for when no file is named, if it is there. */
 const SYSTEM_DIRECTORY = "/etc/rivet";
@@ -12,12 +13,24 @@ const PREFIX = "RIVET__";
 const GUARD_PORT = 6_420;
 const PEER_PORT = 6_421;
 const METRICS_PORT = 6_430;
+const FORCE_SHUTDOWN_MS = 60_000;
+/** What a stop may take beyond its open requests. */
+const FORCE_AFTER_GUARD_MS = 30_000;
 const LOOPBACK = "127.0.0.1";
 const EVERY_INTERFACE = "::";
 
-const port = z.coerce.number().int().min(0).max(65_535);
+/** A number, or text that is one, as environments have it. */
+const integer = (min: number, max: number) =>
+	z.preprocess(
+		(value) => (typeof value === "string" && value.trim() !== "" ? Number(value) : value),
+		z.number().int().min(min).max(max),
+	);
+const port = integer(0, 65_535);
+const label = integer(0, 65_535);
 /** Milliseconds, or a count. */
-const whole = z.coerce.number().int().min(0);
+const whole = integer(0, Number.MAX_SAFE_INTEGER);
+/** As the published engine has it. */
+const seconds = integer(0, 1_000_000_000);
 const flag = z.preprocess(
 	(value) => (value === "true" ? true : value === "false" ? false : value),
 	z.boolean(),
@@ -29,7 +42,7 @@ const list = z.preprocess(
 );
 const datacenter = z.strictObject({
 	name: z.string().min(1).optional(),
-	datacenter_label: z.coerce.number().int().min(0).max(65_535).optional(),
+	datacenter_label: label.optional(),
 	is_leader: flag.optional(),
 	public_url: z.url({ protocol: /^https?$/ }).optional(),
 	peer_url: z.string().optional(),
@@ -65,6 +78,19 @@ const schema = z.strictObject({
 			websocket_max_message_size: whole.optional(),
 			actor_ready_timeout_ms: whole.optional(),
 			actor_force_wake_pending_timeout_ms: whole.optional(),
+			https: z
+				.strictObject({
+					port: port.optional(),
+					tls: z
+						.strictObject({
+							actor_cert_path: z.string().optional(),
+							actor_key_path: z.string().optional(),
+							api_cert_path: z.string().optional(),
+							api_key_path: z.string().optional(),
+						})
+						.optional(),
+				})
+				.optional(),
 		})
 		.optional(),
 	api_peer: address.optional(),
@@ -72,7 +98,9 @@ const schema = z.strictObject({
 	file_system: z.strictObject({ path: z.string().min(1) }).optional(),
 	postgres: z
 		.strictObject({
-			url: z.string().min(1),
+			url: z.string().refine((url) => /^postgres(ql)?:/.test(url) && URL.canParse(url), {
+				error: "must look like postgres://user:password@host:5432/database (RIVET__POSTGRES__URL)",
+			}),
 			ssl: z
 				.strictObject({
 					root_cert_path: z.string().optional(),
@@ -88,7 +116,7 @@ const schema = z.strictObject({
 			...address.shape,
 			address: z.string().min(1).optional(),
 			name: z.string().min(1).optional(),
-			lease_ms: whole.optional(),
+			lease_ms: integer(1_000, Number.MAX_SAFE_INTEGER).optional(),
 		})
 		.optional(),
 	pegboard: z
@@ -113,15 +141,41 @@ const schema = z.strictObject({
 			min_metadata_poll_interval: whole.optional(),
 			runner_pool_consecutive_successes_to_clear_error: whole.optional(),
 			pool_desired_max_override: whole.optional(),
+			gateway_update_ping_interval_ms: whole.optional(),
+			gateway_tunnel_ping_timeout_ms: whole.optional(),
+			hibernating_request_eligible_threshold: whole.optional(),
+			actor_allocation_candidate_sample_size: whole.optional(),
 		})
 		.optional(),
 	topology: z
 		.strictObject({
-			datacenter_label: z.coerce.number().int().min(0).max(65_535).optional(),
+			datacenter_label: label.optional(),
 			datacenters: z.union([z.array(datacenter), z.record(z.string(), datacenter)]).optional(),
 		})
 		.optional(),
-	runtime: z.strictObject({ force_shutdown_duration: whole.optional() }).optional(),
+	runtime: z
+		.strictObject({
+			guard_shutdown_duration: seconds.optional(),
+			force_shutdown_duration: seconds.optional(),
+			worker_shutdown_duration: seconds.optional(),
+			worker: z.strictObject({ shutdown_duration: seconds.optional() }).optional(),
+			allow_version_rollback: flag.optional(),
+		})
+		.optional(),
+	logs: z.strictObject({ redirect_logs_dir: z.string().min(1).optional() }).optional(),
+	cache: z
+		.strictObject({ enabled: flag.optional(), driver: z.string().min(1).optional() })
+		.optional(),
+	nats: z
+		.strictObject({
+			addresses: list.optional(),
+			port: port.optional(),
+			username: z.string().optional(),
+			password: z.string().optional(),
+		})
+		.optional(),
+	postgres_notify: z.unknown().optional(),
+	memory: z.unknown().optional(),
 	telemetry: z.strictObject({ enabled: flag.optional() }).optional(),
 });
 
@@ -150,8 +204,12 @@ export interface EngineConfig {
 	readonly datacenter: DatacenterConfig;
 	/** Absolute. */
 	readonly directory: string;
+	/** How long open requests may take when it stops; undefined for the engine's default. */
+	readonly guardShutdownMs: number | undefined;
 	/** How long a stop may take (ms). */
 	readonly forceShutdownMs: number;
+	/** Settings that change nothing, one sentence each. */
+	readonly warnings: readonly string[];
 }
 
 /** Times that suit development: short pauses, quick losses (contract: engine 8). */
@@ -164,7 +222,7 @@ const DEVELOPMENT: Given = {
 		runner_lost_threshold: 7_000,
 		min_metadata_poll_interval: 1_000,
 	},
-	runtime: { force_shutdown_duration: 2_000 },
+	runtime: { force_shutdown_duration: 2 },
 };
 
 export interface ConfigSources {
@@ -184,7 +242,13 @@ export function readConfig({ files, env, isDevelopment }: ConfigSources): Engine
 	if (merged.file_system && merged.postgres) {
 		throw new ConfigurationError("file_system and postgres cannot be used together; remove one");
 	}
+	if (merged.guard?.https) {
+		throw new ConfigurationError(
+			"guard.https: this engine does not serve TLS; have a proxy in front of guard.port serve it, and remove guard.https",
+		);
+	}
 	const token = merged.auth?.admin_token;
+	const guardShutdownMs = inMs(merged.runtime?.guard_shutdown_duration);
 	// Q26: without a token nobody else may come in.
 	const outside = token === undefined ? LOOPBACK : EVERY_INTERFACE;
 	return {
@@ -198,8 +262,16 @@ export function readConfig({ files, env, isDevelopment }: ConfigSources): Engine
 		},
 		datacenter: readDatacenter(merged),
 		directory: resolve(merged.file_system?.path ?? "data/db"),
-		forceShutdownMs: merged.runtime?.force_shutdown_duration ?? 60_000,
+		guardShutdownMs,
+		forceShutdownMs:
+			inMs(merged.runtime?.force_shutdown_duration) ??
+			Math.max(FORCE_SHUTDOWN_MS, (guardShutdownMs ?? 0) + FORCE_AFTER_GUARD_MS),
+		warnings: withoutEffect(merged),
 	};
+}
+
+function inMs(seconds: number | undefined): number | undefined {
+	return seconds === undefined ? undefined : seconds * 1_000;
 }
 
 /** Whether everybody in the network could use the engine without a token. */
@@ -234,6 +306,11 @@ function environmentTree(env: ConfigSources["env"]): object {
 	for (const [name, value] of Object.entries(env)) {
 		const upper = name.toUpperCase();
 		if (!upper.startsWith(PREFIX) || value === undefined) continue;
+		if (value === "") {
+			throw new ConfigurationError(
+				`the environment: ${name} is empty; give it a value, or unset it`,
+			);
+		}
 		const path = upper.slice(PREFIX.length).toLowerCase().split("__");
 		let at = tree;
 		for (const key of path.slice(0, -1)) {
@@ -252,7 +329,10 @@ function checked(content: unknown, where: string): Given {
 		const path = issue.path.join(".");
 		if (issue.code !== "unrecognized_keys") return `${path}: ${issue.message}`;
 		const keys = issue.keys.map((key) => (path ? `${path}.${key}` : key));
-		return `unknown key ${keys.join(", ")}`;
+		const advice = keys.includes("database")
+			? " (the database is configured at the top level: postgres.url or RIVET__POSTGRES__URL, file_system.path or RIVET__FILE_SYSTEM__PATH)"
+			: "";
+		return `unknown key ${keys.join(", ")}${advice}`;
 	});
 	throw new ConfigurationError(`${where}: ${problems.join("; ")}`);
 }

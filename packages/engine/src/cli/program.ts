@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { isOpenToAll, readConfig } from "./config.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { nukeDatabase } from "./nuke-database.ts";
+import { inOwnWords } from "./own-words.ts";
 import { bootstrap, runEngine } from "./run-engine.ts";
 import { chooseServices, endsByItself } from "./services.ts";
 
@@ -35,7 +36,7 @@ export async function runProgram(
 	} catch (error) {
 		const isUsage = (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ?? false;
 		const { message } = error as Error;
-		process.stderr.write(`rivet-engine: ${message}\n${isUsage ? `\n${HELP}` : ""}`);
+		process.stderr.write(`rivet-engine: ${inOwnWords(message)}\n${isUsage ? `\n${HELP}` : ""}`);
 		return error instanceof ConfigurationError || isUsage ? 2 : 1;
 	}
 }
@@ -59,8 +60,9 @@ async function run(argv: readonly string[], process: NodeJS.Process): Promise<nu
 		return values.help ? 0 : 2;
 	}
 	const config = readConfig({ files: values.config, env: process.env, isDevelopment: values.dev });
+	for (const warning of config.warnings) process.stderr.write(`rivet-engine: ${warning}\n`);
 	if (command === "config show") {
-		const { given, ...rest } = config;
+		const { given, warnings: _told, ...rest } = config;
 		const shown = { ...rest, token: rest.token && "(set)", pegboard: given.pegboard };
 		process.stdout.write(`${JSON.stringify(shown, null, "\t")}\n`);
 		return 0;

@@ -2,13 +2,15 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { type ClusterNode, joinCluster } from "../cluster/join-cluster.ts";
 import type { EngineLimits } from "../common/limits.ts";
+import type { EngineLogger } from "../common/logger.ts";
 import { createEngine } from "../engine.ts";
 import type { Engine } from "../engine.types.ts";
-import type { ListeningServer } from "../server/listen.ts";
+import { bind, type ListeningServer } from "../server/listen.ts";
 import { openPostgresStore } from "../store/postgres/open-postgres-store.ts";
 import { openSqliteStore } from "../store/sqlite/open-sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import type { Address, EngineConfig } from "./config.ts";
+import { fileLogger } from "./file-logger.ts";
 import { engineMetrics } from "./metrics.ts";
 import type { Service } from "./services.ts";
 
@@ -35,15 +37,18 @@ export async function runEngine(
 ): Promise<RunningEngine> {
 	const { given, token, datacenter } = config;
 	const version = ownVersion();
-	const { store, node } = await openStore(config, version);
+	const directory = given.logs?.redirect_logs_dir;
+	const logger = directory === undefined ? undefined : fileLogger(directory);
+	const { store, node } = await openStore(config, version, logger);
 	const engine: Engine = createEngine({
 		store,
 		...(node && { node, clock: node.clock }),
+		...(logger && { logger }),
 		version,
 		region: datacenter.name,
 		...(token === undefined ? {} : { token }),
 		...(given.postgres ? {} : { dataDirectory: config.directory }),
-		limits: limitsOf(given),
+		limits: limitsOf(config),
 	});
 	const stats = engine.attachRunners(
 		defined({
@@ -118,8 +123,9 @@ export async function runEngine(
 	}
 }
 
-function limitsOf(given: EngineConfig["given"]): Partial<EngineLimits> {
+function limitsOf({ given, guardShutdownMs }: EngineConfig): Partial<EngineLimits> {
 	return defined({
+		closeGraceMs: guardShutdownMs,
 		httpBodyBytesMax: given.guard?.http_max_request_body_size,
 		webSocketMessageBytesMax: given.guard?.websocket_max_message_size,
 		readyTimeoutMs: given.guard?.actor_ready_timeout_ms,
@@ -132,16 +138,18 @@ function limitsOf(given: EngineConfig["given"]): Partial<EngineLimits> {
 
 /** With PostgreSQL, this process is one of the nodes that share it. */
 async function openStore(
-	{ given, directory }: EngineConfig,
+	config: EngineConfig,
 	version: string,
+	logger: EngineLogger | undefined,
 ): Promise<{ readonly store: Store; readonly node?: ClusterNode }> {
-	const { postgres, node = {} } = given;
-	if (!postgres) return { store: await openSqliteStore({ directory }) };
+	const { postgres, node = {} } = config.given;
+	if (!postgres) return { store: await openSqliteStore({ directory: config.directory }) };
 	const joined = await joinCluster({
 		...connectionOf(postgres),
 		version,
+		...(logger && { logger }),
 		node: defined({ ...node, lease_ms: undefined, leaseMs: node.lease_ms }),
-		limits: limitsOf(given),
+		limits: limitsOf(config),
 	});
 	return { store: joined.store, node: joined };
 }
@@ -173,10 +181,10 @@ interface Answer {
 	readonly text: string;
 }
 
-/** Null is not found. */
-function serveText(
-	{ host, port }: Address,
-	setting: string,
+/** Null is not found. Throws a `ListenError`. */
+async function serveText(
+	address: Address,
+	setting: "api_peer" | "metrics",
 	contentType: string,
 	answer: (path: string) => Answer | null,
 ): Promise<Server> {
@@ -185,12 +193,14 @@ function serveText(
 		response.writeHead(status, { "content-type": contentType });
 		response.end(text);
 	});
-	return new Promise((resolve, reject) => {
-		server.once("error", (error) =>
-			reject(new Error(`${setting}: ${error.message}`, { cause: error })),
-		);
-		server.listen(port, host, () => resolve(server));
-	});
+	const name = (key: string) =>
+		`${setting}.${key} (RIVET__${setting.toUpperCase()}__${key.toUpperCase()})`;
+	await bind(
+		server,
+		{ ...address, basePath: "", portSetting: name("port"), hostSetting: name("host") },
+		{},
+	);
+	return server;
 }
 
 function ownVersion(): string {

@@ -13,6 +13,8 @@ import {
 
 /** How often Node looks for requests that take too long to arrive. */
 const CONNECTIONS_CHECK_MS = 5_000;
+/** How long at most a client may take to answer the close of its WebSocket. */
+const CLOSE_ANSWER_MS = 5_000;
 
 /** A server that listens. */
 export interface ListeningServer {
@@ -79,10 +81,11 @@ export async function listenOn(
 	};
 }
 
-async function bind(
+/** Throws a `ListenError`. */
+export async function bind(
 	server: Server,
 	wanted: WantedAddress,
-	instance: ServerInstance,
+	instance: Partial<ServerInstance>,
 ): Promise<void> {
 	try {
 		await new Promise<void>((resolve, reject) => {
@@ -109,7 +112,7 @@ async function closeServer(
 ): Promise<void> {
 	await front.drained(graceMs);
 	server.closeIdleConnections();
-	await front.closeSockets(graceMs);
+	await front.closeSockets(Math.min(graceMs, CLOSE_ANSWER_MS));
 	server.closeAllConnections();
 	await stopped;
 }

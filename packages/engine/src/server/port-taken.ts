@@ -63,7 +63,7 @@ export function listenError(wanted: WantedAddress, cause: NodeJS.ErrnoException)
 /** Asks whoever listens there what it is. */
 export async function identifyOccupant(
 	wanted: WantedAddress,
-	own: ServerInstance,
+	own: Partial<ServerInstance>,
 ): Promise<Occupant> {
 	for (const basePath of new Set([wanted.basePath, ""])) {
 		const metadata = await fetchMetadata(`${originOf(wanted)}${basePath}/metadata`);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,8 +10,10 @@ import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { newDatabase } from "../../../../tests/support/postgres.ts";
 import { isOpenToAll, readConfig } from "../../src/cli/config.ts";
 import { ConfigurationError } from "../../src/cli/configuration-error.ts";
+import { fileLogger } from "../../src/cli/file-logger.ts";
 import { runProgram } from "../../src/cli/program.ts";
 import { chooseServices, endsByItself } from "../../src/cli/services.ts";
+import { KEYS_WITHOUT_EFFECT } from "../../src/cli/without-effect.ts";
 import { joinCluster } from "../../src/cluster/join-cluster.ts";
 import { createEngine } from "../../src/engine.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
@@ -133,6 +135,132 @@ describe("configuration (engine 8, no. 74)", () => {
 		expect(read({ RIVET__AUTH__ADMIN_TOKEN: token }).token).toBe(token);
 	});
 
+	/** Every key of the contract's section 8. */
+	const keys: readonly (readonly [key: string, value: string])[] = [
+		["auth.admin_token", "secret"],
+		["guard.host", "127.0.0.1"],
+		["guard.port", "1"],
+		["guard.http_max_request_body_size", "1"],
+		["guard.websocket_max_message_size", "1"],
+		["guard.actor_ready_timeout_ms", "1"],
+		["guard.actor_force_wake_pending_timeout_ms", "1"],
+		["api_peer.host", "127.0.0.1"],
+		["api_peer.port", "1"],
+		["metrics.host", "127.0.0.1"],
+		["metrics.port", "1"],
+		["file_system.path", "data"],
+		["nats.addresses", "a:1,b:2"],
+		["nats.port", "1"],
+		["nats.username", "u"],
+		["nats.password", "p"],
+		["postgres_notify", "x"],
+		["memory", "x"],
+		["cache.enabled", "true"],
+		["cache.driver", "in_memory"],
+		["topology.datacenter_label", "1"],
+		["topology.datacenters.default.public_url", "http://h"],
+		["runtime.guard_shutdown_duration", "1"],
+		["runtime.force_shutdown_duration", "1"],
+		["runtime.worker.shutdown_duration", "1"],
+		["runtime.worker_shutdown_duration", "1"],
+		["runtime.allow_version_rollback", "true"],
+		["telemetry.enabled", "false"],
+		["logs.redirect_logs_dir", "logs"],
+		...[
+			"base_retry_timeout",
+			"reschedule_backoff_max_exponent",
+			"retry_reset_duration",
+			"actor_start_threshold",
+			"actor_stop_threshold",
+			"runner_eligible_threshold",
+			"runner_lost_threshold",
+			"runner_update_ping_interval_ms",
+			"serverless_base_retry_timeout",
+			"serverless_backoff_max_exponent",
+			"serverless_retry_reset_duration",
+			"pool_desired_max_override",
+			"gateway_websocket_open_timeout_ms",
+			"gateway_response_start_timeout_ms",
+			"gateway_update_ping_interval_ms",
+			"gateway_gc_interval_ms",
+			"gateway_tunnel_ping_timeout_ms",
+			"gateway_hws_message_ack_timeout_ms",
+			"gateway_hws_max_pending_size",
+			"hibernating_request_eligible_threshold",
+			"default_metadata_poll_interval",
+			"min_metadata_poll_interval",
+			"runner_pool_consecutive_successes_to_clear_error",
+			"actor_allocation_candidate_sample_size",
+		].map((key) => [`pegboard.${key}`, "1"] as const),
+	];
+	const variable = (key: string) => `RIVET__${key.toUpperCase().replaceAll(".", "__")}`;
+
+	it.each(keys)("knows %s, applies it or says that it has no effect", (key, value) => {
+		const { warnings } = read({ [variable(key)]: value });
+		const changesNothing = KEYS_WITHOUT_EFFECT.find(
+			(one) => one === key || key.startsWith(`${one}.`),
+		);
+		expect(warnings).toEqual(
+			changesNothing === undefined
+				? []
+				: [expect.stringMatching(`^${changesNothing} has no effect here: .`)],
+		);
+	});
+
+	it("says nothing of a setting that is how it is anyway", () => {
+		expect(read({ RIVET__RUNTIME__ALLOW_VERSION_ROLLBACK: "false" }).warnings).toEqual([]);
+	});
+
+	it.each(["port", "tls.api_cert_path"])("does not go without the TLS of guard.https.%s", (key) => {
+		expect(() => read({ [variable(`guard.https.${key}`)]: "443" })).toThrow(
+			/guard\.https: this engine does not serve TLS/,
+		);
+	});
+
+	it("has shutdown durations in seconds, and time beyond the open requests", () => {
+		const shutdown = (env: Record<string, string>) => {
+			const { guardShutdownMs, forceShutdownMs } = read(env);
+			return [guardShutdownMs, forceShutdownMs];
+		};
+		expect(shutdown({})).toEqual([undefined, 60_000]);
+		const guard = { RIVET__RUNTIME__GUARD_SHUTDOWN_DURATION: "600" };
+		expect(shutdown(guard)).toEqual([600_000, 630_000]);
+		expect(shutdown({ ...guard, RIVET__RUNTIME__FORCE_SHUTDOWN_DURATION: "5" })).toEqual([
+			600_000, 5_000,
+		]);
+	});
+
+	it("refuses an empty variable by name, and empty text as a number", () => {
+		expect(() => read({ RIVET__GUARD__PORT: "" })).toThrow(/RIVET__GUARD__PORT is empty/);
+		expect(() => read({ RIVET__AUTH__ADMIN_TOKEN: "" })).toThrow(/ADMIN_TOKEN is empty/);
+		for (const port of ["", " ", null, true, []]) {
+			expect(() => read({}, [file("port.json", { guard: { port } })])).toThrow(/guard\.port/);
+		}
+	});
+
+	it("names the keys of the database that this program takes", () => {
+		expect(() => read({ RIVET__DATABASE__POSTGRES__URL: "postgres://u@h/d" })).toThrow(
+			/unknown key database .*RIVET__POSTGRES__URL/,
+		);
+		expect(() => read({ RIVET__POSTGRES__URL: "mysql://x/y" })).toThrow(
+			/postgres\.url: must look like postgres:.*\(RIVET__POSTGRES__URL\)/,
+		);
+		expect(() => read({ RIVET__NODE__LEASE_MS: "1" })).toThrow(/node\.lease_ms/);
+	});
+
+	it("logs.redirect_logs_dir has warnings and errors in a file", () => {
+		const directory = join(folder, "logs", "of engine");
+		const log = fileLogger(directory);
+		log.info({}, "not this");
+		log.warn({ actorId: "a" }, "this");
+		fileLogger(directory).error({ err: new Error("reason") }, "and this");
+		const lines = readFileSync(join(directory, "rivet-engine.log"), "utf8");
+		expect(lines).toMatch(/^\S+Z warn this \{ actorId: 'a' \}\n\S+Z error and this [\s\S]*reason/);
+		expect(() => fileLogger(join(directory, "rivet-engine.log"))).toThrow(
+			/^logs\.redirect_logs_dir: /,
+		);
+	});
+
 	it("has a preset for development, that settings win over", () => {
 		const { given } = read({ RIVET__PEGBOARD__RUNNER_LOST_THRESHOLD: "9000" }, [], true);
 		expect(given.pegboard).toMatchObject({ base_retry_timeout: 100, runner_lost_threshold: 9_000 });
@@ -201,6 +329,12 @@ describe("one command", () => {
 		expect(await run(["database", "nuke"], env)).toMatchObject({
 			code: 2,
 			said: expect.stringContaining(`${directory}; say --yes`),
+		});
+		expect(await run(["start", "-s", "bootstrap"], env)).toMatchObject({
+			code: 1,
+			said: expect.stringMatching(
+				/is in use by this process .*\(file_system\.path, RIVET__FILE_SYSTEM__PATH\)/,
+			),
 		});
 		const nuke = () => run(["database", "nuke", "--yes"], env);
 		expect(await nuke()).toMatchObject({ code: 1, said: expect.stringContaining("is in use by") });
@@ -288,6 +422,27 @@ describe("the process", () => {
 		expect(await exited).toBe(2);
 		expect(errors()).toContain("unknown key guard.nope");
 	});
+
+	it.each(["api_peer", "metrics"])(
+		"says who has the port of %s, and nothing else",
+		async (name) => {
+			const other = createServer().listen(0, "127.0.0.1");
+			await once(other, "listening");
+			const { port } = other.address() as AddressInfo;
+			const { exited, errors } = await start({
+				RIVET__GUARD__PORT: "0",
+				RIVET__API_PEER__PORT: "0",
+				RIVET__METRICS__PORT: "0",
+				[`RIVET__${name.toUpperCase()}__PORT`]: String(port),
+			});
+			expect(await exited).toBe(1);
+			other.close();
+			const key = `${name}.port (RIVET__${name.toUpperCase()}__PORT)`;
+			expect(errors()).toBe(
+				`rivet-engine: Port ${port} on 127.0.0.1 is taken by another program. Either stop it, or choose another port (${key}).\n`,
+			);
+		},
+	);
 
 	it("takes runners, answers /health and metrics, and lets them go at SIGTERM (no. 44)", async () => {
 		const metricsPort = await freePort();
