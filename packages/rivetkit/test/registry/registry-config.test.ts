@@ -209,9 +209,15 @@ describe("environment (A29)", () => {
 		expect(config.runner.runnerName).toBe("runner");
 	});
 
+	it("refuses a runner without room", () => {
+		expect(issuesOf({ use }, { RIVET_TOTAL_SLOTS: "0" })).toEqual([
+			'runner.totalSlots: expected a number of at least 1 in RIVET_TOTAL_SLOTS, found "0"',
+		]);
+	});
+
 	it("names the variable that holds no number", () => {
 		expect(issuesOf({ use }, { RIVET_TOTAL_SLOTS: "many", RIVET_RUNNER_VERSION: "-1" })).toEqual([
-			'runner.totalSlots: expected a number in RIVET_TOTAL_SLOTS, found "many"',
+			'runner.totalSlots: expected a number of at least 1 in RIVET_TOTAL_SLOTS, found "many"',
 			'runner.version: expected a number in RIVET_RUNNER_VERSION, found "-1"',
 		]);
 	});

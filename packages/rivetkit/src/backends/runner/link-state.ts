@@ -46,3 +46,16 @@ export function endOf(
 	if (bare === RUNNER_EVICTED) return "evicted";
 	return bare === RUNNER_VERSION_REFUSED && !wasAccepted ? "versionRefused" : "dropped";
 }
+
+/** By the reason of a close: what is set wrong here. */
+const ADVICE: Readonly<Record<string, string>> = {
+	"api.forbidden": "it does not take this token; check RIVET_TOKEN (token of setup())",
+	"guard.missing_header": "it wants a token; set RIVET_TOKEN (token of setup())",
+	"namespace.not_found":
+		"it has no such namespace; check RIVET_NAMESPACE (namespace of setup()), or create it there",
+};
+
+/** What to do about a refusal, to follow a sentence; empty when nothing can be said. */
+export function adviceOn(reason: string): string {
+	return Object.hasOwn(ADVICE, reason) ? `: ${ADVICE[reason]}` : "";
+}

@@ -20,7 +20,14 @@ import {
 } from "@rivetkit/protocol/runner";
 import { WebSocket } from "ws";
 import type { Logger } from "../../log/logger.ts";
-import { bareReason, endOf, type LinkEvent, type LinkState, nextLinkState } from "./link-state.ts";
+import {
+	adviceOn,
+	bareReason,
+	endOf,
+	type LinkEvent,
+	type LinkState,
+	nextLinkState,
+} from "./link-state.ts";
 
 /** Pauses between tries: doubled from the first to the last, with up to a quarter more (engine 4.7). */
 const RECONNECT_FIRST_MS = 1_000;
@@ -280,7 +287,7 @@ export class RunnerLink {
 		const { endpoint, namespace } = this.#config;
 		this.#log[this.#failures === 0 ? "warn" : "error"](
 			{ endpoint, namespace, reason, err: failure ?? undefined, retryMs: Math.round(pauseMs) },
-			"not connected to the engine",
+			`not connected to the engine${adviceOn(reason)}`,
 		);
 		this.#failures++;
 		this.#version = RUNNER_VERSIONS[0]!;

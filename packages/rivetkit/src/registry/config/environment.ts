@@ -23,21 +23,22 @@ export function envFlag(env: Environment, name: string): boolean {
 	return env[name] === "1";
 }
 
-/** A number; anything else is an issue at `path` that names the variable. */
+/** A number of at least `min`; anything else is an issue at `path` that names the variable. */
 export function envNumber(
 	env: Environment,
 	name: string,
 	path: readonly string[],
 	issues: ConfigIssue[],
+	min = 0,
 ): number | undefined {
 	const text = envText(env, name);
 	if (text === undefined) return undefined;
 	const value = Number(text);
-	if (Number.isFinite(value) && value >= 0) return value;
+	if (Number.isFinite(value) && value >= min) return value;
 	issues.push({
 		path,
 		code: "invalid_type",
-		message: `expected a number in ${name}, found "${text}"`,
+		message: `expected a number${min > 0 ? ` of at least ${min}` : ""} in ${name}, found "${text}"`,
 	});
 	return undefined;
 }

@@ -133,7 +133,7 @@ function resolve(input: RegistryConfigInput, env: Environment): Read {
 		runner: {
 			totalSlots:
 				runner.totalSlots ??
-				envNumber(env, "RIVET_TOTAL_SLOTS", ["runner", "totalSlots"], issues) ??
+				envNumber(env, "RIVET_TOTAL_SLOTS", ["runner", "totalSlots"], issues, 1) ??
 				100_000,
 			runnerName: runner.runnerName ?? envText(env, "RIVET_RUNNER", "RIVET_POOL") ?? "default",
 			runnerKey: runner.runnerKey ?? envText(env, "RIVET_RUNNER_KEY"),
