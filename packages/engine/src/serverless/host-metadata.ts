@@ -52,7 +52,9 @@ export async function fetchHostMetadata(
 		}
 	} catch (error) {
 		if (signal.aborted) return timedOut();
-		return { ...failed("request_failed", "The host cannot be reached", {}, reasonOf(error)) };
+		return {
+			...failed("request_failed", "The host cannot be reached", {}, reasonOf(error, target)),
+		};
 	}
 	let value: unknown;
 	try {

@@ -37,10 +37,13 @@ export async function readStart(response: Response, charsMax: number): Promise<s
 	return text.slice(0, charsMax);
 }
 
-/** The reason behind a failed `fetch`, which says only that it failed. */
-export function reasonOf(error: unknown): string {
+/** The reason behind a failed `fetch` of a URL; `fetch` says only that it failed. */
+export function reasonOf(error: unknown, url: string): string {
 	const cause = error instanceof Error ? error.cause : undefined;
 	const innermost = cause instanceof Error ? cause : error;
 	const { code, message } = innermost as { code?: string; message?: string };
+	if (message === "bad port") {
+		return `fetch refuses port ${new URL(url).port}, as browsers do; the host has to listen on another one`;
+	}
 	return message || code || String(innermost);
 }

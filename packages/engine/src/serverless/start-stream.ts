@@ -41,7 +41,7 @@ export async function openStartStream(options: StartStreamOptions): Promise<void
 		if (error instanceof EventStreamError) {
 			throw invalidPayload(error.message, "");
 		}
-		throw new HostFailure({ serverless_connection_error: { message: reasonOf(error) } });
+		throw new HostFailure({ serverless_connection_error: { message: reasonOf(error, url) } });
 	}
 }
 

@@ -368,6 +368,9 @@ describe("what a host says of itself (no. 72)", () => {
 		const kind = (name: string) => ({ failure: { error: { metadata: { kind: name } } } });
 		expect(await check("http://127.0.0.1:9")).toMatchObject(kind("request_failed"));
 		expect(await check("/a")).toMatchObject(kind("invalid_request"));
+		expect(await check("http://127.0.0.1:1")).toMatchObject({
+			failure: { error: { details: expect.stringContaining("fetch refuses port 1, ") } },
+		});
 	});
 });
 
