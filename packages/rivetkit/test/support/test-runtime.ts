@@ -1,4 +1,9 @@
-import { createMemoryStore, type ListeningServer, type Store } from "@rivetkit/engine";
+import {
+	createMemoryStore,
+	type EngineLimits,
+	type ListeningServer,
+	type Store,
+} from "@rivetkit/engine";
 import { type Clock, systemClock, systemRandom } from "@rivetkit/protocol";
 import { erasedConfig } from "../../src/actor/erased.ts";
 import {
@@ -53,6 +58,8 @@ export interface TestRuntimeOptions {
 	/** Holds the working files of databases; a temporary folder when absent. */
 	readonly dataDirectory?: string;
 	readonly maxOpenDatabases?: number;
+	/** Of the engine. */
+	readonly limits?: Partial<EngineLimits>;
 	/** Of the management API. */
 	readonly token?: string;
 	/** Default: open to this machine, without a token. */
@@ -120,6 +127,7 @@ export class TestRuntime {
 			...(options.maxOpenDatabases === undefined
 				? {}
 				: { maxOpenDatabases: options.maxOpenDatabases }),
+			...(options.limits === undefined ? undefined : { engineLimits: options.limits }),
 			namespace: "default",
 			...(options.token === undefined ? undefined : { token: options.token }),
 			inspection: { enabled: true, token: () => "", isOpen: () => true, ...options.inspection },
