@@ -2,6 +2,7 @@ import type { WorkflowEntryDetails } from "@rivetkit/protocol/inspector/answers"
 import { describe, expect, it } from "vitest";
 import { parseMetrics } from "../src/app/api/metrics.ts";
 import { normalizeEndpoint } from "../src/app/api/session.ts";
+import { matchingActors } from "../src/app/pages/matching-actors.ts";
 import { gauge, quantile, rate } from "../src/app/panels/metrics/series.ts";
 import { lineOf } from "../src/app/panels/metrics/sparkline.tsx";
 import { tracesOf } from "../src/app/panels/traces/spans.ts";
@@ -231,5 +232,28 @@ describe("times", () => {
 		expect(relativeTime(1_000, 1_500)).toBe("now");
 		expect(relativeTime(10_000, 5_000)).toBe("in 5 s");
 		expect(relativeTime(5_000, 10_000)).toBe("5 s ago");
+	});
+});
+
+describe("the list of actors", () => {
+	it("is searched by key and id; actors of engines need not have a key", () => {
+		const actor = (actor_id: string, key: string | null) => ({
+			actor_id,
+			key,
+			name: "any",
+			status: "sleeping" as const,
+			create_ts: 1,
+			connectable_ts: null,
+			start_ts: null,
+			sleep_ts: null,
+			destroy_ts: null,
+		});
+		const actors = [actor("id-1", "Room"), actor("id-2", null)];
+		const found = (search: string, status = "all") =>
+			matchingActors(actors, search, status).map(({ actor_id }) => actor_id);
+		expect(found("")).toEqual(["id-1", "id-2"]);
+		expect(found("room")).toEqual(["id-1"]);
+		expect(found("id-2")).toEqual(["id-2"]);
+		expect(found("", "awake")).toEqual([]);
 	});
 });

@@ -6,8 +6,8 @@ import type { Session } from "./session.ts";
 export interface ActorRecord {
 	readonly actor_id: string;
 	readonly name: string;
-	/** Serialized. */
-	readonly key: string;
+	/** Serialized; engines may have actors without one. */
+	readonly key: string | null;
 	/** Servers of other makes do not say. */
 	readonly status?: ActorStatus | "destroyed";
 	readonly create_ts: number;

@@ -11,6 +11,7 @@ import { Empty, Failure, Loading } from "../ui/notice.tsx";
 import { Ago } from "../ui/time.tsx";
 import { VirtualList } from "../ui/virtual-list.tsx";
 import { StatusMark, statusOf } from "./actor-status.tsx";
+import { matchingActors } from "./matching-actors.ts";
 import "./pages.css";
 
 /** The actors of one type: by key, with status, found as one types. */
@@ -27,7 +28,7 @@ export function ActorsPage({ name, search }: { name: string; search: string }) {
 		const isMore = hasNextPage && !isFetchingNextPage && actors.length < LISTED_ACTORS_MAX;
 		if (isMore) void fetchNextPage();
 	}, [hasNextPage, isFetchingNextPage, actors.length, fetchNextPage]);
-	const found = useMemo(() => matching(actors, search, status), [actors, search, status]);
+	const found = useMemo(() => matchingActors(actors, search, status), [actors, search, status]);
 	return (
 		<>
 			<div className="page-head">
@@ -103,20 +104,11 @@ export function ActorsPage({ name, search }: { name: string; search: string }) {
 function ActorRow({ actor }: { actor: ActorRecord }) {
 	return (
 		<a className="actor-row" href={printRoute(actorRoute(actor.actor_id))}>
-			<code className="truncate">{actor.key}</code>
+			<code className="truncate">{actor.key ?? <span className="muted">no key</span>}</code>
 			<StatusMark status={statusOf(actor)} />
 			<Ago ms={actor.create_ts} />
 			<code className="truncate muted">{actor.actor_id}</code>
 		</a>
-	);
-}
-
-function matching(actors: readonly ActorRecord[], search: string, status: string): ActorRecord[] {
-	const wanted = search.trim().toLowerCase();
-	return actors.filter(
-		(actor) =>
-			(status === "all" || statusOf(actor) === status) &&
-			(actor.key.toLowerCase().includes(wanted) || actor.actor_id.includes(wanted)),
 	);
 }
 

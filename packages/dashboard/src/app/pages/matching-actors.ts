@@ -1,0 +1,16 @@
+import type { ActorRecord } from "../api/management.ts";
+import { statusOf } from "./actor-status.tsx";
+
+/** Those that a search finds: by key and by id, in any case. `status` is one, or `all`. */
+export function matchingActors(
+	actors: readonly ActorRecord[],
+	search: string,
+	status: string,
+): ActorRecord[] {
+	const wanted = search.trim().toLowerCase();
+	return actors.filter(
+		(actor) =>
+			(status === "all" || statusOf(actor) === status) &&
+			((actor.key ?? "").toLowerCase().includes(wanted) || actor.actor_id.includes(wanted)),
+	);
+}
