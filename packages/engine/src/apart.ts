@@ -17,7 +17,7 @@ import { notAnId } from "./api/engine-calls.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import type { ErrorAnswers } from "./common/errors.ts";
 import type { EngineLogger } from "./common/logger.ts";
-import type { PoolRoom, PoolState, PoolsElsewhere } from "./common/pool-state.ts";
+import type { PoolRoom, PoolsElsewhere } from "./common/pool-state.ts";
 import type { AskOthers } from "./common/runner-questions.ts";
 import { isSameSecret, runnerToken } from "./common/tokens.ts";
 import type { Directory } from "./directory/directory.ts";
@@ -226,25 +226,6 @@ export class Apart {
 		return (
 			this.host.roomIn(pool) ?? (this.#isSupplied(pool) ? undefined : { version: -1, free: 0 })
 		);
-	}
-
-	/** Another node has told what it has; `newer` are its pools of a version that it had none of before. */
-	heardElsewhere(rooms: readonly PoolState[], newer: readonly PoolState[]): void {
-		this.host.heardElsewhere(rooms);
-		for (const pool of newer) {
-			this.#pools
-				.find(pool.namespace, pool.pool)
-				.then((config) => {
-					if (config?.drainsOnUpgrade) this.host.drainOlder(pool, pool.version);
-				})
-				.catch((error: unknown) => {
-					const { namespace, version } = pool;
-					this.#options.logger.warn(
-						{ namespace, pool: pool.pool, version, err: error },
-						"runners older than those of another node could not be drained: the pool's configuration could not be read",
-					);
-				});
-		}
 	}
 
 	#isSupplied({ namespace, pool }: PoolAddress): boolean {

@@ -293,7 +293,7 @@ class EmbeddedEngine implements Engine {
 			runnerMoved: (pool, key, version) => this.#apart?.runnerMoved(pool, key, version),
 			rooms: () => this.#apart?.host.rooms ?? [],
 			roomFor: (pool) => this.#apart?.roomFor(pool),
-			heardRooms: (rooms, newer) => this.#apart?.heardElsewhere(rooms, newer),
+			heardRooms: (rooms) => this.#apart?.host.heardElsewhere(rooms),
 			askRunners: (question) => this.#apart?.runners.answer(question) ?? [],
 			names: () => this.#kinds,
 			nodesDied: () => {

@@ -387,6 +387,7 @@ export class Cluster implements Elsewhere {
 	linkLost(link: NodeLink): void {
 		if (!this.#options.links.isOpen(link.epoch)) {
 			this.pools.forget(link.epoch);
+			this.#engine.heardRooms([]);
 		}
 		for (const remote of this.#remote.of(link)) {
 			this.#remote.forget(remote);

@@ -32,8 +32,8 @@ export interface LocalEngine {
 	rooms(): readonly PoolState[];
 	/** The same of one pool; undefined where that says nothing about where actors start. */
 	roomFor(actor: ActorKind): PoolRoom | undefined;
-	/** Another node has told its own; `newer`: those of a version that it had none of before. */
-	heardRooms(rooms: readonly PoolState[], newer: readonly PoolState[]): void;
+	/** Another node has told its own, or is gone with what it had. */
+	heardRooms(rooms: readonly PoolState[]): void;
 	/** What it knows of its runners, one item each; nothing where it has none. */
 	askRunners(question: RunnerQuestion): RunnerAnswers[keyof RunnerAnswers][];
 }

@@ -6,14 +6,12 @@ const NOTHING: PoolRoom = { version: -1, free: 0 };
 export class PoolsOfNodes implements PoolsElsewhere {
 	readonly #byEpoch = new Map<number, Map<string, { version: number; free: number }>>();
 
-	/** All that a node has now. Returns those of a newer version than it had before. */
-	heard(epoch: number, states: readonly PoolState[]): PoolState[] {
-		const before = this.#byEpoch.get(epoch);
+	/** All that a node has now. */
+	heard(epoch: number, states: readonly PoolState[]): void {
 		const now = states.map(
 			({ version, free, ...pool }) => [idOf(pool), { version, free }] as const,
 		);
 		this.#byEpoch.set(epoch, new Map(now));
-		return states.filter((state) => state.version > (before?.get(idOf(state))?.version ?? -1));
 	}
 
 	forget(epoch: number): void {

@@ -72,7 +72,8 @@ export class ServedCalls {
 				engine.runnerMoved(call.pool, call.key, call.version);
 				return null;
 			case "rooms":
-				engine.heardRooms(call.rooms, this.#options.pools.heard(link.epoch, call.rooms));
+				this.#options.pools.heard(link.epoch, call.rooms);
+				engine.heardRooms(call.rooms);
 				return null;
 			case "askRunners":
 				return engine.askRunners(call.question);

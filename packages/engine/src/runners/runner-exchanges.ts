@@ -231,20 +231,19 @@ export class RunnerExchanges {
 	reconnected(runner: RunnerRecord): void {
 		for (const exchange of this.#exchanges.values()) {
 			if (exchange.runner !== runner) continue;
-			if (exchange.again !== null && !runner.backlog.has(exchange.id)) {
-				this.#tell(exchange, exchange.again);
-			}
-			if (exchange.unacknowledged === null) continue;
-			runner.backlog.drop(exchange.id);
-			for (const { message, index } of exchange.unacknowledged) {
-				if (!this.#tell(exchange, message, index)) break;
+			try {
+				this.#repeat(exchange);
+			} catch (error) {
+				this.#undeliverable(exchange);
+				throw error;
 			}
 		}
 		const send = (message: TunnelMessage): boolean => {
 			try {
 				return runner.socket?.send(message) ?? false;
 			} catch (error) {
-				this.#undeliverable(message);
+				const exchange = this.#exchanges.get(exchangeKey(message.val.messageId));
+				if (exchange) this.#undeliverable(exchange);
 				throw error;
 			}
 		};
@@ -252,10 +251,18 @@ export class RunnerExchanges {
 		runner.ends.tellAgain(send);
 	}
 
+	#repeat(exchange: Exchange): void {
+		const { again, unacknowledged, runner, id } = exchange;
+		if (again !== null && !runner.backlog.has(id)) this.#tell(exchange, again);
+		if (unacknowledged === null) return;
+		runner.backlog.drop(id);
+		for (const { message, index } of unacknowledged) {
+			if (!this.#tell(exchange, message, index)) break;
+		}
+	}
+
 	/** Whoever waits for what cannot be sent hears of it; the log has why. */
-	#undeliverable({ val }: TunnelMessage): void {
-		const exchange = this.#exchanges.get(exchangeKey(val.messageId));
-		if (!exchange) return;
+	#undeliverable(exchange: Exchange): void {
 		this.#forget(exchange);
 		const error = catalogueError("guard.tunnel_response_closed");
 		exchange.answer?.reject(error);
