@@ -738,6 +738,97 @@ onMemory.it("3.8.6. a rollback that looks for handlers completes no message", as
 	expect([world.ledger, await world.call("size")]).toEqual([["undone"], 1]);
 });
 
+onMemory.it.each<[string, (ctx: Ctx) => Promise<void>]>([
+	[
+		"its answer cannot be stored",
+		async (ctx) => {
+			const message = await ctx.queue.next("m", { names: ["work"], completable: true });
+			await message.complete(() => {});
+		},
+	],
+	[
+		"it went back with an iteration that failed",
+		async (ctx) => {
+			let complete: (() => Promise<void>) | undefined;
+			const failing = ctx.loop("l", async (loop) => {
+				const message = await loop.queue.next("m", { names: ["work"], completable: true });
+				complete = () => message.complete();
+				await loop.step({ name: "no", maxRetries: 0, run: () => Promise.reject(new Error("no")) });
+			});
+			await failing.catch(() => {});
+			await complete!();
+		},
+	],
+])(
+	"3.8.6. a rollback undoes what came after a completion that was refused, since %s",
+	async (_why, isRefused) => {
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.rollbackCheckpoint("checkpoint");
+			await isRefused(ctx).catch(() => void ledger.push("refused"));
+			await ctx.step({ name: "pay", run: () => {}, rollback: () => void ledger.push("refund") });
+			await ctx.step({
+				name: "fail",
+				maxRetries: 0,
+				run: () => Promise.reject(new Error("boom")),
+			});
+		});
+		await world.send("work", "m");
+		await eventually(async () => expect((await world.status()).state).toBe("failed"));
+		expect([world.ledger, await world.call("size")]).toEqual([["refused", "refused", "refund"], 1]);
+	},
+);
+
+onMemory.it(
+	"3.8.6. a rollback goes on where code that is new completes what was refused before",
+	async () => {
+		let isMended = false;
+		await using world = await World.start(async (ctx, { ledger }) => {
+			await ctx.rollbackCheckpoint("checkpoint");
+			const message = await ctx.queue.next("m", { names: ["work"], completable: true });
+			await message.complete(isMended ? "yes" : () => {}).catch(() => {});
+			await ctx.step({
+				name: "pay",
+				run: () => {},
+				rollback: () => {
+					if (!isMended) throw new Error("not yet");
+					ledger.push("refund");
+				},
+			});
+			throw new Error("stop");
+		});
+		const answer = world.ask("work", "m", 20_000).catch(() => null);
+		await eventually(async () => expect((await world.status()).state).toBe("rolling_back"));
+		isMended = true;
+		await world.crash();
+		await answer;
+		await world.advance(10_000);
+		await eventually(async () => expect((await world.status()).state).toBe("failed"));
+		// Nobody is answered by a rollback.
+		expect([world.ledger, await world.call("size")]).toEqual([["refund"], 1]);
+	},
+);
+
+onMemory.it(
+	"37. a branch that only passes deadlines of the past does not hold a race up",
+	async () => {
+		for (const declared of ["first", "last"]) {
+			await using world = await World.start(async (ctx) => {
+				const step = { name: "step", run: (b: Ctx) => b.step("s", () => {}) };
+				const passes = {
+					name: "passes",
+					run: (b: Ctx) => b.loop("l", async (loop) => loop.sleepUntil("x", 0)),
+				};
+				const { winner } = await ctx.race(
+					"r",
+					declared === "first" ? [passes, step] : [step, passes],
+				);
+				await ctx.step("note", () => void ctx.state.log.push(winner));
+			});
+			await eventually(async () => expect((await world.state()).log).toEqual(["step"]));
+		}
+	},
+);
+
 onMemory.it.each<[string, (loop: Ctx) => void]>([
 	["join", (loop) => void loop.join("j", { a: { run: async () => {} } })],
 	["race", (loop) => void loop.race("j", [{ name: "a", run: async () => {} }])],

@@ -79,10 +79,6 @@ export class OpenMessage {
 		if (this.#isCompleted) throw new Error("Queue message already completed");
 		const attempt = this.#execution.currentAttempt();
 		if (!attempt && this.#isGivenUp) return never();
-		if (!attempt && this.#execution.isRollback && !this.stored.isCompleted) {
-			// The code has not come to what follows.
-			return this.#execution.park(this.#scope.strand);
-		}
 		this.#assertHeld();
 		this.#isCompleted = true;
 		if (attempt && !attempt.isOpen) {
@@ -117,10 +113,18 @@ export class OpenMessage {
 		const bytes = await this.#admit(response);
 		if (this.#isGivenUp) return never();
 		this.#assertHeld();
+		if (execution.isRollback) return this.#passInRollback();
 		this.#end(bytes);
 		execution.host.commitSoon();
 		await execution.barrier();
 		if (this.#isGivenUp) return never();
+	}
+
+	/** It would be on record as completed, had it been: what follows was come to only if it was refused before. */
+	#passInRollback(): Promise<void> | undefined {
+		if (!this.#scope.hasUnvisited) return this.#execution.park(this.#scope.strand);
+		this.#scope.deleteOpen(this);
+		return undefined;
 	}
 
 	/** Whether the code that has it is not to go on. That of a branch that has ended may be anybody's: it is refused. */
