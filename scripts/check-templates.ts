@@ -20,7 +20,7 @@ const env = {
 
 async function npm(cwd: string, ...rest: string[]): Promise<void> {
 	try {
-		await run("npm", [...rest, "--loglevel=error"], { cwd, env, timeout: 300_000 });
+		await run("npm", ["--loglevel=error", ...rest], { cwd, env, timeout: 300_000 });
 	} catch (error) {
 		const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
 		throw new Error(`npm ${rest.join(" ")}\n${stdout}${stderr}`);
