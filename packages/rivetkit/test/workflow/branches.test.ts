@@ -808,24 +808,42 @@ onMemory.it(
 	},
 );
 
-onMemory.it(
-	"37. a branch that only passes deadlines of the past does not hold a race up",
-	async () => {
-		for (const declared of ["first", "last"]) {
-			await using world = await World.start(async (ctx) => {
-				const step = { name: "step", run: (b: Ctx) => b.step("s", () => {}) };
-				const passes = {
-					name: "passes",
-					run: (b: Ctx) => b.loop("l", async (loop) => loop.sleepUntil("x", 0)),
-				};
-				const { winner } = await ctx.race(
-					"r",
-					declared === "first" ? [passes, step] : [step, passes],
-				);
-				await ctx.step("note", () => void ctx.state.log.push(winner));
+onMemory.it.each<[string, (b: Ctx) => Promise<unknown>]>([
+	["from the beginning", async () => {}],
+	["after one that came later", (b) => b.sleepUntil("later", 2)],
+	[
+		"after those of branches",
+		(b) => b.join("first", { c: { run: (c) => c.sleepUntil("later", 2) } }),
+	],
+])(
+	"37. branches that pass deadlines of the past without an end do not hold a race up: %s",
+	async (_when, begins) => {
+		let hasEnded = false;
+		await using world = await World.start(async (ctx) => {
+			const passes = (name: string) => ({
+				name,
+				run: async (b: Ctx) => {
+					await begins(b);
+					await b.loop("l", async (loop) => {
+						// Others are looked at meanwhile.
+						for (let moment = 0; moment < 50; moment++) await null;
+						if (hasEnded) await loop.sleep("end", 1e9);
+						await loop.sleepUntil("x", 0);
+					});
+				},
 			});
-			await eventually(async () => expect((await world.state()).log).toEqual(["step"]));
-		}
+			const { winner } = await ctx.race("r", [
+				passes("a"),
+				{ name: "step", run: (b) => b.step("s", () => {}) },
+				{ name: "deadline", run: (b) => b.sleepUntil("s", 1) },
+				passes("b"),
+			]);
+			await ctx.step("note", () => void ctx.state.log.push(winner));
+		});
+		const log = async () => (await world.state()).log;
+		await eventually(async () => expect(await log()).toEqual(["deadline"])).finally(() => {
+			hasEnded = true;
+		});
 	},
 );
 

@@ -86,15 +86,19 @@ export class Strand {
 	 * when it ended.
 	 */
 	ready(ts: number): void {
-		this.readyTs = this.#hasWaited ? Math.max(this.readyTs, ts) : ts;
+		this.readyTs = this.#readyTsWith(ts);
 		this.#hasWaited = true;
 	}
 
-	/** The earliest {@link arrivingTs} of it and of those below it; infinite for none. */
+	#readyTsWith(ts: number): number {
+		return this.#hasWaited ? Math.max(this.readyTs, ts) : ts;
+	}
+
+	/** When it is ready with what is on its way to it, or to those below it, first; infinite for nothing. */
 	get firstArrivingTs(): number {
 		let first = this.arrivingTs ?? Number.POSITIVE_INFINITY;
 		for (const child of this.children) first = Math.min(first, child.firstArrivingTs);
-		return first;
+		return this.#readyTsWith(first);
 	}
 
 	/** What it received since its last step; the latest `max` of it. */

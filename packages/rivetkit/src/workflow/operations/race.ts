@@ -31,6 +31,9 @@ export function race(
 	);
 }
 
+/** Turns that a decision waits for what was ready before: a branch may pass deadlines of the past without an end. */
+const PRECEDED_TURNS_MAX = 10_000;
+
 type Ended = { readonly branch: Branch; readonly end: BranchEnd };
 
 class Race {
@@ -113,12 +116,13 @@ class Race {
 	/** Of those that are ready together, the one that was ready first; then the one that is declared first. */
 	async #decide(): Promise<void> {
 		const execution = this.#execution;
+		let precededTurns = 0;
 		do {
 			await execution.host.nextTurn();
 			// The strand of a scope that has failed goes on elsewhere.
 			if (execution.isStoppedIn(this.#scope)) return;
 			// From records: what is read may have been ready before.
-		} while (execution.isLoading || this.#isPreceded());
+		} while (execution.isLoading || (this.#isPreceded() && ++precededTurns < PRECEDED_TURNS_MAX));
 		const winner = this.#first();
 		const { strand } = this.#scope;
 		if (winner) strand.ready(winner.branch.strand.readyTs);
@@ -126,7 +130,7 @@ class Race {
 		this.#decided(winner);
 	}
 
-	/** Whether a message is on its way that was there before what would win now. */
+	/** Whether something is on its way that was ready before what would win now. */
 	#isPreceded(): boolean {
 		const first = this.#first();
 		if (!first) return false;
