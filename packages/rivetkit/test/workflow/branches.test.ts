@@ -371,6 +371,34 @@ everywhere((on) => {
 		},
 	);
 
+	it.each<[string, (b: Ctx, branch: { name: string; run(c: Ctx): unknown }) => Promise<unknown>]>([
+		["join", (b, { name, run }) => b.join("j", { [name]: { run }, waits: { run: long } })],
+		[
+			"join within a join",
+			(b, { name, run }) =>
+				b.join("j", {
+					c: { run: (c) => c.join("k", { [name]: { run }, waits: { run: long } }) },
+				}),
+		],
+	])(
+		"39. puts a message back that a branch of a loser's %s has ended with, unless it has used it, over a cold start too",
+		async (_what, joins) => {
+			const run = async (c: Ctx) => void (await next(c));
+			const takes = (b: Ctx) => joins(b, { name: "takes", run });
+			const uses = (b: Ctx, use: () => void) => {
+				const usesIt = async (c: Ctx) => {
+					await next(c);
+					await c.step("use", use);
+				};
+				return joins(b, { name: "uses", run: usesIt });
+			};
+			for (const isCold of [false, true]) {
+				expect([isCold, ...(await leftBy(takes, isCold))]).toEqual([isCold, "a", "b", "c"]);
+				expect([isCold, ...(await leftBy(uses, isCold))]).toEqual([isCold, "b", "c"]);
+			}
+		},
+	);
+
 	it("3.3.3. forgets iterations in a branch that got no message in time, over cold starts too", async () => {
 		await using world = await World.start(async (ctx) => {
 			const run = async (loop: Ctx) => {

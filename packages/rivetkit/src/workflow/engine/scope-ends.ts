@@ -89,6 +89,7 @@ export function abandon(execution: Execution, strands: readonly Strand[], reason
 function leaveBehind(execution: Execution, strand: Strand, reason: unknown): void {
 	if (strand.isOver) return;
 	for (const child of [...strand.children]) leaveBehind(execution, child, reason);
+	for (const ended of strand.undecided) giveBack(execution, ended);
 	for (const scope of strand.holding) {
 		strand.holding.delete(scope);
 		for (const message of scope.takeOpen()) message.giveBack();

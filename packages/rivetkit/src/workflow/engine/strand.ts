@@ -35,6 +35,11 @@ export class Strand {
 	readonly parent: Strand | null;
 	readonly activity: Activity;
 	readonly children: SparseSet<Strand> = new SparseSet();
+	/**
+	 * Branches that have ended well in what is not decided yet, with plain messages: these go back if it does not come
+	 * to that.
+	 */
+	readonly undecided: SparseSet<Strand> = new SparseSet();
 	/** Scopes with messages in hand that are to be completed. */
 	readonly holding: SparseSet<Scope> = new SparseSet();
 	#state: "active" | "waiting" | "over" = "active";
@@ -147,6 +152,17 @@ export class Strand {
 		if (this.#state !== "waiting") return;
 		this.#state = "active";
 		this.activity.begin();
+	}
+
+	/** As {@link end}, well: what it has received stays at hand until what it is part of {@link settled | is decided}. */
+	endWell(): void {
+		if (!this.isOver && this.hasReceived) this.parent?.undecided.add(this);
+		this.end();
+	}
+
+	/** What it was part of is decided. */
+	settled(): void {
+		this.parent?.undecided.delete(this);
 	}
 
 	/** Its function has come to its end. */

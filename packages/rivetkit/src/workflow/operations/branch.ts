@@ -65,8 +65,7 @@ export class Branch {
 			this.strand.ready(readyTsOf(outcome)!);
 			this.strand.isLive = false;
 			strandEnded(execution, this.strand);
-			this.strand.end();
-			return readEnd(outcome);
+			return this.#over(readEnd(outcome));
 		}
 		const end = await this.#runToEnd(scope);
 		if (execution.isStoppedFor(this.strand)) return new Promise(() => {});
@@ -74,7 +73,12 @@ export class Branch {
 		else failScope(execution, scope, end.error);
 		if (recordsEnd && !execution.isRollback) this.#record(scope, end);
 		strandEnded(execution, this.strand);
-		this.strand.end();
+		return this.#over(end);
+	}
+
+	#over(end: BranchEnd): BranchEnd {
+		if (end.ok) this.strand.endWell();
+		else this.strand.end();
 		return end;
 	}
 

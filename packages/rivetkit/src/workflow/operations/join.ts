@@ -92,7 +92,10 @@ class Join {
 		);
 		// The strand of a scope that has failed goes on elsewhere.
 		if (execution.isStoppedIn(this.#scope)) return never();
-		for (const { strand: branch } of branches) strand.ready(branch.readyTs);
+		for (const { strand: branch } of branches) {
+			strand.ready(branch.readyTs);
+			branch.settled();
+		}
 		strand.resume();
 		return ends;
 	}

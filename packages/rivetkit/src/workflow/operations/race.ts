@@ -169,6 +169,7 @@ class Race {
 			const ended = endOf(branch);
 			// It was ready, too, and nobody gets to see what it came to.
 			if (ended?.end.ok && ended !== winner) giveBack(execution, branch.strand);
+			branch.strand.settled();
 			if (branch.scope && branch.scope.compensable > 0) kept.push(branch);
 		}
 		execution.complete(this.#scope, entry, winner ? "completed" : "failed");
