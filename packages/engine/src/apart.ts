@@ -17,7 +17,7 @@ import { notAnId } from "./api/engine-calls.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import type { ErrorAnswers } from "./common/errors.ts";
 import type { EngineLogger } from "./common/logger.ts";
-import type { PoolRoom, PoolsElsewhere } from "./common/pool-state.ts";
+import type { PoolsElsewhere } from "./common/pool-state.ts";
 import type { AskOthers } from "./common/runner-questions.ts";
 import { isSameSecret, runnerToken } from "./common/tokens.ts";
 import type { Directory } from "./directory/directory.ts";
@@ -217,20 +217,8 @@ export class Apart {
 	canHost({ namespace, pool }: PoolAddress): boolean {
 		return (
 			this.host.pools.some((one) => one.namespace === namespace && one.pool === pool) ||
-			this.#isSupplied({ namespace, pool })
+			this.host.isSupplied({ namespace, pool })
 		);
-	}
-
-	/** What there is for the next actor of a pool; undefined where runners are started as they are wanted. */
-	roomFor(pool: PoolAddress): PoolRoom | undefined {
-		return (
-			this.host.roomIn(pool) ?? (this.#isSupplied(pool) ? undefined : { version: -1, free: 0 })
-		);
-	}
-
-	#isSupplied({ namespace, pool }: PoolAddress): boolean {
-		const config = this.#pools.get(namespace, pool);
-		return config?.kind === "serverless" && config.runnersMax > 0;
 	}
 
 	/** An id of this datacenter. */
@@ -388,9 +376,8 @@ export class Apart {
 	#place(actor: ActorRecord): void {
 		const { isAlone } = this.#options;
 		const { actorId, namespace, runnerNameSelector: pool, crashPolicy } = actor;
-		if (this.#isSupplied({ namespace, pool }) || crashPolicy !== "sleep") {
-			this.host.waitsWithoutEnd(actorId);
-		} else if (isAlone && !this.host.hasRoom({ namespace, pool })) {
+		const waits = crashPolicy !== "sleep" || this.host.isSupplied({ namespace, pool });
+		if (!waits && isAlone && !this.host.hasRoom({ namespace, pool })) {
 			this.host.leftAsleep(actorId, { namespace, pool });
 			return;
 		}
@@ -405,9 +392,7 @@ export class Apart {
 				// It goes on waiting, or callers hear of it.
 				const isWaiting = isActorError(error) && error.group === "guard";
 				if (!isWaiting) logger.warn({ actorId, err: error }, "a new actor could not be started");
-			})
-			// It may have started on another node.
-			.finally(() => this.host.waitsAsOthers(actorId));
+			});
 	}
 
 	#announced(namespace: string, names: ReadonlyMap<string, { readonly metadata: string }>): void {

@@ -292,7 +292,7 @@ class EmbeddedEngine implements Engine {
 			hosts: (actor) => this.#apart?.canHost(actor) ?? Object.hasOwn(this.#actorNames, actor.name),
 			runnerMoved: (pool, key, version) => this.#apart?.runnerMoved(pool, key, version),
 			rooms: () => this.#apart?.host.rooms ?? [],
-			roomFor: (pool) => this.#apart?.roomFor(pool),
+			roomFor: (pool) => this.#apart?.host.roomIn(pool),
 			heardRooms: (rooms) => this.#apart?.host.heardElsewhere(rooms),
 			askRunners: (question) => this.#apart?.runners.answer(question) ?? [],
 			names: () => this.#kinds,

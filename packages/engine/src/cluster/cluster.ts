@@ -6,7 +6,7 @@ import {
 	type PlainSocket,
 } from "@rivetkit/protocol";
 import type { EngineLogger } from "../common/logger.ts";
-import type { PoolState } from "../common/pool-state.ts";
+import type { PoolState, PoolsElsewhere } from "../common/pool-state.ts";
 import type { RunnerAnswers, RunnerQuestion } from "../common/runner-questions.ts";
 import type { ActorKind, Elsewhere, Route } from "../placement/elsewhere.ts";
 import type { Incarnation, IncarnationEnd } from "../placement/incarnation.ts";
@@ -74,8 +74,8 @@ export class Cluster implements Elsewhere {
 	/** Sockets of other nodes' clients that look at actors here. */
 	readonly #inspectors = new LinkSockets();
 	/** What other nodes have for the next actors of pools. */
-	readonly pools = new PoolsOfNodes();
-	#roomsTold = "[]";
+	readonly #pools = new PoolsOfNodes();
+	#roomsTold = "";
 	#isTellingRooms = false;
 	/** Actors that are on their way back to being nobody's. */
 	readonly #releasing = new Map<string, Promise<void>>();
@@ -88,7 +88,7 @@ export class Cluster implements Elsewhere {
 			isLinked: (epoch) => links.isOpen(epoch),
 			hosts: (actor) => this.#engine.hosts(actor),
 			liveCount: () => this.#engine.placement.liveCount,
-			pools: this.pools,
+			pools: this.#pools,
 			roomFor: (actor) => this.#engine.roomFor(actor),
 		});
 		const isUsed = (actorId: string) => this.#engine.placement.phase(actorId) !== undefined;
@@ -99,7 +99,7 @@ export class Cluster implements Elsewhere {
 			lease,
 			links,
 			peers: this.#peers,
-			pools: this.pools,
+			pools: this.#pools,
 			acquisitions: new Acquisitions({ store, clock, isUsed }),
 			remote: this.#remote,
 			nodes: this.#nodes,
@@ -164,6 +164,11 @@ export class Cluster implements Elsewhere {
 		return this.#peers.nodes;
 	}
 
+	/** What other nodes have for pools, as far as actors may be sent there. */
+	get pools(): PoolsElsewhere {
+		return this.#peers;
+	}
+
 	/** Who else lives. */
 	know(nodes: readonly NodeRow[]): void {
 		this.#peers.know(nodes);
@@ -193,11 +198,14 @@ export class Cluster implements Elsewhere {
 		}));
 	}
 
-	/** @param again - also when it is what they were told last: they count what they give this node themselves */
+	/**
+	 * @param again - also when it is what they were told last: they count what they give this node themselves, and may
+	 * not have heard
+	 */
 	#tellRooms(again: boolean): void {
 		const rooms = this.#rooms;
 		const told = JSON.stringify(rooms);
-		if (told === this.#roomsTold && (!again || rooms.length === 0)) {
+		if (told === this.#roomsTold && !again) {
 			return;
 		}
 		this.#roomsTold = told;
@@ -364,10 +372,7 @@ export class Cluster implements Elsewhere {
 
 	linkOpened(link: NodeLink): void {
 		this.#handover.linkOpened(link);
-		const rooms = this.#rooms;
-		if (rooms.length > 0) {
-			void this.#tellRoomsOver(link, rooms);
-		}
+		void this.#tellRoomsOver(link, this.#rooms);
 	}
 
 	/** An incarnation elsewhere is gone. */
@@ -386,7 +391,7 @@ export class Cluster implements Elsewhere {
 
 	linkLost(link: NodeLink): void {
 		if (!this.#options.links.isOpen(link.epoch)) {
-			this.pools.forget(link.epoch);
+			this.#pools.forget(link.epoch);
 			this.#engine.heardRooms([]);
 		}
 		for (const remote of this.#remote.of(link)) {

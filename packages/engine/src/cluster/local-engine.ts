@@ -30,7 +30,7 @@ export interface LocalEngine {
 	runnerMoved(pool: RunnerPool, key: string, version: number | undefined): void;
 	/** What it has for the next actors of its pools. */
 	rooms(): readonly PoolState[];
-	/** The same of one pool; undefined where that says nothing about where actors start. */
+	/** The same of one pool; undefined without a runner that is connected. */
 	roomFor(actor: ActorKind): PoolRoom | undefined;
 	/** Another node has told its own, or is gone with what it had. */
 	heardRooms(rooms: readonly PoolState[]): void;

@@ -1,7 +1,7 @@
-import type { PoolRoom } from "../common/pool-state.ts";
+import type { PoolName, PoolRoom, PoolsElsewhere } from "../common/pool-state.ts";
 import type { ActorKind } from "../placement/elsewhere.ts";
 import { type NodeRow, poolTag } from "../store/postgres/node-rows.ts";
-import type { PoolsOfNodes } from "./pools-of-nodes.ts";
+import { NOTHING, type PoolsOfNodes } from "./pools-of-nodes.ts";
 
 /** A node that runs no more than this many actors above the least loaded one keeps what it is asked for. */
 const LOAD_SLACK = 8;
@@ -19,7 +19,7 @@ export interface PeersOptions {
 	readonly liveCount: () => number;
 	/** What the others have for pools. */
 	readonly pools: PoolsOfNodes;
-	/** What this node has for such actors; undefined where that says nothing about where they start. */
+	/** What this node has for such actors; undefined where it has no runners. */
 	readonly roomFor: (actor: ActorKind) => PoolRoom | undefined;
 }
 
@@ -31,9 +31,10 @@ interface Best {
 
 /**
  * The nodes that live, and which of them runs the next actor: of those with runners of the newest version, and with room
- * if any of them has, the least loaded one (contract: engine 7.2).
+ * if any of them has, the least loaded one (contract: engine 7.2). What it says of their pools is said of those nodes
+ * that it may choose, and of no others.
  */
-export class Peers {
+export class Peers implements PoolsElsewhere {
 	readonly #options: PeersOptions;
 	#others: Peer[] = [];
 	/** Actors that this node has taken since the last renewal, perhaps not running yet. */
@@ -112,19 +113,28 @@ export class Peers {
 		return least.epoch;
 	}
 
-	/** A node of which nothing is known may have anything. */
+	newestVersion(pool: PoolName): number {
+		return Math.max(-1, ...this.#roomsElsewhere(pool).map(({ version }) => version));
+	}
+
+	hasRoom(pool: PoolName, version: number): boolean {
+		return this.#roomsElsewhere(pool).some((room) => room.version >= version && room.free > 0);
+	}
+
+	#roomsElsewhere(pool: PoolName): PoolRoom[] {
+		return this.#candidates().map(({ epoch }) => this.#options.pools.at(epoch, pool));
+	}
+
 	#best(actor: ActorKind, others: readonly Peer[]): Best {
 		const { hosts, roomFor, pools } = this.#options;
 		const canHere = !this.isDraining && hosts(actor);
-		const here = canHere ? roomFor(actor) : undefined;
+		const here = (canHere ? roomFor(actor) : undefined) ?? NOTHING;
 		const rooms = others.map(({ epoch }) => pools.at(epoch, actor));
-		const known = [here, ...rooms].filter((room) => room !== undefined);
-		const newest = Math.max(...known.map(({ version }) => version));
-		const isNewest = (room: PoolRoom | undefined) => room === undefined || room.version === newest;
-		const hasRoom = (room: PoolRoom | undefined) =>
-			isNewest(room) && (room === undefined || room.free > 0);
-		const best = (is: (room: PoolRoom | undefined) => boolean): Best => ({
-			others: others.filter((_, index) => is(rooms[index])),
+		const newest = Math.max(...[here, ...rooms].map(({ version }) => version));
+		const isNewest = (room: PoolRoom) => room.version === newest;
+		const hasRoom = (room: PoolRoom) => isNewest(room) && room.free > 0;
+		const best = (is: (room: PoolRoom) => boolean): Best => ({
+			others: others.filter((_, index) => is(rooms[index]!)),
 			isHere: canHere && is(here),
 		});
 		const withRoom = best(hasRoom);
@@ -141,7 +151,7 @@ export class Peers {
 					({ epoch, names }) =>
 						names.includes(actor.name) ||
 						names.includes(poolTag(actor)) ||
-						(this.#options.pools.at(epoch, actor)?.version ?? -1) >= 0,
+						this.#options.pools.at(epoch, actor).version >= 0,
 				);
 	}
 }

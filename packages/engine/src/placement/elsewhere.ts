@@ -8,7 +8,10 @@ export type Route =
 	/** This node has just acquired the actor; undefined when it has begun here meanwhile. */
 	| { readonly kind: "here"; readonly acquired: ActorRecord | undefined };
 
-/** A start that is given up here because another node has room for the actor, and this one has none. */
+/**
+ * A start that is given up here because another node has room for the actor, and this one has none. One that comes back
+ * all the same is not given up again (`ActorAssignment.staysHere`): nothing goes to and fro, whatever nodes think of each other.
+ */
 export class StartsElsewhere extends Error {
 	override readonly name = "StartsElsewhere";
 	constructor(actorId: string) {

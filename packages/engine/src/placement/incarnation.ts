@@ -25,6 +25,8 @@ export interface Placed extends Incarnation {
 	place: { readonly name: string; readonly key: string } | undefined;
 	/** Settles at the next change of phase that waiting callers care about. */
 	changed: Deferred<void> | undefined;
+	/** Callers that wait for that now. */
+	waiterCount: number;
 }
 
 /** One whose generation is not known yet. */
@@ -42,5 +44,6 @@ export function newPlaced(
 		liveKey: "",
 		place: undefined,
 		changed: undefined,
+		waiterCount: 0,
 	};
 }

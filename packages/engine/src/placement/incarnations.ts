@@ -94,7 +94,16 @@ export class Incarnations {
 	}
 
 	/** Waits for the next change of phase, for at most one ready limit and not beyond the deadline. */
-	changed(placed: Placed, deadlineTs: number): Promise<void> {
+	async changed(placed: Placed, deadlineTs: number): Promise<void> {
+		placed.waiterCount++;
+		try {
+			await this.#changes(placed, deadlineTs);
+		} finally {
+			placed.waiterCount--;
+		}
+	}
+
+	#changes(placed: Placed, deadlineTs: number): Promise<void> {
 		const { clock, limits, obstacles } = this.#options;
 		const { actorId } = placed;
 		placed.changed ??= new Deferred<void>();

@@ -85,6 +85,7 @@ export class Placement {
 			region,
 			...(socketsOf && { socketsOf }),
 			...(elsewhere && { elsewhere }),
+			sendAway: (actorId) => void this.#sendAway(actorId),
 		});
 		this.#stops = new Stops(this.#incarnations, logger);
 		this.#destruction = new Destruction({
@@ -240,8 +241,10 @@ export class Placement {
 		through: "id" | "key",
 		acquired: ActorRecord | undefined,
 		elsewhere: Elsewhere | undefined,
+		isSentAway = false,
 	): Promise<Incarnation> {
 		let fresh = acquired;
+		let staysHere = isSentAway;
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
 			if (this.#hostSlot.isAwaited && !this.#incarnations.has(actorId)) {
 				await this.#nextHost(deadlineTs);
@@ -261,7 +264,7 @@ export class Placement {
 					fresh = route.acquired;
 				}
 			}
-			const placed = this.#incarnations.get(actorId) ?? this.#begin(actorId, fresh);
+			const placed = this.#incarnations.get(actorId) ?? this.#begin(actorId, fresh, staysHere);
 			// After a wait somebody else may have acquired it again.
 			fresh = undefined;
 			if (placed.phase === "live") {
@@ -280,9 +283,25 @@ export class Placement {
 				if (elsewhere === undefined || !(error instanceof StartsElsewhere)) {
 					throw error;
 				}
+				staysHere = true;
 			}
 		}
 		throw catalogueError("guard.actor_wake_retries_exceeded", { actor_id: actorId });
+	}
+
+	/** Never rejects: whoever wants it later finds out more. */
+	async #sendAway(actorId: string): Promise<void> {
+		const { clock, limits, logger, elsewhere } = this.#options;
+		const deadlineTs = clock.now() + limits.routeTimeoutMs;
+		try {
+			await this.#ready(actorId, deadlineTs, "key", undefined, elsewhere, true);
+		} catch (error) {
+			// It goes on waiting where it is now, or was deleted.
+			logger.debug(
+				{ actorId, err: error },
+				"an actor that was sent to another node does not run yet",
+			);
+		}
 	}
 
 	/** One for all that ask at the same time: the first of them starts what was acquired. */
@@ -307,12 +326,12 @@ export class Placement {
 		await this.#hostSlot.next(Math.min(limits.readyTimeoutMs, deadlineTs - clock.now()));
 	}
 
-	#begin(actorId: string, acquired: ActorRecord | undefined): Placed {
+	#begin(actorId: string, acquired: ActorRecord | undefined, staysHere: boolean): Placed {
 		const { attached } = this.#hostSlot;
 		if (this.#closed || attached === undefined) {
 			throw catalogueError("guard.service_unavailable");
 		}
-		return this.#starts.begin(actorId, attached, acquired);
+		return this.#starts.begin(actorId, attached, acquired, staysHere);
 	}
 
 	/** The host answered `ActorGone` for this incarnation. */

@@ -28,6 +28,8 @@ export interface StartsOptions {
 	/** The client sockets that the actor's next incarnation goes on with; asked for once per start. */
 	readonly socketsOf?: (actorId: string) => readonly ActorSocket[];
 	readonly elsewhere?: Elsewhere;
+	/** Another node is to start the actor, and nobody waits who would see to that. */
+	readonly sendAway: (actorId: string) => void;
 }
 
 /** How an incarnation begins: acquired, given its sockets, started on the host; and what a failure means. */
@@ -44,8 +46,14 @@ export class Starts {
 	 * Returns the incarnation, which may be live already. Throws what the last start failed with, while its pause lasts.
 	 *
 	 * @param acquired - the record of an actor that the caller has just acquired
+	 * @param staysHere - whether it was sent to other nodes, and has come back
 	 */
-	begin(actorId: string, attached: AttachedHost, acquired?: ActorRecord): Placed {
+	begin(
+		actorId: string,
+		attached: AttachedHost,
+		acquired: ActorRecord | undefined,
+		staysHere: boolean,
+	): Placed {
 		const { backoff, incarnations } = this.#options;
 		const blocked = backoff.blocked(actorId);
 		if (blocked !== undefined) {
@@ -54,7 +62,7 @@ export class Starts {
 		const placed = newPlaced(actorId, attached.host, { phase: "starting", intent: undefined });
 		incarnations.add(placed);
 		this.quota.use();
-		void this.#run(placed, attached, acquired);
+		void this.#run(placed, attached, acquired, staysHere);
 		return placed;
 	}
 
@@ -82,6 +90,7 @@ export class Starts {
 		placed: Placed,
 		attached: AttachedHost,
 		created: ActorRecord | undefined,
+		staysHere: boolean,
 	): Promise<void> {
 		const { incarnations, backoff, elsewhere } = this.#options;
 		const { actorId } = placed;
@@ -102,7 +111,7 @@ export class Starts {
 			if (placed.phase === "gone") {
 				return;
 			}
-			const starting = attached.host.start(this.assignmentOf(record), [
+			const starting = attached.host.start({ ...this.assignmentOf(record), staysHere }, [
 				...(this.#options.socketsOf?.(actorId) ?? []),
 				...gathered,
 			]);
@@ -117,7 +126,9 @@ export class Starts {
 			// Whatever goes wrong on the way, those who wait are told, and the actor can be started again.
 			const reason = await this.#failed(actorId, record, error).catch((obstacle) => obstacle);
 			placed.intent = undefined;
+			const isUnwatched = placed.waiterCount === 0;
 			incarnations.tell(placed, "startFailed", reason);
+			if (isUnwatched && reason instanceof StartsElsewhere) this.#options.sendAway(actorId);
 			return;
 		}
 		backoff.clear(actorId);

@@ -17,7 +17,6 @@ import {
 import type { RunnerToServer, ToServerInit } from "@rivetkit/protocol/runner";
 import type { PoolRoom, PoolState, PoolsElsewhere } from "../common/pool-state.ts";
 import type { ActorCondition } from "../common/runner-questions.ts";
-import { StartsElsewhere } from "../placement/elsewhere.ts";
 import type { Store } from "../store/store.ts";
 import { type ActorFailure, FailureNotes } from "./failure-notes.ts";
 import type { PoolAddress } from "./pool-address.ts";
@@ -91,6 +90,8 @@ export class RunnersHost implements ActorHost {
 	readonly #exchanges: RunnerExchanges;
 	readonly #roster: RunnerRoster;
 	readonly #slots: SlotQueue;
+	/** Actors whose next start waits without end. */
+	readonly #patient = new Set<string>();
 	readonly #notes = new FailureNotes();
 	readonly #restarts: Restarts;
 	readonly #incarnations: RunnerIncarnations;
@@ -117,8 +118,7 @@ export class RunnersHost implements ActorHost {
 			clock,
 			waitMs: limits.slotWaitMs,
 			choose: (pool) => this.#roster.choose(pool),
-			hasRoomElsewhere: (pool) =>
-				options.elsewhere?.hasRoom(pool, this.#roster.roomIn(pool)?.version ?? -1) ?? false,
+			hasRoomElsewhere: (pool) => this.#hasRoomElsewhere(pool),
 			changed: this.#changed,
 			late: (actorId, pool) => this.leftAsleep(actorId, pool),
 		});
@@ -173,11 +173,7 @@ export class RunnersHost implements ActorHost {
 		const { actorId, namespace } = assignment;
 		const pool: PoolAddress = { namespace, pool: assignment.pool ?? "default" };
 		const abandonments = this.#abandonments;
-		const slot = await this.#takeSlot(pool, actorId).catch((error: unknown) => {
-			// Perhaps nobody waits for it: it is to run all the same.
-			if (error instanceof StartsElsewhere) this.#options.wake(actorId);
-			throw error;
-		});
+		const slot = await this.#takeSlot(pool, assignment);
 		if (abandonments !== this.#abandonments) {
 			this.#giveBack(slot);
 			throw catalogueError("guard.service_unavailable");
@@ -291,6 +287,12 @@ export class RunnersHost implements ActorHost {
 		return this.#roster.has(pool);
 	}
 
+	/** Whether runners of the pool are started as they are wanted. */
+	isSupplied(pool: PoolAddress): boolean {
+		const config = this.#options.poolConfig(pool);
+		return config?.kind === "serverless" && config.runnersMax > 0;
+	}
+
 	/** Whether an actor of the pool would be placed at once. */
 	hasRoom(pool: PoolAddress): boolean {
 		return this.#roster.choose(pool) !== undefined;
@@ -309,11 +311,17 @@ export class RunnersHost implements ActorHost {
 	/** Another node has told what it has: those that wait here go there if that is better, or all there is. */
 	heardElsewhere(rooms: readonly PoolState[]): void {
 		for (const room of rooms) {
-			const here = this.#roster.roomIn(room);
-			if (here === undefined || room.version >= here.version) this.#slots.leave(room, room.free);
+			const here = this.#roster.roomIn(room)?.version ?? -1;
+			if (room.version >= here && this.#hasRoomElsewhere(room)) this.#slots.leave(room, room.free);
 		}
 		// What was newer elsewhere may be no more.
 		this.#slots.serve();
+	}
+
+	/** Whether a node that actors may be sent to has a slot that is as good as any here. */
+	#hasRoomElsewhere(pool: PoolAddress): boolean {
+		const version = this.#roster.roomIn(pool)?.version ?? -1;
+		return this.#options.elsewhere?.hasRoom(pool, version) ?? false;
 	}
 
 	/** Actors that are placed or wait (contract: engine 5.5). */
@@ -343,14 +351,9 @@ export class RunnersHost implements ActorHost {
 			: undefined;
 	}
 
-	/** If the actor has to wait for a slot, then without end (contract: engine 6.3). */
+	/** If the actor has to wait for a slot in its next start, then without end (contract: engine 6.3). */
 	waitsWithoutEnd(actorId: string): void {
-		this.#slots.waitsWithoutEnd(actorId);
-	}
-
-	/** From its next start on, it waits as others do. */
-	waitsAsOthers(actorId: string): void {
-		this.#slots.waitsAsOthers(actorId);
+		this.#patient.add(actorId);
 	}
 
 	/** An actor is left asleep because nobody has room for it. */
@@ -366,6 +369,7 @@ export class RunnersHost implements ActorHost {
 	async destroy(actorId: string): Promise<boolean> {
 		this.#restarts.cancel(actorId);
 		this.#restarts.forget(actorId);
+		this.#patient.delete(actorId);
 		this.#notes.clear(actorId);
 		this.#slots.refuse(actorId, catalogueError("actor.not_found", { identifier: actorId }));
 		return this.#incarnations.destroy(actorId);
@@ -412,9 +416,13 @@ export class RunnersHost implements ActorHost {
 	}
 
 	/** A slot on a runner that is still there when the generation is durable. */
-	async #takeSlot(pool: PoolAddress, actorId: string): Promise<Slot> {
+	async #takeSlot(pool: PoolAddress, assignment: ActorAssignment): Promise<Slot> {
+		const { actorId, staysHere = false, initialised, crashPolicy = "sleep" } = assignment;
+		// Known wherever the actor gets to (contract: engine 6.3).
+		const isPatientAtFirst = !initialised && (crashPolicy !== "sleep" || this.isSupplied(pool));
+		const isPatient = this.#patient.delete(actorId) || isPatientAtFirst;
 		for (;;) {
-			const slot = await this.#slots.take(pool, actorId);
+			const slot = await this.#slots.take(pool, actorId, { isPatient, staysHere });
 			const { runner } = slot;
 			try {
 				// The incarnation may outlive this process: its generation must, too.

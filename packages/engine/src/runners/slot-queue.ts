@@ -9,7 +9,16 @@ export interface WaitingActor extends PoolAddress {
 	readonly sinceTs: number;
 }
 
+/** How an actor waits if it has to. */
+export interface Wait {
+	/** Without end, rather than for {@link SlotQueueOptions.waitMs} (contract: engine 6.3). */
+	readonly isPatient: boolean;
+	/** Here, though other nodes may have room: they have not taken it. */
+	readonly staysHere: boolean;
+}
+
 interface Waiting extends WaitingActor {
+	readonly staysHere: boolean;
 	readonly placed: Deferred<Slot>;
 }
 
@@ -32,8 +41,6 @@ export class SlotQueue {
 	readonly #options: SlotQueueOptions;
 	/** In the order they came. */
 	readonly #waiting = new Set<Waiting>();
-	/** Actors that wait without end. */
-	readonly #patient = new Set<string>();
 	#isClosed = false;
 
 	constructor(options: SlotQueueOptions) {
@@ -52,23 +59,13 @@ export class SlotQueue {
 		return [...this.#waiting].find((one) => one.actorId === actorId);
 	}
 
-	/** If the actor has to wait, then without end (contract: engine 6.3). */
-	waitsWithoutEnd(actorId: string): void {
-		this.#patient.add(actorId);
-	}
-
-	/** From its next start on, it waits as others do. */
-	waitsAsOthers(actorId: string): void {
-		this.#patient.delete(actorId);
-	}
-
 	/**
 	 * A slot on a runner of the pool, now or when there is one.
 	 *
 	 * @throws `guard.actor_ready_timeout`, `guard.service_unavailable`, {@link StartsElsewhere}, or what it was refused with
 	 */
-	async take(pool: PoolAddress, actorId: string): Promise<Slot> {
-		const { clock, waitMs, choose, changed, late } = this.#options;
+	async take(pool: PoolAddress, actorId: string, wait: Wait): Promise<Slot> {
+		const { clock, waitMs, choose, hasRoomElsewhere, changed, late } = this.#options;
 		const free = choose(pool);
 		if (free) {
 			const slot = free.take(actorId);
@@ -76,19 +73,24 @@ export class SlotQueue {
 			return slot;
 		}
 		if (this.#isClosed) throw catalogueError("guard.service_unavailable");
-		if (this.#options.hasRoomElsewhere(pool)) throw new StartsElsewhere(actorId);
-		const waiting: Waiting = { ...pool, actorId, sinceTs: clock.now(), placed: new Deferred() };
+		if (!wait.staysHere && hasRoomElsewhere(pool)) throw new StartsElsewhere(actorId);
+		const waiting: Waiting = {
+			...pool,
+			actorId,
+			staysHere: wait.staysHere,
+			sinceTs: clock.now(),
+			placed: new Deferred(),
+		};
 		this.#waiting.add(waiting);
 		changed(pool);
 		try {
-			if (this.#patient.has(actorId)) return await waiting.placed.promise;
+			if (wait.isPatient) return await waiting.placed.promise;
 			return await waiting.placed.within(clock, waitMs, () => {
 				late(actorId, pool);
 				return catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
 			});
 		} finally {
 			this.#waiting.delete(waiting);
-			this.#patient.delete(actorId);
 			changed(pool);
 		}
 	}
@@ -106,13 +108,14 @@ export class SlotQueue {
 
 	/** Other nodes have so many slots: as many of those that wait go there, the oldest first. */
 	leave(pool: PoolAddress, slots: number): void {
-		const waiting = [...this.#waiting].filter((one) => isSamePool(one, pool)).slice(0, slots);
+		const waiting = [...this.#waiting]
+			.filter((one) => !one.staysHere && isSamePool(one, pool))
+			.slice(0, slots);
 		for (const one of waiting) this.#turnAway(one, new StartsElsewhere(one.actorId));
 	}
 
 	/** The actor waits no more. */
 	refuse(actorId: string, reason: unknown): void {
-		this.#patient.delete(actorId);
 		for (const waiting of [...this.#waiting]) {
 			if (waiting.actorId === actorId) this.#turnAway(waiting, reason);
 		}

@@ -6,6 +6,7 @@ import { createEngine } from "../../src/engine.ts";
 import type { Engine } from "../../src/engine.types.ts";
 import { until } from "../helpers/until.ts";
 import { type RunnerOptions, ScriptedRunner } from "../runners/scripted-runner.ts";
+import { ScriptedHost } from "../serverless/scripted-host.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
 
 const LEASE_MS = 3_000;
@@ -19,7 +20,7 @@ interface RunnerNode {
 	stop(): Promise<void>;
 }
 
-async function startNode(url: string): Promise<RunnerNode> {
+async function startNode(url: string, slotWaitMs = 5_000): Promise<RunnerNode> {
 	const logger = { debug() {}, info() {}, warn() {}, error() {} };
 	const node = await joinCluster({ url, version: "test", logger, node: { leaseMs: LEASE_MS } });
 	const engine = createEngine({
@@ -35,7 +36,7 @@ async function startNode(url: string): Promise<RunnerNode> {
 		pingIntervalMs: 50,
 		runnerLostThresholdMs: 2_000,
 		actorStopThresholdMs: 300,
-		slotWaitMs: 5_000,
+		slotWaitMs,
 	});
 	await engine.joined;
 	const { url: listens } = await engine.listen({ port: 0 });
@@ -164,16 +165,21 @@ async function drainOnUpgrade(node: RunnerNode, pool: string): Promise<void> {
 }
 
 /** Makes actors of a pool through one node; their ids. */
-async function createIn(node: RunnerNode, pool: string, count: number): Promise<string[]> {
+async function createIn(
+	node: RunnerNode,
+	pool: string,
+	count: number,
+	crashPolicy = "restart",
+): Promise<string[]> {
 	const create = async (key: number) => {
 		const answer = await fetch(`${node.url}/actors?namespace=default`, {
 			method: "PUT",
 			headers: { "content-type": "application/json", authorization: "Bearer admin" },
 			body: JSON.stringify({
 				name: "any",
-				key: `${pool}-${key}`,
+				key: `${pool}-${crashPolicy}-${key}`,
 				runner_name_selector: pool,
-				crash_policy: "restart",
+				crash_policy: crashPolicy,
 			}),
 		});
 		expect(answer.status).toBe(200);
@@ -221,6 +227,122 @@ it("the newest version comes first, on whatever node its runners are (engine 7.2
 	await createIn(one, "versions", 6);
 	await until(() => expect(startsOf(newer)).toHaveLength(6));
 	expect(startsOf(older)).toEqual([]);
+});
+
+/** Has nodes know that runners of a pool are ordered, from a host that brings none. */
+async function orderRunners(node: RunnerNode, pool: string): Promise<ScriptedHost> {
+	const host = await ScriptedHost.listen();
+	onTestFinished(() => host.close());
+	host.does = "ends";
+	const serverless = {
+		url: host.url,
+		request_lifespan: 600,
+		slots_per_runner: 1,
+		max_runners: 10,
+	};
+	const answer = await fetch(`${node.url}/runner-configs/${pool}?namespace=default`, {
+		method: "PUT",
+		headers: { "content-type": "application/json", authorization: "Bearer admin" },
+		body: JSON.stringify({ datacenters: { default: { serverless } } }),
+	});
+	expect(answer.status).toBe(200);
+	return host;
+}
+
+/** What the API shows of an actor. */
+async function actorAt(node: RunnerNode, actorId: string): Promise<Record<string, unknown>> {
+	const answer = await fetch(`${node.url}/actors?namespace=default&actor_ids=${actorId}`, {
+		headers: { authorization: "Bearer admin" },
+	});
+	const { actors } = (await answer.json()) as { actors: Record<string, unknown>[] };
+	return actors[0]!;
+}
+
+/** How often a node acquires actors from now on. */
+function countAcquires({ node: { store } }: RunnerNode): { count: number } {
+	const acquires = { count: 0 };
+	const acquire = store.acquire.bind(store);
+	store.acquire = (actorId) => {
+		acquires.count++;
+		return acquire(actorId);
+	};
+	return acquires;
+}
+
+it("an actor of a serverless pool goes to the runner that another node has for it", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	await orderRunners(one, "ordered");
+	const runner = await connect(two, { key: "b", pool: "ordered", slots: 1 });
+	const name = { namespace: "default", pool: "ordered" };
+	await until(() => expect(one.node.cluster.pools.hasRoom(name, 0)).toBe(true));
+	const acquires = countAcquires(one);
+	const [actorId] = await createIn(one, "ordered", 1);
+	expect(await called(one, runner, actorId!)).toBe(200);
+	expect(startsOf(runner)).toHaveLength(1);
+	expect(acquires.count).toBe(0);
+});
+
+it("a node that is not known yet keeps no runners of another one idle, though it has told of newer ones", async () => {
+	const url = await emptiedDatabase();
+	const one = await startNode(url);
+	const { cluster } = one.node;
+	const told: unknown[] = [];
+	const hear = cluster.called.bind(cluster);
+	cluster.called = (link, call, signal) => {
+		if (call.do === "rooms") told.push(...call.rooms);
+		return hear(link, call, signal);
+	};
+	cluster.know = () => {};
+	const older = await connect(one, { key: "older", pool: "young", codeVersion: 1 });
+	const two = await startNode(url);
+	await connect(two, { key: "newer", pool: "young", codeVersion: 2 });
+	await until(() => expect(told).toContainEqual(expect.objectContaining({ version: 2 })));
+	const [actorId] = await createIn(one, "young", 1);
+	expect(await called(one, older, actorId!)).toBe(200);
+});
+
+it("a new actor that waits without end does so on whatever node it has got to (engine 6.3)", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url, 300), await startNode(url, 300)];
+	await connect(one, { key: "older", pool: "wait", codeVersion: 1 });
+	const full = await connect(two, { key: "full", pool: "wait", codeVersion: 2, slots: 1 });
+	await known(one, two, "wait");
+	await createIn(two, "wait", 1, "destroy");
+	await until(() => expect(startsOf(full)).toHaveLength(1));
+	const isWaiting = { pending_allocation_ts: expect.any(Number) };
+	const [patient] = await createIn(one, "wait", 1);
+	await until(async () => expect(await actorAt(two, patient!)).toMatchObject(isWaiting));
+	// One that has come later, and waits as long as others do.
+	const [other] = await createIn(one, "wait", 1, "sleep");
+	await until(async () => expect(await actorAt(two, other!)).toMatchObject(isWaiting));
+	await until(async () =>
+		expect(await actorAt(two, other!)).toMatchObject({ pending_allocation_ts: null }),
+	);
+	const free = await connect(two, { key: "free", pool: "wait", codeVersion: 2, slots: 1 });
+	await until(() =>
+		expect(free.commands.map(({ checkpoint }) => checkpoint.actorId)).toEqual([patient]),
+	);
+});
+
+it("an actor waits where it is when the others have room by what is heard and none of them takes it", async () => {
+	const url = await emptiedDatabase();
+	const [one] = [await startNode(url), await startNode(url)];
+	const full = await connect(one, { key: "full", pool: "odd", slots: 1 });
+	await createIn(one, "odd", 1, "destroy");
+	await until(() => expect(startsOf(full)).toHaveLength(1));
+	one.node.cluster.pools.hasRoom = () => true;
+	const acquires = countAcquires(one);
+	const [actorId] = await createIn(one, "odd", 1);
+	await until(async () =>
+		expect(await actorAt(one, actorId!)).toMatchObject({
+			pending_allocation_ts: expect.any(Number),
+		}),
+	);
+	const free = await connect(one, { key: "free", pool: "odd", slots: 1 });
+	expect(await called(one, free, actorId!)).toBe(200);
+	// Once when it is made, or for its first start; once when it has come back.
+	expect(acquires.count).toBeLessThanOrEqual(2);
 });
 
 it("older runners stay when a newer one on another node loses its socket and comes back (engine 7.4)", async () => {

@@ -181,6 +181,8 @@ export interface ActorAssignment {
 	readonly pool?: string;
 	/** What becomes of it when its host is lost: `sleep` (the default), `restart` or `destroy`. */
 	readonly crashPolicy?: string;
+	/** Whether it stays on this node even if it has to wait there: other nodes have not taken it. Default false. */
+	readonly staysHere?: boolean;
 }
 
 export type StopIntent = "sleep" | "destroy";
