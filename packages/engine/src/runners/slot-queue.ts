@@ -41,6 +41,8 @@ export class SlotQueue {
 	readonly #options: SlotQueueOptions;
 	/** In the order they came. */
 	readonly #waiting = new Set<Waiting>();
+	/** The same: whoever waits for an actor looks every few seconds, and thousands may wait. */
+	readonly #byActor = new Map<string, Waiting>();
 	#isClosed = false;
 
 	constructor(options: SlotQueueOptions) {
@@ -52,11 +54,13 @@ export class SlotQueue {
 	}
 
 	countOf(pool: PoolAddress): number {
-		return [...this.#waiting].filter((waiting) => isSamePool(waiting, pool)).length;
+		let count = 0;
+		for (const waiting of this.#waiting) if (isSamePool(waiting, pool)) count++;
+		return count;
 	}
 
 	of(actorId: string): WaitingActor | undefined {
-		return [...this.#waiting].find((one) => one.actorId === actorId);
+		return this.#byActor.get(actorId);
 	}
 
 	/**
@@ -82,6 +86,7 @@ export class SlotQueue {
 			placed: new Deferred(),
 		};
 		this.#waiting.add(waiting);
+		this.#byActor.set(actorId, waiting);
 		changed(pool);
 		try {
 			if (wait.isPatient) return await waiting.placed.promise;
@@ -90,7 +95,7 @@ export class SlotQueue {
 				return catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
 			});
 		} finally {
-			this.#waiting.delete(waiting);
+			this.#forget(waiting);
 			changed(pool);
 		}
 	}
@@ -100,7 +105,7 @@ export class SlotQueue {
 		for (const waiting of this.#waiting) {
 			const runner = this.#options.choose(waiting);
 			if (!runner) continue;
-			this.#waiting.delete(waiting);
+			this.#forget(waiting);
 			// Taken before the next one is looked for.
 			waiting.placed.resolve(runner.take(waiting.actorId));
 		}
@@ -128,9 +133,14 @@ export class SlotQueue {
 		}
 	}
 
+	#forget(waiting: Waiting): void {
+		this.#waiting.delete(waiting);
+		if (this.#byActor.get(waiting.actorId) === waiting) this.#byActor.delete(waiting.actorId);
+	}
+
 	/** It is not to be given a slot that gets free before it hears of it. */
 	#turnAway(waiting: Waiting, reason: unknown): void {
-		this.#waiting.delete(waiting);
+		this.#forget(waiting);
 		waiting.placed.reject(reason);
 	}
 

@@ -15,6 +15,7 @@ it("a node that cannot be reached, answers with an error, or is older is left ou
 	const cluster = new Cluster({
 		links: {
 			know: () => {},
+			isOpen: () => false,
 			to: async (epoch: number, waitMs: number) => {
 				const answer = answers[epoch];
 				if (answer === undefined) throw new LinkLost(epoch);

@@ -20,7 +20,10 @@ interface RunnerNode {
 	stop(): Promise<void>;
 }
 
-async function startNode(url: string, slotWaitMs = 5_000): Promise<RunnerNode> {
+async function startNode(
+	url: string,
+	{ slotWaitMs = 5_000, routeTimeoutMs = 10_000 } = {},
+): Promise<RunnerNode> {
 	const logger = { debug() {}, info() {}, warn() {}, error() {} };
 	const node = await joinCluster({ url, version: "test", logger, node: { leaseMs: LEASE_MS } });
 	const engine = createEngine({
@@ -30,7 +33,7 @@ async function startNode(url: string, slotWaitMs = 5_000): Promise<RunnerNode> {
 		version: "test",
 		token: "admin",
 		logger,
-		limits: { routeTimeoutMs: 10_000 },
+		limits: { routeTimeoutMs },
 	});
 	engine.attachRunners({
 		pingIntervalMs: 50,
@@ -218,6 +221,34 @@ it("an actor that waits on one node goes to another one where a slot gets free",
 	expect(startsOf(a)).toHaveLength(1);
 });
 
+it("an actor that waits goes to another node also when nobody waits for it any more", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url, { routeTimeoutMs: 300 }), await startNode(url)];
+	const full = await connect(one, { key: "full", pool: "alone", slots: 1 });
+	await createIn(one, "alone", 1, "destroy");
+	await until(() => expect(startsOf(full)).toHaveLength(1));
+	const [actorId] = await createIn(one, "alone", 1);
+	// This caller comes after what the creation has begun, and gives up after it.
+	const late = await fetch(`${one.url}/gateway/${actorId}/request/x`);
+	expect(late.status).toBeGreaterThanOrEqual(500);
+	const free = await connect(two, { key: "free", pool: "alone", slots: 1 });
+	await until(() => expect(startsOf(free)).toHaveLength(1));
+});
+
+it("a node tells again and again that it has no room, too", async () => {
+	const url = await emptiedDatabase();
+	const one = await startNode(url);
+	const { cluster } = one.node;
+	let told = 0;
+	const hear = cluster.called.bind(cluster);
+	cluster.called = (link, call, signal) => {
+		if (call.do === "rooms") told += call.rooms.length === 0 ? 1 : 0;
+		return hear(link, call, signal);
+	};
+	await startNode(url);
+	await until(() => expect(told).toBeGreaterThan(2));
+});
+
 it("the newest version comes first, on whatever node its runners are (engine 7.2)", async () => {
 	const url = await emptiedDatabase();
 	const [one, two] = [await startNode(url), await startNode(url)];
@@ -304,7 +335,8 @@ it("a node that is not known yet keeps no runners of another one idle, though it
 
 it("a new actor that waits without end does so on whatever node it has got to (engine 6.3)", async () => {
 	const url = await emptiedDatabase();
-	const [one, two] = [await startNode(url, 300), await startNode(url, 300)];
+	const limits = { slotWaitMs: 300 };
+	const [one, two] = [await startNode(url, limits), await startNode(url, limits)];
 	await connect(one, { key: "older", pool: "wait", codeVersion: 1 });
 	const full = await connect(two, { key: "full", pool: "wait", codeVersion: 2, slots: 1 });
 	await known(one, two, "wait");
