@@ -200,10 +200,12 @@ it("before its lifespan ends a request gives its actors to the next one; then it
 	await until(() => expect(host.starts).toHaveLength(2));
 	expect(host.starts[1]!.ts - began).toBeGreaterThanOrEqual(950);
 	expect(first!.isOver).toBe(false);
-	expect(first!.runner!.commands.map(({ inner }) => inner.tag)).toEqual([
-		"CommandStartActor",
-		"CommandStopActor",
-	]);
+	await until(() =>
+		expect(first!.runner!.commands.map(({ inner }) => inner.tag)).toEqual([
+			"CommandStartActor",
+			"CommandStopActor",
+		]),
+	);
 	// It does not stop, so it is lost with its runner.
 	expect(await first!.runner!.closed).toEqual({ code: 1000, reason: "ws.eviction" });
 	expect(Date.now() - began).toBeGreaterThanOrEqual(2_950);

@@ -50,6 +50,7 @@ const CHANGES = [
 	// Only a failed workflow can be recovered, and only an exported one imported: 400 for everybody who may.
 	["POST", "workflow/recover", undefined, 400],
 	["POST", "workflow/import", {}, 400],
+	// Last: what is cancelled can not be replayed.
 	["POST", "workflow/cancel"],
 ] as const;
 type Route = readonly [method: string, path: string, body?: object | undefined, status?: number];
@@ -107,12 +108,12 @@ it.each(STATES)(
 		else await runtime.embedded.host.stop(id, "sleep");
 		fails = state === "failing";
 		if (state === "awake") await runtime.action(id, "get");
-		for (const caller of CALLERS) {
-			const token = tokens[caller];
-			configured = caller === "open" ? "" : "s3cret";
-			const headers = token === null ? undefined : { authorization: `Bearer ${token}` };
-			for (const { route, kind } of ROUTES) {
-				const [method, path, body, ok = 200] = route;
+		for (const { route, kind } of ROUTES) {
+			const [method, path, body, ok = 200] = route;
+			for (const caller of CALLERS) {
+				const token = tokens[caller];
+				configured = caller === "open" ? "" : "s3cret";
+				const headers = token === null ? undefined : { authorization: `Bearer ${token}` };
 				const { status } = await inspect(runtime, id, path, {
 					method,
 					...(body && { body }),
