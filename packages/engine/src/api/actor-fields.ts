@@ -19,7 +19,7 @@ export function readKey(key: string): string {
 			key_preview: key.slice(0, KEY_PREVIEW_CHARS),
 		});
 	}
-	if (!key.isWellFormed()) {
+	if (/\p{Surrogate}/u.test(key)) {
 		throw badRequest("key: not well-formed Unicode");
 	}
 	if (isKeyless(key)) {

@@ -10,7 +10,7 @@ export function checkAnyName(name: string): void {
 		const reason = `an actor name has 1 to ${ANY_NAME_CHARS_MAX} characters, this one has ${chars}`;
 		throw catalogueError("api.bad_request", { reason });
 	}
-	if (!name.isWellFormed()) {
+	if (/\p{Surrogate}/u.test(name)) {
 		throw catalogueError("api.bad_request", {
 			reason: "the actor name is not well-formed Unicode",
 		});

@@ -13,7 +13,7 @@ function setUp(committedTs: number | null = null) {
 	const instance = {
 		isReady: true,
 		assignment: { alarmTs: committedTs },
-		services: { alarms: timers },
+		services: { alarms: timers, clock },
 		now: () => clock.now(),
 		committer: { markDirty: () => void seen.dirty++ },
 		writes: { saveSoon: () => {} },
