@@ -304,7 +304,8 @@ it("of the clients that a runner may not have heard leave, the oldest is forgott
 	await until(() => expect(heard(back)).toEqual(["close bye 1"]));
 });
 
-it("a message that cannot be sent keeps no other one from a runner that is back", async () => {
+/** A runner whose actor "a" runs, and whose socket has just broken. */
+async function withoutSocket() {
 	const t = runnersHost();
 	const { record, ...runner } = t.connect();
 	const started = t.host.start(await t.actor("a"), []);
@@ -312,6 +313,11 @@ it("a message that cannot be sent keeps no other one from a runner that is back"
 	runner.tells("a", 0, 0, RUNS);
 	await started;
 	runner.disconnects();
+	return { t, record };
+}
+
+it("a message that cannot be sent keeps no other one from a runner that is back", async () => {
+	const { t, record } = await withoutSocket();
 	const get = (path: string) =>
 		t.host.request("a", {
 			method: "GET",
@@ -355,13 +361,7 @@ it("a message that cannot be sent keeps no other one from a runner that is back"
 });
 
 it("nothing waits for a runner that is lost, once its actors are", async () => {
-	const t = runnersHost();
-	const { record, ...runner } = t.connect();
-	const started = t.host.start(await t.actor("a"), []);
-	await until(() => expect(runner.commandsFor("a")).toHaveLength(1));
-	runner.tells("a", 0, 0, RUNS);
-	await started;
-	runner.disconnects();
+	const { t, record } = await withoutSocket();
 	// As of a client that has left.
 	const messageId = { gatewayId: new Uint8Array(4), requestId: new Uint8Array(4), messageIndex: 1 };
 	const messageKind = {

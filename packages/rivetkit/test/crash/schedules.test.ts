@@ -70,6 +70,7 @@ it("calls that were acknowledged before a kill -9 are made after it, once each a
 it("alarms that came due while the server was down wake their actors when it is back", async () => {
 	await agenda("down").plan("while-down", 500);
 	await server.end("SIGKILL");
+	// Its time passes while no process is there that could be asked.
 	await new Promise((resolve) => setTimeout(resolve, 500));
 	await server.start();
 	// Twice when it came due before the process was gone: nothing of that is stored then.

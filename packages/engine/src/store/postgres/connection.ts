@@ -152,6 +152,7 @@ export class PostgresConnection {
 			return;
 		}
 		const overdue = setTimeout(() => this.destroy(), this.#silenceMs);
+		// A session that breaks while it ends has ended.
 		await this.#client.end().catch(() => {});
 		clearTimeout(overdue);
 	}
