@@ -125,7 +125,12 @@ export {
 	type ResumedCall,
 	type StopIntent,
 } from "./host/host.ts";
-export type { StorageBatch, StorageOp, StorageRange } from "./host/storage.ts";
+export {
+	COLD_KEYS_START,
+	type StorageBatch,
+	type StorageOp,
+	type StorageRange,
+} from "./host/storage.ts";
 export { type ActorIdParts, formatActorId, newActorId, parseActorId } from "./ids.ts";
 export { INSPECTOR_TOKEN_KEY, newInspectorToken } from "./inspector-token.ts";
 export { decodeJson } from "./json/decode.ts";

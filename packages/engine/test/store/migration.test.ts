@@ -1,11 +1,18 @@
 import { DatabaseSync } from "node:sqlite";
+import { COLD_KEYS_START } from "@rivetkit/protocol";
 import { expect, it, onTestFinished } from "vitest";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
 import { acquiredActor, contents, putBatch, text } from "./fixtures.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
-/** What makes a store of the newest format one of format 1 again. */
+/** What makes a store of the newest format one of format 3 again. */
+const TO_FORMAT_3 = `
+	INSERT INTO kv SELECT * FROM cold;
+	DROP TABLE cold;
+	PRAGMA user_version = 3;
+`;
 const TO_FORMAT_1 = `
+	${TO_FORMAT_3}
 	DROP INDEX actors_connected;
 	ALTER TABLE actors DROP COLUMN connected;
 	DROP TABLE inventory;
@@ -35,3 +42,41 @@ it("a store of format 1 is migrated, keeps what it holds, and opens again afterw
 	expect(await again.connectedActors(9)).toEqual([actor.actorId]);
 	expect(await again.nextAlarmTs()).toBe(5);
 });
+
+it("a store of format 3 is migrated: what is cold moves to a table of its own", async () => {
+	const directory = temporaryDirectory();
+	const store = await openSqliteStore({ directory });
+	const { actorId } = await acquiredActor(store);
+	const keys = [[0], [COLD_KEYS_START - 1, 255], [COLD_KEYS_START], [COLD_KEYS_START, 1], [255]];
+	await store.commit({
+		actorId,
+		generation: 0,
+		ops: keys.map((key) => ({
+			op: "put",
+			key: Uint8Array.from(key),
+			value: Uint8Array.from([7, ...key]),
+		})),
+	});
+	await store.close();
+	const tool = new DatabaseSync(`${directory}/store.sqlite`);
+	tool.exec(TO_FORMAT_3);
+	tool.close();
+
+	const migrated = await openSqliteStore({ directory });
+	const entries = await migrated.scan(actorId, { start: new Uint8Array(), end: null });
+	expect(entries.map(([key, value]) => [[...key], [...value]])).toEqual(
+		keys.map((key) => [key, [7, ...key]]),
+	);
+	await migrated.close();
+	expect(rowsOf(directory, "kv")).toBe(2);
+	expect(rowsOf(directory, "cold")).toBe(3);
+});
+
+function rowsOf(directory: string, table: string): unknown {
+	const tool = new DatabaseSync(`${directory}/store.sqlite`, { readOnly: true });
+	try {
+		return tool.prepare(`SELECT count(*) AS rows FROM ${table}`).get()!.rows;
+	} finally {
+		tool.close();
+	}
+}

@@ -1,4 +1,4 @@
-import type { StorageOp } from "@rivetkit/protocol";
+import { COLD_KEYS_START, type StorageOp } from "@rivetkit/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
@@ -112,8 +112,9 @@ const slot = fc.constantFrom(
 		key: index < 4 ? "k" : `k${index}`,
 	})),
 );
+/** On both sides of where cold keys begin, and there. */
 const bytes = fc
-	.array(fc.constantFrom(0, 127, 255), { maxLength: 2 })
+	.array(fc.constantFrom(0, COLD_KEYS_START, 255), { maxLength: 2 })
 	.map((numbers) => Uint8Array.from(numbers));
 /** Picks an actor, and how far from its newest generation a caller believes to be. */
 const actor = fc.nat(800);

@@ -7,6 +7,12 @@ export type StorageOp =
 	| { readonly op: "deleteRange"; readonly start: Uint8Array; readonly end: Uint8Array | null };
 
 /**
+ * First byte of the first key of what is written aside and hardly read, like spans. A store may keep these keys apart,
+ * so that the others of many actors stay close together; the order of all keys is the same.
+ */
+export const COLD_KEYS_START = 0x15;
+
+/**
  * What one actor wrote since its last commit. It lands whole or not at all, and is refused when the
  * generation it was written under is no longer the newest.
  */

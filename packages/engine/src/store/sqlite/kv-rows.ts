@@ -1,97 +1,53 @@
-import type { StorageOp, StorageRange } from "@rivetkit/protocol";
-import { toStoredBytes } from "../stored-values.ts";
-import {
-	prepareListQuery,
-	type SqliteConnection,
-	type SqliteListQuery,
-	type SqliteStatement,
-	type SqliteValue,
-} from "./engine.ts";
+import { COLD_KEYS_START, type StorageOp, type StorageRange } from "@rivetkit/protocol";
+import type { SqliteConnection, SqliteStatement } from "./engine.ts";
+import { type KvEntry, KvTable } from "./kv-table.ts";
 
 /** Rows removed in one go when an actor's data goes: larger actors take several transactions. */
 const REMOVAL_ROWS = 128;
 const PAGE_BYTES = 4096;
+const COLD_START = Uint8Array.of(COLD_KEYS_START);
 
-type Direction = "forward" | "reverse" | "forwardToEnd" | "reverseToEnd";
-
-/** The `kv` and `removals` tables. Everything here runs inside the caller's transaction. */
+/**
+ * What actors store, as one ordered space of keys: the `kv`, `cold` and `removals` tables. Everything here runs inside
+ * the caller's transaction.
+ */
 export class KvRows {
-	readonly #get: SqliteListQuery;
-	readonly #put: SqliteStatement;
-	readonly #delete: SqliteStatement;
-	readonly #deleteFrom: SqliteStatement;
-	readonly #deleteBetween: SqliteStatement;
-	/** Without a limit. It is a statement of its own because SQLite takes half as long for it. */
-	readonly #scan: Record<Direction, SqliteListQuery>;
-	readonly #scanSome: Record<Direction, SqliteListQuery>;
-	readonly #deleteSome: SqliteStatement;
-	readonly #bytes: SqliteStatement;
-	readonly #hasAny: SqliteStatement;
+	readonly #hot: KvTable;
+	readonly #cold: KvTable;
 	readonly #addRemoval: SqliteStatement;
 	readonly #firstRemoval: SqliteStatement;
 	readonly #endRemoval: SqliteStatement;
 
 	constructor(connection: SqliteConnection) {
-		const scans = (limit: "LIMIT ?" | ""): Record<Direction, SqliteListQuery> => {
-			const scan = (condition: string, order: string) =>
-				prepareListQuery(
-					connection,
-					`SELECT key, value FROM kv WHERE actor = ? AND key >= ? ${condition}
-					ORDER BY key ${order} ${limit}`,
-				);
-			return {
-				forward: scan("AND key < ?", "ASC"),
-				reverse: scan("AND key < ?", "DESC"),
-				forwardToEnd: scan("", "ASC"),
-				reverseToEnd: scan("", "DESC"),
-			};
-		};
-		this.#get = prepareListQuery(connection, "SELECT value FROM kv WHERE actor = ? AND key = ?");
-		// Cheaper than INSERT OR REPLACE, which deletes first; writes no page when the value is the same.
-		this.#put = connection.prepare(
-			"INSERT INTO kv VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-		);
-		this.#delete = connection.prepare("DELETE FROM kv WHERE actor = ? AND key = ?");
-		this.#deleteFrom = connection.prepare("DELETE FROM kv WHERE actor = ? AND key >= ?");
-		this.#deleteBetween = connection.prepare(
-			"DELETE FROM kv WHERE actor = ? AND key >= ? AND key < ?",
-		);
-		this.#scan = scans("");
-		this.#scanSome = scans("LIMIT ?");
-		this.#deleteSome = connection.prepare(
-			"DELETE FROM kv WHERE actor = ? AND key IN (SELECT key FROM kv WHERE actor = ? ORDER BY key LIMIT ?)",
-		);
-		// The length of a blob is known without reading it.
-		this.#bytes = connection.prepare(
-			"SELECT coalesce(sum(length(key) + length(value)), 0) AS bytes FROM kv WHERE actor = ?",
-		);
-		this.#hasAny = connection.prepare("SELECT 1 AS found FROM kv WHERE actor = ? LIMIT 1");
+		this.#hot = new KvTable(connection, "kv");
+		this.#cold = new KvTable(connection, "cold");
 		this.#addRemoval = connection.prepare("INSERT INTO removals VALUES (?)");
 		this.#firstRemoval = connection.prepare("SELECT actor FROM removals LIMIT 1");
 		this.#endRemoval = connection.prepare("DELETE FROM removals WHERE actor = ?");
 	}
 
 	get(rowId: number, key: Uint8Array): Uint8Array | null {
-		return (this.#get.get(rowId, toStoredBytes(key))?.[0] ?? null) as Uint8Array | null;
+		return this.#tableOf(key).get(rowId, key);
 	}
 
-	scan(rowId: number, range: StorageRange): [key: Uint8Array, value: Uint8Array][] {
-		const { reverse = false, limit } = range;
-		const bounds: SqliteValue[] = [rowId, toStoredBytes(range.start)];
-		if (range.end !== null) {
-			bounds.push(toStoredBytes(range.end));
+	scan(rowId: number, range: StorageRange): KvEntry[] {
+		const { start, end, reverse = false, limit } = range;
+		if (endsBeforeCold(end)) return this.#hot.scan(rowId, range);
+		if (isCold(start)) return this.#cold.scan(rowId, range);
+		const parts = [
+			{ table: this.#hot, range: { ...range, end: COLD_START } },
+			{ table: this.#cold, range: { ...range, start: COLD_START } },
+		];
+		const entries: KvEntry[] = [];
+		for (const part of reverse ? parts.reverse() : parts) {
+			const left = limit === undefined ? {} : { limit: limit - entries.length };
+			for (const entry of part.table.scan(rowId, { ...part.range, ...left })) entries.push(entry);
 		}
-		const direction =
-			`${reverse ? "reverse" : "forward"}${range.end === null ? "ToEnd" : ""}` as const;
-		const rows =
-			limit === undefined
-				? this.#scan[direction].all(...bounds)
-				: this.#scanSome[direction].all(...bounds, Math.max(0, limit));
-		return rows as [key: Uint8Array, value: Uint8Array][];
+		return entries;
 	}
 
 	bytes(rowId: number): number {
-		return this.#bytes.get(rowId)!.bytes as number;
+		return this.#hot.bytes(rowId) + this.#cold.bytes(rowId);
 	}
 
 	/** About how many pages it wrote, for the checkpointer's estimate. */
@@ -100,18 +56,15 @@ export class KvRows {
 		for (const op of ops) {
 			switch (op.op) {
 				case "put":
-					this.#put.get(rowId, toStoredBytes(op.key), toStoredBytes(op.value));
+					this.#tableOf(op.key).put(rowId, op.key, op.value);
 					pages += op.value.byteLength / PAGE_BYTES;
 					break;
 				case "delete":
-					this.#delete.get(rowId, toStoredBytes(op.key));
+					this.#tableOf(op.key).delete(rowId, op.key);
 					break;
 				case "deleteRange":
-					if (op.end === null) {
-						this.#deleteFrom.get(rowId, toStoredBytes(op.start));
-					} else {
-						this.#deleteBetween.get(rowId, toStoredBytes(op.start), toStoredBytes(op.end));
-					}
+					if (!isCold(op.start)) this.#hot.deleteRange(rowId, op.start, op.end);
+					if (!endsBeforeCold(op.end)) this.#cold.deleteRange(rowId, op.start, op.end);
 					break;
 			}
 		}
@@ -124,8 +77,7 @@ export class KvRows {
 	 * actor's row is gone or destroyed. True when nothing is left.
 	 */
 	removeAll(rowId: number): boolean {
-		this.#deleteSome.get(rowId, rowId, REMOVAL_ROWS);
-		if (!this.#hasAny.get(rowId)) {
+		if (this.#removeSome(rowId)) {
 			return true;
 		}
 		this.#addRemoval.get(rowId);
@@ -138,10 +90,27 @@ export class KvRows {
 		if (rowId === undefined) {
 			return false;
 		}
-		this.#deleteSome.get(rowId, rowId, REMOVAL_ROWS);
-		if (!this.#hasAny.get(rowId)) {
+		if (this.#removeSome(rowId as number)) {
 			this.#endRemoval.get(rowId);
 		}
 		return true;
 	}
+
+	/** True when nothing is left. */
+	#removeSome(rowId: number): boolean {
+		return this.#hot.deleteSome(rowId, REMOVAL_ROWS) && this.#cold.deleteSome(rowId, REMOVAL_ROWS);
+	}
+
+	#tableOf(key: Uint8Array): KvTable {
+		return isCold(key) ? this.#cold : this.#hot;
+	}
+}
+
+function isCold(key: Uint8Array): boolean {
+	return key.byteLength > 0 && key[0]! >= COLD_KEYS_START;
+}
+
+/** Whether a range with this end holds no cold keys. */
+function endsBeforeCold(end: Uint8Array | null): boolean {
+	return end !== null && (!isCold(end) || (end.byteLength === 1 && end[0] === COLD_KEYS_START));
 }

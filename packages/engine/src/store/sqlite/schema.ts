@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { COLD_KEYS_START } from "@rivetkit/protocol";
 import { StoreError } from "../store.ts";
 import type { SqliteConnection } from "./engine.ts";
 
@@ -6,7 +7,7 @@ import type { SqliteConnection } from "./engine.ts";
 export const APPLICATION_ID = 0x52564b54;
 
 /** Version of the tables below (`PRAGMA user_version`). */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 const INVENTORY = `
 CREATE TABLE inventory (
@@ -20,12 +21,23 @@ CREATE TABLE inventory (
 CREATE INDEX inventory_newest ON inventory (kind, scope, create_ts, name);
 `;
 
+const kvTable = (name: string) => `
+CREATE TABLE ${name} (
+	actor INTEGER NOT NULL,
+	key BLOB NOT NULL,
+	value BLOB NOT NULL,
+	PRIMARY KEY (actor, key)
+) WITHOUT ROWID, STRICT;
+`;
+
 /**
  * - `actors`: one row per actor, destroyed ones included while their tombstone is kept. `row_id` is
  *   the actor's short name in the other tables and is never used twice.
  * - `inputs`: apart from `actors`, so that a change of a record does not copy a large input.
  * - `kv`: what actors store, in key order.
- * - `removals`: actors that are gone but whose `kv` rows are still being removed.
+ * - `cold`: the same of keys from {@link COLD_KEYS_START} on. Among the rows of `kv` they would spread those that are
+ *   written all the time over more pages, and a commit writes whole pages.
+ * - `removals`: actors that are gone but whose `kv` and `cold` rows are still being removed.
  * - `names`: every name that has or had an actor; `kept` when the last trace in `actors` may be gone.
  * - `inventory`: what is known beside actors, see `Inventory`.
  * - `meta`: `checkpoints` counts restarts of the write-ahead log.
@@ -62,12 +74,8 @@ CREATE INDEX actors_destroyed_key ON actors (namespace, name, key) WHERE destroy
 
 CREATE TABLE inputs (actor INTEGER PRIMARY KEY, input BLOB NOT NULL) STRICT;
 
-CREATE TABLE kv (
-	actor INTEGER NOT NULL,
-	key BLOB NOT NULL,
-	value BLOB NOT NULL,
-	PRIMARY KEY (actor, key)
-) WITHOUT ROWID, STRICT;
+${kvTable("kv")}
+${kvTable("cold")}
 
 CREATE TABLE removals (actor INTEGER PRIMARY KEY) STRICT;
 
@@ -79,12 +87,17 @@ CREATE TABLE names (
 ) WITHOUT ROWID, STRICT;
 ${INVENTORY}`;
 
+const COLD_KEYS = `x'${COLD_KEYS_START.toString(16).padStart(2, "0")}'`;
+
 /** What takes a store of each older format one version further. */
 const MIGRATIONS: Readonly<Record<number, string>> = {
 	1:
 		"ALTER TABLE actors ADD COLUMN connected INTEGER NOT NULL DEFAULT 0;" +
 		"CREATE INDEX actors_connected ON actors (id) WHERE connected = 1;",
 	2: INVENTORY,
+	3: `${kvTable("cold")}
+		INSERT INTO cold SELECT * FROM kv WHERE key >= ${COLD_KEYS};
+		DELETE FROM kv WHERE key >= ${COLD_KEYS};`,
 };
 
 const NEWER = (file: string, version: number) =>

@@ -1,3 +1,5 @@
+import { COLD_KEYS_START } from "@rivetkit/protocol";
+
 /**
  * The runtime's own key space in an actor's store. The first byte names a subspace, so that no key of a
  * user can ever reach another one's data. What is below {@link WAKE_END} is read whole by every wake;
@@ -32,7 +34,8 @@ export const SUBSPACE_QUEUE_DATA = 0x10;
 export const SUBSPACE_HISTORY = 0x11;
 export const SUBSPACE_KV = 0x12;
 export const SUBSPACE_WORKFLOW_HISTORY = 0x14;
-export const SUBSPACE_TRACES = 0x15;
+/** The first of those that stores may keep apart. */
+export const SUBSPACE_TRACES: number = COLD_KEYS_START;
 
 export const WAKE_START: Uint8Array = Uint8Array.of(SUBSPACE_STATE);
 export const WAKE_END: Uint8Array = Uint8Array.of(0x10);
