@@ -8,7 +8,7 @@ import type { JournalEntry } from "../instance/state-journal.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { untracked } from "../state/index.ts";
 import type { ActorTelemetry } from "../telemetry/actor-telemetry.ts";
-import type { Attributes, Span } from "../telemetry/span.ts";
+import { type Attributes, Span, type Work } from "../telemetry/span.ts";
 import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { ItemStream, isAsyncIterable } from "./item-stream.ts";
@@ -47,7 +47,7 @@ export class ActionCall implements RunningCall {
 	#entry: JournalEntry | null = null;
 	#rollBacksBefore: number;
 	/** Null when nothing is recorded. */
-	#span: Span | null = null;
+	#work: Work | null = null;
 	readonly #connection: Connection | null;
 	/** Hears of the stream that the handler returns; null for a call that wants one value. */
 	readonly #onStream: ((items: ItemStream) => void) | null;
@@ -85,7 +85,7 @@ export class ActionCall implements RunningCall {
 	start(): void {
 		const instance = this.#instance;
 		if (!this.#scheduled) instance.work.begin("action");
-		if (instance.telemetry) this.#beginSpan(instance.telemetry);
+		if (instance.telemetry) this.#beginWork(instance.telemetry);
 		if (instance.isFree) {
 			this.#begin();
 			return;
@@ -95,12 +95,12 @@ export class ActionCall implements RunningCall {
 		instance.whenFree(() => this.#beginLater());
 	}
 
-	#beginSpan(telemetry: ActorTelemetry): void {
+	#beginWork(telemetry: ActorTelemetry): void {
 		const connection = this.#connection;
 		const kind = this.#scheduled ? SPAN_KINDS.scheduled : SPAN_KINDS.action;
-		const span = telemetry.begin(kind, this.name, connection?.tracedFrom ?? null);
-		this.#span = span;
-		if (span === null || !span.isRecorded) return;
+		this.#work = telemetry.begin(kind, this.name, connection?.tracedFrom ?? null);
+		const span = this.#span;
+		if (span === null) return;
 		if (connection) {
 			const { id, kind: type, isHibernatable } = connection;
 			span.begin(
@@ -158,6 +158,11 @@ export class ActionCall implements RunningCall {
 		this.#context.abortCall(reason);
 	}
 
+	/** Null when it is not recorded. */
+	get #span(): Span | null {
+		return this.#work instanceof Span ? this.#work : null;
+	}
+
 	/** Answers the caller without waiting for the handler any longer. */
 	giveUp(error: unknown): void {
 		this.#context.abortCall(error);
@@ -210,7 +215,7 @@ export class ActionCall implements RunningCall {
 		const instance = this.#instance;
 		const span = this.#span;
 		const handler = () => action.handler(this.#context, ...args);
-		if (span === null || !span.isRecorded) return instance.runCall(this, handler);
+		if (span === null) return instance.runCall(this, handler);
 		const { habits } = instance.telemetry!.host;
 		const result = instance.runCall(this, handler, span, habits.returnsAtOnce(action));
 		habits.saw(action, span.goesOn || isPromiseLike(result) || isAsyncIterable(result));
@@ -343,7 +348,7 @@ export class ActionCall implements RunningCall {
 	/** Runs a hook below the call's span; one of a call that is left out has none either. */
 	#traced<T>(name: string, hook: () => T): T {
 		const span = this.#span;
-		if (!span?.isRecorded) return hook();
+		if (span === null) return hook();
 		return this.#instance.telemetry!.traced(SPAN_KINDS.hook, name, hook, span);
 	}
 
@@ -363,7 +368,7 @@ export class ActionCall implements RunningCall {
 
 	#fail(error: unknown): void {
 		if (this.#settled) return;
-		this.#span?.fail(error);
+		this.#work?.fail(error);
 		this.#takeBack();
 		this.#context.endReceiving(false);
 		this.#finish(() =>
@@ -376,9 +381,9 @@ export class ActionCall implements RunningCall {
 		);
 	}
 
-	#endSpan(span: Span, telemetry: ActorTelemetry): void {
-		telemetry.end(span);
-		if (telemetry.host.recordsSpans && this.#instance.committer.dirty) telemetry.wrote(span);
+	#endWork(work: Work, telemetry: ActorTelemetry): void {
+		telemetry.end(work);
+		if (telemetry.host.recordsSpans && this.#instance.committer.dirty) telemetry.wrote(work);
 	}
 
 	#takeBack(): void {
@@ -401,7 +406,7 @@ export class ActionCall implements RunningCall {
 		}
 		this.#items?.end();
 		this.#instance.database?.callEnded(this);
-		if (this.#span) this.#endSpan(this.#span, this.#instance.telemetry!);
+		if (this.#work) this.#endWork(this.#work, this.#instance.telemetry!);
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.
 		settle();
 		if (!this.#scheduled) this.#instance.work.end("action");

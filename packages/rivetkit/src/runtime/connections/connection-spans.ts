@@ -16,7 +16,7 @@ export function isTraced(connection: Connection): boolean {
 /** Runs the opening of a connection as a span in the trace that its client is in. */
 export function traceOpening(connection: Connection, open: Work): void | Promise<void> {
 	const telemetry = connection.instance.telemetry!;
-	const span = telemetry.begin(SPAN_KINDS.connect, null, connection.tracedFrom);
+	const span = telemetry.beginSpan(SPAN_KINDS.connect, null, connection.tracedFrom);
 	if (span === null) return open();
 	span.begin(attributesOf(connection), ATTRIBUTES_BYTES);
 	return telemetry.runTraced(span, open);
@@ -26,7 +26,7 @@ export function traceOpening(connection: Connection, open: Work): void | Promise
 export function traceClosing(connection: Connection, close: Work): void | Promise<void> {
 	const telemetry = connection.instance.telemetry!;
 	const parent = currentSpan() ?? connection.tracedFrom;
-	const span = telemetry.begin(SPAN_KINDS.disconnect, null, parent);
+	const span = telemetry.beginSpan(SPAN_KINDS.disconnect, null, parent);
 	if (span === null) return close();
 	span.begin(attributesOf(connection), ATTRIBUTES_BYTES);
 	return telemetry.runTraced(span, close);

@@ -28,7 +28,7 @@ export function beginStepSpan(
 	telemetry: ActorTelemetry,
 	{ kind, name, attempt }: StepSubject,
 ): Span | null {
-	const span = telemetry.begin(SPAN_KINDS[kind], name, currentSpan());
+	const span = telemetry.beginSpan(SPAN_KINDS[kind], name, currentSpan());
 	span?.set("rivet.workflow.attempt", attempt);
 	return span;
 }
@@ -38,7 +38,7 @@ export function beginWaitSpan(
 	telemetry: ActorTelemetry,
 	{ name, reason, queues, deadline }: WaitSubject,
 ): ((how: "over" | "left") => void) | null {
-	const span = telemetry.begin(SPAN_KINDS.wait, name, currentSpan());
+	const span = telemetry.beginSpan(SPAN_KINDS.wait, name, currentSpan());
 	if (span === null) return null;
 	span.set("rivet.workflow.wait_reason", reason);
 	if (queues) span.set("rivet.queue.name", queues.join(", "));

@@ -29,7 +29,7 @@ import { stopInstance } from "../lifecycle/stop.ts";
 import { routeRequest } from "../router/actor-router.ts";
 import { routeSocket } from "../router/socket-router.ts";
 import type { HostTelemetry } from "../telemetry/host-telemetry.ts";
-import type { Span } from "../telemetry/span.ts";
+import { Span, type Work } from "../telemetry/span.ts";
 import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { HostServices } from "./services.ts";
 
@@ -122,20 +122,20 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		this.#inspector.note(instance, "starting");
 		const { telemetry } = instance;
 		telemetry?.host.lookForExporter?.();
-		const span = telemetry?.begin(SPAN_KINDS.start, null, null) ?? null;
+		const work = telemetry?.begin(SPAN_KINDS.start, null, null) ?? null;
 		const begin = () => startInstance(instance, sockets);
-		const started = asHost(() => (span?.isRecorded ? runInSpan(span, begin) : begin()));
+		const started = asHost(() => (work instanceof Span ? runInSpan(work, begin) : begin()));
 		return started instanceof Promise
-			? started.then((failure) => this.#started(instance, span, failure))
-			: this.#started(instance, span, started);
+			? started.then((failure) => this.#started(instance, work, failure))
+			: this.#started(instance, work, started);
 	}
 
 	#started(
 		instance: ActorInstance,
-		span: Span | null,
+		work: Work | null,
 		failure: StartFailure | null,
 	): undefined | Promise<never> {
-		if (span) instance.telemetry!.end(span, failure ? { thrown: failure.error } : undefined);
+		if (work) instance.telemetry!.end(work, failure ? { thrown: failure.error } : undefined);
 		if (failure !== null) return this.#startFailed(instance, failure);
 		this.#inspector.note(instance, "ready");
 		return undefined;

@@ -612,13 +612,9 @@ export class ActorInstance implements LedgerOwner {
 	 * the span. `returnsAtOnce`: it is known not to go on after it returns.
 	 */
 	runCall<T>(call: object, handler: () => T, span: Span | null = null, returnsAtOnce = false): T {
-		// One that is only measured is nobody's context.
-		const shown = span?.isRecorded ? span : null;
-		if (this.database) return runInCall(call, this.era, shown, handler);
-		if (shown === null) return handler();
-		return returnsAtOnce && !shown.exported
-			? runOnStack(shown, handler)
-			: runInSpan(shown, handler);
+		if (this.database) return runInCall(call, this.era, span, handler);
+		if (span === null) return handler();
+		return returnsAtOnce && !span.exported ? runOnStack(span, handler) : runInSpan(span, handler);
 	}
 
 	/** Runs a hook, or something like it, as a span below what runs now. */

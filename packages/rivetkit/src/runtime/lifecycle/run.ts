@@ -1,5 +1,6 @@
 import type { ActorInstance } from "../instance/instance.ts";
 import { RunScope } from "../queue/run-scope.ts";
+import { Span } from "../telemetry/span.ts";
 import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 
@@ -53,20 +54,22 @@ export class RunHandler {
 		const instance = this.#instance;
 		const scope = new RunScope();
 		this.scope = scope;
-		const span = instance.telemetry?.begin(SPAN_KINDS.run, null, null) ?? null;
+		const { telemetry } = instance;
+		const work = telemetry?.begin(SPAN_KINDS.run, null, null) ?? null;
+		const span = work instanceof Span ? work : null;
 		try {
 			await scope.enter(() => instance.runCall(scope, () => this.#invoke(), span));
-			if (span) instance.telemetry!.end(span);
+			if (work) telemetry!.end(work);
 			scope.hasReturned = !instance.isAborted;
 			instance.runEnded(scope, true);
 			instance.log.debug({}, "run returned");
 		} catch (error) {
-			if (span) {
-				const { telemetry } = instance;
+			if (work) {
+				const told = telemetry!.recorded(work);
 				if (!instance.isAborted) {
-					span.addEvent("actor.crash", telemetry!.host.nowMs(), CRASHED);
+					told?.addEvent("actor.crash", telemetry!.host.nowMs(), CRASHED);
 				}
-				telemetry!.end(span, { thrown: error });
+				telemetry!.end(told ?? work, { thrown: error });
 			}
 			instance.runEnded(scope, false);
 			this.#failed(error, startedMs);

@@ -22,7 +22,7 @@ export class DeliveryRecorder {
 		const { host } = this.#telemetry;
 		if (!host.recordsSpans) return;
 		const { id, header, sentBy } = delivery.message;
-		const span = this.#telemetry.begin(SPAN_KINDS.message, header.name, sentBy);
+		const span = this.#telemetry.beginSpan(SPAN_KINDS.message, header.name, sentBy);
 		const isTold = receiver?.takesEvent() ?? false;
 		if (span === null && !isTold) return;
 		const attributes = {

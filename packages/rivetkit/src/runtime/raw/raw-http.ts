@@ -5,7 +5,7 @@ import { isCallerGone } from "../instance/caller-gone.ts";
 import type { ActorInstance, RunningCall } from "../instance/instance.ts";
 import { HookTimeout, withTimeout } from "../lifecycle/with-timeout.ts";
 import { callerOf } from "../telemetry/caller-of.ts";
-import type { Span } from "../telemetry/span.ts";
+import { Span, type Work } from "../telemetry/span.ts";
 import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import { incomingRequest } from "./incoming-request.ts";
 
@@ -47,7 +47,7 @@ class RawCall implements RunningCall {
 	/** The body outlives the call of the router, which counts as work until it has the head. */
 	#isStreaming = false;
 	/** Null when nothing is recorded. */
-	readonly #span: Span | null;
+	readonly #work: Work | null;
 
 	constructor(instance: ActorInstance, request: ActorRequest, path: string, params: unknown) {
 		this.#instance = instance;
@@ -60,17 +60,21 @@ class RawCall implements RunningCall {
 		});
 		this.#over.catch(() => {});
 		this.#connection.tracedFrom = callerOf(instance, request);
-		this.#span =
-			instance.telemetry?.begin(SPAN_KINDS.request, null, this.#connection.tracedFrom) ?? null;
-		if (this.#span?.isRecorded) {
+		const work = instance.telemetry?.begin(SPAN_KINDS.request, null, this.#connection.tracedFrom);
+		this.#work = work ?? null;
+		if (work instanceof Span) {
 			const { pathname } = new URL(this.#request.url);
-			this.#span.set("http.request.method", request.method);
-			this.#span.set("url.path", pathname);
+			work.set("http.request.method", request.method);
+			work.set("url.path", pathname);
 			// As the contract (lifecycle 19) and older tools have it.
-			this.#span.set("http.method", request.method);
-			this.#span.set("http.url", pathname);
+			work.set("http.method", request.method);
+			work.set("http.url", pathname);
 		}
 		instance.runningCalls.add(this);
+	}
+
+	get #span(): Span | null {
+		return this.#work instanceof Span ? this.#work : null;
 	}
 
 	get kind(): "request" {
@@ -104,7 +108,7 @@ class RawCall implements RunningCall {
 		if (this.#finished) return;
 		this.#finished = true;
 		const instance = this.#instance;
-		if (this.#span) instance.telemetry!.end(this.#span, failure);
+		if (this.#work) instance.telemetry!.end(this.#work, failure);
 		instance.runningCalls.delete(this);
 		void instance.connections.close(this.#connection);
 		if (this.#isStreaming) instance.work.end("request");

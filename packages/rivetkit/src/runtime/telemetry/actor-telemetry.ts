@@ -4,7 +4,7 @@ import type { OpenBatch } from "../commit/batch-part.ts";
 import type { HostTelemetry } from "./host-telemetry.ts";
 import { ActorCounts } from "./metrics/actor-metrics.ts";
 import type { TypeMetrics, WorkMetrics } from "./metrics/type-metrics.ts";
-import { type Attributes, Span, type SpanParent, shortened, type Trace, UNTRACED } from "./span.ts";
+import { type Attributes, Span, type SpanParent, shortened, type Trace, Work } from "./span.ts";
 import { SpanKeeper, type SpanOwner } from "./span-keeper.ts";
 import { SPAN_KINDS, type SpanKind } from "./span-kinds.ts";
 import { BudgetShare } from "./trace-budget.ts";
@@ -55,7 +55,7 @@ export class ActorTelemetry {
 	readonly counts = new ActorCounts();
 	#trail: Trail | null = null;
 	/** The commit that is under way. */
-	#commit: Span | null = null;
+	#commit: Work | null = null;
 	/** The first span since the last commit that has written something. */
 	#writer: Span | null = null;
 	#writerCount = 0;
@@ -83,26 +83,26 @@ export class ActorTelemetry {
 	 * Null when nothing is recorded of such work; one that is only measured when its trace is left out. What it
 	 * returns goes into {@link end}.
 	 */
-	begin(kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
+	begin(kind: SpanKind, subject: string | null, parent: SpanParent): Work | null {
 		const { host } = this;
 		// Two looks at the clock are most of what a piece of work that is only measured costs.
 		if (!host.recordsSpans && (this.metrics === null || kind.counted === null)) return null;
 		return this.#beginAt(host.nowMs(), kind, subject, parent);
 	}
 
-	#beginAt(nowMs: number, kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
+	/** For what is not measured where it is not recorded. */
+	beginSpan(kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
+		const work = this.begin(kind, subject, parent);
+		return work instanceof Span ? work : null;
+	}
+
+	#beginAt(nowMs: number, kind: SpanKind, subject: string | null, parent: SpanParent): Work | null {
 		const { host } = this;
-		if (!host.recordsSpans)
-			return this.metrics === null ? null : this.#measured(nowMs, kind, subject);
+		if (!host.recordsSpans) return new Work(kind, subject, nowMs, null);
 		if (!this.#isAdmitted(parent, nowMs)) return this.#leaveOut(nowMs, kind, subject, parent);
 		const span = this.#newSpan(kind, subject, parent, nowMs);
 		if (!this.#isForgotten) this.trail.begin(span);
 		return span;
-	}
-
-	#measured(nowMs: number, kind: SpanKind, subject: string | null): Span | null {
-		if (kind.counted === null) return null;
-		return new Span(kind, subject, UNTRACED, null, 0, nowMs, null);
 	}
 
 	#isAdmitted(parent: SpanParent, nowMs: number): boolean {
@@ -117,7 +117,7 @@ export class ActorTelemetry {
 		kind: SpanKind,
 		subject: string | null,
 		parent: SpanParent,
-	): Span | null {
+	): Work | null {
 		// A hook goes with what it belongs to.
 		if (kind !== SPAN_KINDS.hook) {
 			this.host.budget.leftOut++;
@@ -127,22 +127,27 @@ export class ActorTelemetry {
 		}
 		// A step's commit goes with it, too, and a `run` may end in a crash.
 		if (kind === SPAN_KINDS.step) this.#leftOutWriters = true;
-		const span =
-			kind === SPAN_KINDS.run
-				? new Span(kind, subject, UNTRACED, null, 0, nowMs, null)
-				: this.#measured(nowMs, kind, subject);
-		if (span !== null) {
-			span.leftOutBelow = parent;
-			if (kind !== SPAN_KINDS.commit) this.#leftOutWriters = true;
-		}
-		return span;
+		// What is not counted is measured, too, as far as it is recorded if it fails.
+		if (kind.counted === null && kind !== SPAN_KINDS.run) return null;
+		if (kind !== SPAN_KINDS.commit) this.#leftOutWriters = true;
+		return new Work(kind, subject, nowMs, parent);
 	}
 
-	/** Something that was left out and has turned out to be worth a look: a span alone, made when it is over. */
-	#recordLate({ kind, subject, leftOutBelow, startMs, failure, events }: Span): Span {
+	/**
+	 * A span of something that has turned out to be worth a look: its own, or one that is made now. Null when too much was
+	 * recorded late.
+	 */
+	recorded(work: Work): Span | null {
+		if (work instanceof Span) return work;
+		const { host } = this;
+		return host.recordsSpans && host.budget.admitsLate(host.nowMs())
+			? this.#recordLate(work)
+			: null;
+	}
+
+	#recordLate({ kind, subject, leftOutBelow, startMs, failure }: Work): Span {
 		const span = this.#newSpan(kind, subject, leftOutBelow, startMs);
 		span.failure = failure;
-		for (const { name, atMs, attributes } of events ?? []) span.addEvent(name, atMs, attributes);
 		span.set("rivet.trace.left_out", true);
 		if (!this.#isForgotten) this.trail.begin(span);
 		return span;
@@ -179,28 +184,27 @@ export class ActorTelemetry {
 		return new Span(kind, subject, { id: traceId, flags, admission }, spanId, id, startMs, null);
 	}
 
-	end(span: Span, failure?: Thrown): void {
-		this.#endAt(this.host.nowMs(), span, failure);
+	end(work: Work, failure?: Thrown): void {
+		this.#endAt(this.host.nowMs(), work, failure);
 	}
 
-	#endAt(endMs: number, span: Span, failure?: Thrown): void {
+	#endAt(endMs: number, work: Work, failure?: Thrown): void {
 		const { host } = this;
-		span.endMs = endMs;
-		if (failure !== undefined) span.fail(failure.thrown);
-		if (this.metrics !== null) this.#count(this.metrics, span);
-		if (!host.recordsSpans) return;
-		if (span.isRecorded) {
-			this.#ended(span);
+		work.endMs = endMs;
+		if (failure !== undefined) work.fail(failure.thrown);
+		if (this.metrics !== null) this.#count(this.metrics, work);
+		if (work instanceof Span) {
+			this.#ended(work);
 			return;
 		}
-		if (span.failure === null && endMs - span.startMs < SLOW_MS) return;
-		if (!host.budget.admitsLate(endMs)) return;
-		const late = this.#recordLate(span);
+		if (work.failure === null && endMs - work.startMs < SLOW_MS) return;
+		if (!host.recordsSpans || !host.budget.admitsLate(endMs)) return;
+		const late = this.#recordLate(work);
 		late.endMs = endMs;
 		this.#ended(late);
 	}
 
-	#count(metrics: TypeMetrics, { kind, failure, startMs, endMs }: Span): void {
+	#count(metrics: TypeMetrics, { kind, failure, startMs, endMs }: Work): void {
 		const { counted } = kind;
 		if (counted === null) return;
 		let outcomes: WorkMetrics;
@@ -280,26 +284,26 @@ export class ActorTelemetry {
 		parent: SpanParent | undefined = undefined,
 	): T {
 		if (!this.host.recordsSpans && (this.metrics === null || kind.counted === null)) return work();
-		const span = this.begin(kind, subject, parent === undefined ? currentSpan() : parent);
-		return span === null ? work() : this.runTraced(span, work);
+		const begun = this.begin(kind, subject, parent === undefined ? currentSpan() : parent);
+		return begun === null ? work() : this.runTraced(begun, work);
 	}
 
-	/** The same with a span that was begun. */
-	runTraced<T>(span: Span, work: () => T): T {
+	/** The same of what was begun. */
+	runTraced<T>(begun: Work, work: () => T): T {
 		let result: T;
 		try {
-			result = span.isRecorded ? runInSpan(span, work) : work();
+			result = begun instanceof Span ? runInSpan(begun, work) : work();
 		} catch (thrown) {
-			this.end(span, { thrown });
+			this.end(begun, { thrown });
 			throw thrown;
 		}
 		if (isPromise(result)) {
 			result.then(
-				() => this.end(span),
-				(thrown) => this.end(span, { thrown }),
+				() => this.end(begun),
+				(thrown) => this.end(begun, { thrown }),
 			);
 		} else {
-			this.end(span);
+			this.end(begun);
 		}
 		return result;
 	}
@@ -316,14 +320,14 @@ export class ActorTelemetry {
 		const parent = currentSpan();
 		if (parent === null || ++parent.statements > STATEMENTS_MAX) return null;
 		const text = shortened(sql);
-		const span = this.begin(SPAN_KINDS.statement, text, parent);
+		const span = this.beginSpan(SPAN_KINDS.statement, text, parent);
 		if (span !== null) span.growth += text.length;
 		return span;
 	}
 
-	/** What a span has written goes with the next commit. */
-	wrote(span: Span): void {
-		if (span.isRecorded) this.#writer ??= span;
+	/** What it has written goes with the next commit. */
+	wrote(work: Work): void {
+		if (work instanceof Span) this.#writer ??= work;
 		this.#writerCount++;
 	}
 
@@ -339,14 +343,13 @@ export class ActorTelemetry {
 		if (this.metrics === null && !this.host.recordsSpans) return;
 		const nowMs = this.host.timeOf(begunMs);
 		const span = isLeftOut
-			? this.#measured(nowMs, SPAN_KINDS.commit, null)
+			? new Work(SPAN_KINDS.commit, null, nowMs, null)
 			: this.#beginAt(nowMs, SPAN_KINDS.commit, null, parent);
 		this.#commit = span;
-		if (span === null) return;
 		const bytes = sizeOf(batch);
 		this.metrics?.commitBytes.observe(bytes);
 		this.counts.commitBytes += bytes;
-		if (!span.isRecorded) return;
+		if (!(span instanceof Span)) return;
 		span.begin(
 			{
 				"rivet.commit.bytes": bytes,
@@ -371,7 +374,7 @@ export class ActorTelemetry {
 		const { host } = this;
 		if (!host.recordsSpans) return null;
 		const parent = host.exporter?.current() ?? currentSpan();
-		const span = this.begin(SPAN_KINDS.outgoing, subject, parent);
+		const span = this.beginSpan(SPAN_KINDS.outgoing, subject, parent);
 		// Without a span of its own it still comes from where its caller is.
 		const from = span ?? parent;
 		if (from === null) return null;

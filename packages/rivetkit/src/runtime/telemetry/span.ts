@@ -21,9 +21,8 @@ export interface Trace {
 	readonly admission: Admission;
 }
 
-/** Of spans that are only measured. */
+/** Of spans that were read: nothing goes on below them. */
 export const UNADMITTED: Admission = { second: 0, spansLeft: 0 };
-export const UNTRACED: Trace = { id: null, flags: 0, admission: UNADMITTED };
 
 /** Why a span ended badly. */
 export interface SpanFailure {
@@ -45,30 +44,45 @@ const OPEN = -1;
 /** Where a span belongs: below another one, below one of a caller elsewhere, or at the top of a new trace. */
 export type SpanParent = Span | RemoteParent | RequestCaller | null;
 
-/** One piece of work of one actor. Written by whoever does it, read by inspectors. */
-export class Span {
+/** One piece of work of one actor. Most are only measured: one that others see is a {@link Span}. */
+export class Work {
 	readonly kind: SpanKind;
 	readonly subject: string | null;
+	/** Milliseconds since the epoch, with fractions. */
+	readonly startMs: number;
+	endMs: number = OPEN;
+	failure: SpanFailure | null = null;
+	/** Where its span would be; null for one that is a span. */
+	readonly leftOutBelow: SpanParent;
+
+	constructor(kind: SpanKind, subject: string | null, startMs: number, leftOutBelow: SpanParent) {
+		this.kind = kind;
+		this.subject = subject;
+		this.startMs = startMs;
+		this.leftOutBelow = leftOutBelow;
+	}
+
+	fail(error: unknown): void {
+		this.failure ??= describe(error);
+	}
+}
+
+/** One that is recorded. Written by whoever does it, read by inspectors. */
+export class Span extends Work {
 	readonly trace: Trace;
 	/** Of the host, or 16 hexadecimal digits of a parent elsewhere; null for the first of a trace. */
 	readonly parentId: number | string | null;
 	/** As {@link parentId}; in hexadecimal digits if an exporter gave it. */
 	readonly id: number | string;
-	/** Milliseconds since the epoch, with fractions. */
-	readonly startMs: number;
-	endMs: number = OPEN;
 	attributes: Attributes | null = null;
 	events: SpanEvent[] | null = null;
 	droppedEvents = 0;
-	failure: SpanFailure | null = null;
 	/** How many statements ran in it. */
 	statements = 0;
 	/** Whether what runs in it was seen to go on after it returned. */
 	goesOn = false;
 	/** What it is elsewhere, too; null for nothing. */
 	exported: ExportedSpan | null;
-	/** Of one that is only measured: what it would be below. */
-	leftOutBelow: SpanParent = null;
 
 	// Of the ring that keeps it.
 	/** Set when it has ended: later ones have higher ones, over all actors of a host. */
@@ -87,18 +101,11 @@ export class Span {
 		startMs: number,
 		exported: ExportedSpan | null,
 	) {
-		this.kind = kind;
-		this.subject = subject;
+		super(kind, subject, startMs, null);
 		this.trace = trace;
 		this.parentId = parentId;
 		this.id = id;
-		this.startMs = startMs;
 		this.exported = exported;
-	}
-
-	/** Whether others see it: it is not there only to be measured. */
-	get isRecorded(): boolean {
-		return this.trace !== UNTRACED;
 	}
 
 	get isOpen(): boolean {
@@ -138,10 +145,6 @@ export class Span {
 		if (this.events === null || this.events.length < EVENTS_MAX) return true;
 		this.droppedEvents++;
 		return false;
-	}
-
-	fail(error: unknown): void {
-		this.failure ??= describe(error);
 	}
 }
 
