@@ -1,77 +1,13 @@
 // Runners of engines that share a PostgreSQL: each is connected to one node, and its actors can be reached by all.
 import { expect, it, onTestFinished } from "vitest";
+import { Relay } from "../../../../scripts/cluster/relay.ts";
+import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
-import { type ClusterNode, joinCluster } from "../../src/cluster/join-cluster.ts";
-import { createEngine } from "../../src/engine.ts";
-import type { Engine } from "../../src/engine.types.ts";
 import { until } from "../helpers/until.ts";
-import { type RunnerOptions, ScriptedRunner } from "../runners/scripted-runner.ts";
+import type { ScriptedRunner } from "../runners/scripted-runner.ts";
 import { ScriptedHost } from "../serverless/scripted-host.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
-
-const LEASE_MS = 3_000;
-
-interface RunnerNode {
-	readonly engine: Engine;
-	readonly node: ClusterNode;
-	readonly url: string;
-	/** A new actor; its id. */
-	create(key: string): Promise<string>;
-	stop(): Promise<void>;
-}
-
-async function startNode(
-	url: string,
-	{ slotWaitMs = 5_000, routeTimeoutMs = 10_000 } = {},
-): Promise<RunnerNode> {
-	const logger = { debug() {}, info() {}, warn() {}, error() {} };
-	const node = await joinCluster({ url, version: "test", logger, node: { leaseMs: LEASE_MS } });
-	const engine = createEngine({
-		store: node.store,
-		node,
-		clock: node.clock,
-		version: "test",
-		token: "admin",
-		logger,
-		limits: { routeTimeoutMs },
-	});
-	engine.attachRunners({
-		pingIntervalMs: 50,
-		runnerLostThresholdMs: 2_000,
-		actorStopThresholdMs: 300,
-		slotWaitMs,
-	});
-	await engine.joined;
-	const { url: listens } = await engine.listen({ port: 0 });
-	let stopped: Promise<void> | undefined;
-	const stop = () => {
-		stopped ??= engine.close().finally(() => node.store.close());
-		return stopped;
-	};
-	onTestFinished(stop);
-	return {
-		engine,
-		node,
-		url: listens,
-		stop,
-		async create(key) {
-			const query = { kind: "getOrCreate", name: "any", key: [key], input: null } as const;
-			return (await engine.resolve(query)).actor.actorId;
-		},
-	};
-}
-
-async function connect(node: RunnerNode, options: RunnerOptions = {}): Promise<ScriptedRunner> {
-	const runner = await ScriptedRunner.connect(node.url, options);
-	onTestFinished(() => runner.close());
-	await until(() => expect(runner.init).toBeDefined());
-	return runner;
-}
-
-const startsOf = (runner: ScriptedRunner) =>
-	runner.commands.flatMap(({ checkpoint, inner }) =>
-		inner.tag === "CommandStartActor" ? [checkpoint.generation] : [],
-	);
+import { connect, createIn, type RunnerNode, startNode, startsOf } from "./support/runner-node.ts";
 
 /** A GET through a node, which the runner answers. */
 async function called(node: RunnerNode, runner: ScriptedRunner, actorId: string): Promise<number> {
@@ -167,30 +103,6 @@ async function drainOnUpgrade(node: RunnerNode, pool: string): Promise<void> {
 	expect(configured.status).toBe(200);
 }
 
-/** Makes actors of a pool through one node; their ids. */
-async function createIn(
-	node: RunnerNode,
-	pool: string,
-	count: number,
-	crashPolicy = "restart",
-): Promise<string[]> {
-	const create = async (key: number) => {
-		const answer = await fetch(`${node.url}/actors?namespace=default`, {
-			method: "PUT",
-			headers: { "content-type": "application/json", authorization: "Bearer admin" },
-			body: JSON.stringify({
-				name: "any",
-				key: `${pool}-${crashPolicy}-${key}`,
-				runner_name_selector: pool,
-				crash_policy: crashPolicy,
-			}),
-		});
-		expect(answer.status).toBe(200);
-		return ((await answer.json()) as { actor: { actor_id: string } }).actor.actor_id;
-	};
-	return Promise.all(Array.from({ length: count }, (_, key) => create(key)));
-}
-
 /** Has every node know what the others have. */
 async function known(one: RunnerNode, two: RunnerNode, pool: string): Promise<void> {
 	const name = { namespace: "default", pool };
@@ -233,6 +145,40 @@ it("an actor that waits goes to another node also when nobody waits for it any m
 	expect(late.status).toBeGreaterThanOrEqual(500);
 	const free = await connect(two, { key: "free", pool: "alone", slots: 1 });
 	await until(() => expect(startsOf(free)).toHaveLength(1));
+});
+
+it("an actor that waits for a newer runner elsewhere looks again when the link to it is lost", async () => {
+	const url = await emptiedDatabase();
+	const relay = await Relay.start();
+	onTestFinished(() => relay.close());
+	relay.targetPort = await freePort();
+	const at = { port: relay.targetPort, address: `127.0.0.1:${relay.port}` };
+	const [one, two] = [await startNode(url, { at }), await startNode(url)];
+	const { cluster } = one.node;
+	let isTold = false;
+	const hear = cluster.called.bind(cluster);
+	cluster.called = (link, call, signal) =>
+		call.do === "rooms" && !isTold ? Promise.resolve(null) : hear(link, call, signal);
+	const older = await connect(one, { key: "older", pool: "cut", codeVersion: 1, slots: 1 });
+	const [first] = await createIn(one, "cut", 1, "destroy");
+	await until(() => expect(startsOf(older)).toHaveLength(1));
+	const [waits] = await createIn(one, "cut", 1);
+	const isWaiting = { pending_allocation_ts: expect.any(Number) };
+	await until(async () => expect(await actorAt(one, waits!)).toMatchObject(isWaiting));
+	// A newer one comes elsewhere, of which this node hears when it is full.
+	const newer = await connect(two, { key: "newer", pool: "cut", codeVersion: 2, slots: 1 });
+	await createIn(two, "cut", 1, "sleep");
+	await until(() => expect(startsOf(newer)).toHaveLength(1));
+	isTold = true;
+	const name = { namespace: "default", pool: "cut" };
+	await until(() => expect(cluster.pools.newestVersion(name)).toBe(2));
+	// From now on the older one is given nothing, though it has room.
+	older.state(first!, 0, "Ok");
+	await until(async () => expect((await actorAt(one, first!)).destroy_ts).not.toBeNull());
+	expect(await actorAt(one, waits!)).toMatchObject(isWaiting);
+	expect(startsOf(older)).toHaveLength(1);
+	relay.cut();
+	await until(() => expect(startsOf(older)).toHaveLength(2));
 });
 
 it("a node tells again and again that it has no room, too", async () => {

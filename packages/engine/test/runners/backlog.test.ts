@@ -360,6 +360,34 @@ it("a message that cannot be sent keeps no other one from a runner that is back"
 	expect([(await first)!.status, (await last)!.status]).toEqual([200, 200]);
 });
 
+it("whoever waits for what the next socket cannot carry is told, though the one before has carried it", async () => {
+	const t = runnersHost();
+	const { record, ...runner } = t.connect();
+	const started = t.host.start(await t.actor("a"), []);
+	await until(() => expect(runner.commandsFor("a")).toHaveLength(1));
+	runner.tells("a", 0, 0, RUNS);
+	await started;
+	const called = t.host.request("a", {
+		method: "GET",
+		path: "/x",
+		headers: new Headers(),
+		signal: new AbortController().signal,
+	} as unknown as ActorRequest);
+	const failed = expect(called).rejects.toMatchObject({ code: "tunnel_response_closed" });
+	await until(() => expect(runner.sent.at(-1)).toMatchObject({ tag: "ToClientTunnelMessage" }));
+	runner.disconnects();
+	const connects = (carriesCalls: boolean) =>
+		t.connect("key", 10, ({ tag }) => {
+			if (tag === "ToClientTunnelMessage" && !carriesCalls) throw new Error("cannot be encoded");
+		});
+	expect(() => connects(false)).toThrow("cannot be encoded");
+	await failed;
+	// It is over: the next socket does not hear of it.
+	const back = connects(true);
+	expect(back.record).toBe(record);
+	expect(back.sent.map(({ tag }) => tag)).toEqual(["ToClientInit"]);
+});
+
 it("nothing waits for a runner that is lost, once its actors are", async () => {
 	const { t, record } = await withoutSocket();
 	// As of a client that has left.
