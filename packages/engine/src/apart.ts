@@ -16,6 +16,7 @@ import { EngineApi } from "./api/engine-api.ts";
 import { notAnId } from "./api/engine-calls.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import type { ErrorAnswers } from "./common/errors.ts";
+import type { EngineLimits } from "./common/limits.ts";
 import type { EngineLogger } from "./common/logger.ts";
 import type { PoolsElsewhere } from "./common/pool-state.ts";
 import type { AskOthers } from "./common/runner-questions.ts";
@@ -24,6 +25,7 @@ import type { Directory } from "./directory/directory.ts";
 import type { Attempts } from "./gateway/gateway.ts";
 import type { InboundRequest } from "./gateway/inbound.ts";
 import type { Resolver } from "./gateway/resolver.ts";
+import { BackgroundWakes } from "./placement/background-wakes.ts";
 import type { Placement } from "./placement/placement.ts";
 import { ActorNames } from "./pools/actor-names.ts";
 import { Namespaces } from "./pools/namespaces.ts";
@@ -76,6 +78,7 @@ export interface ApartOptions extends AttachRunnersOptions {
 	/** Whether another node that lives has the actor. */
 	readonly runsElsewhere: (actorId: string) => Promise<boolean>;
 	readonly limits: RunnerLimits;
+	readonly engineLimits: EngineLimits;
 	readonly token: string | undefined;
 	readonly version: string;
 	readonly region: string;
@@ -110,6 +113,8 @@ export class Apart {
 	readonly #names: ActorNames;
 	readonly #serverless: ServerlessPools;
 	readonly #api: EngineApi;
+	/** Of actors that an engine which was killed has left. */
+	readonly #leftWakes: BackgroundWakes;
 	#isClosing = false;
 	/** The namespace that is always there exists, and the pools are known. */
 	readonly #started: Promise<void>;
@@ -120,6 +125,15 @@ export class Apart {
 		this.attempts = { max: limits.attemptsMax, pauseMs: limits.attemptPauseMs };
 		this.gatewayToken = options.requiresGatewayToken ? token : undefined;
 		const newId = () => this.newId();
+		this.#leftWakes = new BackgroundWakes({
+			...options,
+			limits: options.engineLimits,
+			failed: (actorId, error) =>
+				logger.warn(
+					{ actorId, err: error },
+					"an actor that an engine has left could not be started",
+				),
+		});
 		this.#namespaces = new Namespaces(store.inventory, clock, newId);
 		this.#names = new ActorNames(store, clock);
 		this.#pools = new Pools({
@@ -318,6 +332,7 @@ export class Apart {
 	/** Whatever waits for a slot is told that there will be none. */
 	stopPlacing(): void {
 		this.#isClosing = true;
+		this.#leftWakes.close();
 		this.#serverless.stop();
 		this.host.stopPlacing();
 	}
@@ -349,10 +364,7 @@ export class Apart {
 					clock,
 					logger,
 					isPlaced: (actorId) => placement.phase(actorId) !== undefined,
-					place: (actorId) => {
-						this.host.waitsWithoutEnd(actorId);
-						this.#startSoon(actorId);
-					},
+					place: (actorId) => this.#leftWakes.begin(actorId),
 					isClosing: () => this.#isClosing,
 				});
 			}

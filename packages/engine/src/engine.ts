@@ -24,6 +24,7 @@ import { Apart, type AttachRunnersOptions, type EngineStats } from "./apart.ts";
 import { KvAccess } from "./api/kv-access.ts";
 import { ManagementApi } from "./api/management-api.ts";
 import type { ClusterNode } from "./cluster/join-cluster.ts";
+import type { LeftRunning } from "./cluster/left-running.ts";
 import { ErrorAnswers } from "./common/errors.ts";
 import { type EngineLimits, engineLimits } from "./common/limits.ts";
 import { type EngineLogger, stderrLogger } from "./common/logger.ts";
@@ -71,6 +72,8 @@ class EmbeddedEngine implements Engine {
 	readonly #errors: ErrorAnswers;
 	readonly #alarms: AlarmClock | ClaimedAlarms;
 	readonly #node: ClusterNode | undefined;
+	/** Undefined where there are no other nodes. */
+	readonly #leftRunning: LeftRunning | undefined;
 	joined: Promise<void> = Promise.resolve();
 	readonly #instance: ServerInstance;
 	readonly #listeners: Listeners;
@@ -197,6 +200,13 @@ class EmbeddedEngine implements Engine {
 			pages,
 		});
 		this.#node = node;
+		this.#leftRunning = node?.leftRunning({
+			placement,
+			clock,
+			limits,
+			logger,
+			names: () => this.#kinds,
+		});
 		this.#alarms =
 			node === undefined
 				? new AlarmClock({ store, placement, clock, limits, logger })
@@ -280,8 +290,8 @@ class EmbeddedEngine implements Engine {
 		return events;
 	}
 
-	#join(node: ClusterNode): Promise<void> {
-		return node.start({
+	async #join(node: ClusterNode): Promise<void> {
+		await node.start({
 			placement: this.#placement,
 			attachAll: (actorId) => this.#sockets.attachAll(actorId),
 			ended: (actorId, how) => this.#sockets.incarnationEnded(actorId, how),
@@ -296,6 +306,7 @@ class EmbeddedEngine implements Engine {
 			heardRooms: (rooms) => this.#apart?.host.heardElsewhere(rooms),
 			askRunners: (question) => this.#apart?.runners.answer(question) ?? [],
 			names: () => this.#kinds,
+			nodesGone: () => this.#leftRunning?.look(),
 			nodesDied: () => {
 				if (this.#alarms instanceof ClaimedAlarms) {
 					this.#alarms.nodesDied();
@@ -307,6 +318,7 @@ class EmbeddedEngine implements Engine {
 				}
 			},
 		});
+		this.#leftRunning?.look();
 	}
 
 	attachRunners(
@@ -332,6 +344,7 @@ class EmbeddedEngine implements Engine {
 			runsElsewhere: async (actorId) =>
 				(await this.#node?.cluster.runElsewhere([actorId]))?.has(actorId) ?? false,
 			limits: { ...RUNNER_LIMITS, ...limits },
+			engineLimits: this.#limits,
 			token,
 			version,
 			metrics,
@@ -344,7 +357,10 @@ class EmbeddedEngine implements Engine {
 			listeningUrl: () => this.#listeners.url,
 			alarmCommitted: (actorId, alarmTs) => this.#alarms.committed(actorId, alarmTs),
 			wake: (actorId) => void this.#wake(actorId),
-			poolsChanged: () => void this.#node?.namesChanged(),
+			poolsChanged: () => {
+				void this.#node?.namesChanged();
+				this.#leftRunning?.look();
+			},
 			came: (pool, key, version) => this.#node?.cluster.runnerCame(pool, key, version),
 			roomChanged: () => this.#node?.cluster.roomChanged(),
 			elsewhere: this.#node?.cluster.pools,
@@ -431,6 +447,7 @@ class EmbeddedEngine implements Engine {
 
 	async #close(): Promise<void> {
 		this.#alarms.stop();
+		this.#leftRunning?.close();
 		if (this.#node !== undefined) {
 			await this.joined.catch(() => {});
 			await this.#node.cluster.drain();

@@ -3,7 +3,8 @@
  *
  * - A1. An alarm wakes, it carries nothing: a live actor looks at its own schedule, so nothing is done
  *   for it here until it stops with the alarm still due.
- * - A2. An actor that fails to start does not hold up the others; it is tried again.
+ * - A2. An actor that fails to start, or waits for room at its host, does not hold up the others; the first is tried again.
+ *   While `wakesWaitingMax` wait for room, no further one is woken.
  * - A3. Each due alarm is read once. Sleeping actors cost nothing here, however many there are and however
  *   many are due; live ones with a due alarm cost an entry in a set.
  * - A4. When the process begins, actors that store connections are woken after those with due alarms: the
@@ -257,6 +258,10 @@ export class AlarmClock {
 			return;
 		}
 		const hadRoom = this.#hasRoom;
+		if (this.#waiting.size > 0 && this.#isCrowded) {
+			this.#armBy(this.#options.clock.now() + RETRY_MS);
+			return;
+		}
 		for (const actorId of this.#waiting) {
 			if (this.#wakeCount >= this.#options.limits.wakesAtOnceMax) {
 				break;
@@ -273,17 +278,24 @@ export class AlarmClock {
 		}
 	}
 
+	/** Whether so many wait for room that no further actor is woken. */
+	get #isCrowded(): boolean {
+		return this.#options.placement.waitingCount >= this.#options.limits.wakesWaitingMax;
+	}
+
 	async #wake(actorId: string): Promise<void> {
 		const { placement, clock, limits, logger } = this.#options;
 		try {
 			if (!(await this.#isWorthWaking(actorId))) {
 				return;
 			}
-			await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "key");
-			if (placement.live(actorId) === undefined) {
-				this.#waiting.add(actorId);
-			} else {
+			await placement.wake(actorId, clock.now() + limits.routeTimeoutMs);
+			// One that waits for room does so without end: it is heard of when it has ended.
+			const phase = placement.phase(actorId);
+			if (phase === "live" || phase === "starting") {
 				this.#live.add(actorId);
+			} else {
+				this.#waiting.add(actorId);
 			}
 			this.#lost.delete(actorId);
 		} catch (error) {

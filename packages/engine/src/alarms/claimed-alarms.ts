@@ -122,11 +122,14 @@ export class ClaimedAlarms {
 			this.#lookAgain = true;
 			return;
 		}
-		const { claims, clock, random, limits, logger, names } = this.#options;
+		const { claims, placement, clock, random, limits, logger, names } = this.#options;
 		this.#looking = true;
 		let nextMs = POLL_MS * (0.5 + random.fraction());
 		try {
-			const limit = limits.wakesAtOnceMax - this.#waking;
+			const limit = Math.min(
+				limits.wakesAtOnceMax - this.#waking,
+				limits.wakesWaitingMax - placement.waitingCount,
+			);
 			const [claimed, nextTs] = await Promise.all([
 				limit > 0 ? claims.claimDue(names(), limit) : [],
 				claims.nextDue(names(), POLL_MS * 2),
@@ -153,7 +156,8 @@ export class ClaimedAlarms {
 		const { actorId } = record;
 		this.#waking++;
 		try {
-			await placement.ready(actorId, clock.now() + limits.routeTimeoutMs, "key", record);
+			// One that waits for room does so without end, and is this node's for as long.
+			await placement.wake(actorId, clock.now() + limits.routeTimeoutMs, record);
 		} catch (error) {
 			// One that may not be started yet, say: its start has not released it, as there was none. One whose start
 			// takes longer than was waited for keeps it.

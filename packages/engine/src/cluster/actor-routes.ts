@@ -46,7 +46,7 @@ export class ActorRoutes {
 	}
 
 	/** Finds out where an actor is, or decides it. Rejects as a start does. */
-	async route(actorId: string, deadlineTs: number): Promise<Route> {
+	async route(actorId: string, deadlineTs: number, isPatient: boolean): Promise<Route> {
 		const { rows, clock, lease, peers, acquisitions, counters, isUsed, released } = this.#options;
 		const unreachable = new Set<number>();
 		for (;;) {
@@ -74,7 +74,7 @@ export class ActorRoutes {
 					return { kind: "here", acquired };
 				}
 			} else if (target !== undefined) {
-				const incarnation = await this.#readyAt(target, actorId, deadlineTs);
+				const incarnation = await this.#readyAt(target, actorId, deadlineTs, isPatient);
 				if (incarnation !== undefined) {
 					return { kind: "remote", incarnation };
 				}
@@ -110,6 +110,7 @@ export class ActorRoutes {
 		epoch: number,
 		actorId: string,
 		deadlineTs: number,
+		isPatient: boolean,
 	): Promise<RemoteIncarnation | undefined> {
 		const { links, clock, nodes, remote } = this.#options;
 		let link: NodeLink;
@@ -117,7 +118,7 @@ export class ActorRoutes {
 		const waitMs = deadlineTs - clock.now();
 		try {
 			link = await links.to(epoch, Math.min(waitMs, LOOK_AGAIN_MS));
-			answer = await nodes.of(link).ready(actorId, waitMs);
+			answer = await nodes.of(link).ready(actorId, waitMs, isPatient);
 		} catch (error) {
 			if (error instanceof LinkLost) {
 				return undefined;

@@ -258,8 +258,8 @@ export class Cluster implements Elsewhere {
 		return true;
 	}
 
-	route(actorId: string, deadlineTs: number): Promise<Route> {
-		return this.#routes.route(actorId, deadlineTs);
+	route(actorId: string, deadlineTs: number, isPatient: boolean): Promise<Route> {
+		return this.#routes.route(actorId, deadlineTs, isPatient);
 	}
 
 	gather(actor: ActorRecord): Promise<readonly ActorSocket[]> {

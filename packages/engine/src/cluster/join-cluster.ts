@@ -14,6 +14,7 @@ import { Cluster } from "./cluster.ts";
 import { ClusterClock } from "./cluster-clock.ts";
 import { ClusterCounters } from "./cluster-counters.ts";
 import { type ClusterMetric, clusterMetrics } from "./cluster-metrics.ts";
+import { LeftRunning, type LeftRunningOptions } from "./left-running.ts";
 import { Links } from "./links.ts";
 import type { LocalEngine } from "./local-engine.ts";
 import { NodeLease } from "./node-lease.ts";
@@ -50,6 +51,8 @@ const LEASE_MS_MIN = 1_000;
 export interface JoinedEngine extends LocalEngine {
 	/** Others have died, and this one is to look after what they left. */
 	nodesDied(): void;
+	/** Others are gone, in whatever way: each node that lives is told. */
+	nodesGone(): void;
 	/** Alarms may be due that another node does not take. */
 	alarmsHinted(): void;
 	/** Names of the actors that run here. */
@@ -73,6 +76,8 @@ export interface ClusterNode {
 	metrics(): ClusterMetric[];
 	/** The names of the actors that run here have changed. */
 	namesChanged(): Promise<void>;
+	/** See {@link LeftRunning}. */
+	leftRunning(options: Omit<LeftRunningOptions, "rows">): LeftRunning;
 }
 
 /** Opens the store; rejects as {@link openPostgresStore} does, and when the node's address cannot be used. */
@@ -114,6 +119,8 @@ async function openNode(
 	});
 	const counters = new ClusterCounters();
 	let engine: JoinedEngine | undefined;
+	/** Epochs of the others that live. */
+	let known: readonly number[] = [];
 	const lease: NodeLease = new NodeLease({
 		rows,
 		clock,
@@ -125,7 +132,15 @@ async function openNode(
 			store.owner = epoch;
 		},
 		onLost: () => cluster.lost(),
-		onNodes: (nodes) => cluster.know(nodes),
+		onNodes: (nodes) => {
+			const living = new Set(nodes.map(({ epoch }) => epoch));
+			const isGone = known.some((epoch) => !living.has(epoch));
+			known = [...living];
+			cluster.know(nodes);
+			if (isGone) {
+				engine?.nodesGone();
+			}
+		},
 		onReaped: () => engine?.nodesDied(),
 	});
 	const links: Links = new Links({
@@ -202,6 +217,7 @@ async function openNode(
 				roundTrips: { ...store.roundTrips, lease: rows.roundTrips },
 			}),
 		namesChanged: () => lease.announce(),
+		leftRunning: (wanted) => new LeftRunning({ ...wanted, rows }),
 		async start(local) {
 			engine = local;
 			cluster.attach(local);

@@ -32,7 +32,13 @@ export interface RunnerPool {
 /** What one node asks of another; each is answered. */
 export type LinkCall =
 	/** Make sure that an incarnation takes calls; answered by {@link ReadyAnswer}. */
-	| { readonly do: "ready"; readonly actorId: string; readonly waitMs: number }
+	| {
+			readonly do: "ready";
+			readonly actorId: string;
+			readonly waitMs: number;
+			/** Whether a start waits for room however long that takes; nodes of a version before this do not tell it. */
+			readonly isPatient?: boolean;
+	  }
 	| {
 			readonly do: "request";
 			readonly actorId: string;

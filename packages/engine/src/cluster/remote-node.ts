@@ -73,9 +73,9 @@ export class RemoteNode implements ActorHost {
 		this.#limits = limits;
 	}
 
-	ready(actorId: string, waitMs: number): Promise<ReadyAnswer> {
+	ready(actorId: string, waitMs: number, isPatient: boolean): Promise<ReadyAnswer> {
 		return this.link.call<ReadyAnswer>(
-			{ do: "ready", actorId, waitMs },
+			{ do: "ready", actorId, waitMs, isPatient },
 			{
 				waitMs: waitMs + ANSWER_MS,
 				late: () => catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),

@@ -87,7 +87,7 @@ export class ServedCalls {
 
 	async #ready(
 		link: NodeLink,
-		{ actorId, waitMs }: Extract<LinkCall, { do: "ready" }>,
+		{ actorId, waitMs, isPatient = false }: Extract<LinkCall, { do: "ready" }>,
 	): Promise<ReadyAnswer> {
 		const { clock, lease, peers, acquisitions, release, engine } = this.#options;
 		const { placement } = engine();
@@ -111,7 +111,7 @@ export class ServedCalls {
 						return { is: "elsewhere" };
 					}
 					if (placement.phase(actorId) === undefined) {
-						await placement.readyHere(actorId, deadlineTs, acquired);
+						await placement.readyHere(actorId, deadlineTs, acquired, isPatient);
 					}
 				} else {
 					await placement.changed(actorId, deadlineTs);

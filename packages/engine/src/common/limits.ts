@@ -43,9 +43,15 @@ export interface EngineLimits {
 	readonly routeTimeoutMs: number;
 	/**
 	 * Sleeping actors that are started at the same time because their alarm is due; as many again because a
-	 * client sent them a message, and because one has left. The others wait in line. Default 64.
+	 * client sent them a message, because one has left, and because an engine that is gone had them run. The others
+	 * wait in line; one that waits for room on a runner makes place for the next. Default 64.
 	 */
 	readonly wakesAtOnceMax: number;
+	/**
+	 * Starts that wait for room on runners, or for the end of a pause after a crash, while no further actor is woken by its
+	 * alarm, or because an engine that is gone had it run: those stay in the store until there is room. Default 10,000.
+	 */
+	readonly wakesWaitingMax: number;
 	/** Incarnations that one call is offered to. Default 3 (protocol 2.3). */
 	readonly attemptsMax: number;
 	/** How long a client may take to send a request's head. Default 15 s. */
@@ -89,6 +95,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
 	readyTimeoutMs: 30_000,
 	routeTimeoutMs: 60_000,
 	wakesAtOnceMax: 64,
+	wakesWaitingMax: 10_000,
 	attemptsMax: 3,
 	headersTimeoutMs: 15_000,
 	headerBytesMax: 32 * 1024,
@@ -106,7 +113,7 @@ export function engineLimits(changed: Partial<EngineLimits> = {}): EngineLimits 
 	const limits = { ...DEFAULT_LIMITS, ...changed };
 	for (const [name, value] of Object.entries(limits)) {
 		// None at a time would be none ever.
-		const least = name === "wakesAtOnceMax" ? 1 : 0;
+		const least = name === "wakesAtOnceMax" || name === "wakesWaitingMax" ? 1 : 0;
 		if (typeof value !== "number" || !(value >= least)) {
 			throw new RangeError(
 				`limits.${name} must be a number of at least ${least}, got ${String(value)}`,

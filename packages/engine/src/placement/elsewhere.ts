@@ -38,8 +38,12 @@ export interface Elsewhere {
 	/** An incarnation that another node is known to have. */
 	live(actorId: string): Incarnation | undefined;
 	liveId(name: string, key: string): string | undefined;
-	/** Finds out where an actor is, or decides it. Rejects as a start does. */
-	route(actorId: string, deadlineTs: number): Promise<Route>;
+	/**
+	 * Finds out where an actor is, or decides it. Rejects as a start does.
+	 *
+	 * @param isPatient - whether a start on another node waits for room however long that takes
+	 */
+	route(actorId: string, deadlineTs: number, isPatient: boolean): Promise<Route>;
 	/** Another node said that an incarnation is gone. False for one of this node. */
 	gone(incarnation: Incarnation): boolean;
 	/** The sockets that other nodes hold for an actor that begins here. */

@@ -25,7 +25,11 @@ export interface Placed extends Incarnation {
 	place: { readonly name: string; readonly key: string } | undefined;
 	/** Settles at the next change of phase that waiting callers care about. */
 	changed: Deferred<void> | undefined;
-	/** Callers that wait for that now. */
+	/** Settles with the first of: it waits for room at its host, it is live, it is gone. */
+	begun: Deferred<void> | undefined;
+	/** Its host has told that its start waits for room. */
+	isWaiting: boolean;
+	/** Callers that wait for a change now. */
 	waiterCount: number;
 }
 
@@ -44,6 +48,8 @@ export function newPlaced(
 		liveKey: "",
 		place: undefined,
 		changed: undefined,
+		begun: undefined,
+		isWaiting: false,
 		waiterCount: 0,
 	};
 }

@@ -25,6 +25,7 @@ export class Incarnations {
 	readonly #options: IncarnationsOptions;
 	readonly #placed = new Map<string, Placed>();
 	readonly #liveIds = new Map<string, string>();
+	#waitingCount = 0;
 
 	constructor(options: IncarnationsOptions) {
 		this.#options = options;
@@ -32,6 +33,11 @@ export class Incarnations {
 
 	get size(): number {
 		return this.#placed.size;
+	}
+
+	/** How many starts wait for room at the host. */
+	get waitingCount(): number {
+		return this.#waitingCount;
 	}
 
 	get(actorId: string): Placed | undefined {
@@ -67,10 +73,14 @@ export class Incarnations {
 
 	/** Moves one through the table of phases, and does what each change means. */
 	tell(placed: Placed, event: PhaseEvent, startFailure?: unknown): void {
-		const { actorId, phase: before, changed } = placed;
+		const { actorId, phase: before, changed, begun } = placed;
 		placed.phase = nextPhase(before, event);
 		if (placed.phase === before) {
 			return;
+		}
+		if (placed.isWaiting) {
+			placed.isWaiting = false;
+			this.#waitingCount--;
 		}
 		if (before === "live") {
 			this.#liveIds.delete(placed.liveKey);
@@ -79,6 +89,7 @@ export class Incarnations {
 			this.#liveIds.set(placed.liveKey, actorId);
 			placed.changed = undefined;
 			changed?.resolve();
+			begun?.resolve();
 		}
 		if (placed.phase === "gone") {
 			if (this.#placed.get(actorId) === placed) {
@@ -86,10 +97,39 @@ export class Incarnations {
 			}
 			if (event === "startFailed") {
 				changed?.reject(startFailure);
+				begun?.reject(startFailure);
 			} else {
 				changed?.resolve();
+				begun?.resolve();
 			}
 			this.#options.onEnded(placed, endOf(placed, event));
+		}
+	}
+
+	/** The start of this one waits for room at its host. */
+	waits(placed: Placed): void {
+		if (placed.phase !== "starting" || placed.isWaiting) {
+			return;
+		}
+		placed.isWaiting = true;
+		this.#waitingCount++;
+		placed.begun?.resolve();
+	}
+
+	/** Waits until a start is over or waits for room, not beyond the deadline. Rejects with what it failed with. */
+	async begun(placed: Placed, deadlineTs: number): Promise<void> {
+		if (placed.isWaiting) {
+			return;
+		}
+		const { clock } = this.#options;
+		placed.begun ??= new Deferred<void>();
+		placed.waiterCount++;
+		try {
+			await placed.begun.within(clock, deadlineTs - clock.now(), () =>
+				catalogueError("guard.actor_ready_timeout", { actor_id: placed.actorId }),
+			);
+		} finally {
+			placed.waiterCount--;
 		}
 	}
 

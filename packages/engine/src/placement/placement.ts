@@ -27,7 +27,7 @@ import type { Incarnation, IncarnationEnd, Placed } from "./incarnation.ts";
 import { Incarnations } from "./incarnations.ts";
 import type { Phase } from "./phases.ts";
 import { StartBackoff } from "./start-backoff.ts";
-import { Starts } from "./starts.ts";
+import { Starts, type StartWait } from "./starts.ts";
 import { Stops } from "./stops.ts";
 
 /** Changes of phase that one caller waits for: an actor that falls asleep at once is not woken forever. */
@@ -49,6 +49,20 @@ export interface PlacementOptions {
 	readonly obstacles?: () => ((actorId: string) => unknown) | undefined;
 	/** Whether there may be actors of several namespaces. Default: there are not. */
 	readonly spansNamespaces?: () => boolean;
+}
+
+/** What a caller wants of a start. */
+interface Wish {
+	/** See {@link Placement.ready}. */
+	readonly through: "id" | "key";
+	/** Undefined: on this node, or not at all. */
+	readonly elsewhere: Elsewhere | undefined;
+	/** Whether it waits for room however long that takes. */
+	readonly isPatient: boolean;
+	/** Whether it was sent to other nodes already. */
+	readonly isSentAway: boolean;
+	/** Whether no more is wanted than that it is live or waits for room. Default: that it is live. */
+	readonly onlyBegins?: boolean;
 }
 
 export class Placement {
@@ -85,7 +99,7 @@ export class Placement {
 			region,
 			...(socketsOf && { socketsOf }),
 			...(elsewhere && { elsewhere }),
-			sendAway: (actorId) => void this.#sendAway(actorId),
+			sendAway: (...sent) => void this.#sendAway(...sent),
 		});
 		this.#stops = new Stops(this.#incarnations, logger);
 		this.#destruction = new Destruction({
@@ -110,12 +124,18 @@ export class Placement {
 		return {
 			stopping: (...told) => this.#stops.stopping(...told),
 			stopped: (...told) => this.#stops.stopped(...told),
+			waits: (actorId, generation) => this.#waits(actorId, generation),
 			lost: () => this.#lost(attached.host),
 		};
 	}
 
 	get liveCount(): number {
 		return this.#incarnations.size;
+	}
+
+	/** How many starts wait for room at the host, or for the end of a pause. */
+	get waitingCount(): number {
+		return this.#incarnations.waitingCount;
 	}
 
 	/** The live incarnation, on whatever node, if calls can be given to it now. */
@@ -222,27 +242,45 @@ export class Placement {
 	): Promise<Incarnation> {
 		// Users' code may run before this goes on, and the caller may be in the middle of something.
 		await null;
-		return this.#ready(actorId, deadlineTs, through, acquired, this.#options.elsewhere);
+		const { elsewhere } = this.#options;
+		const how: Wish = { through, elsewhere, isPatient: false, isSentAway: false };
+		return (await this.#ready(actorId, deadlineTs, acquired, how))!;
 	}
 
-	/** As {@link ready}, on this node or not at all; for calls of other nodes. */
+	/**
+	 * As {@link ready}, on this node or not at all; for calls of other nodes.
+	 *
+	 * @param isPatient - whether the start waits for room however long that takes
+	 */
 	async readyHere(
 		actorId: string,
 		deadlineTs: number,
 		acquired: ActorRecord,
+		isPatient: boolean,
 	): Promise<Incarnation> {
 		await null;
-		return this.#ready(actorId, deadlineTs, "key", acquired, undefined);
+		const how: Wish = { through: "key", elsewhere: undefined, isPatient, isSentAway: false };
+		return (await this.#ready(actorId, deadlineTs, acquired, how))!;
 	}
 
+	/**
+	 * Has an actor run that nobody calls: it waits for room at its host however long that takes (contract: engine 6.3).
+	 * Resolves when it is live, or waits there. Rejects as {@link ready} does.
+	 */
+	async wake(actorId: string, deadlineTs: number, acquired?: ActorRecord): Promise<void> {
+		await null;
+		const { elsewhere } = this.#options;
+		const how: Wish = { through: "key", elsewhere, isPatient: true, isSentAway: false };
+		await this.#ready(actorId, deadlineTs, acquired, { ...how, onlyBegins: true });
+	}
+
+	/** Undefined only for who wants no more than that it begins. */
 	async #ready(
 		actorId: string,
 		deadlineTs: number,
-		through: "id" | "key",
 		acquired: ActorRecord | undefined,
-		elsewhere: Elsewhere | undefined,
-		isSentAway = false,
-	): Promise<Incarnation> {
+		{ through, elsewhere, isPatient, isSentAway, onlyBegins = false }: Wish,
+	): Promise<Incarnation | undefined> {
 		let fresh = acquired;
 		let staysHere = isSentAway;
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
@@ -257,14 +295,15 @@ export class Placement {
 			if (elsewhere !== undefined && !this.#incarnations.has(actorId)) {
 				await elsewhere.serving(deadlineTs);
 				if (fresh === undefined) {
-					const route = await this.#route(actorId, deadlineTs, elsewhere);
+					const route = await this.#route(actorId, deadlineTs, elsewhere, isPatient);
 					if (route.kind === "remote") {
 						return route.incarnation;
 					}
 					fresh = route.acquired;
 				}
 			}
-			const placed = this.#incarnations.get(actorId) ?? this.#begin(actorId, fresh, staysHere);
+			const placed =
+				this.#incarnations.get(actorId) ?? this.#begin(actorId, fresh, { staysHere, isPatient });
 			// After a wait somebody else may have acquired it again.
 			fresh = undefined;
 			if (placed.phase === "live") {
@@ -277,7 +316,14 @@ export class Placement {
 				throw catalogueError("actor.stopping", { actorId });
 			}
 			try {
-				await this.#incarnations.changed(placed, deadlineTs);
+				if (onlyBegins && placed.phase === "starting") {
+					await this.#incarnations.begun(placed, deadlineTs);
+					if (placed.isWaiting) {
+						return undefined;
+					}
+				} else {
+					await this.#incarnations.changed(placed, deadlineTs);
+				}
 			} catch (error) {
 				// Whoever may look elsewhere does.
 				if (elsewhere === undefined || !(error instanceof StartsElsewhere)) {
@@ -290,11 +336,12 @@ export class Placement {
 	}
 
 	/** Never rejects: whoever wants it later finds out more. */
-	async #sendAway(actorId: string): Promise<void> {
+	async #sendAway(actorId: string, isPatient: boolean): Promise<void> {
 		const { clock, limits, logger, elsewhere } = this.#options;
 		const deadlineTs = clock.now() + limits.routeTimeoutMs;
+		const how: Wish = { through: "key", elsewhere, isPatient, isSentAway: true };
 		try {
-			await this.#ready(actorId, deadlineTs, "key", undefined, elsewhere, true);
+			await this.#ready(actorId, deadlineTs, undefined, how);
 		} catch (error) {
 			// It goes on waiting where it is now, or was deleted.
 			logger.debug(
@@ -305,7 +352,12 @@ export class Placement {
 	}
 
 	/** One for all that ask at the same time: the first of them starts what was acquired. */
-	#route(actorId: string, deadlineTs: number, elsewhere: Elsewhere): Promise<Route> {
+	#route(
+		actorId: string,
+		deadlineTs: number,
+		elsewhere: Elsewhere,
+		isPatient: boolean,
+	): Promise<Route> {
 		const known = this.#routing.get(actorId);
 		if (known !== undefined) {
 			return known;
@@ -315,7 +367,7 @@ export class Placement {
 			return Promise.reject(blocked.error);
 		}
 		const routing = elsewhere
-			.route(actorId, deadlineTs)
+			.route(actorId, deadlineTs, isPatient)
 			.finally(() => this.#routing.delete(actorId));
 		this.#routing.set(actorId, routing);
 		return routing;
@@ -326,12 +378,19 @@ export class Placement {
 		await this.#hostSlot.next(Math.min(limits.readyTimeoutMs, deadlineTs - clock.now()));
 	}
 
-	#begin(actorId: string, acquired: ActorRecord | undefined, staysHere: boolean): Placed {
+	#waits(actorId: string, generation: number): void {
+		const placed = this.#incarnations.get(actorId);
+		if (placed?.generation === generation) {
+			this.#incarnations.waits(placed);
+		}
+	}
+
+	#begin(actorId: string, acquired: ActorRecord | undefined, wait: StartWait): Placed {
 		const { attached } = this.#hostSlot;
 		if (this.#closed || attached === undefined) {
 			throw catalogueError("guard.service_unavailable");
 		}
-		return this.#starts.begin(actorId, attached, acquired, staysHere);
+		return this.#starts.begin(actorId, attached, acquired, wait);
 	}
 
 	/** The host answered `ActorGone` for this incarnation. */

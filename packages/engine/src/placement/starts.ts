@@ -14,6 +14,7 @@ import type { AttachedHost } from "./host-slot.ts";
 import { newPlaced, type Placed } from "./incarnation.ts";
 import type { Incarnations } from "./incarnations.ts";
 import type { StartBackoff } from "./start-backoff.ts";
+import { StartRefused } from "./start-refused.ts";
 import { TurnQuota } from "./turn-quota.ts";
 
 /** Starts in one turn of the event loop; with what users' hooks do, some ten milliseconds. */
@@ -29,7 +30,14 @@ export interface StartsOptions {
 	readonly socketsOf?: (actorId: string) => readonly ActorSocket[];
 	readonly elsewhere?: Elsewhere;
 	/** Another node is to start the actor, and nobody waits who would see to that. */
-	readonly sendAway: (actorId: string) => void;
+	readonly sendAway: (actorId: string, isPatient: boolean) => void;
+}
+
+/** How a start waits for room if it has to; see `ActorAssignment`. */
+export interface StartWait {
+	/** It was sent to other nodes, and has come back. */
+	readonly staysHere: boolean;
+	readonly isPatient: boolean;
 }
 
 /** How an incarnation begins: acquired, given its sockets, started on the host; and what a failure means. */
@@ -46,13 +54,12 @@ export class Starts {
 	 * Returns the incarnation, which may be live already. Throws what the last start failed with, while its pause lasts.
 	 *
 	 * @param acquired - the record of an actor that the caller has just acquired
-	 * @param staysHere - whether it was sent to other nodes, and has come back
 	 */
 	begin(
 		actorId: string,
 		attached: AttachedHost,
 		acquired: ActorRecord | undefined,
-		staysHere: boolean,
+		wait: StartWait,
 	): Placed {
 		const { backoff, incarnations } = this.#options;
 		const blocked = backoff.blocked(actorId);
@@ -62,7 +69,7 @@ export class Starts {
 		const placed = newPlaced(actorId, attached.host, { phase: "starting", intent: undefined });
 		incarnations.add(placed);
 		this.quota.use();
-		void this.#run(placed, attached, acquired, staysHere);
+		void this.#run(placed, attached, acquired, wait);
 		return placed;
 	}
 
@@ -90,7 +97,7 @@ export class Starts {
 		placed: Placed,
 		attached: AttachedHost,
 		created: ActorRecord | undefined,
-		staysHere: boolean,
+		wait: StartWait,
 	): Promise<void> {
 		const { incarnations, backoff, elsewhere } = this.#options;
 		const { actorId } = placed;
@@ -111,7 +118,7 @@ export class Starts {
 			if (placed.phase === "gone") {
 				return;
 			}
-			const starting = attached.host.start({ ...this.assignmentOf(record), staysHere }, [
+			const starting = attached.host.start({ ...this.assignmentOf(record), ...wait }, [
 				...(this.#options.socketsOf?.(actorId) ?? []),
 				...gathered,
 			]);
@@ -128,7 +135,9 @@ export class Starts {
 			placed.intent = undefined;
 			const isUnwatched = placed.waiterCount === 0;
 			incarnations.tell(placed, "startFailed", reason);
-			if (isUnwatched && reason instanceof StartsElsewhere) this.#options.sendAway(actorId);
+			if (isUnwatched && reason instanceof StartsElsewhere) {
+				this.#options.sendAway(actorId, wait.isPatient);
+			}
 			return;
 		}
 		backoff.clear(actorId);
@@ -152,6 +161,9 @@ export class Starts {
 		record: ActorRecord | undefined,
 		error: unknown,
 	): Promise<unknown> {
+		if (error instanceof StartRefused) {
+			return error.reason;
+		}
 		if (record === undefined || isOfHosts(error) || error instanceof StartsElsewhere) {
 			return error;
 		}

@@ -11,8 +11,8 @@ export interface LeftActorsOptions {
 	readonly logger: EngineLogger;
 	/** Whether an incarnation of the actor begins already, or is there. */
 	readonly isPlaced: (actorId: string) => boolean;
-	/** Starts an actor as soon as there is room for it. */
-	readonly place: (actorId: string) => void;
+	/** Has an actor start as soon as there is room for it. Resolves when the next one may be begun. */
+	readonly place: (actorId: string) => Promise<unknown>;
 	readonly isClosing: () => boolean;
 }
 
@@ -66,5 +66,5 @@ async function resume(record: ActorRecord, options: LeftActorsOptions): Promise<
 			);
 		}
 	}
-	if (startsAgain && !isPlaced(actorId)) place(actorId);
+	if (startsAgain && !isPlaced(actorId)) await place(actorId);
 }

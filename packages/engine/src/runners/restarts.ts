@@ -1,4 +1,5 @@
-import type { Clock, Random, Timer } from "@rivetkit/protocol";
+import { type Clock, catalogueError, type Random, type Timer } from "@rivetkit/protocol";
+import { Deferred } from "../placement/deferred.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
 
 const JITTER_MS = 500;
@@ -11,12 +12,23 @@ export interface RestartsOptions {
 	readonly wake: (actorId: string) => void;
 }
 
-/** Crash policy `restart`: at once the first time, then with growing pauses (contract: engine 6.6). */
+interface Pause {
+	/** When it is over; null for one of no length, which is not shown. */
+	readonly ts: number | null;
+	readonly timer: Timer;
+	/** Settles when the actor may start, or never will. */
+	readonly over: Deferred<void>;
+}
+
+/**
+ * Crash policy `restart`: at once the first time, then with growing pauses (contract: engine 6.6). Whoever wants the actor
+ * meanwhile waits for the end of the pause: only a deletion ends it earlier (6.1).
+ */
 export class Restarts {
 	readonly #options: RestartsOptions;
 	readonly #failures = new Map<string, { readonly count: number; readonly lastTs: number }>();
-	/** Actors that are to be started; those without a pause have no time that is shown. */
-	readonly #due = new Map<string, { readonly ts: number | null; readonly timer: Timer }>();
+	/** Actors that are to be started. */
+	readonly #due = new Map<string, Pause>();
 	/** Those that have not started since they failed, nor fallen asleep for want of a slot. */
 	readonly #isDown = new Set<string>();
 	#isClosed = false;
@@ -28,6 +40,11 @@ export class Restarts {
 	/** When the actor is started again; null when it has no pause. */
 	dueTs(actorId: string): number | null {
 		return this.#due.get(actorId)?.ts ?? null;
+	}
+
+	/** Resolves when the actor's pause is over; undefined when it has none. Rejects with what it was refused with. */
+	pauseOf(actorId: string): Promise<void> | undefined {
+		return this.#due.get(actorId)?.over.promise;
 	}
 
 	/** Whether the actor is to run again, but does not yet. */
@@ -56,18 +73,36 @@ export class Restarts {
 		this.cancel(actorId);
 		if (this.#isClosed) return;
 		const timer = clock.after(pauseMs, () => {
+			const pause = this.#due.get(actorId);
 			this.#due.delete(actorId);
+			pause?.over.resolve();
 			wake(actorId);
 		});
 		this.#isDown.add(actorId);
-		this.#due.set(actorId, { ts: pauseMs > 0 ? now + pauseMs : null, timer });
+		this.#due.set(actorId, { ts: pauseMs > 0 ? now + pauseMs : null, timer, over: unwatched() });
 	}
 
-	/** It is started for another reason, or never again. */
+	/** It is started, or never again: whoever waits for the end of its pause need not. */
 	cancel(actorId: string): void {
-		this.#due.get(actorId)?.timer.stop();
+		const pause = this.#due.get(actorId);
+		pause?.timer.stop();
+		pause?.over.resolve();
 		this.#due.delete(actorId);
 		this.#isDown.delete(actorId);
+	}
+
+	/** It is never started again: whoever waits for the end of its pause is told why. */
+	refuse(actorId: string, reason: unknown): void {
+		this.#due.get(actorId)?.over.reject(reason);
+		this.cancel(actorId);
+	}
+
+	/** Whoever waits for the end of a pause now is told that there is no use; the pauses go on. */
+	refuseAll(): void {
+		for (const [actorId, pause] of this.#due) {
+			pause.over.reject(catalogueError("guard.service_unavailable"));
+			this.#due.set(actorId, { ...pause, over: unwatched() });
+		}
 	}
 
 	/** Its next failure is the first. */
@@ -78,6 +113,14 @@ export class Restarts {
 	/** Nothing is started again. */
 	close(): void {
 		this.#isClosed = true;
+		this.refuseAll();
 		for (const actorId of [...this.#due.keys()]) this.cancel(actorId);
 	}
+}
+
+/** Mostly nobody waits for it. */
+function unwatched(): Deferred<void> {
+	const deferred = new Deferred<void>();
+	deferred.promise.catch(() => {});
+	return deferred;
 }

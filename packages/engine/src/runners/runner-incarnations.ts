@@ -156,7 +156,12 @@ export class RunnerIncarnations {
 	async stop(actorId: string, intent: StopIntent): Promise<void> {
 		const hosted = this.#hosted.get(actorId);
 		if (!hosted) return;
-		if (hosted.intent !== "destroy") hosted.intent = intent;
+		if (intent === "destroy") hosted.intent = intent;
+		if (hosted.intent === null) {
+			// It leaves because this engine wants it to: what is to run goes on elsewhere, and has not failed.
+			hosted.isLeaving = true;
+			hosted.resetsFailures = true;
+		}
 		this.stopSoon(hosted);
 		await hosted.stopped.promise;
 	}
@@ -329,7 +334,13 @@ export class RunnerIncarnations {
 				hosted,
 				outcome === "destroyed"
 					? { alarmTs: null, destroyTs: now }
-					: { record: { sleepTs: sleptSince(hosted) ?? now, connectableTs: null } },
+					: {
+							record: {
+								connectableTs: null,
+								// What is to run does not sleep, whoever finds it in the store.
+								...(outcome === "again" ? {} : { sleepTs: sleptSince(hosted) ?? now }),
+							},
+						},
 			);
 		} catch (failure) {
 			if (!(failure instanceof StaleGenerationError)) {
@@ -431,8 +442,8 @@ export class RunnerIncarnations {
 }
 
 /** Sleep begins when it is asked for (contract: engine 4.6). */
-function sleptSince({ intent, stoppingSinceTs }: Hosted): number | null {
-	return intent === "sleep" ? stoppingSinceTs : null;
+function sleptSince({ intent, isLeaving, stoppingSinceTs }: Hosted): number | null {
+	return intent === "sleep" || isLeaving ? stoppingSinceTs : null;
 }
 
 function isEnd(event: EventWrapper["inner"]): boolean {

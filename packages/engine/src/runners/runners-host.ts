@@ -17,6 +17,7 @@ import {
 import type { RunnerToServer, ToServerInit } from "@rivetkit/protocol/runner";
 import type { PoolRoom, PoolState, PoolsElsewhere } from "../common/pool-state.ts";
 import type { ActorCondition } from "../common/runner-questions.ts";
+import { StartRefused } from "../placement/start-refused.ts";
 import type { Store } from "../store/store.ts";
 import { type ActorFailure, FailureNotes } from "./failure-notes.ts";
 import type { PoolAddress } from "./pool-address.ts";
@@ -90,8 +91,6 @@ export class RunnersHost implements ActorHost {
 	readonly #exchanges: RunnerExchanges;
 	readonly #roster: RunnerRoster;
 	readonly #slots: SlotQueue;
-	/** Actors whose next start waits without end. */
-	readonly #patient = new Set<string>();
 	readonly #notes = new FailureNotes();
 	readonly #restarts: Restarts;
 	readonly #incarnations: RunnerIncarnations;
@@ -173,6 +172,11 @@ export class RunnersHost implements ActorHost {
 		const { actorId, namespace } = assignment;
 		const pool: PoolAddress = { namespace, pool: assignment.pool ?? "default" };
 		const abandonments = this.#abandonments;
+		const pause = this.#restarts.pauseOf(actorId);
+		if (pause !== undefined) {
+			this.#events?.waits?.(actorId, assignment.generation);
+			await pause;
+		}
 		const slot = await this.#takeSlot(pool, assignment);
 		if (abandonments !== this.#abandonments) {
 			this.#giveBack(slot);
@@ -217,6 +221,7 @@ export class RunnersHost implements ActorHost {
 
 	abandon(): void {
 		this.#abandonments++;
+		this.#restarts.refuseAll();
 		this.#slots.refuseAll();
 		this.#incarnations.fenceAll("its node may not run it any more");
 	}
@@ -351,11 +356,6 @@ export class RunnersHost implements ActorHost {
 			: undefined;
 	}
 
-	/** If the actor has to wait for a slot in its next start, then without end (contract: engine 6.3). */
-	waitsWithoutEnd(actorId: string): void {
-		this.#patient.add(actorId);
-	}
-
 	/** An actor is left asleep because nobody has room for it. */
 	leftAsleep(actorId: string, pool: PoolAddress): void {
 		this.#restarts.rests(actorId);
@@ -367,11 +367,11 @@ export class RunnersHost implements ActorHost {
 	 * is none that could be.
 	 */
 	async destroy(actorId: string): Promise<boolean> {
-		this.#restarts.cancel(actorId);
+		const deleted = new StartRefused(catalogueError("actor.not_found", { identifier: actorId }));
+		this.#restarts.refuse(actorId, deleted);
 		this.#restarts.forget(actorId);
-		this.#patient.delete(actorId);
 		this.#notes.clear(actorId);
-		this.#slots.refuse(actorId, catalogueError("actor.not_found", { identifier: actorId }));
+		this.#slots.refuse(actorId, deleted);
 		return this.#incarnations.destroy(actorId);
 	}
 
@@ -420,9 +420,12 @@ export class RunnersHost implements ActorHost {
 		const { actorId, staysHere = false, initialised, crashPolicy = "sleep" } = assignment;
 		// Known wherever the actor gets to (contract: engine 6.3).
 		const isPatientAtFirst = !initialised && (crashPolicy !== "sleep" || this.isSupplied(pool));
-		const isPatient = this.#patient.delete(actorId) || isPatientAtFirst;
+		const isPatient = assignment.isPatient || isPatientAtFirst;
+		const begins = () => this.#events?.waits?.(actorId, assignment.generation);
 		for (;;) {
-			const slot = await this.#slots.take(pool, actorId, { isPatient, staysHere });
+			const slot = await this.#slots
+				.take(pool, actorId, { isPatient, staysHere, begins })
+				.catch((error: unknown) => this.#gotNoSlot(assignment, error));
 			const { runner } = slot;
 			try {
 				// The incarnation may outlive this process: its generation must, too.
@@ -434,6 +437,19 @@ export class RunnersHost implements ActorHost {
 			if (runner.drainTs === null && runner.stopTs === null) return slot;
 			this.#giveBack(slot);
 		}
+	}
+
+	/** Who has waited for too long sleeps, though it was to run again: the next engine has to know. */
+	async #gotNoSlot(
+		{ actorId, generation, crashPolicy }: ActorAssignment,
+		error: unknown,
+	): Promise<never> {
+		const isLate = isActorError(error) && error.code === "actor_ready_timeout";
+		if (isLate && crashPolicy === "restart") {
+			const record = { sleepTs: this.#options.clock.now() };
+			await this.#options.store.commit({ actorId, generation, ops: [], record });
+		}
+		throw error;
 	}
 
 	#giveBack(slot: Slot): void {

@@ -15,6 +15,8 @@ export interface Wait {
 	readonly isPatient: boolean;
 	/** Here, though other nodes may have room: they have not taken it. */
 	readonly staysHere: boolean;
+	/** Called when it has to wait. */
+	readonly begins: () => void;
 }
 
 interface Waiting extends WaitingActor {
@@ -88,6 +90,7 @@ export class SlotQueue {
 		this.#waiting.add(waiting);
 		this.#byActor.set(actorId, waiting);
 		changed(pool);
+		wait.begins();
 		try {
 			if (wait.isPatient) return await waiting.placed.promise;
 			return await waiting.placed.within(clock, waitMs, () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { EngineLimits } from "../../src/common/limits.ts";
 import { createEngine } from "../../src/engine.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-host.ts";
@@ -464,4 +465,57 @@ test("sleeping actors with alarms share one timer, however many they are", async
 		expect(clock.pendingCount).toBe(0);
 	}
 	expect(counts).toEqual([1, 1]);
+});
+
+describe("an actor that waits for room at its host when its alarm is due (engine 6.3)", () => {
+	/** The host has no room until the gate opens. */
+	async function withoutRoom(limits: Partial<EngineLimits> = {}) {
+		const t = await withAlarm(100, { limits });
+		const room = new Gate();
+		t.host.onStart = async ({ actorId, generation, isPatient }) => {
+			if (actorId !== t.actorId) return;
+			expect(isPatient).toBe(true);
+			t.host.events.waits?.(actorId, generation);
+			await room.opened;
+		};
+		return Object.assign(t, { room });
+	}
+
+	test("does so however long that takes, and is started once", async () => {
+		await using t = await withoutRoom();
+		t.clock.advance(100);
+		await expect.poll(() => t.wakes(t.actorId)).toBe(1);
+		for (let hour = 0; hour < 3; hour++) {
+			t.clock.advance(3_600_000);
+			await settled();
+		}
+		expect(t.log.filter(({ level }) => level === "warn")).toEqual([]);
+		t.room.open();
+		await expect.poll(() => t.host.live.has(t.actorId)).toBe(true);
+		expect(t.wakes(t.actorId)).toBe(1);
+	});
+
+	test("holds up nobody, though only one is started at a time", async () => {
+		await using t = await withoutRoom({ wakesAtOnceMax: 1 });
+		const other = await t.asleep(150);
+		t.clock.advance(100);
+		await expect.poll(() => t.wakes(t.actorId)).toBe(1);
+		t.clock.advance(50);
+		await expect.poll(() => t.host.live.has(other)).toBe(true);
+		t.room.open();
+	});
+
+	test("keeps others in the store while as many wait as may", async () => {
+		await using t = await withoutRoom({ wakesWaitingMax: 1 });
+		const other = await t.asleep(150);
+		t.clock.advance(100);
+		await expect.poll(() => t.wakes(t.actorId)).toBe(1);
+		t.clock.advance(10_000);
+		await settled();
+		expect(t.wakes(other)).toBe(0);
+		t.room.open();
+		await expect.poll(() => t.host.live.has(t.actorId)).toBe(true);
+		t.clock.advance(1_000);
+		await expect.poll(() => t.host.live.has(other)).toBe(true);
+	});
 });

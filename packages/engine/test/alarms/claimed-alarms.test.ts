@@ -54,7 +54,8 @@ function polled() {
 		logger: { debug: noted, info: noted, warn: noted, error: noted },
 		names: () => ["counter"],
 		placement: {
-			async ready(actorId: string) {
+			waitingCount: 0,
+			async wake(actorId: string) {
 				if (actorId === "blocked" || actorId === "slow") throw new Error("not yet");
 				woken.push(actorId);
 			},

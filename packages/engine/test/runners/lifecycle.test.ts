@@ -8,6 +8,7 @@ import {
 import type { ToServerInit } from "@rivetkit/protocol/runner";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { DEFAULT_LIMITS } from "../../src/common/limits.ts";
 import { createEngine, type Engine, type RunnerLimits } from "../../src/index.ts";
 import { RunnerExchanges } from "../../src/runners/runner-exchanges.ts";
 import { RUNNER_LIMITS } from "../../src/runners/runner-limits.ts";
@@ -183,7 +184,49 @@ describe("pauses after crashes (no. 60)", () => {
 		await crashesAndIsBackAfter(0);
 	});
 
-	it("a deletion during the pause ends it", async () => {
+	it("holds also where its actor crashes as soon as it runs, and for whoever calls it meanwhile (engine 6.1)", async () => {
+		const hour = 3_600_000;
+		const time = new TestClock();
+		await serve(
+			{ pingIntervalMs: hour, runnerEligibleThresholdMs: hour, runnerLostThresholdMs: hour },
+			time,
+		);
+		const runner = await connect({ runsAtOnce: false });
+		const actorId = await create("restart");
+		await until(() => expect(startsOn(runner)).toEqual([0]));
+		const called = call("GET", `/gateway/${actorId}/x`);
+		const crashes = (generation: number) => {
+			const state = (index: number, tag: "running" | "Error") =>
+				runner.event(actorId, generation, index, tag);
+			state(0, "running");
+			state(1, "Error");
+		};
+		crashes(0);
+		// The first one has no pause.
+		await until(() => {
+			time.advance(0);
+			expect(startsOn(runner)).toEqual([0, 1]);
+		});
+		crashes(1);
+		const dueTs = time.now() + 2_250;
+		await until(async () => expect(await actorOf(actorId)).toMatchObject({ reschedule_ts: dueTs }));
+		const late = call("GET", `/gateway/${actorId}/x`);
+		time.advance(2_249);
+		// Whatever wanted to start it meanwhile has had its turn.
+		await actorOf(actorId);
+		expect(startsOn(runner)).toEqual([0, 1]);
+		time.advance(1);
+		await until(() => expect(startsOn(runner)).toEqual([0, 1, 2]));
+		runner.state(actorId, 2, "running");
+		await until(() => expect(runner.tunnel.length).toBeGreaterThanOrEqual(2));
+		for (const request of runner.tunnel) {
+			const val = { status: 200, headers: new Map(), body: Buffer.from("{}"), stream: false };
+			runner.answer(request, { tag: "ToServerResponseStart", val });
+		}
+		expect([(await called).status, (await late).status]).toEqual([200, 200]);
+	});
+
+	it("a deletion during the pause ends it, also for whoever waits for its end", async () => {
 		await serve({ retryBaseMs: 300 });
 		const runner = await connect();
 		const actorId = await create("restart");
@@ -193,7 +236,9 @@ describe("pauses after crashes (no. 60)", () => {
 			runner.state(actorId, generation, "Error");
 		}
 		await until(async () => expect((await actorOf(actorId)).reschedule_ts).not.toBeNull());
+		const waits = call("GET", `/gateway/${actorId}/x`);
 		await call("DELETE", `/actors/${actorId}`);
+		expect(await waits).toMatchObject({ status: 404, body: { code: "not_found" } });
 		expect(await actorOf(actorId)).toMatchObject({ status: "destroyed", reschedule_ts: null });
 		const other = await create("restart", "other");
 		await isAwake(other);
@@ -900,6 +945,35 @@ it("what a killed engine has left: `restart` actors start when a runner comes, o
 		expect(started.sort()).toEqual([again, first].sort());
 	});
 	for (const id of [again, first]) await isAwake(id);
+});
+
+it("many that a killed engine has left are begun a few at a time", async () => {
+	const left = createMemoryStore();
+	for (let key = 0; key < 100; key++) {
+		await left.insertActor({
+			actorId: newActorId(systemRandom()),
+			namespace: "default",
+			name: "any",
+			key: String(key),
+			runnerNameSelector: "default",
+			crashPolicy: "restart",
+			datacenter: "default",
+			input: null,
+			createTs: key,
+		});
+	}
+	const acquire = left.acquire.bind(left);
+	const atOnce = { now: 0, most: 0 };
+	left.acquire = async (actorId) => {
+		atOnce.most = Math.max(atOnce.most, ++atOnce.now);
+		await new Promise((resolve) => setImmediate(resolve));
+		atOnce.now--;
+		return acquire(actorId);
+	};
+	await serve({}, undefined, left);
+	const runner = await connect();
+	await until(() => expect(startsOn(runner)).toHaveLength(100));
+	expect(atOnce.most).toBe(DEFAULT_LIMITS.wakesAtOnceMax);
 });
 
 it("key/value requests of one actor are done in the order in which they came (engine 4.8)", async () => {

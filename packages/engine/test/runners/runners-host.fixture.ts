@@ -45,6 +45,8 @@ export function runnersHost(
 	const store = wrap(stored);
 	const woken: string[] = [];
 	const ended: string[] = [];
+	/** Actors whose start had to wait. */
+	const waiting: string[] = [];
 	const alarms: (number | null)[] = [];
 	const logged: string[] = [];
 	const fields: object[] = [];
@@ -74,6 +76,7 @@ export function runnersHost(
 	host.attach({
 		stopping: () => {},
 		stopped: (actorId) => void ended.push(actorId),
+		waits: (actorId) => void waiting.push(actorId),
 		lost: () => {},
 	});
 	return {
@@ -82,6 +85,7 @@ export function runnersHost(
 		clock,
 		woken,
 		ended,
+		waiting,
 		alarms,
 		logged,
 		/** Of what is logged. */

@@ -183,6 +183,8 @@ export interface ActorAssignment {
 	readonly crashPolicy?: string;
 	/** Whether it stays on this node even if it has to wait there: other nodes have not taken it. Default false. */
 	readonly staysHere?: boolean;
+	/** Whether its start waits for room however long that takes. Default false: as long as its host has callers wait. */
+	readonly isPatient?: boolean;
 }
 
 export type StopIntent = "sleep" | "destroy";
@@ -284,6 +286,11 @@ export interface HostEvents {
 	 * already deleted. Waiting calls go to the next incarnation.
 	 */
 	stopped(actorId: string, generation: number, intent: StopIntent): void;
+	/**
+	 * A start has to wait for room, or for the end of a pause, perhaps for long: whoever wanted the actor for itself need
+	 * not wait for it. A host that never has anybody wait does not tell.
+	 */
+	waits?(actorId: string, generation: number): void;
 	/**
 	 * The host is gone, and every incarnation with it: its process died, or nobody can reach it any more.
 	 * The next start of each actor fences off what may live on unseen. Nothing comes from this host

@@ -257,6 +257,32 @@ export class NodeRows {
 		);
 	}
 
+	/**
+	 * Actors that are to run and that nobody runs, of these names, among the next `limit` rows after a place; and the place
+	 * behind those, null at the end. To run are those with crash policy `restart` which have not fallen asleep.
+	 */
+	async leftRunning(
+		names: readonly string[],
+		limit: number,
+		after: number,
+	): Promise<{ readonly actorIds: string[]; readonly next: number | null }> {
+		const [row] = await this.#store.query<{
+			last: number | null;
+			count: number;
+			ids: string[] | null;
+		}>(
+			`WITH page AS (
+				SELECT * FROM rivetkit.actors WHERE row_id > $2 ORDER BY row_id LIMIT $3
+			)
+			SELECT max(a.row_id) AS last, count(*)::int AS count, array_agg(a.id ORDER BY a.row_id) FILTER (
+				WHERE a.crash_policy = 'restart' AND a.sleep_ts IS NULL AND a.destroy_ts IS NULL AND ${IS_FREE_FOR(1)}
+			) AS ids FROM page AS a`,
+			[names, after, limit],
+		);
+		const { last, count, ids } = row!;
+		return { actorIds: (ids ?? []).map(fromStoredText), next: count < limit ? null : last };
+	}
+
 	/** Actors that store connections and that nobody runs, in order, strictly after `after`. */
 	async restingWithConnections(limit: number, after: string): Promise<string[]> {
 		const rows = await this.#store.query<{ id: string }>(

@@ -1,0 +1,116 @@
+import type { Clock, Timer } from "@rivetkit/protocol";
+import { isActorNotFound } from "../common/errors.ts";
+import type { EngineLimits } from "../common/limits.ts";
+import type { EngineLogger } from "../common/logger.ts";
+import { BackgroundWakes } from "../placement/background-wakes.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { NodeRows } from "../store/postgres/node-rows.ts";
+
+/** Rows that one statement reads: a table of millions is read in many short ones. */
+const ROWS_PER_LOOK = 10_000;
+/** Pause before it is looked again after something went wrong (ms). */
+const RETRY_MS = 1_000;
+
+export interface LeftRunningOptions {
+	readonly rows: Pick<NodeRows, "leftRunning">;
+	readonly placement: Pick<Placement, "wake" | "waitingCount">;
+	readonly clock: Clock;
+	readonly limits: EngineLimits;
+	readonly logger: EngineLogger;
+	/** What runs here: names of actors, and tags of pools. */
+	readonly names: () => readonly string[];
+}
+
+/**
+ * Actors that are to run and that nobody runs: those with crash policy `restart` which a node had that is gone, whether it
+ * died or left (contract: engine 6.5). Each node starts those that it can host, when it hears that another is gone, and when
+ * it can host others than before. Two that start the same one are settled by its row.
+ *
+ * All actors are read for it, as there is no index that would pay: it would be written whenever an actor wakes or sleeps, and nodes
+ * go seldom.
+ */
+export class LeftRunning {
+	readonly #options: LeftRunningOptions;
+	readonly #wakes: BackgroundWakes;
+	#isLooking = false;
+	#lookAgain = false;
+	#hasFailed = false;
+	#retry: Timer | undefined;
+	#isClosed = false;
+
+	constructor(options: LeftRunningOptions) {
+		this.#options = options;
+		this.#wakes = new BackgroundWakes({
+			...options,
+			failed: (actorId, error) => {
+				if (isActorNotFound(error) || this.#isClosed) {
+					return;
+				}
+				this.#hasFailed = true;
+				options.logger.warn(
+					{ actorId, err: error },
+					"an actor that another node had could not be started; it is tried again",
+				);
+			},
+		});
+	}
+
+	/** Looks for them, now or when the look that is under way is done. Never rejects. */
+	look(): void {
+		if (this.#isClosed) {
+			return;
+		}
+		if (this.#isLooking) {
+			this.#lookAgain = true;
+			return;
+		}
+		this.#retry?.stop();
+		this.#isLooking = true;
+		this.#hasFailed = false;
+		this.#lookOnce()
+			.catch((error: unknown) => {
+				this.#hasFailed = true;
+				this.#options.logger.error(
+					{ err: error },
+					"actors that other nodes have left could not be looked for; it is tried again",
+				);
+			})
+			.then(() => {
+				this.#isLooking = false;
+				if (this.#isClosed) {
+					return;
+				}
+				if (this.#lookAgain) {
+					this.#lookAgain = false;
+					this.look();
+				} else if (this.#hasFailed) {
+					this.#retry = this.#options.clock.after(RETRY_MS, () => this.look());
+				}
+			});
+	}
+
+	/** Starts nothing any more. */
+	close(): void {
+		this.#isClosed = true;
+		this.#retry?.stop();
+		this.#wakes.close();
+	}
+
+	async #lookOnce(): Promise<void> {
+		const { rows, names } = this.#options;
+		for (let after: number | null = 0; after !== null && !this.#isClosed; ) {
+			const page: Awaited<ReturnType<NodeRows["leftRunning"]>> = await rows.leftRunning(
+				names(),
+				ROWS_PER_LOOK,
+				after,
+			);
+			for (const actorId of page.actorIds) {
+				if (!(await this.#wakes.begin(actorId))) {
+					return;
+				}
+			}
+			after = page.next;
+		}
+		await this.#wakes.settled();
+	}
+}

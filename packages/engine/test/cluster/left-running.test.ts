@@ -1,0 +1,50 @@
+// Actors with crash policy `restart` whose node is gone run again on another one, though nobody calls them (engine 6.5).
+import { expect, it } from "vitest";
+import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
+import { until } from "../helpers/until.ts";
+import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
+import { connect, createIn, startNode, startsOf } from "./support/runner-node.ts";
+
+const startedOn = (runner: Awaited<ReturnType<typeof connect>>) =>
+	runner.commands.flatMap(({ checkpoint, inner }) =>
+		inner.tag === "CommandStartActor" ? [checkpoint.actorId] : [],
+	);
+
+it("of a node that is closed: those that run, start again elsewhere; others sleep", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const before = await connect(one, { key: "one", stopsAtOnce: true });
+	const again = await createIn(one, "default", 3);
+	const rests = await createIn(one, "default", 1, "sleep");
+	await until(() => expect(startsOf(before)).toHaveLength(4));
+	const after = await connect(two, { key: "two" });
+	await one.stop();
+	expect(await before.closed).toEqual({ code: 1011, reason: "ws.going_away" });
+	await until(() => expect(startedOn(after).sort()).toEqual(again.toSorted()));
+	const row = await two.node.store.actorById(rests[0]!);
+	expect(row).toMatchObject({ connectableTs: null, sleepTs: expect.any(Number) });
+});
+
+it("of a node that is closed, when a runner of their pool comes to another one only then", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const before = await connect(one, { stopsAtOnce: true });
+	const again = await createIn(one, "default", 2);
+	await until(() => expect(startsOf(before)).toHaveLength(2));
+	await one.stop();
+	const after = await connect(two);
+	await until(() => expect(startedOn(after).sort()).toEqual(again.toSorted()));
+});
+
+it("of a node that died, when its lease has ended", async () => {
+	const url = await emptiedDatabase();
+	const proxy = await PostgresProxy.start(url);
+	const [one, two] = [await startNode(proxy.url), await startNode(url)];
+	const lost = await connect(one, { key: "one" });
+	const again = await createIn(one, "default", 2);
+	await until(() => expect(startsOf(lost)).toHaveLength(2));
+	const after = await connect(two, { key: "two" });
+	await proxy[Symbol.asyncDispose]();
+	await lost.close();
+	await until(() => expect(startedOn(after).sort()).toEqual(again.toSorted()));
+});
