@@ -9,6 +9,8 @@ const RENEWALS_PER_LEASE = 5;
 /** The part of a lease that this process does not use: clocks do not run at exactly the same speed. */
 const UNUSED = 0.1;
 const RETRY_MS = 100;
+/** How often the first registration is tried: a database that is slow for a while keeps no node from starting. */
+const START_TRIES_MAX = 10;
 
 export interface NodeLeaseOptions {
 	readonly rows: NodeRows;
@@ -89,9 +91,23 @@ export class NodeLease {
 		return this.isHeld ? Promise.resolve() : this.#held.within(this.#options.clock, waitMs, late);
 	}
 
-	/** Rejects when the first registration fails. */
+	/** Rejects when the first registration fails, again and again. */
 	async start(): Promise<void> {
-		await this.#begin();
+		const { clock, logger } = this.#options;
+		for (let tries = 1; !this.#stopped; tries++) {
+			try {
+				await this.#begin();
+				break;
+			} catch (error) {
+				if (tries >= START_TRIES_MAX) {
+					throw error;
+				}
+				logger.warn({ tries, err: error }, "the node could not be registered; it is tried again");
+			}
+			await new Promise<void>((resolve) => {
+				clock.after(RETRY_MS, resolve);
+			});
+		}
 		await this.#renew();
 	}
 
@@ -150,12 +166,16 @@ export class NodeLease {
 
 	async #begin(): Promise<void> {
 		const { rows, leaseMs, clock, describe, onHeld } = this.#options;
+		// The time that takes is not taken from the lease.
+		await rows.connect();
 		const sentAtMs = performance.now();
 		const { epoch, nowMs } = await rows.register(describe(), leaseMs);
 		clock.read(nowMs, sentAtMs, performance.now());
 		this.#epoch = epoch;
 		this.#prolong(sentAtMs);
-		if (!this.isHeld) {
+		if (!(performance.now() < this.#heldUntil)) {
+			this.#epoch = undefined;
+			this.#deadline?.stop();
 			throw new Error("the lease ended before it was known to be held");
 		}
 		onHeld(epoch);

@@ -297,30 +297,40 @@ export class NodeRows {
 		await this.#connection?.close();
 	}
 
+	/** Opens the session, unless it is open. */
+	async connect(): Promise<void> {
+		await this.#open();
+	}
+
 	async #query<R extends Record<string, unknown>>(
 		text: string,
 		values: readonly unknown[],
 	): Promise<R[]> {
-		if (this.#connection === undefined || this.#connection.lost !== undefined) {
-			const isFirst = this.#connection === undefined;
-			const connection = await PostgresConnection.open({
-				...this.#connectOptions,
-				onNotification: (payload) => {
-					if (HINTS.includes(payload)) {
-						this.onHint(payload as Hint);
-					}
-				},
-			});
-			await connection.query({ text: `LISTEN ${CHANNEL}` });
-			this.#connection = connection;
-			if (!isFirst) {
-				for (const hint of HINTS) {
-					this.onHint(hint as Hint);
+		const connection = await this.#open();
+		return this.roundTrips.measure(() => connection.query<R>({ text, values }));
+	}
+
+	async #open(): Promise<PostgresConnection> {
+		if (this.#connection !== undefined && this.#connection.lost === undefined) {
+			return this.#connection;
+		}
+		const isFirst = this.#connection === undefined;
+		const connection = await PostgresConnection.open({
+			...this.#connectOptions,
+			onNotification: (payload) => {
+				if (HINTS.includes(payload)) {
+					this.onHint(payload as Hint);
 				}
+			},
+		});
+		await connection.query({ text: `LISTEN ${CHANNEL}` });
+		this.#connection = connection;
+		if (!isFirst) {
+			for (const hint of HINTS) {
+				this.onHint(hint as Hint);
 			}
 		}
-		const connection = this.#connection;
-		return this.roundTrips.measure(() => connection.query<R>({ text, values }));
+		return connection;
 	}
 }
 
