@@ -88,6 +88,7 @@ export interface ApartOptions extends AttachRunnersOptions {
 	readonly listeningUrl: () => string | undefined;
 	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
 	readonly wake: (actorId: string) => void;
+	readonly paused: (actorId: string, untilTs: number) => void;
 	readonly announced: (names: Readonly<Record<string, ActorNameMetadata>>) => void;
 	/** See {@link RunnersHostOptions}. */
 	readonly poolsChanged: () => void;
@@ -154,6 +155,7 @@ export class Apart {
 			webSocketOpenTimeoutMs: options.webSocketOpenTimeoutMs,
 			alarmCommitted: options.alarmCommitted,
 			wake: options.wake,
+			paused: options.paused,
 			poolsChanged: options.poolsChanged,
 			roomChanged: options.roomChanged,
 			elsewhere: options.elsewhere,

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "@rivetkit/protocol";
+import { type Clock, delayUntil, type Timer } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
@@ -34,7 +34,8 @@ export class LeftRunning {
 	readonly #wakes: BackgroundWakes;
 	#isLooking = false;
 	#lookAgain = false;
-	#hasFailed = false;
+	/** When it is to be looked again without being told; for what went wrong, and for pauses. */
+	#againTs = Number.POSITIVE_INFINITY;
 	#retry: Timer | undefined;
 	#isClosed = false;
 
@@ -46,7 +47,7 @@ export class LeftRunning {
 				if (isActorNotFound(error) || this.#isClosed) {
 					return;
 				}
-				this.#hasFailed = true;
+				this.#againBy(RETRY_MS);
 				options.logger.warn(
 					{ actorId, err: error },
 					"an actor that another node had could not be started; it is tried again",
@@ -66,10 +67,10 @@ export class LeftRunning {
 		}
 		this.#retry?.stop();
 		this.#isLooking = true;
-		this.#hasFailed = false;
+		this.#againTs = Number.POSITIVE_INFINITY;
 		this.#lookOnce()
 			.catch((error: unknown) => {
-				this.#hasFailed = true;
+				this.#againBy(RETRY_MS);
 				this.#options.logger.error(
 					{ err: error },
 					"actors that other nodes have left could not be looked for; it is tried again",
@@ -83,10 +84,15 @@ export class LeftRunning {
 				if (this.#lookAgain) {
 					this.#lookAgain = false;
 					this.look();
-				} else if (this.#hasFailed) {
-					this.#retry = this.#options.clock.after(RETRY_MS, () => this.look());
+				} else if (Number.isFinite(this.#againTs)) {
+					const { clock } = this.#options;
+					this.#retry = clock.after(delayUntil(clock, this.#againTs), () => this.look());
 				}
 			});
+	}
+
+	#againBy(inMs: number): void {
+		this.#againTs = Math.min(this.#againTs, this.#options.clock.now() + inMs);
 	}
 
 	/** Starts nothing any more. */
@@ -109,6 +115,7 @@ export class LeftRunning {
 					return;
 				}
 			}
+			this.#againTs = Math.min(this.#againTs, page.pausedUntilTs ?? this.#againTs);
 			after = page.next;
 		}
 		await this.#wakes.settled();

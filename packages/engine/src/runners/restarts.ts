@@ -10,6 +10,8 @@ export interface RestartsOptions {
 	readonly limits: RunnerLimits;
 	/** Starts an actor again. */
 	readonly wake: (actorId: string) => void;
+	/** An actor is to run again, but not before this time. */
+	readonly paused: (actorId: string, untilTs: number) => void;
 }
 
 interface Pause {
@@ -59,7 +61,7 @@ export class Restarts {
 
 	/** The actor has failed: it is started again when its pause is over. */
 	later(actorId: string): void {
-		const { clock, random, limits, wake } = this.#options;
+		const { clock, random, limits, wake, paused } = this.#options;
 		const now = clock.now();
 		const known = this.#failures.get(actorId);
 		const isFresh = known === undefined || now - known.lastTs > limits.retryResetMs;
@@ -78,6 +80,7 @@ export class Restarts {
 			pause?.over.resolve();
 			wake(actorId);
 		});
+		if (pauseMs > 0) paused(actorId, now + pauseMs);
 		this.#isDown.add(actorId);
 		this.#due.set(actorId, { ts: pauseMs > 0 ? now + pauseMs : null, timer, over: unwatched() });
 	}

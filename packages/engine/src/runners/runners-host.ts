@@ -64,6 +64,8 @@ export interface RunnersHostOptions
 	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
 	/** Starts an actor again whose crash policy wants that. */
 	readonly wake: (actorId: string) => void;
+	/** An actor is to be started again, but not before this time. */
+	readonly paused: (actorId: string, untilTs: number) => void;
 	/** A pool has got its first runner, or lost its last one. */
 	readonly poolsChanged: () => void;
 	/** What there is for the next actor of some pool may be something else now. */

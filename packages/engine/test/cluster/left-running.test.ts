@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { until } from "../helpers/until.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
-import { connect, createIn, startNode, startsOf } from "./support/runner-node.ts";
+import { actorAt, connect, createIn, startNode, startsOf } from "./support/runner-node.ts";
 
 const startedOn = (runner: Awaited<ReturnType<typeof connect>>) =>
 	runner.commands.flatMap(({ checkpoint, inner }) =>
@@ -34,6 +34,29 @@ it("of a node that is closed, when a runner of their pool comes to another one o
 	await one.stop();
 	const after = await connect(two);
 	await until(() => expect(startedOn(after).sort()).toEqual(again.toSorted()));
+});
+
+it("not before the pause is over that they have after crashes", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const before = await connect(one, { key: "one", slots: 2 });
+	const [actorId] = await createIn(one, "default", 1);
+	for (const generation of [0, 1]) {
+		await until(() => expect(startsOf(before).at(-1)).toBe(generation));
+		await until(async () =>
+			expect(await actorAt(one, actorId!)).toMatchObject({ status: "awake" }),
+		);
+		before.state(actorId!, generation, "Error");
+	}
+	const isPaused = { reschedule_ts: expect.any(Number) };
+	await until(async () => expect(await actorAt(one, actorId!)).toMatchObject(isPaused));
+	const { reschedule_ts: dueTs } = await actorAt(one, actorId!);
+	// The other node looks when it has a runner of the pool, and when the first is gone.
+	const after = await connect(two, { key: "two" });
+	const stopping = one.stop();
+	await until(() => expect(startedOn(after)).toEqual([actorId]));
+	expect(two.node.clock.now()).toBeGreaterThanOrEqual(dueTs as number);
+	await stopping;
 });
 
 it("of a node that died, when its lease has ended", async () => {

@@ -7,7 +7,14 @@ import { until } from "../helpers/until.ts";
 import type { ScriptedRunner } from "../runners/scripted-runner.ts";
 import { ScriptedHost } from "../serverless/scripted-host.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
-import { connect, createIn, type RunnerNode, startNode, startsOf } from "./support/runner-node.ts";
+import {
+	actorAt,
+	connect,
+	createIn,
+	type RunnerNode,
+	startNode,
+	startsOf,
+} from "./support/runner-node.ts";
 
 /** A GET through a node, which the runner answers. */
 async function called(node: RunnerNode, runner: ScriptedRunner, actorId: string): Promise<number> {
@@ -224,15 +231,6 @@ async function orderRunners(node: RunnerNode, pool: string): Promise<ScriptedHos
 	});
 	expect(answer.status).toBe(200);
 	return host;
-}
-
-/** What the API shows of an actor. */
-async function actorAt(node: RunnerNode, actorId: string): Promise<Record<string, unknown>> {
-	const answer = await fetch(`${node.url}/actors?namespace=default&actor_ids=${actorId}`, {
-		headers: { authorization: "Bearer admin" },
-	});
-	const { actors } = (await answer.json()) as { actors: Record<string, unknown>[] };
-	return actors[0]!;
 }
 
 /** How often a node acquires actors from now on. */

@@ -65,6 +65,7 @@ export function runnersHost(
 		webSocketOpenTimeoutMs: 15_000,
 		alarmCommitted: (_actorId, alarmTs) => void alarms.push(alarmTs),
 		wake: (actorId) => void woken.push(actorId),
+		paused: () => {},
 		poolsChanged: () => {},
 		roomChanged: () => {},
 		elsewhere: undefined,

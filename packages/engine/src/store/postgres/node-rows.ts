@@ -259,28 +259,41 @@ export class NodeRows {
 
 	/**
 	 * Actors that are to run and that nobody runs, of these names, among the next `limit` rows after a place; and the place
-	 * behind those, null at the end. To run are those with crash policy `restart` which have not fallen asleep.
+	 * behind those, null at the end. To run are those with crash policy `restart` which have not fallen asleep; one that has a
+	 * pause first does not count, but the first of their ends does.
 	 */
 	async leftRunning(
 		names: readonly string[],
 		limit: number,
 		after: number,
-	): Promise<{ readonly actorIds: string[]; readonly next: number | null }> {
+	): Promise<{
+		readonly actorIds: string[];
+		readonly pausedUntilTs: number | null;
+		readonly next: number | null;
+	}> {
 		const [row] = await this.#store.query<{
 			last: number | null;
 			count: number;
 			ids: string[] | null;
+			paused: number | null;
 		}>(
 			`WITH page AS (
-				SELECT * FROM rivetkit.actors WHERE row_id > $2 ORDER BY row_id LIMIT $3
+				SELECT a.row_id, a.id, a.wake_after, a.crash_policy = 'restart' AND a.sleep_ts IS NULL
+					AND a.destroy_ts IS NULL AND ${IS_FREE_FOR(1)} AS is_left
+				FROM rivetkit.actors AS a WHERE a.row_id > $2 ORDER BY a.row_id LIMIT $3
 			)
-			SELECT max(a.row_id) AS last, count(*)::int AS count, array_agg(a.id ORDER BY a.row_id) FILTER (
-				WHERE a.crash_policy = 'restart' AND a.sleep_ts IS NULL AND a.destroy_ts IS NULL AND ${IS_FREE_FOR(1)}
-			) AS ids FROM page AS a`,
+			SELECT max(row_id) AS last, count(*)::int AS count,
+				array_agg(id ORDER BY row_id) FILTER (WHERE is_left AND wake_after <= ${ASKED_MS}) AS ids,
+				min(wake_after) FILTER (WHERE is_left AND wake_after > ${ASKED_MS}) AS paused
+			FROM page`,
 			[names, after, limit],
 		);
-		const { last, count, ids } = row!;
-		return { actorIds: (ids ?? []).map(fromStoredText), next: count < limit ? null : last };
+		const { last, count, ids, paused } = row!;
+		return {
+			actorIds: (ids ?? []).map(fromStoredText),
+			pausedUntilTs: paused,
+			next: count < limit ? null : last,
+		};
 	}
 
 	/** Actors that store connections and that nobody runs, in order, strictly after `after`. */

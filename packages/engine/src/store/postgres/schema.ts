@@ -16,7 +16,8 @@ const MIGRATION_LOCK = 0x52564b54;
  * - `writers`: connections that write, and what each committed last, to be read after it broke: the number of
  *   the transaction, and which of its commits were refused.
  * - `actors`: one row per actor, destroyed ones included while their tombstone is kept. `owner` is the epoch
- *   that runs it; `wake_after` (ms) holds its alarm back while somebody deals with it.
+ *   that runs it; `wake_after` (ms) holds its alarm back while somebody deals with it, and
+ *   its restart until a pause is over.
  *   The index for lists is over expressions, so that no plan takes it for a look-up by key: without statistics it
  *   looked as good as the unique one, and read all actors of a name.
  *   Another one has the former holders of a key, which no other index finds.

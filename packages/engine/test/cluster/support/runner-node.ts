@@ -116,3 +116,12 @@ export async function createIn(
 	};
 	return Promise.all(Array.from({ length: count }, (_, key) => create(key)));
 }
+
+/** What the API shows of an actor. */
+export async function actorAt(node: RunnerNode, actorId: string): Promise<Record<string, unknown>> {
+	const answer = await fetch(`${node.url}/actors?namespace=default&actor_ids=${actorId}`, {
+		headers: { authorization: "Bearer admin" },
+	});
+	const { actors } = (await answer.json()) as { actors: Record<string, unknown>[] };
+	return actors[0]!;
+}
