@@ -87,7 +87,9 @@ export interface ApartOptions extends AttachRunnersOptions {
 	readonly metadata: (peerAddress: string | undefined) => Record<string, unknown>;
 	readonly listeningUrl: () => string | undefined;
 	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
-	readonly wake: (actorId: string) => void;
+	/** See {@link RunnersHostOptions}. */
+	readonly wake: (actorId: string) => Promise<void>;
+	/** See {@link RunnersHostOptions}. */
 	readonly paused: (actorId: string, untilTs: number) => void;
 	readonly announced: (names: Readonly<Record<string, ActorNameMetadata>>) => void;
 	/** See {@link RunnersHostOptions}. */

@@ -356,7 +356,7 @@ class EmbeddedEngine implements Engine {
 			}),
 			listeningUrl: () => this.#listeners.url,
 			alarmCommitted: (actorId, alarmTs) => this.#alarms.committed(actorId, alarmTs),
-			wake: (actorId) => void this.#wake(actorId),
+			wake: (actorId) => this.#wake(actorId),
 			paused: (actorId, untilTs) => {
 				this.#node?.claims.postpone(actorId, untilTs).catch((error: unknown) => {
 					this.#logger.warn(
@@ -383,6 +383,7 @@ class EmbeddedEngine implements Engine {
 		return () => apart.stats;
 	}
 
+	/** Never rejects. */
 	async #wake(actorId: string): Promise<void> {
 		try {
 			const deadlineTs = this.#clock.now() + this.#limits.routeTimeoutMs;

@@ -1,5 +1,6 @@
 import { type Clock, catalogueError, type Random, type Timer } from "@rivetkit/protocol";
 import { Deferred } from "../placement/deferred.ts";
+import type { PoolAddress } from "./pool-address.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
 
 const JITTER_MS = 500;
@@ -8,8 +9,12 @@ export interface RestartsOptions {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly limits: RunnerLimits;
-	/** Starts an actor again. */
-	readonly wake: (actorId: string) => void;
+	/** Starts an actor again. Resolves when it runs, or does not; never rejects. */
+	readonly wake: (actorId: string) => Promise<void>;
+	/** An actor is about to want a slot: from now on it counts. */
+	readonly expected: (actorId: string, pool: PoolAddress) => void;
+	/** It is not any more: it waits for one, has one, or gives up. */
+	readonly settled: (actorId: string) => void;
 	/** An actor is to run again, but not before this time. */
 	readonly paused: (actorId: string, untilTs: number) => void;
 }
@@ -59,13 +64,18 @@ export class Restarts {
 		this.#isDown.delete(actorId);
 	}
 
-	/** The actor has failed: it is started again when its pause is over. */
-	later(actorId: string): void {
-		const { clock, random, limits, wake, paused } = this.#options;
-		const now = clock.now();
+	/** Whether it would be started at once if it failed now. */
+	isFresh(actorId: string): boolean {
+		const { clock, limits } = this.#options;
 		const known = this.#failures.get(actorId);
-		const isFresh = known === undefined || now - known.lastTs > limits.retryResetMs;
-		const count = isFresh ? 0 : known.count + 1;
+		return known === undefined || clock.now() - known.lastTs > limits.retryResetMs;
+	}
+
+	/** The actor has failed: it is started again when its pause is over. */
+	later(actorId: string, pool: PoolAddress): void {
+		const { clock, random, limits, wake, paused, expected, settled } = this.#options;
+		const now = clock.now();
+		const count = this.isFresh(actorId) ? 0 : this.#failures.get(actorId)!.count + 1;
 		this.#failures.set(actorId, { count, lastTs: now });
 		const exponent = Math.min(count - 1, limits.backoffExponentMax);
 		const pauseMs =
@@ -78,9 +88,16 @@ export class Restarts {
 			const pause = this.#due.get(actorId);
 			this.#due.delete(actorId);
 			pause?.over.resolve();
-			wake(actorId);
+			expected(actorId, pool);
+			void wake(actorId).then(() => settled(actorId));
 		});
-		if (pauseMs > 0) paused(actorId, now + pauseMs);
+		if (pauseMs > 0) {
+			paused(actorId, now + pauseMs);
+			// During a pause it wants no slot.
+			settled(actorId);
+		} else {
+			expected(actorId, pool);
+		}
 		this.#isDown.add(actorId);
 		this.#due.set(actorId, { ts: pauseMs > 0 ? now + pauseMs : null, timer, over: unwatched() });
 	}
@@ -98,6 +115,7 @@ export class Restarts {
 	refuse(actorId: string, reason: unknown): void {
 		this.#due.get(actorId)?.over.reject(reason);
 		this.cancel(actorId);
+		this.#options.settled(actorId);
 	}
 
 	/** Whoever waits for the end of a pause now is told that there is no use; the pauses go on. */

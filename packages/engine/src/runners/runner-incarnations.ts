@@ -22,6 +22,7 @@ import { Hosted } from "./hosted.ts";
 import { HostedAlarm } from "./hosted-alarm.ts";
 import { KvQuota } from "./kv-quota.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
+import type { PoolAddress } from "./pool-address.ts";
 import type { Restarts } from "./restarts.ts";
 import { RunnerExchanges } from "./runner-exchanges.ts";
 import { answerKv, notOwner } from "./runner-kv.ts";
@@ -46,6 +47,10 @@ export interface RunnerIncarnationsOptions {
 	readonly events: () => HostEvents | null;
 	/** An incarnation is over: its runner has a slot more. */
 	readonly ended: (runner: RunnerRecord) => void;
+	/** An actor without a slot is about to want one: from now on it counts. */
+	readonly expected: (actorId: string, pool: PoolAddress) => void;
+	/** It is not any more. */
+	readonly settled: (actorId: string) => void;
 	/** Nothing may be stored any more soon: what fails is given up. */
 	readonly isClosing: () => boolean;
 }
@@ -184,7 +189,12 @@ export class RunnerIncarnations {
 
 	/** Nothing is to be expected of its runner any more. */
 	lost(hosted: Hosted, why: RunnerFailureKind): void {
-		this.#options.notes.note(hosted.actorId, { [why]: { runner_id: hosted.runner.runnerId } });
+		const { notes, restarts, expected } = this.#options;
+		const { actorId, runner } = hosted;
+		notes.note(actorId, { [why]: { runner_id: runner.runnerId } });
+		// Until its end is stored nobody would count it.
+		const isAtOnce = hosted.resetsFailures || restarts.isFresh(actorId);
+		if (isAtOnce && outcomeOf(hosted, "lost") === "again") expected(actorId, runner);
 		this.#inTurn(hosted, () => this.#ended(hosted, "its runner was lost", true));
 	}
 
@@ -367,7 +377,7 @@ export class RunnerIncarnations {
 	/** The incarnation is over for everybody here. */
 	#forget(hosted: Hosted, isLost: boolean, outcome: Outcome, error: string | null): void {
 		const { actorId, generation, runner, slot } = hosted;
-		const { exchanges, events, notes, restarts, ended } = this.#options;
+		const { exchanges, events, notes, restarts, ended, settled } = this.#options;
 		hosted.deadline?.stop();
 		this.#hosted.delete(actorId);
 		runner.giveBack(slot);
@@ -388,7 +398,8 @@ export class RunnerIncarnations {
 		hosted.stopped.resolve();
 		hosted.alarm.release();
 		if (outcome === "destroyed") notes.clear(actorId);
-		if (outcome === "again") restarts.later(actorId);
+		if (outcome === "again") restarts.later(actorId, runner);
+		else settled(actorId);
 		ended(runner);
 	}
 

@@ -40,6 +40,12 @@ export class RunnerRoster {
 		return this.all.filter((runner) => isSamePool(runner, pool));
 	}
 
+	/** Whether a start of the actor has a slot on a runner that is there. */
+	hasSlotOf(actorId: string): boolean {
+		for (const { actors } of this.#runners.values()) if (actors.has(actorId)) return true;
+		return false;
+	}
+
 	/** Runners of a namespace, those that are gone included, as far as they are remembered. */
 	list(namespace: string): RunnerRecord[] {
 		return [...this.#gone, ...this.#runners.values()].filter(

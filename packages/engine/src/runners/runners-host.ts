@@ -62,8 +62,8 @@ export interface RunnersHostOptions
 	readonly version: string;
 	/** Told after a commit that set or cleared an actor's alarm. */
 	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
-	/** Starts an actor again whose crash policy wants that. */
-	readonly wake: (actorId: string) => void;
+	/** Starts an actor again whose crash policy wants that. Resolves when it runs, or does not; never rejects. */
+	readonly wake: (actorId: string) => Promise<void>;
 	/** An actor is to be started again, but not before this time. */
 	readonly paused: (actorId: string, untilTs: number) => void;
 	/** A pool has got its first runner, or lost its last one. */
@@ -123,9 +123,16 @@ export class RunnersHost implements ActorHost {
 			changed: this.#changed,
 			late: (actorId, pool) => this.leftAsleep(actorId, pool),
 		});
-		this.#restarts = new Restarts(options);
+		const expectations = {
+			expected: (actorId: string, { namespace, pool }: PoolAddress) => {
+				if (!this.#roster.hasSlotOf(actorId)) this.#slots.expect(actorId, { namespace, pool });
+			},
+			settled: (actorId: string) => this.#slots.expectNoMore(actorId),
+		};
+		this.#restarts = new Restarts({ ...options, ...expectations });
 		this.#incarnations = new RunnerIncarnations({
 			...options,
+			...expectations,
 			exchanges: this.#exchanges,
 			notes: this.#notes,
 			restarts: this.#restarts,
@@ -331,7 +338,7 @@ export class RunnersHost implements ActorHost {
 		return this.#options.elsewhere?.hasRoom(pool, version) ?? false;
 	}
 
-	/** Actors that are placed or wait (contract: engine 5.5). */
+	/** Actors that are placed, wait, or are about to (contract: engine 5.5). */
 	slotsWanted(pool: PoolAddress): number {
 		const placed = this.#roster.in(pool).reduce((sum, { actors }) => sum + actors.size, 0);
 		return placed + this.#slots.countOf(pool);
@@ -437,7 +444,9 @@ export class RunnersHost implements ActorHost {
 				throw error;
 			}
 			if (runner.drainTs === null && runner.stopTs === null) return slot;
-			this.#giveBack(slot);
+			runner.giveBack(slot);
+			this.#slots.expect(actorId, pool);
+			this.#freed(runner);
 		}
 	}
 
@@ -455,8 +464,11 @@ export class RunnersHost implements ActorHost {
 	}
 
 	#giveBack(slot: Slot): void {
-		const { runner } = slot;
-		runner.giveBack(slot);
+		slot.runner.giveBack(slot);
+		this.#freed(slot.runner);
+	}
+
+	#freed(runner: RunnerRecord): void {
 		this.#fleet.endDismissed(runner);
 		this.#slots.serve();
 		this.#changed(runner);

@@ -45,6 +45,8 @@ export class SlotQueue {
 	readonly #waiting = new Set<Waiting>();
 	/** The same: whoever waits for an actor looks every few seconds, and thousands may wait. */
 	readonly #byActor = new Map<string, Waiting>();
+	/** Actors that are about to ask for a slot, and have none. */
+	readonly #expected = new Map<string, PoolAddress>();
 	#isClosed = false;
 
 	constructor(options: SlotQueueOptions) {
@@ -55,10 +57,25 @@ export class SlotQueue {
 		return this.#waiting.size;
 	}
 
+	/** Actors that want a slot, those that are expected included. */
 	countOf(pool: PoolAddress): number {
 		let count = 0;
 		for (const waiting of this.#waiting) if (isSamePool(waiting, pool)) count++;
+		for (const expected of this.#expected.values()) if (isSamePool(expected, pool)) count++;
 		return count;
+	}
+
+	/** An actor without a slot is about to ask for one: until then, or {@link expectNoMore}, it counts as one that waits. */
+	expect(actorId: string, pool: PoolAddress): void {
+		if (!this.#byActor.has(actorId)) this.#expected.set(actorId, pool);
+	}
+
+	/** It will not ask. */
+	expectNoMore(actorId: string): void {
+		const pool = this.#expected.get(actorId);
+		if (pool === undefined) return;
+		this.#expected.delete(actorId);
+		this.#options.changed(pool);
 	}
 
 	of(actorId: string): WaitingActor | undefined {
@@ -72,6 +89,7 @@ export class SlotQueue {
 	 */
 	async take(pool: PoolAddress, actorId: string, wait: Wait): Promise<Slot> {
 		const { clock, waitMs, choose, hasRoomElsewhere, changed, late } = this.#options;
+		const wasExpected = this.#expected.delete(actorId);
 		const free = choose(pool);
 		if (free) {
 			const slot = free.take(actorId);
@@ -79,7 +97,10 @@ export class SlotQueue {
 			return slot;
 		}
 		if (this.#isClosed) throw catalogueError("guard.service_unavailable");
-		if (!wait.staysHere && hasRoomElsewhere(pool)) throw new StartsElsewhere(actorId);
+		if (!wait.staysHere && hasRoomElsewhere(pool)) {
+			if (wasExpected) changed(pool);
+			throw new StartsElsewhere(actorId);
+		}
 		const waiting: Waiting = {
 			...pool,
 			actorId,

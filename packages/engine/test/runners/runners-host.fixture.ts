@@ -64,7 +64,7 @@ export function runnersHost(
 		version: "test",
 		webSocketOpenTimeoutMs: 15_000,
 		alarmCommitted: (_actorId, alarmTs) => void alarms.push(alarmTs),
-		wake: (actorId) => void woken.push(actorId),
+		wake: async (actorId) => void woken.push(actorId),
 		paused: () => {},
 		poolsChanged: () => {},
 		roomChanged: () => {},

@@ -72,12 +72,12 @@ async function configure(fields: object = {}, more: object = {}): Promise<void> 
 	expect((await call("PUT", "/runner-configs/pool", body)).status).toBe(200);
 }
 
-async function create(key = `k${++actorCount}`): Promise<string> {
+async function create(key = `k${++actorCount}`, crashPolicy = "sleep"): Promise<string> {
 	const { body } = await call("PUT", "/actors", {
 		name: "any",
 		key,
 		runner_name_selector: "pool",
-		crash_policy: "sleep",
+		crash_policy: crashPolicy,
 	});
 	return (body.actor as Json).actor_id as string;
 }
@@ -223,6 +223,30 @@ it("before its lifespan ends a request gives its actors to the next one; then it
 	expect((await answer).status).toBe(200);
 	expect(await actorOf(actorId)).not.toHaveProperty("error");
 });
+
+it.each([
+	["stops when it is told to", true],
+	["is cut with its request", false],
+])(
+	"an actor that is to run again and %s goes on in the one request after",
+	async (_how, stopsAtOnce) => {
+		host.runnerOptions = { stopsAtOnce };
+		// Drained after 1.5 s.
+		await configure({ request_lifespan: 2 });
+		const actorId = await create("again", "restart");
+		await isAwake(actorId);
+		host.runnerOptions = { stopsAtOnce: true };
+		await until(() => expect(host.starts[0]!.isOver).toBe(true));
+		await isAwake(actorId);
+		const commandsOf = ({ runner }: (typeof host.starts)[number]) =>
+			runner!.commands.map(({ inner }) => inner.tag);
+		expect(host.starts.map(commandsOf)).toEqual([
+			["CommandStartActor", "CommandStopActor"],
+			["CommandStartActor"],
+		]);
+		expect(stats().serverlessRequests).toBe(1);
+	},
+);
 
 describe("a host that fails (no. 71)", () => {
 	it.each<[string, ScriptedHost["does"], unknown]>([
