@@ -154,9 +154,14 @@ describe("every answer", () => {
 	it("has a ray id; unknown routes are 404, unknown methods 405, the root leads to the pages", async () => {
 		const answer = await call("GET", "/health");
 		expect(answer.headers.get("x-rivet-ray-id")).toMatch(/^[0-9a-z]{30}$/);
-		await fails(call("GET", "/nothing"), "api.not_found", 404);
-		const wrong = await call("DELETE", "/namespaces");
-		expect([wrong.status, wrong.body.text]).toEqual([405, ""]);
+		// Whoever asks: what there is not is no secret, and the published engine answers so, too.
+		for (const headers of [undefined, {}, { authorization: "Bearer wrong" }]) {
+			for (const path of ["/nothing", "/actors/x/y/z", "/gateway//x"]) {
+				await fails(call("GET", path, undefined, headers), "api.not_found", 404);
+			}
+			const wrong = await call("DELETE", "/namespaces", undefined, headers);
+			expect([wrong.status, wrong.body.text]).toEqual([405, ""]);
+		}
 		const root = await call("GET", "/");
 		expect([root.status, root.headers.get("location")]).toEqual([308, "/ui/"]);
 	});
