@@ -2,3 +2,8 @@
 export class ConfigurationError extends Error {
 	override readonly name = "ConfigurationError";
 }
+
+/** A command line that cannot be used. */
+export class UsageError extends Error {
+	override readonly name = "UsageError";
+}

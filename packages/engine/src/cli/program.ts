@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { isOpenToAll, readConfig } from "./config.ts";
-import { ConfigurationError } from "./configuration-error.ts";
+import { UsageError } from "./configuration-error.ts";
 import { nukeDatabase } from "./nuke-database.ts";
 import { inOwnWords } from "./own-words.ts";
 import { bootstrap, runEngine } from "./run-engine.ts";
@@ -26,7 +26,10 @@ database nuke deletes everything that engines of this configuration have stored;
 
 const COMMANDS: readonly string[] = ["", "start", "config show", "database nuke"];
 
-/** Runs one command line. Resolves with the exit code; an engine runs until a signal. */
+/**
+ * Runs one command line. Resolves with the exit code: 0, 2 for a command line that cannot be used, else 1. An engine runs
+ * until a signal.
+ */
 export async function runProgram(
 	argv: readonly string[],
 	process: NodeJS.Process,
@@ -37,7 +40,7 @@ export async function runProgram(
 		const isUsage = (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ?? false;
 		const { message } = error as Error;
 		process.stderr.write(`rivet-engine: ${inOwnWords(message)}\n${isUsage ? `\n${HELP}` : ""}`);
-		return error instanceof ConfigurationError || isUsage ? 2 : 1;
+		return error instanceof UsageError || isUsage ? 2 : 1;
 	}
 }
 

@@ -1,4 +1,4 @@
-import { ConfigurationError } from "./configuration-error.ts";
+import { UsageError } from "./configuration-error.ts";
 
 /** What a process can be started with (contract: engine 8), and what there is of it here. */
 const SERVICES = {
@@ -23,16 +23,16 @@ export interface ServiceChoice {
 	readonly except: readonly string[];
 }
 
-/** Which services are wanted. Throws a {@link ConfigurationError} for one that does not exist, or when none is left. */
+/** Which services are wanted. Throws a {@link UsageError} for one that does not exist, or when none is left. */
 export function chooseServices({ only, except }: ServiceChoice): ReadonlySet<Service> {
 	const unknown = [...only, ...except].find((name) => !Object.hasOwn(SERVICES, name));
 	if (unknown !== undefined) {
-		throw new ConfigurationError(`there is no service ${unknown}; there are ${NAMES.join(", ")}`);
+		throw new UsageError(`there is no service ${unknown}; there are ${NAMES.join(", ")}`);
 	}
 	const chosen = NAMES.filter(
 		(name) => (only.length === 0 || only.includes(name)) && !except.includes(name),
 	);
-	if (chosen.length === 0) throw new ConfigurationError("no service is left to start");
+	if (chosen.length === 0) throw new UsageError("no service is left to start");
 	return new Set(chosen);
 }
 

@@ -7,13 +7,32 @@ export interface ConfigIssue {
 	/** What was expected, what was found, and what to do. */
 	readonly message: string;
 	readonly code?: "invalid_type" | "unrecognized_keys" | "too_small" | "custom";
+	/** Of the environment, if that is where it stands. */
+	readonly variable?: string;
+}
+
+/** Variables of the environment that cannot be used: one line for each, with its name, what was found and what can be. */
+export class EnvironmentError extends Error {
+	override readonly name = "EnvironmentError";
+	/** As those of a `ZodError`. */
+	readonly issues: readonly ConfigIssue[];
+
+	constructor(issues: readonly ConfigIssue[]) {
+		super(issues.map(({ variable, message }) => `${variable}: ${message}`).join("\n"));
+		this.issues = issues;
+	}
 }
 
 /**
  * The error of a configuration that cannot be used: a `ZodError` (contract: api 3.2, 14.2) whose
- * message is readable text instead of JSON, one line per issue.
+ * message is readable text instead of JSON, one line per issue; or an {@link EnvironmentError} where nothing else is
+ * wrong.
  */
-export function configError(what: string, issues: readonly ConfigIssue[]): z.ZodError {
+export function configError(
+	what: string,
+	issues: readonly ConfigIssue[],
+): z.ZodError | EnvironmentError {
+	if (issues.every(({ variable }) => variable !== undefined)) return new EnvironmentError(issues);
 	const error = new z.ZodRealError(
 		issues.map(({ path, message, code }) => ({
 			code: code ?? "custom",
@@ -21,7 +40,10 @@ export function configError(what: string, issues: readonly ConfigIssue[]): z.Zod
 			message,
 		})) as ConstructorParameters<typeof z.ZodRealError>[0],
 	);
-	const lines = issues.map(({ path, message }) => `- ${formatPath(path)}: ${message}`);
+	const lines = issues.map(
+		({ path, message, variable }) =>
+			`- ${formatPath(path)}${variable === undefined ? "" : ` (${variable})`}: ${message}`,
+	);
 	Object.defineProperty(error, "message", {
 		value: `${what}:\n${lines.join("\n")}`,
 		configurable: true,

@@ -11,7 +11,7 @@ import { type Development, development, holdStarts } from "./development.ts";
 import { LocalRuntime } from "./local-runtime.ts";
 import type { NodeListeners, NodeListenersOptions } from "./node-listeners.ts";
 import { type RemoteEngine, RemoteRuntime } from "./remote-runtime.ts";
-import { printable, withoutFrames } from "./start-failure.ts";
+import { plainly, printable, withoutFrames } from "./start-failure.ts";
 
 /** A server as one function; what `registry.handler` is, and what `start()` returns as `fetch`. */
 export type FetchHandler = (request: Request) => Promise<Response>;
@@ -47,7 +47,10 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	/** Somebody passes requests on. */
 	#isServed = false;
 
-	/** Throws a `ZodError` with `issues` when the configuration is invalid (contract: api 14.2). */
+	/**
+	 * Throws a `ZodError` with `issues` when the configuration is invalid (contract: api 14.2); an `EnvironmentError`,
+	 * whose message has a line for each, when only variables of the environment are.
+	 */
 	constructor(config: RegistryConfigInput<A>) {
 		this.config = config;
 		this.parseConfig();
@@ -56,7 +59,11 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 
 	/** The validated configuration: defaults and environment applied. */
 	parseConfig(): RegistryConfig {
-		return parseRegistryConfig(this.config, process.env);
+		try {
+			return parseRegistryConfig(this.config, process.env);
+		} catch (error) {
+			throw plainly(error);
+		}
 	}
 
 	/** A fetch-style server below `serverless.basePath`: the default export of Bun and Deno. */
@@ -301,7 +308,8 @@ function remoteEngine({ endpoint, namespace, token, driver }: RegistryConfig): R
 }
 
 /**
- * Puts actors together under their names. Throws a `ZodError` for an invalid configuration.
+ * Puts actors together under their names. Throws a `ZodError` for an invalid configuration, an `EnvironmentError` for
+ * variables of the environment that cannot be used; both have `issues`.
  *
  * @example
  * export const registry = setup({ use: { counter } });

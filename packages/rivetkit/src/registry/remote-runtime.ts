@@ -17,6 +17,7 @@ import { exposeErrors } from "./local-runtime.ts";
 import { type Guarded, guardProcess } from "./process-guard.ts";
 import { PoolConfigurer } from "./serverless/pool-configurer.ts";
 import { ServerlessHandler } from "./serverless/serverless-handler.ts";
+import { plainly } from "./start-failure.ts";
 
 /** The engine elsewhere that a registry is configured with. */
 export interface RemoteEngine {
@@ -59,7 +60,7 @@ export class RemoteRuntime implements Guarded {
 		if (config.handleSignals) this.#unguard = guardProcess(this);
 	}
 
-	/** Connects as a runner of the configured pool. Idempotent. Throws a `ZodError` for a token that no runner can send. */
+	/** Connects as a runner of the configured pool. Idempotent. Throws as `setup()` for a token that no runner can send. */
 	startRunner(): void {
 		if (this.#hasStarted) return;
 		this.#start({ ...this.config.runner, engine: this.#engine });
@@ -125,7 +126,11 @@ export class RemoteRuntime implements Guarded {
 		const { token } = options.engine;
 		if (token !== undefined && !isEngineToken(token)) {
 			const message = `${ENGINE_TOKEN_ALPHABET} (RIVET_TOKEN or token here, auth.admin_token at the engine)`;
-			throw configError("Invalid registry config", [{ path: ["token"], message }]);
+			const isOfEnvironment = token === process.env.RIVET_TOKEN;
+			const variable = isOfEnvironment ? { variable: "RIVET_TOKEN" } : undefined;
+			throw plainly(
+				configError("Invalid registry config", [{ path: ["token"], message, ...variable }]),
+			);
 		}
 		const runner = startRunner({
 			engine: { ...options.engine, headers: config.headers },

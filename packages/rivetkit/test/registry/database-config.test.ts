@@ -45,7 +45,7 @@ describe("database", () => {
 
 	it("refuses a port of the environment that is no number, by its name", () => {
 		expect(() => parseRegistryConfig({ use }, { RIVET__NODE__PORT: "many" })).toThrow(
-			'expected a number in RIVET__NODE__PORT, found "many"',
+			/^RIVET__NODE__PORT: expected a whole number from 0 to 65535, found "many"$/,
 		);
 	});
 });

@@ -84,6 +84,18 @@ describe("a start that fails", () => {
 		expect(output).toMatch(/^ended \(1\):\nListenError: [^\n]*setup\(\{ managerHost \}\)[^\n]*\n$/);
 	});
 
+	it("because of the environment says which variable, what it holds and what it may", async () => {
+		expect(await failure(await directory(), "0", "environment")).toBe(
+			`ended (1):\nEnvironmentError: RIVET_ENDPOINT: invalid URL: localhost:6420; it looks like http://[namespace[:token]@]host[:port][/path], or https\nRIVET_TOTAL_SLOTS: expected a whole number from 1 to 4294967295, found "many"\n`,
+		);
+	});
+
+	it("because of the environment is left to a program that listens for uncaught errors", async () => {
+		expect(await failure(await directory(), "0", "environment-heard")).toMatch(
+			/^ended \(\d+\):\nheard EnvironmentError\n$/,
+		);
+	});
+
 	it("because only serve() is called and nobody serves what it returns says what to do", async () => {
 		const output = await failure(await directory(), "0", "serve");
 		expect(output).toMatch(

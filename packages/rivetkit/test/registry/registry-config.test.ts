@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { actor, createMemoryDriver, RegistryConfigSchema } from "rivetkit";
 import { describe, expect, it, vi } from "vitest";
-import { z } from "zod";
+import type { z } from "zod";
 import {
 	parseRegistryConfig,
 	type RegistryConfig,
@@ -22,7 +22,7 @@ function issuesOf(input: unknown, env: Env = {}): string[] {
 	try {
 		parseRegistryConfig(input, env);
 	} catch (error) {
-		expect(error).toBeInstanceOf(z.ZodError);
+		expect(["ZodError", "EnvironmentError"]).toContain((error as Error).name);
 		const { issues } = error as z.ZodError;
 		return issues.map(({ path, message }) => `${path.map(String).join(".")}: ${message}`);
 	}
@@ -209,17 +209,36 @@ describe("environment (A29)", () => {
 		expect(config.runner.runnerName).toBe("runner");
 	});
 
-	it("refuses a runner without room", () => {
-		expect(issuesOf({ use }, { RIVET_TOTAL_SLOTS: "0" })).toEqual([
-			'runner.totalSlots: expected a number of at least 1 in RIVET_TOTAL_SLOTS, found "0"',
+	it.each(["0", "1.5", " ", "4294967296"])("refuses a runner with %j slots", (text) => {
+		expect(issuesOf({ use }, { RIVET_TOTAL_SLOTS: text })).toEqual([
+			`runner.totalSlots: expected a whole number from 1 to 4294967295, found "${text}"`,
 		]);
+		expect(issuesOf({ use, runner: { totalSlots: Number(text) } })).toHaveLength(1);
 	});
 
-	it("names the variable that holds no number", () => {
-		expect(issuesOf({ use }, { RIVET_TOTAL_SLOTS: "many", RIVET_RUNNER_VERSION: "-1" })).toEqual([
-			'runner.totalSlots: expected a number of at least 1 in RIVET_TOTAL_SLOTS, found "many"',
-			'runner.version: expected a number in RIVET_RUNNER_VERSION, found "-1"',
-		]);
+	it("says which variables cannot be used, each in a line, and no more", () => {
+		const env = {
+			RIVET_ENGINE: "nonsense",
+			RIVET_TOTAL_SLOTS: "many",
+			RIVET_RUNNER_VERSION: "-1",
+			RIVET__NODE__LEASE_MS: "1",
+		};
+		expect(() => parse({}, env)).toThrow(
+			expect.objectContaining({
+				name: "EnvironmentError",
+				message: [
+					"RIVET_ENGINE: invalid URL: nonsense; it looks like http://[namespace[:token]@]host[:port][/path], or https",
+					'RIVET__NODE__LEASE_MS: expected a whole number of at least 1000, found "1"',
+					'RIVET_TOTAL_SLOTS: expected a whole number from 1 to 4294967295, found "many"',
+					'RIVET_RUNNER_VERSION: expected a whole number from 0 to 4294967295, found "-1"',
+				].join("\n"),
+			}),
+		);
+		expect(() =>
+			parse({ managerPort: 7, endpoint: "nonsense" }, { RIVET_RUNNER_VERSION: "-1" }),
+		).toThrow(
+			/^Invalid registry config:\n- endpoint: [^\n]*\n- runner\.version \(RIVET_RUNNER_VERSION\): /,
+		);
 	});
 });
 
@@ -248,7 +267,9 @@ describe("endpoints (A29)", () => {
 		["http://:tok@h", "endpoint: endpoint cannot have a token without a namespace"],
 	])("refuses %s", (endpoint, issue) => {
 		expect(issuesOf({ use, endpoint })).toEqual([issue]);
-		expect(issuesOf({ use }, { RIVET_ENDPOINT: endpoint })).toEqual([issue]);
+		expect(issuesOf({ use }, { RIVET_ENDPOINT: endpoint })).toEqual([
+			`${issue}; it looks like http://[namespace[:token]@]host[:port][/path], or https`,
+		]);
 		expect(issuesOf({ use, serverless: { publicEndpoint: endpoint } })).toEqual([
 			issue.replace("endpoint:", "serverless.publicEndpoint:"),
 		]);
@@ -421,7 +442,7 @@ describe("setup()", () => {
 		const { setup } = await import("rivetkit");
 		vi.stubEnv("RIVET_ENDPOINT", "nonsense");
 		try {
-			expect(() => setup({ use })).toThrow("- endpoint: invalid URL: nonsense");
+			expect(() => setup({ use })).toThrow(/^RIVET_ENDPOINT: invalid URL: nonsense/);
 		} finally {
 			vi.unstubAllEnvs();
 		}

@@ -3,6 +3,13 @@ import { actor, setup } from "../../src/index.ts";
 
 const [, , data, port, how, host] = process.argv;
 if (how?.startsWith("serve")) process.env.NODE_ENV = "production";
+if (how?.startsWith("environment")) {
+	process.env.RIVET_TOTAL_SLOTS = "many";
+	process.env.RIVET_ENDPOINT = "localhost:6420";
+}
+if (how === "environment-heard") {
+	process.on("uncaughtException", ({ name }) => console.log(`heard ${name}`));
+}
 const registry = setup({
 	use: { counter: actor({}) },
 	storagePath: data!,

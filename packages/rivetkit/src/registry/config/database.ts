@@ -31,17 +31,17 @@ export function nodeConfig(
 	issues: ConfigIssue[],
 ): NodeOptions {
 	const text = (name: string) => envTextAnyCase(env, `RIVET__NODE__${name}`);
-	const number = (name: string, key: string) => {
+	const number = (name: string, key: string, min: number, max: number) => {
 		const value = text(name);
 		const variable = `RIVET__NODE__${name}`;
-		return envNumber({ [variable]: value }, variable, ["node", key], issues);
+		return envNumber({ [variable]: value }, variable, ["node", key], issues, { min, max });
 	};
 	const options = {
 		host: node.host ?? text("HOST"),
-		port: node.port ?? number("PORT", "port"),
+		port: node.port ?? number("PORT", "port", 0, 65_535),
 		address: node.address ?? text("ADDRESS"),
 		name: node.name ?? text("NAME"),
-		leaseMs: node.leaseMs ?? number("LEASE_MS", "leaseMs"),
+		leaseMs: node.leaseMs ?? number("LEASE_MS", "leaseMs", 1_000, Number.MAX_SAFE_INTEGER),
 	};
 	return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

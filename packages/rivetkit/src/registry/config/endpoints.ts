@@ -16,7 +16,8 @@ export function backendEndpoint(
 	issues: ConfigIssue[],
 ): BackendEndpoint {
 	const nothing: BackendEndpoint = { endpoint: undefined, namespace: "default", token: undefined };
-	return collect(issues, nothing, () => {
+	const variable = input.endpoint ? undefined : variableOf(env, "RIVET_ENGINE", "RIVET_ENDPOINT");
+	return collect(issues, variable, nothing, () => {
 		const { endpoint, namespace, token, explicit } = resolveEndpointConfig({ ...input, env });
 		return { endpoint: explicit ? endpoint : undefined, namespace, token };
 	});
@@ -38,7 +39,8 @@ export function publicEndpoint(
 		publicToken: separateToken,
 	};
 	if (!text) return nothing;
-	return collect(issues, nothing, () => {
+	const variable = serverless.publicEndpoint ? undefined : variableOf(env, "RIVET_PUBLIC_ENDPOINT");
+	return collect(issues, variable, nothing, () => {
 		const parsed = parseEndpoint(text, path);
 		if (parsed.token !== undefined && separateToken !== undefined) {
 			issues.push({
@@ -60,13 +62,29 @@ export function publicEndpoint(
 	});
 }
 
-/** The result of `read`, or `otherwise` and the issues it threw. */
-function collect<T>(issues: ConfigIssue[], otherwise: T, read: () => T): T {
+/** The result of `read`, or `otherwise` and the issues it threw; `variable` is where the endpoint stands, if in one. */
+function collect<T>(
+	issues: ConfigIssue[],
+	variable: string | undefined,
+	otherwise: T,
+	read: () => T,
+): T {
 	try {
 		return read();
 	} catch (error) {
 		if (!(error instanceof ConfigError)) throw error;
-		issues.push(...error.issues);
+		for (const issue of error.issues) {
+			const isOfVariable = variable !== undefined && issue.path.at(-1)?.match(/endpoint$/i);
+			issues.push(isOfVariable ? { ...issue, variable, message: withForm(issue.message) } : issue);
+		}
 		return otherwise;
 	}
+}
+
+function withForm(message: string): string {
+	return `${message}; it looks like http://[namespace[:token]@]host[:port][/path], or https`;
+}
+
+function variableOf(env: Environment, ...names: readonly string[]): string | undefined {
+	return names.find((name) => env[name]);
 }

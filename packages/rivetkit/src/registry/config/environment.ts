@@ -23,22 +23,24 @@ export function envFlag(env: Environment, name: string): boolean {
 	return env[name] === "1";
 }
 
-/** A number of at least `min`; anything else is an issue at `path` that names the variable. */
+/** A whole number within bounds; anything else is an issue at `path` that names the variable. */
 export function envNumber(
 	env: Environment,
 	name: string,
 	path: readonly string[],
 	issues: ConfigIssue[],
-	min = 0,
+	{ min, max }: { readonly min: number; readonly max: number },
 ): number | undefined {
 	const text = envText(env, name);
 	if (text === undefined) return undefined;
-	const value = Number(text);
-	if (Number.isFinite(value) && value >= min) return value;
+	const value = text.trim() === "" ? Number.NaN : Number(text);
+	if (Number.isInteger(value) && value >= min && value <= max) return value;
+	const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
 	issues.push({
 		path,
 		code: "invalid_type",
-		message: `expected a number${min > 0 ? ` of at least ${min}` : ""} in ${name}, found "${text}"`,
+		variable: name,
+		message: `expected a whole number ${range}, found ${JSON.stringify(text)}`,
 	});
 	return undefined;
 }

@@ -13,7 +13,7 @@ import type {
 	RunnerPoolConfig,
 	RunnerPoolConfigInput,
 } from "./registry-config.types.ts";
-import { DocRegistryConfigSchema } from "./schemas.ts";
+import { DocRegistryConfigSchema, U32_MAX } from "./schemas.ts";
 import { nameWarnings, unknownKeyWarnings } from "./warnings.ts";
 
 export type {
@@ -32,7 +32,8 @@ const reported = new WeakSet<object>();
 
 /**
  * Checks what was given to `setup()` and applies defaults and environment. Throws a `ZodError` with all
- * problems and their paths (api 14.2). What is legal but probably not meant is logged, once per input.
+ * problems and their paths (api 14.2), or an `EnvironmentError` with the same where only variables of the environment
+ * are wrong. What is legal but probably not meant is logged, once per input.
  */
 export function parseRegistryConfig(input: unknown, env: Environment): RegistryConfig {
 	const result = readRegistryConfig(input, env);
@@ -133,13 +134,19 @@ function resolve(input: RegistryConfigInput, env: Environment): Read {
 		runner: {
 			totalSlots:
 				runner.totalSlots ??
-				envNumber(env, "RIVET_TOTAL_SLOTS", ["runner", "totalSlots"], issues, 1) ??
+				envNumber(env, "RIVET_TOTAL_SLOTS", ["runner", "totalSlots"], issues, {
+					min: 1,
+					max: U32_MAX,
+				}) ??
 				100_000,
 			runnerName: runner.runnerName ?? envText(env, "RIVET_RUNNER", "RIVET_POOL") ?? "default",
 			runnerKey: runner.runnerKey ?? envText(env, "RIVET_RUNNER_KEY"),
 			version:
 				runner.version ??
-				envNumber(env, "RIVET_RUNNER_VERSION", ["runner", "version"], issues) ??
+				envNumber(env, "RIVET_RUNNER_VERSION", ["runner", "version"], issues, {
+					min: 0,
+					max: U32_MAX,
+				}) ??
 				1,
 		},
 		handleSignals: input.handleSignals ?? true,

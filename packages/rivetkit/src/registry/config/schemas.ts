@@ -9,6 +9,9 @@ import type { RegistryActors } from "./registry-config.types.ts";
 /** Characters of an actor's name (api 2). */
 export const ACTOR_NAME_LENGTH_MAX = 64;
 
+/** Slots and versions of a runner are sent in 32 bits (contract: engine 4.3). */
+export const U32_MAX = 0xffff_ffff;
+
 const text = z.string().min(1, "expected a text that is not empty");
 const headers = z.record(z.string(), z.string());
 const positive = z.number().positive();
@@ -163,10 +166,15 @@ export const DocServerlessConfigSchema = z.object({
 });
 
 export const DocRunnerConfigSchema = z.object({
-	totalSlots: positive.optional().describe("Env RIVET_TOTAL_SLOTS; default 100000."),
+	totalSlots: z
+		.int()
+		.min(1)
+		.max(U32_MAX)
+		.optional()
+		.describe("Env RIVET_TOTAL_SLOTS; default 100000."),
 	runnerName: text.optional().describe('Env RIVET_RUNNER, RIVET_POOL; default "default".'),
 	runnerKey: text.optional().describe("Env RIVET_RUNNER_KEY; default random."),
-	version: count.optional().describe("Env RIVET_RUNNER_VERSION; default 1."),
+	version: count.max(U32_MAX).optional().describe("Env RIVET_RUNNER_VERSION; default 1."),
 });
 
 /** The whole of what `setup()` takes, as documentation and as the first check. */
