@@ -38,7 +38,7 @@ export async function buildPackages(options: {
 	readonly quiet?: boolean;
 }): Promise<string[]> {
 	mkdirSync(stamps, { recursive: true });
-	return await withLock(join(stamps, "lock"), async () => {
+	return await withLock(join(stamps, "lock.sqlite"), async () => {
 		const built: string[] = [];
 		for (const workspace of select(options.only ?? [])) {
 			if (!options.force && isFresh(workspace)) continue;

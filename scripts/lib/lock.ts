@@ -1,54 +1,43 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 
 const POLL_MS = 100;
-/** A holder writes its process id right after it made the file; one that never did is dead. */
-const NAMELESS_MS_MAX = 5_000;
 
 /**
- * Runs one critical section at a time over all processes of the checkout. The lock is a file that
- * holds the process id of its owner; an owner that is gone is stepped over.
+ * Runs one critical section at a time over all processes of the checkout. The lock is SQLite's own on an empty
+ * database in that file, held by a transaction: the kernel drops it with the process, however that ends, so that
+ * nobody has to find out whether an owner still lives and remove what it left.
  */
 export async function withLock<T>(path: string, section: () => Promise<T>): Promise<T> {
-	while (!tryAcquire(path)) await delay(POLL_MS);
+	let lock = tryAcquire(path);
+	while (lock === null) {
+		await delay(POLL_MS);
+		lock = tryAcquire(path);
+	}
 	try {
 		return await section();
 	} finally {
-		rmSync(path, { force: true });
+		lock.close();
 	}
 }
 
-function tryAcquire(path: string): boolean {
+/** Null while somebody has it. */
+function tryAcquire(path: string): DatabaseSync | null {
+	const database = new DatabaseSync(path, { timeout: 0 });
 	try {
-		writeFileSync(path, String(process.pid), { flag: "wx" });
-		return true;
+		// No journal on disk: nothing is ever written.
+		database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+		return database;
 	} catch (error) {
-		if (codeOf(error) !== "EEXIST") throw error;
-		if (isAbandoned(path)) rmSync(path, { force: true });
-		return false;
-	}
-}
-
-function isAbandoned(path: string): boolean {
-	try {
-		const owner = Number(readFileSync(path, "utf8"));
-		if (owner > 0) return !isAlive(owner);
-		return Date.now() - statSync(path).mtimeMs > NAMELESS_MS_MAX;
-	} catch (error) {
-		if (codeOf(error) === "ENOENT") return false;
+		database.close();
+		if (isBusy(error)) return null;
 		throw error;
 	}
 }
 
-function isAlive(processId: number): boolean {
-	try {
-		process.kill(processId, 0);
-		return true;
-	} catch (error) {
-		return codeOf(error) === "EPERM";
-	}
-}
+const SQLITE_BUSY = 5;
 
-function codeOf(error: unknown): string | undefined {
-	return (error as NodeJS.ErrnoException).code;
+function isBusy(error: unknown): boolean {
+	// Extended codes have more in their higher bits.
+	return ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY;
 }
