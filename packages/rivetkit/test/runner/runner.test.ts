@@ -1,4 +1,4 @@
-import type { RunnerToServer } from "@rivetkit/protocol/runner";
+import type { RunnerToServer, ToClientTunnelMessageKind } from "@rivetkit/protocol/runner";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { setup } from "../../src/registry/registry.ts";
@@ -22,6 +22,16 @@ const counter = actor({
 		nap: (c) => c.sleep(),
 	},
 });
+let closeCount = 0;
+const closer = actor({
+	onWebSocket: (_c, socket) => {
+		socket.addEventListener("message", () => {
+			socket.close(4_001, "as you wish");
+			closeCount++;
+		});
+	},
+	actions: {},
+});
 const broken = actor({
 	onWake: () => {
 		throw new Error("not today");
@@ -33,7 +43,7 @@ let engine: ScriptedEngine;
 let registry: ReturnType<typeof behind>;
 const behind = (endpoint: string) =>
 	setup({
-		use: { counter, broken },
+		use: { counter, closer, broken },
 		endpoint,
 		token: "secret",
 		namespace: "lab",
@@ -44,6 +54,7 @@ const behind = (endpoint: string) =>
 
 beforeEach(async () => {
 	starts = 0;
+	closeCount = 0;
 	engine = await ScriptedEngine.start();
 	registry = behind(engine.endpoint);
 });
@@ -303,6 +314,80 @@ describe("the tunnel", () => {
 		await eventually(() =>
 			expect(answers(received, 9)).toEqual([{ tag: "ToServerResponseAbort", val: undefined }]),
 		);
+	});
+
+	it("a close that went into a socket that nobody reads is told again, unless its client is offered again", async () => {
+		registry.startRunner();
+		const first = await engine.socket();
+		engine.start("c", 0, 0, "closer");
+		const tell = (requestId: number, messageKind: ToClientTunnelMessageKind) =>
+			engine.send({
+				tag: "ToClientTunnelMessage",
+				val: { messageId: exchange(requestId), messageKind },
+			});
+		const open = (requestId: number) =>
+			tell(requestId, {
+				tag: "ToClientWebSocketOpen",
+				val: { actorId: "c", path: "/websocket", headers: new Map() },
+			});
+		const ids = [7, 8, 9];
+		for (const id of ids) open(id);
+		await eventually(() => {
+			for (const id of ids) expect(answers(first.received, id)).toHaveLength(1);
+		});
+		const hello = { data: Buffer.from("x"), binary: false };
+		const message = (requestId: number) =>
+			engine.send({
+				tag: "ToClientTunnelMessage",
+				val: {
+					messageId: { ...exchange(requestId), messageIndex: 1 },
+					messageKind: { tag: "ToClientWebSocketMessage", val: hello },
+				},
+			});
+		// The engine answers what it hears.
+		message(9);
+		await eventually(() => expect(answers(first.received, 9)).toHaveLength(2));
+		tell(9, { tag: "ToClientWebSocketClose", val: { code: 1000, reason: undefined } });
+		first.socket.pause();
+		message(7);
+		message(8);
+		await eventually(() => expect(closeCount).toBe(3));
+		first.socket.terminate();
+
+		const second = await engine.socket(2);
+		const told = ({ received }: RunnerSocket) =>
+			ids.map((id) => answers(received, id).map(({ tag }) => tag));
+		open(8);
+		await eventually(() => expect(told(second)).toEqual([[], ["ToServerWebSocketOpen"], []]));
+		const ping = () => engine.send({ tag: "ToClientPing", val: { ts: 1 } });
+		ping();
+		await eventually(() =>
+			expect(answers(second.received, 7)).toEqual([
+				{
+					tag: "ToServerWebSocketClose",
+					val: { code: 4_001, reason: "as you wish", hibernate: false },
+				},
+			]),
+		);
+		// Nothing more of the others comes before what follows.
+		request("nobody", 10);
+		await eventually(() => expect(answers(second.received, 10)).toHaveLength(1));
+		expect(told(second)).toEqual([["ToServerWebSocketClose"], ["ToServerWebSocketOpen"], []]);
+
+		// It may have been lost again; once it is answered, it was not.
+		second.socket.terminate();
+		const third = await engine.socket(3);
+		ping();
+		await eventually(() => expect(answers(third.received, 7)).toHaveLength(1));
+		tell(7, { tag: "ToClientWebSocketClose", val: { code: 1000, reason: undefined } });
+		request("nobody", 11);
+		await eventually(() => expect(answers(third.received, 11)).toHaveLength(1));
+		third.socket.terminate();
+		const fourth = await engine.socket(4);
+		ping();
+		request("nobody", 12);
+		await eventually(() => expect(answers(fourth.received, 12)).toHaveLength(1));
+		expect(told(fourth)).toEqual([[], [], []]);
 	});
 
 	it("a client whose connection is not stored is closed when its actor wakes (no. 57)", async () => {

@@ -68,6 +68,8 @@ export interface RunnerLinkHandler {
 	welcomed(welcome: Welcome, isSame: boolean): void;
 	/** Every message but Init and Ping. Not before {@link welcomed}. */
 	received(message: Exclude<RunnerToClient, { tag: "ToClientInit" | "ToClientPing" }>): void;
+	/** The first ping on a socket: what the engine tells again on it came before. */
+	caughtUp(): void;
 	disconnected(): void;
 	/** Nothing was heard for so long that the engine is about to give the actors to others. */
 	gaveUp(): void;
@@ -93,6 +95,8 @@ export class RunnerLink {
 	#welcome: Welcome | null = null;
 	#timer: Timer | null = null;
 	#giveUpTimer: Timer | null = null;
+	/** Whether the engine has said all on the socket of now that it says first. */
+	#isCaughtUp = false;
 
 	constructor(
 		config: RunnerLinkConfig,
@@ -216,6 +220,9 @@ export class RunnerLink {
 		} else if (message.tag === "ToClientPing") {
 			this.#heard();
 			this.send({ tag: "ToServerPong", val: { ts: message.val.ts } });
+			if (this.#isCaughtUp) return;
+			this.#isCaughtUp = true;
+			this.#handler.caughtUp();
 		} else {
 			this.#handler.received(message);
 		}
@@ -227,6 +234,7 @@ export class RunnerLink {
 		this.#timer?.stop();
 		this.#timer = null;
 		this.#failures = 0;
+		this.#isCaughtUp = false;
 		const isSame = runnerId === this.#runnerId;
 		this.#runnerId = runnerId;
 		this.#welcome = {

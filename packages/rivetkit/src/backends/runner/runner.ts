@@ -99,13 +99,13 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 	constructor(config: RunnerConfig, services: RunnerServices) {
 		this.#config = config;
 		this.#services = services;
-		const { clock, log } = services;
+		const { clock } = services;
 		const send = (message: RunnerToServer) => this.#link.send(message);
 		this.#link = new RunnerLink(config, this, services);
 		this.#kv = new KvRequests(clock, send);
 		this.#outbox = new EventOutbox(clock, send);
 		this.#commands = new CommandLog(clock, send);
-		this.#tunnel = new Tunnel(this, send, () => this.#link.bufferedBytes, log);
+		this.#tunnel = new Tunnel(this, send, () => this.#link.bufferedBytes, services);
 		const link = this.#link;
 		this.backend = new RunnerBackend(
 			(actorId) => ({
@@ -188,7 +188,12 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 		}
 	}
 
+	caughtUp(): void {
+		this.#tunnel.caughtUp();
+	}
+
 	disconnected(): void {
+		this.#tunnel.disconnected();
 		this.#kv.disconnected();
 		this.#outbox.disconnected();
 	}

@@ -3,6 +3,7 @@ import {
 	type ActorResponse,
 	type ActorUpgrade,
 	CLOSE_NORMAL,
+	type Clock,
 	PATH_ACTION,
 	PATH_QUEUE,
 } from "@rivetkit/protocol";
@@ -14,6 +15,7 @@ import type {
 	ToServerTunnelMessageKind,
 } from "@rivetkit/protocol/runner";
 import type { Logger } from "../../log/logger.ts";
+import { ActorCloses } from "./actor-closes.ts";
 import { TunnelHeaders, TunnelRequest, withCallId } from "./tunnel-request.ts";
 import { type WholeResponse, wholeResponse } from "./tunnel-response.ts";
 import { TunnelSocket } from "./tunnel-socket.ts";
@@ -50,6 +52,7 @@ export class Tunnel {
 	readonly #send: (message: RunnerToServer) => boolean;
 	readonly #buffered: () => number;
 	readonly #log: Logger;
+	readonly #closes: ActorCloses;
 	readonly #exchanges = new Map<string, Exchange>();
 	#unsent: RunnerToServer[] = [];
 	#unsentBytes = 0;
@@ -58,8 +61,9 @@ export class Tunnel {
 		target: TunnelTarget,
 		send: (message: RunnerToServer) => boolean,
 		buffered: () => number,
-		log: Logger,
+		{ clock, log }: { readonly clock: Clock; readonly log: Logger },
 	) {
+		this.#closes = new ActorCloses(clock, send);
 		this.#target = target;
 		this.#send = send;
 		this.#buffered = buffered;
@@ -90,6 +94,7 @@ export class Tunnel {
 				break;
 			}
 			case "ToClientWebSocketClose": {
+				this.#closes.settled(keyOf(messageId));
 				if (!exchange?.socket) break;
 				const { code = CLOSE_NORMAL, reason = "" } = kind.val;
 				this.#forget(exchange);
@@ -105,6 +110,7 @@ export class Tunnel {
 	restore(actorId: string, hibernating: readonly HibernatingRequest[]): TunnelSocket[] {
 		return hibernating.map((id) => {
 			const key = keyOf(id);
+			this.#closes.settled(key);
 			const known = this.#exchanges.get(key);
 			known?.socket?.incarnationEnded();
 			const socket: TunnelSocket = TunnelSocket.restored(
@@ -142,8 +148,18 @@ export class Tunnel {
 		for (const message of unsent) this.#sendOrKeep(message);
 	}
 
+	/** Everything has come that the engine tells again on a new socket: an end that is told now is of no client that it offers again. */
+	caughtUp(): void {
+		this.#closes.tellAgain();
+	}
+
+	disconnected(): void {
+		this.#closes.disconnected();
+	}
+
 	/** The engine does not know this runner any more, nor what it had open here. */
 	clear(): void {
+		this.#closes.clear();
 		this.#unsent = [];
 		this.#unsentBytes = 0;
 		for (const { request, socket } of this.#exchanges.values()) {
@@ -204,6 +220,7 @@ export class Tunnel {
 		open: Extract<ToClientTunnelMessageKind, { tag: "ToClientWebSocketOpen" }>["val"],
 	): void {
 		const key = keyOf(id);
+		this.#closes.settled(key);
 		this.#exchanges.get(key)?.socket?.ended(CLOSE_NORMAL, "ws.replaced", false);
 		const socket: TunnelSocket = TunnelSocket.opening(
 			key,
@@ -253,7 +270,10 @@ export class Tunnel {
 	}
 
 	#sendOrKeep(message: RunnerToServer): void {
-		if (this.#send(message)) return;
+		if (this.#send(message)) {
+			this.#noteClose(message);
+			return;
+		}
 		const bytes = MESSAGE_OVERHEAD_BYTES + contentBytes(message);
 		if (this.#unsentBytes + bytes > TUNNEL_BUFFER_BYTES_MAX) {
 			this.#log.warn(
@@ -264,6 +284,14 @@ export class Tunnel {
 		}
 		this.#unsentBytes += bytes;
 		this.#unsent.push(message);
+	}
+
+	/** A refusal need not arrive: the engine offers the client again by itself. */
+	#noteClose(message: RunnerToServer): void {
+		if (message.tag !== "ToServerTunnelMessage") return;
+		const { messageId, messageKind } = message.val;
+		const isClose = messageKind.tag === "ToServerWebSocketClose";
+		if (isClose && messageKind.val.code !== undefined) this.#closes.sent(keyOf(messageId), message);
 	}
 
 	#forget(exchange: Exchange): void {
