@@ -233,6 +233,8 @@ export interface ScheduleFailuresAnswer {
 export interface KvEntry {
 	/** Bytes that are no UTF-8 are U+FFFD. */
 	readonly key: string;
+	/** The key as it is, where it is no UTF-8. */
+	readonly keyBytes?: Uint8Array;
 	/** Text, or bytes where the value is no UTF-8. */
 	readonly value: string | Uint8Array;
 	readonly type: "text" | "binary";

@@ -30,6 +30,8 @@ function scene() {
 				await c.kv.put("a/1", "one");
 				await c.kv.put("a/2", Uint8Array.of(0xff, 1));
 				await c.kv.put("b", "three");
+				await c.kv.put(Uint8Array.of(0xfe, 0), "of bytes");
+				await c.kv.put(Uint8Array.of(0xff, 0), "of others");
 				await c.queue.send("other", { text: "later" });
 				await c.queue.send("jobs", 5);
 				const message = await c.queue.next({ names: ["jobs"], completable: true });
@@ -140,6 +142,8 @@ it.each(STORES)(
 				{ key: "a/1", value: "one", type: "text", size: 3 },
 				{ key: "a/2", value: "/wE=", type: "binary", size: 2 },
 				{ key: "b", value: "three", type: "text", size: 5 },
+				{ key: "\ufffd\0", keyBytes: "/gA=", value: "of bytes", type: "text", size: 8 },
+				{ key: "\ufffd\0", keyBytes: "/wA=", value: "of others", type: "text", size: 9 },
 			],
 			next: null,
 		});

@@ -118,6 +118,7 @@ it("an actor without a database says so", async () => {
 	const { runtime, execute } = await started();
 	await using _runtime = runtime;
 	const id = await runtime.actorId("plain");
+	await runtime.embedded.host.stop(id, "sleep");
 	for (const answer of [
 		await inspect(runtime, id, "database/schema"),
 		await inspect(runtime, id, "database/rows?table=a"),
@@ -132,4 +133,8 @@ it("an actor without a database says so", async () => {
 			},
 		});
 	}
+	// Nobody has to be woken for that.
+	expect(runtime.embedded.host.liveActorIds).not.toContain(id);
+	await inspect(runtime, id, "wake", { method: "POST" });
+	expect((await inspect(runtime, id, "database/schema")).body.code).toBe("not_enabled");
 });

@@ -69,6 +69,22 @@ it("keeps every kind in CBOR, out and in again", async () => {
 	expect(after.body.state.byNumber.get(1)).toEqual(new Set(["x"]));
 });
 
+it("says what a state cannot hold, and keeps the one there was", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	const patch = (state: unknown) =>
+		inspect(runtime, id, "state", { method: "PATCH", body: { state }, cbor: true });
+	expect(await patch({ list: [1, Number.NaN] })).toMatchObject({
+		status: 400,
+		body: {
+			group: "state",
+			code: "invalid_type",
+			message: expect.stringContaining("at path `state.list[1]`: NaN cannot be stored"),
+		},
+	});
+	expect((await inspect(runtime, id, "state", { cbor: true })).body.state).toEqual(rich());
+});
+
 it("takes a state of a megabyte, both ways", async () => {
 	const large = actor({ state: { text: "" }, actions: { size: (c) => c.state.text.length } });
 	await using runtime = await TestRuntime.start({ large });

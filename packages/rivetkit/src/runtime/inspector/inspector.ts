@@ -145,9 +145,15 @@ export class Inspector {
 		try {
 			const parsed = await this.#admit(actor.assignment, request);
 			if (!parsed) return NOT_FOUND;
-			if (parsed.route.kind === "change" || parsed.query.get("wake") === "true") return null;
+			const { route } = parsed;
+			if (route.kind === "change") {
+				const config = this.#host.definition(actor.assignment.name);
+				if (config) route.check?.(config);
+				return null;
+			}
+			if (parsed.query.get("wake") === "true") return null;
 			const view = this.#liveView(actor.assignment.actorId) ?? (await this.#view(actor));
-			return await this.#read(view, parsed.route.run, call(request, parsed));
+			return await this.#read(view, route.run, call(request, parsed));
 		} catch (error) {
 			return this.#restingError(error, actor.assignment.actorId);
 		}

@@ -1,13 +1,19 @@
-import { catalogueError, RivetError } from "@rivetkit/protocol";
+import { catalogueError } from "@rivetkit/protocol";
 import type { SqlExecutor, SqlRow } from "../../../db/raw-access.types.ts";
 import { SqliteError } from "../../../sqlite/engine/sqlite-error.ts";
 import { inspectExecute } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { invalid } from "../invalid.ts";
+import { shown } from "./shown.ts";
+
+/** Of an actor whose definition has no database. */
+export function databaseMissing(): unknown {
+	return shown(catalogueError("database.not_enabled", {}), "database");
+}
 
 /** The database as the actor's own code has it. Throws `database.not_enabled`, which whoever asks is shown. */
 export function databaseOf({ database }: ActorInstance): SqlExecutor {
-	if (!database) throw shown(catalogueError("database.not_enabled", {}));
+	if (!database) throw databaseMissing();
 	const client = database.client as Partial<SqlExecutor> | null | undefined;
 	// A provider of somebody else may have a client of another kind.
 	return typeof client?.execute === "function" ? (client as SqlExecutor) : database.sqlite;
@@ -25,17 +31,10 @@ export async function executeSql(
 	try {
 		return await instance.runCall(call, () => inspectExecute(db, request));
 	} catch (error) {
-		throw shown(error);
+		// Whoever types SQL has to see what is wrong with it.
+		throw error instanceof SqliteError ? invalid(error.message) : shown(error, "database");
 	} finally {
 		instance.database?.callEnded(call);
 		await instance.committer.flush();
 	}
-}
-
-/** Whoever types SQL has to see what is wrong with it. */
-function shown(error: unknown): unknown {
-	if (error instanceof SqliteError) return invalid(error.message);
-	if (!(error instanceof RivetError) || error.group !== "database" || error.public) return error;
-	const { group, code, message, metadata } = error;
-	return new RivetError(group, code, message, { public: true, metadata, cause: error });
 }

@@ -1,4 +1,6 @@
+import type { ErasedActorConfig } from "../../../actor/erased.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
+import { databaseMissing } from "../changes/use-database.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import type { InspectorCall } from "./call.ts";
 import * as changes from "./changes.ts";
@@ -15,6 +17,8 @@ export type InspectorRoute =
 	| {
 			readonly kind: "change";
 			readonly run: (instance: ActorInstance, call: InspectorCall) => Promise<object>;
+			/** Throws for an actor that has no such thing: nobody has to wake it to be told so. */
+			readonly check?: (config: ErasedActorConfig) => void;
 	  };
 
 type Read = (typeof reads)[keyof typeof reads];
@@ -22,6 +26,13 @@ type Change = (typeof changes)[keyof typeof changes];
 
 const read = (run: Read): InspectorRoute => ({ kind: "read", run });
 const change = (run: Change): InspectorRoute => ({ kind: "change", run });
+const inDatabase = (run: Change): InspectorRoute => ({
+	kind: "change",
+	run,
+	check: ({ db }) => {
+		if (db === undefined) throw databaseMissing();
+	},
+});
 
 /** `METHOD /path below /inspector/`; `{}` stands for one segment. */
 const ROUTES: Readonly<Record<string, InspectorRoute>> = {
@@ -38,9 +49,9 @@ const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 	"POST workflow/replay": change(changes.replayWorkflowFrom),
 	"GET summary": read(reads.readSummary),
 	// SQL needs the actor's own connection.
-	"GET database/schema": change(changes.databaseSchema),
-	"GET database/rows": change(changes.databaseRows),
-	"POST database/execute": change(changes.databaseExecute),
+	"GET database/schema": inDatabase(changes.databaseSchema),
+	"GET database/rows": inDatabase(changes.databaseRows),
+	"POST database/execute": inDatabase(changes.databaseExecute),
 
 	// Ours.
 	"GET lifecycle": read(reads.readLifecycle),

@@ -1,5 +1,5 @@
 import type { KvAnswer, KvEntry } from "@rivetkit/protocol/inspector/answers";
-import { endOfPrefix, idOfText, type KeyId, textOfId } from "../../kv/keys.ts";
+import { bytesOfId, endOfPrefix, idOfText, type KeyId, textOfId } from "../../kv/keys.ts";
 import { type HeldValue, storedBytes } from "../../kv/values.ts";
 import { invalid } from "../invalid.ts";
 import type { ActorView } from "./actor-view.ts";
@@ -28,7 +28,7 @@ export async function listKv(
 	const found = await view.listKv(range, limit + 1, reverse);
 	const listed = found.slice(0, limit);
 	return {
-		entries: listed.map(({ id, value }) => ({ key: textOfId(id), ...valueJson(value) })),
+		entries: listed.map(({ id, value }) => ({ ...keyJson(id), ...valueJson(value) })),
 		next: found.length > limit ? writeCursor(listed.at(-1)!.id) : null,
 	};
 }
@@ -39,7 +39,12 @@ function later(a: KeyId, b: KeyId): KeyId {
 
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function valueJson(value: HeldValue): Omit<KvEntry, "key"> {
+function keyJson(id: KeyId): Pick<KvEntry, "key" | "keyBytes"> {
+	const key = textOfId(id);
+	return idOfText(key) === id ? { key } : { key, keyBytes: bytesOfId(id) };
+}
+
+function valueJson(value: HeldValue): Omit<KvEntry, "key" | "keyBytes"> {
 	const bytes = storedBytes(value);
 	const size = bytes.byteLength;
 	try {
