@@ -321,7 +321,14 @@ async function actorToCall(
 	address: ActorAddress,
 	create: ActionRequest["create"],
 ): Promise<ListedActor> {
+	const found = await findActor(server, address).catch((error: unknown) => {
+		if (!isCode(error, "actor", "not_found") || address.kind === "id") throw error;
+		return null;
+	});
+	if (found !== null) return found;
 	if (create && address.kind === "key") {
+		// Before there is an actor that whoever asks may not use.
+		await server.assertMayInspect();
 		try {
 			return await getOrCreateActor(server, address, create.input);
 		} catch (error) {
@@ -333,18 +340,10 @@ async function actorToCall(
 			);
 		}
 	}
-	try {
-		return await findActor(server, address);
-	} catch (error) {
-		if (!isCode(error, "actor", "not_found") || address.kind === "id") throw error;
-		throw new CommandFailed(
-			`There is no actor ${showAddress(address)}; ${server.words.create} makes it.`,
-			{
-				group: "actor",
-				code: "not_found",
-			},
-		);
-	}
+	throw new CommandFailed(
+		`There is no actor ${showAddress(address)}; ${server.words.create} makes it.`,
+		{ group: "actor", code: "not_found" },
+	);
 }
 
 /** The whole state. Throws {@link CommandFailed} for an actor without. */

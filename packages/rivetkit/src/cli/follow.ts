@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { decodeBase64, decodeCbor } from "@rivetkit/protocol";
 import { type ServerEvent, serverEvents } from "@rivetkit/protocol/inspector";
 import { CommandFailed } from "./failure.ts";
+import { toExactData } from "./output/exact-json.ts";
 import type { Server } from "./server/server.ts";
 
 /** What can be followed (docs/inspector.md). */
@@ -32,6 +34,7 @@ export interface Following {
 	readonly topics: readonly Topic[];
 	/** Ends it. */
 	readonly signal: AbortSignal;
+	/** @param data - as docs/inspector.md has it for streams, with values as {@link toExactData} writes them */
 	onEvent(topic: string, data: unknown): void;
 	/** There is no stream any more, and another one is tried for. */
 	onLost(why: "gone" | "ended"): void;
@@ -131,11 +134,13 @@ function reasonOf({ group, code, message }: Partial<EndOfStream>): string {
 	return message ?? "the server ended it";
 }
 
+/** Base64 of CBOR, or JSON: what has no values, and all of servers that know nothing else. */
 function parsed({ event, data }: ServerEvent): unknown {
 	try {
-		return JSON.parse(data);
+		const bytes = /^[{["]/.test(data) ? null : decodeBase64(data);
+		return bytes === null ? JSON.parse(data) : toExactData(decodeCbor(bytes));
 	} catch (error) {
-		throw new CommandFailed(`The server sent an event '${event}' that is not JSON.`, {
+		throw new CommandFailed(`The server sent an event '${event}' that cannot be read.`, {
 			group: "stream",
 			code: "malformed",
 			cause: error,

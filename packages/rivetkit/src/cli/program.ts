@@ -10,7 +10,7 @@ import { list } from "./commands/list.ts";
 import { mcp } from "./commands/mcp.ts";
 import { state } from "./commands/state.ts";
 import { tail } from "./commands/tail.ts";
-import { CommandFailed, EXIT_FAILED, EXIT_OK, UsageError } from "./failure.ts";
+import { besides, CommandFailed, EXIT_FAILED, EXIT_OK, sentenceOf, UsageError } from "./failure.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import { printable, type Streams, Terminal } from "./output/terminal.ts";
 
@@ -101,11 +101,13 @@ function report(error: unknown, notes: Terminal, asJson: boolean): number {
 		notes.line(error instanceof Error ? (error.stack ?? error.message) : String(error));
 		return EXIT_FAILED;
 	}
+	const { group, code, message, metadata } = error;
 	if (asJson) {
-		const { group, code, message } = error;
-		notes.line(JSON.stringify({ error: { group, code, message } }));
+		notes.line(JSON.stringify({ error: { group, code, message, metadata } }));
 	} else {
-		notes.line(`${notes.style("red", "error:")} ${printable(error.message)}`);
+		notes.line(`${notes.style("red", "error:")} ${printable(sentenceOf(error))}`);
+		const more = besides(error);
+		if (more !== undefined) notes.line(notes.style("dim", printable(more)));
 	}
 	return error.exitCode;
 }

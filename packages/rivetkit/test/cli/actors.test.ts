@@ -32,7 +32,7 @@ const counter = actor({
 			await c.schedule.after(3_600_000, "add", 1);
 		},
 		refuse: () => {
-			throw new UserError("not today", { code: "closed" });
+			throw new UserError("not today", { code: "closed", metadata: { until: "Monday" } });
 		},
 		break: () => {
 			throw new Error("a secret");
@@ -296,14 +296,23 @@ describe("call", () => {
 		]);
 		expect(unknown).toEqual(failed("counter/wrong has no action 'ad'; did you mean 'add'?"));
 		expect(strange.stderr).toContain("there are: add, read, nothing, remind, refuse, break.");
-		expect(refused).toEqual(failed("not today."));
+		expect(refused).toEqual({
+			code: 1,
+			stdout: "",
+			stderr: 'error: not today.\n{"until":"Monday"}\n',
+		});
 		expect(broken).toEqual(
 			failed("Something went wrong in the actor or the server; the server's log says what."),
 		);
 		expect(noJson).toEqual(misused("Argument 1 is not JSON: hello"));
 		expect(machine.code).toBe(1);
 		expect(JSON.parse(machine.stderr)).toEqual({
-			error: { group: "user", code: "closed", message: "not today." },
+			error: {
+				group: "user",
+				code: "closed",
+				message: "not today",
+				metadata: { until: "Monday" },
+			},
 		});
 	});
 });
@@ -582,6 +591,30 @@ describe("the server", () => {
 			failed("This server needs a token, or has another one; give it with --token or RIVET_TOKEN."),
 		);
 		expect((await run(["actors", "destroy", "counter/a", "-y", "--token", "manage"])).code).toBe(0);
+	});
+
+	it("whose inspector lets nobody in makes no actor for a call that it would refuse", async () => {
+		const inspection = { token: () => "look", isOpen: () => false };
+		await using guarded = await TestRuntime.start({ counter }, { inspection, token: "manage" });
+		await using closed = await TestRuntime.start({ counter }, { inspection: { enabled: false } });
+		const call = async (url: string, key: string, ...args: string[]) => {
+			const { code } = await cli(
+				["actors", "call", `counter/${key}`, "read", "--create", ...args],
+				{
+					env: { RIVET_ENDPOINT: url },
+				},
+			);
+			const listed = await cli(["actors", "list", "counter", "--json", "--endpoint", url]);
+			const keys = JSON.parse(listed.stdout).actors.map((one: { key: string[] }) => one.key[0]);
+			return [code, keys.includes(key)];
+		};
+		expect(await call(guarded.url, "nobody")).toEqual([1, false]);
+		expect(await call(guarded.url, "wrong", "--inspector-token", "nope")).toEqual([1, false]);
+		expect(await call(closed.url, "closed")).toEqual([1, false]);
+		expect(await call(guarded.url, "right", "--inspector-token", "look")).toEqual([0, true]);
+		expect(await call(guarded.url, "own", "--token", "manage")).toEqual([0, true]);
+		await guarded.actorId("counter", "there");
+		expect(await call(guarded.url, "there", "--inspector-token", "look")).toEqual([0, true]);
 	});
 
 	it("whose inspector is off is asked for nothing more", async () => {

@@ -16,6 +16,12 @@ it.each([
 	[{ a: 1 }, { a: 1, b: null }, [{ path: "b", value: null }]],
 	[[1], { 0: 1 }, [{ path: "", value: { 0: 1 } }]],
 	[null, 5, [{ path: "", value: 5 }]],
+	// One value, whatever it is written with.
+	[
+		{ m: ["$Map", [["a", 1]]] },
+		{ m: ["$Map", [["a", 2]]] },
+		[{ path: "m", value: ["$Map", [["a", 2]]] }],
+	],
 ])("from %j to %j", (before, after, expected) => {
 	expect(changesBetween(before, after)).toEqual(expected);
 });

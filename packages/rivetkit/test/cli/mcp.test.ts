@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
+import { UserError } from "../../src/errors/index.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { connectMcp } from "./support/mcp-client.ts";
 import { runCli } from "./support/run-cli.ts";
@@ -18,6 +19,9 @@ const counter = actor({
 			return c.state.count;
 		},
 		nothing: () => {},
+		refuse: () => {
+			throw new UserError("not today", { code: "closed", metadata: { until: "Monday" } });
+		},
 	},
 });
 
@@ -56,7 +60,7 @@ describe("the tools", () => {
 			actor: { id },
 			lifecycle: { status: "awake" },
 			state: { count: ["$BigInt", "7"] },
-			actions: ["add", "nothing"],
+			actions: ["add", "nothing", "refuse"],
 		});
 		await t.use("replace_state", { actor: id, state: { count: ["$BigInt", "1"] } });
 		expect(await t.use("read_state", { actor: id })).toEqual({
@@ -91,6 +95,9 @@ describe("the tools", () => {
 		expect(await t.refusal("get_actor", { actor: "counter" })).toContain("write counter/KEY");
 		expect(await t.refusal("call_action", { actor: "counter/wrong", action: "ad" })).toBe(
 			"counter/wrong has no action 'ad'; did you mean 'add'? (action.not_found)",
+		);
+		expect(await t.refusal("call_action", { actor: "counter/wrong", action: "refuse" })).toBe(
+			'not today. (user.closed) {"until":"Monday"}',
 		);
 		const tag = { actor: "counter/wrong", state: ["$BigInt", "x"] };
 		expect(await t.refusal("replace_state", tag)).toBe('state: $BigInt cannot hold "x".');

@@ -1,5 +1,6 @@
 // `rivetkit actors tail`, as a process, against a server that speaks the inspector's stream (docs/inspector.md).
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { encodeBase64, encodeCbor } from "@rivetkit/protocol";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { connectMcp } from "./support/mcp-client.ts";
@@ -63,14 +64,15 @@ async function tailing(...args: string[]) {
 	return {
 		running,
 		stream,
-		send(event: string, data: object, id?: string) {
+		send(event: string, data: object | string, id?: string) {
 			const { response } = streams.at(-1)!;
-			response.write(
-				`${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
-			);
+			const text = typeof data === "string" ? data : JSON.stringify(data);
+			response.write(`${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${text}\n\n`);
 		},
 	};
 }
+
+const exactly = (data: object) => encodeBase64(encodeCbor(data));
 
 const lines = ({ stdout }: CliOutcome) => stdout.split("\n").filter((line) => line !== "");
 
@@ -194,4 +196,27 @@ it("an agent watches it for a while, or until it is destroyed", async () => {
 		truncated: false,
 		ended: "it is destroyed",
 	});
+});
+
+it("writes values that JSON has no form for as the other verbs do", async () => {
+	const state = (n: bigint) => exactly({ state: { n, at: new Date(0) }, isStateEnabled: true });
+	const event = exactly({ id: 1, name: "news", args: [5n], subscribers: 0 });
+	const END = { group: "actor", code: "not_found", message: "gone" };
+	const people = await tailing();
+	const { request } = await people.stream(0);
+	expect(new URL(request.url!, endpoint).searchParams.get("values")).toBe("cbor");
+	people.send("state", state(1n));
+	people.send("state", state(2n));
+	people.send("events", event);
+	people.send("end", END);
+	expect(lines(await people.running.ended).map((line) => line.slice(14))).toEqual([
+		'state       {"n":["$BigInt","1"],"at":["$Date","1970-01-01T00:00:00.000Z"]}',
+		'state       n: ["$BigInt","2"]',
+		'events      news(["$BigInt","5"])',
+	]);
+	streams = [];
+	const machine = await tailing("--json");
+	machine.send("state", state(1n));
+	machine.send("end", END);
+	expect(JSON.parse(lines(await machine.running.ended)[0]!).data.state.n).toEqual(["$BigInt", "1"]);
 });

@@ -88,6 +88,20 @@ it("tells at first what is, then what changes, whatever becomes of the actor", a
 	expect(await stream.next()).toBeNull();
 });
 
+it("sends values as they are to who asks for CBOR", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	const asked = "?topics=state,events,workflow-history&values=cbor";
+	await using stream = await InspectorStream.open(runtime, id, asked);
+	expect((await stream.next())?.data).toEqual({ topics: ["state", "events", "workflow-history"] });
+	expect((await stream.until("state")).data).toEqual({ state: { n: 0n }, isStateEnabled: true });
+	await runtime.action(id, "add", 2);
+	expect((await stream.until("events")).data.args).toEqual(["now 2"]);
+	expect((await stream.until("state")).data.state).toEqual({ n: 2n });
+	const refused = await inspect(runtime, id, "stream?values=xml");
+	expect([refused.status, refused.body.code]).toEqual([400, "invalid"]);
+});
+
 it("sends only the topics that were asked for, and what was missed to who comes again", async () => {
 	await using runtime = await TestRuntime.start({ subject });
 	const id = await runtime.actorId("subject");

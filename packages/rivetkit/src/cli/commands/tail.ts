@@ -14,6 +14,7 @@ import { command } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { DEFAULT_TOPICS, followActor, TOPICS, type Topic } from "../follow.ts";
 import { changesBetween } from "../output/changes.ts";
+import { EXACT_JSON_HELP } from "../output/exact-json.ts";
 import { printable, type Style, shortened, type Terminal, timeOf } from "../output/terminal.ts";
 
 const CHANGES_SHOWN = 20;
@@ -33,6 +34,7 @@ export const tail = command({
 	details: [
 		ADDRESS_HELP,
 		'With --json one object per line: { "topic", "atMs", "data" }, with data as docs/inspector.md has it for streams.',
+		EXACT_JSON_HELP,
 	],
 	async run({ server, positionals, options, out, notes }) {
 		const topics = topicsOf(options.only);

@@ -1,7 +1,7 @@
 import { McpServer } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { VERSION } from "../../utils/version.ts";
-import { CommandFailed } from "../failure.ts";
+import { besides, CommandFailed, sentenceOf } from "../failure.ts";
 import type { Server } from "../server/server.ts";
 import { TOOLS, type Tool } from "./tools.ts";
 
@@ -49,9 +49,11 @@ function register(mcp: McpServer, tool: Tool, server: Server): void {
 			};
 		} catch (error) {
 			if (!(error instanceof CommandFailed)) throw error;
-			const { message, group, code } = error;
+			const { group, code } = error;
 			const name = group === undefined ? "" : ` (${group}.${code})`;
-			return { content: [{ type: "text", text: `${message}${name}` }], isError: true };
+			const more = besides(error);
+			const text = `${sentenceOf(error)}${name}${more === undefined ? "" : ` ${more}`}`;
+			return { content: [{ type: "text", text }], isError: true };
 		}
 	});
 }

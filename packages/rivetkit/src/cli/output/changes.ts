@@ -10,6 +10,9 @@ export interface Change {
 export function changesBetween(before: unknown, after: unknown, path = ""): Change[] {
 	if (Object.is(before, after)) return [];
 	const isList = Array.isArray(after);
+	if (isList && isTagged(after)) {
+		return JSON.stringify(before) === JSON.stringify(after) ? [] : [{ path, value: after }];
+	}
 	if (!isContainer(before) || !isContainer(after) || Array.isArray(before) !== isList) {
 		return [{ path, value: after }];
 	}
@@ -20,6 +23,11 @@ export function changesBetween(before: unknown, after: unknown, path = ""): Chan
 		if (!Object.hasOwn(before, name)) return [{ path: inner, value: after[name] }];
 		return changesBetween(before[name], after[name], inner);
 	});
+}
+
+/** A value that JSON has no form for is one value (see exact-json.ts). */
+function isTagged(list: readonly unknown[]): boolean {
+	return list.length === 2 && typeof list[0] === "string" && list[0].startsWith("$");
 }
 
 function isContainer(value: unknown): value is Record<string, unknown> {

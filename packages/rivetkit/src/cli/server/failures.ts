@@ -6,7 +6,12 @@ export interface FailedAnswer {
 	readonly status: number;
 	/** Of a structured error. */
 	readonly error:
-		| { readonly group: string; readonly code: string; readonly message: string }
+		| {
+				readonly group: string;
+				readonly code: string;
+				readonly message: string;
+				readonly metadata?: unknown;
+		  }
 		| undefined;
 	readonly text: string;
 }
@@ -38,12 +43,19 @@ export function refused(endpoint: string, answer: FailedAnswer): CommandFailed {
 	}
 	const { group, code, message } = error;
 	const said = SENTENCES[`${group}.${code}`] ?? saidByServer(message, status);
-	return new CommandFailed(said, { group, code });
+	return new CommandFailed(said, { group, code, metadata: metadataOf(error) });
 }
 
 function saidByServer(message: string, status: number): string {
 	if (message === INTERNAL_ERROR_DESCRIPTION) return MASKED;
-	return `${message.replace(/[.\s]+$/, "")}${status >= 500 ? SERVER_LOG : "."}`;
+	return status >= 500 ? `${message.replace(/[.\s]+$/, "")}${SERVER_LOG}` : message;
+}
+
+/** Of an error that has any. */
+function metadataOf({ metadata }: { readonly metadata?: unknown }): unknown {
+	const isEmpty =
+		typeof metadata === "object" && metadata !== null && Object.keys(metadata).length === 0;
+	return isEmpty || metadata === null ? undefined : metadata;
 }
 
 /** What went wrong is not for callers. */

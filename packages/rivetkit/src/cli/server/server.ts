@@ -16,6 +16,9 @@ import { COMMAND_WORDS, type Words } from "../words.ts";
 import { type FailedAnswer, notOurs, refused, unreachable } from "./failures.ts";
 import type { ServerSettings } from "./settings.ts";
 
+/** The id of no actor: who may do something is asked before who it is done to is looked for. */
+const NOBODY = "nobody";
+
 const ACTOR_FILE_TYPE = "application/vnd.rivetkit.actor";
 
 export interface ServerRequest {
@@ -97,7 +100,7 @@ export class Server {
 		const response = await this.#asInspector(actorId, (authorization) =>
 			this.#send(
 				path,
-				{ topics: topics.join(",") },
+				{ topics: topics.join(","), values: "cbor" },
 				{
 					method: "GET",
 					headers: {
@@ -169,6 +172,38 @@ export class Server {
 		const again = await send(headers(own));
 		if (again.ok) return again;
 		throw refused(endpoint, failed(again.status, await again.text()));
+	}
+
+	/**
+	 * Whether an actor could be inspected that is not there yet. Throws {@link CommandFailed} as its inspector would; says
+	 * nothing against servers that cannot be asked.
+	 */
+	async assertMayInspect(): Promise<void> {
+		const { inspectorToken, endpoint } = this.settings;
+		const response = await this.#send(
+			`${PATH_ACTORS}/${NOBODY}/export`,
+			{},
+			{
+				method: "GET",
+				headers: inspectorToken === undefined ? {} : { authorization: `Bearer ${inspectorToken}` },
+			},
+		);
+		const refusal = failed(response.status, await response.text());
+		const name = `${refusal.error?.group}.${refusal.error?.code}`;
+		if (name === "route.not_found") throw refused(endpoint, refusal);
+		if (name !== "inspector.unauthorized") return;
+		if (inspectorToken !== undefined || !(await this.#readsStores())) {
+			throw refused(endpoint, refusal);
+		}
+	}
+
+	/** Whether the management API hands out actors' own tokens. */
+	async #readsStores(): Promise<boolean> {
+		const path = `${PATH_ACTORS}/${NOBODY}${PATH_KV_KEYS}${encodeURIComponent(KV_KEY_INSPECTOR_TOKEN)}`;
+		return this.manage<ApiKvGetResponse>(path).then(
+			() => true,
+			(error: unknown) => error instanceof CommandFailed && error.group === "actor",
+		);
 	}
 
 	/** The actor's own token, from the management API. Throws {@link CommandFailed}. */

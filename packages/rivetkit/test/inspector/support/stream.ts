@@ -1,3 +1,4 @@
+import { decodeBase64, decodeCbor } from "@rivetkit/protocol";
 import type { TestRuntime } from "../../support/test-runtime.ts";
 
 export interface StreamMessage {
@@ -85,6 +86,12 @@ function readMessage(block: string): StreamMessage {
 	return {
 		event: fields.get("event") ?? "message",
 		id: fields.get("id") ?? null,
-		data: JSON.parse(fields.get("data") ?? "null"),
+		data: readData(fields.get("data") ?? "null"),
 	};
+}
+
+/** JSON, or base64 of CBOR. */
+function readData(text: string): unknown {
+	const bytes = text.startsWith("{") ? null : decodeBase64(text);
+	return bytes === null ? JSON.parse(text) : decodeCbor(bytes);
 }

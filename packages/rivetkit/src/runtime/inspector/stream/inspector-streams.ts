@@ -2,15 +2,20 @@ import {
 	type ActorRequest,
 	type ActorResponse,
 	catalogueError,
+	encodeBase64,
+	encodeCbor,
 	type InspectionTarget,
 	toWireError,
 } from "@rivetkit/protocol";
 import type { InspectorToClient } from "@rivetkit/protocol/inspector";
 import type { Logger } from "../../../log/logger.ts";
+import type { ValueForm } from "../../durable/durable-view.ts";
+import { untracked } from "../../state/index.ts";
 import type { TracedActor } from "../../telemetry/actor-telemetry.ts";
 import type { HostTelemetry } from "../../telemetry/host-telemetry.ts";
 import type { TrailListener } from "../../telemetry/trail.ts";
 import type { TimerWheel, WheelTimer } from "../../timers/timer-wheel.ts";
+import { invalid } from "../invalid.ts";
 import { toPlainJson } from "../plain-json.ts";
 import type { Watcher } from "../socket/actor-watch.ts";
 import { eventJson, logJson } from "../view/activity.ts";
@@ -64,13 +69,13 @@ export class InspectorStreams {
 		query: URLSearchParams,
 	): Promise<ActorResponse> {
 		const topics = topicsIn(query);
-		const withValues = query.get("values") !== "false";
+		const values = valuesIn(query);
 		const { actorId } = target;
 		const streams = this.#byActor.get(actorId) ?? new Set();
 		if (streams.size >= STREAMS_MAX) {
 			throw catalogueError("inspector.too_many_streams", { limit: STREAMS_MAX });
 		}
-		const stream = new ActorStream(this.#host, { target, actor, topics, withValues }, () => {
+		const stream = new ActorStream(this.#host, { target, actor, topics, values }, () => {
 			streams.delete(stream);
 			if (streams.size === 0) this.#byActor.delete(actorId);
 		});
@@ -98,10 +103,25 @@ interface StreamRequest {
 	readonly target: InspectionTarget;
 	readonly actor: TracedActor;
 	readonly topics: ReadonlySet<TopicName>;
-	readonly withValues: boolean;
+	/** In which form what is new is told; null for only that something is. */
+	readonly values: ValueForm | null;
 }
 
 const NO_VALUE = "{}";
+
+/** Throws `request.invalid` for a form that there is not. */
+function valuesIn(query: URLSearchParams): ValueForm | null {
+	const text = query.get("values");
+	if (text === "false") return null;
+	if (text === "cbor") return "exact";
+	if (text === null || text === "true") return "plain";
+	throw invalid(`values must be true, false or cbor, got '${text}'`);
+}
+
+/** One line. */
+function written(data: object, form: ValueForm): string {
+	return form === "plain" ? toPlainJson(data) : encodeBase64(encodeCbor(untracked(data)));
+}
 
 /** One client that follows one actor. */
 class ActorStream implements Watcher, TrailListener {
@@ -113,8 +133,7 @@ class ActorStream implements Watcher, TrailListener {
 	readonly #target: InspectionTarget;
 	readonly #actor: TracedActor;
 	readonly #topics: ReadonlySet<TopicName>;
-	/** Whether the client wants to know what is new, and not only that something is. */
-	readonly #withValues: boolean;
+	readonly #values: ValueForm | null;
 	#leave: (() => void) | null = null;
 	#unlisten: (() => void) | null = null;
 	#keepAlive: WheelTimer | null = null;
@@ -126,14 +145,14 @@ class ActorStream implements Watcher, TrailListener {
 
 	constructor(
 		host: StreamsHost,
-		{ target, actor, topics, withValues }: StreamRequest,
+		{ target, actor, topics, values }: StreamRequest,
 		closed: () => void,
 	) {
 		this.#host = host;
 		this.#target = target;
 		this.#actor = actor;
 		this.#topics = topics;
-		this.#withValues = withValues;
+		this.#values = values;
 		this.events = new EventStream(() => {
 			this.#end();
 			closed();
@@ -153,7 +172,7 @@ class ActorStream implements Watcher, TrailListener {
 	}
 
 	#entry(topic: TopicName, id: number, data: () => object): void {
-		this.events.entry(topic, this.#withValues ? toPlainJson(data()) : NO_VALUE, id);
+		this.events.entry(topic, this.#values ? written(data(), this.#values) : NO_VALUE, id);
 	}
 
 	/** @param after - the id of the last entry that the client has; null for one that has none */
@@ -201,14 +220,15 @@ class ActorStream implements Watcher, TrailListener {
 	/** Never rejects. What can be read at once is sent at once, so that it is what it was then. */
 	async #tell(topic: StateTopicName, view: ActorView, look: number): Promise<void> {
 		// What has to be compared is read in any case.
-		if (!this.#withValues && STATE_TOPICS[topic].tag !== null) {
+		if (!this.#values && STATE_TOPICS[topic].tag !== null) {
 			this.events.latest(topic, NO_VALUE);
 			return;
 		}
 		let data: string;
 		try {
-			const read: object | Promise<object> = STATE_TOPICS[topic].read(view);
-			data = toPlainJson(read instanceof Promise ? await read : read);
+			const form = this.#values ?? "plain";
+			const read: object | Promise<object> = STATE_TOPICS[topic].read(view, form);
+			data = written(read instanceof Promise ? await read : read, form);
 			// A later look was faster: what it saw is what is.
 			if ((this.#toldLooks.get(topic) ?? 0) > look) return;
 			this.#toldLooks.set(topic, look);
@@ -221,7 +241,7 @@ class ActorStream implements Watcher, TrailListener {
 			if (this.#told.get(topic) === data) return;
 			this.#told.set(topic, data);
 		}
-		this.events.latest(topic, this.#withValues ? data : NO_VALUE);
+		this.events.latest(topic, this.#values ? data : NO_VALUE);
 	}
 
 	/** What was kept since the client was here last, of all topics together in the order in which it happened. */

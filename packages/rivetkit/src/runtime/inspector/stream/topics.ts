@@ -1,4 +1,5 @@
 import type { InspectorToClient } from "@rivetkit/protocol/inspector";
+import type { ValueForm } from "../../durable/durable-view.ts";
 import { invalid } from "../invalid.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { connectionsOf } from "../view/connection-details.ts";
@@ -10,7 +11,7 @@ import { workflowOf } from "../view/workflow.ts";
 export interface StateTopic {
 	/** What tells a watch of a change; null for what {@link read} has to be compared for. */
 	readonly tag: InspectorToClient["tag"] | null;
-	read(view: ActorView): object | Promise<object>;
+	read(view: ActorView, form: ValueForm): object | Promise<object>;
 }
 
 export const STATE_TOPICS = {
@@ -37,7 +38,7 @@ export const STATE_TOPICS = {
 		read: ({ schedules }) => ({ schedules: schedulesOf(schedules) }),
 	},
 	lifecycle: { tag: null, read: ({ lifecycle }) => lifecycle },
-	"workflow-history": { tag: "WorkflowHistoryUpdated", read: (view) => workflowOf(view, "plain") },
+	"workflow-history": { tag: "WorkflowHistoryUpdated", read: workflowOf },
 } as const satisfies Record<string, StateTopic>;
 
 export type StateTopicName = keyof typeof STATE_TOPICS;
