@@ -1,7 +1,8 @@
 // Workflows 1.3 and 9.1: each operation is awaited, and contexts are of use inside of their callbacks.
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Loop } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { Gate } from "../support/gate.ts";
 import { onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
@@ -79,27 +80,228 @@ onMemory.describe("a context whose code has ended", () => {
 		t: (ctx, leak) => ctx.try("t", async (block) => leak(block)),
 	};
 
-	it.each(Object.entries(leaks))("%s begins nothing, and blocks the workflow", async (at, use) => {
-		let hasRun = false;
-		await using world = await World.start(async (ctx) => {
-			let leaked = ctx;
-			await use(ctx, (inner) => {
-				leaked = inner;
-			});
-			await leaked.step("x", () => {
-				hasRun = true;
-			});
-		});
-		expect(await world.status()).toMatchObject({
-			state: "sleeping",
-			blocked: true,
-			error: {
-				name: "EntryInProgressError",
-				message: expect.stringContaining(
-					`Cannot start step "${at}/x": the code of "${at}" has ended.`,
-				),
+	const no = () => Promise.reject(new Error("no"));
+	const failures: typeof leaks = {
+		"j/a": (ctx, leak) =>
+			ctx.join("j", {
+				a: {
+					run: async (b) => {
+						leak(b);
+						await no();
+					},
+				},
+			}),
+		"r/a": (ctx, leak) =>
+			ctx.race("r", [
+				{
+					name: "a",
+					run: async (b) => {
+						leak(b);
+						await no();
+					},
+				},
+				{ name: "wins", run: (b) => b.sleep("s", 10) },
+			]),
+		"j/a/l/~0": (ctx, leak) =>
+			ctx.join("j", {
+				a: {
+					run: (b) =>
+						b.loop("l", async (loop) => {
+							leak(loop);
+							await no();
+						}),
+				},
+			}),
+	};
+	const lost: typeof leaks = {
+		"r/a": (ctx, leak) =>
+			ctx.race("r", [
+				{
+					name: "a",
+					run: async (b) => {
+						leak(b);
+						await b.sleep("long", 1e9);
+					},
+				},
+				{ name: "wins", run: (b) => b.sleep("s", 10) },
+			]),
+		"r/a/l/~0": (ctx, leak) =>
+			ctx.race("r", [
+				{
+					name: "a",
+					run: (b) =>
+						b.loop("l", async (loop) => {
+							leak(loop);
+							await loop.sleep("long", 1e9);
+						}),
+				},
+				{ name: "wins", run: (b) => b.sleep("s", 10) },
+			]),
+		"r/a/j/b": (ctx, leak) =>
+			ctx.race("r", [
+				{ name: "a", run: (a) => a.join("j", { b: { run: async (b) => leak(b) } }) },
+				{ name: "wins", run: (b) => b.step("s", () => {}) },
+			]),
+	};
+	const cancelled: typeof leaks = {
+		"j/a": (ctx, leak) =>
+			ctx.join("j", {
+				a: {
+					run: async (b) => {
+						leak(b);
+						await b.sleep("long", 1e9);
+					},
+				},
+				fails: {
+					run: async (b) => {
+						await b.sleep("s", 10);
+						await no();
+					},
+					onError: "cancel",
+				},
+			}),
+	};
+
+	const ends = { "has returned": leaks, "has failed": failures, "has lost": lost, cancelled };
+	describe.each(Object.entries(ends))("that %s", (_how, places) => {
+		it.each(Object.entries(places))(
+			"%s begins nothing, and blocks the workflow",
+			async (at, use) => {
+				for (const begins of ["step", "send"] as const) {
+					let hasRun = false;
+					await using world = await World.start(async (ctx) => {
+						let leaked = ctx;
+						const leaking = use(ctx, (inner) => {
+							leaked = inner;
+						});
+						await leaking.catch(() => {});
+						if (begins === "send") await leaked.queue.send("out");
+						else {
+							await leaked.step("x", () => {
+								hasRun = true;
+							});
+						}
+					});
+					await world.advance(10);
+					const what = begins === "send" ? `send "out"` : `step "${at}/x"`;
+					expect(await world.status()).toMatchObject({
+						state: "sleeping",
+						blocked: true,
+						error: {
+							name: "EntryInProgressError",
+							message: expect.stringContaining(
+								`Cannot start ${what}: the code of "${at}" has ended.`,
+							),
+						},
+					});
+					expect([hasRun, await world.call("size")]).toEqual([false, 0]);
+				}
 			},
-		});
-		expect(hasRun).toBe(false);
+		);
 	});
+
+	const noStrand: typeof leaks = {
+		"l/~0": (ctx, leak) =>
+			ctx.loop("l", async (loop) => {
+				leak(loop);
+				await no();
+			}),
+		t: (ctx, leak) =>
+			ctx.try("t", async (block) => {
+				leak(block);
+				await no();
+			}),
+	};
+	it.each(Object.entries(noStrand))(
+		"%s that has failed begins nothing, and the log says so: it may be its own code",
+		async (at, use) => {
+			await using world = await World.start(async (ctx) => {
+				let leaked = ctx;
+				const leaking = use(ctx, (inner) => {
+					leaked = inner;
+				});
+				await leaking.catch(() => {});
+				await leaked.step("x", () => {});
+			});
+			expect(await world.status()).toMatchObject({ state: "running", blocked: false });
+			expect(world.runtime.log).toContainEqual(
+				expect.objectContaining({
+					level: "warn",
+					message: "something is begun with the context of code that has failed; it never ends",
+					fields: expect.objectContaining({
+						err: expect.objectContaining({
+							message: expect.stringContaining(`Cannot start step "${at}/x"`),
+						}),
+					}),
+				}),
+			);
+		},
+	);
+
+	it("is of no use to its own code once that is not to go on, and that says nothing", async () => {
+		const gate = new Gate();
+		let isPast = false;
+		await using world = await World.start(async (ctx) => {
+			const goesOn = async (b: Ctx) => {
+				await gate.passed;
+				b.abortSignal.addEventListener("abort", () => void b.sleep("late", 1));
+				isPast = true;
+				await b.step("x", () => {});
+			};
+			await ctx.race("r", [
+				{ name: "a", run: goesOn },
+				{ name: "below", run: (b) => b.join("j", { c: { run: goesOn } }) },
+				{ name: "wins", run: (b) => b.sleep("s", 10) },
+			]);
+			await ctx.queue.next("m", { names: ["work"] });
+		});
+		await world.advance(10);
+		gate.open();
+		await eventually(() => expect(isPast).toBe(true));
+		await world.advance(10);
+		expect(await world.status()).toMatchObject({ blocked: false, waitingFor: [{ path: "m" }] });
+		await world.send("work");
+		expect((await world.status()).state).toBe("completed");
+	});
+
+	it("hears of its end before, and what its listeners begin is its own", async () => {
+		await using world = await World.start(async (ctx) => {
+			await ctx.race("r", [
+				{
+					name: "a",
+					run: (b) => {
+						b.abortSignal.addEventListener("abort", () => void b.step("x", () => {}));
+						return b.sleep("long", 1e9);
+					},
+				},
+				{ name: "wins", run: (b) => b.sleep("s", 10) },
+			]);
+		});
+		await world.advance(10);
+		expect((await world.status()).state).toBe("completed");
+	});
+});
+
+onMemory.it("a message of a branch that has lost is refused to the code around it", async () => {
+	let message: { complete(): Promise<void> } | undefined;
+	await using world = await World.start(async (ctx) => {
+		await ctx.race("r", [
+			{
+				name: "a",
+				run: async (b) => {
+					message = await b.queue.next("m", { names: ["work"], completable: true });
+					await b.sleep("long", 1e9);
+				},
+			},
+			{ name: "wins", run: (b) => b.sleep("s", 10) },
+		]);
+		await message!.complete();
+	});
+	await world.send("work");
+	await world.advance(10);
+	expect(await world.status()).toMatchObject({
+		state: "failed",
+		error: { message: expect.stringContaining("went back") },
+	});
+	expect(await world.call("size")).toBe(1);
 });

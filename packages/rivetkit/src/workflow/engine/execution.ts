@@ -7,6 +7,7 @@ import { mayHoldSteps } from "../history/steps-within.ts";
 import { readScope } from "../history/stored-entries.ts";
 import { Activity } from "./activity.ts";
 import { codeError, isCodeError, never } from "./code-error.ts";
+import { currentStrand } from "./current-strand.ts";
 import type { ExecutionOwner } from "./execution-owner.ts";
 import { LiveEntries } from "./live-entries.ts";
 import { ReplayCheck } from "./replay-check.ts";
@@ -133,7 +134,17 @@ export class Execution {
 		return this.#activity.isIdle;
 	}
 
-	/** Whether code of this strand may go on. */
+	/** Whose code is running: it need not be that of the scope whose context it uses. */
+	get currentStrand(): Strand {
+		return currentStrand(this.root.strand);
+	}
+
+	/** Whether code that is not to go on is running. */
+	get isStoppedHere(): boolean {
+		return this.#state !== "running" || this.currentStrand.isGivenUp;
+	}
+
+	/** Whether code of this strand may go on no more. */
 	isStoppedFor(strand: Strand): boolean {
 		return this.#state !== "running" || strand.isOver;
 	}
@@ -205,7 +216,11 @@ export class Execution {
 		if (this.#state === "over") return;
 		this.#state = "over";
 		this.#stopReason ??= reason;
-		if (!this.#keepsWaits) this.root.strand.cancel(this.#stopReason);
+		if (!this.#keepsWaits) {
+			this.root.strand.cancel(this.#stopReason);
+			// Handlers of a rollback are on no strand.
+			for (const attempt of this.attempts) attempt.revoke(this.#stopReason);
+		}
 		this.#end(end);
 	}
 
@@ -398,9 +413,9 @@ export class Execution {
 		this.deleteBelow(location);
 	}
 
-	/** It waits for what does not come here: a rollback's replay has seen all there is on this strand. */
-	park<T>(strand: Strand): Promise<T> {
-		strand.wait();
+	/** The code that is running waits for what does not come here: a rollback's replay has seen all of its strand. */
+	park<T>(): Promise<T> {
+		this.currentStrand.wait();
 		return never();
 	}
 }

@@ -52,6 +52,8 @@ function busy(what: string, advice: string): EntryInProgressError {
 }
 
 function shown(scope: Scope, { kind, name }: Asked): string {
+	// It has no name of its own, but that of its queue.
+	if (kind === "send") return `send "${name}"`;
 	return `${kind} "${scope.location.pathOf({ kind: "name", name })}"`;
 }
 

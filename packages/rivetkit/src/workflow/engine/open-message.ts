@@ -78,7 +78,7 @@ export class OpenMessage {
 	async complete(response?: unknown): Promise<void> {
 		if (this.#isCompleted) throw new Error("Queue message already completed");
 		const attempt = this.#execution.currentAttempt();
-		if (!attempt && this.#isGivenUp) return never();
+		if (!attempt && this.#execution.isStoppedHere) return never();
 		this.#assertHeld();
 		this.#isCompleted = true;
 		if (attempt && !attempt.isOpen) {
@@ -111,25 +111,21 @@ export class OpenMessage {
 	async #completeNow(response: unknown): Promise<void> {
 		const execution = this.#execution;
 		const bytes = await this.#admit(response);
-		if (this.#isGivenUp) return never();
+		if (execution.isStoppedHere) return never();
 		this.#assertHeld();
 		if (execution.isRollback) return this.#passInRollback();
 		this.#end(bytes);
 		execution.host.commitSoon();
 		await execution.barrier();
-		if (this.#isGivenUp) return never();
+		if (execution.isStoppedHere) return never();
 	}
 
 	/** It would be on record as completed, had it been: what follows was come to only if it was refused before. */
 	#passInRollback(): Promise<void> | undefined {
-		if (!this.#scope.hasUnvisited) return this.#execution.park(this.#scope.strand);
+		const { search, currentStrand } = this.#execution;
+		if (!search!.hasUnvisitedOn(currentStrand)) return this.#execution.park();
 		this.#scope.deleteOpen(this);
 		return undefined;
-	}
-
-	/** Whether the code that has it is not to go on. That of a branch that has ended may be anybody's: it is refused. */
-	get #isGivenUp(): boolean {
-		return this.#execution.isStopped || this.#scope.strand.isGivenUp;
 	}
 
 	/** Throws when its scope has given it back. */

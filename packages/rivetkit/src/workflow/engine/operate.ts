@@ -3,7 +3,7 @@ import { never } from "./code-error.ts";
 import { duplicateName, wrongKind } from "./divergence.ts";
 import { checkName } from "./entry-name.ts";
 import type { Execution } from "./execution.ts";
-import { afterEnd, insideStep, secondInScope } from "./in-progress.ts";
+import { type Asked, afterEnd, insideStep, secondInScope } from "./in-progress.ts";
 import type { Scope } from "./scope.ts";
 
 /**
@@ -36,10 +36,9 @@ function begin<K extends Kind, T>(
 ): Promise<T> {
 	const attempt = execution.currentAttempt();
 	if (attempt) throw insideStep(`${kind} "${String(rawName)}"`, attempt.stepName);
-	if (scope.hasEnded && !execution.isStopped && !scope.isWithinFailed) {
-		return execution.block(afterEnd(scope, { kind, name: String(rawName) }));
+	if (isOver(execution, scope)) {
+		return refuse(execution, scope, { kind, name: String(rawName) });
 	}
-	if (execution.isStoppedIn(scope)) return never();
 	if (scope.open) throw secondInScope(scope, { kind, name: String(rawName) });
 	const name = checkName(rawName);
 	if (scope.visited.has(name)) return execution.block(duplicateName(scope, name));
@@ -71,6 +70,28 @@ function begin<K extends Kind, T>(
 		},
 	);
 	return done;
+}
+
+/** Whether nothing begins in a scope any more. */
+export function isOver(execution: Execution, scope: Scope): boolean {
+	return scope.hasEnded || execution.isStoppedIn(scope);
+}
+
+/**
+ * Code that is not to go on hears nothing of it; other code that uses its context is wrong. What an iteration or a block
+ * has left behind when it failed cannot be told from the code around it: the log says so.
+ */
+export function refuse<T>(execution: Execution, scope: Scope, asked: Asked): Promise<T> {
+	if (execution.isStoppedHere) return never();
+	if (execution.isRollback) return execution.park();
+	const error = afterEnd(scope, asked);
+	const { failed } = scope;
+	if (!failed || !execution.currentStrand.isWithin(failed.strand)) return execution.block(error);
+	execution.host.log.warn(
+		{ err: error },
+		"something is begun with the context of code that has failed; it never ends",
+	);
+	return never();
 }
 
 function noop(): void {}

@@ -6,6 +6,7 @@ import { notUndone } from "./divergence.ts";
 import { idOf } from "./entry-id.ts";
 import type { ExecutionOwner } from "./execution-owner.ts";
 import type { Scope } from "./scope.ts";
+import type { Strand } from "./strand.ts";
 
 /** What an execution finds that runs its function as far as records go, for a rollback (workflows 3.8.6). */
 export class RollbackSearch {
@@ -25,6 +26,11 @@ export class RollbackSearch {
 
 	opened(scope: Scope): void {
 		this.#opened.push(scope);
+	}
+
+	/** Whether something is recorded of a strand that its code has not come to yet. */
+	hasUnvisitedOn(strand: Strand): boolean {
+		return this.#opened.some((scope) => scope.strand === strand && scope.hasUnvisited);
 	}
 
 	idle(): void {

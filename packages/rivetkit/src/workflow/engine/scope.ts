@@ -49,7 +49,12 @@ export class Scope {
 
 	/** Whether its code, or that of a scope around it, has failed. */
 	get isWithinFailed(): boolean {
-		return this.hasFailed || (this.parent?.isWithinFailed ?? false);
+		return this.failed !== null;
+	}
+
+	/** The innermost scope at or around it whose code has failed. */
+	get failed(): Scope | null {
+		return this.hasFailed ? this : (this.parent?.failed ?? null);
 	}
 
 	get hasOpenMessages(): boolean {

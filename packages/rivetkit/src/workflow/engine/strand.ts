@@ -2,6 +2,7 @@ import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Entry, StoredMessage } from "../history/entry.ts";
 import type { Location } from "../history/location.ts";
 import type { Activity } from "./activity.ts";
+import { runAs } from "./current-strand.ts";
 import type { Scope } from "./scope.ts";
 import type { StepAttempt } from "./step-attempt.ts";
 import { StepLimit } from "./step-limit.ts";
@@ -130,6 +131,12 @@ export class Strand {
 		return received;
 	}
 
+	/** Whether it is this strand, or one below it. */
+	isWithin(strand: Strand): boolean {
+		for (let at: Strand | null = this; at !== null; at = at.parent) if (at === strand) return true;
+		return false;
+	}
+
 	get isOver(): boolean {
 		return this.#state === "over";
 	}
@@ -200,15 +207,21 @@ export class Strand {
 		this.#isGivenUp = true;
 		this.end();
 		wait?.callOff();
-		this.#controller?.abort(reason);
+		this.#fire(reason);
 		this.attempt?.revoke(reason);
 	}
 
 	/** Fires signals, here and below; what runs may come to its end. */
 	abort(reason: unknown): void {
 		for (const child of this.children) child.abort(reason);
-		this.#controller?.abort(reason);
+		this.#fire(reason);
 		this.attempt?.abort(reason);
+	}
+
+	/** Listeners are code of the strand, whoever ends it. */
+	#fire(reason: unknown): void {
+		const controller = this.#controller;
+		if (controller) runAs(this, () => controller.abort(reason));
 	}
 
 	/** Ends waits without a word, here and below. */

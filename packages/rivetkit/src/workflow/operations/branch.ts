@@ -1,5 +1,6 @@
 import { Activity } from "../engine/activity.ts";
 import { codeError, isCodeError } from "../engine/code-error.ts";
+import { runAs } from "../engine/current-strand.ts";
 import type { Execution } from "../engine/execution.ts";
 import type { Scope } from "../engine/scope.ts";
 import { endScope, failScope, strandEnded } from "../engine/scope-ends.ts";
@@ -84,7 +85,7 @@ export class Branch {
 
 	async #runToEnd(scope: Scope): Promise<BranchEnd> {
 		try {
-			const value = await this.#run(scope);
+			const value = await runAs(this.strand, () => this.#run(scope));
 			return { ok: true, ...this.#recordable(value) };
 		} catch (error) {
 			if (isCodeError(error)) throw error;

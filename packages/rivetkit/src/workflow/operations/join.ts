@@ -194,13 +194,13 @@ class Join {
 
 	async #visitForRollback(recorded: Entry<"join"> | undefined): Promise<Record<string, unknown>> {
 		const execution = this.#execution;
-		if (!recorded) return execution.park(this.#scope.strand);
+		if (!recorded) return execution.park();
 		const wanted = recorded.isFinished ? (recorded.data.kept ?? []) : recorded.data.branches;
 		const branches = [...this.#branches]
 			.filter(([name]) => wanted.includes(name))
 			.map(([name, { run }]) => ({ name, run }));
 		await visitBranches(execution, this.#scope, this.#location, branches);
-		if (!recorded.isFinished) return execution.park(this.#scope.strand);
+		if (!recorded.isFinished) return execution.park();
 		return this.#result(recorded);
 	}
 }

@@ -258,7 +258,7 @@ class LoopRun {
 	/** Handlers of all iterations that are kept, and of the one it was in. */
 	async #visitForRollback(recorded: Entry<"loop"> | undefined): Promise<unknown> {
 		const execution = this.#execution;
-		if (!recorded) return execution.park(this.#scope.strand);
+		if (!recorded) return execution.park();
 		const { kept = [], iteration, state, output } = recorded.data;
 		for (const earlier of kept) {
 			const scope = await this.#openIteration(earlier, false);
@@ -269,6 +269,6 @@ class LoopRun {
 		if (recorded.isFinished) return readValue(output);
 		const scope = await this.#openIteration(iteration, false);
 		await this.#body(scope, readValue(state));
-		return execution.park(this.#scope.strand);
+		return execution.park();
 	}
 }

@@ -29,7 +29,7 @@ export function rollbackCheckpoint(
 			execution.answered(scope, recorded);
 			return;
 		}
-		if (execution.isRollback) return execution.park(scope.strand);
+		if (execution.isRollback) return execution.park();
 		const entry = execution.create(scope, "rollback_checkpoint", {});
 		execution.complete(scope, entry);
 		execution.record(scope, execution.keyOf(scope, checkedName), entry);
@@ -83,7 +83,7 @@ export async function removed(
 			execution.answered(scope, recorded);
 			return;
 		}
-		if (execution.isRollback) return execution.park(scope.strand);
+		if (execution.isRollback) return execution.park();
 		const entry = execution.create(scope, "removed", { originalType });
 		execution.complete(scope, entry);
 		execution.record(scope, execution.keyOf(scope, checkedName), entry);
@@ -106,7 +106,7 @@ export function getVersion(
 			execution.answered(scope, recorded);
 			return recorded.data.resolved;
 		}
-		if (execution.isRollback) return execution.park(scope.strand);
+		if (execution.isRollback) return execution.park();
 		const resolved = scope.hasUnvisited ? 1 : latest;
 		const entry = execution.create(scope, "version_check", { resolved, latest });
 		execution.complete(scope, entry);

@@ -224,7 +224,7 @@ class Race {
 
 	async #visitForRollback(recorded: Entry<"race"> | undefined): Promise<RaceWinner> {
 		const execution = this.#execution;
-		if (!recorded) return execution.park(this.#scope.strand);
+		if (!recorded) return execution.park();
 		const { kept = [], branches } = recorded.data;
 		const wanted = recorded.isFinished ? kept : branches;
 		await visitBranches(
@@ -233,7 +233,7 @@ class Race {
 			this.#location,
 			this.#configs.filter(({ name }) => wanted.includes(name)),
 		);
-		if (!recorded.isFinished) return execution.park(this.#scope.strand);
+		if (!recorded.isFinished) return execution.park();
 		return this.#result(recorded);
 	}
 }

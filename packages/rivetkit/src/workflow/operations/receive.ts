@@ -98,7 +98,7 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 			execution.answered(this.#scope, recorded);
 			return this.#result(recorded, true);
 		}
-		if (execution.isRollback) return execution.park(this.#scope.strand);
+		if (execution.isRollback) return execution.park();
 		const entry = recorded ?? this.#create();
 		const turn = execution.breathe();
 		if (turn) await turn;

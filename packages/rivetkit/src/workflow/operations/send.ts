@@ -1,6 +1,7 @@
 import type { PreparedSend, SentMessage } from "../../runtime/durable/held-messages.ts";
 import { never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { isOver, refuse } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import type { StepAttempt } from "../engine/step-attempt.ts";
 import { segmentId } from "../history/location.ts";
@@ -49,8 +50,9 @@ export async function sendBetween(
 	body: unknown,
 	options: unknown,
 ): Promise<UserMessage> {
-	const { strand } = scope;
-	if (execution.isStoppedIn(scope)) return never();
+	if (isOver(execution, scope)) {
+		return refuse(execution, scope, { kind: "send", name: String(name) });
+	}
 	const { messages } = execution.host;
 	const segment = { kind: "send" as const, queue: String(name), ordinal: scope.nextSend(name) };
 	const recorded = scope.records?.get(segmentId(segment));
@@ -59,7 +61,7 @@ export async function sendBetween(
 		const { id } = recorded.data;
 		return { id: BigInt(id), name, body, createdAt: recorded.createdAt, attempt: 0 };
 	}
-	if (execution.isRollback) return execution.park(strand);
+	if (execution.isRollback) return execution.park();
 	const preparing = messages.prepare(name, body, options);
 	const prepared = preparing instanceof Promise ? await preparing : preparing;
 	if (execution.isStoppedIn(scope)) return never();

@@ -45,7 +45,7 @@ function sleepUntilDeadline(
 			execution.answered(scope, recorded);
 			return;
 		}
-		if (execution.isRollback) return execution.park(scope.strand);
+		if (execution.isRollback) return execution.park();
 		const key = execution.keyOf(scope, checkedName);
 		const entry =
 			recorded ?? execution.create(scope, "sleep", { deadline: Math.min(deadlineOf(), TIME_MAX) });

@@ -59,7 +59,7 @@ class Step {
 		const { strand } = this.#scope;
 		if (this.#options.rollback && !this.#scope.isCovered) throw new RollbackCheckpointError();
 		if (recorded?.isFinished) return this.#answer(recorded);
-		if (execution.isRollback) return execution.park(strand);
+		if (execution.isRollback) return execution.park();
 		const entry = recorded ?? execution.create(this.#scope, "step", {});
 		const turn = execution.breathe();
 		if (turn) await turn;

@@ -69,7 +69,7 @@ export function tryBlock(
 			}
 			return resultOf(recorded);
 		}
-		if (!recorded && execution.isRollback) return execution.park(scope.strand);
+		if (!recorded && execution.isRollback) return execution.park();
 		const entry = recorded ?? execution.create(scope, "try", {});
 		if (!recorded) execution.record(scope, key, entry);
 		const block = await execution.openScope(scope, location, { isNew: !recorded });
