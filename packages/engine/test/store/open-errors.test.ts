@@ -4,11 +4,14 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
+import { FORMAT_VERSION } from "../../src/store/sqlite/schema.ts";
 import { StoreError } from "../../src/store/store.ts";
 import { nextLine, startChild } from "./child.ts";
 import { isSettled } from "./controlled-disk.ts";
 import { acquiredActor, contents, putBatch } from "./fixtures.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
+
+const NEWER = FORMAT_VERSION + 1;
 
 const NOBODY = 65_534;
 
@@ -90,7 +93,7 @@ describe("a directory that is in use", () => {
 		const actor = await acquiredActor(store);
 		await store.commit(putBatch(actor.actorId, 0, { a: "1" }));
 		const tool = new DatabaseSync(path.join(directory, "store.sqlite"));
-		expect(tool.prepare("SELECT count(*) AS count FROM kv").get()).toEqual({ count: 1 });
+		expect(tool.prepare("SELECT count(*) AS count FROM cold").get()).toEqual({ count: 1 });
 		tool.exec("BEGIN IMMEDIATE");
 		const written = store.commit(putBatch(actor.actorId, 0, { b: "2" }));
 		expect(await isSettled(written)).toBe(false);
@@ -213,16 +216,22 @@ describe("a file that is not a store", () => {
 		const directory = temporaryDirectory();
 		const { file } = await closedStore(directory);
 		const tool = new DatabaseSync(file);
-		tool.exec("PRAGMA user_version = 4");
+		tool.exec(`PRAGMA user_version = ${NEWER}`);
 		tool.close();
-		await refused(directory, "newer_format", /format 4, written by a newer version/);
+		await refused(
+			directory,
+			"newer_format",
+			new RegExp(`format ${NEWER}, written by a newer version`),
+		);
 	});
 
 	it("is refused when a newer version wrote it and was killed", async () => {
 		const directory = temporaryDirectory();
 		const { file } = await closedStore(directory);
 		const tool = new DatabaseSync(file);
-		tool.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 4");
+		tool.exec(
+			`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = ${NEWER}`,
+		);
 		const copy = temporaryDirectory();
 		for (const name of ["store.sqlite", "store.sqlite-wal"]) {
 			fs.copyFileSync(path.join(directory, name), path.join(copy, name));
