@@ -34,6 +34,7 @@ import { AllRunners } from "./runners/all-runners.ts";
 import { resumeLeftActors } from "./runners/left-actors.ts";
 import type { PoolAddress } from "./runners/pool-address.ts";
 import { RunnerDoor } from "./runners/runner-door.ts";
+import { RunnerLedger } from "./runners/runner-ledger.ts";
 import type { RunnerLimits } from "./runners/runner-limits.ts";
 import { type RunnerStats, RunnersHost } from "./runners/runners-host.ts";
 import { SERVERLESS_LIMITS, type ServerlessLimits } from "./serverless/serverless-limits.ts";
@@ -148,6 +149,7 @@ export class Apart {
 		});
 		this.host = new RunnersHost({
 			store,
+			ledger: options.isAlone ? new RunnerLedger(store.inventory, logger) : undefined,
 			clock,
 			random,
 			newId,
@@ -189,6 +191,7 @@ export class Apart {
 		});
 		this.door = new RunnerDoor({
 			host: this.host,
+			processId: random.uuid(),
 			clock,
 			newId,
 			logger,
@@ -201,6 +204,8 @@ export class Apart {
 		});
 		this.#api = this.#makeApi();
 		this.#started = this.#start();
+		// What runs is known by then.
+		if (options.isAlone) options.placement.holdUntil(this.#started);
 		// Whoever needs it is told.
 		this.#started.catch((error: unknown) => {
 			logger.error({ err: error }, "namespaces and pools could not be read");
@@ -349,11 +354,13 @@ export class Apart {
 
 	async #start(): Promise<void> {
 		await this.#namespaces.ensure(DEFAULT_NAMESPACE, "Default");
-		const { namespace } = this.#options.directory;
+		const { directory, placement } = this.#options;
+		const { namespace } = directory;
 		if (namespace !== DEFAULT_NAMESPACE) {
 			await this.#namespaces.ensure(namespace, namespace);
 		}
 		await this.#pools.start();
+		await this.host.resume((actor) => placement.resume(actor));
 		// Where others live, what one leaves is theirs, each as it is needed.
 		if (this.#options.isAlone) void this.#resumeLeft();
 	}

@@ -13,6 +13,8 @@ export class HostSlot {
 	#attached: AttachedHost | undefined;
 	/** Settles when a host takes the place of the one that was lost. */
 	#replaced: Deferred<void> | undefined;
+	/** Settles when actors may be started. */
+	#held: Deferred<void> | undefined;
 
 	constructor(clock: Clock) {
 		this.#clock = clock;
@@ -22,9 +24,9 @@ export class HostSlot {
 		return this.#attached;
 	}
 
-	/** Whether one was lost and the next is to come. */
+	/** Whether one was lost and the next is to come, or nothing may be started yet. */
 	get isAwaited(): boolean {
-		return this.#replaced !== undefined;
+		return (this.#replaced ?? this.#held) !== undefined;
 	}
 
 	/** Returns the host before. */
@@ -45,9 +47,19 @@ export class HostSlot {
 		}
 	}
 
-	/** Resolves when there is the next one. Rejects with `guard.service_unavailable`. */
+	/** Nothing is to be started on the one that is, or will be, attached before {@link release}. */
+	hold(): void {
+		this.#held ??= new Deferred<void>();
+	}
+
+	release(): void {
+		this.#held?.resolve();
+		this.#held = undefined;
+	}
+
+	/** Resolves when there is one on which actors may be started. Rejects with `guard.service_unavailable`. */
 	async next(waitMs: number): Promise<void> {
-		await this.#replaced?.within(this.#clock, waitMs, () =>
+		await (this.#replaced ?? this.#held)?.within(this.#clock, waitMs, () =>
 			catalogueError("guard.service_unavailable"),
 		);
 	}

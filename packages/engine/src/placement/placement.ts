@@ -23,7 +23,7 @@ import type { ActorRecord, Store } from "../store/store.ts";
 import { Destruction } from "./destruction.ts";
 import { type ActorKind, type Elsewhere, type Route, StartsElsewhere } from "./elsewhere.ts";
 import { type AttachedHost, HostSlot } from "./host-slot.ts";
-import type { Incarnation, IncarnationEnd, Placed } from "./incarnation.ts";
+import { type Incarnation, type IncarnationEnd, newPlaced, type Placed } from "./incarnation.ts";
 import { Incarnations } from "./incarnations.ts";
 import type { Phase } from "./phases.ts";
 import { StartBackoff } from "./start-backoff.ts";
@@ -127,6 +127,26 @@ export class Placement {
 			waits: (actorId, generation) => this.#waits(actorId, generation),
 			lost: () => this.#lost(attached.host),
 		};
+	}
+
+	/** Nothing is started before this settles, however it does: who wants an actor waits, within the limits. */
+	holdUntil(ready: Promise<unknown>): void {
+		this.#hostSlot.hold();
+		const release = () => this.#hostSlot.release();
+		ready.then(release, release);
+	}
+
+	/** An incarnation that lives on the host already: an earlier process of this engine has begun it. */
+	resume(actor: ActorRecord): void {
+		const { attached } = this.#hostSlot;
+		if (this.#closed || attached === undefined || this.#incarnations.has(actor.actorId)) {
+			return;
+		}
+		const begins = { phase: "starting", intent: undefined } as const;
+		const placed = newPlaced(actor.actorId, attached.host, begins);
+		placed.generation = actor.generation;
+		this.#incarnations.add(placed);
+		this.#incarnations.started(placed, actor);
 	}
 
 	get liveCount(): number {
@@ -284,7 +304,7 @@ export class Placement {
 		let fresh = acquired;
 		let staysHere = isSentAway;
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
-			if (this.#hostSlot.isAwaited && !this.#incarnations.has(actorId)) {
+			while (this.#hostSlot.isAwaited && !this.#incarnations.has(actorId)) {
 				await this.#nextHost(deadlineTs);
 				fresh = undefined;
 			}
@@ -439,6 +459,7 @@ export class Placement {
 	/** Starts nothing more, and stops every incarnation. Resolves when all are gone. */
 	async close(): Promise<void> {
 		this.#closed = true;
+		this.#hostSlot.release();
 		this.#hostSlot.close();
 		await this.#stops.stopAll();
 	}

@@ -30,6 +30,10 @@ export class Hosted implements Ending {
 	readonly started: Deferred<void> = new Deferred();
 	readonly stopped: Deferred<void> = new Deferred();
 	isRunning = false;
+	/** Whether the ledger has it. */
+	isKept = false;
+	/** An earlier process of this engine has begun it, and may have told it to stop. */
+	isResumed = false;
 	/** What the runner asked for, or the engine. */
 	intent: StopIntent | null = null;
 	/** When it was told to stop first (ms since the epoch). */

@@ -4,6 +4,7 @@ import { type Clock, SUBPROTOCOL_TOKEN } from "@rivetkit/protocol";
 import {
 	decodeRunnerToServer,
 	encodeRunnerToClient,
+	HEADER_ENGINE_PROCESS,
 	isRunnerVersion,
 	PATH_RUNNER_CONNECT,
 	type RunnerToClient,
@@ -25,6 +26,8 @@ const CLOSE_ERROR = 1011;
 
 export interface RunnerDoorOptions {
 	readonly host: RunnersHost;
+	/** Of this process, told to runners. */
+	readonly processId: string;
 	readonly clock: Clock;
 	/** Of a request, for the reasons of closes. */
 	readonly newId: () => string;
@@ -48,6 +51,9 @@ export class RunnerDoor {
 			perMessageDeflate: false,
 			maxPayload: MESSAGE_BYTES_MAX,
 			handleProtocols: (offered) => (offered.has("rivet") ? "rivet" : false),
+		});
+		this.#webSockets.on("headers", (headers) => {
+			headers.push(`${HEADER_ENGINE_PROCESS}: ${options.processId}`);
 		});
 	}
 

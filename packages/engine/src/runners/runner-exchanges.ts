@@ -71,6 +71,7 @@ interface Exchange {
 	unacknowledged: Unacknowledged[] | null;
 }
 
+const CLIENT_LOST: End = { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
 const BACKLOG_FULL = "guard.tunnel_backlog_full";
 
 /** Methods whose calls may be made twice (contract: engine 3.7). */
@@ -285,6 +286,7 @@ export class RunnerExchanges {
 
 	received(runner: RunnerRecord, messageId: MessageId, kind: ToServerTunnelMessageKind): void {
 		const exchange = this.#exchanges.get(exchangeKey(messageId));
+		if (exchange === undefined && runner.isResumed) this.#tellLost(runner, messageId, kind);
 		if (exchange?.runner !== runner) return;
 		const { socket } = exchange;
 		switch (kind.tag) {
@@ -353,6 +355,18 @@ export class RunnerExchanges {
 			default:
 				kind satisfies never;
 		}
+	}
+
+	/** A runner that has gone on may not know that its clients were those of a process that is gone. */
+	#tellLost(runner: RunnerRecord, messageId: MessageId, { tag }: ToServerTunnelMessageKind): void {
+		if (tag !== "ToServerWebSocketMessage" && tag !== "ToServerWebSocketMessageAck") return;
+		runner.socket?.send({
+			tag: "ToClientTunnelMessage",
+			val: {
+				messageId: { ...messageId, messageIndex: 0 },
+				messageKind: { tag: "ToClientWebSocketClose", val: CLIENT_LOST },
+			},
+		});
 	}
 
 	/** The incarnation is over: what it has not answered goes to the next one, or fails with `lost`. */
@@ -491,7 +505,7 @@ function isHead(status: number, headers: ReadonlyMap<string, string>): boolean {
 
 /** How the actor hears of a client that has closed (contract: engine 3.8). */
 function endOf(code: number, reason: string, wasClean: boolean): End {
-	if (!wasClean) return { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
+	if (!wasClean) return CLIENT_LOST;
 	return code === CLOSE_NO_CODE ? { code: CLOSE_NORMAL, reason: undefined } : { code, reason };
 }
 

@@ -5,6 +5,7 @@ import type { PoolConfig } from "../pools/pool-config.ts";
 import type { RunnerFailureKind } from "./failure-notes.ts";
 import type { PoolAddress } from "./pool-address.ts";
 import type { RunnerIncarnations } from "./runner-incarnations.ts";
+import type { KeptRunner, RunnerLedger } from "./runner-ledger.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
 import { RunnerRecord, type RunnerSocket } from "./runner-record.ts";
 import type { RunnerRoster } from "./runner-roster.ts";
@@ -27,6 +28,8 @@ export interface RunnerFleetOptions {
 	readonly poolAppeared: (pool: PoolAddress) => void;
 	readonly roster: RunnerRoster;
 	readonly incarnations: RunnerIncarnations;
+	/** Undefined where nothing is kept of runners. */
+	readonly ledger: RunnerLedger | undefined;
 	/** A runner has a socket: what waits for that can be sent. */
 	readonly reconnected: (runner: RunnerRecord) => void;
 	/** There may be a free slot more. */
@@ -51,6 +54,16 @@ export class RunnerFleet {
 	/** Pings the runners from now on, and notices those that are lost. */
 	watch(): void {
 		this.#sweep = this.#options.clock.after(this.#options.limits.pingIntervalMs, this.#look);
+	}
+
+	/** Runners of an earlier process of this engine: they have their time to come back. */
+	resume({ who, init, createTs }: KeptRunner): RunnerRecord {
+		const { clock, limits, roster } = this.#options;
+		const runner = new RunnerRecord(who, init, clock.now(), limits, createTs);
+		runner.metadata = init.metadata;
+		runner.isKept = true;
+		roster.add(runner);
+		return runner;
 	}
 
 	/** Closes the sockets of all runners; those come back to the next engine. */
@@ -80,7 +93,11 @@ export class RunnerFleet {
 		runner.socket = socket;
 		runner.lastPongTs = now;
 		runner.lastConnectedTs = now;
+		const isTold = isNew || runner.metadata !== init.metadata;
 		runner.metadata = init.metadata;
+		// One that was asked for by a request does not outlive the request, nor that the engine.
+		runner.isKept = this.#options.poolConfig(pool)?.kind !== "serverless";
+		if (isTold && runner.isKept) this.#options.ledger?.came(runner);
 		try {
 			this.#welcome(runner, init, socket, isNew);
 		} catch (error) {
@@ -176,6 +193,7 @@ export class RunnerFleet {
 		const { clock, limits, roster, incarnations, changed } = this.#options;
 		if (runner.drainTs === null) {
 			roster.drains(runner);
+			this.#forgetKept(runner);
 			runner.drainEnd = clock.after(limits.actorStopThresholdMs, () => this.evict(runner.runnerId));
 		}
 		for (const hosted of incarnations.on(runner)) {
@@ -209,6 +227,7 @@ export class RunnerFleet {
 	): void {
 		const { roster, incarnations, changed } = this.#options;
 		if (!roster.remove(runner)) return;
+		this.#forgetKept(runner);
 		const { socket } = runner;
 		runner.drainEnd?.stop();
 		runner.socket = null;
@@ -219,6 +238,11 @@ export class RunnerFleet {
 			socket?.close(closeReason === "ws.eviction" ? 1000 : 1011, closeReason);
 		}
 		changed(runner);
+	}
+
+	#forgetKept(runner: RunnerRecord): void {
+		if (runner.isKept) this.#options.ledger?.gone(runner);
+		runner.isKept = false;
 	}
 
 	/** Until its last actor is over, it tells what a runner that is no more has not heard of. */

@@ -16,9 +16,9 @@ import {
 } from "@rivetkit/protocol/runner";
 import type { EngineLogger } from "../common/logger.ts";
 import type { ActorCondition } from "../common/runner-questions.ts";
-import { StaleGenerationError, type Store } from "../store/store.ts";
+import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
 import type { FailureNotes, RunnerFailureKind } from "./failure-notes.ts";
-import { Hosted } from "./hosted.ts";
+import { Hosted, type HostedOptions } from "./hosted.ts";
 import { HostedAlarm } from "./hosted-alarm.ts";
 import { KvQuota } from "./kv-quota.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
@@ -26,6 +26,7 @@ import type { PoolAddress } from "./pool-address.ts";
 import type { Restarts } from "./restarts.ts";
 import { RunnerExchanges } from "./runner-exchanges.ts";
 import { answerKv, notOwner } from "./runner-kv.ts";
+import type { RunnerLedger } from "./runner-ledger.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
 import type { RunnerRecord, RunnerSocket, Slot } from "./runner-record.ts";
 
@@ -51,6 +52,8 @@ export interface RunnerIncarnationsOptions {
 	readonly expected: (actorId: string, pool: PoolAddress) => void;
 	/** It is not any more. */
 	readonly settled: (actorId: string) => void;
+	/** Undefined where nothing is kept of runners. */
+	readonly ledger: RunnerLedger | undefined;
 	/** Nothing may be stored any more soon: what fails is given up. */
 	readonly isClosing: () => boolean;
 }
@@ -64,6 +67,7 @@ const EVENTS_PER_ACK = 250;
  * - N1. What a runner says counts only from its newest socket, about the newest incarnation it has.
  * - N2. Every write for a runner carries the generation of the incarnation it is for; of one that was given up, none
  *   is taken for the next one.
+ * - N5. An engine's next process goes on with what ran (`RunnerLedger`). What it does not know to run, a runner is told to stop.
  * - N4. An incarnation that may write nothing any more, because its node or a newer one says so, is over here at once,
  *   and its runner is told to stop it.
  */
@@ -105,32 +109,8 @@ export class RunnerIncarnations {
 	): Promise<void> {
 		const { runner } = slot;
 		const { actorId, generation, crashPolicy = "sleep", keyText } = assignment;
-		const { store, clock, limits, logger, exchanges } = this.#options;
-		const hosted: Hosted = new Hosted({
-			slot,
-			generation,
-			crashPolicy,
-			isFirst: !assignment.initialised,
-			quota: new KvQuota(store, actorId, limits.kvBytesMax),
-			alarm: new HostedAlarm({
-				clock,
-				store: async (alarmTs) => {
-					await this.#commit(hosted, { alarmTs });
-					this.#options.alarmCommitted(actorId, alarmTs);
-				},
-				isClosing: this.#options.isClosing,
-				failed: (alarmTs, error) =>
-					logger.error(
-						{ actorId, runnerId: runner.runnerId, alarmTs, err: error },
-						"an actor's alarm could not be stored; it is tried again until it is",
-					),
-				gaveUp: (alarmTs, error) =>
-					logger.error(
-						{ actorId, runnerId: runner.runnerId, alarmTs, err: error },
-						"an actor's alarm was not stored before the engine stopped: it does not wake the actor",
-					),
-			}),
-		});
+		const { clock, limits, logger, exchanges } = this.#options;
+		const hosted = this.#make(slot, { generation, crashPolicy, isFirst: !assignment.initialised });
 		const previous = this.#hosted.get(actorId);
 		if (previous) this.#fence(previous, "a newer incarnation is started", "sleeping");
 		this.#hosted.set(actorId, hosted);
@@ -156,6 +136,32 @@ export class RunnerIncarnations {
 		});
 		await hosted.started.promise;
 		exchanges.resume(runner, actorId, sockets);
+	}
+
+	/** One that an earlier process of this engine has begun, and that may run still. */
+	resume(slot: Slot, { generation, crashPolicy }: ActorRecord): void {
+		const hosted = this.#make(slot, { generation, crashPolicy, isFirst: false });
+		hosted.isResumed = true;
+		hosted.isRunning = true;
+		hosted.isKept = true;
+		// Its start was the first.
+		hosted.nextCommand = 1;
+		hosted.started.resolve();
+		this.#hosted.set(hosted.actorId, hosted);
+	}
+
+	/** What an earlier process of this engine has had a runner start, and what nobody has any more. */
+	disown(runner: RunnerRecord, actorId: string, generation: number): void {
+		runner.givenUp.set(actorId, Math.max(generation, runner.givenUp.get(actorId) ?? generation));
+		const isTold = runner.commands.some(
+			({ checkpoint, inner }) =>
+				checkpoint.actorId === actorId &&
+				checkpoint.generation === generation &&
+				inner.tag === "CommandStopActor",
+		);
+		// Its start was the first; a runner that was told to stop it already drops this one.
+		const checkpoint: ActorCheckpoint = { actorId, generation, index: 1 };
+		if (!isTold) runner.command({ checkpoint, inner: { tag: "CommandStopActor", val: undefined } });
 	}
 
 	async stop(actorId: string, intent: StopIntent): Promise<void> {
@@ -269,9 +275,11 @@ export class RunnerIncarnations {
 			runner.acknowledged(actorId, generation, Number.MAX_SAFE_INTEGER);
 			runner.leftBehind(actorId, generation);
 		}
-		const counts =
-			hosted?.runner === runner && hosted.generation === generation && index > hosted.lastEvent;
-		if (!counts) return;
+		if (hosted?.runner !== runner || hosted.generation !== generation) {
+			if (runner.isResumed && !isEnd(inner)) this.disown(runner, actorId, generation);
+			return;
+		}
+		if (index <= hosted.lastEvent) return;
 		hosted.lastEvent = index;
 		hosted.abortsInARow = 0;
 		runner.leftBehind(actorId, generation);
@@ -294,6 +302,8 @@ export class RunnerIncarnations {
 				else {
 					const { code, message } = state.val;
 					hosted.hasStopped = true;
+					// Whoever told it to stop is gone, with the reason.
+					if (code === "Ok" && hosted.isResumed && hosted.intent === null) hosted.isLeaving = true;
 					const error = code === "Ok" ? null : (message ?? "the actor has stopped with an error");
 					this.#inTurn(hosted, () => this.#ended(hosted, error, false));
 				}
@@ -310,14 +320,17 @@ export class RunnerIncarnations {
 		hosted.runner.acknowledged(hosted.actorId, hosted.generation, 0);
 		const now = this.#options.clock.now();
 		try {
-			await this.#commit(hosted, {
-				record: {
-					initialised: true,
-					...(hosted.isFirst ? { startTs: now } : {}),
-					connectableTs: now,
-					sleepTs: null,
-				},
-			});
+			await Promise.all([
+				this.#commit(hosted, {
+					record: {
+						initialised: true,
+						...(hosted.isFirst ? { startTs: now } : {}),
+						connectableTs: now,
+						sleepTs: null,
+					},
+				}),
+				this.#keep(hosted),
+			]);
 		} catch (error) {
 			// Its start would be waited for without a bound.
 			this.#tellStop(hosted);
@@ -326,6 +339,14 @@ export class RunnerIncarnations {
 		}
 		hosted.isRunning = true;
 		hosted.started.resolve();
+	}
+
+	/** Resolves when the engine's next process will know of it, if it is to. */
+	async #keep(hosted: Hosted): Promise<void> {
+		const { ledger } = this.#options;
+		if (ledger === undefined || !hosted.runner.isKept) return;
+		hosted.isKept = true;
+		await ledger.runs(hosted.runner, hosted);
 	}
 
 	/** What becomes of an incarnation that is over (contract: engine 6.5). */
@@ -380,6 +401,7 @@ export class RunnerIncarnations {
 		const { exchanges, events, notes, restarts, ended, settled } = this.#options;
 		hosted.deadline?.stop();
 		this.#hosted.delete(actorId);
+		if (hosted.isKept) this.#options.ledger?.ended(runner, hosted);
 		runner.giveBack(slot);
 		if (isLost && !hosted.hasStopped) runner.givenUp.set(actorId, generation);
 		// A runner that has not said so is to hear that it has to stop, though its socket be away.
@@ -401,6 +423,35 @@ export class RunnerIncarnations {
 		if (outcome === "again") restarts.later(actorId, runner);
 		else settled(actorId);
 		ended(runner);
+	}
+
+	#make(slot: Slot, begun: Pick<HostedOptions, "generation" | "crashPolicy" | "isFirst">): Hosted {
+		const { runner, actorId } = slot;
+		const { store, clock, limits, logger } = this.#options;
+		const hosted: Hosted = new Hosted({
+			slot,
+			...begun,
+			quota: new KvQuota(store, actorId, limits.kvBytesMax),
+			alarm: new HostedAlarm({
+				clock,
+				store: async (alarmTs) => {
+					await this.#commit(hosted, { alarmTs });
+					this.#options.alarmCommitted(actorId, alarmTs);
+				},
+				isClosing: this.#options.isClosing,
+				failed: (alarmTs, error) =>
+					logger.error(
+						{ actorId, runnerId: runner.runnerId, alarmTs, err: error },
+						"an actor's alarm could not be stored; it is tried again until it is",
+					),
+				gaveUp: (alarmTs, error) =>
+					logger.error(
+						{ actorId, runnerId: runner.runnerId, alarmTs, err: error },
+						"an actor's alarm was not stored before the engine stopped: it does not wake the actor",
+					),
+			}),
+		});
+		return hosted;
 	}
 
 	/** Whether it is the incarnation that counts. */

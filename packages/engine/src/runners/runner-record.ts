@@ -49,6 +49,10 @@ export class RunnerRecord {
 	isDismissed = false;
 	/** It is gone for good. */
 	stopTs: number | null = null;
+	/** Whether the engine's next process is to know it; see `RunnerLedger`. */
+	isKept = false;
+	/** An earlier process of this engine has told it what to run. */
+	readonly isResumed: boolean;
 	/** With the slot that was taken for each last. */
 	readonly actors = new Map<string, Slot>();
 	/**
@@ -69,6 +73,8 @@ export class RunnerRecord {
 		init: ToServerInit,
 		now: number,
 		limits: RunnerLimits,
+		/** When it came to an earlier process of this engine. */
+		resumedSinceTs: number | null = null,
 	) {
 		this.limits = limits;
 		this.backlog = new TunnelBacklog(limits);
@@ -79,7 +85,8 @@ export class RunnerRecord {
 		this.pool = init.name;
 		this.version = init.version;
 		this.totalSlots = init.totalSlots;
-		this.createTs = now;
+		this.createTs = resumedSinceTs ?? now;
+		this.isResumed = resumedSinceTs !== null;
 		this.lastPongTs = now;
 		this.lastConnectedTs = now;
 	}

@@ -18,13 +18,14 @@ import type { RunnerToServer, ToServerInit } from "@rivetkit/protocol/runner";
 import type { PoolRoom, PoolState, PoolsElsewhere } from "../common/pool-state.ts";
 import type { ActorCondition } from "../common/runner-questions.ts";
 import { StartRefused } from "../placement/start-refused.ts";
-import type { Store } from "../store/store.ts";
+import type { ActorRecord, Store } from "../store/store.ts";
 import { type ActorFailure, FailureNotes } from "./failure-notes.ts";
 import type { PoolAddress } from "./pool-address.ts";
 import { Restarts } from "./restarts.ts";
 import { isRepeatable, RunnerExchanges } from "./runner-exchanges.ts";
 import { RunnerFleet, type RunnerFleetOptions } from "./runner-fleet.ts";
 import { RunnerIncarnations } from "./runner-incarnations.ts";
+import type { RunnerLedger } from "./runner-ledger.ts";
 import type { RunnerRecord, RunnerSocket, Slot } from "./runner-record.ts";
 import { RunnerRoster } from "./runner-roster.ts";
 import { SlotQueue } from "./slot-queue.ts";
@@ -55,6 +56,8 @@ export interface RunnersHostOptions
 		"clock" | "newId" | "logger" | "limits" | "came" | "announced" | "poolConfig" | "poolAppeared"
 	> {
 	readonly store: Store;
+	/** Undefined where nothing is kept of runners: other nodes take over what a gone one had. */
+	readonly ledger: RunnerLedger | undefined;
 	readonly random: Random;
 	/** How long a runner may leave the offer of a socket unanswered (ms). */
 	readonly webSocketOpenTimeoutMs: number;
@@ -173,6 +176,38 @@ export class RunnersHost implements ActorHost {
 				0,
 			),
 		};
+	}
+
+	/**
+	 * Goes on with the runners that an earlier process of this engine had, and with what they run: they have their time to
+	 * come back (contract: engine 4.4, 7.1). Rejects when the store cannot be read.
+	 *
+	 * @param runs - told of each actor that runs
+	 */
+	async resume(runs: (actor: ActorRecord) => void): Promise<void> {
+		const { store, ledger } = this.#options;
+		for (const kept of (await ledger?.load()) ?? []) {
+			const runner = this.#fleet.resume(kept);
+			for (const actor of kept.actors) {
+				const { actorId, generation } = actor;
+				const record = await store.actorById(actorId);
+				const isOver =
+					record?.generation !== generation ||
+					record.destroyTs !== null ||
+					record.connectableTs === null;
+				if (!isOver) {
+					this.#incarnations.resume(runner.take(actorId), record);
+					runs(record);
+					continue;
+				}
+				ledger?.ended(runner, actor);
+				// A newer one there has taken its place.
+				const isReplaced = kept.actors.some(
+					(other) => other.actorId === actorId && other.generation > generation,
+				);
+				if (!isReplaced) this.#incarnations.disown(runner, actorId, generation);
+			}
+		}
 	}
 
 	// Towards placement and gateway

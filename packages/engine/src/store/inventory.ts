@@ -39,7 +39,11 @@ export type InventoryKind =
 	/** Scope: a namespace. */
 	| "pool"
 	/** What was announced of a name of actors. Scope: a namespace. */
-	| "actor_name";
+	| "actor_name"
+	/** A runner that may come back, by its id. Scope: a namespace. */
+	| "runner"
+	/** An incarnation that runs on a runner. Scope: the runner's id. */
+	| "runner_actor";
 
 export interface InventoryEntry {
 	readonly kind: InventoryKind;

@@ -15,6 +15,7 @@ async function door(host: Pick<RunnersHost, "connected" | "received" | "disconne
 	const log = (fields: object) => void logged.push(fields);
 	const runnerDoor = new RunnerDoor({
 		host: host as RunnersHost,
+		processId: "process",
 		clock: systemClock(),
 		newId: () => "ray",
 		logger: { debug() {}, info() {}, warn() {}, error: log },

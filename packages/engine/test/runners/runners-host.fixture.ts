@@ -56,6 +56,7 @@ export function runnersHost(
 	};
 	const host = new RunnersHost({
 		store,
+		ledger: undefined,
 		clock,
 		random: systemRandom(),
 		newId: () => newActorId(systemRandom()),

@@ -17,6 +17,11 @@ export const RUNNER_KV_LIST_LIMIT = 16_384;
 
 /** Path of the runner's socket; the query has `protocol_version`, `namespace` and `runner_key`. */
 export const PATH_RUNNER_CONNECT = "/runners/connect";
+/**
+ * Of the answer to a runner's upgrade: which process of the engine it is, in any text. A runner that comes back to another
+ * one as the same runner has lost the clients and callers of the first (contract: engine 4.12). Ours; others do not send it.
+ */
+export const HEADER_ENGINE_PROCESS = "x-rivetkit-engine-process";
 /** Reason of a close after which a runner does not come back. */
 export const RUNNER_EVICTED = "ws.eviction";
 /** Reason of a close by an engine that does not speak the version. */

@@ -404,11 +404,8 @@ describe("the tunnel", () => {
 		);
 	});
 
-	it("a connection whose client the engine does not list has left: its actor is told, and nobody else (no. 57)", async () => {
-		registry.startRunner();
-		const runner = await engine.socket();
-		const { received } = runner;
-		engine.start("a", 0);
+	/** A client with parameters, whose leaving the actor counts, connects to it. */
+	async function connects(received: readonly RunnerToServer[]): Promise<void> {
 		const protocols = ["rivet", "rivet_encoding.json", "rivet_conn_params.%7B%22a%22%3A1%7D"];
 		engine.send({
 			tag: "ToClientTunnelMessage",
@@ -431,18 +428,55 @@ describe("the tunnel", () => {
 				"ToServerWebSocketMessage",
 			]),
 		);
+	}
+
+	/** How many have left. */
+	async function countsLeft(received: readonly RunnerToServer[], requestId: number) {
+		request("a", requestId, new Map(), "left");
+		return eventually(() => {
+			const [answer] = answers(received, requestId);
+			const body = answer?.tag === "ToServerResponseStart" ? answer.val.body : undefined;
+			return JSON.parse(String(Buffer.from(body!))) as unknown;
+		});
+	}
+
+	it("a connection whose client the engine does not list has left: its actor is told, and nobody else (no. 57)", async () => {
+		registry.startRunner();
+		const runner = await engine.socket();
+		const { received } = runner;
+		engine.start("a", 0);
+		await connects(received);
 		expect(answers(received, 5)[0]!.val).toEqual({ canHibernate: true });
 		engine.stop("a", 0);
 		await until(runner, "a", "Ok");
 		engine.start("a", 1);
-		request("a", 6, new Map(), "left");
-		await eventually(() => {
-			const [answer] = answers(received, 6);
-			const body = answer?.tag === "ToServerResponseStart" ? answer.val.body : undefined;
-			expect(JSON.parse(String(Buffer.from(body!)))).toEqual({ output: 1 });
-		});
+		expect(await countsLeft(received, 6)).toEqual({ output: 1 });
 		expect(answers(received, 5)).toHaveLength(2);
 	});
+
+	it.each([
+		["the next process", "2", 1],
+		["the same process", "1", 0],
+	])(
+		"the clients of a runner that comes back to %s of its engine: so many have left",
+		async (_which, processId, left) => {
+			engine.processId = "1";
+			registry.startRunner();
+			const first = await engine.socket();
+			engine.start("a", 0);
+			await connects(first.received);
+			engine.processId = processId;
+			first.socket.terminate();
+			const { received } = await engine.socket(2);
+			let requestId = 7;
+			await eventually(async () => {
+				expect(await countsLeft(received, requestId++)).toEqual({ output: left });
+			});
+			// The actor is the one that it was.
+			expect(starts).toBe(1);
+			expect(toldOf(received, "a").map(({ what }) => what)).not.toContain("Error");
+		},
+	);
 
 	it("a request that the gateway repeats is answered, not done again", async () => {
 		registry.startRunner();

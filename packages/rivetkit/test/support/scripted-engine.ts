@@ -2,6 +2,7 @@ import { once } from "node:events";
 import {
 	decodeRunnerToServer,
 	encodeRunnerToClient,
+	HEADER_ENGINE_PROCESS,
 	type HibernatingRequest,
 	isRunnerVersion,
 	type RunnerToClient,
@@ -28,6 +29,8 @@ export class ScriptedEngine {
 	/** What a new runner is called; null: it is not answered. */
 	runnerId: string | null = "runner-1";
 	lostThresholdMs = 60_000;
+	/** Which process of the engine it says to be; null: it does not say. */
+	processId: string | null = null;
 	/** Close reason for a version, instead of an Init. */
 	refuses: (version: number) => string | null = () => null;
 	answersKv = true;
@@ -38,6 +41,9 @@ export class ScriptedEngine {
 
 	private constructor(server: WebSocketServer) {
 		this.#server = server;
+		server.on("headers", (headers) => {
+			if (this.processId !== null) headers.push(`${HEADER_ENGINE_PROCESS}: ${this.processId}`);
+		});
 		server.on("connection", (socket, { url, headers }) => {
 			const query = new URL(url!, "http://any").searchParams;
 			const version = Number(query.get("protocol_version"));

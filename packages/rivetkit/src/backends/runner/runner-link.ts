@@ -9,6 +9,7 @@ import {
 import {
 	decodeRunnerToClient,
 	encodeRunnerToServer,
+	HEADER_ENGINE_PROCESS,
 	PATH_RUNNER_CONNECT,
 	RUNNER_COMPATIBLE_VERSION,
 	RUNNER_SHUTDOWN,
@@ -63,9 +64,17 @@ export interface Welcome {
 	readonly actorStopThresholdMs: number;
 }
 
+/** What an engine that answers knows from an earlier socket. */
+export interface EngineMemory {
+	/** It is the runner that it was: what it has goes on. */
+	readonly isSameRunner: boolean;
+	/** As far as is known, the process that answers is the one of before, and has the clients and callers that it had. */
+	readonly isSameProcess: boolean;
+}
+
 export interface RunnerLinkHandler {
-	/** The engine has answered Init; `isSame`: it knows the runner from an earlier socket. */
-	welcomed(welcome: Welcome, isSame: boolean): void;
+	/** The engine has answered Init. */
+	welcomed(welcome: Welcome, memory: EngineMemory): void;
 	/** Every message but Init and Ping. Not before {@link welcomed}. */
 	received(message: Exclude<RunnerToClient, { tag: "ToClientInit" | "ToClientPing" }>): void;
 	/** The first ping on a socket: what the engine tells again on it came before. */
@@ -92,6 +101,8 @@ export class RunnerLink {
 	#version: RunnerVersion = RUNNER_VERSIONS[0]!;
 	#failures = 0;
 	#runnerId: string | null = null;
+	/** Of the engine that has answered last; null for one that does not tell. */
+	#engineProcess: string | null = null;
 	#welcome: Welcome | null = null;
 	#timer: Timer | null = null;
 	#giveUpTimer: Timer | null = null;
@@ -189,12 +200,16 @@ export class RunnerLink {
 			failure = new Error(`the engine did not answer within ${OPEN_TIMEOUT_MS} ms`);
 			socket.terminate();
 		});
+		let engineProcess: string | null = null;
+		socket.on("upgrade", ({ headers: told }) => {
+			engineProcess = told[HEADER_ENGINE_PROCESS]?.toString() ?? null;
+		});
 		socket.on("open", () => {
 			socket.send(encodeRunnerToServer(this.#version, { tag: "ToServerInit", val: init }));
 		});
 		socket.on("message", (data, isBinary) => {
 			if (socket !== this.#socket) return;
-			if (isBinary) this.#received(data as Buffer);
+			if (isBinary) this.#received(data as Buffer, engineProcess);
 			else this.#log.warn("the engine sent a text message to this runner; it is ignored");
 		});
 		socket.on("error", (error) => {
@@ -205,7 +220,7 @@ export class RunnerLink {
 		});
 	}
 
-	#received(data: Buffer): void {
+	#received(data: Buffer, engineProcess: string | null): void {
 		let message: RunnerToClient;
 		try {
 			message = decodeRunnerToClient(this.#version, data);
@@ -214,7 +229,7 @@ export class RunnerLink {
 			return;
 		}
 		if (message.tag === "ToClientInit") {
-			this.#accepted(message.val);
+			this.#accepted(message.val, engineProcess);
 		} else if (this.#state !== "open") {
 			this.#log.warn({ tag: message.tag }, "a message of the engine came before its init");
 		} else if (message.tag === "ToClientPing") {
@@ -228,15 +243,22 @@ export class RunnerLink {
 		}
 	}
 
-	#accepted({ runnerId, metadata }: Extract<RunnerToClient, { tag: "ToClientInit" }>["val"]): void {
+	#accepted(
+		{ runnerId, metadata }: Extract<RunnerToClient, { tag: "ToClientInit" }>["val"],
+		engineProcess: string | null,
+	): void {
 		if (this.#state !== "opening") return;
 		this.#dispatch("accepted");
 		this.#timer?.stop();
 		this.#timer = null;
 		this.#failures = 0;
 		this.#isCaughtUp = false;
-		const isSame = runnerId === this.#runnerId;
+		const memory: EngineMemory = {
+			isSameRunner: runnerId === this.#runnerId,
+			isSameProcess: engineProcess === this.#engineProcess,
+		};
 		this.#runnerId = runnerId;
+		this.#engineProcess = engineProcess;
 		this.#welcome = {
 			runnerId,
 			version: this.#version,
@@ -245,7 +267,7 @@ export class RunnerLink {
 		};
 		this.#heard();
 		this.#log.info({ runnerId, version: this.#version }, "connected to the engine");
-		this.#handler.welcomed(this.#welcome, isSame);
+		this.#handler.welcomed(this.#welcome, memory);
 	}
 
 	/** The engine counts from its last ping that was answered, which was no later than this. */

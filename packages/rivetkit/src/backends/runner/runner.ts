@@ -24,6 +24,7 @@ import { EventOutbox } from "./event-outbox.ts";
 import { KvRequests } from "./kv-requests.ts";
 import { RunnerBackend } from "./runner-backend.ts";
 import {
+	type EngineMemory,
 	RunnerLink,
 	type RunnerLinkConfig,
 	type RunnerLinkHandler,
@@ -153,13 +154,14 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 		this.#ended();
 	}
 
-	welcomed(welcome: Welcome, isSame: boolean): void {
-		if (!isSame) {
+	welcomed(welcome: Welcome, { isSameRunner, isSameProcess }: EngineMemory): void {
+		if (!isSameRunner) {
 			this.#abandon("the engine does not know this runner any more");
 			this.#outbox.clear();
 			this.#commands.clear();
-			this.#tunnel.clear();
 		}
+		// Clients and callers were those of the process that is gone.
+		if (!isSameRunner || !isSameProcess) this.#tunnel.clear();
 		// Before the requests: those of an incarnation are taken from the one that the engine knows to run (record 0051).
 		this.#outbox.resend();
 		this.#kv.resend();
