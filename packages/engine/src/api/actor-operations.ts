@@ -12,7 +12,7 @@ import type { ActorCondition } from "../common/runner-questions.ts";
 import { componentsOf } from "../directory/directory.ts";
 import { isKeyless, keylessKey } from "../directory/keyless.ts";
 import type { Namespace } from "../pools/namespaces.ts";
-import type { ActorRecord } from "../store/store.ts";
+import { type ActorRecord, PUT_TS_UNKNOWN } from "../store/store.ts";
 import { readInput, readKey } from "./actor-fields.ts";
 import { ACTOR_IDS_MAX } from "./contract.ts";
 import { actorPosition, readCursor, writeCursor } from "./cursor.ts";
@@ -239,13 +239,16 @@ export class ActorOperations {
 			throw notFound(actor.actorId);
 		}
 		const isToken = key.byteLength === 1 && key[0] === INSPECTOR_TOKEN_KEY[0];
-		const value = isToken
-			? await this.#tokens.read(actor.actorId)
-			: (await this.#options.store.get(actor.actorId, [key]))[0];
-		if (value == null) {
+		if (isToken) {
+			// Made when it is first asked for.
+			await this.#tokens.read(actor.actorId);
+		}
+		const [entry] = await this.#options.store.timedEntries(actor.actorId, [key]);
+		if (entry === undefined) {
 			throw catalogueError("actor.kv_key_not_found");
 		}
-		return jsonAnswer({ value: encodeBase64(value), update_ts: 0 });
+		const { value, putTs } = entry;
+		return jsonAnswer({ value: encodeBase64(value), update_ts: putTs ?? PUT_TS_UNKNOWN });
 	}
 
 	/** The actor of a path, destroyed ones included. Throws `actor.not_found`, `datacenter.not_found`, `api.bad_request`. */

@@ -349,7 +349,10 @@ export const ENGINE_OPERATIONS = {
 		path: "/actors/{actor_id}/kv/keys/{key}",
 		summary: "One value of the actor's store; the key is base64 of its bytes",
 		query: scopeQuery,
-		answer: z.object({ value: z.string().describe("Base64"), update_ts: timestamp }),
+		answer: z.object({
+			value: z.string().describe("Base64"),
+			update_ts: timestamp.describe("When it was put last; 0 where nobody knows"),
+		}),
 		failures: { ...refused(`${noNamespace}, \`actor.kv_key_not_found\``), ...forbidden, ...gone },
 	},
 	connectRunner: {

@@ -258,7 +258,8 @@ export class RunnerIncarnations {
 				return;
 			}
 			try {
-				respond(await answerKv(this.#options.store, hosted, this.#version, data));
+				const { store, clock } = this.#options;
+				respond(await answerKv(store, hosted, this.#version, data, clock.now()));
 			} catch (error) {
 				respond(notOwner(actorId));
 				throw error;

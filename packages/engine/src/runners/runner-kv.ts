@@ -10,7 +10,12 @@ import {
 	RUNNER_KV_PUT_BYTES_MAX,
 	RUNNER_KV_VALUE_BYTES_MAX,
 } from "@rivetkit/protocol/runner";
-import { StaleGenerationError, type Store } from "../store/store.ts";
+import {
+	PUT_TS_UNKNOWN,
+	StaleGenerationError,
+	type Store,
+	type TimedEntry,
+} from "../store/store.ts";
 import type { KvQuota } from "./kv-quota.ts";
 
 /** The incarnation on whose behalf a runner asks. */
@@ -28,15 +33,18 @@ class Refusal extends Error {}
 /**
  * Answers one request to an actor's store. Rejects only with {@link StaleGenerationError}, for an incarnation that is
  * not the newest any more; other failures are answers.
+ *
+ * @param now - the time of what is put
  */
 export async function answerKv(
 	store: Store,
 	owner: KvOwner,
 	version: Uint8Array,
 	data: KvRequestData,
+	now: number,
 ): Promise<KvResponseData> {
 	try {
-		return await answer(store, owner, version, data);
+		return await answer(store, owner, version, data, now);
 	} catch (error) {
 		if (error instanceof StaleGenerationError) throw error;
 		if (error instanceof Refusal) return refused(error.message);
@@ -53,23 +61,20 @@ async function answer(
 	owner: KvOwner,
 	version: Uint8Array,
 	data: KvRequestData,
+	now: number,
 ): Promise<KvResponseData> {
 	const { actorId, generation } = owner;
-	const commit = (ops: readonly StorageOp[]) => store.commit({ actorId, generation, ops });
-	const shown = (entries: readonly (readonly [Uint8Array, Uint8Array])[]) => ({
-		keys: entries.map(([key]) => key),
-		values: entries.map(([, value]) => value),
-		metadata: entries.map(() => ({ version, updateTs: 0 })),
+	const commit = (ops: readonly StorageOp[]) =>
+		store.commit({ actorId, generation, ops, putTs: now });
+	const shown = (entries: readonly TimedEntry[]) => ({
+		keys: entries.map(({ key }) => key),
+		values: entries.map(({ value }) => value),
+		metadata: entries.map(({ putTs }) => ({ version, updateTs: putTs ?? PUT_TS_UNKNOWN })),
 	});
 	switch (data.tag) {
 		case "KvGetRequest": {
 			checkKeys(data.val.keys);
-			const keys = distinct(data.val.keys);
-			const values = await store.get(actorId, keys);
-			const found = keys.flatMap((key, index) => {
-				const value = values[index];
-				return value ? [[key, value] as const] : [];
-			});
+			const found = await store.timedEntries(actorId, distinct(data.val.keys));
 			return { tag: "KvGetResponse", val: shown(found) };
 		}
 		case "KvListRequest": {
@@ -78,7 +83,7 @@ async function answer(
 			const entries =
 				range === null || limit === 0
 					? []
-					: await store.scan(actorId, {
+					: await store.timedEntries(actorId, {
 							...range,
 							limit: Math.min(Number(limit ?? RUNNER_KV_LIST_LIMIT), RUNNER_KV_LIST_LIMIT),
 							reverse: reverse ?? false,

@@ -34,6 +34,7 @@ export function checkBatch(batch: CommitBatch): void {
 	}
 	checkTime("alarmTs", batch.alarmTs);
 	checkTime("destroyTs", batch.destroyTs);
+	checkTime("putTs", batch.putTs);
 	if (batch.record !== undefined) {
 		checkTime("startTs", batch.record.startTs);
 		checkTime("connectableTs", batch.record.connectableTs);

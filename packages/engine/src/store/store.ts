@@ -67,6 +67,12 @@ export interface Store {
 	/** As `acquire`, without a promise where nothing has to be waited for. */
 	scan(actorId: string, range: StorageRange): StoredEntries | Promise<StoredEntries>;
 
+	/**
+	 * As `get` and `scan`, with when each entry was put; of keys those that there are. For runners: the actors of this process
+	 * do not ask, and nobody pays for it who does not.
+	 */
+	timedEntries(actorId: string, which: readonly Uint8Array[] | StorageRange): Promise<TimedEntry[]>;
+
 	/** Bytes of the keys and values that the actor stores. Reads as many index entries as it has keys. */
 	storedBytes(actorId: string): Promise<number>;
 
@@ -142,9 +148,21 @@ export interface InsertedActor {
 /** Entries in ascending order of their keys, or in descending order where that was asked for. */
 export type StoredEntries = [key: Uint8Array, value: Uint8Array][];
 
+/** How the time of an entry is told where nobody knows it: it was put before stores kept any, or by the engine itself. */
+export const PUT_TS_UNKNOWN = 0;
+
+export interface TimedEntry {
+	readonly key: Uint8Array;
+	readonly value: Uint8Array;
+	/** See {@link CommitBatch.putTs}; null when the commit did not say. */
+	readonly putTs: number | null;
+}
+
 export interface CommitBatch extends StorageBatch {
 	readonly actorId: string;
 	readonly generation: number;
+	/** When its entries are put (ms since the epoch), for who wants to know it later: see {@link Store.timedEntries}. */
+	readonly putTs?: number;
 }
 
 export interface NewActor {

@@ -706,8 +706,11 @@ describe("actors", () => {
 		});
 		const read = (key: string) =>
 			call("GET", `/actors/${id}/kv/keys/${encodeURIComponent(key)}?namespace=default`);
-		const stored = { value: encodeBase64(value) };
+		const stored = { value: encodeBase64(value), update_ts: expect.any(Number) };
 		expect((await read(encodeBase64(Uint8Array.of(9, 8)))).body).toMatchObject(stored);
+		const { update_ts } = (await read(encodeBase64(Uint8Array.of(9, 8)))).body;
+		// By the clock of the database, where there is one: somewhere about now.
+		expect(Math.abs((update_ts as number) - Date.now())).toBeLessThan(3_600_000);
 		await fails(read("BAA="), "actor.kv_key_not_found");
 		await fails(read("*"), "api.bad_request");
 		runner.state(id as string, 0, "wantsSleep");

@@ -348,6 +348,35 @@ describe("KV", () => {
 		expect(await ask(list(all))).toEqual([]);
 	});
 
+	it("tells when an entry was put last", async () => {
+		const runner = await connect();
+		const actorId = await place("a");
+		const timesOf = async (data: KvRequestData) => {
+			const answer = await runner.kv(actorId, data);
+			if (answer.tag !== "KvListResponse" && answer.tag !== "KvGetResponse") throw answer;
+			return answer.val.metadata.map(({ updateTs }) => updateTs);
+		};
+		const before = Date.now();
+		await runner.kv(
+			actorId,
+			put([
+				["61", one],
+				["62", one],
+			]),
+		);
+		const get: KvRequestData = { tag: "KvGetRequest", val: { keys: [bytes("62"), bytes("61")] } };
+		const [first, second] = await timesOf(get);
+		expect(first).toBe(second);
+		expect(first).toBeGreaterThanOrEqual(before);
+		expect(first).toBeLessThanOrEqual(Date.now());
+		await until(() => expect(Date.now()).toBeGreaterThan(first!));
+		await runner.kv(actorId, put([["61", one]]));
+		const [known, later] = await timesOf(get);
+		expect(known).toBe(first);
+		expect(later).toBeGreaterThan(first!);
+		expect(await timesOf(list({ tag: "KvListAll", val: undefined }))).toEqual([later, first]);
+	});
+
 	it("refuses what is over a limit, by name, and writes none of it (nos. 48, 49)", async () => {
 		const runner = await connect();
 		const actorId = await place("a");

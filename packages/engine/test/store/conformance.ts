@@ -1,4 +1,4 @@
-import type { Clock } from "@rivetkit/protocol";
+import type { Clock, StorageRange } from "@rivetkit/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import {
 	type ActorSnapshot,
@@ -381,6 +381,61 @@ function data(open: MakeStore, ordersReadsOfMany: boolean): void {
 			await store.commit(putBatch(actor.actorId, 0, { long: "y" }));
 			expect(await store.storedBytes(actor.actorId)).toBe(7);
 			expect(await store.storedBytes("nobody")).toBe(0);
+		});
+
+		it("tells when entries were put, where their commits said so", async () => {
+			const store = await open({});
+			const [actor, other] = [await acquiredActor(store), await acquiredActor(store)];
+			const { actorId } = actor;
+			// In one turn, so that they are written together.
+			await Promise.all([
+				store.commit(putBatch(actorId, 0, { "": "0", a: "1", b: "2", c: "3" }, { putTs: 5 })),
+				store.commit(putBatch(actorId, 0, { b: "4", d: "5" })),
+				store.commit(putBatch(other.actorId, 0, { a: "6" })),
+				store.commit(putBatch(actorId, 0, { c: "7" }, { putTs: 7 })),
+			]);
+			const timed = async (which: readonly Uint8Array[] | StorageRange, id = actorId) =>
+				(await store.timedEntries(id, which)).map(({ key, value, putTs }) => [
+					plain(key),
+					plain(value),
+					putTs,
+				]);
+			const all = [
+				["", "0", 5],
+				["a", "1", 5],
+				["b", "4", null],
+				["c", "7", 7],
+				["d", "5", null],
+			];
+			const everything = { start: text(""), end: null };
+			expect(await timed(everything)).toEqual(all);
+			expect(await timed({ ...everything, reverse: true, limit: 2 })).toEqual(
+				all.slice(-2).reverse(),
+			);
+			const within = { start: text("a"), end: text("c") };
+			expect(await timed(within)).toEqual(all.slice(1, 3));
+			expect(await timed({ ...within, limit: 0 })).toEqual([]);
+			expect(await timed({ ...within, reverse: true })).toEqual(all.slice(1, 3).reverse());
+			expect(await timed([])).toEqual([]);
+			expect(await timed([text("d"), text("x"), text(""), text("d")])).toEqual([
+				all[4],
+				all[0],
+				all[4],
+			]);
+			expect(await timed([text("a")], other.actorId)).toEqual([["a", "6", null]]);
+			expect(await timed(everything, "nobody")).toEqual([]);
+			// The same value anew is put anew.
+			await store.commit(putBatch(actorId, 0, { a: "1" }, { putTs: 9 }));
+			await store.commit(putBatch(actorId, 0, { c: "7" }));
+			expect(await timed([text("a"), text("c")])).toEqual([
+				["a", "1", 9],
+				["c", "7", null],
+			]);
+			await expect(store.commit(putBatch(actorId, 0, { a: "no" }, { putTs: 0.5 }))).rejects.toThrow(
+				TypeError,
+			);
+			await store.commit({ actorId, generation: 0, ops: [], destroyTs: 9 });
+			expect(await timed([text("a")])).toEqual([]);
 		});
 
 		it("keeps empty keys and empty values", async () => {

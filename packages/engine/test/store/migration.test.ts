@@ -9,6 +9,7 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 const TO_FORMAT_3 = `
 	INSERT INTO kv SELECT * FROM cold;
 	DROP TABLE cold;
+	ALTER TABLE kv DROP COLUMN put_ts;
 	PRAGMA user_version = 3;
 `;
 const TO_FORMAT_1 = `
@@ -36,6 +37,9 @@ it("a store of format 1 is migrated, keeps what it holds, and opens again afterw
 	expect(await migrated.actorById(actor.actorId)).toEqual(record);
 	expect(await contents(migrated, actor.actorId)).toEqual({ a: "1" });
 	await migrated.commit(putBatch(actor.actorId, 0, {}, { record: { connected: true } }));
+	await migrated.commit(putBatch(actor.actorId, 0, { b: "2" }, { putTs: 7 }));
+	const times = await migrated.timedEntries(actor.actorId, [text("a"), text("b")]);
+	expect(times.map(({ putTs }) => putTs)).toEqual([null, 7]);
 	await migrated.close();
 	const again = await openSqliteStore({ directory });
 	onTestFinished(() => again.close());

@@ -13,6 +13,7 @@ import {
 	StaleGenerationError,
 	type Store,
 	StoreError,
+	type TimedEntry,
 } from "../store.ts";
 import { TOMBSTONE_LIMITS, type TombstoneLimits } from "../tombstones.ts";
 import { MemoryInventory } from "./memory-inventory.ts";
@@ -34,7 +35,12 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
 
 interface Actor {
 	record: ActorRecord;
-	kv: SortedMap<Uint8Array, Uint8Array>;
+	kv: SortedMap<Uint8Array, Stored>;
+}
+
+interface Stored {
+	readonly value: Uint8Array;
+	readonly putTs: number | null;
 }
 
 type TimeKey = readonly [ts: number, actorId: string];
@@ -86,7 +92,7 @@ class MemoryStore implements Store {
 		// Values are replaced, never changed.
 		const entries = actor.kv
 			.range(new Uint8Array(0), null)
-			.map(({ key, value }): [Uint8Array, Uint8Array] => [key, value]);
+			.map(({ key, value: { value } }): [Uint8Array, Uint8Array] => [key, value]);
 		let at = 0;
 		let isOpen = true;
 		return {
@@ -215,9 +221,29 @@ class MemoryStore implements Store {
 		this.#assertOpen();
 		const kv = this.#actors.get(actorId)?.kv;
 		return keys.map((key) => {
-			const value = kv?.get(key);
-			return value === undefined ? null : new Uint8Array(value);
+			const stored = kv?.get(key);
+			return stored === undefined ? null : new Uint8Array(stored.value);
 		});
+	}
+
+	async timedEntries(
+		actorId: string,
+		which: readonly Uint8Array[] | StorageRange,
+	): Promise<TimedEntry[]> {
+		this.#assertOpen();
+		const kv = this.#actors.get(actorId)?.kv;
+		const entries =
+			"start" in which
+				? (kv?.range(which.start, which.end, which) ?? [])
+				: which.flatMap((key) => {
+						const value = kv?.get(key);
+						return value === undefined ? [] : [{ key, value }];
+					});
+		return entries.map(({ key, value: { value, putTs } }) => ({
+			key: new Uint8Array(key),
+			value: new Uint8Array(value),
+			putTs,
+		}));
 	}
 
 	async scan(
@@ -226,13 +252,16 @@ class MemoryStore implements Store {
 	): Promise<[key: Uint8Array, value: Uint8Array][]> {
 		this.#assertOpen();
 		const entries = this.#actors.get(actorId)?.kv.range(range.start, range.end, range) ?? [];
-		return entries.map(({ key, value }) => [new Uint8Array(key), new Uint8Array(value)]);
+		return entries.map(({ key, value: { value } }) => [new Uint8Array(key), new Uint8Array(value)]);
 	}
 
 	async storedBytes(actorId: string): Promise<number> {
 		this.#assertOpen();
 		const entries = this.#actors.get(actorId)?.kv.range(new Uint8Array(0), null) ?? [];
-		return entries.reduce((sum, { key, value }) => sum + key.byteLength + value.byteLength, 0);
+		return entries.reduce(
+			(sum, { key, value: { value } }) => sum + key.byteLength + value.byteLength,
+			0,
+		);
 	}
 
 	async commit(batch: CommitBatch): Promise<void> {
@@ -355,11 +384,12 @@ class MemoryStore implements Store {
 	}
 }
 
-function applyOps(kv: SortedMap<Uint8Array, Uint8Array>, batch: CommitBatch): void {
+function applyOps(kv: Actor["kv"], batch: CommitBatch): void {
+	const putTs = batch.putTs ?? null;
 	for (const op of batch.ops) {
 		switch (op.op) {
 			case "put":
-				kv.set(new Uint8Array(op.key), new Uint8Array(op.value));
+				kv.set(new Uint8Array(op.key), { value: new Uint8Array(op.value), putTs });
 				break;
 			case "delete":
 				kv.delete(op.key);

@@ -13,6 +13,7 @@ import {
 	StaleGenerationError,
 	type Store,
 	type StoredEntries,
+	type TimedEntry,
 } from "../store.ts";
 import { fromStoredText, toStoredText } from "../stored-values.ts";
 import type { TombstoneLimits } from "../tombstones.ts";
@@ -21,6 +22,7 @@ import { byteaArray } from "./binary-array.ts";
 import type { PostgresConnection, Row } from "./connection.ts";
 import { toStoreError } from "./errors.ts";
 import { InventoryRows } from "./inventory-rows.ts";
+import { getTimedStatement, ROW_ID, scanStatement } from "./kv-statements.ts";
 import { PostgresSnapshot } from "./postgres-snapshot.ts";
 import { ReadConnections } from "./read-connections.ts";
 import { RECORD_COLUMNS, type RecordRow, toBytes, toRecord } from "./records.ts";
@@ -247,24 +249,29 @@ export class PostgresStore implements Store {
 
 	async scan(actorId: string, range: StorageRange): Promise<StoredEntries> {
 		this.#assertOpen();
-		const { start, end, limit = null, reverse = false } = range;
-		const values = [
-			toStoredText(actorId),
-			Buffer.from(start),
-			end === null ? null : Buffer.from(end),
-			limit === null ? null : Math.max(0, limit),
-		];
+		const statement = scanStatement(actorId, range, false);
 		return this.#order.run(actorId, "read", async () => {
-			const rows = await this.#reads.query<{ key: Buffer; value: Buffer }>({
-				name: reverse ? "scan_back" : "scan",
-				text:
-					"SELECT k.key, k.value FROM rivetkit.kv AS k " +
-					"WHERE k.actor = (SELECT a.row_id FROM rivetkit.actors AS a WHERE a.id = $1 AND a.destroy_ts IS NULL) " +
-					"AND k.key >= $2 AND ($3::bytea IS NULL OR k.key < $3) " +
-					`ORDER BY k.key${reverse ? " DESC" : ""} LIMIT $4`,
-				values,
-			});
+			const rows = await this.#reads.query<{ key: Buffer; value: Buffer }>(statement);
 			return rows.map(({ key, value }) => [toBytes(key), toBytes(value)]);
+		});
+	}
+
+	async timedEntries(
+		actorId: string,
+		which: readonly Uint8Array[] | StorageRange,
+	): Promise<TimedEntry[]> {
+		this.#assertOpen();
+		const statement =
+			"start" in which ? scanStatement(actorId, which, true) : getTimedStatement(actorId, which);
+		return this.#order.run(actorId, "read", async () => {
+			const rows = await this.#reads.query<{ key: Buffer; value: Buffer; put_ts: number | null }>(
+				statement,
+			);
+			return rows.map(({ key, value, put_ts: putTs }) => ({
+				key: toBytes(key),
+				value: toBytes(value),
+				putTs,
+			}));
 		});
 	}
 
@@ -275,8 +282,7 @@ export class PostgresStore implements Store {
 				name: "stored_bytes",
 				text:
 					"SELECT coalesce(sum(octet_length(k.key) + octet_length(k.value)), 0)::int8 AS bytes " +
-					"FROM rivetkit.kv AS k WHERE k.actor = " +
-					"(SELECT a.row_id FROM rivetkit.actors AS a WHERE a.id = $1 AND a.destroy_ts IS NULL)",
+					`FROM rivetkit.kv AS k WHERE k.actor = ${ROW_ID}`,
 				values: [toStoredText(actorId)],
 			});
 			return row!.bytes;

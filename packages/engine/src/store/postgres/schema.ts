@@ -2,7 +2,7 @@ import { StoreError } from "../store.ts";
 import type { PostgresConnection } from "./connection.ts";
 
 /** Version of the tables below. */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 /** Held while tables are made or changed. */
 const MIGRATION_LOCK = 0x52564b54;
@@ -21,7 +21,7 @@ const MIGRATION_LOCK = 0x52564b54;
  *   The index for lists is over expressions, so that no plan takes it for a look-up by key: without statistics it
  *   looked as good as the unique one, and read all actors of a name.
  *   Another one has the former holders of a key, which no other index finds.
- * - `kv`: what actors store, in key order.
+ * - `kv`: what actors store, in key order. `put_ts` is null unless the one who put it said when.
  * - `removals`: actors that are gone but whose `kv` rows are still being removed.
  * - `inventory`: what is known beside actors, see `Inventory`.
  * - `names`: every name that has or had an actor; `kept` when the last trace in `actors` may be gone.
@@ -118,6 +118,9 @@ CREATE INDEX inventory_newest ON rivetkit.inventory (kind, scope, create_ts, nam
 `,
 	`
 CREATE INDEX actors_former ON rivetkit.actors (namespace, name, key, create_ts, id) WHERE destroy_ts IS NOT NULL;
+`,
+	`
+ALTER TABLE rivetkit.kv ADD COLUMN put_ts bigint;
 `,
 ];
 

@@ -236,7 +236,15 @@ const PUT = (at: number) => `, put AS (
 	SELECT h.row_id, p.key, p.value
 	FROM unnest($${at}::int8[], $${at + 1}::bytea[], $${at + 2}::bytea[]) AS p(i, key, value)
 	JOIN held AS h USING (i)
-	ON CONFLICT (actor, key) DO UPDATE SET value = excluded.value
+	ON CONFLICT (actor, key) DO UPDATE SET value = excluded.value, put_ts = NULL
+)`;
+/** The same, where some of the batches say when. */
+const PUT_TIMED = (at: number) => `, put AS (
+	INSERT INTO rivetkit.kv (actor, key, value, put_ts)
+	SELECT h.row_id, p.key, p.value, p.put_ts
+	FROM unnest($${at}::int8[], $${at + 1}::bytea[], $${at + 2}::bytea[], $${at + 3}::int8[]) AS p(i, key, value, put_ts)
+	JOIN held AS h USING (i)
+	ON CONFLICT (actor, key) DO UPDATE SET value = excluded.value, put_ts = excluded.put_ts
 )`;
 const DELETE = (at: number) => `, deleted AS (
 	DELETE FROM rivetkit.kv AS k
@@ -325,12 +333,15 @@ function commitStatement(writes: readonly Commit[], turn: Turn): WriteStatement 
 	const puts = flat(({ effect }) => effect.puts);
 	const putsAt = puts.length > 0 ? values.length + 1 : null;
 	if (putsAt !== null) {
+		const isTimed = writes.some(({ batch }) => batch.putTs !== undefined);
+		const times = () => int8Array(puts.map(([i]) => writes[i - 1]!.batch.putTs ?? null));
 		add(
-			"_put",
-			PUT(putsAt),
+			isTimed ? "_puttimed" : "_put",
+			(isTimed ? PUT_TIMED : PUT)(putsAt),
 			int8Array(puts.map(([i]) => i)),
 			byteaArray(puts.map(([, [key]]) => key)),
 			byteaArray(puts.map(([, [, value]]) => value)),
+			...(isTimed ? [times()] : []),
 		);
 	}
 	const deletes = flat(({ effect }) => effect.deletes);

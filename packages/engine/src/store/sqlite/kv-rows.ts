@@ -1,4 +1,5 @@
 import { COLD_KEYS_START, type StorageOp, type StorageRange } from "@rivetkit/protocol";
+import type { TimedEntry } from "../store.ts";
 import type { SqliteConnection, SqliteStatement } from "./engine.ts";
 import { type KvEntry, KvTable } from "./kv-table.ts";
 
@@ -31,17 +32,28 @@ export class KvRows {
 	}
 
 	scan(rowId: number, range: StorageRange): KvEntry[] {
+		return this.#across(range, (table, part) => table.scan(rowId, part));
+	}
+
+	/** Keys that are not there are left out. */
+	timed(rowId: number, which: readonly Uint8Array[] | StorageRange): TimedEntry[] {
+		return "start" in which
+			? this.#across(which, (table, part) => table.scanTimed(rowId, part))
+			: which.flatMap((key) => this.#tableOf(key).getTimed(rowId, key) ?? []);
+	}
+
+	#across<T>(range: StorageRange, scan: (table: KvTable, part: StorageRange) => T[]): T[] {
 		const { start, end, reverse = false, limit } = range;
-		if (endsBeforeCold(end)) return this.#hot.scan(rowId, range);
-		if (isCold(start)) return this.#cold.scan(rowId, range);
+		if (endsBeforeCold(end)) return scan(this.#hot, range);
+		if (isCold(start)) return scan(this.#cold, range);
 		const parts = [
 			{ table: this.#hot, range: { ...range, end: COLD_START } },
 			{ table: this.#cold, range: { ...range, start: COLD_START } },
 		];
-		const entries: KvEntry[] = [];
+		const entries: T[] = [];
 		for (const part of reverse ? parts.reverse() : parts) {
 			const left = limit === undefined ? {} : { limit: limit - entries.length };
-			for (const entry of part.table.scan(rowId, { ...part.range, ...left })) entries.push(entry);
+			for (const entry of scan(part.table, { ...part.range, ...left })) entries.push(entry);
 		}
 		return entries;
 	}
@@ -51,12 +63,12 @@ export class KvRows {
 	}
 
 	/** About how many pages it wrote, for the checkpointer's estimate. */
-	apply(rowId: number, ops: readonly StorageOp[]): number {
+	apply(rowId: number, ops: readonly StorageOp[], putTs: number | null): number {
 		let pages = ops.length;
 		for (const op of ops) {
 			switch (op.op) {
 				case "put":
-					this.#tableOf(op.key).put(rowId, op.key, op.value);
+					this.#tableOf(op.key).put(rowId, op.key, op.value, putTs);
 					pages += op.value.byteLength / PAGE_BYTES;
 					break;
 				case "delete":

@@ -7,7 +7,7 @@ import type { SqliteConnection } from "./engine.ts";
 export const APPLICATION_ID = 0x52564b54;
 
 /** Version of the tables below (`PRAGMA user_version`). */
-export const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 5;
 
 const INVENTORY = `
 CREATE TABLE inventory (
@@ -21,11 +21,14 @@ CREATE TABLE inventory (
 CREATE INDEX inventory_newest ON inventory (kind, scope, create_ts, name);
 `;
 
-const kvTable = (name: string) => `
+const PUT_TS = "put_ts INTEGER";
+
+const kvTable = (name: string, ...more: readonly string[]) => `
 CREATE TABLE ${name} (
 	actor INTEGER NOT NULL,
 	key BLOB NOT NULL,
 	value BLOB NOT NULL,
+	${more.map((column) => `${column},`).join(" ")}
 	PRIMARY KEY (actor, key)
 ) WITHOUT ROWID, STRICT;
 `;
@@ -34,7 +37,7 @@ CREATE TABLE ${name} (
  * - `actors`: one row per actor, destroyed ones included while their tombstone is kept. `row_id` is
  *   the actor's short name in the other tables and is never used twice.
  * - `inputs`: apart from `actors`, so that a change of a record does not copy a large input.
- * - `kv`: what actors store, in key order.
+ * - `kv`: what actors store, in key order. `put_ts` is null unless the one who put it said when.
  * - `cold`: the same of keys from {@link COLD_KEYS_START} on. Among the rows of `kv` they would spread those that are
  *   written all the time over more pages, and a commit writes whole pages.
  * - `removals`: actors that are gone but whose `kv` and `cold` rows are still being removed.
@@ -74,8 +77,8 @@ CREATE INDEX actors_destroyed_key ON actors (namespace, name, key) WHERE destroy
 
 CREATE TABLE inputs (actor INTEGER PRIMARY KEY, input BLOB NOT NULL) STRICT;
 
-${kvTable("kv")}
-${kvTable("cold")}
+${kvTable("kv", PUT_TS)}
+${kvTable("cold", PUT_TS)}
 
 CREATE TABLE removals (actor INTEGER PRIMARY KEY) STRICT;
 
@@ -98,6 +101,7 @@ const MIGRATIONS: Readonly<Record<number, string>> = {
 	3: `${kvTable("cold")}
 		INSERT INTO cold SELECT * FROM kv WHERE key >= ${COLD_KEYS};
 		DELETE FROM kv WHERE key >= ${COLD_KEYS};`,
+	4: `ALTER TABLE kv ADD COLUMN ${PUT_TS}; ALTER TABLE cold ADD COLUMN ${PUT_TS};`,
 };
 
 const NEWER = (file: string, version: number) =>

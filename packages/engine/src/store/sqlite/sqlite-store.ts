@@ -14,6 +14,7 @@ import {
 	type Store,
 	type StoredEntries,
 	StoreError,
+	type TimedEntry,
 } from "../store.ts";
 import type { TombstoneLimits } from "../tombstones.ts";
 import { ActorRows } from "./actor-rows.ts";
@@ -230,6 +231,16 @@ export class SqliteStore implements Store {
 		});
 	}
 
+	timedEntries(
+		actorId: string,
+		which: readonly Uint8Array[] | StorageRange,
+	): Promise<TimedEntry[]> {
+		return this.#queue.read(() => {
+			const actor = this.#actors.live(actorId);
+			return actor === undefined ? [] : this.#kv.timed(actor.rowId, which);
+		});
+	}
+
 	storedBytes(actorId: string): Promise<number> {
 		return this.#queue.read(() => {
 			const actor = this.#actors.live(actorId);
@@ -286,7 +297,7 @@ export class SqliteStore implements Store {
 		const { rowId } = actor;
 		this.#actors.writeGeneration(actorId);
 		if (batch.destroyTs === undefined) {
-			this.#checkpointer.wrote(this.#kv.apply(rowId, ops));
+			this.#checkpointer.wrote(this.#kv.apply(rowId, ops, batch.putTs ?? null));
 		}
 		if (
 			batch.record !== undefined ||

@@ -4,7 +4,7 @@ import { emptiedDatabase, newDatabase, sql } from "../../../../../tests/support/
 import { openPostgresStore } from "../../../src/store/postgres/open-postgres-store.ts";
 import type { PostgresStore } from "../../../src/store/postgres/postgres-store.ts";
 import { StaleGenerationError, StoreError } from "../../../src/store/store.ts";
-import { acquiredActor, contents, newActor, putBatch } from "../fixtures.ts";
+import { acquiredActor, contents, newActor, plain, putBatch, text } from "../fixtures.ts";
 import { type Cut, PostgresProxy } from "./postgres-proxy.ts";
 
 async function open(url: string): Promise<PostgresStore> {
@@ -278,7 +278,7 @@ describe("a PostgreSQL store that cannot be opened", () => {
 		await expect(openPostgresStore({ url })).rejects.toMatchObject({
 			code: "newer_format",
 			message: expect.stringMatching(
-				/format 99, made by a newer version of RivetKit.*up to format 3/,
+				/format 99, made by a newer version of RivetKit.*up to format 4/,
 			),
 		});
 		expect(await sql(url, "SELECT value FROM rivetkit.meta WHERE name = 'format'")).toEqual([
@@ -290,11 +290,12 @@ describe("a PostgreSQL store that cannot be opened", () => {
 		const url = await newDatabase();
 		const before = await openPostgresStore({ url });
 		const actor = newActor();
-		await before.insertActor(actor);
+		await before.insertActor(actor, { acquire: true });
+		await before.commit(putBatch(actor.actorId, 0, { a: "1" }));
 		await before.close();
 		await sql(
 			url,
-			"DROP INDEX rivetkit.actors_former; DROP TABLE rivetkit.inventory; UPDATE rivetkit.meta SET value = '1' WHERE name = 'format'",
+			"ALTER TABLE rivetkit.kv DROP COLUMN put_ts; DROP INDEX rivetkit.actors_former; DROP TABLE rivetkit.inventory; UPDATE rivetkit.meta SET value = '1' WHERE name = 'format'",
 		);
 		const store = await openPostgresStore({ url });
 		onTestFinished(() => store.close());
@@ -302,6 +303,12 @@ describe("a PostgreSQL store that cannot be opened", () => {
 		const entry = { kind: "pool", scope: "a", name: "b", value: "{}", createTs: 1 } as const;
 		await store.inventory.put(entry);
 		expect(await store.inventory.listKind("pool")).toEqual([entry]);
+		await store.commit(putBatch(actor.actorId, 0, { b: "2" }, { putTs: 7 }));
+		const times = await store.timedEntries(actor.actorId, { start: text(""), end: null });
+		expect(times.map(({ value, putTs }) => [plain(value), putTs])).toEqual([
+			["1", null],
+			["2", 7],
+		]);
 	});
 
 	it("says that a pooler is in the way", async () => {
