@@ -399,6 +399,241 @@ everywhere((on) => {
 		},
 	);
 
+	const fails = () => Promise.reject(new Error("no"));
+	const takes = async (c: Ctx) => void (await next(c));
+	const nothing = async () => {};
+	const step = (use: () => void) => (c: Ctx) => c.step("use", use);
+	/** Receives a message, and fails in a way that blocks catch. */
+	const takesAndFails = async (c: Ctx) => {
+		await next(c);
+		await c.step({ name: "no", maxRetries: 0, run: fails });
+	};
+	const andWaits = (first: (b: Ctx, use: () => void) => Promise<unknown>) => {
+		return async (b: Ctx, use: () => void) => {
+			await first(b, use).catch(() => {});
+			await long(b);
+		};
+	};
+
+	it.each<[string, string, (b: Ctx, use: () => void) => Promise<unknown>]>([
+		[
+			"join",
+			"abc",
+			andWaits((b) => b.join("j", { takes: { run: takes }, other: { run: nothing } })),
+		],
+		[
+			"join of several that have taken one",
+			"abc",
+			andWaits((b) => b.join("j", { x: { run: takes }, y: { run: takes } })),
+		],
+		[
+			"join within a join",
+			"abc",
+			andWaits((b) => b.join("j", { c: { run: (c) => c.join("k", { takes: { run: takes } }) } })),
+		],
+		[
+			"join, before a step",
+			"bc",
+			async (b, use) => {
+				await b.join("j", { takes: { run: takes } });
+				await b.step("use", use);
+				await long(b);
+			},
+		],
+		[
+			"join in which another one has done a step",
+			"bc",
+			async (b, use) => {
+				await next(b, "before");
+				await b.join("j", { takes: { run: takes }, uses: { run: step(use) } });
+				await long(b);
+			},
+		],
+		[
+			"join that has failed",
+			"abc",
+			andWaits((b) => b.join("j", { takes: { run: takes }, fails: { run: takesAndFails } })),
+		],
+		[
+			"join whose other branches were cancelled",
+			"abc",
+			andWaits((b) =>
+				b.join("j", {
+					takes: { run: takes },
+					waits: {
+						run: async (c) => {
+							await next(c);
+							await long(c);
+						},
+					},
+					fails: {
+						run: async (c) => {
+							await takes(c);
+							await c.sleep("s", 10);
+							await fails();
+						},
+						onError: "cancel",
+					},
+				}),
+			),
+		],
+		[
+			"race that it has won",
+			"abc",
+			andWaits((b) =>
+				b.race("r", [
+					{ name: "takes", run: takes },
+					{ name: "waits", run: long },
+				]),
+			),
+		],
+		[
+			"race that it has failed in",
+			"abc",
+			andWaits((b) =>
+				b.race("r", [
+					{ name: "fails", run: takesAndFails },
+					{ name: "wins", run: (c) => c.sleep("s", 10) },
+				]),
+			),
+		],
+		[
+			"race in which all have failed",
+			"abc",
+			andWaits((b) =>
+				b.race("r", [
+					{ name: "x", run: takesAndFails },
+					{ name: "y", run: takesAndFails },
+				]),
+			),
+		],
+		["block", "abc", andWaits((b) => b.try("t", takes))],
+		["block that has failed", "abc", andWaits((b) => b.try("t", takesAndFails))],
+		[
+			"block that has failed with what it does not catch, in an iteration",
+			"abc",
+			(b) =>
+				b.loop({
+					name: "l",
+					historyKeep: 0,
+					run: async (loop) => {
+						const block = async (c: Ctx) => {
+							await next(c);
+							throw new Error("no");
+						};
+						await loop.try("t", block).catch(() => {});
+					},
+				}),
+		],
+		[
+			"join in an iteration",
+			"abc",
+			(b) =>
+				b.loop({
+					name: "l",
+					historyKeep: 0,
+					run: async (loop) => void (await loop.join("j", { takes: { run: takes } })),
+				}),
+		],
+		[
+			"loop that has failed, in an iteration",
+			"abc",
+			(b) =>
+				b.loop({
+					name: "l",
+					historyKeep: 0,
+					run: async (loop) => {
+						const failing = loop.loop("inner", async (inner) => {
+							await next(inner);
+							await fails();
+						});
+						await failing.catch(() => {});
+					},
+				}),
+		],
+		[
+			"loop that has failed after a step, in an iteration",
+			"c",
+			async (b, use) => {
+				await next(b, "before");
+				await b.loop({
+					name: "l",
+					state: 0,
+					historyKeep: 0,
+					run: async (loop, n) => {
+						const failing = loop.loop("inner", async (inner) => {
+							await next(inner);
+							if (n === 0) await inner.step("use", use);
+							await fails();
+						});
+						await failing.catch(() => {});
+						return Loop.continue(n + 1);
+					},
+				});
+			},
+		],
+		[
+			"loop in an iteration, before which it used one",
+			"bc",
+			async (b, use) => {
+				await b.loop({
+					name: "l",
+					historyKeep: 0,
+					run: async (loop) => {
+						await loop.loop("z", async (inner) => {
+							await next(inner);
+							await inner.step("use", use);
+							await next(inner, "again");
+							return Loop.break();
+						});
+						await next(loop, "a");
+						await long(loop);
+					},
+				});
+			},
+		],
+	])(
+		"39. puts messages back that a loser has taken in a %s, over a cold start too",
+		async (_what, left, run) => {
+			for (const isCold of [false, true]) {
+				expect([isCold, ...(await leftBy(run, isCold))]).toEqual([isCold, ...left]);
+			}
+		},
+	);
+
+	it.each<[string, (c: Ctx) => Promise<unknown>]>([
+		["by itself", takesAndFails],
+		["in an iteration", (c) => c.loop("l", takesAndFails)],
+		["in a block", (c) => c.try({ name: "t", catch: [], run: takesAndFails })],
+		["with a branch of its own", (c) => c.join("k", { fails: { run: takesAndFails } })],
+	])(
+		"39. puts a message back that a branch of a loser's join has failed with, %s, over a cold start too",
+		async (_how, run) => {
+			const joins = (b: Ctx) => b.join("j", { fails: { run }, waits: { run: long } });
+			for (const isCold of [false, true]) {
+				expect([isCold, ...(await leftBy(joins, isCold))]).toEqual([isCold, ..."abc"]);
+			}
+		},
+	);
+
+	it("39. puts a message back that a branch has ended with of a join that failed code did not wait for", async () => {
+		const gate = new Gate();
+		await using world = await World.start(async (ctx) => {
+			const failing = ctx.loop("l", async (loop) => {
+				void loop.join("j", { takes: { run: takes }, waits: { run: long } });
+				await gate.passed;
+				throw new Error("no");
+			});
+			await failing.catch(() => {});
+			const all = await ctx.queue.nextBatch("after", { names: ["work"], timeout: 0 });
+			await ctx.step("note", () => void ctx.state.log.push(...all.map((m) => String(m.body))));
+		}, on);
+		await world.send("work", "a");
+		gate.open();
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect((await world.state()).log).toEqual(["a"]);
+	});
+
 	it("3.3.3. forgets iterations in a branch that got no message in time, over cold starts too", async () => {
 		await using world = await World.start(async (ctx) => {
 			const run = async (loop: Ctx) => {

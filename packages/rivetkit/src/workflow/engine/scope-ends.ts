@@ -67,6 +67,7 @@ export function failScope(execution: Execution, scope: Scope, reason: unknown): 
 	if (execution.isRollback || isCodeError(reason) || execution.isStoppedIn(scope)) return;
 	scope.hasFailed = true;
 	abandon(execution, [...strand.children], reason);
+	giveBackUndecided(execution, strand);
 	strand.callOff(reason);
 	for (const holder of [...strand.holding]) {
 		if (!holder.isWithin(scope)) continue;
@@ -89,7 +90,7 @@ export function abandon(execution: Execution, strands: readonly Strand[], reason
 function leaveBehind(execution: Execution, strand: Strand, reason: unknown): void {
 	if (strand.isOver) return;
 	for (const child of [...strand.children]) leaveBehind(execution, child, reason);
-	for (const ended of strand.undecided) giveBack(execution, ended);
+	giveBackUndecided(execution, strand);
 	for (const scope of strand.holding) {
 		strand.holding.delete(scope);
 		for (const message of scope.takeOpen()) message.giveBack();
@@ -99,6 +100,14 @@ function leaveBehind(execution: Execution, strand: Strand, reason: unknown): voi
 	strand.cancel(reason);
 }
 
+/** What branches have come to that it does not wait for any more is for nobody. */
+function giveBackUndecided(execution: Execution, strand: Strand): void {
+	for (const ended of [...strand.undecided]) {
+		strand.undecided.delete(ended);
+		giveBack(execution, ended);
+	}
+}
+
 /** What is recorded of a strand is of no more use than how it ended. */
 export function strandEnded(execution: Execution, strand: Strand): void {
 	execution.live.leave(strand, 0);
@@ -106,10 +115,10 @@ export function strandEnded(execution: Execution, strand: Strand): void {
 
 /** Plain messages that a strand has received and done no step with take their old places. */
 export function giveBack({ journal, host }: Execution, strand: Strand): void {
-	for (const { message, entry, location, name } of strand.takeReceived()) {
+	for (const { message, entry, key } of strand.takeReceived()) {
 		// Its record may be kept, for a rollback.
 		message.isReturned = true;
-		journal.entry(location.namedKey(name), entry);
+		journal.entry(key(), entry);
 		host.messages.putBack(heldAgain(message));
 	}
 }

@@ -1,6 +1,5 @@
 import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Entry, StoredMessage } from "../history/entry.ts";
-import type { Location } from "../history/location.ts";
 import type { Activity } from "./activity.ts";
 import { runAs } from "./current-strand.ts";
 import type { Scope } from "./scope.ts";
@@ -17,8 +16,8 @@ export interface StrandWait {
 export interface Receipt {
 	readonly message: StoredMessage;
 	readonly entry: Entry<"message">;
-	readonly location: Location;
-	readonly name: string;
+	/** Of the record; made when it is needed. */
+	readonly key: () => Uint8Array;
 }
 
 const NONE: readonly Receipt[] = [];
@@ -36,10 +35,7 @@ export class Strand {
 	readonly parent: Strand | null;
 	readonly activity: Activity;
 	readonly children: SparseSet<Strand> = new SparseSet();
-	/**
-	 * Branches that have ended well in what is not decided yet, with plain messages: these go back if it does not come
-	 * to that.
-	 */
+	/** Branches that have ended in what is not decided yet, with plain messages: these go back if it does not come to that. */
 	readonly undecided: SparseSet<Strand> = new SparseSet();
 	/** Scopes with messages in hand that are to be completed. */
 	readonly holding: SparseSet<Scope> = new SparseSet();
@@ -113,8 +109,9 @@ export class Strand {
 		this.receivedEver++;
 	}
 
-	get hasReceived(): boolean {
-		return this.#received !== null;
+	/** Plain messages received since its last step. */
+	get received(): readonly Receipt[] {
+		return this.#received ?? NONE;
 	}
 
 	/** A step has been done: what was received before it, here and around, does not go back any more. */
@@ -161,19 +158,28 @@ export class Strand {
 		this.activity.begin();
 	}
 
-	/** As {@link end}, well: what it has received stays at hand until what it is part of {@link settled | is decided}. */
-	endWell(): void {
-		if (!this.isOver && this.hasReceived) this.parent?.undecided.add(this);
-		this.end();
-	}
-
-	/** What it was part of is decided. */
-	settled(): void {
-		this.parent?.undecided.delete(this);
-	}
-
-	/** Its function has come to its end. */
+	/** Its function has come to its end: what it has received stays at hand until its parent {@link adopt | has} it. */
 	end(): void {
+		if (!this.isOver && this.#received !== null) this.parent?.undecided.add(this);
+		this.#leave();
+	}
+
+	/**
+	 * What branches of it came to is decided: it has what they have received and not given back (the latest `max`), as if
+	 * that were its own. Nothing of the workflow itself goes back.
+	 */
+	adopt(branches: readonly Strand[], max: number): readonly Receipt[] {
+		const adopted: Receipt[] = [];
+		for (const branch of branches) {
+			this.undecided.delete(branch);
+			adopted.push(...branch.takeReceived());
+		}
+		if (this.parent === null || adopted.length === 0) return NONE;
+		this.remember(adopted, max);
+		return adopted.slice(-max);
+	}
+
+	#leave(): void {
 		if (this.isOver) return;
 		const wasActive = this.#state === "active";
 		this.#state = "over";
@@ -205,7 +211,7 @@ export class Strand {
 		const wait = this.#wait;
 		this.#wait = null;
 		this.#isGivenUp = true;
-		this.end();
+		this.#leave();
 		wait?.callOff();
 		this.#fire(reason);
 		this.attempt?.revoke(reason);

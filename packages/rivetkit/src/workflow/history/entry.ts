@@ -58,6 +58,7 @@ export interface StoredMessage {
 export interface KindData {
 	// `readyTs`: when what it has come to was ready (ms since the epoch); absent for when it ended.
 	// `isStepless`: in a branch, that no step was done in it; of a loop, in none of the iterations that are over.
+	// `unused`: in a branch, keys of the waits in it whose messages go back if what is around it is given up.
 	step: {
 		output?: Uint8Array;
 		/** When the next try begins (ms since the epoch). */
@@ -103,6 +104,7 @@ export interface KindData {
 		kept?: string[];
 		readyTs?: number;
 		isStepless?: true;
+		unused?: Uint8Array[];
 	};
 	race: {
 		branches: string[];
@@ -111,10 +113,17 @@ export interface KindData {
 		kept?: string[];
 		readyTs?: number;
 		isStepless?: true;
+		unused?: Uint8Array[];
 	};
 	removed: { originalType: string };
 	version_check: { resolved: number; latest: number };
-	try: { output?: Uint8Array; compensable?: number; readyTs?: number; isStepless?: true };
+	try: {
+		output?: Uint8Array;
+		compensable?: number;
+		readyTs?: number;
+		isStepless?: true;
+		unused?: Uint8Array[];
+	};
 	/** `isOnce`: with a dedupe key, so that sending it again does nothing. */
 	send: { id: number; queue: string; isOnce?: true };
 	outcome: {
@@ -122,6 +131,8 @@ export interface KindData {
 		/** Steps in the branch that may have to be undone. */
 		compensable?: number;
 		readyTs?: number;
+		isStepless?: true;
+		unused?: Uint8Array[];
 	};
 	start: { state?: Uint8Array };
 }
@@ -183,7 +194,7 @@ export class Entry<K extends Kind = Kind> {
 	get size(): number {
 		const { error } = this;
 		const ofError = error === null ? 0 : error.message.length + (error.stack?.length ?? 0);
-		return ENTRY_BYTES + ofError + valueBytes(this);
+		return ENTRY_BYTES + ofError + valueBytes(this) + unusedBytes(this);
 	}
 
 	is<Wanted extends Kind>(kind: Wanted): this is Entry<Wanted> {
@@ -277,6 +288,13 @@ export function steplessPart(
 	stepsBefore: number,
 ): { readonly isStepless?: true } {
 	return parent !== null && stepsDone === stepsBefore ? { isStepless: true } : {};
+}
+
+function unusedBytes(entry: Entry): number {
+	if (entry.is("join") || entry.is("race") || entry.is("try") || entry.is("outcome")) {
+		return (entry.data.unused ?? []).reduce((sum, key) => sum + key.byteLength, 0);
+	}
+	return 0;
 }
 
 function valueBytes(entry: Entry): number {

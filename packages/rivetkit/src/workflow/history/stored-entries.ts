@@ -21,6 +21,11 @@ export function putEntry(key: Uint8Array, entry: Entry, ops: StorageOp[]): void 
 	}
 }
 
+/** Whether a value may be only the first part of an entry. */
+export function mayBeChunked(value: Uint8Array): boolean {
+	return value.byteLength >= CHUNK_BYTES;
+}
+
 /** Entries with their keys, from an ordered scan. */
 export function* readEntries(
 	scanned: readonly (readonly [key: Uint8Array, value: Uint8Array])[],

@@ -5,10 +5,10 @@ import type { Execution } from "../engine/execution.ts";
 import type { Scope } from "../engine/scope.ts";
 import { endScope, failScope, strandEnded } from "../engine/scope-ends.ts";
 import { Strand } from "../engine/strand.ts";
-import { type Entry, readyPart, readyTsOf } from "../history/entry.ts";
+import { type Entry, readyPart, readyTsOf, steplessPart } from "../history/entry.ts";
 import { type Location, OUTCOME_ID } from "../history/location.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
-import { rememberUnused } from "./unused-messages.ts";
+import { RETURNED_MAX, recall, unusedPart } from "./unused-messages.ts";
 import { checkSize, readValue, recordValue } from "./value.ts";
 
 /** How a branch ended. */
@@ -60,8 +60,9 @@ export class Branch {
 		const outcome = scope.records?.get(OUTCOME_ID);
 		if (outcome?.is("outcome") && !execution.isRollback) {
 			this.#countKept(outcome);
-			const reading = rememberUnused(execution, this.strand, this.#location, scope.records!);
-			if (reading) await reading;
+			if (!outcome.data.isStepless) this.strand.keepReceived();
+			const recalling = recall(execution, this.strand, outcome.data.unused);
+			if (recalling) await recalling;
 			if (execution.isStoppedFor(this.strand)) return new Promise(() => {});
 			this.strand.ready(readyTsOf(outcome)!);
 			this.strand.isLive = false;
@@ -78,8 +79,7 @@ export class Branch {
 	}
 
 	#over(end: BranchEnd): BranchEnd {
-		if (end.ok) this.strand.endWell();
-		else this.strand.end();
+		this.strand.end();
 		return end;
 	}
 
@@ -121,7 +121,12 @@ export class Branch {
 		});
 		if (!end.ok) outcome.error = storeError(end.error);
 		execution.complete(scope, outcome, end.ok ? "completed" : "failed");
-		Object.assign(outcome.data, readyPart(this.strand.readyTs, outcome.completedAt));
+		Object.assign(
+			outcome.data,
+			readyPart(this.strand.readyTs, outcome.completedAt),
+			steplessPart(this.strand, 0),
+			unusedPart(this.strand.received),
+		);
 		execution.record(scope, execution.key(scope, { kind: "outcome" }), outcome);
 	}
 
@@ -138,19 +143,45 @@ function readEnd(outcome: Entry<"outcome">): BranchEnd {
 	return { ok: true, bytes, value: readValue(bytes) };
 }
 
-/** What branches came to is in the record of what is around them: their own go, but for those of `kept`. */
+/**
+ * What branches came to is decided: what is around them has what they have received. Returns which of them have records
+ * that stay, to be undone or for their messages, and what the record of it says of that.
+ */
+export function settleBranches(strand: Strand, branches: readonly Branch[]): SettledBranches {
+	const kept = branches.filter(({ scope }) => scope !== null && scope.compensable > 0);
+	const received =
+		strand.parent === null ? [] : branches.filter((of) => of.strand.received.length > 0);
+	const receipts = strand.adopt(
+		branches.map((branch) => branch.strand),
+		RETURNED_MAX,
+	);
+	return {
+		staying: new Set([...kept, ...received]),
+		data: {
+			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
+			...unusedPart(receipts),
+		},
+	};
+}
+
+interface SettledBranches {
+	readonly staying: ReadonlySet<Branch>;
+	readonly data: { readonly kept?: string[]; readonly unused?: Uint8Array[] };
+}
+
+/** What branches came to is in the record of what is around them: their own go, but for those of `staying`. */
 export function forgetBranches(
 	execution: Execution,
 	composite: Location,
 	branches: readonly Branch[],
-	kept: readonly Branch[],
+	staying: ReadonlySet<Branch>,
 ): void {
-	if (kept.length === 0) {
+	if (staying.size === 0) {
 		execution.deleteBelow(composite);
 		return;
 	}
 	for (const branch of branches) {
-		if (!kept.includes(branch)) execution.deleteScope(branch.location);
+		if (!staying.has(branch)) execution.deleteScope(branch.location);
 	}
 }
 

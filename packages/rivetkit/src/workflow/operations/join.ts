@@ -7,7 +7,8 @@ import { HistoryDivergedError, JoinError } from "../errors.ts";
 import { type Entry, readyPart, steplessPart } from "../history/entry.ts";
 import { named } from "../history/named.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
-import { Branch, type BranchEnd, forgetBranches, visitBranches } from "./branch.ts";
+import { Branch, type BranchEnd, forgetBranches, settleBranches, visitBranches } from "./branch.ts";
+import { recall } from "./unused-messages.ts";
 import { readValue } from "./value.ts";
 
 export interface JoinBranchConfig {
@@ -57,6 +58,11 @@ class Join {
 		if (recorded?.isFinished) {
 			execution.answered(this.#scope, recorded);
 			this.#countKept(recorded);
+			const recalling = recall(execution, this.#scope.strand, recorded.data.unused);
+			if (recalling) {
+				await recalling;
+				if (execution.isStoppedIn(this.#scope)) return never();
+			}
 			return this.#result(recorded);
 		}
 		const names = [...this.#branches.keys()];
@@ -92,10 +98,7 @@ class Join {
 		);
 		// The strand of a scope that has failed goes on elsewhere.
 		if (execution.isStoppedIn(this.#scope)) return never();
-		for (const { strand: branch } of branches) {
-			strand.ready(branch.readyTs);
-			branch.settled();
-		}
+		for (const branch of branches) strand.ready(branch.strand.readyTs);
 		strand.resume();
 		return ends;
 	}
@@ -140,19 +143,19 @@ class Join {
 			if (end.ok) outputs.set(name, end.bytes);
 			else errors.set(name, end.error);
 		}
-		const kept = this.#running.filter(({ scope }) => scope !== null && scope.compensable > 0);
+		const { staying, data } = settleBranches(this.#scope.strand, this.#running);
 		const hasFailed = errors.size > 0;
 		if (hasFailed) entry.error = storeError(new JoinError(Object.fromEntries(errors)));
 		execution.complete(this.#scope, entry, hasFailed ? "failed" : "completed");
 		entry.data = {
 			branches: entry.data.branches,
 			outputs: Object.fromEntries(outputs),
-			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
+			...data,
 			...readyPart(this.#scope.strand.readyTs, entry.completedAt),
 			...steplessPart(this.#scope.strand, this.#stepsBefore),
 		};
 		// Branches go on from their records if the workflow is recovered.
-		if (!hasFailed) forgetBranches(execution, this.#location, this.#running, kept);
+		if (!hasFailed) forgetBranches(execution, this.#location, this.#running, staying);
 		execution.record(this.#scope, this.#key, entry);
 	}
 

@@ -73,6 +73,7 @@ class LoopRun {
 				result = await this.#body(iteration, readValue(entry.data.state));
 			} catch (error) {
 				failScope(execution, iteration, error);
+				this.#noteFailed(entry, iteration, stepsDone, receivedEver);
 				throw error;
 			}
 			if (execution.isStoppedIn(iteration)) return never();
@@ -213,11 +214,25 @@ class LoopRun {
 			delete data.isStepless;
 			delete data.unusedFrom;
 		}
-		if (strand.hasReceived && strand.receivedEver > receivedBefore) {
+		if (strand.received.length > 0 && strand.receivedEver > receivedBefore) {
 			data.unusedFrom ??= data.iteration;
 		}
 		if (data.unusedFrom === undefined) return;
 		data.unusedFrom = Math.max(data.unusedFrom, data.iteration + 1 - RETURNED_MAX);
+	}
+
+	/** As {@link #noteUnused}, of one that has failed: what is around the loop may catch that, and come to its end. */
+	#noteFailed(
+		entry: Entry<"loop">,
+		iteration: Scope,
+		stepsBefore: number,
+		receivedBefore: number,
+	): void {
+		if (this.#scope.strand.parent === null || !iteration.hasFailed) return;
+		const { isStepless, unusedFrom } = entry.data;
+		this.#noteUnused(entry.data, stepsBefore, receivedBefore);
+		if (entry.data.isStepless === isStepless && entry.data.unusedFrom === unusedFrom) return;
+		this.#execution.record(this.#scope, this.#key, entry);
 	}
 
 	/** What iterations of before have done with messages, which do not run again. */
@@ -226,6 +241,7 @@ class LoopRun {
 		if (strand.parent === null || (data.iteration === 0 && !isFinished)) return null;
 		if (!data.isStepless) strand.keepReceived();
 		if (data.unusedFrom === undefined) return null;
+		// The one that it is in runs again.
 		const over = isFinished ? data : { ...data, iteration: data.iteration - 1 };
 		return rememberIterations(this.#execution, strand, this.#location, over);
 	}

@@ -6,7 +6,8 @@ import { abandon, giveBack } from "../engine/scope-ends.ts";
 import { HistoryDivergedError, RaceError } from "../errors.ts";
 import { type Entry, readyPart, steplessPart } from "../history/entry.ts";
 import { reviveError, storeError } from "../history/stored-error.ts";
-import { Branch, type BranchEnd, forgetBranches, visitBranches } from "./branch.ts";
+import { Branch, type BranchEnd, forgetBranches, settleBranches, visitBranches } from "./branch.ts";
+import { recall } from "./unused-messages.ts";
 import { readValue } from "./value.ts";
 
 export interface RaceBranchConfig {
@@ -70,6 +71,11 @@ class Race {
 		if (recorded?.isFinished) {
 			execution.answered(this.#scope, recorded);
 			this.#countKept(recorded);
+			const recalling = recall(execution, this.#scope.strand, recorded.data.unused);
+			if (recalling) {
+				await recalling;
+				if (execution.isStoppedIn(this.#scope)) return never();
+			}
 			return this.#result(recorded);
 		}
 		const names = this.#configs.map(({ name }) => name);
@@ -156,7 +162,6 @@ class Race {
 	/** The decision is one commit with what becomes of the losers. */
 	#record(entry: Entry<"race">, winner: Ended | null): void {
 		const execution = this.#execution;
-		const kept: Branch[] = [];
 		const reason = new Error(`Branch lost the race "${this.#name}"`);
 		const endOf = (branch: Branch) => this.#ended.find((one) => one.branch === branch);
 		const givenUp = this.#branches.filter((branch) => !endOf(branch));
@@ -169,13 +174,12 @@ class Race {
 			const ended = endOf(branch);
 			// It was ready, too, and nobody gets to see what it came to.
 			if (ended?.end.ok && ended !== winner) giveBack(execution, branch.strand);
-			branch.strand.settled();
-			if (branch.scope && branch.scope.compensable > 0) kept.push(branch);
 		}
+		const { staying, data } = settleBranches(this.#scope.strand, this.#branches);
 		execution.complete(this.#scope, entry, winner ? "completed" : "failed");
 		entry.data = {
 			branches: entry.data.branches,
-			...(kept.length > 0 ? { kept: kept.map(({ name }) => name) } : undefined),
+			...data,
 			...readyPart(this.#scope.strand.readyTs, entry.completedAt),
 			...steplessPart(this.#scope.strand, this.#stepsBefore),
 		};
@@ -186,7 +190,7 @@ class Race {
 			entry.error = storeError(new RaceError(this.#errors()));
 		}
 		// Branches that have all failed go on from their records if the workflow is recovered.
-		if (winner) forgetBranches(execution, this.#location, this.#branches, kept);
+		if (winner) forgetBranches(execution, this.#location, this.#branches, staying);
 		execution.record(this.#scope, this.#key, entry);
 	}
 

@@ -252,8 +252,8 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 
 	/** A branch may have to give back what it took, as long as it has done no step with it. */
 	#remember(entry: Entry<"message">): void {
-		const { strand, location } = this.#scope;
-		if (strand.parent !== null) remember(strand, entry, location, this.name);
+		const { strand } = this.#scope;
+		if (strand.parent !== null) remember(strand, entry, () => this.#key);
 	}
 
 	#timedOut(entry: Entry<"message">, deadline: number): void {

@@ -13,6 +13,7 @@ import type {
 	TryStepResult,
 } from "../options.types.ts";
 import { type StepEnd, step } from "./step.ts";
+import { isSameUnused, recall, unusedPart } from "./unused-messages.ts";
 import { checkSize, readValue, recordValue } from "./value.ts";
 
 const STEP_KINDS: readonly TryStepKind[] = ["critical", "timeout", "exhausted", "rollback"];
@@ -67,6 +68,11 @@ export function tryBlock(
 			for (let at: Scope | null = scope; at !== null; at = at.parent) {
 				at.compensable += recorded.data.compensable ?? 0;
 			}
+			const recalling = recall(execution, scope.strand, recorded.data.unused);
+			if (recalling) {
+				await recalling;
+				if (execution.isStoppedIn(scope)) return never();
+			}
 			return resultOf(recorded);
 		}
 		if (!recorded && execution.isRollback) return execution.park();
@@ -83,7 +89,10 @@ export function tryBlock(
 		} catch (error) {
 			failScope(execution, block, error);
 			const failure = isCodeError(error) ? null : blockFailure(checkedName, error);
-			if (failure === null || !isCaught(failure, error, caught)) throw error;
+			if (failure === null || !isCaught(failure, error, caught)) {
+				noteFailed(execution, block, key, entry, stepsDone);
+				throw error;
+			}
 			if (execution.isStoppedIn(scope)) return never();
 			result = { ok: false, failure };
 		}
@@ -95,11 +104,38 @@ export function tryBlock(
 			output: recordable.bytes!,
 			...(block.compensable > 0 ? { compensable: block.compensable } : undefined),
 			...readyPart(scope.strand.readyTs, entry.completedAt),
-			...steplessPart(scope.strand, stepsDone),
+			...branchPart(scope, entry, stepsDone),
 		};
 		execution.record(scope, key, entry);
 		return resultOf(entry);
 	});
+}
+
+/** What a branch has to know of a block in it. */
+function branchPart(
+	{ strand }: Scope,
+	{ createdSequence }: Entry<"try">,
+	stepsBefore: number,
+): Pick<Entry<"try">["data"], "isStepless" | "unused"> {
+	const received = strand.received.filter(({ entry }) => entry.createdSequence > createdSequence);
+	return { ...steplessPart(strand, stepsBefore), ...unusedPart(received) };
+}
+
+/** It runs again when the code comes to it; but what is around it may catch the failure, and come to its end. */
+function noteFailed(
+	execution: Execution,
+	block: Scope,
+	key: Uint8Array,
+	entry: Entry<"try">,
+	stepsBefore: number,
+): void {
+	if (block.strand.parent === null || !block.hasFailed) return;
+	const data = branchPart(block, entry, stepsBefore);
+	// From records it fails in the same way each time.
+	const { isStepless, unused } = entry.data;
+	if (isStepless === data.isStepless && isSameUnused(unused, data.unused)) return;
+	entry.data = data;
+	execution.record(block.parent!, key, entry);
 }
 
 function recordResult(

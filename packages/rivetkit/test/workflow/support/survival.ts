@@ -40,14 +40,24 @@ export interface Death {
 	readonly side: "before" | "after";
 }
 
-const LOOKS_MAX = 10_000;
+export interface SurvivalOptions {
+	/** Runs from its records again at every wait, too. */
+	readonly yields?: boolean;
+	/** After so many looks it is left as it is. */
+	readonly looksMax?: number;
+}
 
 /** Runs a scenario to its end, with a process that dies at each of `deaths`, one after the other. */
-export async function survive(scenario: Scenario, deaths: Iterable<Death>): Promise<Outcome> {
+export async function survive(
+	scenario: Scenario,
+	deaths: Iterable<Death>,
+	{ yields = false, looksMax = 10_000 }: SurvivalOptions = {},
+): Promise<Outcome> {
 	const left = deaths[Symbol.iterator]();
 	const next = (): Death | undefined => left.next().value;
 	const first = next();
 	await using world = await Worlds.start((ctx, w) => scenario.fn(ctx, w), {
+		yields,
 		...(first ? { dieAt: first } : {}),
 	});
 	const watch = new CrashWatch(world, scenario.mismatch);
@@ -55,7 +65,7 @@ export async function survive(scenario: Scenario, deaths: Iterable<Death>): Prom
 	let sent = 0;
 	let commits = 0;
 	const messages = scenario.messages ?? [];
-	for (let look = 0; look < LOOKS_MAX; look++) {
+	for (let look = 0; look < looksMax; look++) {
 		if (world.store.isDead) {
 			commits += world.store.commits.length;
 			await watch.died();
