@@ -12,15 +12,14 @@ import type { StoredMessage } from "../history/entry.ts";
 import { decodeHead, encodeHead } from "../history/head.ts";
 import { pathOf } from "../history/located-entry.ts";
 import { ALL_ENTRIES, ALL_HISTORY, entryRange } from "../history/location.ts";
+import { entriesToRecover, reopen } from "../history/recovery.ts";
 import {
-	entriesToRecover,
 	entriesToReplay,
 	locate,
 	messagesSentAgain,
 	messagesToReturn,
 	openMessages,
 	renumberMessages,
-	reopen,
 	type StoredEntryAt,
 } from "../history/rewind.ts";
 import { heldAgain } from "../history/stored-message.ts";

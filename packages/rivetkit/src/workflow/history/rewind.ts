@@ -19,206 +19,6 @@ export function locate(
 	}));
 }
 
-/** What `recover` takes back, and which joins and races it has go on. */
-export interface Recovery {
-	readonly gone: StoredEntryAt[];
-	readonly reopened: StoredEntryAt[];
-}
-
-/**
- * Recovery from a failure: what failed is done again, and what was undone, with everything that was built upon
- * it; a wait whose time was over waits anew, if the code has not gone on from that. Failures inside of something that has ended, or of an iteration that is over, are past; so are those of what
- * gave messages back that others have handled since, if the code went on after it: it would wait for them for ever.
- */
-export function entriesToRecover(
-	located: readonly StoredEntryAt[],
-	isQueued: (message: StoredMessage) => boolean,
-): Recovery {
-	const around = new Surroundings(located);
-	const undone = new Set<string>();
-	const restarts: Restart[] = [];
-	const settled = new Set<string>();
-	for (const at of located) {
-		const { entry } = at;
-		if (entry.rollbackCompletedAt > 0) undone.add(around.restartOfUndone(at));
-		if (!hasReturned(entry)) continue;
-		const from = around.restartOfReturned(at);
-		const isPlain = isPlainWait(entry);
-		if (isPlain && from !== null) restarts.push({ at, from });
-		const isPast = isPlain ? from === null : around.isPast(at);
-		if (isPast || !hasLost(entry, isQueued) || !around.hasGoneOn(at)) continue;
-		settled.add(around.givenUpWith(at));
-	}
-	const timedOut = new Set(
-		located.filter((at) => around.hasFailedByTime(at)).map(({ segments }) => pathOf(segments)),
-	);
-	const recovery = takeBack(located, around, { undone, restarts, settled, timedOut });
-	// Code that went on only to throw again has not caught it: this failure is the workflow's.
-	const isOfUse =
-		recovery.reopened.length > 0 ||
-		recovery.gone.some(({ segments, entry }) => isFailure(entry) || timedOut.has(pathOf(segments)));
-	if (isOfUse) return recovery;
-	return takeBack(located, around, { undone, restarts, settled: new Set(), timedOut });
-}
-
-/** A wait whose plain messages went back, and where what has lost them begins anew. */
-interface Restart {
-	readonly at: StoredEntryAt;
-	readonly from: string;
-}
-
-interface Beginnings {
-	/** Of what was undone. */
-	readonly undone: ReadonlySet<string>;
-	readonly restarts: readonly Restart[];
-	/** What stays as it is, with all in it. */
-	readonly settled: ReadonlySet<string>;
-	/** Waits whose time was over, and that is why what is around them failed. */
-	readonly timedOut: ReadonlySet<string>;
-}
-
-function takeBack(
-	located: readonly StoredEntryAt[],
-	around: Surroundings,
-	{ undone, restarts, settled, timedOut }: Beginnings,
-): Recovery {
-	const isSettled = ({ segments }: StoredEntryAt) => isAtOrBelow(segments, settled);
-	const anew = restarts.filter(({ at }) => !isSettled(at)).map(({ from }) => from);
-	const beginnings = new Set([...undone, ...anew]);
-	const gone: StoredEntryAt[] = [];
-	const reopened: StoredEntryAt[] = [];
-	for (const at of located) {
-		const { segments, entry } = at;
-		if (isAtOrBelow(segments, beginnings)) gone.push(at);
-		else if (around.isPast(at) || isSettled(at)) continue;
-		else if (entry.status === "failed" && (entry.is("join") || entry.is("race"))) reopened.push(at);
-		else if (entry.status === "failed" || entry.status === "exhausted") gone.push(at);
-		else if (timedOut.has(pathOf(segments))) gone.push(at);
-		else if (openMessages(entry).length > 0 || hasReturned(entry)) gone.push(at);
-	}
-	return { gone, reopened };
-}
-
-/** Something that will be done again, and may turn out otherwise. */
-function isFailure({ status, rollbackCompletedAt }: Entry): boolean {
-	return status === "failed" || status === "exhausted" || rollbackCompletedAt > 0;
-}
-
-/** Entries by where they are, to find those around others. */
-class Surroundings {
-	readonly #byPath: ReadonlyMap<string, Entry>;
-	/** The order of the latest entry that was begun, by the scope that it is in. */
-	readonly #latest = new Map<string, number>();
-
-	constructor(located: readonly StoredEntryAt[]) {
-		const entries = located.map(({ segments, entry }): [string, Entry] => {
-			// How a branch ended stands for the branch.
-			const path = entry.is("outcome") ? segments.slice(0, -1) : segments;
-			return [pathOf(path), entry];
-		});
-		this.#byPath = new Map(entries);
-		for (const at of located) {
-			// How a scope ended is nothing that its code went on to.
-			if (at.entry.is("outcome") || at.entry.is("start")) continue;
-			const scope = scopeOf(at);
-			const latest = this.#latest.get(scope) ?? 0;
-			this.#latest.set(scope, Math.max(latest, at.entry.createdSequence));
-		}
-	}
-
-	/** Whether the code has come to something behind what is around an entry: it has caught how that failed. */
-	hasGoneOn({ segments }: StoredEntryAt): boolean {
-		for (let length = 1; length < segments.length; length++) {
-			const around = segments.slice(0, length);
-			const entry = this.#byPath.get(pathOf(around));
-			if (!entry || entry.is("outcome")) continue;
-			const scope = pathOrRoot(around.slice(0, -1));
-			if ((this.#latest.get(scope) ?? 0) > entry.createdSequence) return true;
-		}
-		return false;
-	}
-
-	/** Whether a wait for one message has thrown that its time was over, and nobody has gone on from that. */
-	hasFailedByTime(at: StoredEntryAt): boolean {
-		const { entry } = at;
-		if (!entry.is("message") || entry.data.isBatch || !entry.data.hasTimedOut) return false;
-		const hasGoneOnHere = (this.#latest.get(scopeOf(at)) ?? 0) > entry.createdSequence;
-		return !hasGoneOnHere && !this.isPast(at) && !this.hasGoneOn(at);
-	}
-
-	/**
-	 * What ended with the messages of an entry given back, as a path: the join that has cancelled a branch with it, or else
-	 * the scope that it is in.
-	 */
-	givenUpWith(at: StoredEntryAt): string {
-		for (let length = at.segments.length - 1; length > 0; length--) {
-			const path = pathOf(at.segments.slice(0, length));
-			const entry = this.#byPath.get(path);
-			if (!entry?.is("join") || entry.status !== "failed") continue;
-			const branch = this.#byPath.get(pathOf(at.segments.slice(0, length + 1)));
-			if (!branch?.is("outcome")) return path;
-		}
-		return scopeOf(at);
-	}
-
-	/** Whether something around an entry has come to its end, and not because it failed, or its iteration is over. */
-	isPast(at: StoredEntryAt): boolean {
-		return this.#hasEndedAround(at) || this.#passedLoop(at) !== null;
-	}
-
-	/** Where what has to be done again begins: at the step itself, if the code comes to it once more. */
-	restartOfUndone(at: StoredEntryAt): string {
-		const { segments } = at;
-		const passed = this.#outermost(
-			segments,
-			(entry, next) => entry.status === "completed" || hasPassed(entry, next),
-		);
-		return passed ?? pathOf(segments);
-	}
-
-	/**
-	 * Where what has lost its messages begins anew: a loop that has counted them will receive them again. Null when
-	 * nobody waits for them any more: what was given up with them has ended, or is of an iteration that is over.
-	 */
-	restartOfReturned(at: StoredEntryAt): string | null {
-		if (this.#hasEndedAround(at)) return null;
-		const loop = this.#passedLoop(at);
-		if (loop === null) return pathOf(at.segments);
-		const givenUp = this.#outermost(
-			at.segments,
-			(entry) => entry.status === "failed" && (entry.is("join") || entry.is("race")),
-		);
-		return givenUp !== null && givenUp.length < loop.length ? loop : null;
-	}
-
-	#hasEndedAround({ segments }: StoredEntryAt): boolean {
-		return this.#outermost(segments, (entry) => entry.status === "completed") !== null;
-	}
-
-	/** The outermost loop around an entry that has come to later iterations since. */
-	#passedLoop({ segments }: StoredEntryAt): string | null {
-		return this.#outermost(segments, hasPassed);
-	}
-
-	#outermost(
-		segments: readonly Segment[],
-		is: (entry: Entry, next: Segment | undefined) => boolean,
-	): string | null {
-		for (let length = 1; length < segments.length; length++) {
-			const path = pathOf(segments.slice(0, length));
-			const entry = this.#byPath.get(path);
-			if (entry && is(entry, segments[length])) return path;
-		}
-		return null;
-	}
-}
-
-/** Whether a loop has left the iteration that is next on the way to an entry. */
-function hasPassed(entry: Entry, next: Segment | undefined): boolean {
-	if (!entry.is("loop") || next?.kind !== "iteration") return false;
-	return next.iteration < entry.data.iteration;
-}
-
 /** Completable messages that a wait has received, and that were neither completed nor given back. */
 export function openMessages(entry: Entry): StoredMessage[] {
 	if (!entry.is("message") || !entry.data.isCompletable) return [];
@@ -227,18 +27,7 @@ export function openMessages(entry: Entry): StoredMessage[] {
 	);
 }
 
-/** Whether messages that a wait has received went back to the queue. */
-function hasReturned(entry: Entry): boolean {
-	return entry.is("message") && (entry.data.messages ?? []).some(({ isReturned }) => isReturned);
-}
-
-/** Whether a message that went back to the queue is not in it any more. */
-function hasLost(entry: Entry, isQueued: (message: StoredMessage) => boolean): boolean {
-	if (!entry.is("message")) return false;
-	return (entry.data.messages ?? []).some((message) => message.isReturned && !isQueued(message));
-}
-
-function isPlainWait(entry: Entry): entry is Entry<"message"> {
+export function isPlainWait(entry: Entry): entry is Entry<"message"> {
 	return entry.is("message") && entry.data.isCompletable === false;
 }
 
@@ -288,16 +77,6 @@ export function renumberMessages(entries: readonly StoredEntryAt[], nextId: () =
 	}
 }
 
-/** A join or race that has failed, as it was before it came to its end. */
-export function reopen({ entry }: StoredEntryAt): void {
-	if (!entry.is("join") && !entry.is("race")) return;
-	entry.status = "running";
-	entry.error = null;
-	entry.completedAt = 0;
-	entry.completedSequence = 0;
-	entry.data = { branches: entry.data.branches };
-}
-
 /**
  * Entries that a replay from a step takes back: it, everything that began after it, and everything of its
  * innermost loop. What has ended around it begins anew.
@@ -338,15 +117,7 @@ function restartOf(
 		: innermostLoop;
 }
 
-function scopeOf({ segments }: StoredEntryAt): string {
-	return pathOrRoot(segments.slice(0, -1));
-}
-
-function pathOrRoot(segments: readonly Segment[]): string {
-	return segments.length === 0 ? "" : pathOf(segments);
-}
-
-function isAtOrBelow(segments: readonly Segment[], paths: ReadonlySet<string>): boolean {
+export function isAtOrBelow(segments: readonly Segment[], paths: ReadonlySet<string>): boolean {
 	for (let length = 1; length <= segments.length; length++) {
 		if (paths.has(pathOf(segments.slice(0, length)))) return true;
 	}
