@@ -306,7 +306,7 @@ class EmbeddedEngine implements Engine {
 			heardRooms: (rooms) => this.#apart?.host.heardElsewhere(rooms),
 			askRunners: (question) => this.#apart?.runners.answer(question) ?? [],
 			names: () => this.#kinds,
-			nodesGone: () => this.#leftRunning?.look(),
+			actorsLeft: () => this.#leftRunning?.look(),
 			nodesDied: () => {
 				if (this.#alarms instanceof ClaimedAlarms) {
 					this.#alarms.nodesDied();

@@ -36,6 +36,8 @@ import { SocketHandover } from "./socket-handover.ts";
 const ASK_MS = 3_000;
 /** What this node has for pools is told so soon after it has changed (ms): with what changes meanwhile. */
 const ROOMS_TOLD_MS = 10;
+/** What a node that drains has let go of is told so soon (ms): with what it lets go of meanwhile. */
+const LEFT_TOLD_MS = 100;
 /** From so many free slots on, others are told of many: each start would be news otherwise. */
 const SLOTS_TOLD_MAX = 64;
 const MANY_SLOTS = 1_000_000;
@@ -77,6 +79,7 @@ export class Cluster implements Elsewhere {
 	readonly #pools = new PoolsOfNodes();
 	#roomsTold = "";
 	#isTellingRooms = false;
+	#isTellingLeft = false;
 	/** Actors that are on their way back to being nobody's. */
 	readonly #releasing = new Map<string, Promise<void>>();
 
@@ -289,8 +292,33 @@ export class Cluster implements Elsewhere {
 				if (this.#releasing.get(actorId) === releasing) {
 					this.#releasing.delete(actorId);
 				}
+				if (this.#peers.isDraining) {
+					this.#tellLeft();
+				}
 			});
 		this.#releasing.set(actorId, releasing);
+	}
+
+	/** Others start what is to run of what this node has let go of: it may be long until the last of its actors has stopped. */
+	#tellLeft(): void {
+		if (this.#isTellingLeft) {
+			return;
+		}
+		this.#isTellingLeft = true;
+		const { clock, lease, rows, logger } = this.#options;
+		clock.after(LEFT_TOLD_MS, () => {
+			this.#isTellingLeft = false;
+			if (!lease.isHeld) {
+				// It is gone, which tells the others the same.
+				return;
+			}
+			rows.hint("left").catch((error: unknown) => {
+				logger.debug(
+					{ err: error },
+					"other nodes could not be told of actors that are to run; they look when this one is gone",
+				);
+			});
+		});
 	}
 
 	/** See `InspectedElsewhere` of the gateway. Rejects with `guard.service_unavailable`. */

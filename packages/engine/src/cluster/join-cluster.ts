@@ -51,8 +51,8 @@ const LEASE_MS_MIN = 1_000;
 export interface JoinedEngine extends LocalEngine {
 	/** Others have died, and this one is to look after what they left. */
 	nodesDied(): void;
-	/** Others are gone, in whatever way: each node that lives is told. */
-	nodesGone(): void;
+	/** Others are gone, in whatever way, or let go of what they had: each node that lives is told. */
+	actorsLeft(): void;
 	/** Alarms may be due that another node does not take. */
 	alarmsHinted(): void;
 	/** Names of the actors that run here. */
@@ -138,7 +138,7 @@ async function openNode(
 			known = [...living];
 			cluster.know(nodes);
 			if (isGone) {
-				engine?.nodesGone();
+				engine?.actorsLeft();
 			}
 		},
 		onReaped: () => engine?.nodesDied(),
@@ -171,10 +171,18 @@ async function openNode(
 		counters,
 	});
 	rows.onHint = (hint) => {
-		if (hint === "nodes") {
-			lease.renewSoon();
-		} else {
-			engine?.alarmsHinted();
+		switch (hint) {
+			case "nodes":
+				lease.renewSoon();
+				break;
+			case "alarms":
+				engine?.alarmsHinted();
+				break;
+			case "left":
+				engine?.actorsLeft();
+				break;
+			default:
+				hint satisfies never;
 		}
 	};
 	const host = node.host ?? "127.0.0.1";

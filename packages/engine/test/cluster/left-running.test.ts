@@ -25,6 +25,24 @@ it("of a node that is closed: those that run, start again elsewhere; others slee
 	expect(row).toMatchObject({ connectableTs: null, sleepTs: expect.any(Number) });
 });
 
+it("of a node that is closed, while another actor there takes its time to stop", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url, { actorStopThresholdMs: 60_000 }), await startNode(url)];
+	const slow = await connect(one, { key: "slow", slots: 1 });
+	const [takesTime] = await createIn(one, "default", 1, "sleep");
+	await until(() => expect(startedOn(slow)).toEqual([takesTime]));
+	const quick = await connect(one, { key: "quick", slots: 1, stopsAtOnce: true });
+	const [again] = await createIn(one, "default", 1);
+	await until(() => expect(startedOn(quick)).toEqual([again]));
+	const after = await connect(two, { key: "two" });
+	const stopping = one.stop();
+	await until(() => expect(startedOn(after)).toEqual([again]));
+	expect(slow.commands.map(({ inner }) => inner.tag)).toContain("CommandStopActor");
+	expect((await two.node.store.actorById(takesTime!))!.connectableTs).not.toBeNull();
+	slow.obey();
+	await stopping;
+});
+
 it("of a node that is closed, when a runner of their pool comes to another one only then", async () => {
 	const url = await emptiedDatabase();
 	const [one, two] = [await startNode(url), await startNode(url)];

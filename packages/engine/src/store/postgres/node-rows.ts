@@ -53,9 +53,10 @@ export type Whereabouts =
  *
  * - `nodes`: one has come, goes, or is gone
  * - `alarms`: some are due, or will be, that the node that tells does not take itself
+ * - `left`: the node that tells has let go of actors that may be to run; those of a version before this do not know it
  */
-export type Hint = "nodes" | "alarms";
-const HINTS: readonly string[] = ["nodes", "alarms"] satisfies Hint[];
+export type Hint = "nodes" | "alarms" | "left";
+const HINTS: readonly string[] = ["nodes", "alarms", "left"] satisfies Hint[];
 const CHANNEL = "rivetkit";
 
 /** How long an actor that was woken for its alarm is left to deal with it (ms). */

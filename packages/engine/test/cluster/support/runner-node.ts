@@ -27,10 +27,12 @@ export async function startNode(
 	{
 		slotWaitMs = 5_000,
 		routeTimeoutMs = 10_000,
+		actorStopThresholdMs = 300,
 		at = {},
 	}: {
 		readonly slotWaitMs?: number;
 		readonly routeTimeoutMs?: number;
+		readonly actorStopThresholdMs?: number;
 		/** Where other nodes reach it. */
 		readonly at?: NodeOptions;
 	} = {},
@@ -54,7 +56,7 @@ export async function startNode(
 	engine.attachRunners({
 		pingIntervalMs: 50,
 		runnerLostThresholdMs: 2_000,
-		actorStopThresholdMs: 300,
+		actorStopThresholdMs,
 		slotWaitMs,
 	});
 	await engine.joined;
