@@ -14,6 +14,8 @@ import type { RemoteNodes } from "./remote-nodes.ts";
 
 /** Pause before an actor is looked for again whose node is dead or cannot be reached (ms). */
 const LOOK_AGAIN_MS = 100;
+/** The same of one that has a pause after crashes, which only a deletion ends earlier (contract: engine 6.1). */
+const LOOK_AGAIN_PAUSED_MS = 1_000;
 
 export interface ActorRoutesOptions {
 	readonly rows: NodeRows;
@@ -62,7 +64,8 @@ export class ActorRoutes {
 			if (peers.isDraining && !peers.hasSuccessor) {
 				throw catalogueError("guard.service_unavailable");
 			}
-			const target = this.#targetOf(where, lease.epoch, unreachable);
+			const pauseMs = where.kind === "free" ? (where.pausedUntilTs ?? 0) - clock.now() : 0;
+			const target = pauseMs > 0 ? undefined : this.#targetOf(where, lease.epoch, unreachable);
 			if (target === "here") {
 				if (isUsed(actorId)) {
 					// Another node has asked for it meanwhile: to acquire it again would end what began.
@@ -80,11 +83,12 @@ export class ActorRoutes {
 				}
 				unreachable.add(target);
 			}
-			if (clock.now() + LOOK_AGAIN_MS >= deadlineTs) {
+			const waitMs = pauseMs > 0 ? Math.min(pauseMs, LOOK_AGAIN_PAUSED_MS) : LOOK_AGAIN_MS;
+			if (clock.now() + waitMs >= deadlineTs) {
 				throw catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
 			}
 			await new Promise<void>((resolve) => {
-				clock.after(LOOK_AGAIN_MS, resolve);
+				clock.after(waitMs, resolve);
 			});
 		}
 	}

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { until } from "../helpers/until.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
-import { actorAt, connect, createIn, startNode, startsOf } from "./support/runner-node.ts";
+import { actorAt, called, connect, createIn, startNode, startsOf } from "./support/runner-node.ts";
 
 const startedOn = (runner: Awaited<ReturnType<typeof connect>>) =>
 	runner.commands.flatMap(({ checkpoint, inner }) =>
@@ -54,7 +54,7 @@ it("of a node that is closed, when a runner of their pool comes to another one o
 	await until(() => expect(startedOn(after).sort()).toEqual(again.toSorted()));
 });
 
-it("not before the pause is over that they have after crashes", async () => {
+it("not before the pause is over that they have after crashes, though somebody calls", async () => {
 	const url = await emptiedDatabase();
 	const [one, two] = [await startNode(url), await startNode(url)];
 	const before = await connect(one, { key: "one", slots: 2 });
@@ -71,9 +71,11 @@ it("not before the pause is over that they have after crashes", async () => {
 	const { reschedule_ts: dueTs } = await actorAt(one, actorId!);
 	// The other node looks when it has a runner of the pool, and when the first is gone.
 	const after = await connect(two, { key: "two" });
+	const call = called(two, after, actorId!);
 	const stopping = one.stop();
 	await until(() => expect(startedOn(after)).toEqual([actorId]));
 	expect(two.node.clock.now()).toBeGreaterThanOrEqual(dueTs as number);
+	expect(await call).toBe(200);
 	await stopping;
 });
 

@@ -4,29 +4,17 @@ import { Relay } from "../../../../scripts/cluster/relay.ts";
 import { freePort } from "../../../../scripts/lib/free-port.ts";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { until } from "../helpers/until.ts";
-import type { ScriptedRunner } from "../runners/scripted-runner.ts";
 import { ScriptedHost } from "../serverless/scripted-host.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
 import {
 	actorAt,
+	called,
 	connect,
 	createIn,
 	type RunnerNode,
 	startNode,
 	startsOf,
 } from "./support/runner-node.ts";
-
-/** A GET through a node, which the runner answers. */
-async function called(node: RunnerNode, runner: ScriptedRunner, actorId: string): Promise<number> {
-	const before = runner.tunnel.length;
-	const response = fetch(`${node.url}/gateway/${actorId}/request/x`);
-	await until(() => expect(runner.tunnel.length).toBeGreaterThan(before));
-	runner.answer(runner.tunnel.at(-1)!, {
-		tag: "ToServerResponseStart",
-		val: { status: 200, headers: new Map(), body: undefined, stream: false },
-	});
-	return (await response).status;
-}
 
 it("an actor made and called through a node without runners runs on one of another node", async () => {
 	const url = await emptiedDatabase();

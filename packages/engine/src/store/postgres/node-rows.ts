@@ -44,6 +44,8 @@ export type Whereabouts =
 			readonly namespace: string;
 			readonly pool: string;
 			readonly isLeft: boolean;
+			/** It has crashed, and is started again then (ms since the epoch); null for one without a pause. */
+			readonly pausedUntilTs: number | null;
 	  }
 	| { readonly kind: "owned"; readonly epoch: number };
 
@@ -78,6 +80,9 @@ const IS_FREE_FOR = (parameter: number) =>
 	`CASE WHEN a.name = ANY ($${parameter})
 		OR ('${POOL_MARK}' || a.namespace || '${POOL_MARK}' || a.runner_name_selector) = ANY ($${parameter})
 	THEN a.owner IS NULL OR NOT ${HAS_LIVE_OWNER} ELSE false END`;
+
+/** Whether an actor is to run, whoever has it: it did not fall asleep. */
+const IS_TO_RUN = "a.crash_policy = 'restart' AND a.sleep_ts IS NULL AND a.destroy_ts IS NULL";
 
 interface RawNode {
 	[column: string]: unknown;
@@ -174,8 +179,10 @@ export class NodeRows {
 			pool: string;
 			owner: number | null;
 			left: boolean;
+			paused: number | null;
 		}>(
 			"SELECT a.name, a.namespace, a.runner_name_selector AS pool, a.owner IS NOT NULL AS left, " +
+				`CASE WHEN a.wake_after > ${NOW_MS} AND ${IS_TO_RUN} THEN a.wake_after END AS paused, ` +
 				`CASE WHEN ${HAS_LIVE_OWNER} THEN a.owner END AS owner ` +
 				"FROM rivetkit.actors AS a WHERE a.id = $1 AND a.destroy_ts IS NULL",
 			[toStoredText(actorId)],
@@ -184,9 +191,9 @@ export class NodeRows {
 		if (row === undefined) {
 			return { kind: "unknown" };
 		}
-		const { name, namespace, pool, owner, left } = row;
+		const { name, namespace, pool, owner, left, paused } = row;
 		return owner === null
-			? { kind: "free", name, namespace, pool, isLeft: left }
+			? { kind: "free", name, namespace, pool, isLeft: left, pausedUntilTs: paused }
 			: { kind: "owned", epoch: owner };
 	}
 
@@ -279,8 +286,7 @@ export class NodeRows {
 			paused: number | null;
 		}>(
 			`WITH page AS (
-				SELECT a.row_id, a.id, a.wake_after, a.crash_policy = 'restart' AND a.sleep_ts IS NULL
-					AND a.destroy_ts IS NULL AND ${IS_FREE_FOR(1)} AS is_left
+				SELECT a.row_id, a.id, a.wake_after, ${IS_TO_RUN} AND ${IS_FREE_FOR(1)} AS is_left
 				FROM rivetkit.actors AS a WHERE a.row_id > $2 ORDER BY a.row_id LIMIT $3
 			)
 			SELECT max(row_id) AS last, count(*)::int AS count,

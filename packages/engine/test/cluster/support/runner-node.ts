@@ -127,3 +127,19 @@ export async function actorAt(node: RunnerNode, actorId: string): Promise<Record
 	const { actors } = (await answer.json()) as { actors: Record<string, unknown>[] };
 	return actors[0]!;
 }
+
+/** A GET through a node, which the runner answers. */
+export async function called(
+	node: RunnerNode,
+	runner: ScriptedRunner,
+	actorId: string,
+): Promise<number> {
+	const before = runner.tunnel.length;
+	const response = fetch(`${node.url}/gateway/${actorId}/request/x`);
+	await until(() => expect(runner.tunnel.length).toBeGreaterThan(before));
+	runner.answer(runner.tunnel.at(-1)!, {
+		tag: "ToServerResponseStart",
+		val: { status: 200, headers: new Map(), body: undefined, stream: false },
+	});
+	return (await response).status;
+}
