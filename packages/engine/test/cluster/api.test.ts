@@ -2,3 +2,6 @@
 // only check the same input again.
 import "./support/on-two-nodes.ts";
 import "../api/engine-api.test.ts";
+import "../api/engine-addresses.test.ts";
+import "../api/engine-actors.test.ts";
+import "../api/engine-runners.test.ts";
