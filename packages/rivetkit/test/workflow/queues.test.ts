@@ -709,6 +709,68 @@ onMemory.it(
 	300_000,
 );
 
+onMemory.it.each<[string, (ctx: Ctx, fails: (at: Ctx) => Promise<void>) => Promise<unknown>]>([
+	["the workflow", (ctx, fails) => fails(ctx)],
+	["a branch", (ctx, fails) => ctx.join("j", { a: { run: fails } })],
+	[
+		"an iteration",
+		(ctx, fails) =>
+			ctx.loop("l", async (loop) => {
+				await fails(loop);
+				return Loop.break();
+			}),
+	],
+])(
+	"10.4. recover needs no more what came of a step's error before it was thrown on in %s",
+	async (_where, place) => {
+		let isBroken = true;
+		await using world = await World.start(
+			(ctx, { ledger }) =>
+				place(ctx, async (at) => {
+					const run = () => {
+						if (isBroken) throw new CriticalError("broken");
+					};
+					await at.step("s", run).catch(async (error: unknown) => {
+						await at.step("clean up", () => void ledger.push("cleaned up"));
+						throw error;
+					});
+					await at.step("more", () => void ledger.push("done"));
+				}),
+			{ workflow: { strictRoot: true } },
+		);
+		await eventually(async () => expect((await world.status()).state).toBe("failed"));
+		isBroken = false;
+		await world.call("recover");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect(world.ledger).toEqual(["cleaned up", "done"]);
+	},
+);
+
+onMemory.it(
+	"10.4. recover does nothing again that succeeded before a failure was thrown on",
+	async () => {
+		let isBroken = true;
+		await using world = await World.start(async (ctx, { ledger }) => {
+			let failure: unknown;
+			for (const name of ["a", "b", "c"]) {
+				const run = () => {
+					if (isBroken && name === "a") throw new CriticalError("broken");
+					ledger.push(name);
+				};
+				await ctx.step(name, run).catch((error: unknown) => {
+					failure = error;
+				});
+			}
+			if (failure) throw failure;
+		});
+		await eventually(async () => expect((await world.status()).state).toBe("failed"));
+		isBroken = false;
+		await world.call("recover");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect(world.ledger).toEqual(["b", "c", "a"]);
+	},
+);
+
 onMemory.describe("10.4. recover of a wait that timed out", () => {
 	const LIMIT = { names: ["work"], timeout: 1_000 } as const;
 
@@ -761,6 +823,107 @@ onMemory.describe("10.4. recover of a wait that timed out", () => {
 			expect(await world.status()).toMatchObject({ state: "completed", output: "late" });
 		});
 		expect((await world.state()).n).toBe(1);
+	});
+
+	/** Does something before it throws an error on, as it is or as the cause of another one. */
+	const cleanUp =
+		(at: Ctx, ledger: string[], wraps = false) =>
+		async (error: unknown) => {
+			await at.step("clean up", () => void ledger.push("cleaned up"));
+			throw wraps ? new Error("wrapped", { cause: error }) : error;
+		};
+	type Wait = (ctx: Ctx, ledger: string[]) => Promise<{ body: unknown }>;
+	const thrownOn: [string, Wait][] = [
+		[
+			"that is thrown on",
+			(ctx, ledger) => ctx.queue.next("m", LIMIT).catch(cleanUp(ctx, ledger) as never),
+		],
+		[
+			"that is the cause of what is thrown",
+			(ctx, ledger) => ctx.queue.next("m", LIMIT).catch(cleanUp(ctx, ledger, true) as never),
+		],
+		[
+			"that is thrown on in an iteration, and behind it",
+			(ctx, ledger) =>
+				ctx
+					.loop("loop", async (loop) =>
+						Loop.break(
+							await loop.queue.next("m", LIMIT).catch(cleanUp(loop, ledger, true) as never),
+						),
+					)
+					.catch(cleanUp(ctx, ledger) as never),
+		],
+		[
+			"that is thrown on in a branch",
+			async (ctx, ledger) => {
+				const { a } = await ctx.join("join", {
+					a: { run: (b) => b.queue.next("m", LIMIT).catch(cleanUp(b, ledger) as never) },
+				});
+				return a as never;
+			},
+		],
+		[
+			"that is thrown on behind a join",
+			async (ctx, ledger) => {
+				const joined = ctx.join("join", { a: { run: (b) => b.queue.next("m", LIMIT) } });
+				return (await joined.catch(cleanUp(ctx, ledger, true) as never)).a as never;
+			},
+		],
+		[
+			"that is thrown on in a branch, and behind a race",
+			async (ctx, ledger) => {
+				const run = (b: Ctx) => b.queue.next("m", LIMIT).catch(cleanUp(b, ledger, true) as never);
+				const raced = ctx.race("race", [{ name: "a", run }]);
+				return (await raced.catch(cleanUp(ctx, ledger) as never)).value as never;
+			},
+		],
+	];
+	it.each(thrownOn)("%s waits again, and need not come to what came of it", async (_how, wait) => {
+		for (const isCold of [false, true]) {
+			await using world = await World.start(
+				async (ctx, { ledger }) => {
+					await ctx.step("first", () => void ledger.push("first"));
+					return (await wait(ctx, ledger)).body;
+				},
+				{ workflow: { strictRoot: true } },
+			);
+			if (isCold) await world.crash();
+			await world.advance(1_000);
+			expect((await world.status()).state).toBe("failed");
+			const before = [...world.ledger];
+			if (isCold) await world.crash();
+			await world.call("recover");
+			// Its time is over again.
+			await world.advance(1_000);
+			expect((await world.status()).state).toBe("failed");
+			expect(world.ledger).toEqual(before);
+			await world.send("work", "late");
+			await world.call("recover");
+			await eventually(async () => {
+				expect(await world.status()).toMatchObject({ state: "completed", output: "late" });
+			});
+			expect([world.ledger, await world.call("size")]).toEqual([before, 0]);
+		}
+	});
+
+	it("leaves one alone whose error was thrown on, and caught further out", async () => {
+		let fails = true;
+		await using world = await World.start(async (ctx, { ledger }) => {
+			const failing = ctx.loop("loop", async (loop) => {
+				await loop.queue.next("m", LIMIT).catch(cleanUp(loop, ledger) as never);
+			});
+			await failing.catch(() => {});
+			await ctx.step("next", () => {
+				if (fails) throw new CriticalError("not yet");
+			});
+		});
+		await world.advance(1_000);
+		expect((await world.status()).state).toBe("failed");
+		fails = false;
+		await world.send("work", "late");
+		await world.call("recover");
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect([world.ledger, await world.call("size")]).toEqual([["cleaned up"], 1]);
 	});
 
 	it("leaves one alone that the code has gone on from", async () => {

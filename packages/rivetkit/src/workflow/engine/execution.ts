@@ -9,6 +9,7 @@ import { Activity } from "./activity.ts";
 import { codeError, isCodeError, never } from "./code-error.ts";
 import { currentStrand } from "./current-strand.ts";
 import type { ExecutionOwner } from "./execution-owner.ts";
+import { noteThrown } from "./failure-origin.ts";
 import { LiveEntries } from "./live-entries.ts";
 import { ReplayCheck } from "./replay-check.ts";
 import { RollbackSearch } from "./rollback-search.ts";
@@ -189,7 +190,12 @@ export class Execution {
 	}
 
 	#threw(error: unknown): void {
-		this.finish(isCodeError(error) ? { kind: "blocked", error } : { kind: "threw", error });
+		if (isCodeError(error)) {
+			this.finish({ kind: "blocked", error });
+			return;
+		}
+		if (!this.isOver) noteThrown(this, this.root, error);
+		this.finish({ kind: "threw", error });
 	}
 
 	/**

@@ -3,6 +3,7 @@ import { heldAgain } from "../history/stored-message.ts";
 import { isCodeError } from "./code-error.ts";
 import { notVisited } from "./divergence.ts";
 import type { Execution } from "./execution.ts";
+import { noteThrown } from "./failure-origin.ts";
 import { openAtEnd } from "./in-progress.ts";
 import { OpenMessage } from "./open-message.ts";
 import type { Scope } from "./scope.ts";
@@ -66,6 +67,7 @@ export function failScope(execution: Execution, scope: Scope, reason: unknown): 
 	const { strand } = scope;
 	if (execution.isRollback || isCodeError(reason) || execution.isStoppedIn(scope)) return;
 	scope.hasFailed = true;
+	noteThrown(execution, scope, reason);
 	abandon(execution, [...strand.children], reason);
 	giveBackUndecided(execution, strand);
 	strand.callOff(reason);

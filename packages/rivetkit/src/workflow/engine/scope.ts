@@ -95,11 +95,12 @@ export class Scope {
 		return this.unvisited() !== null;
 	}
 
-	/** Id of an entry that is recorded and was not visited; what has no name of its own does not count. */
+	/** Id of an entry that is recorded and was not visited, but should be; what has no name of its own does not count. */
 	unvisited(): { readonly name: string; readonly entry: Entry } | null {
 		if (this.records === null) return null;
 		for (const [name, entry] of this.records) {
-			if (!this.visited.has(name) && !isInnerId(name)) return { name, entry };
+			if (this.visited.has(name) || isInnerId(name) || entry.data.isOptional) continue;
+			return { name, entry };
 		}
 		return null;
 	}

@@ -131,14 +131,13 @@ export class WorkflowControl implements ActorWorkflow {
 		};
 		await this.#rewind(assertFailed, (located) => {
 			// Messages that were not completed went back to the queue when it failed.
-			const { gone, reopened } = entriesToRecover(located, (message) =>
+			const { gone, reopened, optional } = entriesToRecover(located, (message) =>
 				engine.host.messages.isQueued(message),
 			);
 			this.#takeBack(gone);
-			for (const at of reopened) {
-				reopen(at);
-				engine.journal.entry(at.key, at.entry);
-			}
+			for (const at of reopened) reopen(at);
+			for (const { entry } of optional) entry.data.isOptional = true;
+			for (const { key, entry } of [...reopened, ...optional]) engine.journal.entry(key, entry);
 			// Undone effects are not to be found again under their old key.
 			if (gone.some(({ entry }) => entry.rollbackCompletedAt > 0)) head.epoch++;
 		});

@@ -58,6 +58,7 @@ export interface StoredMessage {
 export interface KindData {
 	// `readyTs`: when what it has come to was ready (ms since the epoch); absent for when it ended.
 	// `isStepless`: in a branch, that no step was done in it; of a loop, in none of the iterations that are over.
+	// `thrownTo`: of a failure, the depth of the outermost scope whose code has failed with it; 0 for the workflow.
 	// `unused`: in a branch, keys of the waits in it whose messages go back if what is around it is given up.
 	step: {
 		output?: Uint8Array;
@@ -68,6 +69,7 @@ export interface KindData {
 		isCompensable?: boolean;
 		/** Messages it sent that it would send once more: those without a dedupe key. */
 		sent?: readonly number[];
+		thrownTo?: number;
 	};
 	loop: {
 		iteration: number;
@@ -94,6 +96,7 @@ export interface KindData {
 		deadline?: number;
 		messages?: StoredMessage[];
 		hasTimedOut?: boolean;
+		thrownTo?: number;
 	};
 	rollback_checkpoint: Record<never, never>;
 	join: {
@@ -105,6 +108,7 @@ export interface KindData {
 		readyTs?: number;
 		isStepless?: true;
 		unused?: Uint8Array[];
+		thrownTo?: number;
 	};
 	race: {
 		branches: string[];
@@ -114,6 +118,7 @@ export interface KindData {
 		readyTs?: number;
 		isStepless?: true;
 		unused?: Uint8Array[];
+		thrownTo?: number;
 	};
 	removed: { originalType: string };
 	version_check: { resolved: number; latest: number };
@@ -137,6 +142,11 @@ export interface KindData {
 	start: { state?: Uint8Array };
 }
 
+interface AnyData {
+	/** The code need not come to it any more: it did so to throw a failure on that is done again. */
+	isOptional?: true;
+}
+
 export const NOT_STAGED = -1;
 /** What an entry without values comes to, about. */
 const ENTRY_BYTES = 64;
@@ -158,7 +168,7 @@ export class Entry<K extends Kind = Kind> {
 	error: StoredError | null = null;
 	rollbackCompletedAt = 0;
 	rollbackError: StoredError | null = null;
-	data: KindData[K];
+	data: KindData[K] & AnyData;
 	/** How much the next batch will have of it, as it is then (bytes); negative for nothing. */
 	stagedBytes: number = NOT_STAGED;
 	/** Deleted, or about to be: not to be written any more. */

@@ -3,10 +3,12 @@ import { pathOf } from "./located-entry.ts";
 import { isAtOrBelow, isPlainWait, openMessages, type StoredEntryAt } from "./rewind.ts";
 import { Surroundings } from "./surroundings.ts";
 
-/** What `recover` takes back, and which joins and races it has go on. */
+/** What `recover` takes back, which joins and races it has go on, and what it has stay. */
 export interface Recovery {
 	readonly gone: StoredEntryAt[];
 	readonly reopened: StoredEntryAt[];
+	/** What code came to before it threw a failure on: it need not come to that again. */
+	readonly optional: StoredEntryAt[];
 }
 
 /**
@@ -69,23 +71,30 @@ function takeBack(
 	const isSettled = ({ segments }: StoredEntryAt) => isAtOrBelow(segments, settled);
 	const anew = restarts.filter(({ at }) => !isSettled(at)).map(({ from }) => from);
 	const beginnings = new Set([...undone, ...anew]);
-	const gone: StoredEntryAt[] = [];
-	const reopened: StoredEntryAt[] = [];
+	const gone = new Set<StoredEntryAt>();
+	const reopened = new Set<StoredEntryAt>();
+	const thrownOn = new Set<StoredEntryAt>();
 	for (const at of located) {
 		const { segments, entry } = at;
-		if (isAtOrBelow(segments, beginnings)) gone.push(at);
+		if (isAtOrBelow(segments, beginnings)) gone.add(at);
 		else if (around.isPast(at) || isSettled(at)) continue;
-		else if (entry.status === "failed" && (entry.is("join") || entry.is("race"))) reopened.push(at);
-		else if (entry.status === "failed" || entry.status === "exhausted") gone.push(at);
-		else if (timedOut.has(pathOf(segments))) gone.push(at);
-		else if (openMessages(entry).length > 0 || hasReturned(entry)) gone.push(at);
+		else if (isFailed(entry) || timedOut.has(pathOf(segments))) {
+			if (entry.is("join") || entry.is("race")) reopened.add(at);
+			else gone.add(at);
+			for (const later of around.beforeThrownOn(at)) thrownOn.add(later);
+		} else if (openMessages(entry).length > 0 || hasReturned(entry)) gone.add(at);
 	}
-	return { gone, reopened };
+	const optional = [...thrownOn].filter((at) => !gone.has(at) && !reopened.has(at));
+	return { gone: [...gone], reopened: [...reopened], optional };
+}
+
+function isFailed({ status }: Entry): boolean {
+	return status === "failed" || status === "exhausted";
 }
 
 /** Something that will be done again, and may turn out otherwise. */
-function isFailure({ status, rollbackCompletedAt }: Entry): boolean {
-	return status === "failed" || status === "exhausted" || rollbackCompletedAt > 0;
+function isFailure(entry: Entry): boolean {
+	return isFailed(entry) || entry.rollbackCompletedAt > 0;
 }
 
 /** Whether messages that a wait has received went back to the queue. */

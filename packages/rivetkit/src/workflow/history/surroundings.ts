@@ -3,10 +3,17 @@ import { pathOf } from "./located-entry.ts";
 import type { Segment } from "./location.ts";
 import type { StoredEntryAt } from "./rewind.ts";
 
+interface WayOut {
+	readonly scope: string;
+	readonly entry: Entry;
+	readonly isThrown: boolean;
+}
+
 /** Entries by where they are, to find those around others. */
 export class Surroundings {
 	readonly #byPath: ReadonlyMap<string, Entry>;
-	/** The order of the latest entry that was begun, by the scope that it is in. */
+	/** Entries by the scope that they are in; and the order of the latest one that was begun. */
+	readonly #scopes = new Map<string, StoredEntryAt[]>();
 	readonly #latest = new Map<string, number>();
 
 	constructor(located: readonly StoredEntryAt[]) {
@@ -21,6 +28,9 @@ export class Surroundings {
 			if (at.entry.is("outcome") || at.entry.is("start")) continue;
 			const scope = scopeOf(at);
 			const latest = this.#latest.get(scope) ?? 0;
+			const others = this.#scopes.get(scope);
+			if (others) others.push(at);
+			else this.#scopes.set(scope, [at]);
 			this.#latest.set(scope, Math.max(latest, at.entry.createdSequence));
 		}
 	}
@@ -41,8 +51,37 @@ export class Surroundings {
 	hasFailedByTime(at: StoredEntryAt): boolean {
 		const { entry } = at;
 		if (!entry.is("message") || entry.data.isBatch || !entry.data.hasTimedOut) return false;
-		const hasGoneOnHere = (this.#latest.get(scopeOf(at)) ?? 0) > entry.createdSequence;
-		return !hasGoneOnHere && !this.isPast(at) && !this.hasGoneOn(at);
+		if (this.isPast(at)) return false;
+		return this.#wayOut(at).every(
+			({ scope, entry: thrower, isThrown }) =>
+				isThrown || (this.#latest.get(scope) ?? 0) <= thrower.createdSequence,
+		);
+	}
+
+	/** What code came to between a failure and throwing that on, in scopes that failed with it. */
+	beforeThrownOn(at: StoredEntryAt): StoredEntryAt[] {
+		return this.#wayOut(at)
+			.filter(({ isThrown }) => isThrown)
+			.flatMap(({ scope, entry }) =>
+				(this.#scopes.get(scope) ?? []).filter(
+					(later) => later.entry.createdSequence > entry.createdSequence,
+				),
+			);
+	}
+
+	/** An entry and those around it, from the inside; and whether the scope of each failed with what was thrown there. */
+	#wayOut({ segments, entry: innermost }: StoredEntryAt): WayOut[] {
+		const way: WayOut[] = [];
+		let thrownTo = Number.POSITIVE_INFINITY;
+		for (let length = segments.length; length > 0; length--) {
+			const isInnermost = length === segments.length;
+			const entry = isInnermost ? innermost : this.#byPath.get(pathOf(segments.slice(0, length)));
+			if (!entry || entry.is("outcome")) continue;
+			thrownTo = Math.min(thrownTo, thrownToOf(entry));
+			const scope = pathOrRoot(segments.slice(0, length - 1));
+			way.push({ scope, entry, isThrown: length - 1 >= thrownTo });
+		}
+		return way;
 	}
 
 	/**
@@ -110,6 +149,11 @@ export class Surroundings {
 		}
 		return null;
 	}
+}
+
+function thrownToOf(entry: Entry): number {
+	const isThrower = entry.is("step") || entry.is("message") || entry.is("join") || entry.is("race");
+	return (isThrower ? entry.data.thrownTo : undefined) ?? Number.POSITIVE_INFINITY;
 }
 
 /** Whether a loop has left the iteration that is next on the way to an entry. */

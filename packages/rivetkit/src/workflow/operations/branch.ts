@@ -2,6 +2,7 @@ import { Activity } from "../engine/activity.ts";
 import { codeError, isCodeError } from "../engine/code-error.ts";
 import { runAs } from "../engine/current-strand.ts";
 import type { Execution } from "../engine/execution.ts";
+import { carryOrigin } from "../engine/failure-origin.ts";
 import type { Scope } from "../engine/scope.ts";
 import { endScope, failScope, strandEnded } from "../engine/scope-ends.ts";
 import { Strand } from "../engine/strand.ts";
@@ -90,7 +91,7 @@ export class Branch {
 		} catch (error) {
 			if (isCodeError(error)) throw error;
 			// What is thrown now is what a replay throws.
-			return { ok: false, error: reviveError(storeError(error)) };
+			return { ok: false, error: carryOrigin(error, reviveError(storeError(error))) };
 		}
 	}
 

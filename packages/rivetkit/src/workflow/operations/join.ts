@@ -1,5 +1,6 @@
 import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { noteOrigin } from "../engine/failure-origin.ts";
 import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { abandon } from "../engine/scope-ends.ts";
@@ -160,7 +161,10 @@ class Join {
 	}
 
 	#result(entry: Entry<"join">): Record<string, unknown> {
-		if (entry.error) throw reviveError(entry.error);
+		if (entry.error) {
+			const error = reviveError(entry.error);
+			throw noteOrigin(error, { scope: this.#scope, key: this.#key, entry });
+		}
 		const { branches, outputs } = entry.data;
 		return Object.fromEntries(branches.map((name) => [name, readValue(named(outputs, name))]));
 	}

@@ -1,5 +1,6 @@
 import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { noteOrigin } from "../engine/failure-origin.ts";
 import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
 import { abandon, giveBack } from "../engine/scope-ends.ts";
@@ -203,7 +204,10 @@ class Race {
 	}
 
 	#result(entry: Entry<"race">): RaceWinner {
-		if (entry.error) throw reviveError(entry.error);
+		if (entry.error) {
+			const error = reviveError(entry.error);
+			throw noteOrigin(error, { scope: this.#scope, key: this.#key, entry });
+		}
 		return { winner: entry.data.winner!, value: readValue(entry.data.output) };
 	}
 

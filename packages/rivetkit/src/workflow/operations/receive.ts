@@ -7,6 +7,7 @@ import type {
 import type { PendingReceive } from "../../runtime/queue/pending-receive.ts";
 import { codeError, never } from "../engine/code-error.ts";
 import type { Execution } from "../engine/execution.ts";
+import { noteOrigin } from "../engine/failure-origin.ts";
 import { type OpenMessage, userMessage, type WorkflowMessage } from "../engine/open-message.ts";
 import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
@@ -283,7 +284,10 @@ class Receive implements Wait, StrandWait, MessageWaiter {
 	): WorkflowMessage | WorkflowMessage[] | undefined {
 		const { messages = [], hasTimedOut } = entry.data;
 		const isCompletable = entry.data.isCompletable ?? this.#options.completable;
-		if (hasTimedOut && !this.#isBatch) throw new QueueTimeoutError(this.name);
+		if (hasTimedOut && !this.#isBatch) {
+			const error = new QueueTimeoutError(this.name);
+			throw noteOrigin(error, { scope: this.#scope, key: this.#key, entry });
+		}
 		if (isReplay && !isCompletable) this.#remember(entry);
 		const held = isCompletable ? (this.#held ?? this.#hold(entry)) : null;
 		const received = messages.map((message, index) => userMessage(message, held?.[index] ?? null));

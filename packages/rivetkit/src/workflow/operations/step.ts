@@ -3,6 +3,7 @@ import { isCodeError, isNamed, never } from "../engine/code-error.ts";
 import type { Compensation } from "../engine/compensation.ts";
 import { entryId } from "../engine/entry-id.ts";
 import type { Execution } from "../engine/execution.ts";
+import { noteOrigin } from "../engine/failure-origin.ts";
 import { isWentBack } from "../engine/open-message.ts";
 import { operate } from "../engine/operate.ts";
 import type { Scope } from "../engine/scope.ts";
@@ -98,7 +99,7 @@ class Step {
 	#answer(entry: Entry<"step">): StepEnd {
 		this.#execution.answered(this.#scope, entry);
 		if (entry.status !== "completed") {
-			return { ok: false, entry, error: reviveError(entry.error!) };
+			return this.#rejected(entry);
 		}
 		const value = readValue(entry.data.output);
 		this.#compensable(entry, value);
@@ -287,7 +288,13 @@ class Step {
 		entry.data = { failKind };
 		execution.complete(this.#scope, entry, isExhausted ? "exhausted" : "failed");
 		execution.record(this.#scope, this.#key, entry, true);
-		return { ok: false, entry, error: reviveError(entry.error) };
+		return this.#rejected(entry);
+	}
+
+	#rejected(entry: Entry<"step">): StepEnd {
+		const error = reviveError(entry.error!);
+		noteOrigin(error, { scope: this.#scope, key: this.#key, entry });
+		return { ok: false, entry, error };
 	}
 
 	/** A completed step that can be undone. */
