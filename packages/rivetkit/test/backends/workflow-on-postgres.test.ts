@@ -9,3 +9,5 @@ import "../workflow/options-and-limits.test.ts";
 import "../workflow/support/on-postgres-cold-too.ts";
 import "../workflow/queues.test.ts";
 import "../workflow/branches.test.ts";
+import "../workflow/given-back.test.ts";
+import "../workflow/compensation.test.ts";
