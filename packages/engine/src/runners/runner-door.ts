@@ -5,6 +5,7 @@ import {
 	decodeRunnerToServer,
 	encodeRunnerToClient,
 	HEADER_ENGINE_PROCESS,
+	HEADER_RUNNER_PROCESS,
 	isRunnerVersion,
 	PATH_RUNNER_CONNECT,
 	type RunnerToClient,
@@ -14,7 +15,7 @@ import {
 import { type WebSocket, WebSocketServer } from "ws";
 import type { EngineLogger } from "../common/logger.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
-import type { RunnerRecord, RunnerSocket } from "./runner-record.ts";
+import type { ConnectingRunner, RunnerRecord, RunnerSocket } from "./runner-record.ts";
 import type { RunnersHost } from "./runners-host.ts";
 
 /**
@@ -23,6 +24,8 @@ import type { RunnersHost } from "./runners-host.ts";
  */
 const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 const CLOSE_ERROR = 1011;
+/** Characters of what a runner calls its process that count. */
+const PROCESS_ID_MAX = 128;
 
 export interface RunnerDoorOptions {
 	readonly host: RunnersHost;
@@ -72,7 +75,8 @@ export class RunnerDoor {
 			// Its first message must not come before somebody listens.
 			webSocket.pause();
 			webSocket.on("error", () => webSocket.terminate());
-			void this.#admit(webSocket, query, offered);
+			const processId = message.headers[HEADER_RUNNER_PROCESS]?.toString().slice(0, PROCESS_ID_MAX);
+			void this.#admit(webSocket, query, offered, processId ?? null);
 		});
 	}
 
@@ -81,6 +85,7 @@ export class RunnerDoor {
 		webSocket: WebSocket,
 		query: URLSearchParams,
 		offered: readonly string[],
+		processId: string | null,
 	): Promise<void> {
 		const refusal = await this.#refusal(query, offered).catch(() => "core.internal_error");
 		webSocket.resume();
@@ -92,6 +97,7 @@ export class RunnerDoor {
 		this.#greet(webSocket, version, {
 			namespace: query.get("namespace")!,
 			key: query.get("runner_key")!,
+			processId,
 		});
 	}
 
@@ -111,12 +117,9 @@ export class RunnerDoor {
 		return isRunnerVersion(Number(version)) ? null : "ws.invalid_packet";
 	}
 
-	#greet(
-		webSocket: WebSocket,
-		version: RunnerVersion,
-		who: { readonly namespace: string; readonly key: string },
-	): void {
+	#greet(webSocket: WebSocket, version: RunnerVersion, who: ConnectingRunner): void {
 		const { host, clock, limits, logger } = this.#options;
+		const { namespace, key } = who;
 		const close = (code: number, reason: string) => this.#close(webSocket, code, reason);
 		const socket: RunnerSocket = {
 			version,
@@ -155,7 +158,7 @@ export class RunnerDoor {
 			} catch (error) {
 				// Whatever it was, it is this runner's alone: it comes back, and tells again what was not acknowledged.
 				logger.error(
-					{ ...who, runnerId: runner?.runnerId, message: message.tag, err: error },
+					{ namespace, key, runnerId: runner?.runnerId, message: message.tag, err: error },
 					"a message of a runner could not be dealt with; its socket is closed",
 				);
 				close(CLOSE_ERROR, "core.internal_error");

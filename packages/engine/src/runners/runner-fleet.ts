@@ -7,7 +7,7 @@ import type { PoolAddress } from "./pool-address.ts";
 import type { RunnerIncarnations } from "./runner-incarnations.ts";
 import type { KeptRunner, RunnerLedger } from "./runner-ledger.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
-import { RunnerRecord, type RunnerSocket } from "./runner-record.ts";
+import { type ConnectingRunner, RunnerRecord, type RunnerSocket } from "./runner-record.ts";
 import type { RunnerRoster } from "./runner-roster.ts";
 
 export interface RunnerFleetOptions {
@@ -75,20 +75,25 @@ export class RunnerFleet {
 		}
 	}
 
-	/** The record behind an Init: the one of this key, if it lives, else a new one (contract: engine 4.4). */
-	connected(
-		{ namespace, key }: { readonly namespace: string; readonly key: string },
-		init: ToServerInit,
-		socket: RunnerSocket,
-	): RunnerRecord {
+	/**
+	 * The record behind an Init: the one of this key, if it lives, else a new one (contract: engine 4.4). Of a process that is
+	 * known to be another one than before, the key is all that is left: what the first one ran is lost with it.
+	 */
+	connected(who: ConnectingRunner, init: ToServerInit, socket: RunnerSocket): RunnerRecord {
+		const { namespace, key, processId } = who;
 		const { clock, newId, limits, roster } = this.#options;
 		const now = clock.now();
 		const pool: PoolAddress = { namespace, pool: init.name };
 		let runner = roster.withKey(pool, key);
+		const before = runner?.processId ?? null;
+		if (runner && processId !== null && before !== null && processId !== before) {
+			this.#remove(runner, "ws.eviction");
+			runner = undefined;
+		}
 		if (runner?.socket) runner.socket.close(1000, "ws.eviction");
 		const isNew = runner === undefined;
 		if (isNew) this.#options.came(pool, key, init.version);
-		runner ??= new RunnerRecord({ runnerId: newId(), namespace, key }, init, now, limits);
+		runner ??= new RunnerRecord({ ...who, runnerId: newId() }, init, now, limits);
 		roster.add(runner);
 		runner.socket = socket;
 		runner.lastPongTs = now;
@@ -241,8 +246,8 @@ export class RunnerFleet {
 	}
 
 	#forgetKept(runner: RunnerRecord): void {
-		if (runner.isKept) this.#options.ledger?.gone(runner);
 		runner.isKept = false;
+		this.#options.ledger?.gone(runner);
 	}
 
 	/** Until its last actor is over, it tells what a runner that is no more has not heard of. */

@@ -1,11 +1,11 @@
 import type { ToServerInit } from "@rivetkit/protocol/runner";
 import type { EngineLogger } from "../common/logger.ts";
 import type { Inventory, InventoryEntry } from "../store/inventory.ts";
-import type { RunnerRecord } from "./runner-record.ts";
+import type { ConnectingRunner, RunnerRecord } from "./runner-record.ts";
 
 /** A runner as its record says, with the incarnations that were told to run there. */
 export interface KeptRunner {
-	readonly who: Pick<RunnerRecord, "runnerId" | "namespace" | "key">;
+	readonly who: ConnectingRunner & Pick<RunnerRecord, "runnerId">;
 	readonly init: ToServerInit;
 	readonly createTs: number;
 	readonly actors: readonly KeptActor[];
@@ -18,6 +18,7 @@ export interface KeptActor {
 
 interface RunnerValue {
 	readonly key: string;
+	readonly processId: string | null;
 	readonly pool: string;
 	readonly version: number;
 	readonly totalSlots: number;
@@ -48,9 +49,11 @@ export class RunnerLedger {
 			else this.#note(this.#delete("runner_actor", runnerId, name));
 		}
 		return runners.map(({ scope: namespace, name: runnerId, value, createTs }) => {
-			const { key, pool, version, totalSlots, metadata } = JSON.parse(value) as RunnerValue;
+			const { key, processId, pool, version, totalSlots, metadata } = JSON.parse(
+				value,
+			) as RunnerValue;
 			return {
-				who: { runnerId, namespace, key },
+				who: { runnerId, namespace, key, processId },
 				init: {
 					name: pool,
 					version,
@@ -66,8 +69,9 @@ export class RunnerLedger {
 
 	/** A runner has come, or says something else of itself. */
 	came(runner: RunnerRecord): void {
-		const { runnerId, namespace, key, pool, version, totalSlots, metadata, createTs } = runner;
-		const value: RunnerValue = { key, pool, version, totalSlots, metadata };
+		const { runnerId, namespace, createTs } = runner;
+		const { key, processId, pool, version, totalSlots, metadata } = runner;
+		const value: RunnerValue = { key, processId, pool, version, totalSlots, metadata };
 		const entry: InventoryEntry = {
 			kind: "runner",
 			scope: namespace,

@@ -17,6 +17,14 @@ export interface RunnerSocket {
 	close(code: number, reason: string): void;
 }
 
+/** Who connects. */
+export interface ConnectingRunner {
+	readonly namespace: string;
+	readonly key: string;
+	/** What it calls its process; null for one that does not tell. */
+	readonly processId: string | null;
+}
+
 /** Room for one start of an actor on a runner; given back by who took it, whatever was taken since. */
 export interface Slot {
 	readonly runner: RunnerRecord;
@@ -31,6 +39,7 @@ export class RunnerRecord {
 	readonly runnerId: string;
 	readonly namespace: string;
 	readonly key: string;
+	readonly processId: string | null;
 	readonly pool: string;
 	readonly version: number;
 	readonly totalSlots: number;
@@ -69,7 +78,7 @@ export class RunnerRecord {
 	readonly ends: ClientEnds;
 
 	constructor(
-		{ runnerId, namespace, key }: Pick<RunnerRecord, "runnerId" | "namespace" | "key">,
+		{ runnerId, namespace, key, processId }: ConnectingRunner & Pick<RunnerRecord, "runnerId">,
 		init: ToServerInit,
 		now: number,
 		limits: RunnerLimits,
@@ -82,6 +91,7 @@ export class RunnerRecord {
 		this.runnerId = runnerId;
 		this.namespace = namespace;
 		this.key = key;
+		this.processId = processId;
 		this.pool = init.name;
 		this.version = init.version;
 		this.totalSlots = init.totalSlots;

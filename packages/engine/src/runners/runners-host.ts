@@ -26,7 +26,7 @@ import { isRepeatable, RunnerExchanges } from "./runner-exchanges.ts";
 import { RunnerFleet, type RunnerFleetOptions } from "./runner-fleet.ts";
 import { RunnerIncarnations } from "./runner-incarnations.ts";
 import type { RunnerLedger } from "./runner-ledger.ts";
-import type { RunnerRecord, RunnerSocket, Slot } from "./runner-record.ts";
+import type { ConnectingRunner, RunnerRecord, RunnerSocket, Slot } from "./runner-record.ts";
 import { RunnerRoster } from "./runner-roster.ts";
 import { SlotQueue } from "./slot-queue.ts";
 import { turnsAway } from "./turned-away.ts";
@@ -287,11 +287,7 @@ export class RunnersHost implements ActorHost {
 	// Towards runners
 
 	/** See {@link RunnerFleet.connected}. */
-	connected(
-		who: { readonly namespace: string; readonly key: string },
-		init: ToServerInit,
-		socket: RunnerSocket,
-	): RunnerRecord {
+	connected(who: ConnectingRunner, init: ToServerInit, socket: RunnerSocket): RunnerRecord {
 		return this.#fleet.connected(who, init, socket);
 	}
 

@@ -218,7 +218,7 @@ it("a runner whose first message fails has no socket, and is itself again with t
 	const send = () => {
 		throw broken;
 	};
-	const who = { namespace: "default", key: "key" };
+	const who = { namespace: "default", key: "key", processId: null };
 	expect(() => t.host.connected(who, init, { version: 7, send, close: () => {} })).toThrow(broken);
 	expect(t.host.stats).toMatchObject({ connected: 0, disconnected: 1, freeSlots: 0 });
 	const starting = t.host.start(await t.actor("a"), []);

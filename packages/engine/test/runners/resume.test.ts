@@ -176,6 +176,21 @@ it.each([
 	},
 );
 
+it("another process with the key of one that ran actors has none of them: they are lost at once", async () => {
+	const { store, runner, actorId } = await killed("restart", { processId: "1" });
+	const next = await startProcess(store, { runnerLostThresholdMs: 60_000 });
+	const other = await connect(next, { processId: "2" });
+	expect(other.init!.runnerId).not.toBe(runner.init!.runnerId);
+	await until(() => expect(commandsOf(other)).toEqual([["CommandStartActor", actorId, 1]]));
+	// The same one that comes back, and one that does not say, are what they were.
+	await other.close();
+	for (const processId of ["2", undefined]) {
+		const back = await connect(next, processId === undefined ? {} : { processId });
+		expect(back.init).toEqual(other.init);
+		await back.close();
+	}
+});
+
 it("what a runner has that the engine does not know to run is stopped there, and starts anew", async () => {
 	const { store, actorId } = await killed("restart", { runsAtOnce: false });
 	const next = await startProcess(store);

@@ -108,7 +108,7 @@ export function runnersHost(
 				close: () => {},
 			};
 			const record = host.connected(
-				{ namespace: "default", key },
+				{ namespace: "default", key, processId: null },
 				{
 					name: "default",
 					version: 1,

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import {
 	decodeRunnerToClient,
 	encodeRunnerToServer,
+	HEADER_RUNNER_PROCESS,
 	type KvRequestData,
 	type KvResponseData,
 	type RunnerToClient,
@@ -26,6 +27,8 @@ export interface RunnerOptions {
 	readonly names?: Readonly<Record<string, string>>;
 	readonly metadata?: string;
 	readonly token?: string | null;
+	/** What it calls its process. Default: it does not tell. */
+	readonly processId?: string;
 	/** Sends no Init. */
 	readonly isSilent?: boolean;
 	/** Answers pings. Default true. */
@@ -87,6 +90,11 @@ export class ScriptedRunner {
 		const socket = new WebSocket(
 			`${url.replace(/^http/, "ws")}/runners/connect?${query}`,
 			protocols,
+			{
+				...(options.processId !== undefined && {
+					headers: { [HEADER_RUNNER_PROCESS]: options.processId },
+				}),
+			},
 		);
 		const runner = new ScriptedRunner(socket, version, options);
 		await once(socket, "open");

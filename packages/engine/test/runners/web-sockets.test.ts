@@ -289,7 +289,7 @@ describe("messages of clients that are held", () => {
 			metadata: undefined,
 		};
 		const runner = new RunnerRecord(
-			{ runnerId: "r", namespace: "n", key: "k" },
+			{ runnerId: "r", namespace: "n", key: "k", processId: null },
 			init,
 			0,
 			RUNNER_LIMITS,

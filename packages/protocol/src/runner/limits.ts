@@ -22,6 +22,11 @@ export const PATH_RUNNER_CONNECT = "/runners/connect";
  * one as the same runner has lost the clients and callers of the first (contract: engine 4.12). Ours; others do not send it.
  */
 export const HEADER_ENGINE_PROCESS = "x-rivetkit-engine-process";
+/**
+ * Of a runner's upgrade: which process it is, in any text. Another process with the same key has nothing of what the first
+ * one ran. Ours; others do not send it.
+ */
+export const HEADER_RUNNER_PROCESS = "x-rivetkit-runner-process";
 /** Reason of a close after which a runner does not come back. */
 export const RUNNER_EVICTED = "ws.eviction";
 /** Reason of a close by an engine that does not speak the version. */

@@ -180,6 +180,8 @@ describe("connecting", () => {
 		const first = await engine.socket();
 		first.socket.terminate();
 		const second = await engine.socket(2);
+		expect(first.processId).toMatch(/./);
+		expect(second.processId).toBe(first.processId);
 		expect(second.query.get("runner_key")).toBe("key-1");
 		second.socket.close(1000, "ws.eviction#ray");
 		await eventually(() => expect(second.socket.readyState).toBe(second.socket.CLOSED));

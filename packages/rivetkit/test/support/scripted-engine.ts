@@ -3,6 +3,7 @@ import {
 	decodeRunnerToServer,
 	encodeRunnerToClient,
 	HEADER_ENGINE_PROCESS,
+	HEADER_RUNNER_PROCESS,
 	type HibernatingRequest,
 	isRunnerVersion,
 	type RunnerToClient,
@@ -20,6 +21,8 @@ export interface RunnerSocket {
 	readonly received: RunnerToServer[];
 	readonly query: URLSearchParams;
 	readonly protocols: string;
+	/** What the runner calls its process. */
+	readonly processId: string | undefined;
 }
 
 /** The engine's end of the runner protocol: says what a test wants, keeps what comes, and answers KV requests. */
@@ -54,7 +57,8 @@ export class ScriptedEngine {
 			}
 			const received: RunnerToServer[] = [];
 			const protocols = headers["sec-websocket-protocol"] ?? "";
-			const runner = { socket, version, received, query, protocols };
+			const processId = headers[HEADER_RUNNER_PROCESS]?.toString();
+			const runner = { socket, version, received, query, protocols, processId };
 			this.sockets.push(runner);
 			socket.on("message", (data) => {
 				const message = decodeRunnerToServer(version, data as Buffer);

@@ -10,6 +10,7 @@ import {
 	decodeRunnerToClient,
 	encodeRunnerToServer,
 	HEADER_ENGINE_PROCESS,
+	HEADER_RUNNER_PROCESS,
 	PATH_RUNNER_CONNECT,
 	RUNNER_COMPATIBLE_VERSION,
 	RUNNER_SHUTDOWN,
@@ -96,6 +97,7 @@ export class RunnerLink {
 	readonly #clock: Clock;
 	readonly #random: Random;
 	readonly #log: Logger;
+	readonly #processId: string;
 	#state: LinkState = "waiting";
 	#socket: WebSocket | null = null;
 	#version: RunnerVersion = RUNNER_VERSIONS[0]!;
@@ -122,6 +124,7 @@ export class RunnerLink {
 		this.#handler = handler;
 		this.#clock = clock;
 		this.#random = random;
+		this.#processId = random.uuid();
 		this.#log = log;
 	}
 
@@ -189,7 +192,7 @@ export class RunnerLink {
 			...(token === undefined ? [] : [SUBPROTOCOL_TOKEN + token]),
 		];
 		const socket = new WebSocket(url, protocols, {
-			headers,
+			headers: { ...headers, [HEADER_RUNNER_PROCESS]: this.#processId },
 			perMessageDeflate: false,
 			maxPayload: MESSAGE_BYTES_MAX,
 			skipUTF8Validation: true,
