@@ -234,7 +234,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 	#assertEngineHere(what: string): void {
 		if (this.#runtime || remoteEngine(this.parseConfig()) === null) return;
 		throw catalogueError("feature.unsupported", {
-			feature: `${what} with an endpoint, where the engine takes the calls (use startRunner())`,
+			feature: `${what} with an endpoint (setup({ endpoint }) or RIVET_ENDPOINT), where the engine takes the calls (use startRunner())`,
 		});
 	}
 

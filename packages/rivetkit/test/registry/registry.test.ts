@@ -183,6 +183,8 @@ describe("registry", () => {
 		await expect(registry.listen()).rejects.toMatchObject({
 			group: "feature",
 			code: "unsupported",
+			// Who set it for the command line has to be told which setting it is.
+			message: expect.stringContaining("RIVET_ENDPOINT"),
 		});
 		await registry.shutdown();
 	});
