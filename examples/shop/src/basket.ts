@@ -40,7 +40,10 @@ export const basket = actor({
 			},
 		},
 		refuse: () => {
-			throw new UserError("The basket is closed", { code: "basket_closed" });
+			throw new UserError("The basket is closed", {
+				code: "basket_closed",
+				metadata: { opensAt: "9:30" },
+			});
 		},
 	},
 });

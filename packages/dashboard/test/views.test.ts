@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { parseMetrics } from "../src/app/api/metrics.ts";
 import { normalizeEndpoint } from "../src/app/api/session.ts";
 import { matchingActors } from "../src/app/pages/matching-actors.ts";
+import { keyText } from "../src/app/panels/kv/key-text.ts";
 import { gauge, quantile, rate } from "../src/app/panels/metrics/series.ts";
 import { lineOf } from "../src/app/panels/metrics/sparkline.tsx";
 import { tracesOf } from "../src/app/panels/traces/spans.ts";
-import { flowOf } from "../src/app/panels/workflow/flow.ts";
+import { flowOf, leftAsTheyWere } from "../src/app/panels/workflow/flow.ts";
 import { parseRoute, printRoute, type Route } from "../src/app/router/route.ts";
 import { bytesText } from "../src/app/ui/size.ts";
 import { duration, relativeTime, withDurations } from "../src/app/ui/time.tsx";
@@ -56,6 +57,14 @@ it("sizes are told in the unit that keeps them short", () => {
 	]);
 });
 
+it.each([
+	[{ key: "a/b c" }, "a/b c"],
+	[{ key: "" }, '""'],
+	[{ key: "a " }, '"a "'],
+	[{ key: "a\nb" }, '"a\\nb"'],
+	[{ key: "\ufffd", keyBytes: Uint8Array.of(255) }, 'Bytes("/w==")'],
+])("the key %j is shown as %s", (key, text) => expect(keyText(key)).toBe(text));
+
 describe("a workflow", () => {
 	const entry = (id: string, more: Partial<WorkflowEntryDetails> = {}): WorkflowEntryDetails => ({
 		id,
@@ -73,6 +82,19 @@ describe("a workflow", () => {
 		rolledBackAt: null,
 		rollbackError: null,
 		...more,
+	});
+
+	it("that has ended leaves nothing that goes on", () => {
+		const left = leftAsTheyWere([
+			entry("a", { status: "completed" }),
+			entry("b", { status: "retrying", deadline: 5 }),
+			entry("c", { status: "failed" }),
+		]);
+		expect(left.map(({ status, deadline }) => [status, deadline])).toEqual([
+			["completed", null],
+			["cancelled", null],
+			["failed", null],
+		]);
 	});
 
 	it("has branches side by side, also one in which nothing is recorded yet, and iterations in order", () => {
@@ -248,12 +270,14 @@ describe("the list of actors", () => {
 			sleep_ts: null,
 			destroy_ts: null,
 		});
-		const actors = [actor("id-1", "Room"), actor("id-2", null)];
+		const actors = [actor("id-1", "Room"), actor("id-2", null), actor("id-3", "a\\/b/c")];
 		const found = (search: string, status = "all") =>
 			matchingActors(actors, search, status).map(({ actor_id }) => actor_id);
-		expect(found("")).toEqual(["id-1", "id-2"]);
+		expect(found("")).toEqual(["id-1", "id-2", "id-3"]);
 		expect(found("room")).toEqual(["id-1"]);
 		expect(found("id-2")).toEqual(["id-2"]);
+		// As it is, or as it is shown.
+		expect([found("A/B"), found("a\\/b")]).toEqual([["id-3"], ["id-3"]]);
 		expect(found("", "awake")).toEqual([]);
 	});
 });

@@ -88,9 +88,16 @@ it("says that a server does not answer, and goes on when it does", async () => {
 	await page.getByLabel("Endpoint").fill(`127.0.0.1:${port}`);
 	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByText("The server does not answer").waitFor();
+	await page.getByRole("button", { name: /not reachable/ }).waitFor();
 	await page.getByLabel("Endpoint").fill(guardedUrl);
 	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByRole("main").getByRole("link", { name: "Basket" }).waitFor();
+	// Whichever part of the page hears it: the header says so.
+	await page.getByRole("button", { name: /connected/ }).waitFor();
+	await page.route("**/metrics", (route) => route.abort());
+	await page.getByRole("button", { name: /not reachable/ }).waitFor();
+	await page.unroute("**/metrics");
+	await page.getByRole("button", { name: /connected/ }).waitFor();
 });
 
 it("is not there when it is turned off", async () => {

@@ -143,7 +143,17 @@ describe.each(LOOKS)("$name", ({ name, path, shows, prepare }) => {
 				})
 				.map(({ textContent }) => textContent),
 		);
+		const cut = await page.evaluate(() =>
+			Array.from(document.querySelectorAll("nav a"))
+				.filter((link) => {
+					const strip = link.closest("nav")!.getBoundingClientRect();
+					const { left, right } = link.getBoundingClientRect();
+					return left < strip.left - 1 && right > strip.left + 1;
+				})
+				.map(({ textContent }) => textContent),
+		);
 		await page.setViewportSize(DESK);
+		expect(cut, "links that are cut at the left").toEqual([]);
 		expect(overflow).toBe(0);
 		expect(outside, "links to the open page").toEqual([]);
 	});

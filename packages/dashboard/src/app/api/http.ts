@@ -1,5 +1,6 @@
 import { decodeCbor, encodeCbor, HEADER_TOKEN } from "@rivetkit/protocol";
 import { ApiError, UnreachableError } from "./errors.ts";
+import { noteReachable } from "./reachable.ts";
 import type { Session } from "./session.ts";
 
 export interface ApiRequest {
@@ -35,8 +36,10 @@ export async function callApi(
 		bytes = new Uint8Array(await response.arrayBuffer());
 	} catch (error) {
 		if (signal?.aborted) throw error;
+		noteReachable(session.endpoint, false);
 		throw new UnreachableError(session.endpoint, error);
 	}
+	noteReachable(session.endpoint, true);
 	const value = decodeBody(response, bytes);
 	if (response.ok) return value;
 	throw errorFrom(response, value);
@@ -58,8 +61,10 @@ export async function openStream(
 		});
 	} catch (error) {
 		if (signal.aborted) throw error;
+		noteReachable(session.endpoint, false);
 		throw new UnreachableError(session.endpoint, error);
 	}
+	noteReachable(session.endpoint, true);
 	if (response.ok && response.body !== null) return response.body;
 	const bytes = new Uint8Array(await response.arrayBuffer());
 	throw errorFrom(response, decodeBody(response, bytes));

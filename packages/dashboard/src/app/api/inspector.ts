@@ -107,9 +107,9 @@ export class Inspector {
 	wake = () => this.#send("POST", "/wake");
 	setState = (state: unknown) => this.#send("PATCH", "/state", { state });
 
-	call(action: string, args: readonly unknown[]) {
+	call(action: string, args: readonly unknown[], signal: AbortSignal) {
 		const path = `/action/${encodeURIComponent(action)}`;
-		return this.#send("POST", path, { args }) as Promise<ActionAnswer>;
+		return this.#send("POST", path, { args }, signal) as Promise<ActionAnswer>;
 	}
 
 	sendMessage = (name: string, body: unknown) => this.#send("POST", "/queue", { name, body });
@@ -134,8 +134,17 @@ export class Inspector {
 		return (await callApi(this.#session, `${this.#base}${path}`, request)) as T;
 	}
 
-	#send(method: "POST" | "PATCH" | "DELETE", path: string, body?: object): Promise<unknown> {
-		const request = body === undefined ? { method } : { method, body };
+	#send(
+		method: "POST" | "PATCH" | "DELETE",
+		path: string,
+		body?: object,
+		signal?: AbortSignal,
+	): Promise<unknown> {
+		const request = {
+			method,
+			...(body === undefined ? {} : { body }),
+			...(signal === undefined ? {} : { signal }),
+		};
 		return callApi(this.#session, `${this.#base}${path}`, request);
 	}
 }

@@ -19,6 +19,7 @@ export function ActorsPage({ name, search }: { name: string; search: string }) {
 	const types = useTypes();
 	const type = types.data?.find((one) => one.name === name);
 	const title = type?.title ?? name;
+	const isUnknown = types.isSuccess && type === undefined;
 	const list = useActors(name);
 	const { data, hasNextPage, isFetchingNextPage, isFetching, fetchNextPage } = list;
 	const actors = useMemo(() => data?.pages.flatMap((page) => page.actors) ?? [], [data]);
@@ -72,8 +73,12 @@ export function ActorsPage({ name, search }: { name: string; search: string }) {
 				{list.isError && <Failure error={list.error} onRetry={() => void list.refetch()} />}
 				{list.isPending && <Loading what="actors" />}
 				{list.isSuccess && found.length === 0 && (
-					<Empty title={actors.length === 0 ? "No actor of this type yet" : "No actor matches"}>
-						{actors.length === 0 ? (
+					<Empty title={emptyTitle(actors.length > 0, isUnknown)}>
+						{isUnknown && actors.length === 0 ? (
+							<>
+								The server has no <code>{name}</code> in <code>setup({"{ use }"})</code>.
+							</>
+						) : actors.length === 0 ? (
 							<>
 								An actor is made when a client first asks for its key, for example{" "}
 								<code>client.{name}.getOrCreate(["main"])</code>.
@@ -99,6 +104,11 @@ export function ActorsPage({ name, search }: { name: string; search: string }) {
 			</section>
 		</>
 	);
+}
+
+function emptyTitle(isSearch: boolean, isUnknown: boolean): string {
+	if (isSearch) return "No actor matches";
+	return isUnknown ? "There is no such actor type" : "No actor of this type yet";
 }
 
 function ActorRow({ actor }: { actor: ActorRecord }) {

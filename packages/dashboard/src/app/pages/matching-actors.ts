@@ -11,6 +11,12 @@ export function matchingActors(
 	return actors.filter(
 		(actor) =>
 			(status === "all" || statusOf(actor) === status) &&
-			((actor.key ?? "").toLowerCase().includes(wanted) || actor.actor_id.includes(wanted)),
+			(isIn(actor.key ?? "", wanted) || actor.actor_id.includes(wanted)),
 	);
+}
+
+/** As it is shown, or as it is: a slash within a part is shown as `\/`. */
+function isIn(key: string, wanted: string): boolean {
+	const shown = key.toLowerCase();
+	return shown.includes(wanted) || shown.replaceAll("\\", "").includes(wanted);
 }

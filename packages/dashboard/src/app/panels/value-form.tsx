@@ -11,7 +11,6 @@ export function ValueForm<T>({
 	initial,
 	parse,
 	verb,
-	busyVerb = verb,
 	icon,
 	isReady = true,
 	onSubmit,
@@ -25,7 +24,6 @@ export function ValueForm<T>({
 	parse: (text: string) => T;
 	/** On the button. */
 	verb: string;
-	busyVerb?: string;
 	icon: ReactNode;
 	/** Whether what `children` ask for is there. */
 	isReady?: boolean;
@@ -64,7 +62,7 @@ export function ValueForm<T>({
 			</Field>
 			<div>
 				<Button kind="primary" type="submit" icon={icon} disabled={!canSubmit}>
-					{isBusy ? busyVerb : verb}
+					{verb}
 				</Button>
 			</div>
 		</form>

@@ -3,6 +3,7 @@ import { type ReactNode, useEffect } from "react";
 import { useSession } from "../api/context.tsx";
 import { needsToken, UnreachableError } from "../api/errors.ts";
 import { useLife, useServer, useTypes } from "../api/queries.ts";
+import { useIsReachable } from "../api/reachable.ts";
 import { ActorPage } from "../pages/actor-page.tsx";
 import { ActorsPage } from "../pages/actors-page.tsx";
 import { ConnectPage } from "../pages/connect-page.tsx";
@@ -22,6 +23,7 @@ export function Shell() {
 	const { session } = useSession();
 	const types = useTypes();
 	const server = useServer();
+	const isReachable = useIsReachable(session.endpoint);
 	const type = useTypeOf(route);
 	const refused =
 		needsToken(types.error) || (types.error ?? server.error) instanceof UnreachableError;
@@ -39,7 +41,7 @@ export function Shell() {
 					<ConnectionButton
 						endpoint={session.endpoint}
 						version={server.data?.version ?? null}
-						isLost={server.isError}
+						isLost={server.isError || !isReachable}
 					/>
 					<ThemeButton />
 				</div>

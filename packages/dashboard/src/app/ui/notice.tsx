@@ -53,13 +53,26 @@ export function Failure({ error, onRetry }: { error: unknown; onRetry?: () => vo
 
 export function describeError(error: unknown): { title: string; detail: string | null } {
 	if (error instanceof ApiError) {
-		return { title: sentence(error.message), detail: `${error.group}.${error.code}` };
+		const more = besides(error);
+		const name = `${error.group}.${error.code}`;
+		return { title: sentence(error.message), detail: more === null ? name : `${name} ${more}` };
 	}
 	if (error instanceof UnreachableError) {
 		return { title: `${error.message}. Is the server running?`, detail: null };
 	}
 	const message = error instanceof Error ? error.message : String(error);
 	return { title: sentence(message), detail: null };
+}
+
+/** What an error carries that its message does not say anyway. */
+function besides({ message, metadata }: ApiError): string | null {
+	const says = (part: unknown): boolean =>
+		typeof part === "object" && part !== null
+			? Object.values(part).every(says)
+			: message.includes(String(part));
+	return metadata === null || metadata === undefined || says(metadata)
+		? null
+		: JSON.stringify(metadata);
 }
 
 function sentence(text: string): string {

@@ -1,3 +1,4 @@
+import { bytesText } from "../ui/size.ts";
 import { bytesOf, kindOf } from "../values/kinds.ts";
 import { printScalar, printShort } from "../values/print.ts";
 import "./value-view.css";
@@ -29,10 +30,10 @@ export function Scalar({ value }: { value: unknown }) {
 
 function SizeNote({ value, isLong }: { value: unknown; isLong: boolean }) {
 	if (kindOf(value) === "bytes") {
-		return <span className="value-note">{bytesOf(value).byteLength} bytes</span>;
+		return <span className="value-note">{bytesText(bytesOf(value).byteLength)}</span>;
 	}
 	if (typeof value === "string" && isLong) {
-		return <span className="value-note">{value.length} characters</span>;
+		return <span className="value-note">{value.length.toLocaleString()} characters</span>;
 	}
 	return null;
 }

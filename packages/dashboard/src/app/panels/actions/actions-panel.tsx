@@ -2,8 +2,11 @@ import type { DeclarationsAnswer } from "@rivetkit/protocol/inspector/answers";
 import { Play } from "lucide-react";
 import { useState } from "react";
 import { useInspector } from "../../api/context.tsx";
+import { ApiError } from "../../api/errors.ts";
 import { useDeclarations, useRefreshActor } from "../../api/queries.ts";
-import { Badge } from "../../ui/badge.tsx";
+import { printRoute, type Route } from "../../router/route.ts";
+import { Badge, type Tone } from "../../ui/badge.tsx";
+import { Button } from "../../ui/button.tsx";
 import { Field } from "../../ui/field.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
@@ -23,13 +26,23 @@ interface Call {
 	readonly action: string;
 	readonly args: readonly unknown[];
 	readonly atMs: number;
-	readonly tookMs: number;
-	readonly outcome:
-		| { readonly ok: true; readonly output: unknown }
-		| { readonly ok: false; readonly error: unknown };
+	/** Null while it runs. */
+	readonly outcome: Outcome | null;
+	/** Stops to wait for it; the action is told by its `abortSignal`. */
+	readonly stop: () => void;
 }
 
+type Ending =
+	| { readonly is: "ok"; readonly output: unknown }
+	| { readonly is: "failed"; readonly error: unknown }
+	| { readonly is: "stopped" };
+type Outcome = Ending & { readonly tookMs: number };
+
 const CALLS_KEPT_MAX = 50;
+/** Calls at the same time: a browser has six connections to a server, and the page wants some. */
+const CALLS_RUNNING_MAX = 3;
+/** For how long a second press of the button is none: it was a double click. */
+const DOUBLE_CLICK_MS = 500;
 
 /** Calls any action with any arguments, and shows what comes back. */
 export function ActionsPanel({ actorId, options }: PanelProps) {
@@ -39,6 +52,10 @@ export function ActionsPanel({ actorId, options }: PanelProps) {
 		return declared.isError ? <Failure error={declared.error} /> : <Loading what="the actions" />;
 	}
 	const { actions } = declared.data;
+	const running = calls.filter(({ outcome }) => outcome === null).length;
+	const begun = (call: Call) => setCalls((before) => [call, ...before].slice(0, CALLS_KEPT_MAX));
+	const ended = (id: number, outcome: Outcome) =>
+		setCalls((before) => before.map((call) => (call.id === id ? { ...call, outcome } : call)));
 	if (actions.length === 0) {
 		return (
 			<Empty title="This actor has no actions" icon={<Play />}>
@@ -53,7 +70,9 @@ export function ActionsPanel({ actorId, options }: PanelProps) {
 					actorId={actorId}
 					actions={actions}
 					initial={(actions.find(({ name }) => name === options.action) ?? actions[0]!).name}
-					onCall={(call) => setCalls((before) => [call, ...before].slice(0, CALLS_KEPT_MAX))}
+					isReady={running < CALLS_RUNNING_MAX}
+					onBegin={begun}
+					onEnd={ended}
 				/>
 			</Panel>
 			{calls.length > 0 && (
@@ -61,7 +80,7 @@ export function ActionsPanel({ actorId, options }: PanelProps) {
 					<ul>
 						{calls.map((call) => (
 							<li key={call.id} className="call">
-								<CallResult call={call} />
+								<CallResult actorId={actorId} call={call} />
 							</li>
 						))}
 					</ul>
@@ -77,32 +96,37 @@ function CallForm({
 	actorId,
 	actions,
 	initial,
-	onCall,
+	isReady,
+	onBegin,
+	onEnd,
 }: {
 	actorId: string;
 	actions: DeclarationsAnswer["actions"];
 	initial: string;
-	onCall: (call: Call) => void;
+	isReady: boolean;
+	onBegin: (call: Call) => void;
+	onEnd: (id: number, outcome: Outcome) => void;
 }) {
 	const inspector = useInspector(actorId);
 	const refresh = useRefreshActor(actorId);
 	const [action, setAction] = useState(initial);
 	const { schema, takesList = false } = actions.find(({ name }) => name === action) ?? {};
 	const call = async (args: readonly unknown[]) => {
-		const atMs = Date.now();
+		callCount += 1;
+		const id = callCount;
 		const startMs = performance.now();
-		const report = (outcome: Call["outcome"]) => {
-			callCount += 1;
-			const tookMs = performance.now() - startMs;
-			onCall({ id: callCount, action, args, atMs, tookMs, outcome });
+		const stopped = new AbortController();
+		onBegin({ id, action, args, atMs: Date.now(), outcome: null, stop: () => stopped.abort() });
+		const end = (ending: Ending) => {
+			onEnd(id, { ...ending, tookMs: performance.now() - startMs });
+			refresh();
 		};
-		try {
-			const { output } = await inspector.call(action, args);
-			report({ ok: true, output });
-		} catch (error) {
-			report({ ok: false, error });
-		}
-		refresh();
+		const answered = inspector.call(action, args, stopped.signal).then(
+			({ output }) => end({ is: "ok", output }),
+			(error: unknown) => end(stopped.signal.aborted ? { is: "stopped" } : { is: "failed", error }),
+		);
+		const pause = new Promise((resolve) => window.setTimeout(resolve, DOUBLE_CLICK_MS));
+		await Promise.race([answered, pause]);
 	};
 	return (
 		<ValueForm
@@ -125,7 +149,7 @@ function CallForm({
 			}
 			parse={parseList}
 			verb="Call"
-			busyVerb="Running…"
+			isReady={isReady}
 			icon={<Play aria-hidden="true" />}
 			onSubmit={call}
 		>
@@ -147,11 +171,22 @@ function CallForm({
 	);
 }
 
-function CallResult({ call: { action, args, atMs, tookMs, outcome } }: { call: Call }) {
+const BADGES: Readonly<Record<Outcome["is"], Tone>> = {
+	ok: "good",
+	failed: "bad",
+	stopped: "idle",
+};
+
+function CallResult({ actorId, call }: { actorId: string; call: Call }) {
+	const { action, args, atMs, outcome, stop } = call;
 	return (
 		<>
 			<div className="call-head">
-				<Badge tone={outcome.ok ? "good" : "bad"}>{outcome.ok ? "ok" : "failed"}</Badge>
+				{outcome === null ? (
+					<Badge tone="accent">running</Badge>
+				) : (
+					<Badge tone={BADGES[outcome.is]}>{outcome.is}</Badge>
+				)}
 				<code className="truncate">
 					{action}(
 					{args.map((value, at) => [
@@ -161,18 +196,50 @@ function CallResult({ call: { action, args, atMs, tookMs, outcome } }: { call: C
 					)
 				</code>
 				<span className="call-time muted numeric">
-					{duration(tookMs)} · <Ago ms={atMs} />
+					{outcome !== null && `${duration(outcome.tookMs)} · `}
+					<Ago ms={atMs} />
 				</span>
+				{outcome === null && <Button onClick={stop}>Stop waiting</Button>}
 			</div>
-			{!outcome.ok ? (
-				<Failure error={outcome.error} />
-			) : hasChildren(outcome.output) ? (
-				<ValueTree value={outcome.output} label={`Result of ${action}`} />
-			) : (
-				<div className="call-output">
-					<InlineValue value={outcome.output} charsMax={2_000} />
-				</div>
-			)}
+			{outcome !== null && <CallOutcome actorId={actorId} action={action} outcome={outcome} />}
 		</>
 	);
+}
+
+function CallOutcome({
+	actorId,
+	action,
+	outcome,
+}: {
+	actorId: string;
+	action: string;
+	outcome: Outcome;
+}) {
+	if (outcome.is === "stopped") return null;
+	if (outcome.is === "failed") {
+		const { error } = outcome;
+		const isMasked = error instanceof ApiError && error.is("rivetkit.internal_error");
+		return (
+			<>
+				<Failure error={error} />
+				{isMasked && (
+					<p className="call-output">
+						Callers are not told more. <a href={printRoute(logsOf(actorId))}>The actor's log</a>{" "}
+						says what was thrown.
+					</p>
+				)}
+			</>
+		);
+	}
+	return hasChildren(outcome.output) ? (
+		<ValueTree value={outcome.output} label={`Result of ${action}`} />
+	) : (
+		<div className="call-output">
+			<InlineValue value={outcome.output} charsMax={2_000} />
+		</div>
+	);
+}
+
+function logsOf(actorId: string): Route {
+	return { page: "actor", actorId, tab: "logs", options: {} };
 }

@@ -88,11 +88,13 @@ export function QueryBox({ actorId, onDone }: { actorId: string; onDone: () => v
 function Result({ outcome }: { outcome: Outcome }) {
 	if (!outcome.ok) return <Failure error={outcome.error} />;
 	const { rows, tookMs } = outcome;
-	const names = Object.keys(rows[0] ?? {});
+	const shown = rows.slice(0, SHOWN_ROWS_MAX);
+	// Those of several statements have columns of their own.
+	const names = [...new Set(shown.flatMap((row) => Object.keys(row)))];
 	return (
 		<>
 			<p className="query-note muted" role="status">
-				{rows.length === 1 ? "1 row" : `${rows.length.toLocaleString()} rows`} in {duration(tookMs)}
+				{countOf(rows)} in {duration(tookMs)}
 				{rows.length > SHOWN_ROWS_MAX && `; the first ${SHOWN_ROWS_MAX} are shown`}
 			</p>
 			{rows.length > 0 && (
@@ -100,12 +102,19 @@ function Result({ outcome }: { outcome: Outcome }) {
 					label="Result"
 					columns={names.map((name) => ({
 						name,
-						cell: (row: Row) => <InlineValue value={row[name]} charsMax={80} />,
+						cell: (row: Row) =>
+							Object.hasOwn(row, name) && <InlineValue value={row[name]} charsMax={80} />,
 					}))}
-					rows={rows.slice(0, SHOWN_ROWS_MAX)}
+					rows={shown}
 					keyOf={(_, index) => index}
 				/>
 			)}
 		</>
 	);
+}
+
+/** Nothing is said about what was written: the server tells rows only. */
+function countOf({ length }: readonly Row[]): string {
+	if (length === 0) return "Done, no row came back,";
+	return length === 1 ? "1 row" : `${length.toLocaleString()} rows`;
 }

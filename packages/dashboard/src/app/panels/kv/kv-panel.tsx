@@ -12,6 +12,7 @@ import { InlineValue } from "../../value-view/scalar.tsx";
 import { printValue } from "../../values/print.ts";
 import type { PanelProps } from "../panel.types.ts";
 import { usePages } from "../use-pages.ts";
+import { keyText } from "./key-text.ts";
 import "./kv.css";
 
 const PAGE = 200;
@@ -55,7 +56,7 @@ export function KvPanel({ actorId }: PanelProps) {
 				<VirtualList
 					items={entries}
 					label="Entries"
-					keyOf={({ key }) => key}
+					keyOf={keyText}
 					rowHeight={39}
 					onEnd={() => {
 						if (list.hasNextPage && !list.isFetching) void list.fetchNextPage();
@@ -68,7 +69,9 @@ export function KvPanel({ actorId }: PanelProps) {
 	);
 }
 
-function EntryRow({ entry: { key, value, type, size } }: { entry: KvEntry }) {
+function EntryRow({ entry }: { entry: KvEntry }) {
+	const { value, type, size } = entry;
+	const key = keyText(entry);
 	return (
 		<Disclosure
 			label={`entry ${key}`}

@@ -53,9 +53,22 @@ const TONES: Readonly<Record<string, Tone>> = {
 };
 
 /** The entries of a workflow from top to bottom; branches stand side by side. */
-export function Flow({ actorId, nodes }: { actorId: string; nodes: readonly FlowNode[] }) {
+export function Flow({
+	actorId,
+	nodes,
+	isOver,
+}: {
+	actorId: string;
+	nodes: readonly FlowNode[];
+	/** Whether nothing of it goes on any more. */
+	isOver: boolean;
+}) {
 	if (nodes.length === 0) {
-		return <Empty title="Nothing is recorded yet">Steps appear here as they begin.</Empty>;
+		return isOver ? (
+			<Empty title="Nothing was recorded">It ended before its first step did.</Empty>
+		) : (
+			<Empty title="Nothing is recorded yet">Steps appear here as they begin.</Empty>
+		);
 	}
 	return (
 		<div className="flow-root">

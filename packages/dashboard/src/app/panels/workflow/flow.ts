@@ -44,3 +44,12 @@ function titleOf({ branch, iteration }: WorkflowEntryDetails): string | null {
 	if (branch !== undefined) return branch;
 	return iteration === undefined ? null : String(iteration);
 }
+
+/** What an ended workflow has left where it was: it does not go on. */
+export function leftAsTheyWere(entries: readonly WorkflowEntryDetails[]): WorkflowEntryDetails[] {
+	return entries.map((entry) =>
+		GOING_ON.has(entry.status) ? { ...entry, status: "cancelled", deadline: null } : entry,
+	);
+}
+
+const GOING_ON: ReadonlySet<string> = new Set(["pending", "running", "waiting", "retrying"]);

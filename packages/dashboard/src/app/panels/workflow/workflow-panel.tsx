@@ -12,7 +12,7 @@ import { Ago, relativeTime, useNow } from "../../ui/time.tsx";
 import { sayDone, sayFailed } from "../../ui/toasts.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import type { PanelProps } from "../panel.types.ts";
-import { flowOf } from "./flow.ts";
+import { flowOf, leftAsTheyWere } from "./flow.ts";
 import { Flow } from "./flow-view.tsx";
 import "./workflow.css";
 
@@ -59,7 +59,11 @@ export function WorkflowPanel({ actorId }: PanelProps) {
 
 function WorkflowView({ actorId, workflow }: { actorId: string; workflow: WorkflowDetails }) {
 	const { state, paused, blocked, error, epoch, startedAt, entries, liveEntries } = workflow;
-	const nodes = useMemo(() => flowOf(entries), [entries]);
+	const isOver = ENDED.has(state);
+	const nodes = useMemo(
+		() => flowOf(isOver ? leftAsTheyWere(entries) : entries),
+		[entries, isOver],
+	);
 	return (
 		<Panel
 			title="Workflow"
@@ -97,7 +101,7 @@ function WorkflowView({ actorId, workflow }: { actorId: string; workflow: Workfl
 				</p>
 			)}
 			<Waits workflow={workflow} />
-			<Flow actorId={actorId} nodes={nodes} />
+			<Flow actorId={actorId} nodes={nodes} isOver={isOver} />
 		</Panel>
 	);
 }
