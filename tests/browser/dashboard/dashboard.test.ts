@@ -80,11 +80,22 @@ describe("the state of an actor", () => {
 		await button("Edit open").click();
 		await page.getByLabel("Value of open").fill("false");
 		await button("Apply").click();
+		// What the actor changed beside it is seen at once, and stays when the edit is saved.
 		await basket.add(1);
-		await page.getByText("changed its state while you were editing").waitFor();
-		await button("Discard").click();
 		await main().getByText("43", { exact: true }).waitFor();
-		expect((await basket.read()).open).toBe(true);
+		await page.getByText("not saved").waitFor();
+		await button("Save").click();
+		await eventually(async () => (await basket.read()).open).toBe(false);
+		expect((await basket.read()).count).toBe(43);
+		await button("Edit count").click();
+		await page.getByLabel("Value of count").fill("0");
+		await button("Apply").click();
+		await basket.add(1);
+		await page.getByText("changed what you are editing").waitFor();
+		await button("Discard").click();
+		await main().getByText("44", { exact: true }).waitFor();
+		await basket.add(-1);
+		await main().getByText("43", { exact: true }).waitFor();
 	});
 
 	it("keeps what is edited while a save is on its way, with what can be taken back", async () => {
@@ -119,7 +130,7 @@ describe("the state of an actor", () => {
 		await page.getByText("The state is saved").waitFor();
 		await page.unroute("**/inspector/state");
 		await page.getByText("not saved").waitFor();
-		expect(await page.getByText("changed its state while you were editing").count()).toBe(0);
+		expect(await page.getByText("changed what you are editing").count()).toBe(0);
 		await main().getByText("Vegetables").waitFor();
 		await button("Undo (Ctrl+Z)").click();
 		await main().getByText("Groceries").waitFor();
@@ -131,6 +142,56 @@ describe("the state of an actor", () => {
 		await button("Undo (Ctrl+Z)").click();
 		await button("Save").click();
 		await eventually(async () => (await basket.read()).title).toBe("Groceries");
+	});
+
+	it("is edited with the keyboard alone", async () => {
+		const basket = client().basket.getOrCreate(["typed"]);
+		await open(`actor/${await basket.resolve()}/state`);
+		const focused = () =>
+			page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? null);
+		await button("Add to the whole value").focus();
+		await page.keyboard.press("Enter");
+		// Letter by letter: what is typed stays in its field.
+		await page.keyboard.type("place");
+		await page.keyboard.press("Tab");
+		await page.keyboard.press("ControlOrMeta+a");
+		await page.keyboard.type('"shop"');
+		await page.keyboard.press("Control+Enter");
+		await main().getByText('"shop"').waitFor();
+		expect(await focused()).toBe("Add to the whole value");
+		await button("Edit count").focus();
+		await page.keyboard.press("Enter");
+		await page.keyboard.type("7");
+		await page.keyboard.press("Control+Enter");
+		expect(await focused()).toBe("Edit count");
+		await page.keyboard.press("Control+z");
+		await main().getByText("3", { exact: true }).first().waitFor();
+		await page.keyboard.press("Control+Shift+z");
+		await button("Remove title").focus();
+		await page.keyboard.press("Enter");
+		await main().getByText("Groceries").waitFor({ state: "detached" });
+		expect(await focused()).toBe("Edit the whole value");
+		await page.keyboard.press("Control+s");
+		await eventually(async () => (await basket.read()).count).toBe(7);
+		expect(await basket.read()).toMatchObject({ place: "shop" });
+		expect(await basket.read()).not.toHaveProperty("title");
+	});
+
+	it("keeps what is not saved while another page is looked at, and says why it cannot be saved", async () => {
+		const basket = client().basket.getOrCreate(["typed"]);
+		const actorId = await basket.resolve();
+		await open(`actor/${actorId}/state`);
+		await button("Edit count").click();
+		await page.getByLabel("Value of count").fill("[1, NaN]");
+		await button("Apply").click();
+		await open("actors/basket");
+		await page.getByRole("region", { name: "Actors", exact: true }).waitFor();
+		await open(`actor/${actorId}/state`);
+		await page.getByText("not saved").waitFor();
+		await button("Save").click();
+		await main().getByText("at path `state.count[1]`: NaN cannot be stored").waitFor();
+		await button("Discard").click();
+		await page.getByText("live", { exact: true }).waitFor();
 	});
 });
 
@@ -212,7 +273,22 @@ describe("the action console", () => {
 		await page.getByLabel("Arguments").fill("");
 		await button("Call").click();
 		await main().getByText("The basket is closed").waitFor();
-		await main().getByText("user.basket_closed").waitFor();
+		await main().getByText('user.basket_closed {"opensAt":"9:30"}').waitFor();
+	});
+
+	it("goes on while a call does not end, and need not wait for it", async () => {
+		await page.route("**/inspector/action/read", () => {});
+		const list = main().getByRole("listitem");
+		const action = page.getByLabel("Action", { exact: true });
+		await action.selectOption("read");
+		await button("Call").click();
+		await list.filter({ hasText: "read()" }).getByText("running").waitFor();
+		await action.selectOption("refuse");
+		await button("Call").click();
+		await list.filter({ hasText: "refuse()" }).getByText("failed").first().waitFor();
+		await button("Stop waiting").click();
+		await list.filter({ hasText: "read()" }).getByText("stopped").waitFor();
+		await page.unrouteAll();
 	});
 });
 
@@ -366,6 +442,14 @@ describe("a database", () => {
 		await page.getByLabel("Parameters").fill("");
 		await button("Run").click();
 		await main().getByText('near "nothing": syntax error').waitFor();
+		await page.getByLabel("SQL").fill("SELECT 1 AS one; SELECT 2 AS two");
+		await button("Run").click();
+		const result = page.getByRole("region", { name: "Result" });
+		await result.getByRole("columnheader", { name: "two" }).waitFor();
+		expect(await result.getByRole("cell").allInnerTexts()).toEqual(["1", "", "", "2"]);
+		await page.getByLabel("SQL").fill("DELETE FROM readers");
+		await button("Run").click();
+		await main().getByText("Done, no row came back,").waitFor();
 	});
 });
 

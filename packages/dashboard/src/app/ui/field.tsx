@@ -1,4 +1,4 @@
-import { type ComponentProps, type InputHTMLAttributes, type ReactNode, useId } from "react";
+import { type ComponentProps, type ReactNode, useId } from "react";
 import "./field.css";
 
 export interface FieldProps {
@@ -29,7 +29,7 @@ export function Field({ label, hint, problem, children }: FieldProps) {
 	);
 }
 
-export function TextInput({ className, ...rest }: InputHTMLAttributes<HTMLInputElement>) {
+export function TextInput({ className, ...rest }: ComponentProps<"input">) {
 	return (
 		<input
 			autoComplete="off"

@@ -1,4 +1,5 @@
 import { isSameValue } from "../../values/equal.ts";
+import { mergeValues } from "../../values/merge.ts";
 
 /** Edits of a value, each of which can be taken back. */
 export interface Draft {
@@ -19,6 +20,11 @@ export function startDraft(base: unknown): Draft {
 
 export function currentOf({ versions, at }: Draft): unknown {
 	return versions[at];
+}
+
+/** Whether there is something to save. */
+export function isUnsaved(draft: Draft): boolean {
+	return !isSameValue(currentOf(draft), draft.base);
 }
 
 /** An edit on top of what is shown; what was taken back before is forgotten. */
@@ -51,4 +57,22 @@ export function caughtUp(draft: Draft, stored: unknown): Draft {
 /** The same edits over another base: after a save. */
 export function rebased(draft: Draft, base: unknown): Draft {
 	return { ...draft, base };
+}
+
+/**
+ * The same edits on top of what the actor wrote meanwhile; null where what is shown changes the same. What can be taken back
+ * and done again ends where a version does not go together with that.
+ */
+export function rebasedOnto({ base, versions, at }: Draft, stored: unknown): Draft | null {
+	const rebase = (version: unknown) => mergeValues(base, version, stored);
+	const shown = rebase(versions[at]);
+	if (shown === null) return null;
+	const before = untilClash(versions.slice(0, at).reverse().map(rebase)).reverse();
+	const after = untilClash(versions.slice(at + 1).map(rebase));
+	return { base: stored, versions: [...before, shown.value, ...after], at: before.length };
+}
+
+function untilClash(merged: readonly ({ readonly value: unknown } | null)[]): unknown[] {
+	const clash = merged.indexOf(null);
+	return merged.slice(0, clash < 0 ? merged.length : clash).map((one) => one?.value);
 }

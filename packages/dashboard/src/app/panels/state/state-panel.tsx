@@ -1,11 +1,12 @@
 import { Braces, Redo2, Save, Undo2 } from "lucide-react";
-import { type KeyboardEvent, useState } from "react";
+import { useState } from "react";
 import { useInspector } from "../../api/context.tsx";
 import { useInspected } from "../../api/queries.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Button, IconButton } from "../../ui/button.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
+import { useShortcuts } from "../../ui/shortcuts.ts";
 import { sayDone } from "../../ui/toasts.tsx";
 import { isSameValue } from "../../values/equal.ts";
 import type { PanelProps } from "../panel.types.ts";
@@ -16,21 +17,19 @@ import {
 	currentOf,
 	type Draft,
 	edited,
+	isUnsaved,
 	rebased,
+	rebasedOnto,
 	redone,
 	startDraft,
 	undone,
 } from "./draft.ts";
+import { useDraft } from "./drafts.ts";
 import { EditableTree } from "./editable-tree.tsx";
 
 /** The state as a tree. Edits are collected, can be taken back, and are saved in one go. */
 export function StatePanel({ actorId }: PanelProps) {
 	const query = useInspected(actorId, ["state"], (inspector, signal) => inspector.state(signal));
-	const inspector = useInspector(actorId);
-	const [draft, setDraft] = useState<Draft | null>(null);
-	/** What is on its way to the server; undefined while nothing is. */
-	const [saving, setSaving] = useState<{ readonly value: unknown }>();
-	const [failure, setFailure] = useState<unknown>(null);
 	if (query.data === undefined) {
 		return query.isError ? <Failure error={query.error} /> : <Loading what="the state" />;
 	}
@@ -48,12 +47,43 @@ export function StatePanel({ actorId }: PanelProps) {
 			</Empty>
 		);
 	}
-	const stored = query.data.state;
+	return (
+		<StateEditor
+			actorId={actorId}
+			stored={query.data.state}
+			failure={query.error}
+			refetch={query.refetch}
+		/>
+	);
+}
+
+function StateEditor({
+	actorId,
+	stored,
+	failure: readFailure,
+	refetch,
+}: {
+	actorId: string;
+	/** What the server has, as far as it is known. */
+	stored: unknown;
+	/** Why nothing newer is known; null while it is live. */
+	failure: unknown;
+	refetch: () => Promise<unknown>;
+}) {
+	const inspector = useInspector(actorId);
+	const [draft, setDraft] = useDraft(actorId);
+	/** What is on its way to the server; undefined while nothing is. */
+	const [saving, setSaving] = useState<{ readonly value: unknown }>();
+	const [failure, setFailure] = useState<unknown>(null);
 	const shown = draft === null ? stored : currentOf(draft);
-	const isChanged = draft !== null && !isSameValue(shown, draft.base);
+	const isChanged = draft !== null && isUnsaved(draft);
 	// What is being saved may be seen there already.
 	const isOwn = saving !== undefined && isSameValue(stored, saving.value);
-	const isConflict = isChanged && !isOwn && !isSameValue(stored, draft.base);
+	const isBehind = isChanged && !isOwn && !isSameValue(stored, draft.base);
+	const caught = isBehind && saving === undefined ? rebasedOnto(draft, stored) : null;
+	// The actor changed something else: the edits go on top of that.
+	if (caught !== null) setDraft(caught);
+	const isConflict = isBehind && caught === null;
 	const edit = (value: unknown) => {
 		const from = isChanged ? draft : caughtUp(draft ?? startDraft(stored), stored);
 		setDraft(edited(from, value));
@@ -65,7 +95,7 @@ export function StatePanel({ actorId }: PanelProps) {
 		setFailure(null);
 		try {
 			await inspector.setState(shown);
-			await query.refetch();
+			await refetch();
 			// Not the draft that was saved: there may be more edits by now.
 			setDraft((now) => now && rebased(now, shown));
 			sayDone("The state is saved");
@@ -75,63 +105,58 @@ export function StatePanel({ actorId }: PanelProps) {
 			setSaving(undefined);
 		}
 	};
-	const onKeyDown = (event: KeyboardEvent) => {
-		const isTyping = event.target instanceof HTMLTextAreaElement;
-		if (!(event.ctrlKey || event.metaKey) || isTyping) return;
-		if (event.key === "s") void save();
-		else if (event.key === "z" && !event.shiftKey) step(undone);
-		else if (event.key === "y" || (event.key === "z" && event.shiftKey)) step(redone);
-		else return;
-		event.preventDefault();
+	const discard = () => {
+		setDraft(null);
+		setFailure(null);
 	};
+	useShortcuts({ s: () => void save(), z: () => step(undone), y: () => step(redone) });
 	// Once everything is saved, what the server has is shown again; undo stays.
 	const live = draft !== null && !isChanged && !isSameValue(stored, shown) ? stored : shown;
 	return (
-		// biome-ignore lint/a11y/noStaticElementInteractions: shortcuts of the buttons inside.
-		<div onKeyDown={onKeyDown}>
-			<Panel
-				title="State"
-				note={isChanged ? <Badge tone="accent">not saved</Badge> : "live"}
-				tools={
-					<>
-						<IconButton
-							label="Undo (Ctrl+Z)"
-							disabled={draft === null || !canUndo(draft)}
-							onClick={() => step(undone)}
-						>
-							<Undo2 />
-						</IconButton>
-						<IconButton
-							label="Redo (Ctrl+Y)"
-							disabled={draft === null || !canRedo(draft)}
-							onClick={() => step(redone)}
-						>
-							<Redo2 />
-						</IconButton>
-						<Button disabled={!isChanged || saving !== undefined} onClick={() => setDraft(null)}>
-							Discard
-						</Button>
-						<Button
-							kind="primary"
-							icon={<Save aria-hidden="true" />}
-							disabled={!isChanged || saving !== undefined}
-							onClick={() => void save()}
-						>
-							{isConflict ? "Overwrite" : "Save"}
-						</Button>
-					</>
-				}
-			>
-				{failure !== null && <Failure error={failure} />}
-				{query.isError && <Failure error={query.error} />}
-				{isConflict && (
-					<p className="state-conflict" role="status">
-						The actor changed its state while you were editing. Overwrite replaces what it wrote;
-						Discard shows it.
-					</p>
-				)}
-				<EditableTree value={live} onChange={edit} />
-			</Panel>
-		</div>
+		<Panel
+			title="State"
+			note={
+				isChanged ? <Badge tone="accent">not saved</Badge> : readFailure === null ? "live" : null
+			}
+			tools={
+				<>
+					<IconButton
+						label="Undo (Ctrl+Z)"
+						disabled={draft === null || !canUndo(draft)}
+						onClick={() => step(undone)}
+					>
+						<Undo2 />
+					</IconButton>
+					<IconButton
+						label="Redo (Ctrl+Y)"
+						disabled={draft === null || !canRedo(draft)}
+						onClick={() => step(redone)}
+					>
+						<Redo2 />
+					</IconButton>
+					<Button disabled={!isChanged || saving !== undefined} onClick={discard}>
+						Discard
+					</Button>
+					<Button
+						kind="primary"
+						icon={<Save aria-hidden="true" />}
+						disabled={!isChanged || saving !== undefined}
+						onClick={() => void save()}
+					>
+						{isConflict ? "Overwrite" : "Save"}
+					</Button>
+				</>
+			}
+		>
+			{failure !== null && <Failure error={failure} />}
+			{failure === null && readFailure !== null && <Failure error={readFailure} />}
+			{isConflict && (
+				<p className="state-conflict" role="status">
+					The actor changed what you are editing. Overwrite replaces what it wrote; Discard shows
+					it.
+				</p>
+			)}
+			<EditableTree value={live} onChange={edit} />
+		</Panel>
 	);
 }

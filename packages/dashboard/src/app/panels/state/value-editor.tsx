@@ -1,4 +1,4 @@
-import { useId, useState } from "react";
+import { type RefObject, useEffect, useId, useRef, useState } from "react";
 import { Button } from "../../ui/button.tsx";
 import { CodeInput, TextInput } from "../../ui/field.tsx";
 import { isSameValue } from "../../values/equal.ts";
@@ -15,6 +15,7 @@ export function ValueEditor<T>({
 	read,
 	onDone,
 	onCancel,
+	isFirst = true,
 }: {
 	label: string;
 	text: string;
@@ -22,8 +23,11 @@ export function ValueEditor<T>({
 	read: (text: string) => T;
 	onDone: (value: T) => void;
 	onCancel: () => void;
+	/** Whether it is what is typed first. */
+	isFirst?: boolean;
 }) {
 	const id = useId();
+	const field = useTypedFirst<HTMLTextAreaElement>(isFirst);
 	const [text, setText] = useState(initial);
 	const result = attempt(() => read(text));
 	const submit = () => {
@@ -32,8 +36,7 @@ export function ValueEditor<T>({
 	return (
 		<div className="tree-editor">
 			<CodeInput
-				// The value was asked to be edited: the cursor belongs there.
-				ref={(element: HTMLTextAreaElement | null) => element?.focus()}
+				ref={field}
 				aria-label={label}
 				aria-describedby={id}
 				aria-invalid={!result.ok}
@@ -71,6 +74,7 @@ export function NewEntry({
 	const kind = kindOf(parent);
 	const [keyText, setKeyText] = useState("");
 	const needsKey = kind === "object" || kind === "map";
+	const keyField = useTypedFirst<HTMLInputElement>(needsKey);
 	const readKey = (): unknown => {
 		if (!needsKey) return undefined;
 		const key = kind === "map" ? parseValue(keyText) : keyText;
@@ -83,23 +87,41 @@ export function NewEntry({
 		<div className="tree-editor">
 			{needsKey && (
 				<TextInput
+					ref={keyField}
 					aria-label={
 						kind === "map" ? "Key of the new entry, as a value" : "Name of the new property"
 					}
 					placeholder={kind === "map" ? '"key", 1, 12n …' : "name"}
 					value={keyText}
 					onChange={({ target }) => setKeyText(target.value)}
+					onKeyDown={(event) => {
+						if (event.key === "Escape") onCancel();
+					}}
 				/>
 			)}
 			<ValueEditor
 				label="Value of the new entry"
 				text="null"
+				isFirst={!needsKey}
 				read={(text) => ({ key: readKey(), value: parseValue(text) })}
 				onDone={({ key, value }) => onDone(key, value)}
 				onCancel={onCancel}
 			/>
 		</div>
 	);
+}
+
+/** The cursor goes to the field once, when it appears; what stands there is replaced by what is typed. */
+function useTypedFirst<T extends HTMLInputElement | HTMLTextAreaElement>(
+	isFirst: boolean,
+): RefObject<T | null> {
+	const field = useRef<T>(null);
+	useEffect(() => {
+		if (!isFirst) return;
+		field.current?.focus();
+		field.current?.select();
+	}, [isFirst]);
+	return field;
 }
 
 type Attempt<T> = { ok: true; value: T } | { ok: false; problem: string };
