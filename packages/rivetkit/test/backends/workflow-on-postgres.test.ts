@@ -8,6 +8,8 @@ import "../workflow/options-and-limits.test.ts";
 // Those of messages and branches, where most is read back, also with a cold start at every wait: all would take half a minute.
 import "../workflow/support/on-postgres-cold-too.ts";
 import "../workflow/queues.test.ts";
+import "../workflow/open-messages.test.ts";
+import "../workflow/recovery.test.ts";
 import "../workflow/branches.test.ts";
 import "../workflow/given-back.test.ts";
 import "../workflow/compensation.test.ts";
