@@ -2,7 +2,9 @@
 import "../workflow/support/on-postgres.ts";
 import "../workflow/steps.test.ts";
 import "../workflow/loops-and-time.test.ts";
-import "../workflow/change-and-ends.test.ts";
+import "../workflow/changed-code.test.ts";
+import "../workflow/ends.test.ts";
+import "../workflow/history-and-replay.test.ts";
 import "../workflow/take-back.test.ts";
 import "../workflow/options-and-limits.test.ts";
 // Those of messages and branches, where most is read back, also with a cold start at every wait: all would take half a minute.
