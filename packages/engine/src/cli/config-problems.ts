@@ -7,8 +7,8 @@ export type Source = "environment" | { readonly path: string };
 
 type Issue = z.core.$ZodIssue;
 
-/** Settings whose values are not repeated in messages: they end up in logs. */
-const SECRET = /token|password|username|^postgres\.url$/;
+/** Settings whose values are not repeated in messages, nor what stands in their place: they end up in logs. */
+const SECRET = /token|password|username|^(postgres|nats|auth)$|^postgres\.url$/;
 const SHOWN_LENGTH_MAX = 80;
 
 /** What is wrong with settings, in one line: which, what it may be, what was found. */

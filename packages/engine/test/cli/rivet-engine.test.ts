@@ -73,6 +73,16 @@ describe("configuration (engine 8, no. 74)", () => {
 		expect(() => read({}, [path])).toThrow(only(`${path}: ${key}: ${problem}`));
 	});
 
+	it("repeats no value that may hold a password, also where one stands for what is below it", () => {
+		const url = "postgres://user:hunter2@db/rivet";
+		const expected = "expected keys below it (url, ssl)";
+		const path = file("one-value.json", { postgres: url });
+		for (const settings of [() => read({ RIVET__POSTGRES: url }), () => read({}, [path])]) {
+			expect(settings).toThrow(expected);
+			expect(settings).not.toThrow(/hunter2/);
+		}
+	});
+
 	it("refuses a variable that is a value, and has others below it, whichever comes first", () => {
 		const both = { RIVET__GUARD: "1", RIVET__GUARD__PORT: "2" };
 		expect(() => read(both)).toThrow(/^RIVET__GUARD is a value, and RIVET__GUARD__PORT is below/);
