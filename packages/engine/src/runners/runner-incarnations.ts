@@ -195,6 +195,8 @@ export class RunnerIncarnations {
 
 	/** Nothing is to be expected of its runner any more. */
 	lost(hosted: Hosted, why: RunnerFailureKind): void {
+		// Over already, whatever it was: a note would be of the next one, or of none.
+		if (!this.#isHere(hosted)) return;
 		const { notes, restarts, expected } = this.#options;
 		const { actorId, runner } = hosted;
 		notes.note(actorId, { [why]: { runner_id: runner.runnerId } });
@@ -334,7 +336,7 @@ export class RunnerIncarnations {
 			]);
 		} catch (error) {
 			// Its start would be waited for without a bound.
-			this.#tellStop(hosted);
+			if (this.#isHere(hosted)) this.#tellStop(hosted);
 			this.lost(hosted, "runner_no_response");
 			throw error;
 		}

@@ -286,3 +286,19 @@ it("a runner that is away when its time to start or to stop an actor is over sto
 	back.tells("b", 0, 0, STOPPED);
 	expect(back.record.commands).toEqual([]);
 });
+
+it("what is known of an actor that is destroyed while its runner says that it runs goes with it", async () => {
+	const t = runnersHost();
+	const runner = t.connect();
+	const starting = expect(t.host.start(await t.actor("a"), [])).rejects.toMatchObject({
+		code: "not_found",
+	});
+	await until(() => expect(runner.commandsFor("a")).toEqual([START]));
+	const destroyed = t.host.destroy("a");
+	runner.tells("a", 0, 0, RUNS);
+	await Promise.all([destroyed, starting]);
+	// Behind what the runner has told.
+	await t.store.sync();
+	expect(t.host.conditionOf("a").error).toBeNull();
+	expect(runner.commandsFor("a")).toEqual([START, STOP]);
+});
