@@ -51,7 +51,10 @@ const LEASE_MS_MIN = 1_000;
 export interface JoinedEngine extends LocalEngine {
 	/** Others have died, and this one is to look after what they left. */
 	nodesDied(): void;
-	/** Others are gone, in whatever way, or let go of what they had: each node that lives is told. */
+	/**
+	 * Others are gone, in whatever way, or let go of what they had, or what this node was before it lost its lease is gone: each
+	 * node that lives is told.
+	 */
 	actorsLeft(): void;
 	/** Alarms may be due that another node does not take. */
 	alarmsHinted(): void;
@@ -119,7 +122,7 @@ async function openNode(
 	});
 	const counters = new ClusterCounters();
 	let engine: JoinedEngine | undefined;
-	/** Epochs of the others that live. */
+	/** Epochs of the others that live, and of what this node was before it lost its lease, until that is known to be gone. */
 	let known: readonly number[] = [];
 	const lease: NodeLease = new NodeLease({
 		rows,
@@ -129,6 +132,9 @@ async function openNode(
 		describe: () => ({ name, address, version, names: engine?.names() ?? [] }),
 		actors: () => engine?.placement.liveCount ?? 0,
 		onHeld: (epoch) => {
+			if (store.owner !== null) {
+				known = [...known, store.owner];
+			}
 			store.owner = epoch;
 		},
 		onLost: () => cluster.lost(),

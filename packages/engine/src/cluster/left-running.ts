@@ -23,8 +23,8 @@ export interface LeftRunningOptions {
 
 /**
  * Actors that are to run and that nobody runs: those with crash policy `restart` which a node had that is gone, whether it
- * died or left (contract: engine 6.5). Each node starts those that it can host, when it hears that another is gone, and when
- * it can host others than before. Two that start the same one are settled by its row.
+ * died or left (contract: engine 6.5). Each node starts those that it can host, when it hears that another is gone, or that a
+ * lease of its own is that it had lost, and when it can host others than before. Two that start the same one are settled by its row.
  *
  * All actors are read for it, as there is no index that would pay: it would be written whenever an actor wakes or sleeps, and nodes
  * go seldom.

@@ -91,3 +91,18 @@ it("of a node that died, when its lease has ended", async () => {
 	await lost.close();
 	await until(() => expect(startedOn(after).sort()).toEqual(again.toSorted()));
 });
+
+it("of a node that has lost its lease, and goes on with another one", async () => {
+	const url = await emptiedDatabase();
+	const one = await startNode(url, { routeTimeoutMs: 300 });
+	const full = await connect(one, { slots: 1 });
+	const [first] = await createIn(one, "default", 1, "sleep");
+	await until(() => expect(startedOn(full)).toEqual([first]));
+	const [waits] = await createIn(one, "default", 1);
+	const isWaiting = { pending_allocation_ts: expect.any(Number) };
+	await until(async () => expect(await actorAt(one, waits!)).toMatchObject(isWaiting));
+	// Who comes after what the creation has begun gives up after it: nobody waits any more.
+	expect((await fetch(`${one.url}/gateway/${waits}/request/x`)).ok).toBe(false);
+	await one.node.store.query("DELETE FROM rivetkit.nodes", []);
+	await until(() => expect(startedOn(full)).toEqual([first, waits]));
+});
