@@ -286,7 +286,6 @@ export class RunnerIncarnations {
 		hosted.lastEvent = index;
 		hosted.abortsInARow = 0;
 		runner.leftBehind(actorId, generation);
-		this.#acknowledgeEvents(hosted);
 		switch (inner.tag) {
 			case "EventActorIntent": {
 				if (hosted.intent !== null) break;
@@ -315,6 +314,7 @@ export class RunnerIncarnations {
 			default:
 				inner satisfies never;
 		}
+		this.#acknowledgeEvents(hosted);
 	}
 
 	async #running(hosted: Hosted): Promise<void> {
@@ -472,13 +472,16 @@ export class RunnerIncarnations {
 		runner.command({ checkpoint, inner });
 	}
 
+	/** When what came of them is stored: what is acknowledged is told to no next process of this engine. */
 	#acknowledgeEvents(hosted: Hosted): void {
 		const { actorId, generation, lastEvent } = hosted;
 		if (lastEvent - hosted.acknowledgedEvent <= EVENTS_PER_ACK) return;
 		hosted.acknowledgedEvent = lastEvent;
-		hosted.runner.socket?.send({
-			tag: "ToClientAckEvents",
-			val: { lastEventCheckpoints: [{ actorId, generation, index: lastEvent }] },
+		this.#inTurn(hosted, async () => {
+			hosted.runner.socket?.send({
+				tag: "ToClientAckEvents",
+				val: { lastEventCheckpoints: [{ actorId, generation, index: lastEvent }] },
+			});
 		});
 	}
 

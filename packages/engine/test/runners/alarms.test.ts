@@ -99,6 +99,24 @@ it("the last one counts, and is stored once", async () => {
 	expect(await alarmOf(t)).toBe(3_000);
 });
 
+it("is acknowledged when it is stored: until then the engine's next process has to hear of it", async () => {
+	const t = await running();
+	const acknowledged = () => t.runner.sent.filter(({ tag }) => tag === "ToClientAckEvents");
+	for (let index = 1; index <= 250; index++) sets(t.runner, index, index);
+	await until(() => expect(t.disk.refused).toBe(1));
+	await t.clock.armed(100);
+	expect(acknowledged()).toEqual([]);
+	t.disk.isFull = false;
+	t.clock.advance(100);
+	const last = { actorId: "a", generation: 0, index: 250 };
+	await until(() =>
+		expect(acknowledged()).toEqual([
+			{ tag: "ToClientAckEvents", val: { lastEventCheckpoints: [last] } },
+		]),
+	);
+	expect(await alarmOf(t)).toBe(250);
+});
+
 it("what the runner writes after it waits for it", async () => {
 	const t = await running();
 	sets(t.runner, 1, 1_000);
