@@ -36,7 +36,7 @@ import type { PoolAddress } from "./runners/pool-address.ts";
 import { RunnerDoor } from "./runners/runner-door.ts";
 import { RunnerLedger } from "./runners/runner-ledger.ts";
 import type { RunnerLimits } from "./runners/runner-limits.ts";
-import { type RunnerStats, RunnersHost } from "./runners/runners-host.ts";
+import { type RunnerStats, RunnersHost, type RunnersHostOptions } from "./runners/runners-host.ts";
 import { SERVERLESS_LIMITS, type ServerlessLimits } from "./serverless/serverless-limits.ts";
 import { ServerlessPools } from "./serverless/serverless-pools.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "./store/store.ts";
@@ -89,9 +89,9 @@ export interface ApartOptions extends AttachRunnersOptions {
 	readonly listeningUrl: () => string | undefined;
 	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
 	/** See {@link RunnersHostOptions}. */
-	readonly wake: (actorId: string) => Promise<void>;
+	readonly wake: RunnersHostOptions["wake"];
 	/** See {@link RunnersHostOptions}. */
-	readonly paused: (actorId: string, untilTs: number) => void;
+	readonly paused: RunnersHostOptions["paused"];
 	readonly announced: (names: Readonly<Record<string, ActorNameMetadata>>) => void;
 	/** See {@link RunnersHostOptions}. */
 	readonly poolsChanged: () => void;

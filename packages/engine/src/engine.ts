@@ -25,7 +25,7 @@ import { KvAccess } from "./api/kv-access.ts";
 import { ManagementApi } from "./api/management-api.ts";
 import type { ClusterNode } from "./cluster/join-cluster.ts";
 import type { LeftRunning } from "./cluster/left-running.ts";
-import { ErrorAnswers } from "./common/errors.ts";
+import { ErrorAnswers, isActorNotFound } from "./common/errors.ts";
 import { type EngineLimits, engineLimits } from "./common/limits.ts";
 import { type EngineLogger, stderrLogger } from "./common/logger.ts";
 import { ActorCounts } from "./directory/actor-counts.ts";
@@ -383,13 +383,16 @@ class EmbeddedEngine implements Engine {
 		return () => apart.stats;
 	}
 
-	/** Never rejects. */
-	async #wake(actorId: string): Promise<void> {
+	/** Resolves with whether it runs, or is no more. Never rejects. */
+	async #wake(actorId: string): Promise<boolean> {
 		try {
 			const deadlineTs = this.#clock.now() + this.#limits.routeTimeoutMs;
 			await this.#placement.ready(actorId, deadlineTs, "key");
+			return true;
 		} catch (error) {
+			if (isActorNotFound(error)) return true;
 			this.#logger.warn({ actorId, err: error }, "an actor could not be started again");
+			return false;
 		}
 	}
 

@@ -9,8 +9,8 @@ export interface RestartsOptions {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly limits: RunnerLimits;
-	/** Starts an actor again. Resolves when it runs, or does not; never rejects. */
-	readonly wake: (actorId: string) => Promise<void>;
+	/** Starts an actor again. Resolves with whether it runs, on whatever node, or is no more; never rejects. */
+	readonly wake: (actorId: string) => Promise<boolean>;
 	/** An actor is about to want a slot: from now on it counts. */
 	readonly expected: (actorId: string, pool: PoolAddress) => void;
 	/** It is not any more: it waits for one, has one, or gives up. */
@@ -89,7 +89,11 @@ export class Restarts {
 			this.#due.delete(actorId);
 			pause?.over.resolve();
 			expected(actorId, pool);
-			void wake(actorId).then(() => settled(actorId));
+			void wake(actorId).then((isDone) => {
+				settled(actorId);
+				// Where it runs on another node, nothing else says so here.
+				if (isDone && !this.#due.has(actorId)) this.#isDown.delete(actorId);
+			});
 		});
 		if (pauseMs > 0) {
 			paused(actorId, now + pauseMs);

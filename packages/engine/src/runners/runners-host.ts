@@ -21,7 +21,7 @@ import { StartRefused } from "../placement/start-refused.ts";
 import type { ActorRecord, Store } from "../store/store.ts";
 import { type ActorFailure, FailureNotes } from "./failure-notes.ts";
 import type { PoolAddress } from "./pool-address.ts";
-import { Restarts } from "./restarts.ts";
+import { Restarts, type RestartsOptions } from "./restarts.ts";
 import { isRepeatable, RunnerExchanges } from "./runner-exchanges.ts";
 import { RunnerFleet, type RunnerFleetOptions } from "./runner-fleet.ts";
 import { RunnerIncarnations } from "./runner-incarnations.ts";
@@ -65,10 +65,10 @@ export interface RunnersHostOptions
 	readonly version: string;
 	/** Told after a commit that set or cleared an actor's alarm. */
 	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
-	/** Starts an actor again whose crash policy wants that. Resolves when it runs, or does not; never rejects. */
-	readonly wake: (actorId: string) => Promise<void>;
+	/** Starts an actor again whose crash policy wants that. */
+	readonly wake: RestartsOptions["wake"];
 	/** An actor is to be started again, but not before this time. */
-	readonly paused: (actorId: string, untilTs: number) => void;
+	readonly paused: RestartsOptions["paused"];
 	/** A pool has got its first runner, or lost its last one. */
 	readonly poolsChanged: () => void;
 	/** What there is for the next actor of some pool may be something else now. */

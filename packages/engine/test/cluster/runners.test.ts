@@ -395,3 +395,22 @@ it("an actor that is created over HTTP at a node without runners starts on one o
 	await until(async () => expect((await creating()).status).toBe(200));
 	await until(() => expect(startsOf(runner)).toEqual([0]));
 });
+
+it("an actor that starts again on another node sleeps for every node when it sleeps there", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const before = await connect(one, { key: "before", pool: "moves", stopsAtOnce: true });
+	const [actorId] = await createIn(one, "moves", 1);
+	await until(() => expect(startsOf(before)).toHaveLength(1));
+	const after = await connect(two, { key: "after", pool: "moves" });
+	await known(one, two, "moves");
+	before.send({ tag: "ToServerStopping", val: undefined });
+	await until(() => expect(startsOf(after)).toHaveLength(1));
+	const [generation] = startsOf(after);
+	after.state(actorId!, generation!, "wantsSleep");
+	await until(() => expect(after.commands).toHaveLength(2));
+	after.state(actorId!, generation!, "Ok");
+	const sleeps = { status: "sleeping", sleep_ts: expect.any(Number) };
+	await until(async () => expect(await actorAt(two, actorId!)).toMatchObject(sleeps));
+	expect(await actorAt(one, actorId!)).toMatchObject(sleeps);
+});

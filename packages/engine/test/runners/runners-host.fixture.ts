@@ -65,7 +65,10 @@ export function runnersHost(
 		version: "test",
 		webSocketOpenTimeoutMs: 15_000,
 		alarmCommitted: (_actorId, alarmTs) => void alarms.push(alarmTs),
-		wake: async (actorId) => void woken.push(actorId),
+		wake: async (actorId) => {
+			woken.push(actorId);
+			return false;
+		},
 		paused: () => {},
 		poolsChanged: () => {},
 		roomChanged: () => {},
