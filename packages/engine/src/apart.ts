@@ -76,8 +76,8 @@ export interface ApartOptions extends AttachRunnersOptions {
 	readonly webSocketOpenTimeoutMs: number;
 	/** Whether no other node may run an actor. */
 	readonly isAlone: boolean;
-	/** Whether another node that lives has the actor. */
-	readonly runsElsewhere: (actorId: string) => Promise<boolean>;
+	/** Has another node that has the actor destroy it, as far as it can be reached. False when none has it. */
+	readonly destroyElsewhere: (actorId: string) => Promise<boolean>;
 	readonly limits: RunnerLimits;
 	readonly engineLimits: EngineLimits;
 	readonly token: string | undefined;
@@ -294,7 +294,7 @@ export class Apart {
 
 	/** Destroys an actor without waiting for its runner (contract: engine 6.7). Throws `actor.not_found`. */
 	async destroy(actorId: string): Promise<void> {
-		const { store, clock, placement, routeTimeoutMs, runsElsewhere } = this.#options;
+		const { store, clock, placement, routeTimeoutMs, destroyElsewhere } = this.#options;
 		const deadlineTs = clock.now() + routeTimeoutMs;
 		for (let found = false; ; found = true) {
 			const record = await store.actorById(actorId);
@@ -307,10 +307,7 @@ export class Apart {
 			if (clock.now() >= deadlineTs) {
 				throw catalogueError("guard.actor_ready_timeout", { actor_id: actorId });
 			}
-			if (await runsElsewhere(actorId)) {
-				// Whoever runs it stops it first.
-				return placement.destroy(actorId, deadlineTs);
-			}
+			if (await destroyElsewhere(actorId)) continue;
 			const isDone = await this.host.destroy(actorId).catch((error: unknown) => {
 				if (error instanceof StaleGenerationError) return false;
 				throw error;

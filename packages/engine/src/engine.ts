@@ -296,6 +296,10 @@ class EmbeddedEngine implements Engine {
 			attachAll: (actorId) => this.#sockets.attachAll(actorId),
 			ended: (actorId, how) => this.#sockets.incarnationEnded(actorId, how),
 			request: (actorId, incarnation, request) => incarnation.host.request(actorId, request),
+			stop: (actorId, intent) =>
+				intent === "destroy" && this.#apart !== undefined
+					? this.#apart.destroy(actorId)
+					: this.#placement.stop(actorId, intent),
 			inspect: (actorId, request) => this.#inspections.here(actorId, request),
 			inspectSocket: (actorId, upgrade, socket) =>
 				this.#inspections.openSocketHere(actorId, upgrade, socket),
@@ -341,8 +345,8 @@ class EmbeddedEngine implements Engine {
 			routeTimeoutMs: this.#limits.routeTimeoutMs,
 			webSocketOpenTimeoutMs: this.#limits.webSocketOpenTimeoutMs,
 			isAlone: this.#node === undefined,
-			runsElsewhere: async (actorId) =>
-				(await this.#node?.cluster.runElsewhere([actorId]))?.has(actorId) ?? false,
+			destroyElsewhere: async (actorId) =>
+				(await this.#node?.cluster.destroyElsewhere(actorId)) ?? false,
 			limits: { ...RUNNER_LIMITS, ...limits },
 			engineLimits: this.#limits,
 			token,

@@ -13,7 +13,7 @@ import type { RemoteIncarnation, RemoteIncarnations } from "./remote-incarnation
 import type { RemoteNodes } from "./remote-nodes.ts";
 
 /** Pause before an actor is looked for again whose node is dead or cannot be reached (ms). */
-const LOOK_AGAIN_MS = 100;
+export const LOOK_AGAIN_MS = 100;
 /** The same of one that has a pause after crashes, which only a deletion ends earlier (contract: engine 6.1). */
 const LOOK_AGAIN_PAUSED_MS = 1_000;
 

@@ -14,11 +14,17 @@ import type { NodeRow, NodeRows } from "../store/postgres/node-rows.ts";
 import type { PostgresStore } from "../store/postgres/postgres-store.ts";
 import type { ActorRecord } from "../store/store.ts";
 import { Acquisitions } from "./acquisitions.ts";
-import { ActorRoutes } from "./actor-routes.ts";
+import { ActorRoutes, LOOK_AGAIN_MS } from "./actor-routes.ts";
 import type { ClusterClock } from "./cluster-clock.ts";
 import type { ClusterCounters } from "./cluster-counters.ts";
 import { InterestedLinks } from "./interested-links.ts";
-import type { LinkCall, RunnerPool, SocketDeed, SocketNews } from "./link-messages.ts";
+import {
+	type LinkCall,
+	LinkLost,
+	type RunnerPool,
+	type SocketDeed,
+	type SocketNews,
+} from "./link-messages.ts";
 import { LinkSockets } from "./link-sockets.ts";
 import type { Links } from "./links.ts";
 import type { LocalEngine } from "./local-engine.ts";
@@ -323,12 +329,11 @@ export class Cluster implements Elsewhere {
 
 	/** See `InspectedElsewhere` of the gateway. Rejects with `guard.service_unavailable`. */
 	async inspectorOf(actorId: string) {
-		const { rows, lease, links } = this.#options;
-		const where = await rows.whereIs(actorId);
-		if (where.kind !== "owned" || where.epoch === lease.epoch) {
+		const epoch = await this.#ownerElsewhere(actorId);
+		if (epoch === undefined) {
 			return undefined;
 		}
-		const link = await links.to(where.epoch, ASK_MS).catch(() => {
+		const link = await this.#options.links.to(epoch, ASK_MS).catch(() => {
 			throw catalogueError("guard.service_unavailable");
 		});
 		const node = this.#nodes.of(link);
@@ -337,6 +342,37 @@ export class Cluster implements Elsewhere {
 			openSocket: (upgrade: ActorUpgrade, socket: PlainSocket) =>
 				node.openInspector(actorId, upgrade, socket),
 		};
+	}
+
+	/**
+	 * Has the node that has the actor destroy it, be it live or about to be. False when no other node has it. Whoever asks looks
+	 * whether it is destroyed: a node that cannot be reached may have it until its lease ends.
+	 */
+	async destroyElsewhere(actorId: string): Promise<boolean> {
+		const { links, clock } = this.#options;
+		const epoch = await this.#ownerElsewhere(actorId);
+		if (epoch === undefined) {
+			return false;
+		}
+		try {
+			const link = await links.to(epoch, ASK_MS);
+			await this.#nodes.of(link).stop(actorId, "destroy");
+		} catch (error) {
+			if (!(error instanceof LinkLost)) {
+				throw error;
+			}
+			await new Promise<void>((resolve) => {
+				clock.after(LOOK_AGAIN_MS, resolve);
+			});
+		}
+		return true;
+	}
+
+	/** The epoch of the other node that has the actor. */
+	async #ownerElsewhere(actorId: string): Promise<number | undefined> {
+		const { rows, lease } = this.#options;
+		const where = await rows.whereIs(actorId);
+		return where.kind === "owned" && where.epoch !== lease.epoch ? where.epoch : undefined;
 	}
 
 	runElsewhere(actorIds: readonly string[]): Promise<ReadonlySet<string>> {

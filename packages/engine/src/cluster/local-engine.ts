@@ -4,6 +4,7 @@ import type {
 	ActorSocket,
 	ActorUpgrade,
 	PlainSocket,
+	StopIntent,
 } from "@rivetkit/protocol";
 import type { PoolRoom, PoolState } from "../common/pool-state.ts";
 import type { RunnerAnswers, RunnerQuestion } from "../common/runner-questions.ts";
@@ -21,6 +22,8 @@ export interface LocalEngine {
 	ended(actorId: string, how: IncarnationEnd): void;
 	/** A request to an actor that lives here, from another node. */
 	request(actorId: string, incarnation: Incarnation, request: ActorRequest): Promise<ActorResponse>;
+	/** Stops an actor that is here; one of a runner, or that waits for one, is destroyed without its runner. */
+	stop(actorId: string, intent: StopIntent): Promise<void>;
 	/** Whether it can run such actors now. */
 	hosts(actor: ActorKind): boolean;
 	/** Looks at an actor that is here, or nowhere; null when it has to be woken for the answer. */

@@ -64,7 +64,7 @@ export class ServedCalls {
 				return null;
 			}
 			case "stop":
-				await engine.placement.stop(call.actorId, call.intent);
+				await engine.stop(call.actorId, call.intent);
 				return null;
 			case "gather":
 				return handover.handOver(link, call);

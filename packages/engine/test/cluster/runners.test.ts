@@ -414,3 +414,29 @@ it("an actor that starts again on another node sleeps for every node when it sle
 	await until(async () => expect(await actorAt(two, actorId!)).toMatchObject(sleeps));
 	expect(await actorAt(one, actorId!)).toMatchObject(sleeps);
 });
+
+it("an actor that waits, starts or runs on one node is deleted at once through another one (engine 6.7)", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const full = await connect(one, { slots: 1, runsAtOnce: false });
+	const [first] = await createIn(one, "default", 1, "sleep");
+	await until(() => expect(startsOf(full)).toHaveLength(1));
+	const [waits] = await createIn(one, "default", 1);
+	const isWaiting = { pending_allocation_ts: expect.any(Number) };
+	await until(async () => expect(await actorAt(one, waits!)).toMatchObject(isWaiting));
+	const deleted = async (actorId: string) => {
+		const headers = { authorization: "Bearer admin" };
+		const path = `/actors/${actorId}?namespace=default`;
+		expect((await fetch(two.url + path, { method: "DELETE", headers })).status).toBe(200);
+		expect(await actorAt(two, actorId)).toMatchObject({ status: "destroyed" });
+	};
+	await deleted(waits!);
+	await deleted(first!);
+	const [runs] = await createIn(one, "default", 1, "sleep");
+	await until(() => expect(startsOf(full)).toHaveLength(2));
+	full.state(runs!, startsOf(full)[1]!, "running");
+	await until(async () => expect(await actorAt(one, runs!)).toMatchObject({ status: "awake" }));
+	await deleted(runs!);
+	// Told to stop, and not waited for.
+	expect(full.commands.at(-1)).toMatchObject({ inner: { tag: "CommandStopActor" } });
+});
