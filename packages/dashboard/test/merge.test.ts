@@ -10,10 +10,11 @@ import {
 } from "../src/app/panels/state/draft.ts";
 import { mergeValues } from "../src/app/values/merge.ts";
 
+const keyed = (n: number) => new Map([[{ k: 1 }, n]]);
 const map = (entries: Record<string, unknown>) => new Map(Object.entries(entries));
 
 describe("two changes of a value", () => {
-	it.each([
+	it.each<[string, unknown, unknown, unknown, unknown]>([
 		["of other members", { a: 1, b: 1 }, { a: 2, b: 1 }, { a: 1, b: 2 }, { a: 2, b: 2 }],
 		["deeper", { o: { a: 1, b: 1 } }, { o: { a: 2, b: 1 } }, { o: { a: 1 } }, { o: { a: 2 } }],
 		["both new", {}, { mine: 1 }, { theirs: 2 }, { theirs: 2, mine: 1 }],
@@ -24,12 +25,12 @@ describe("two changes of a value", () => {
 		expect(mergeValues(base, mine, theirs)).toEqual({ value });
 	});
 
-	it.each([
+	it.each<[string, unknown, unknown, unknown]>([
 		["of the same member", { a: 1 }, { a: 2 }, { a: 3 }],
 		["of one that is gone", { a: 1 }, { a: 2 }, {}],
 		["of one list", [1, 2], [0, 2], [1, 2, 3]],
 		["to another kind", { a: {} }, { a: { b: 1 } }, { a: [] }],
-		["of maps with keys that are objects", ...[1, 2, 3].map((n) => new Map([[{ k: 1 }, n]]))],
+		["of maps with keys that are objects", keyed(1), keyed(2), keyed(3)],
 	])("%s clash", (_, base, mine, theirs) => expect(mergeValues(base, mine, theirs)).toBeNull());
 
 	it("keeps a member that is named __proto__", () => {

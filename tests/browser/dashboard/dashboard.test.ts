@@ -101,6 +101,8 @@ describe("the state of an actor", () => {
 	it("keeps what is edited while a save is on its way, with what can be taken back", async () => {
 		const basket = client().basket.getOrCreate(["saved"]);
 		await open(`actor/${await basket.resolve()}/state`);
+		// Without what was said of other saves.
+		await page.reload();
 		const set = async (name: string, value: string) => {
 			await button(`Edit ${name}`).click();
 			await page.getByLabel(`Value of ${name}`).fill(value);
