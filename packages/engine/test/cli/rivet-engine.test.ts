@@ -512,52 +512,6 @@ describe("the process", () => {
 		expect(await exited).toBe(0);
 	});
 
-	it("killed and started again, it goes on with its runners and what they run (nos. 37, 44)", async () => {
-		const env = {
-			RIVET__AUTH__ADMIN_TOKEN: "admin",
-			RIVET__GUARD__HOST: "127.0.0.1",
-			RIVET__GUARD__PORT: String(await freePort()),
-			RIVET__API_PEER__PORT: "0",
-			RIVET__METRICS__PORT: "0",
-			RIVET__FILE_SYSTEM__PATH: join(folder, "killed"),
-			RIVET__PEGBOARD__RUNNER_LOST_THRESHOLD: "120000",
-		};
-		const first = await start(env);
-		const endpoint = await first.url();
-		const runner = await ScriptedRunner.connect(endpoint);
-		await until(() => expect(runner.init).toBeDefined());
-		const created = await fetch(`${endpoint}/actors?namespace=default`, {
-			method: "PUT",
-			headers: { "content-type": "application/json", authorization: "Bearer admin" },
-			body: JSON.stringify({
-				name: "any",
-				key: "killed",
-				runner_name_selector: "default",
-				crash_policy: "restart",
-			}),
-		});
-		const { actor } = (await created.json()) as { actor: { actor_id: string } };
-		const called = async (by: ScriptedRunner) => {
-			const answered = fetch(`${endpoint}/gateway/${actor.actor_id}/x`);
-			const { length } = by.tunnel;
-			await until(() => expect(by.tunnel.length).toBeGreaterThan(length));
-			const val = { status: 200, headers: new Map(), body: undefined, stream: false };
-			by.answer(by.tunnel.at(-1)!, { tag: "ToServerResponseStart", val });
-			return (await answered).status;
-		};
-		expect(await called(runner)).toBe(200);
-		first.child.kill("SIGKILL");
-		await runner.closed;
-		const second = await start(env);
-		await second.url();
-		const back = await ScriptedRunner.connect(endpoint, { stopsAtOnce: true });
-		await until(() => expect(back.init).toEqual(runner.init));
-		expect(await called(back)).toBe(200);
-		expect(back.commands).toEqual([]);
-		second.child.kill("SIGTERM");
-		expect(await second.exited).toBe(0);
-	});
-
 	it("ends at SIGTERM, though somebody has connected and says nothing", async () => {
 		const ports = await Promise.all([freePort(), freePort(), freePort()]);
 		const { child, exited, url } = await start({
