@@ -40,7 +40,7 @@ export interface Death {
 	readonly side: "before" | "after";
 }
 
-export interface SurvivalOptions {
+interface SurvivalOptions {
 	/** Runs from its records again at every wait, too. */
 	readonly yields?: boolean;
 	/** After so many looks it is left as it is. */
