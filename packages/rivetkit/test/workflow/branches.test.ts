@@ -458,3 +458,33 @@ onMemory.it("49. a branch may have the name of something that every object has",
 	await world.send("work", 1);
 	expect((await world.status()).state).toBe("completed");
 });
+
+onMemory.it(
+	"an error of a loser that is thrown behind the race brings no record of it back",
+	async () => {
+		const counts: number[] = [];
+		for (const carries of [false, true]) {
+			await using world = await World.start(async (ctx) => {
+				let theirs: unknown = new Error("no");
+				await ctx.race("r", [
+					{
+						name: "a",
+						run: async (b) => {
+							const run = () => Promise.reject(new Error("no"));
+							await b.step({ name: "s", maxRetries: 0, run }).catch((error: unknown) => {
+								if (carries) theirs = error;
+								throw error;
+							});
+						},
+					},
+					{ name: "wins", run: (b) => b.sleep("s", 10) },
+				]);
+				throw theirs;
+			});
+			await world.advance(10);
+			expect((await world.status()).state).toBe("failed");
+			counts.push(await world.entryCount());
+		}
+		expect(counts[1]).toBe(counts[0]);
+	},
+);

@@ -40,7 +40,7 @@ function originOf(error: unknown): Origin | null {
 
 /**
  * A scope's code has failed with an error: the record of the entry that it came out of says how far out it got. Not of an
- * entry of what has ended well: its record may be gone.
+ * entry of what has ended well, or of a branch that is forgotten: its record may be gone.
  */
 export function noteThrown({ journal }: Execution, scope: Scope, error: unknown): void {
 	const origin = originOf(error);

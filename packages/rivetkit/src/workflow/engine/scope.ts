@@ -15,7 +15,7 @@ export class Scope {
 	readonly visited: SparseSet<string> = new SparseSet();
 	/** The operation that is in progress. */
 	open: Asked | null = null;
-	/** Its code has come to its end: nothing begins in it any more. */
+	/** Its code has come to its end, or it is forgotten with what it was part of: nothing begins in it any more. */
 	hasEnded = false;
 	hasCheckpoint = false;
 	/** Its code has failed: nothing begins in it any more. */

@@ -177,13 +177,14 @@ export function forgetBranches(
 	branches: readonly Branch[],
 	staying: ReadonlySet<Branch>,
 ): void {
+	const going = branches.filter((branch) => !staying.has(branch));
+	// Those that failed or lost did not come to their end; no record of theirs is written again.
+	for (const { scope } of going) if (scope) scope.hasEnded = true;
 	if (staying.size === 0) {
 		execution.deleteBelow(composite);
 		return;
 	}
-	for (const branch of branches) {
-		if (!staying.has(branch)) execution.deleteScope(branch.location);
-	}
+	for (const { location } of going) execution.deleteScope(location);
 }
 
 /** For a rollback's replay: runs branches until each has come to its end or waits for what does not come. */
