@@ -7,6 +7,7 @@ import type { ActorInstance } from "../instance/instance.ts";
 import { untracked } from "../state/index.ts";
 import type { Thrown } from "../telemetry/actor-telemetry.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
+import { currentBranch, runInBranch } from "./current-branch.ts";
 import { type Deadline, Deadlines, type DeadlinesOwner } from "./deadlines.ts";
 import type { DurableRun } from "./durable-run.ts";
 import { HeldMessages } from "./held-messages.ts";
@@ -194,6 +195,15 @@ export class DurableHost implements DeadlinesOwner {
 
 	runStep<T>(work: StepWork, fn: () => T): T {
 		return runStep(work, () => this.#instance.runCall(work, fn, work.span));
+	}
+
+	/** The branch that the code that is running belongs to; of another actor's run, perhaps. */
+	get currentBranch(): object | undefined {
+		return currentBranch();
+	}
+
+	runInBranch<T>(branch: object, code: () => T): T {
+		return runInBranch(branch, code);
 	}
 
 	/** The first time that code of a try runs. */

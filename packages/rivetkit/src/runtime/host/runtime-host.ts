@@ -18,6 +18,7 @@ import type { LifecycleChange } from "@rivetkit/protocol/inspector/answers";
 import type { ErasedActorConfig } from "../../actor/erased.ts";
 import { outsideSections } from "../atomic/section.ts";
 import { outsideCalls, runInSpan } from "../calls/call-scope.ts";
+import { outsideBranches } from "../durable/current-branch.ts";
 import { outsideSteps } from "../durable/step-work.ts";
 import type { Caller, ReadActorToken } from "../inspector/access.ts";
 import type { InspectionConfig } from "../inspector/inspection-config.ts";
@@ -247,9 +248,9 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	}
 }
 
-/** Runs what the host is asked for: it belongs to no call, no section and no step, whoever asks. */
+/** Runs what the host is asked for: it belongs to no call, no section, no step and no branch, whoever asks. */
 function asHost<T>(work: () => T): T {
-	return outsideSections(() => outsideCalls(() => outsideSteps(work)));
+	return outsideSections(() => outsideCalls(() => outsideSteps(() => outsideBranches(work))));
 }
 
 const NOT_INSPECTED: InspectionConfig = { enabled: false, token: () => "", isOpen: () => false };

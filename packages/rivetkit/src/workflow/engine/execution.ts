@@ -7,7 +7,6 @@ import { mayHoldSteps } from "../history/steps-within.ts";
 import { readScope } from "../history/stored-entries.ts";
 import { Activity } from "./activity.ts";
 import { codeError, isCodeError, never } from "./code-error.ts";
-import { currentStrand } from "./current-strand.ts";
 import type { ExecutionOwner } from "./execution-owner.ts";
 import { noteThrown } from "./failure-origin.ts";
 import { LiveEntries } from "./live-entries.ts";
@@ -107,7 +106,7 @@ export class Execution {
 		this.#activity = new Activity(null, this);
 		const isChecked = options.checksOrder && !options.isFresh && !options.isRollback;
 		this.replayCheck = isChecked ? new ReplayCheck(owner.host.log) : null;
-		const strand = new Strand(null, this.#activity, options.isFresh);
+		const strand = new Strand(null, this.#activity, options.isFresh, owner.host);
 		this.root = new Scope(Location.root, null, strand, owner.startedAt);
 	}
 
@@ -137,7 +136,10 @@ export class Execution {
 
 	/** Whose code is running: it need not be that of the scope whose context it uses. */
 	get currentStrand(): Strand {
-		return currentStrand(this.root.strand);
+		// Nothing but strands is put there.
+		const strand = this.host.currentBranch as Strand | undefined;
+		const root = this.root.strand;
+		return strand?.isWithin(root) ? strand : root;
 	}
 
 	/** Whether code that is not to go on is running. */

@@ -1,7 +1,7 @@
+import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Entry, StoredMessage } from "../history/entry.ts";
 import type { Activity } from "./activity.ts";
-import { runAs } from "./current-strand.ts";
 import type { Scope } from "./scope.ts";
 import type { StepAttempt } from "./step-attempt.ts";
 import { StepLimit } from "./step-limit.ts";
@@ -63,7 +63,10 @@ export class Strand {
 	receivedEver = 0;
 	stepsDone = 0;
 
-	constructor(parent: Strand | null, activity: Activity, isLive: boolean) {
+	readonly #host: DurableHost;
+
+	constructor(parent: Strand | null, activity: Activity, isLive: boolean, host: DurableHost) {
+		this.#host = host;
 		this.parent = parent;
 		this.activity = activity;
 		this.isLive = isLive;
@@ -227,7 +230,7 @@ export class Strand {
 	/** Listeners are code of the strand, whoever ends it. */
 	#fire(reason: unknown): void {
 		const controller = this.#controller;
-		if (controller) runAs(this, () => controller.abort(reason));
+		if (controller) this.#host.runInBranch(this, () => controller.abort(reason));
 	}
 
 	/** Ends waits without a word, here and below. */

@@ -1,6 +1,5 @@
 import { Activity } from "../engine/activity.ts";
 import { codeError, isCodeError } from "../engine/code-error.ts";
-import { runAs } from "../engine/current-strand.ts";
 import type { Execution } from "../engine/execution.ts";
 import { carryOrigin } from "../engine/failure-origin.ts";
 import type { Scope } from "../engine/scope.ts";
@@ -40,7 +39,8 @@ export class Branch {
 		this.name = name;
 		this.#location = composite.child({ kind: "name", name });
 		this.#run = run;
-		this.strand = new Strand(parent.strand, activity, parent.strand.isLive);
+		const { isLive } = parent.strand;
+		this.strand = new Strand(parent.strand, activity, isLive, execution.host);
 	}
 
 	get location(): Location {
@@ -85,8 +85,9 @@ export class Branch {
 	}
 
 	async #runToEnd(scope: Scope): Promise<BranchEnd> {
+		const { host } = this.#execution;
 		try {
-			const value = await runAs(this.strand, () => this.#run(scope));
+			const value = await host.runInBranch(this.strand, () => this.#run(scope));
 			return { ok: true, ...this.#recordable(value) };
 		} catch (error) {
 			if (isCodeError(error)) throw error;
