@@ -32,6 +32,12 @@ const subject = actor({
 			c.broadcast("news", `now ${c.state.n}`);
 			return 1;
 		},
+		/** As deep as arguments may be. */
+		deep: (c) => {
+			let value: unknown = "deep";
+			for (let level = 1; level < 1_024; level++) value = [value];
+			c.broadcast("news", value as string);
+		},
 		send: (c) => c.queue.send("jobs", 1),
 		keep: (c) => c.kv.put("key", "value"),
 		at: (c) => c.schedule.after(60_000, "add", 1),
@@ -101,6 +107,20 @@ it("sends values as they are to who asks for CBOR", async () => {
 	const refused = await inspect(runtime, id, "stream?values=xml");
 	expect([refused.status, refused.body.code]).toEqual([400, "invalid"]);
 });
+
+it.each(["true", "cbor"])(
+	"fails no work with what cannot be written with values=%s, and tells that it is missing",
+	async (values) => {
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		await using stream = await InspectorStream.open(runtime, id, `?topics=events&values=${values}`);
+		await stream.next();
+		expect((await runtime.action(id, "deep")).status).toBe(200);
+		expect((await stream.next())?.data).toEqual({ topic: "events", count: 1 });
+		await runtime.action(id, "add", 2);
+		expect((await stream.next())?.data.args).toEqual(["now 2"]);
+	},
+);
 
 it("sends only the topics that were asked for, and what was missed to who comes again", async () => {
 	await using runtime = await TestRuntime.start({ subject });

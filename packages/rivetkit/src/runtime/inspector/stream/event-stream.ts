@@ -37,11 +37,17 @@ export class EventStream {
 	/** One of many: left out when too much waits. `id`: what the client may go on after. */
 	entry(topic: string, data: string, id: number): void {
 		if (this.#isFull) {
-			this.#dropped.set(topic, (this.#dropped.get(topic) ?? 0) + 1);
+			this.#countDropped(topic);
 			return;
 		}
 		this.#tellDropped(topic);
 		this.#push(message(topic, data, id));
+	}
+
+	/** One of many that cannot be written: it counts as one that was left out. */
+	drop(topic: string): void {
+		this.#countDropped(topic);
+		if (!this.#isFull) this.#tellDropped(topic);
 	}
 
 	/** What takes the place of all that was sent under this topic before. */
@@ -94,6 +100,10 @@ export class EventStream {
 		this.#waitingBytes -= bytes.byteLength;
 		if (this.#waiting.length === 0) this.#catchUp();
 		controller.enqueue(bytes);
+	}
+
+	#countDropped(topic: string): void {
+		this.#dropped.set(topic, (this.#dropped.get(topic) ?? 0) + 1);
 	}
 
 	/** Before the entries that come after those that are missing. */

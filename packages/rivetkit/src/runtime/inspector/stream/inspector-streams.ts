@@ -171,8 +171,18 @@ class ActorStream implements Watcher, TrailListener {
 				: null;
 	}
 
+	/** Never throws: nobody's work fails because somebody looks. */
 	#entry(topic: TopicName, id: number, data: () => object): void {
-		this.events.entry(topic, this.#values ? written(data(), this.#values) : NO_VALUE, id);
+		let text = NO_VALUE;
+		try {
+			if (this.#values) text = written(data(), this.#values);
+		} catch (error) {
+			// Such as arguments as deep as they may be, which lie deeper here.
+			this.#host.log.debug({ err: error, topic }, "a part of an actor cannot be shown");
+			this.events.drop(topic);
+			return;
+		}
+		this.events.entry(topic, text, id);
 	}
 
 	/** @param after - the id of the last entry that the client has; null for one that has none */
