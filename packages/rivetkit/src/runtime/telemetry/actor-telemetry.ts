@@ -127,7 +127,7 @@ export class ActorTelemetry {
 		}
 		// A step's commit goes with it, too, and a `run` may end in a crash.
 		if (kind === SPAN_KINDS.step) this.#leftOutWriters = true;
-		// What is not counted is measured, too, as far as it is recorded if it fails.
+		// What is not counted is not measured, but for a `run`, which is recorded if it fails.
 		if (kind.counted === null && kind !== SPAN_KINDS.run) return null;
 		if (kind !== SPAN_KINDS.commit) this.#leftOutWriters = true;
 		return new Work(kind, subject, nowMs, parent);

@@ -38,6 +38,7 @@ type Ending =
 	| { readonly is: "stopped" };
 type Outcome = Ending & { readonly tookMs: number };
 
+/** Those that have ended. */
 const CALLS_KEPT_MAX = 50;
 /** Calls at the same time: a browser has six connections to a server, and the page wants some. */
 const CALLS_RUNNING_MAX = 3;
@@ -53,7 +54,7 @@ export function ActionsPanel({ actorId, options }: PanelProps) {
 	}
 	const { actions } = declared.data;
 	const running = calls.filter(({ outcome }) => outcome === null).length;
-	const begun = (call: Call) => setCalls((before) => [call, ...before].slice(0, CALLS_KEPT_MAX));
+	const begun = (call: Call) => setCalls((before) => [call, ...withoutOldest(before)]);
 	const ended = (id: number, outcome: Outcome) =>
 		setCalls((before) => before.map((call) => (call.id === id ? { ...call, outcome } : call)));
 	if (actions.length === 0) {
@@ -88,6 +89,12 @@ export function ActionsPanel({ actorId, options }: PanelProps) {
 			)}
 		</>
 	);
+}
+
+/** One that runs stays however old it is: it can be stopped, and counts. */
+function withoutOldest(calls: readonly Call[]): readonly Call[] {
+	let kept = 0;
+	return calls.filter(({ outcome }) => outcome === null || ++kept < CALLS_KEPT_MAX);
 }
 
 let callCount = 0;

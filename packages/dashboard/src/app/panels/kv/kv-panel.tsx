@@ -56,7 +56,9 @@ export function KvPanel({ actorId }: PanelProps) {
 				<VirtualList
 					items={entries}
 					label="Entries"
-					keyOf={keyText}
+					keyOf={({ key, keyBytes }) =>
+						keyBytes ? `bytes ${printValue(keyBytes)}` : `text ${key}`
+					}
 					rowHeight={39}
 					onEnd={() => {
 						if (list.hasNextPage && !list.isFetching) void list.fetchNextPage();
