@@ -62,6 +62,7 @@ it("a store of format 3 is migrated: what is cold moves to a table of its own", 
 		})),
 	});
 	await store.close();
+	expect(rowsOf(directory, "cold")).toBe(3);
 	const tool = new DatabaseSync(`${directory}/store.sqlite`);
 	tool.exec(TO_FORMAT_3);
 	tool.close();
