@@ -104,6 +104,10 @@ export class LeftRunning {
 
 	async #lookOnce(): Promise<void> {
 		const { rows, names } = this.#options;
+		if (names().length === 0) {
+			// What can be hosted later is looked for then.
+			return;
+		}
 		for (let after: number | null = 0; after !== null && !this.#isClosed; ) {
 			const page: Awaited<ReturnType<NodeRows["leftRunning"]>> = await rows.leftRunning(
 				names(),
