@@ -91,14 +91,14 @@ export class ActionCall implements RunningCall {
 			return;
 		}
 		this.#isInLine = true;
-		instance.runningCalls.add(this);
+		this.#leavesStack();
 		instance.whenFree(() => this.#beginLater());
 	}
 
 	#beginWork(telemetry: ActorTelemetry): void {
 		const connection = this.#connection;
 		const kind = this.#scheduled ? SPAN_KINDS.scheduled : SPAN_KINDS.action;
-		this.#work = telemetry.begin(kind, this.name, connection?.tracedFrom ?? null);
+		this.#work = telemetry.beginCall(kind, this.name, connection?.tracedFrom ?? null);
 		const span = this.#span;
 		if (span === null) return;
 		if (connection) {
@@ -275,7 +275,7 @@ export class ActionCall implements RunningCall {
 		);
 		if (!this.#onStream) throw catalogueError("action.is_stream", { name: this.name });
 		// A stop has to reach it, also between its items.
-		instance.runningCalls.add(this);
+		this.#leavesStack();
 		this.#rest();
 		this.#onStream(this.#items);
 		if (this.#callerLeft) this.#items.cancel(this.#callerLeft.reason);
@@ -287,7 +287,7 @@ export class ActionCall implements RunningCall {
 	 */
 	#wait(): void {
 		if (this.#timer) return;
-		this.#instance.runningCalls.add(this);
+		this.#leavesStack();
 		const limitMs = this.#instance.options.actionTimeout;
 		this.#timer = this.#instance.services.timers.schedule(limitMs, () => {
 			this.#instance.log.warn(
@@ -296,6 +296,12 @@ export class ActionCall implements RunningCall {
 			);
 			this.giveUp(catalogueError("action.timed_out", {}));
 		});
+	}
+
+	#leavesStack(): void {
+		const instance = this.#instance;
+		instance.runningCalls.add(this);
+		if (this.#work) instance.telemetry!.goesOn(this.#work);
 	}
 
 	#rest(): void {

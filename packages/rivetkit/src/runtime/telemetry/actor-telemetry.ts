@@ -3,10 +3,20 @@ import { currentSpan, runInSpan } from "../calls/call-scope.ts";
 import type { OpenBatch } from "../commit/batch-part.ts";
 import type { HostTelemetry } from "./host-telemetry.ts";
 import { ActorCounts } from "./metrics/actor-metrics.ts";
+import type { Histogram } from "./metrics/histogram.ts";
 import type { TypeMetrics, WorkMetrics } from "./metrics/type-metrics.ts";
-import { type Attributes, Span, type SpanParent, shortened, type Trace, Work } from "./span.ts";
+import {
+	type Attributes,
+	Span,
+	type SpanParent,
+	shortened,
+	type Trace,
+	UNTIMED,
+	Work,
+} from "./span.ts";
 import { SpanKeeper, type SpanOwner } from "./span-keeper.ts";
 import { SPAN_KINDS, type SpanKind } from "./span-kinds.ts";
+import { TimedCalls } from "./timed-calls.ts";
 import { BudgetShare } from "./trace-budget.ts";
 import { formatTraceparent, RequestCaller } from "./trace-context.ts";
 import type { Trail } from "./trail.ts";
@@ -66,15 +76,21 @@ export class ActorTelemetry {
 	#isOwnBatch = false;
 	/** Null when spans are not stored, and while there are none. */
 	#keeper: SpanKeeper | null = null;
+	/** Whether it has spans for the next commits: most of those of a busy actor need not look at it. */
+	#hasSpansToStore = false;
+	/** Whether the batch that was cut last has some. */
+	#storesSpans = false;
 	readonly #owner: TelemetryOwner;
 	/** What was before is not of this incarnation. */
 	readonly #bornMs: number;
 	readonly #share = new BudgetShare();
+	readonly #timed: TimedCalls;
 
 	constructor(host: HostTelemetry, actor: TracedActor, owner: TelemetryOwner) {
 		this.host = host;
 		this.#actor = actor;
 		this.#owner = owner;
+		this.#timed = new TimedCalls(owner.timers);
 		this.#bornMs = host.nowMs();
 		this.metrics = host.recordsMetrics ? host.metricsOf(actor.name) : null;
 	}
@@ -88,6 +104,28 @@ export class ActorTelemetry {
 		// Two looks at the clock are most of what a piece of work that is only measured costs.
 		if (!host.recordsSpans && (this.metrics === null || kind.counted === null)) return null;
 		return this.#beginAt(host.nowMs(), kind, subject, parent);
+	}
+
+	/**
+	 * As {@link begin}, for a call: where there are many, most are not timed ({@link TimedCalls}) as long as they stay on the
+	 * stack. One that does not has to be told to {@link goesOn}.
+	 */
+	beginCall(kind: SpanKind, subject: string | null, parent: SpanParent): Work | null {
+		const { host } = this;
+		if (!host.recordsSpans && this.metrics === null) return null;
+		if (this.#timed.skips()) {
+			return host.recordsSpans
+				? this.#leaveOut(UNTIMED, kind, subject, parent)
+				: new Work(kind, subject, UNTIMED, null);
+		}
+		const nowMs = host.nowMs();
+		this.#timed.began(nowMs);
+		return this.#beginAt(nowMs, kind, subject, parent);
+	}
+
+	/** A call leaves the stack: from here on it is timed. */
+	goesOn(work: Work): void {
+		if (!work.isTimed) work.startMs = this.host.nowMs();
 	}
 
 	/** For what is not measured where it is not recorded. */
@@ -121,9 +159,7 @@ export class ActorTelemetry {
 		// A hook goes with what it belongs to.
 		if (kind !== SPAN_KINDS.hook) {
 			this.host.budget.leftOut++;
-			const trail = this.#trail;
-			if (trail !== null && !trail.isGone) trail.leftOut++;
-			else this.#share.untold++;
+			this.#share.untold++;
 		}
 		// A step's commit goes with it, too, and a `run` may end in a crash.
 		if (kind === SPAN_KINDS.step) this.#leftOutWriters = true;
@@ -145,7 +181,10 @@ export class ActorTelemetry {
 			: null;
 	}
 
-	#recordLate({ kind, subject, leftOutBelow, startMs, failure }: Work): Span {
+	#recordLate(work: Work): Span {
+		const { kind, subject, leftOutBelow, failure } = work;
+		this.goesOn(work);
+		const { startMs } = work;
 		const span = this.#newSpan(kind, subject, leftOutBelow, startMs);
 		span.failure = failure;
 		span.set("rivet.trace.left_out", true);
@@ -185,28 +224,37 @@ export class ActorTelemetry {
 	}
 
 	end(work: Work, failure?: Thrown): void {
-		this.#endAt(this.host.nowMs(), work, failure);
+		if (work.isTimed) {
+			this.#endAt(this.host.nowMs(), work, failure);
+			return;
+		}
+		if (failure !== undefined) work.fail(failure.thrown);
+		if (this.metrics !== null) this.#count(this.metrics, work)?.repeat();
+		if (work.failure !== null) this.#endLate(this.host.nowMs(), work);
 	}
 
 	#endAt(endMs: number, work: Work, failure?: Thrown): void {
-		const { host } = this;
 		work.endMs = endMs;
 		if (failure !== undefined) work.fail(failure.thrown);
-		if (this.metrics !== null) this.#count(this.metrics, work);
-		if (work instanceof Span) {
-			this.#ended(work);
-			return;
-		}
-		if (work.failure === null && endMs - work.startMs < SLOW_MS) return;
+		const tookMs = endMs - work.startMs;
+		if (this.metrics !== null) this.#count(this.metrics, work)?.observe(tookMs / 1_000);
+		if (work instanceof Span) this.#ended(work);
+		else if (work.failure !== null || tookMs >= SLOW_MS) this.#endLate(endMs, work);
+	}
+
+	/** What was left out has turned out to be worth a span. */
+	#endLate(endMs: number, work: Work): void {
+		const { host } = this;
 		if (!host.recordsSpans || !host.budget.admitsLate(endMs)) return;
 		const late = this.#recordLate(work);
-		late.endMs = endMs;
+		late.endMs = Math.max(late.startMs, endMs);
 		this.#ended(late);
 	}
 
-	#count(metrics: TypeMetrics, { kind, failure, startMs, endMs }: Work): void {
+	/** Counts how it ended. Where it is counted how long such work takes; null for nowhere. */
+	#count(metrics: TypeMetrics, { kind, failure }: Work): Histogram | null {
 		const { counted } = kind;
-		if (counted === null) return;
+		if (counted === null) return null;
 		let outcomes: WorkMetrics;
 		if (counted === "commit") {
 			outcomes = metrics.commits;
@@ -221,7 +269,7 @@ export class ActorTelemetry {
 		}
 		if (failure === null) outcomes.succeeded++;
 		else outcomes.failed++;
-		outcomes.duration.observe((endMs - startMs) / 1_000);
+		return outcomes.duration;
 	}
 
 	#ended(span: Span): void {
@@ -234,6 +282,7 @@ export class ActorTelemetry {
 		if (host.storedBytes === 0) return;
 		this.#keeper ??= this.#newKeeper();
 		this.#keeper.ended(span);
+		this.#hasSpansToStore = true;
 	}
 
 	#newKeeper(): SpanKeeper {
@@ -264,9 +313,9 @@ export class ActorTelemetry {
 		isEmpty: boolean,
 		cut: { readonly begunMs: number; readonly isLast: boolean },
 	): void {
-		if (this.#keeper !== null) {
+		if (this.#hasSpansToStore || (cut.isLast && this.#keeper !== null)) {
 			const nowMs = this.host.timeOf(cut.begunMs);
-			this.#keeper.take(batch, isEmpty, { nowMs, isLast: cut.isLast });
+			this.#storesSpans = this.#keeper!.take(batch, isEmpty, { nowMs, isLast: cut.isLast });
 		}
 		this.#isOwnBatch = isEmpty && batch.ops.length > 0;
 	}
@@ -274,6 +323,8 @@ export class ActorTelemetry {
 	/** The incarnation is over. */
 	stopped(): void {
 		this.#keeper?.end();
+		this.#timed.end();
+		if (this.trailOrNone !== null) this.tell();
 	}
 
 	/** Runs something as a span below what runs now, or below `parent`. It ends when what it returns settles. */
@@ -364,9 +415,16 @@ export class ActorTelemetry {
 	endCommit(endedMs: number, failure?: Thrown): void {
 		const span = this.#commit;
 		this.#commit = null;
-		if (failure === undefined) this.#keeper?.committed();
-		else this.#keeper?.rollBack();
+		if (this.#storesSpans) this.#spansStored(failure === undefined);
 		if (span !== null) this.#endAt(this.host.timeOf(endedMs), span, failure);
+	}
+
+	#spansStored(isDurable: boolean): void {
+		const keeper = this.#keeper!;
+		if (isDurable) keeper.committed();
+		else keeper.rollBack();
+		this.#storesSpans = false;
+		this.#hasSpansToStore = !keeper.isIdle;
 	}
 
 	/** A call that goes out from here, to be told where it comes from; null when it comes from no trace. */
@@ -401,15 +459,16 @@ export class ActorTelemetry {
 	get trail(): Trail {
 		if (this.#trail === null || this.#trail.isGone) {
 			this.#trail = this.host.trails.open(this.#actor.actorId);
-			this.#trail.leftOut += this.#share.untold;
-			this.#share.untold = 0;
 		}
 		return this.#trail;
 	}
 
-	/** Has the trail say what was left out before there was one. */
+	/** Has the trail say how much was left out. */
 	tell(): void {
-		if (this.#share.untold > 0 && !this.#isForgotten) void this.trail;
+		const share = this.#share;
+		if (share.untold === 0 || this.#isForgotten) return;
+		this.trail.leftOut += share.untold;
+		share.untold = 0;
 	}
 }
 

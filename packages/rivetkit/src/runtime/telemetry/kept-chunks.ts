@@ -40,15 +40,18 @@ export class KeptChunks {
 	}
 
 	/** Whether a commit may take spans with it before they have to be written. @param nowMs - of any clock */
-	takesMore(nowMs: number): boolean {
+	hasRoom(nowMs: number): boolean {
 		// The clock may be set back.
 		if (Math.abs(nowMs - this.#secondMs) >= SECOND_MS) {
 			this.#secondMs = nowMs;
 			this.#left = this.#perSecond;
 		}
-		if (this.#left === 0) return false;
+		return this.#left > 0;
+	}
+
+	/** One does, where there was room. */
+	take(): void {
 		this.#left--;
-		return true;
 	}
 
 	written(keeper: ChunkKeeper, bytes: number): void {

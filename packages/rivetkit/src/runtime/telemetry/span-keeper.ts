@@ -47,8 +47,10 @@ interface Chunk {
  * second and as long as there are not too many, and within five seconds in any case while the actor is awake. Neither wakes it nor keeps it awake.
  */
 export class SpanKeeper implements ChunkKeeper {
-	readonly #owner: SpanOwner;
 	readonly #kept: KeptChunks;
+	/** It is time for a commit of their own. */
+	#isDue = false;
+	readonly #owner: SpanOwner;
 	readonly #ids: SpanIds;
 	readonly #slots: number;
 	/** Ended, and in no chunk yet. */
@@ -61,7 +63,6 @@ export class SpanKeeper implements ChunkKeeper {
 	#hasWritten = false;
 	#writtenMs = Number.NEGATIVE_INFINITY;
 	#timer: WheelTimer | null = null;
-	#isDue = false;
 	#isOver = false;
 
 	/** @param maxBytes - what the spans of an incarnation take in the store, about */
@@ -70,6 +71,11 @@ export class SpanKeeper implements ChunkKeeper {
 		this.#kept = kept;
 		this.#ids = ids;
 		this.#slots = slotsFor(maxBytes);
+	}
+
+	/** Whether no commit has to take anything with it, or is about to. */
+	get isIdle(): boolean {
+		return this.#ended.length + this.#changed.size + this.#taken.length === 0;
 	}
 
 	ended(span: Span): void {
@@ -87,15 +93,19 @@ export class SpanKeeper implements ChunkKeeper {
 		}
 	}
 
-	/** Adds what there is to a batch, if it is time to. */
-	take(batch: OpenBatch, isEmpty: boolean, { nowMs, isLast }: CutTime): void {
-		if (this.#isOver || (isEmpty && !this.#isDue)) return;
-		if (this.#ended.length === 0 && this.#changed.size === 0 && !isLast) return;
-		const waited = nowMs - this.#writtenMs;
+	/** Adds what there is to a batch, if it is time to. Whether it did: it wants to hear then what became of it. */
+	take(batch: OpenBatch, isEmpty: boolean, { nowMs, isLast }: CutTime): boolean {
 		const mustWrite = isLast || this.#isDue;
-		// The clock may be set back.
-		if (!mustWrite && waited < WRITE_EVERY_MS && waited >= 0) return;
-		if (!mustWrite && !this.#kept.takesMore(nowMs)) return;
+		// Most commits of busy actors end here, with what is the same for all of them.
+		if (!mustWrite && !this.#kept.hasRoom(nowMs)) return false;
+		if (this.#isOver || (isEmpty && !this.#isDue)) return false;
+		if (this.#ended.length === 0 && this.#changed.size === 0 && !isLast) return false;
+		if (!mustWrite) {
+			const waited = nowMs - this.#writtenMs;
+			// The clock may be set back.
+			if (waited < WRITE_EVERY_MS && waited >= 0) return false;
+			this.#kept.take();
+		}
 		this.#timer?.cancel();
 		this.#timer = null;
 		this.#isDue = false;
@@ -103,6 +113,7 @@ export class SpanKeeper implements ChunkKeeper {
 		for (const span of this.#ended) this.#add(encodeSpan(this.#ids, span));
 		this.#ended = [];
 		this.#write(batch, this.#openSpans(nowMs, isLast));
+		return this.#taken.length > 0;
 	}
 
 	committed(): void {

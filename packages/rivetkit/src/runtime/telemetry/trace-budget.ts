@@ -15,7 +15,7 @@ export class BudgetShare {
 	second = 0;
 	asked = 0;
 	askedBefore = 0;
-	/** What was left out while no trail was there to say so. */
+	/** Pieces of work that were left out, and the trail does not say so yet. */
 	untold = 0;
 }
 

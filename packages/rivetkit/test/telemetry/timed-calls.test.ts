@@ -1,0 +1,153 @@
+// Of many calls of one actor only some are timed (ours; docs/metrics.md).
+import fc from "fast-check";
+import { afterEach, expect, it, vi } from "vitest";
+import { actor } from "../../src/index.ts";
+import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
+import { Histogram } from "../../src/runtime/telemetry/metrics/histogram.ts";
+import {
+	STRETCH_MS,
+	TIMED_EVERY,
+	TIMED_MAX,
+	TimedCalls,
+} from "../../src/runtime/telemetry/timed-calls.ts";
+import { TimerWheel } from "../../src/runtime/timers/timer-wheel.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { tracesOf } from "./support/spans.ts";
+
+afterEach(() => void vi.restoreAllMocks());
+
+it("times a few calls of each stretch, one in so many of the others, and the first after them", () => {
+	const gaps = fc.array(fc.constantFrom(0, 0, 0, 0, 0.1, 1, 7), { minLength: 1, maxLength: 600 });
+	fc.assert(
+		fc.property(gaps, (list) => {
+			const clock = new FakeClock();
+			const timers = new TimerWheel(clock, { resolutionMs: 1 });
+			const calls = new TimedCalls(timers);
+			const call = () => {
+				if (calls.skips()) return false;
+				calls.began(clock.now());
+				return true;
+			};
+			const timedAt: number[] = [];
+			let skipped = 0;
+			for (const gap of list) {
+				clock.advanceSync(gap);
+				if (call()) {
+					timedAt.push(clock.now());
+					skipped = 0;
+					continue;
+				}
+				// Only where there were many just now, and never too many in a row.
+				const since = clock.now() - 2 * STRETCH_MS - 2;
+				expect(timedAt.filter((at) => at >= since).length).toBeGreaterThanOrEqual(TIMED_MAX);
+				expect(++skipped).toBeLessThan(TIMED_EVERY);
+			}
+			clock.advanceSync(STRETCH_MS + 1);
+			expect(call()).toBe(true);
+			// What comes one by one is timed one by one, and no timer is left for it.
+			clock.advanceSync(STRETCH_MS + 1);
+			for (let at = 0; at < 5 * TIMED_MAX; at++) {
+				expect(call()).toBe(true);
+				clock.advanceSync(1);
+			}
+			expect(clock.armed).toBe(0);
+		}),
+	);
+});
+
+it("counts one that is not timed like the last that was", () => {
+	const histogram = new Histogram([1, 2]);
+	histogram.observe(1.5);
+	histogram.repeat();
+	histogram.observe(7);
+	histogram.repeat();
+	histogram.repeat();
+	expect([...histogram.counts]).toEqual([0, 2]);
+	expect([histogram.count, histogram.sum]).toEqual([5, 24]);
+});
+
+/** What the time of spans is: it stands still but for what a test does to it. */
+const time = { ms: Date.now() };
+const worker = actor({
+	options: { noSleep: true },
+	actions: {
+		work: () => 1,
+		fail: () => {
+			throw new TypeError("it broke");
+		},
+		dawdle: async () => {
+			await Promise.resolve();
+			time.ms += 1_500;
+		},
+	},
+});
+
+/** A runtime with an actor that had so many calls at once that the next ones are not timed. */
+async function busy(traced: boolean) {
+	const traces = traced ? { ...TRACE_LIMITS, store: false, maxPerSecond: 10 } : null;
+	const clock = new FakeClock();
+	const runtime = await TestRuntime.start(
+		{ worker },
+		{ clock, telemetry: { traces, metrics: true } },
+	);
+	const telemetry = runtime.embedded.host.telemetry!;
+	vi.spyOn(telemetry, "timeOf").mockImplementation(() => time.ms);
+	const id = await runtime.actorId("worker");
+	for (let at = 0; at < TIMED_MAX; at++) await runtime.action(id, "work");
+	const looks = vi.spyOn(telemetry, "nowMs");
+	return {
+		runtime,
+		id,
+		clock,
+		looks,
+		metrics: async () => await (await fetch(`${runtime.url}/metrics`)).text(),
+		[Symbol.asyncDispose]: () => runtime[Symbol.asyncDispose](),
+	};
+}
+
+it.each([
+	["metrics", false],
+	["metrics and traces", true],
+] as const)(
+	"looks at no clock for most of many calls, and counts them all: %s",
+	async (_what, traced) => {
+		await using at = await busy(traced);
+		const { runtime, id, looks, clock } = at;
+		for (let call = 1; call < TIMED_EVERY; call++) await runtime.action(id, "work");
+		expect(looks).toHaveBeenCalledTimes(0);
+		await runtime.action(id, "work");
+		expect(looks).toHaveBeenCalledTimes(2);
+		await runtime.action(id, "work");
+		expect(looks).toHaveBeenCalledTimes(2);
+		const calls = TIMED_MAX + TIMED_EVERY + 1;
+		const text = await at.metrics();
+		expect(text).toContain(`kind="action",outcome="ok"} ${calls}\n`);
+		const name = "rivetkit_call_duration_seconds";
+		expect(text).toContain(`${name}_count{actor="worker",kind="action"} ${calls}\n`);
+		expect(text).toContain(`${name}_bucket{actor="worker",kind="action",le="+Inf"} ${calls}\n`);
+
+		clock.advanceSync(STRETCH_MS * 2);
+		looks.mockClear();
+		await runtime.action(id, "work");
+		expect(looks).toHaveBeenCalledTimes(2);
+	},
+);
+
+it("one that is not timed is a span alone when it fails, and is timed from when it leaves the stack", async () => {
+	await using at = await busy(true);
+	const { runtime, id } = at;
+	await runtime.action(id, "fail");
+	const failed = (await tracesOf(runtime, id)).one("actor.action.fail");
+	expect(failed.status).toEqual({ code: 2, message: "it broke" });
+	expect(failed.attributes).toMatchObject({ "rivet.trace.left_out": true });
+	expect(failed.startTimeUnixNano).toBe(failed.endTimeUnixNano);
+	expect(await at.metrics()).toContain('kind="action",outcome="error"} 1\n');
+
+	time.ms += 1_000;
+	await runtime.action(id, "dawdle");
+	const slow = (await tracesOf(runtime, id)).one("actor.action.dawdle");
+	expect(slow.attributes).toMatchObject({ "rivet.trace.left_out": true });
+	const tookNs = BigInt(slow.endTimeUnixNano) - BigInt(slow.startTimeUnixNano);
+	expect(tookNs).toBe(1_500_000_000n);
+});
