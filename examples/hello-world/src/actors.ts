@@ -1,4 +1,4 @@
-import { actor, event, setup } from "rivetkit";
+import { actor, event, setup, UserError } from "rivetkit";
 
 const counter = actor({
 	options: { name: "Counter", icon: "🧮" },
@@ -8,6 +8,10 @@ const counter = actor({
 	},
 	actions: {
 		increment: (c, amount: number) => {
+			// Types hold for TypeScript; over HTTP anything may come.
+			if (!Number.isSafeInteger(amount)) {
+				throw new UserError("amount must be a whole number", { code: "invalid_amount" });
+			}
 			c.state.count += amount;
 			c.broadcast("count", c.state.count);
 			return c.state.count;

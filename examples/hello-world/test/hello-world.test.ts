@@ -57,8 +57,12 @@ it("counts with the curl it prints and with the client, and goes on counting aft
 
 	const first = await run("server.ts", env, /curl -X POST '([^']+)' -d '([^']+)'/);
 	const [, url, body] = first.found;
-	const post = async () => (await fetch(url!, { method: "POST", body: body! })).json();
+	const post = async (sent = body!) => (await fetch(url!, { method: "POST", body: sent })).json();
 	expect(await post()).toEqual({ output: 1 });
+	expect(await post('{"args":["x"]}')).toMatchObject({
+		code: "invalid_amount",
+		message: "amount must be a whole number",
+	});
 
 	const client = await run("client.ts", env, /from the event: (\d+)/);
 	expect(client.found[1]).toBe("12");
