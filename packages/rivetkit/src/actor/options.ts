@@ -89,8 +89,8 @@ export interface ActorOptionsInput {
 	maxQueryBytes?: number | undefined;
 	/**
 	 * Longest time for reading one SQL result (`database.statement_timed_out`). A statement that computes
-	 * without giving rows cannot be interrupted by the engines there are; it is logged as slow. Also how
-	 * long a stream waits for its reader. Default 30,000.
+	 * without giving rows cannot be interrupted by the engines there are; it is logged as slow. Queries of
+	 * inspectors are ended then, whatever they do. Also how long a stream waits for its reader. Default 30,000.
 	 */
 	queryTimeout?: number | undefined;
 	/** SQL statements that take longer are logged and counted: nothing else runs meanwhile. Default 500. */

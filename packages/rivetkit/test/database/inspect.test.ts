@@ -27,9 +27,9 @@ const subject = actor({
 	}),
 	actions: {
 		schema: (c) => inspectSchema(c.db),
-		rows: (c, table: string, options: object) => inspectRows(c.db, table, options),
+		rows: (c, table: string, options: object) => inspectRows(c.db, c.db, table, options),
 		execute: (c, request: { sql: string }) => inspectExecute(c.db, request),
-		code: async (c, table: string) => inspectRows(c.db, table).then(() => "ok", codeOf),
+		code: async (c, table: string) => inspectRows(c.db, c.db, table).then(() => "ok", codeOf),
 		both: async (c) =>
 			inspectExecute(c.db, { sql: "SELECT 1", args: [], properties: {} }).then(() => "ok", codeOf),
 	},

@@ -1,7 +1,8 @@
 // The inspector's database routes (contract: protocol 8.7, check 76).
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { db } from "../../src/db/index.ts";
+import { Gate } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { inspect } from "./support/inspect.ts";
 
@@ -137,4 +138,117 @@ it("an actor without a database says so", async () => {
 	expect(runtime.embedded.host.liveActorIds).not.toContain(id);
 	await inspect(runtime, id, "wake", { method: "POST" });
 	expect((await inspect(runtime, id, "database/schema")).body.code).toBe("not_enabled");
+});
+
+describe("SQL that only reads", () => {
+	const ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)";
+	const queried = new Map<string, Gate>();
+	const patient = (queryTimeout: number) =>
+		actor({
+			state: { count: 0 },
+			options: { queryTimeout, maxQueryRows: 1_000, maxQueryBytes: 10_000 },
+			db: db({
+				onMigrate: async (d) => {
+					await d.execute(`
+					CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT);
+					CREATE VIEW IF NOT EXISTS many AS ${ENDLESS} SELECT count(*) AS n FROM (SELECT i FROM n LIMIT 60000000);
+				`);
+				},
+			}),
+			actions: {
+				count: (c) => ++c.state.count,
+				note: async (c, text: string) => {
+					await c.db.execute("INSERT INTO notes (text) VALUES (?)", text);
+				},
+				temporary: async (c) => {
+					await c.db.execute("CREATE TEMP TABLE scratch AS SELECT 7 AS seven");
+				},
+				holding: async (c) => {
+					await c.db.execute("BEGIN; INSERT INTO notes (text) VALUES ('not yet')");
+					queried.get("begun")!.open();
+					await queried.get("seen")!.passed;
+					await c.db.execute("COMMIT");
+				},
+			},
+		});
+
+	async function startedPatient(queryTimeout = 30_000) {
+		const runtime = await TestRuntime.start({ patient: patient(queryTimeout) });
+		const id = await runtime.actorId("patient");
+		await runtime.action(id, "note", "first");
+		const execute = (body: object) =>
+			inspect(runtime, id, "database/execute", { method: "POST", body });
+		return { runtime, id, execute };
+	}
+
+	it("ends after options.queryTimeout, while the actor goes on", async () => {
+		const { runtime, id, execute } = await startedPatient(500);
+		await using _runtime = runtime;
+		// It does have an end, for the sake of a runtime that runs it itself.
+		const sql = `${ENDLESS} SELECT count(*) FROM (SELECT i FROM n LIMIT 60000000)`;
+		const querying = execute({ sql });
+		let isOver = false;
+		void querying.then(() => {
+			isOver = true;
+		});
+		for (let count = 1; count <= 3; count++) {
+			expect(await (await runtime.action(id, "count")).json()).toEqual({ output: count });
+			await runtime.action(id, "note", "meanwhile");
+		}
+		expect(isOver).toBe(false);
+		const timedOut = {
+			status: 400,
+			body: {
+				group: "database",
+				code: "statement_timed_out",
+				message: expect.stringContaining("500 ms"),
+				metadata: { limit: 500 },
+			},
+		};
+		expect(await querying).toMatchObject(timedOut);
+		expect(await inspect(runtime, id, "database/rows?table=many")).toMatchObject(timedOut);
+		// What it read from is usable as before.
+		expect((await execute({ sql: "SELECT count(*) AS n FROM notes" })).body).toEqual({
+			rows: [{ n: 4 }],
+		});
+	});
+
+	it("gives what a call of the actor gets: values, limits, refusals, errors", async () => {
+		const { runtime, execute } = await startedPatient();
+		await using _runtime = runtime;
+		const rows = async (body: object) => (await execute(body)).body.rows;
+		const all = "SELECT 1 AS a, 2.5 AS b, 'x' AS c, x'00ff' AS d, NULL AS e, 9007199254740993 AS f";
+		expect(await rows({ sql: all })).toEqual([
+			{ a: 1, b: 2.5, c: "x", d: "AP8=", e: null, f: "9007199254740993" },
+		]);
+		expect(await rows({ sql: "SELECT ?2 AS a, ?1 AS b", args: [1, "two"] })).toEqual([
+			{ a: "two", b: 1 },
+		]);
+		expect(await rows({ sql: "SELECT :a AS a", properties: { a: true } })).toEqual([{ a: 1 }]);
+		expect(await rows({ sql: "SELECT 1 AS a; VALUES (2); -- no more" })).toEqual([
+			{ a: 1 },
+			{ column1: 2 },
+		]);
+		const code = async (sql: string) => (await execute({ sql })).body.code;
+		expect(await code(`${ENDLESS} SELECT i FROM n`)).toBe("too_many_rows");
+		expect(await code("SELECT zeroblob(20000)")).toBe("result_too_large");
+		expect(await code("SELECT nope")).toBe("invalid");
+		expect(await code("EXPLAIN PRAGMA journal_mode = DELETE")).toBe("statement_refused");
+	});
+
+	it("sees what was written before it, also where only the actor's connection does", async () => {
+		const { runtime, id, execute } = await startedPatient();
+		await using _runtime = runtime;
+		queried.set("begun", new Gate()).set("seen", new Gate());
+		const holding = runtime.action(id, "holding");
+		await queried.get("begun")!.passed;
+		const texts = async () => (await execute({ sql: "SELECT text FROM notes" })).body.rows;
+		expect(await texts()).toEqual([{ text: "first" }, { text: "not yet" }]);
+		queried.get("seen")!.open();
+		await holding;
+		await execute({ sql: "DELETE FROM notes WHERE text = 'first'" });
+		expect((await execute({ sql: "SELECT changes() AS n" })).body.rows).toEqual([{ n: 1 }]);
+		await runtime.action(id, "temporary");
+		expect((await execute({ sql: "SELECT seven FROM scratch" })).body.rows).toEqual([{ seven: 7 }]);
+	});
 });

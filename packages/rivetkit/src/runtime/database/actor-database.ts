@@ -1,6 +1,7 @@
 import { catalogueError } from "@rivetkit/protocol";
 import type { SqlDatabase, SqlValuesExecutor } from "../../actor/database.types.ts";
-import type { TransactionOptions } from "../../db/raw-access.types.ts";
+import type { SqlRow, TransactionOptions } from "../../db/raw-access.types.ts";
+import { canQueryApart, type Query } from "../../sqlite/apart/query-processes.ts";
 import {
 	primaryCode,
 	SQLITE_CANTOPEN,
@@ -22,6 +23,7 @@ import { ByHandTransaction } from "./by-hand-transaction.ts";
 import { DatabaseContent, WorkingFileLost } from "./database-content.ts";
 import type { DatabasePool, PooledDatabase, Suspension } from "./database-pool.ts";
 import { ExclusiveAccess } from "./exclusive-access.ts";
+import { statementsApart } from "./query-apart.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";
 import { assertOutsideTransaction } from "./transaction.ts";
 
@@ -53,7 +55,8 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 	readonly #pool: DatabasePool;
 	readonly #content: DatabaseContent;
 	readonly #queue = new AccessQueue();
-	readonly #streams = new Set<SnapshotStream>();
+	/** Who reads over a connection of its own. */
+	readonly #streams = new Set<{ abort(error: unknown): void }>();
 	#session: SqlSession | null = null;
 	/** The session, while calls may use it without asking: a call costs one comparison then. */
 	#usable: SqlSession | null = null;
@@ -148,10 +151,48 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 			engine: this.#pool.engine,
 			timers,
 			idleMs: this.#instance.options.queryTimeout,
-			ready: (opened) => this.#readyForStream(opened),
+			ready: async (opened) => (await this.#readyForReader(opened, () => true))!,
 			closed: (ended) => void this.#streams.delete(ended),
 		});
 		return stream as AsyncIterableIterator<unknown> as AsyncIterableIterator<Row>;
+	}
+
+	/**
+	 * Rows of SQL that only reads, from a process of its own: what it takes is taken from nobody here, and what has no end
+	 * ends after `options.queryTimeout`. Sees what was written before its turn. Null when it has to run here.
+	 */
+	async queryApart(
+		sql: string,
+		parameters: unknown[],
+		signal: AbortSignal,
+	): Promise<SqlRow[] | null> {
+		if (!canQueryApart()) return null;
+		const statements = statementsApart(sql, parameters);
+		if (statements === null) return null;
+		const ended = new AbortController();
+		const reader = { abort: (error: unknown) => ended.abort(error) };
+		try {
+			const path = await this.#readyForReader(reader, (session) => !session.isPersonal);
+			if (path === null) return null;
+			const { maxQueryRows, maxQueryBytes, queryTimeout } = this.#instance.options;
+			const query: Query = {
+				path,
+				settings: [...this.#settings.values()],
+				statements,
+				limits: {
+					rowsMax: maxQueryRows,
+					resultBytesMax: maxQueryBytes,
+					timeoutMs: queryTimeout,
+				},
+			};
+			return await this.#pool.queries.run(query, AbortSignal.any([ended.signal, signal]));
+		} catch (error) {
+			// The file is being written again, which a call waits for.
+			if (error instanceof WorkingFileLost) return null;
+			throw error;
+		} finally {
+			this.#streams.delete(reader);
+		}
 	}
 
 	/** The client is done with it; what was written is still committed. */
@@ -268,8 +309,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 			this.#streams.size > 0 ||
 			this.#content.hasUnconfirmed ||
 			this.#content.isFolding ||
-			session.state === "byHand" ||
-			session.hasTemporaryObjects;
+			session.isPersonal;
 		if (isNeeded) return "needed";
 		session.endShared();
 		this.#dropSession();
@@ -510,14 +550,19 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 
 	// Streams
 
-	#readyForStream(stream: SnapshotStream): Promise<string> {
+	/** The file, for who reads it over another connection; null when that would not see what a call sees. */
+	#readyForReader(
+		reader: { abort(error: unknown): void },
+		sees: (session: SqlSession) => boolean,
+	): Promise<string | null> {
 		this.#assertUsable();
 		if (this.#streams.size >= STREAMS_MAX) {
 			throw catalogueError("database.too_many_streams", { limit: STREAMS_MAX });
 		}
-		this.#streams.add(stream);
+		this.#streams.add(reader);
 		return this.#queue.run(() => {
 			const session = this.#opened();
+			if (!sees(session)) return null;
 			// Its reader sees only what a transaction has ended with.
 			session.endShared();
 			return this.#content.path;

@@ -22,6 +22,8 @@ export class DatabaseKeeper {
 	readonly #kv: ProviderKv;
 	#client: { readonly value: unknown } | null = null;
 	#ended = false;
+	/** Whether the client stands on the actor's own SQLite. */
+	isOwn = false;
 
 	constructor(instance: ActorInstance, provider: ErasedDatabaseProvider) {
 		this.#instance = instance;
@@ -56,7 +58,10 @@ export class DatabaseKeeper {
 		const context: DatabaseProviderContext = {
 			actorId,
 			kv: this.#kv,
-			openSqlite: async () => this.#sqlite,
+			openSqlite: async () => {
+				this.isOwn = true;
+				return this.#sqlite;
+			},
 		};
 		this.#client = { value: await this.#provider.createClient(context) };
 		await withTimeout(

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "../../log/logger.ts";
+import { QueryProcesses } from "../../sqlite/apart/query-processes.ts";
 import type { SqliteEngine } from "../../sqlite/engine/engine.ts";
 import { loadSqliteEngine } from "../../sqlite/engine/load-engine.ts";
 
@@ -28,6 +29,7 @@ const TEMPORARY_PREFIX = "rivetkit-databases-";
  * them may be open. Beyond that the one that was not used for longest is closed.
  */
 export class DatabasePool {
+	readonly queries = new QueryProcesses();
 	readonly #options: DatabasePoolOptions;
 	/** Those opened or found in use last come last. */
 	readonly #open = new Set<PooledDatabase>();

@@ -33,22 +33,28 @@ export async function inspectSchema(db: SqlExecutor): Promise<{ tables: Database
 	return { tables };
 }
 
-/** A page of a table's rows. `limit` is cut to 500. Throws `request.invalid` for a table there is not. */
+/**
+ * A page of a table's rows. `limit` is cut to 500. Throws `request.invalid` for a table there is not.
+ *
+ * @param bounded - reads views: what is behind them may have no end
+ */
 export async function inspectRows(
 	db: SqlExecutor,
+	bounded: SqlExecutor,
 	table: string,
 	{ limit = 100, offset = 0 }: { readonly limit?: number; readonly offset?: number } = {},
 ): Promise<SqlRow[]> {
-	const known = await db.execute(
-		"SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?",
+	const [known] = await db.execute<{ type: "table" | "view" }>(
+		"SELECT type FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?",
 		table,
 	);
-	if (known.length === 0) {
+	if (known === undefined) {
 		throw catalogueError("request.invalid", { detail: `there is no table '${table}'` });
 	}
 	const rows = Math.max(0, Math.min(DATABASE_ROWS_MAX, Math.trunc(limit)));
 	const from = Math.max(0, Math.trunc(offset));
-	return db.execute(`SELECT * FROM ${quoted(table)} LIMIT ? OFFSET ?`, rows, from);
+	const source = known.type === "view" ? bounded : db;
+	return source.execute(`SELECT * FROM ${quoted(table)} LIMIT ? OFFSET ?`, rows, from);
 }
 
 /** SQL as somebody types it; `args` by position or `properties` by name, not both (`request.invalid`). */

@@ -93,8 +93,12 @@ export class SqlSession {
 		return this.#state;
 	}
 
-	/** Whether closing the connection would lose temporary tables. */
-	get hasTemporaryObjects(): boolean {
+	/** Whether something lives in the connection alone: a transaction that was begun by hand, temporary tables. */
+	get isPersonal(): boolean {
+		return this.#state === "byHand" || this.#hasTemporaryObjects;
+	}
+
+	get #hasTemporaryObjects(): boolean {
 		const statement = this.#connection.prepare("SELECT 1 FROM sqlite_temp_schema LIMIT 1");
 		try {
 			return statement.get([]) !== undefined;

@@ -1,7 +1,7 @@
 import { catalogueError } from "@rivetkit/protocol";
 import type { SqlExecutor, SqlRow } from "../../../db/raw-access.types.ts";
 import { SqliteError } from "../../../sqlite/engine/sqlite-error.ts";
-import { inspectExecute } from "../../database/inspect-database.ts";
+import { inspectExecute, inspectRows } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { invalid } from "../invalid.ts";
 import { shown } from "./shown.ts";
@@ -19,22 +19,56 @@ export function databaseOf({ database }: ActorInstance): SqlExecutor {
 	return typeof client?.execute === "function" ? (client as SqlExecutor) : database.sqlite;
 }
 
+/** A page of a table or a view, which `signal` ends. Throws as {@link databaseOf} and {@link inspectRows} do. */
+export function readRows(
+	instance: ActorInstance,
+	table: string,
+	page: Parameters<typeof inspectRows>[3],
+	signal: AbortSignal,
+): Promise<SqlRow[]> {
+	const bounded = boundedDatabaseOf(instance, signal);
+	return inShownWords(() => inspectRows(databaseOf(instance), bounded, table, page));
+}
+
+/**
+ * The same for statements that somebody has written, in a query or in a view: what only reads is read by a process of its own,
+ * because SQLite cannot be stopped in this one. `signal` ends that.
+ */
+function boundedDatabaseOf(instance: ActorInstance, signal: AbortSignal): SqlExecutor {
+	const db = databaseOf(instance);
+	const { database } = instance;
+	if (!database?.isOwn) return db;
+	return {
+		async execute<Row = SqlRow>(sql: string, ...parameters: unknown[]): Promise<Row[]> {
+			const rows = await database.sqlite.queryApart(sql, parameters, signal);
+			return (rows as Row[] | null) ?? db.execute<Row>(sql, ...parameters);
+		},
+	};
+}
+
 /** Runs SQL as somebody typed it; what it begins by hand and leaves open is rolled back. */
 export async function executeSql(
 	instance: ActorInstance,
 	request: Parameters<typeof inspectExecute>[1],
+	signal: AbortSignal,
 ): Promise<SqlRow[]> {
-	const db = databaseOf(instance);
+	const db = boundedDatabaseOf(instance, signal);
 	const call = {};
 	await instance.untilFree();
 	instance.assertAcceptsWork();
 	try {
-		return await instance.runCall(call, () => inspectExecute(db, request));
-	} catch (error) {
-		// Whoever types SQL has to see what is wrong with it.
-		throw error instanceof SqliteError ? invalid(error.message) : shown(error, "database");
+		return await inShownWords(() => instance.runCall(call, () => inspectExecute(db, request)));
 	} finally {
 		instance.database?.callEnded(call);
 		await instance.committer.flush();
+	}
+}
+
+/** Whoever types SQL, or has written a view, has to see what is wrong with it. */
+async function inShownWords<T>(work: () => Promise<T>): Promise<T> {
+	try {
+		return await work();
+	} catch (error) {
+		throw error instanceof SqliteError ? invalid(error.message) : shown(error, "database");
 	}
 }

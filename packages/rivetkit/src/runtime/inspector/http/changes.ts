@@ -1,13 +1,13 @@
 import { decodeBase64 } from "@rivetkit/protocol";
 import type { ActorWorkflow } from "../../../actor/workflow-control.types.ts";
-import { DATABASE_ROWS_MAX, inspectRows, inspectSchema } from "../../database/inspect-database.ts";
+import { DATABASE_ROWS_MAX, inspectSchema } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { dropMessages, redriveMessages, sendMessage } from "../changes/change-queue.ts";
 import { controlWorkflow, replayWorkflow } from "../changes/control-workflow.ts";
 import { deleteSchedule } from "../changes/delete-schedule.ts";
 import { patchState } from "../changes/patch-state.ts";
 import { runAction } from "../changes/run-action.ts";
-import { databaseOf, executeSql } from "../changes/use-database.ts";
+import { databaseOf, executeSql, readRows } from "../changes/use-database.ts";
 import { invalid } from "../invalid.ts";
 import { CallFailed } from "./answers.ts";
 import type { InspectorCall } from "./call.ts";
@@ -63,14 +63,15 @@ export const databaseRows: Change = async (instance, call) => {
 	if (table === null || table === "") throw invalid("table must be the name of a table");
 	const limit = call.number("limit", { otherwise: 100, max: DATABASE_ROWS_MAX });
 	const offset = call.number("offset", { otherwise: 0, max: Number.MAX_SAFE_INTEGER });
-	return { rows: await inspectRows(databaseOf(instance), table, { limit, offset }) };
+	return { rows: await readRows(instance, table, { limit, offset }, call.request.signal) };
 };
 
 export const databaseExecute: Change = async (instance, call) => {
 	const { sql, args, properties } = await call.body();
 	if (typeof sql !== "string") throw invalid("sql must be a text");
 	if (args !== undefined && !Array.isArray(args)) throw invalid("args must be a list");
-	return { rows: await executeSql(instance, { sql, args, properties: namedValues(properties) }) };
+	const request = { sql, args, properties: namedValues(properties) };
+	return { rows: await executeSql(instance, request, call.request.signal) };
 };
 
 function namedValues(properties: unknown): Readonly<Record<string, unknown>> | undefined {

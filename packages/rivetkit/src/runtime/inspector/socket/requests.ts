@@ -1,14 +1,14 @@
 import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
 import type { InspectorToClient, InspectorToServer, Uint } from "@rivetkit/protocol/inspector";
 import type { Fire } from "@rivetkit/protocol/inspector/answers";
-import { inspectRows, inspectSchema } from "../../database/inspect-database.ts";
+import { inspectSchema } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { untracked } from "../../state/index.ts";
 import { replayWorkflow } from "../changes/control-workflow.ts";
 import { deleteSchedule } from "../changes/delete-schedule.ts";
 import { patchState } from "../changes/patch-state.ts";
 import { runAction } from "../changes/run-action.ts";
-import { databaseOf } from "../changes/use-database.ts";
+import { databaseOf, readRows } from "../changes/use-database.ts";
 import { invalid } from "../invalid.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { queueStatus } from "../view/queue-listing.ts";
@@ -118,7 +118,7 @@ export async function answerRequest(
 			const { id: rid, table, limit, offset } = request.val;
 			const page = { limit: Math.min(Number(limit), DATABASE_ROWS_MAX), offset: Number(offset) };
 			const rows = await told("Failed to get database rows", () =>
-				host.change((instance) => inspectRows(databaseOf(instance), table, page)),
+				host.change((instance) => readRows(instance, table, page, host.signal)),
 			);
 			return { tag: "DatabaseTableRowsResponse", val: { rid, result: encodeCbor(rows) } };
 		}
