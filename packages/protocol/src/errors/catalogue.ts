@@ -507,7 +507,10 @@ export const CATALOGUE = {
 			`Namespace mismatch: expected "${d.expected}", received "${d.received}"`,
 		{ metadata: all },
 	),
-	"inspector.unauthorized": open("Unauthorized", { status: 401 }),
+	"inspector.unauthorized": open(
+		(d: { token: "missing" | "wrong" | "unset" }) => INSPECTOR_TOKEN_PROBLEMS[d.token],
+		{ status: 401 },
+	),
 	"inspector.too_many_streams": open<{ limit: number }>(
 		({ limit }) => `At most ${limit} streams of one actor at a time.`,
 		{ status: 429, metadata: all },
@@ -649,6 +652,16 @@ export const CATALOGUE = {
 	"ws.eviction": open("The WebSocket was closed in favour of a newer one."),
 	"ws.downstream_closed": open("The client's WebSocket went away."),
 };
+
+/** What to set, and how to send it. */
+const INSPECTOR_TOKEN_PROBLEMS = {
+	unset:
+		"This server has no inspector token, and without one is open in development only, to programs on its own machine. Set RIVET_INSPECTOR_TOKEN where it runs, or `setup({ inspector: { token } })`, and send that as `Authorization: Bearer <token>`.",
+	missing:
+		"The inspector of this server wants a token: its RIVET_INSPECTOR_TOKEN, or what `setup({ inspector: { token } })` returns there, as `Authorization: Bearer <token>`.",
+	wrong:
+		"This token does not open the inspector of this server: it wants its RIVET_INSPECTOR_TOKEN, or what `setup({ inspector: { token } })` returns there.",
+} as const;
 
 function lengths({ size, limit }: Partial<Size>): string {
 	if (limit === undefined) return "";

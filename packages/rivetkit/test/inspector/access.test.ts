@@ -37,11 +37,37 @@ it("a configured token opens every route of every actor, awake or asleep; nothin
 	const refused = await inspect(runtime, id, "action/get", { method: "POST" });
 	expect(refused).toMatchObject({
 		status: 401,
-		body: { group: "inspector", code: "unauthorized", message: "Unauthorized", metadata: null },
+		body: { group: "inspector", code: "unauthorized", metadata: null },
 	});
 	// Who is refused wakes nobody, and hears nothing of what routes there are.
 	expect((await inspect(runtime, id, "nothing")).status).toBe(401);
 	expect(runtime.embedded.host.liveActorIds).toEqual([]);
+});
+
+it.each([
+	["none is sent where one is set", "s3cret", {}, /wants a token: its RIVET_INSPECTOR_TOKEN/],
+	["another is sent", "s3cret", bearer("wrong"), /does not open.*wants its RIVET_INSPECTOR_TOKEN/],
+	["none is set", "", {}, /Set RIVET_INSPECTOR_TOKEN where it runs, or `setup\(/],
+	["none is set and one is sent", "", bearer("any"), /Set RIVET_INSPECTOR_TOKEN where it runs/],
+])("a refusal says which token is wanted when %s", async (_, configured, options, says) => {
+	const inspection = { token: () => configured, isOpen: () => false };
+	await using runtime = await TestRuntime.start({ subject }, { inspection });
+	const { status, body } = await inspect(
+		runtime,
+		await runtime.actorId("subject"),
+		"state",
+		options,
+	);
+	expect([status, body]).toEqual([
+		401,
+		{
+			group: "inspector",
+			code: "unauthorized",
+			message: expect.stringMatching(says),
+			metadata: null,
+		},
+	]);
+	expect(JSON.stringify(body)).not.toContain("s3cret");
 });
 
 it("an actor's own token opens that actor, and stays the same", async () => {

@@ -3,6 +3,7 @@ import {
 	foreignName,
 	type HeadersView,
 	isLoopbackAddress,
+	type RivetError,
 } from "@rivetkit/protocol";
 import type { Logger } from "../../log/logger.ts";
 import type { InspectionConfig } from "./inspection-config.ts";
@@ -37,13 +38,19 @@ export class InspectorAccess {
 	async checkRequest(caller: Caller, readActorToken: ReadActorToken): Promise<void> {
 		const given = bearer(caller.headers.get("authorization"));
 		if (given !== null && (await this.#opens(given, readActorToken))) return;
-		if (!this.#isOpenFor(caller)) throw catalogueError("inspector.unauthorized");
+		if (!this.#isOpenFor(caller)) throw this.#refusal(given);
 	}
 
 	/** The same for a WebSocket: a token is needed always (protocol 7.1). */
 	async checkSocket(token: string | null, readActorToken: ReadActorToken): Promise<void> {
 		if (token !== null && (await this.#opens(token, readActorToken))) return;
-		throw catalogueError("inspector.unauthorized");
+		throw this.#refusal(token);
+	}
+
+	#refusal(given: string | null): RivetError {
+		const isSet = this.#config.token() !== "";
+		const token = !isSet ? "unset" : given === null ? "missing" : "wrong";
+		return catalogueError("inspector.unauthorized", { token });
 	}
 
 	/** Whether it is the configured token, or the actor's own. */
