@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "@rivetkit/protocol";
+import type { Clock } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 import type { Placement } from "./placement.ts";
 
@@ -20,8 +20,8 @@ export interface BackgroundWakesOptions {
 export class BackgroundWakes {
 	readonly #options: BackgroundWakesOptions;
 	readonly #pending = new Set<Promise<void>>();
-	/** Ends the pause that is under way. */
-	#resume: (() => void) | undefined;
+	/** End the pauses that are under way. */
+	readonly #resumes = new Set<() => void>();
 	#isClosed = false;
 
 	constructor(options: BackgroundWakesOptions) {
@@ -56,15 +56,18 @@ export class BackgroundWakes {
 	/** Begins nothing any more. */
 	close(): void {
 		this.#isClosed = true;
-		this.#resume?.();
+		for (const resume of this.#resumes) resume();
 	}
 
 	async #pause(): Promise<void> {
-		let timer: Timer | undefined;
 		await new Promise<void>((resolve) => {
-			timer = this.#options.clock.after(LOOK_AGAIN_MS, resolve);
-			this.#resume = resolve;
+			const resume = () => {
+				timer.stop();
+				this.#resumes.delete(resume);
+				resolve();
+			};
+			const timer = this.#options.clock.after(LOOK_AGAIN_MS, resume);
+			this.#resumes.add(resume);
 		});
-		timer?.stop();
 	}
 }

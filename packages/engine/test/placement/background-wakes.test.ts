@@ -71,3 +71,13 @@ it("begins none any more once it is closed, and keeps no timer", async () => {
 	expect(await t.all.begin("b")).toBe(false);
 	expect([...t.begun.keys()]).toEqual([]);
 });
+
+it("ends the pauses of all that wait for room when it is closed", async () => {
+	const t = wakes({ wakesWaitingMax: 1 });
+	t.placement.waitingCount = 1;
+	const beginning = [t.all.begin("a"), t.all.begin("b")];
+	await t.clock.armed(1_000);
+	t.all.close();
+	expect(await Promise.all(beginning)).toEqual([false, false]);
+	expect(t.clock.pendingCount).toBe(0);
+});
