@@ -488,8 +488,15 @@ export class RunnersHost implements ActorHost {
 	): Promise<never> {
 		const isLate = isActorError(error) && error.code === "actor_ready_timeout";
 		if (isLate && crashPolicy === "restart") {
-			const record = { sleepTs: this.#options.clock.now() };
-			await this.#options.store.commit({ actorId, generation, ops: [], record });
+			const { store, clock, logger } = this.#options;
+			const record = { sleepTs: clock.now() };
+			await store.commit({ actorId, generation, ops: [], record }).catch((obstacle: unknown) => {
+				// Whoever finds it awake starts it, which is what its policy says: no failure of the actor.
+				logger.warn(
+					{ actorId, err: obstacle },
+					"that an actor sleeps for want of a slot was not stored; another engine may start it",
+				);
+			});
 		}
 		throw error;
 	}

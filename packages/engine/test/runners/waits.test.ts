@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { until } from "../helpers/until.ts";
-import { RUNS, runnersHost } from "./runners-host.fixture.ts";
+import { RUNS, replacing, runnersHost } from "./runners-host.fixture.ts";
 
 /** How long a start waits for a slot (engine 6.3). */
 
@@ -16,6 +16,17 @@ it("one that somebody waits for gives up in time; what is to run sleeps then, al
 	t.clock.advance(SLOT_WAIT_MS);
 	await late;
 	expect(await t.store.actorById("a")).toMatchObject({ sleepTs: t.clock.now() });
+});
+
+it("one that gives up has not failed, though the store does not take that it sleeps", async () => {
+	const commit = () => Promise.reject(new Error("the store is away"));
+	const t = runnersHost({ slotWaitMs: SLOT_WAIT_MS }, (store) => replacing(store, { commit }));
+	const started = t.host.start(await t.actor("a", "restart"), []);
+	const late = expect(started).rejects.toMatchObject({ code: "actor_ready_timeout" });
+	await t.clock.armed(SLOT_WAIT_MS);
+	t.clock.advance(SLOT_WAIT_MS);
+	await late;
+	expect(t.logged).toEqual([expect.stringContaining("was not stored")]);
 });
 
 it("one that nobody waits for does so without end, and gets the slot that comes", async () => {
