@@ -161,7 +161,7 @@ const alarms = nodes.map(
 				claimDue: async (names, limit) => (await timed(rows.claimDue(epoch, names, limit))).actors,
 				nextDue: (names, withinMs) => timed(rows.nextDue(names, withinMs)),
 				giveBack: ({ actorId, generation }) => store.release(actorId, generation),
-				postpone: (actorId, untilMs) => rows.postpone(actorId, untilMs),
+				postpone: (...postponed) => rows.postpone(...postponed),
 				restingWithConnections: async () => [],
 			},
 			// An actor that deals with its alarm, and is asleep again.

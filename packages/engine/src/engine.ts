@@ -361,8 +361,8 @@ class EmbeddedEngine implements Engine {
 			listeningUrl: () => this.#listeners.url,
 			alarmCommitted: (actorId, alarmTs) => this.#alarms.committed(actorId, alarmTs),
 			wake: (actorId) => this.#wake(actorId),
-			paused: (actorId, untilTs) => {
-				this.#node?.claims.postpone(actorId, untilTs).catch((error: unknown) => {
+			paused: (actorId, generation, untilTs) => {
+				this.#node?.claims.postpone(actorId, generation, untilTs).catch((error: unknown) => {
 					this.#logger.warn(
 						{ actorId, err: error },
 						"other nodes could not be told of an actor's pause; they may start it before it is over",

@@ -34,8 +34,8 @@ export interface AlarmClaims {
 	nextDue(names: readonly string[], withinMs: number): Promise<number | null>;
 	/** Gives back an actor that was taken and does not run: nobody else takes it from a node that lives. */
 	giveBack(actor: ActorRecord): Promise<void>;
-	/** Leaves a due alarm alone until then (ms since the epoch). */
-	postpone(actorId: string, untilMs: number): Promise<void>;
+	/** Leaves a due alarm alone until then (ms since the epoch), unless there is a newer generation. */
+	postpone(actorId: string, generation: number, untilMs: number): Promise<void>;
 	/** Actors that store connections and that nobody runs, in order, strictly after `after`. */
 	restingWithConnections(limit: number, after: string): Promise<string[]>;
 }
@@ -153,7 +153,7 @@ export class ClaimedAlarms {
 
 	async #wake(record: ActorRecord): Promise<void> {
 		const { placement, clock, limits, logger, claims } = this.#options;
-		const { actorId } = record;
+		const { actorId, generation } = record;
 		this.#waking++;
 		try {
 			// One that waits for room does so without end, and is this node's for as long.
@@ -169,7 +169,7 @@ export class ClaimedAlarms {
 			if (this.#running && !isActorNotFound(error)) {
 				logger.warn({ actorId, err: error }, "an actor could not be woken by its alarm");
 				const untilMs = Math.max(placement.retryTs(actorId), clock.now() + RETRY_MS);
-				await claims.postpone(actorId, untilMs).catch((obstacle: unknown) => {
+				await claims.postpone(actorId, generation, untilMs).catch((obstacle: unknown) => {
 					logger.warn({ actorId, err: obstacle }, "an alarm could not be postponed");
 				});
 			}

@@ -209,7 +209,7 @@ async function openNode(
 			},
 			nextDue: (names, withinMs) => rows.nextDue(names, withinMs),
 			giveBack: ({ actorId, generation }) => store.release(actorId, generation),
-			postpone: (actorId, untilMs) => rows.postpone(actorId, untilMs),
+			postpone: (...postponed) => rows.postpone(...postponed),
 			restingWithConnections: (limit, after) => rows.restingWithConnections(limit, after),
 		},
 		get notReady() {

@@ -1,6 +1,7 @@
 import { type Clock, catalogueError, type Random, type Timer } from "@rivetkit/protocol";
 import { Deferred } from "../placement/deferred.ts";
 import type { PoolAddress } from "./pool-address.ts";
+import { RecentFailures } from "./recent-failures.ts";
 import type { RunnerLimits } from "./runner-limits.ts";
 
 const JITTER_MS = 500;
@@ -15,8 +16,8 @@ export interface RestartsOptions {
 	readonly expected: (actorId: string, pool: PoolAddress) => void;
 	/** It is not any more: it waits for one, has one, or gives up. */
 	readonly settled: (actorId: string) => void;
-	/** An actor is to run again, but not before this time. */
-	readonly paused: (actorId: string, untilTs: number) => void;
+	/** An actor whose incarnation of this generation has failed is to run again, but not before this time. */
+	readonly paused: (actorId: string, generation: number, untilTs: number) => void;
 }
 
 interface Pause {
@@ -33,7 +34,7 @@ interface Pause {
  */
 export class Restarts {
 	readonly #options: RestartsOptions;
-	readonly #failures = new Map<string, { readonly count: number; readonly lastTs: number }>();
+	readonly #failures: RecentFailures;
 	/** Actors that are to be started. */
 	readonly #due = new Map<string, Pause>();
 	/** Those that have not started since they failed, nor fallen asleep for want of a slot. */
@@ -42,6 +43,7 @@ export class Restarts {
 
 	constructor(options: RestartsOptions) {
 		this.#options = options;
+		this.#failures = new RecentFailures(options.clock, options.limits.retryResetMs);
 	}
 
 	/** When the actor is started again; null when it has no pause. */
@@ -66,17 +68,14 @@ export class Restarts {
 
 	/** Whether it would be started at once if it failed now. */
 	isFresh(actorId: string): boolean {
-		const { clock, limits } = this.#options;
-		const known = this.#failures.get(actorId);
-		return known === undefined || clock.now() - known.lastTs > limits.retryResetMs;
+		return this.#failures.isFresh(actorId);
 	}
 
 	/** The actor has failed: it is started again when its pause is over. */
-	later(actorId: string, pool: PoolAddress): void {
+	later(actorId: string, generation: number, pool: PoolAddress): void {
 		const { clock, random, limits, wake, paused, expected, settled } = this.#options;
 		const now = clock.now();
-		const count = this.isFresh(actorId) ? 0 : this.#failures.get(actorId)!.count + 1;
-		this.#failures.set(actorId, { count, lastTs: now });
+		const count = this.#failures.failed(actorId);
 		const exponent = Math.min(count - 1, limits.backoffExponentMax);
 		const pauseMs =
 			count === 0
@@ -96,7 +95,7 @@ export class Restarts {
 			});
 		});
 		if (pauseMs > 0) {
-			paused(actorId, now + pauseMs);
+			paused(actorId, generation, now + pauseMs);
 			// During a pause it wants no slot.
 			settled(actorId);
 		} else {
@@ -132,7 +131,7 @@ export class Restarts {
 
 	/** Its next failure is the first. */
 	forget(actorId: string): void {
-		this.#failures.delete(actorId);
+		this.#failures.forget(actorId);
 	}
 
 	/** Nothing is started again. */

@@ -423,7 +423,7 @@ export class RunnerIncarnations {
 		hosted.stopped.resolve();
 		hosted.alarm.release();
 		if (outcome === "destroyed") notes.clear(actorId);
-		if (outcome === "again") restarts.later(actorId, runner);
+		if (outcome === "again") restarts.later(actorId, generation, runner);
 		else settled(actorId);
 		ended(runner);
 	}

@@ -100,6 +100,9 @@ export class NodeRows {
 	readonly #store: PostgresStore;
 	readonly #connectOptions: ConnectOptions;
 	#connection: PostgresConnection | undefined;
+	/** One for all that ask while there is no session. */
+	#opening: Promise<PostgresConnection> | undefined;
+	#isClosed = false;
 	readonly roundTrips = new RoundTrips();
 	/** Told of hints of other nodes, and of all kinds when some may have been missed. */
 	onHint: (hint: Hint) => void = () => {};
@@ -256,11 +259,14 @@ export class NodeRows {
 		await this.#query("SELECT pg_notify($1, $2)", [CHANNEL, hint]);
 	}
 
-	/** Leaves an actor's due alarm alone until then (ms since the epoch), unless it gets another one. */
-	async postpone(actorId: string, untilMs: number): Promise<void> {
+	/**
+	 * Leaves an actor's due alarm alone until then (ms since the epoch), unless it gets another one. Does nothing when
+	 * somebody has acquired it since this generation: what is late must not hold back what a newer incarnation has set.
+	 */
+	async postpone(actorId: string, generation: number, untilMs: number): Promise<void> {
 		await this.#store.query(
-			"UPDATE rivetkit.actors SET wake_after = $2 WHERE id = $1",
-			[toStoredText(actorId), untilMs],
+			"UPDATE rivetkit.actors SET wake_after = $3 WHERE id = $1 AND generation = $2",
+			[toStoredText(actorId), generation, untilMs],
 			"postpone",
 		);
 	}
@@ -314,6 +320,9 @@ export class NodeRows {
 	}
 
 	async close(): Promise<void> {
+		this.#isClosed = true;
+		// Whoever asked for it is told.
+		await this.#opening?.catch(() => {});
 		await this.#connection?.close();
 	}
 
@@ -334,6 +343,16 @@ export class NodeRows {
 		if (this.#connection !== undefined && this.#connection.lost === undefined) {
 			return this.#connection;
 		}
+		this.#opening ??= this.#openOnce().finally(() => {
+			this.#opening = undefined;
+		});
+		return this.#opening;
+	}
+
+	async #openOnce(): Promise<PostgresConnection> {
+		if (this.#isClosed) {
+			throw new Error("the node's session is closed");
+		}
 		const isFirst = this.#connection === undefined;
 		const connection = await PostgresConnection.open({
 			...this.#connectOptions,
@@ -343,7 +362,12 @@ export class NodeRows {
 				}
 			},
 		});
-		await connection.query({ text: `LISTEN ${CHANNEL}` });
+		try {
+			await connection.query({ text: `LISTEN ${CHANNEL}` });
+		} catch (error) {
+			connection.destroy();
+			throw error;
+		}
 		this.#connection = connection;
 		if (!isFirst) {
 			for (const hint of HINTS) {
