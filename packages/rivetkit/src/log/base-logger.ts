@@ -5,6 +5,7 @@ import {
 	getIncludeTimestamp,
 	getPinoLevel,
 	type LogLevel,
+	problemOfLevel,
 	setConfiguredLevel,
 } from "./levels.ts";
 import { formatLogfmt, type LogRecord } from "./logfmt.ts";
@@ -15,7 +16,11 @@ const named = new Map<string, Logger>();
 
 /** The logger all others come from: the configured one, or one that writes logfmt to stdout. */
 export function getBaseLogger(): Logger {
-	base ??= createDefaultLogger();
+	if (base === null) {
+		base = createDefaultLogger();
+		const problem = problemOfLevel();
+		if (problem !== undefined) base.warn(problem);
+	}
 	return base;
 }
 

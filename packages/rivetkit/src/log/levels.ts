@@ -33,10 +33,31 @@ export function getPinoLevel(level?: LogLevel): LogLevel {
 }
 
 function levelOfEnvironment(): LogLevel | undefined {
-	const text = getEnvUniversal("RIVET_LOG_LEVEL") || getEnvUniversal("LOG_LEVEL");
-	if (!text) return undefined;
-	const parsed = LogLevelSchema.safeParse(text.toLowerCase());
-	return parsed.success ? parsed.data : LEVEL_OF_INVALID_ENV;
+	const found = foundInEnvironment();
+	return found && (parseLevel(found.text) ?? LEVEL_OF_INVALID_ENV);
+}
+
+/** What is wrong with the level that is taken from the environment, in words; undefined when nothing is, or none is. */
+export function problemOfLevel(): string | undefined {
+	const found = configuredLevel === undefined ? foundInEnvironment() : undefined;
+	if (found === undefined || parseLevel(found.text) !== undefined) return undefined;
+	const expected = LOG_LEVELS.map((level) => `"${level}"`).join(", ");
+	return (
+		`${found.name}: expected one of ${expected}, found ${JSON.stringify(found.text)}; ` +
+		`"${LEVEL_OF_INVALID_ENV}" is used`
+	);
+}
+
+function foundInEnvironment(): { readonly name: string; readonly text: string } | undefined {
+	for (const name of ["RIVET_LOG_LEVEL", "LOG_LEVEL"]) {
+		const text = getEnvUniversal(name);
+		if (text) return { name, text };
+	}
+	return undefined;
+}
+
+function parseLevel(text: string): LogLevel | undefined {
+	return LogLevelSchema.safeParse(text.toLowerCase()).data;
 }
 
 /** Whether lines name the part of the system they come from: `RIVET_LOG_TARGET=1`. */

@@ -51,6 +51,23 @@ describe("rivetkit/log (api 19)", () => {
 		expect(log.getPinoLevel()).toBe("info");
 	});
 
+	it("a level in the environment that is none is told once, with its variable and what there is", async () => {
+		const script = `import { configureDefaultLogger, getLogger } from "rivetkit/log";
+			getLogger("gateway").info("shown");
+			getLogger("gateway").debug("not shown");
+			configureDefaultLogger("warn");
+			getLogger("gateway").warn("configured");`;
+		const { stdout, stderr } = await run(script, { RIVET_LOG_LEVEL: "loud" });
+		expect(stderr).toBe("");
+		const lines = stdout.trim().split("\n");
+		expect(lines).toHaveLength(3);
+		expect(lines[0]).toContain("level=WARN");
+		expect(lines[0]).toContain("RIVET_LOG_LEVEL: expected one of");
+		expect(lines[0]).toContain("loud");
+		expect(lines[1]).toContain("shown");
+		expect(lines[2]).toContain("configured");
+	});
+
 	it("knows the seven levels", () => {
 		expect(log.LogLevelSchema.options).toEqual([
 			"trace",
