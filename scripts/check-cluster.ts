@@ -1,6 +1,8 @@
 // Three nodes on one PostgreSQL under a constant load of calls, messages, alarms and sockets, and one fault after the
 // other. Afterwards the history of what clients were told is held against what is stored. `npm run check:cluster`,
-// `-- --seconds 60 --seed 7`.
+// `-- --seconds 60 --seed 7`. With `--beside <checkout>` all nodes but the first run the code of another checkout of this
+// repository, and with `--from <checkout>` all do until they are upgraded in turn, under the same load.
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { TestCluster, type TestNode } from "../packages/rivetkit/test/cluster/support/cluster.ts";
 import { FAULTS, type Fault, type Scene } from "./cluster/faults.ts";
@@ -20,9 +22,17 @@ const LEASE_MS = 5_000;
 const RECOVERY_MS = 180_000;
 const SETTLE_MS = 180_000;
 const LOOK_MS = 200;
+/** How long nodes of two versions run side by side after each upgrade. */
+const MIXED_MS = 10_000;
 
 const { values } = parseArgs({
-	options: { seconds: { type: "string" }, seed: { type: "string" }, only: { type: "string" } },
+	options: {
+		seconds: { type: "string" },
+		seed: { type: "string" },
+		only: { type: "string" },
+		beside: { type: "string" },
+		from: { type: "string" },
+	},
 });
 const seconds = Number(values.seconds ?? 180);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
@@ -42,7 +52,12 @@ for (const relay of relays) {
 		RIVET__NODE__ADDRESS: `127.0.0.1:${relay.port}`,
 	});
 }
-await using cluster = await TestCluster.start(postgres.url(), NODES, { leaseMs: LEASE_MS }, env);
+const others = values.from ?? values.beside;
+const checkouts = Array.from({ length: NODES }, (_, index) =>
+	others !== undefined && (index > 0 || values.from !== undefined) ? resolve(others) : undefined,
+);
+const settings = { leaseMs: LEASE_MS };
+await using cluster = await TestCluster.start(postgres.url(), NODES, settings, env, checkouts);
 const { nodes } = cluster;
 const actors = Array.from({ length: ACTORS }, (_, index) => `actor ${index}`);
 const load = new Load(nodes, actors, random);
@@ -59,6 +74,7 @@ const scene: Scene = {
 const until = performance.now() + seconds * 1000;
 try {
 	await recovered("the start");
+	for (const node of values.from === undefined ? [] : nodes.keys()) await live(upgradeOf(node));
 	for (let round = 0; round === 0 || performance.now() < until; round++) {
 		for (const fault of shuffled(faults)) {
 			// Each at least once, however little time there is.
@@ -73,6 +89,20 @@ verdicts.push(...judge(load.operations, load.watches, await remains()));
 await load.close();
 for (const relay of relays) relay.close();
 report();
+
+/** A node of the other checkout is replaced by one of this. */
+function upgradeOf(node: number): Fault {
+	return {
+		name: `${nodes[node]!.name} is upgraded`,
+		async run() {
+			await nodes[node]!.end("SIGTERM");
+			nodes[node]!.upgrade();
+			await scene.start(node);
+			// Both versions take calls for a while.
+			await new Promise((done) => setTimeout(done, MIXED_MS));
+		},
+	};
+}
 
 async function live(fault: Fault): Promise<void> {
 	const from = performance.now();

@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../../../../../scripts/lib/free-port.ts";
 import { type Client, createClient } from "../../../src/client/index.ts";
 
-const FILE = fileURLToPath(new URL("../node-process.ts", import.meta.url));
+/** What a node runs, within a checkout of this repository. */
+const PROGRAM = "packages/rivetkit/test/cluster/node-process.ts";
+const HERE = fileURLToPath(new URL("../../../../../", import.meta.url));
 
 export interface NodeSettings {
 	readonly leaseMs: number;
@@ -16,6 +19,8 @@ export class TestNode {
 	readonly name: string;
 	readonly port: number;
 	output = "";
+	/** The checkout whose code it runs from its next start on. Default: this one. */
+	checkout = HERE;
 	#child: ChildProcess | undefined;
 	readonly #database: string;
 	readonly #settings: NodeSettings;
@@ -36,12 +41,22 @@ export class TestNode {
 		return this.#child !== undefined;
 	}
 
+	/** From its next start on it runs the code of this checkout. */
+	upgrade(): void {
+		this.checkout = HERE;
+	}
+
 	/** Resolves when it listens. */
 	async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
 		const child = spawn(
 			process.execPath,
-			["--conditions=@rivetkit/source", "--disable-warning=ExperimentalWarning", FILE],
+			[
+				"--conditions=@rivetkit/source",
+				"--disable-warning=ExperimentalWarning",
+				join(this.checkout, PROGRAM),
+			],
 			{
+				cwd: this.checkout,
 				stdio: ["ignore", "pipe", "pipe"],
 				env: {
 					...process.env,
@@ -113,6 +128,8 @@ export class TestCluster {
 		count: number,
 		settings: NodeSettings,
 		env: readonly Readonly<Record<string, string>>[] = [],
+		/** Of each node; see {@link TestNode.checkout}. */
+		checkouts: readonly (string | undefined)[] = [],
 	): Promise<TestCluster> {
 		const nodes: TestNode[] = [];
 		for (let index = 0; index < count; index++) {
@@ -120,7 +137,16 @@ export class TestCluster {
 		}
 		const cluster = new TestCluster(nodes);
 		try {
-			await Promise.all(nodes.map((node, index) => node.start(env[index])));
+			for (const [index, node] of nodes.entries()) node.checkout = checkouts[index] ?? HERE;
+			// Nodes of an older version come first: they refuse tables that a newer one has migrated.
+			const startAll = (are: boolean) =>
+				Promise.all(
+					nodes.map((node, index) =>
+						(node.checkout !== HERE) === are ? node.start(env[index]) : undefined,
+					),
+				);
+			await startAll(true);
+			await startAll(false);
 		} catch (error) {
 			await cluster[Symbol.asyncDispose]();
 			throw error;
