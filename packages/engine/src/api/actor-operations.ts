@@ -175,7 +175,7 @@ export class ActorOperations {
 	): Promise<ActorResponse> {
 		const { runners, statusOf } = this.#options;
 		const resting = actors.filter((actor) => !HAS_NOTHING_TO_TELL.has(statusOf(actor)));
-		const conditions = await runners.conditionsOf(resting.map(({ actorId }) => actorId));
+		const conditions = await runners.conditionsOf(resting);
 		return jsonAnswer({
 			actors: actors.map((actor) =>
 				this.#actorJson(namespace, actor, conditions.get(actor.actorId) ?? NOTHING_TO_TELL),
@@ -187,7 +187,7 @@ export class ActorOperations {
 	#actorJson(
 		namespace: Namespace,
 		actor: ActorRecord,
-		condition: ActorCondition = this.#options.runners.conditionHere(actor.actorId),
+		condition: ActorCondition = this.#options.runners.conditionHere(actor),
 	): z.output<typeof engineActorSchema> {
 		const { statusOf, datacenter } = this.#options;
 		const { error } = condition;

@@ -14,9 +14,9 @@ export interface Runners {
 	/** Names of pools that have runners, in no order. */
 	pools(namespace: string): Promise<string[]>;
 	/** Of those of the actors of which there is something to tell. */
-	conditionsOf(actorIds: readonly string[]): Promise<ReadonlyMap<string, ActorCondition>>;
+	conditionsOf(actors: readonly ActorRecord[]): Promise<ReadonlyMap<string, ActorCondition>>;
 	/** As this node has it. */
-	conditionHere(actorId: string): ActorCondition;
+	conditionHere(actor: ActorRecord): ActorCondition;
 	/** What went wrong last with serverless pools whose starts do not succeed (engine 5.5). */
 	poolErrors(namespace: string): Promise<ReadonlyMap<string, unknown>>;
 }

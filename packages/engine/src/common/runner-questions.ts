@@ -38,6 +38,8 @@ export interface ActorCondition {
 	readonly rescheduleTs: number | null;
 	/** Why it does not run, as the API shows it (contract: engine 2.4); null for nothing. */
 	readonly error: unknown;
+	/** When that was so last; nodes of a version before this do not tell it. */
+	readonly errorTs?: number;
 	/** It takes no calls any more, though its record does not say so yet. Absent when it is not so, here as below. */
 	readonly isStopping?: true;
 	/** Since when it sleeps, where that is not what its record says: on its way to sleep, or to its next start. */

@@ -6,6 +6,7 @@ import type {
 	RunnersQuery,
 	RunnerView,
 } from "../common/runner-questions.ts";
+import type { ActorRecord } from "../store/store.ts";
 import type { RunnerRecord } from "./runner-record.ts";
 import type { RunnersHost } from "./runners-host.ts";
 
@@ -55,17 +56,26 @@ export class AllRunners {
 	}
 
 	/** Of those of the actors of which there is something to tell. */
-	async conditionsOf(actorIds: readonly string[]): Promise<ReadonlyMap<string, ActorCondition>> {
-		const here = actorIds.map((actorId) => [actorId, this.conditionHere(actorId)] as const);
-		const known = here.filter(([, condition]) => isTelling(condition));
-		const unknown = here.flatMap(([actorId, one]) => (isTelling(one) ? [] : [actorId]));
-		const others =
-			unknown.length === 0 ? [] : await this.#ask({ about: "conditions", actorIds: unknown });
-		return new Map([...known, ...others]);
+	async conditionsOf(actors: readonly ActorRecord[]): Promise<ReadonlyMap<string, ActorCondition>> {
+		const conditions = new Map<string, ActorCondition>();
+		const unknown = new Map<string, ActorRecord>();
+		for (const actor of actors) {
+			const condition = this.conditionHere(actor);
+			if (isTelling(condition)) conditions.set(actor.actorId, condition);
+			else unknown.set(actor.actorId, actor);
+		}
+		const actorIds = [...unknown.keys()];
+		const others = actorIds.length === 0 ? [] : await this.#ask({ about: "conditions", actorIds });
+		for (const [actorId, told] of others) {
+			const actor = unknown.get(actorId);
+			const condition = actor && currentOf(actor, told);
+			if (condition && isTelling(condition)) conditions.set(actorId, condition);
+		}
+		return conditions;
 	}
 
-	conditionHere(actorId: string): ActorCondition {
-		return this.#options.host.conditionOf(actorId);
+	conditionHere(actor: ActorRecord): ActorCondition {
+		return currentOf(actor, this.#options.host.conditionOf(actor.actorId));
 	}
 
 	async poolErrors(namespace: string): Promise<ReadonlyMap<string, unknown>> {
@@ -87,6 +97,14 @@ export class AllRunners {
 		const live = this.#options.host.list(namespace).filter(({ stopTs }) => stopTs === null);
 		return [...new Set(live.map(({ pool }) => pool))];
 	}
+}
+
+/** Without the error of an actor that has run since, on whatever node. */
+function currentOf(actor: ActorRecord, condition: ActorCondition): ActorCondition {
+	const { errorTs } = condition;
+	const { connectableTs, sleepTs } = actor;
+	const hasRun = errorTs !== undefined && Math.max(connectableTs ?? 0, sleepTs ?? 0) > errorTs;
+	return hasRun ? { ...condition, error: null } : condition;
 }
 
 function isTelling(condition: ActorCondition): boolean {

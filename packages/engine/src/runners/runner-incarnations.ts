@@ -363,6 +363,7 @@ export class RunnerIncarnations {
 		if (how === "ok" || hosted.resetsFailures) restarts.forget(actorId);
 		if (how === "error") notes.note(actorId, { crashed: { message: error } });
 		const now = clock.now();
+		notes.confirm(actorId, now);
 		try {
 			await this.#commit(
 				hosted,

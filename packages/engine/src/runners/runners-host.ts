@@ -96,7 +96,7 @@ export class RunnersHost implements ActorHost {
 	readonly #exchanges: RunnerExchanges;
 	readonly #roster: RunnerRoster;
 	readonly #slots: SlotQueue;
-	readonly #notes = new FailureNotes();
+	readonly #notes: FailureNotes;
 	readonly #restarts: Restarts;
 	readonly #incarnations: RunnerIncarnations;
 	readonly #fleet: RunnerFleet;
@@ -117,6 +117,7 @@ export class RunnersHost implements ActorHost {
 			clock,
 			options.webSocketOpenTimeoutMs,
 		);
+		this.#notes = new FailureNotes(clock);
 		this.#roster = new RunnerRoster(options);
 		this.#slots = new SlotQueue({
 			clock,
@@ -378,10 +379,12 @@ export class RunnersHost implements ActorHost {
 	/** What the API shows of an actor beside its record (contract: engine 2.4). */
 	conditionOf(actorId: string): ActorCondition {
 		const waiting = this.#slots.of(actorId);
+		const note = this.#notes.of(actorId);
 		return {
 			pendingAllocationTs: waiting?.sinceTs ?? null,
 			rescheduleTs: this.#restarts.dueTs(actorId),
-			error: this.#notes.of(actorId) ?? (waiting ? this.#noCapacity(waiting) : null),
+			error: note?.failure ?? (waiting ? this.#noCapacity(waiting) : null),
+			...(note && { errorTs: note.ts }),
 			...this.#incarnations.leavingOf(actorId),
 			...(this.#restarts.isDue(actorId) ? { sleepTs: null } : {}),
 		};
@@ -490,6 +493,7 @@ export class RunnersHost implements ActorHost {
 		if (isLate && crashPolicy === "restart") {
 			const { store, clock, logger } = this.#options;
 			const record = { sleepTs: clock.now() };
+			this.#notes.confirm(actorId, record.sleepTs);
 			await store.commit({ actorId, generation, ops: [], record }).catch((obstacle: unknown) => {
 				// Whoever finds it awake starts it, which is what its policy says: no failure of the actor.
 				logger.warn(

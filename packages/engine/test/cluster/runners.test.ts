@@ -440,3 +440,40 @@ it("an actor that waits, starts or runs on one node is deleted at once through a
 	// Told to stop, and not waited for.
 	expect(full.commands.at(-1)).toMatchObject({ inner: { tag: "CommandStopActor" } });
 });
+
+it("why an actor did not run on one node is over for every node once it has run on another (engine 2.4)", async () => {
+	const url = await emptiedDatabase();
+	const [one, two] = [await startNode(url), await startNode(url)];
+	const before = await connect(one, { key: "before", pool: "notes", slots: 1 });
+	const [actorId] = await createIn(one, "notes", 1, "sleep");
+	await until(async () => expect(await actorAt(one, actorId!)).toMatchObject({ status: "awake" }));
+	before.state(actorId!, 0, "Error");
+	const crashed = { status: "sleeping", error: { crashed: { message: expect.any(String) } } };
+	for (const node of [one, two]) {
+		await until(async () => expect(await actorAt(node, actorId!)).toMatchObject(crashed));
+	}
+	const after = await connect(two, { key: "after", pool: "notes", codeVersion: 2 });
+	await known(one, two, "notes");
+	expect(await called(two, after, actorId!)).toBe(200);
+	const [generation] = startsOf(after);
+	const found = await fetch(`${one.url}/actors?namespace=default`, {
+		method: "PUT",
+		headers: { "content-type": "application/json", authorization: "Bearer admin" },
+		body: JSON.stringify({
+			name: "any",
+			key: "notes-sleep-0",
+			runner_name_selector: "notes",
+			crash_policy: "sleep",
+		}),
+	});
+	const { actor } = (await found.json()) as { actor: object };
+	expect(actor).toMatchObject({ actor_id: actorId, connectable_ts: expect.any(Number) });
+	expect(actor).not.toHaveProperty("error");
+	after.state(actorId!, generation!, "wantsSleep");
+	after.state(actorId!, generation!, "Ok");
+	const sleeps = { status: "sleeping" };
+	await until(async () => expect(await actorAt(two, actorId!)).toMatchObject(sleeps));
+	for (const node of [one, two]) {
+		expect(await actorAt(node, actorId!)).not.toHaveProperty("error");
+	}
+});
