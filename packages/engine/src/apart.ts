@@ -159,6 +159,7 @@ export class Apart {
 			webSocketOpenTimeoutMs: options.webSocketOpenTimeoutMs,
 			alarmCommitted: options.alarmCommitted,
 			wake: options.wake,
+			isAwaited: (actorId) => options.placement.isAwaited(actorId),
 			paused: options.paused,
 			poolsChanged: options.poolsChanged,
 			roomChanged: options.roomChanged,

@@ -210,6 +210,11 @@ export class Placement {
 		return this.#incarnations.get(actorId)?.place;
 	}
 
+	/** Whether somebody waits for a change of the incarnation on this node. */
+	isAwaited(actorId: string): boolean {
+		return (this.#incarnations.get(actorId)?.waiterCount ?? 0) > 0;
+	}
+
 	/** Resolves when the incarnation on this node changes, at once when there is none; within the limits. */
 	async changed(actorId: string, deadlineTs: number): Promise<void> {
 		const placed = this.#incarnations.get(actorId);

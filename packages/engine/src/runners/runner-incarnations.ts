@@ -23,7 +23,7 @@ import { HostedAlarm } from "./hosted-alarm.ts";
 import { KvQuota } from "./kv-quota.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 import type { PoolAddress } from "./pool-address.ts";
-import type { Restarts } from "./restarts.ts";
+import type { Restarts, RestartsOptions } from "./restarts.ts";
 import { RunnerExchanges } from "./runner-exchanges.ts";
 import { answerKv, notOwner } from "./runner-kv.ts";
 import type { RunnerLedger } from "./runner-ledger.ts";
@@ -52,6 +52,10 @@ export interface RunnerIncarnationsOptions {
 	readonly expected: (actorId: string, pool: PoolAddress) => void;
 	/** It is not any more. */
 	readonly settled: (actorId: string) => void;
+	/** Whether somebody waits for the end of an incarnation, to go on with the next one. */
+	readonly isAwaited: (actorId: string) => boolean;
+	/** See `RestartsOptions`. */
+	readonly wake: RestartsOptions["wake"];
 	/** Undefined where nothing is kept of runners. */
 	readonly ledger: RunnerLedger | undefined;
 	/** Nothing may be stored any more soon: what fails is given up. */
@@ -202,7 +206,10 @@ export class RunnerIncarnations {
 		notes.note(actorId, { [why]: { runner_id: runner.runnerId } });
 		// Until its end is stored nobody would count it.
 		const isAtOnce = hosted.resetsFailures || restarts.isFresh(actorId);
-		if (isAtOnce && outcomeOf(hosted, "lost") === "again") expected(actorId, runner);
+		const outcome = outcomeOf(hosted, "lost");
+		if (outcome === "again" ? isAtOnce : this.#isWanted(actorId, outcome)) {
+			expected(actorId, runner);
+		}
 		this.#inTurn(hosted, () => this.#ended(hosted, "its runner was lost", true));
 	}
 
@@ -402,7 +409,8 @@ export class RunnerIncarnations {
 	/** The incarnation is over for everybody here. */
 	#forget(hosted: Hosted, isLost: boolean, outcome: Outcome, error: string | null): void {
 		const { actorId, generation, runner, slot } = hosted;
-		const { exchanges, events, notes, restarts, ended, settled } = this.#options;
+		const { exchanges, events, notes, restarts, ended } = this.#options;
+		const isWanted = this.#isWanted(actorId, outcome);
 		hosted.deadline?.stop();
 		this.#hosted.delete(actorId);
 		if (hosted.isKept) this.#options.ledger?.ended(runner, hosted);
@@ -425,8 +433,25 @@ export class RunnerIncarnations {
 		hosted.alarm.release();
 		if (outcome === "destroyed") notes.clear(actorId);
 		if (outcome === "again") restarts.later(actorId, generation, runner);
-		else settled(actorId);
+		else this.#rests(hosted, isWanted);
 		ended(runner);
+	}
+
+	/** Whether somebody waits for an actor that sleeps, so that it does not for long. */
+	#isWanted(actorId: string, outcome: Outcome): boolean {
+		const { isClosing, isAwaited } = this.#options;
+		return outcome === "sleeping" && !isClosing() && isAwaited(actorId);
+	}
+
+	/** It wants no slot any more; or it does before whoever waits for it has asked: its own is not to be given up meanwhile. */
+	#rests({ actorId, runner }: Hosted, isWanted: boolean): void {
+		const { expected, settled, wake } = this.#options;
+		if (!isWanted) {
+			settled(actorId);
+			return;
+		}
+		expected(actorId, runner);
+		void wake(actorId).then(() => settled(actorId));
 	}
 
 	#make(slot: Slot, begun: Pick<HostedOptions, "generation" | "crashPolicy" | "isFirst">): Hosted {

@@ -65,8 +65,10 @@ export interface RunnersHostOptions
 	readonly version: string;
 	/** Told after a commit that set or cleared an actor's alarm. */
 	readonly alarmCommitted: (actorId: string, alarmTs: number | null) => void;
-	/** Starts an actor again whose crash policy wants that. */
+	/** Starts an actor again whose crash policy wants that, or for which somebody waits. */
 	readonly wake: RestartsOptions["wake"];
+	/** Whether somebody waits for the end of an incarnation, to go on with the next one. */
+	readonly isAwaited: (actorId: string) => boolean;
 	/** An actor is to be started again, but not before this time. */
 	readonly paused: RestartsOptions["paused"];
 	/** A pool has got its first runner, or lost its last one. */

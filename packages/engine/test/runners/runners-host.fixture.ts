@@ -69,6 +69,7 @@ export function runnersHost(
 			woken.push(actorId);
 			return false;
 		},
+		isAwaited: () => false,
 		paused: () => {},
 		poolsChanged: () => {},
 		roomChanged: () => {},

@@ -225,6 +225,36 @@ it("before its lifespan ends a request gives its actors to the next one; then it
 });
 
 it.each([
+	["stops in time", true],
+	["is cut with its request", false],
+])(
+	"an actor that sleeps when its request is drained, but is called meanwhile, and %s goes on in the one request after",
+	async (_how, stopsInTime) => {
+		host.runnerOptions = { stopsAtOnce: false };
+		// Drained after 1.5 s.
+		await configure({ request_lifespan: 2 });
+		const actorId = await create("called");
+		await isAwake(actorId);
+		host.runnerOptions = { stopsAtOnce: true };
+		await until(() => expect(host.starts[1]?.runner?.init).toBeDefined());
+		const answer = call("GET", `/gateway/${actorId}/x`);
+		const [first, second] = host.starts.map(({ runner }) => runner!);
+		// Behind the call on its way.
+		await call("GET", `/actors?actor_ids=${actorId}`);
+		if (stopsInTime) first!.obey();
+		await until(() => expect(second!.tunnel).toHaveLength(1));
+		second!.answer(second!.tunnel[0]!, {
+			tag: "ToServerResponseStart",
+			val: { status: 200, headers: new Map(), body: Buffer.from("{}"), stream: false },
+		});
+		expect((await answer).status).toBe(200);
+		await until(() => expect(host.starts[0]!.isOver).toBe(true));
+		expect(host.starts).toHaveLength(2);
+		expect(stats().serverlessRequests).toBe(1);
+	},
+);
+
+it.each([
 	["stops when it is told to", true],
 	["is cut with its request", false],
 ])(
