@@ -470,7 +470,7 @@ export class Cluster implements Elsewhere {
 		this.#interested.linkLost(link);
 		// Only a new incarnation can go on with sockets that it cannot hear of any more.
 		for (const actorId of this.#sockets.linkLost(link)) {
-			void this.#engine.placement.stop(actorId, "sleep").catch((error: unknown) => {
+			void this.#engine.placement.restart(actorId).catch((error: unknown) => {
 				this.#options.logger.error(
 					{ actorId, err: error },
 					"an actor could not be stopped that had lost the way to its clients",

@@ -17,6 +17,8 @@ export interface Placed extends Incarnation {
 	readonly actorId: string;
 	generation: number;
 	phase: Phase;
+	/** Of the actor, once it is known. */
+	crashPolicy: string | undefined;
 	/** Known as soon as the incarnation is stopping. */
 	intent: StopIntent | undefined;
 	/** Under what the live incarnation is found by key; empty before it is live. */
@@ -44,6 +46,7 @@ export function newPlaced(
 		host,
 		generation: -1,
 		phase: begins.phase,
+		crashPolicy: undefined,
 		intent: begins.intent,
 		liveKey: "",
 		place: undefined,

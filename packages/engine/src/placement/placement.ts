@@ -101,7 +101,7 @@ export class Placement {
 			...(elsewhere && { elsewhere }),
 			sendAway: (...sent) => void this.#sendAway(...sent),
 		});
-		this.#stops = new Stops(this.#incarnations, logger);
+		this.#stops = new Stops(this.#incarnations, logger, elsewhere !== undefined);
 		this.#destruction = new Destruction({
 			...parts,
 			clock,
@@ -442,6 +442,17 @@ export class Placement {
 		return this.#stops.stop(actorId, intent);
 	}
 
+	/** Ends the live incarnation, if there is one; an actor that is to go on has another one then, on whatever node. */
+	async restart(actorId: string): Promise<void> {
+		const placed = this.#incarnations.get(actorId);
+		const goesOn = placed !== undefined && this.#stops.goesOn(placed);
+		await this.stop(actorId, "sleep");
+		if (goesOn && !this.#closed) {
+			const { clock, limits } = this.#options;
+			await this.ready(actorId, clock.now() + limits.routeTimeoutMs, "key");
+		}
+	}
+
 	/**
 	 * Destroys the actor: a sleeping one is woken for it, so that its hooks run; one that cannot start
 	 * loses its data without them. Resolves when that is durable.
@@ -493,7 +504,7 @@ export class Placement {
 		const { clock, limits } = this.#options;
 		const leaving = this.#incarnations.all().filter((placed) => placed.host === host);
 		const move = async (actorId: string): Promise<void> => {
-			await this.stop(actorId, "sleep");
+			await this.restart(actorId);
 			if (wakesMoved && !this.#closed) {
 				await this.ready(actorId, clock.now() + limits.routeTimeoutMs, "key");
 			}

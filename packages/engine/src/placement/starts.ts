@@ -113,6 +113,7 @@ export class Starts {
 				});
 			}
 			placed.generation = record.generation;
+			placed.crashPolicy = record.crashPolicy;
 			const gathered =
 				elsewhere !== undefined && record.connected ? await elsewhere.gather(record) : [];
 			if (placed.phase === "gone") {

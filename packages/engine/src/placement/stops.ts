@@ -7,10 +7,17 @@ import type { Incarnations } from "./incarnations.ts";
 export class Stops {
 	readonly #incarnations: Incarnations;
 	readonly #logger: EngineLogger;
+	readonly #hasOtherNodes: boolean;
 
-	constructor(incarnations: Incarnations, logger: EngineLogger) {
+	constructor(incarnations: Incarnations, logger: EngineLogger, hasOtherNodes: boolean) {
 		this.#incarnations = incarnations;
 		this.#logger = logger;
+		this.#hasOtherNodes = hasOtherNodes;
+	}
+
+	/** Whether one that is stopped, and did not want that, is to run again wherever there is room (contract: engine 6.5). */
+	goesOn({ crashPolicy, intent }: Placed): boolean {
+		return this.#hasOtherNodes && crashPolicy === "restart" && intent === undefined;
 	}
 
 	/** Stops the live incarnation and resolves when it is gone. Does nothing when there is none. */
@@ -23,8 +30,9 @@ export class Stops {
 			await this.#incarnations.startEnded(placed);
 			return this.stop(actorId, intent);
 		}
+		const goesOn = intent === "sleep" && this.goesOn(placed);
 		this.stopping(actorId, placed.generation, intent);
-		await placed.host.stop(actorId, intent);
+		await placed.host.stop(actorId, intent, goesOn);
 		this.stopped(actorId, placed.generation, intent);
 	}
 

@@ -1,8 +1,9 @@
 // Actors with crash policy `restart` whose node is gone run again on another one, though nobody calls them (engine 6.5).
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { until } from "../helpers/until.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
+import { startNode as startEmbedded } from "./support/node.ts";
 import { actorAt, called, connect, createIn, startNode, startsOf } from "./support/runner-node.ts";
 
 const startedOn = (runner: Awaited<ReturnType<typeof connect>>) =>
@@ -105,4 +106,23 @@ it("of a node that has lost its lease, and goes on with another one", async () =
 	expect((await fetch(`${one.url}/gateway/${waits}/request/x`)).ok).toBe(false);
 	await one.node.store.query("DELETE FROM rivetkit.nodes", []);
 	await until(() => expect(startedOn(full)).toEqual([first, waits]));
+});
+
+it("of a node that runs them itself, and is closed: all but those that sleep already, or may", async () => {
+	const url = await emptiedDatabase();
+	const one = await startEmbedded({ url });
+	const [again, sleeps, rests] = [
+		await one.create("again", "restart"),
+		await one.create("sleeps", "restart"),
+		await one.create("rests"),
+	];
+	await one.host.stop(sleeps, "sleep");
+	const two = await startEmbedded({ url });
+	onTestFinished(() => two[Symbol.asyncDispose]());
+	await expect.poll(() => one.node.cluster.links.open).toBe(1);
+	await one[Symbol.asyncDispose]();
+	await until(() => expect([...two.host.live.keys()]).toEqual([again]));
+	for (const actorId of [sleeps, rests]) {
+		expect(await two.node.store.actorById(actorId)).toMatchObject({ sleepTs: expect.any(Number) });
+	}
 });

@@ -58,7 +58,7 @@ export class FakeHost implements ActorHost {
 		this.live.set(assignment.actorId, assignment);
 	}
 
-	async stop(actorId: string, intent: StopIntent): Promise<void> {
+	async stop(actorId: string, intent: StopIntent, goesOn = false): Promise<void> {
 		const assignment = this.live.get(actorId);
 		if (assignment === undefined) {
 			return;
@@ -71,7 +71,9 @@ export class FakeHost implements ActorHost {
 			actorId,
 			generation: assignment.generation,
 			ops: [],
-			...(intent === "destroy" ? { destroyTs: Date.now() } : { record: { sleepTs: Date.now() } }),
+			...(intent === "destroy"
+				? { destroyTs: Date.now() }
+				: { record: { sleepTs: goesOn ? null : Date.now() } }),
 		});
 		this.events.stopped(actorId, assignment.generation, intent);
 	}

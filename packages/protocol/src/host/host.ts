@@ -234,8 +234,13 @@ export interface ActorHost {
 	 * @param sockets - what earlier incarnations held, to go on with; none of them is opened again
 	 */
 	start(assignment: ActorAssignment, sockets: readonly ActorSocket[]): undefined | Promise<void>;
-	/** Runs the stop sequence; resolves when the incarnation is gone. Unknown actors resolve at once. */
-	stop(actorId: string, intent: StopIntent): Promise<void>;
+	/**
+	 * Runs the stop sequence; resolves when the incarnation is gone. Unknown actors resolve at once.
+	 *
+	 * @param goesOn - whether the actor is to run again at once, wherever there is room: what is stored of one that did not
+	 * want to sleep itself has no time of sleep. Default false.
+	 */
+	stop(actorId: string, intent: StopIntent, goesOn?: boolean): Promise<void>;
 	/**
 	 * One HTTP call. Errors are responses. Rejects only with {@link ActorGone}, with the reason of the request's signal,
 	 * or, when the host is away or was lost before it answered, with the error the caller is told (`guard.tunnel_…`).

@@ -135,6 +135,29 @@ describe("L9 stop sequence", () => {
 		]);
 	});
 
+	it("stores no time of sleep of an actor that is to go on elsewhere, unless it wanted to sleep", async () => {
+		const { store } = new WrappedStore();
+		const hook = new Gate();
+		const subject = actor({
+			state: {},
+			onSleep: (c) => (c.key[0] === "wants" ? hook.passed : undefined),
+			actions: { nap: (c) => c.sleep() },
+		});
+		await using runtime = await TestRuntime.start({ subject }, { store });
+		const [moves, wants] = [
+			await runtime.actorId("subject", "moves"),
+			await runtime.actorId("subject", "wants"),
+		];
+		const { host } = runtime.embedded;
+		await host.stop(moves, "sleep", true);
+		expect(await store.actorById(moves)).toMatchObject({ sleepTs: null, connectableTs: null });
+		await wireAction(runtime, wants, "nap");
+		const stopped = host.stop(wants, "sleep", true);
+		hook.open();
+		await stopped;
+		expect(await store.actorById(wants)).toMatchObject({ sleepTs: expect.any(Number) });
+	});
+
 	it("delivers the answer of the call that asked for it, though its connection ends too", async () => {
 		const subject = actor({
 			state: { n: 0 },

@@ -1,4 +1,4 @@
-import type { ActorNameMetadata } from "@rivetkit/protocol";
+import type { ActorNameMetadata, CrashPolicy } from "@rivetkit/protocol";
 import {
 	type ClusterNode,
 	type JoinOptions,
@@ -19,7 +19,7 @@ export interface NodeUnderTest extends AsyncDisposable {
 	/** A GET to an actor through this node; status and body. */
 	get(actorId: string, path?: string): Promise<string>;
 	/** A new actor's id, or that of the one with this key. */
-	create(key: string): Promise<string>;
+	create(key: string, crashPolicy?: CrashPolicy): Promise<string>;
 }
 
 export interface NodeSettings extends Partial<JoinOptions> {
@@ -78,8 +78,14 @@ export async function startNode(settings: NodeSettings): Promise<NodeUnderTest> 
 			const response = await fetch(`${url}/gateway/${actorId}${path}`);
 			return `${response.status} ${await response.text()}`;
 		},
-		async create(key) {
-			const query = { kind: "getOrCreate", name: "counter", key: [key], input: null } as const;
+		async create(key, crashPolicy = "sleep") {
+			const query = {
+				kind: "getOrCreate",
+				name: "counter",
+				key: [key],
+				input: null,
+				crashPolicy,
+			} as const;
 			return (await engine.resolve(query)).actor.actorId;
 		},
 		async [Symbol.asyncDispose]() {

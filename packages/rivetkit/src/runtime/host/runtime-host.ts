@@ -153,9 +153,10 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		throw error;
 	}
 
-	stop(actorId: string, intent: StopIntent): Promise<void> {
+	stop(actorId: string, intent: StopIntent, goesOn = false): Promise<void> {
 		const instance = this.#live.get(actorId);
 		if (instance) {
+			if (!instance.isStopping && instance.stopIntent === null) instance.goesOn = goesOn;
 			instance.requestStop(intent);
 			instance.dispatch("stopDue");
 		}

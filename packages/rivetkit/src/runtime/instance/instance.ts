@@ -105,6 +105,8 @@ export class ActorInstance implements LedgerOwner {
 	vars: unknown = undefined;
 	/** Told that something of the actor may look different now; null while nobody looks. */
 	watcher: (() => void) | null = null;
+	/** Whether it is to run again at once, wherever there is room: it does not sleep when it stops. */
+	goesOn = false;
 	/** Whether the synchronous part of a call is on the stack; it asks for its commit when it ends. */
 	inCall = false;
 

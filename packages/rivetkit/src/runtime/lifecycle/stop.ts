@@ -68,7 +68,8 @@ const STEPS: Readonly<Record<StopPhase, Step>> = {
 
 	/** The commit with everything that was not saved before; it has its own time (W-STOP-4). */
 	async saving(instance) {
-		instance.writes.writeRecord({ sleepTs: instance.now(), connectableTs: null });
+		const sleepTs = instance.goesOn ? null : instance.now();
+		instance.writes.writeRecord({ sleepTs, connectableTs: null });
 		return (await flush(instance)) ? "done" : "failed";
 	},
 
