@@ -10,6 +10,7 @@ import {
 	type QueryGateway,
 	type Random,
 	serializeKey,
+	type Timer,
 } from "@rivetkit/protocol";
 import { readKey } from "./api/actor-fields.ts";
 import { EngineApi } from "./api/engine-api.ts";
@@ -25,7 +26,7 @@ import type { Directory } from "./directory/directory.ts";
 import type { Attempts } from "./gateway/gateway.ts";
 import type { InboundRequest } from "./gateway/inbound.ts";
 import type { Resolver } from "./gateway/resolver.ts";
-import { BackgroundWakes } from "./placement/background-wakes.ts";
+import { BackgroundWakes, CROWDED_RETRY_MS } from "./placement/background-wakes.ts";
 import type { Placement } from "./placement/placement.ts";
 import { ActorNames } from "./pools/actor-names.ts";
 import { Namespaces } from "./pools/namespaces.ts";
@@ -119,6 +120,8 @@ export class Apart {
 	readonly #api: EngineApi;
 	/** Of actors that an engine which was killed has left. */
 	readonly #leftWakes: BackgroundWakes;
+	/** Runs while too many of them wait for room. */
+	#leftAgain: Timer | undefined;
 	#isClosing = false;
 	/** The namespace that is always there exists, and the pools are known. */
 	readonly #started: Promise<void>;
@@ -339,6 +342,7 @@ export class Apart {
 	/** Whatever waits for a slot is told that there will be none. */
 	stopPlacing(): void {
 		this.#isClosing = true;
+		this.#leftAgain?.stop();
 		this.#leftWakes.close();
 		this.#serverless.stop();
 		this.host.stopPlacing();
@@ -366,19 +370,24 @@ export class Apart {
 	/** Never rejects. */
 	async #resumeLeft(): Promise<void> {
 		const { store, clock, logger, placement } = this.#options;
+		let isCrowded = false;
 		try {
 			for (const { name } of await this.#namespaces.all()) {
-				await resumeLeftActors(name, {
+				const isThere = await resumeLeftActors(name, {
 					store,
 					clock,
 					logger,
 					isPlaced: (actorId) => placement.phase(actorId) !== undefined,
-					place: (actorId) => this.#leftWakes.begin(actorId),
+					place: (...placed) => this.#leftWakes.begin(...placed),
 					isClosing: () => this.#isClosing,
 				});
+				isCrowded ||= isThere;
 			}
 		} catch (error) {
 			logger.error({ err: error }, "the actors that an engine has left could not be looked after");
+		}
+		if (isCrowded && !this.#isClosing) {
+			this.#leftAgain = clock.after(CROWDED_RETRY_MS, () => void this.#resumeLeft());
 		}
 	}
 

@@ -4,8 +4,8 @@
  * - A1. An alarm wakes, it carries nothing: a live actor looks at its own schedule, so nothing is done
  *   for it here until it stops with the alarm still due.
  * - A2. An actor that fails to start, or waits for room at its host, does not hold up the others; the first is tried again.
- *   While `wakesWaitingMax` wait for room, no further one is woken.
- * - A3. Each due alarm is read once. Sleeping actors cost nothing here, however many there are and however
+ *   While `wakesWaitingMax` of a pool wait for room, no further one of it is woken.
+ * - A3. Each due alarm is read once, and once more of a pool that had no room. Sleeping actors cost nothing here, however many there are and however
  *   many are due; live ones with a due alarm cost an entry in a set.
  * - A4. When the process begins, actors that store connections are woken after those with due alarms: the
  *   sockets were its predecessor's, so their clients are gone, and the actors have yet to hear of it.
@@ -16,8 +16,14 @@ import { type Clock, delayUntil, type Timer } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
+import type { PoolName } from "../common/pool-state.ts";
 import type { Placement } from "../placement/placement.ts";
-import { BEFORE_ALL_ALARMS, type Store } from "../store/store.ts";
+import {
+	type ActorRecord,
+	type AlarmPosition,
+	BEFORE_ALL_ALARMS,
+	type Store,
+} from "../store/store.ts";
 
 /** Pause before an actor that could not be woken, or goes round (A5), is woken again, at least. */
 const RETRY_MS = 1_000;
@@ -51,6 +57,11 @@ export class AlarmClock {
 	readonly #waiting = new Set<string>();
 	/** Actors to be woken for connections that are lost (A4), not yet done with. */
 	readonly #lost = new Set<string>();
+	/**
+	 * Pools of which so many wait for room that no more are woken, and from where their alarms are to be read again: what was
+	 * read is not kept (A3).
+	 */
+	readonly #crowded = new Map<string, { readonly pool: PoolName; position: AlarmPosition }>();
 	/** Up to which id actors with lost connections were read; null when all were. */
 	#lostAfter: string | null = "";
 	#wakeCount = 0;
@@ -186,7 +197,8 @@ export class AlarmClock {
 		this.#keepUnread(now);
 		const nextTs = await this.#readAlarms(now);
 		await this.#readLost();
-		return Math.min(retryTs, nextTs);
+		const crowdedTs = await this.#readCrowded(now);
+		return Math.min(retryTs, nextTs, crowdedTs);
 	}
 
 	/** Resolves with the time of the first alarm that is not due, as far as it came to see it. */
@@ -206,6 +218,45 @@ export class AlarmClock {
 			}
 		}
 		return Number.POSITIVE_INFINITY;
+	}
+
+	/** Queues what is due in pools that have room again. Resolves with when to look again. */
+	async #readCrowded(now: number): Promise<number> {
+		const { store } = this.#options;
+		for (const [id, crowded] of this.#crowded) {
+			while (this.#running && this.#hasRoom && !this.#isCrowded(crowded.pool)) {
+				const page = await store.dueAlarms(now, PAGE, crowded.position);
+				for (const { actorId, alarmTs } of page) {
+					crowded.position = { actorId, alarmTs };
+					const record = await store.actorById(actorId);
+					if (record !== undefined && isIn(crowded.pool, record)) {
+						this.#queue(actorId);
+					}
+					if (!this.#hasRoom) {
+						break;
+					}
+				}
+				if (page.length < PAGE && this.#hasRoom) {
+					this.#crowded.delete(id);
+					break;
+				}
+			}
+		}
+		return this.#crowded.size > 0 ? now + RETRY_MS : Number.POSITIVE_INFINITY;
+	}
+
+	/** Leaves a due alarm to when there is room in its pool. */
+	#putOff(pool: PoolName, alarmTs: number): void {
+		const id = JSON.stringify([pool.namespace, pool.pool]);
+		const known = this.#crowded.get(id);
+		// Before all others of the same time.
+		const position = { alarmTs, actorId: "" };
+		if (known === undefined) {
+			this.#crowded.set(id, { pool, position });
+			this.#armBy(this.#options.clock.now() + RETRY_MS);
+		} else if (alarmTs <= known.position.alarmTs) {
+			known.position = position;
+		}
 	}
 
 	/** Queues actors whose connections were lost with the process before, as far as there is room (A4). */
@@ -258,10 +309,6 @@ export class AlarmClock {
 			return;
 		}
 		const hadRoom = this.#hasRoom;
-		if (this.#waiting.size > 0 && this.#isCrowded) {
-			this.#armBy(this.#options.clock.now() + RETRY_MS);
-			return;
-		}
 		for (const actorId of this.#waiting) {
 			if (this.#wakeCount >= this.#options.limits.wakesAtOnceMax) {
 				break;
@@ -278,9 +325,10 @@ export class AlarmClock {
 		}
 	}
 
-	/** Whether so many wait for room that no further actor is woken. */
-	get #isCrowded(): boolean {
-		return this.#options.placement.waitingCount >= this.#options.limits.wakesWaitingMax;
+	/** Whether so many of a pool wait for room that no further actor of it is woken. */
+	#isCrowded(pool: PoolName): boolean {
+		const { placement, limits } = this.#options;
+		return placement.waiting.in(pool) >= limits.wakesWaitingMax;
 	}
 
 	async #wake(actorId: string): Promise<void> {
@@ -327,7 +375,12 @@ export class AlarmClock {
 			this.#woken.delete(actorId);
 			return false;
 		}
-		const { name } = record;
+		const { name, namespace, runnerNameSelector } = record;
+		const pool: PoolName = { namespace, pool: runnerNameSelector };
+		if (isDue && this.#isCrowded(pool)) {
+			this.#putOff(pool, alarmTs);
+			return false;
+		}
 		if (placement.isHosted(name)) {
 			return !isDue || this.#isItsTurn(actorId, alarmTs, now);
 		}
@@ -349,4 +402,8 @@ export class AlarmClock {
 		this.#woken.set(actorId, { alarmTs, atTs: now });
 		return true;
 	}
+}
+
+function isIn({ namespace, pool }: PoolName, actor: ActorRecord): boolean {
+	return actor.namespace === namespace && actor.runnerNameSelector === pool;
 }

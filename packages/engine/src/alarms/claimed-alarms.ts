@@ -7,6 +7,7 @@
  *   that there is something. It tells what is due before the next look.
  * - A3. One that cannot be woken, or sleeps again without having dealt with its alarm, is left alone for a second at
  *   least: the store sees to that.
+ * - A5. A pool of which `wakesWaitingMax` wait for room is left alone until fewer do; the others are not.
  * - A4. When a node dies, one other wakes the actors that store connections and that nobody runs: their clients may
  *   be gone with it.
  */
@@ -14,6 +15,7 @@ import type { Clock, Random, Timer } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
+import type { PoolName } from "../common/pool-state.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { ActorRecord } from "../store/store.ts";
 
@@ -21,12 +23,22 @@ const POLL_MS = 200;
 /** Between two looks for alarms that are known (ms): those that are due meanwhile are taken together. */
 const LOOK_APART_MS = 10;
 const RETRY_MS = 1_000;
+/** While a pool is crowded, the pause after a look is so many times as long as the look. */
+const CROWDED_REST = 4;
 const PAGE = 256;
 
 /** What alarms need of the store that the nodes share. */
 export interface AlarmClaims {
-	/** Takes actors that are due and that nobody runs, of these names, for this node; none without a lease. */
-	claimDue(names: readonly string[], limit: number): Promise<ActorRecord[]>;
+	/**
+	 * Takes actors that are due and that nobody runs, of these names, for this node; none without a lease.
+	 *
+	 * @param without - pools whose actors are left alone
+	 */
+	claimDue(
+		names: readonly string[],
+		limit: number,
+		without: readonly PoolName[],
+	): Promise<ActorRecord[]>;
 	/**
 	 * When the first of those that are not due yet will be (ms since the epoch), if that is within `withinMs`;
 	 * null for none.
@@ -126,12 +138,14 @@ export class ClaimedAlarms {
 		this.#looking = true;
 		let nextMs = POLL_MS * (0.5 + random.fraction());
 		try {
+			const crowded = placement.waiting.crowded(limits.wakesWaitingMax);
 			const limit = Math.min(
 				limits.wakesAtOnceMax - this.#waking,
-				limits.wakesWaitingMax - placement.waitingCount,
+				placement.waiting.roomBelow(limits.wakesWaitingMax),
 			);
+			const beganTs = clock.now();
 			const [claimed, nextTs] = await Promise.all([
-				limit > 0 ? claims.claimDue(names(), limit) : [],
+				limit > 0 ? claims.claimDue(names(), limit, crowded) : [],
 				claims.nextDue(names(), POLL_MS * 2),
 			]);
 			for (const record of claimed) {
@@ -141,6 +155,10 @@ export class ClaimedAlarms {
 				nextMs = 0;
 			} else if (nextTs !== null) {
 				nextMs = Math.min(nextMs, Math.max(LOOK_APART_MS, nextTs - clock.now()));
+			}
+			if (crowded.length > 0) {
+				// Those that are left alone are read each time, however many they are.
+				nextMs = Math.max(nextMs, CROWDED_REST * (clock.now() - beganTs));
 			}
 		} catch (error) {
 			logger.error({ err: error }, "due alarms could not be read");

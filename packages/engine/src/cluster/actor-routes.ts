@@ -1,5 +1,5 @@
 import { catalogueError } from "@rivetkit/protocol";
-import type { Route } from "../placement/elsewhere.ts";
+import type { Route, RouteWait } from "../placement/elsewhere.ts";
 import type { NodeRows, Whereabouts } from "../store/postgres/node-rows.ts";
 import { type Acquisitions, answeredBy } from "./acquisitions.ts";
 import type { ClusterClock } from "./cluster-clock.ts";
@@ -9,7 +9,7 @@ import type { Links } from "./links.ts";
 import type { NodeLease } from "./node-lease.ts";
 import type { NodeLink } from "./node-link.ts";
 import type { Peers } from "./peers.ts";
-import type { RemoteIncarnation, RemoteIncarnations } from "./remote-incarnations.ts";
+import type { RemoteIncarnations } from "./remote-incarnations.ts";
 import type { RemoteNodes } from "./remote-nodes.ts";
 
 /** Pause before an actor is looked for again whose node is dead or cannot be reached (ms). */
@@ -48,7 +48,7 @@ export class ActorRoutes {
 	}
 
 	/** Finds out where an actor is, or decides it. Rejects as a start does. */
-	async route(actorId: string, deadlineTs: number, isPatient: boolean): Promise<Route> {
+	async route(actorId: string, deadlineTs: number, wait: RouteWait): Promise<Route> {
 		const { rows, clock, lease, peers, acquisitions, counters, isUsed, released } = this.#options;
 		const unreachable = new Set<number>();
 		for (;;) {
@@ -77,9 +77,9 @@ export class ActorRoutes {
 					return { kind: "here", acquired };
 				}
 			} else if (target !== undefined) {
-				const incarnation = await this.#readyAt(target, actorId, deadlineTs, isPatient);
-				if (incarnation !== undefined) {
-					return { kind: "remote", incarnation };
+				const route = await this.#readyAt(target, actorId, deadlineTs, wait);
+				if (route !== undefined) {
+					return route;
 				}
 				unreachable.add(target);
 			}
@@ -114,23 +114,26 @@ export class ActorRoutes {
 		epoch: number,
 		actorId: string,
 		deadlineTs: number,
-		isPatient: boolean,
-	): Promise<RemoteIncarnation | undefined> {
+		wait: RouteWait,
+	): Promise<Route | undefined> {
 		const { links, clock, nodes, remote } = this.#options;
 		let link: NodeLink;
 		let answer: ReadyAnswer;
 		const waitMs = deadlineTs - clock.now();
 		try {
 			link = await links.to(epoch, Math.min(waitMs, LOOK_AGAIN_MS));
-			answer = await nodes.of(link).ready(actorId, waitMs, isPatient);
+			answer = await nodes.of(link).ready(actorId, waitMs, wait);
 		} catch (error) {
 			if (error instanceof LinkLost) {
 				return undefined;
 			}
 			throw error;
 		}
-		return answer.is === "elsewhere" || link.isLost
-			? undefined
-			: remote.add(actorId, nodes.of(link), answer);
+		if (answer.is === "elsewhere" || link.isLost) {
+			return undefined;
+		}
+		return answer.is === "waiting"
+			? { kind: "waiting" }
+			: { kind: "remote", incarnation: remote.add(actorId, nodes.of(link), answer) };
 	}
 }

@@ -8,7 +8,7 @@ import {
 import type { EngineLogger } from "../common/logger.ts";
 import type { PoolState, PoolsElsewhere } from "../common/pool-state.ts";
 import type { RunnerAnswers, RunnerQuestion } from "../common/runner-questions.ts";
-import type { ActorKind, Elsewhere, Route } from "../placement/elsewhere.ts";
+import type { ActorKind, Elsewhere, Route, RouteWait } from "../placement/elsewhere.ts";
 import type { Incarnation, IncarnationEnd } from "../placement/incarnation.ts";
 import type { NodeRow, NodeRows } from "../store/postgres/node-rows.ts";
 import type { PostgresStore } from "../store/postgres/postgres-store.ts";
@@ -267,8 +267,8 @@ export class Cluster implements Elsewhere {
 		return true;
 	}
 
-	route(actorId: string, deadlineTs: number, isPatient: boolean): Promise<Route> {
-		return this.#routes.route(actorId, deadlineTs, isPatient);
+	route(actorId: string, deadlineTs: number, wait: RouteWait): Promise<Route> {
+		return this.#routes.route(actorId, deadlineTs, wait);
 	}
 
 	gather(actor: ActorRecord): Promise<readonly ActorSocket[]> {

@@ -199,11 +199,11 @@ async function openNode(
 		clock,
 		cluster,
 		claims: {
-			async claimDue(names, limit) {
+			async claimDue(...wanted) {
 				if (lease.epoch === undefined) {
 					return [];
 				}
-				const { actors, takeOvers } = await rows.claimDue(lease.epoch, names, limit);
+				const { actors, takeOvers } = await rows.claimDue(lease.epoch, ...wanted);
 				counters.takeOvers += takeOvers;
 				return actors;
 			},

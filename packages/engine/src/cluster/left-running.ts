@@ -2,7 +2,7 @@ import { type Clock, delayUntil, type Timer } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
-import { BackgroundWakes } from "../placement/background-wakes.ts";
+import { BackgroundWakes, CROWDED_RETRY_MS } from "../placement/background-wakes.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { NodeRows } from "../store/postgres/node-rows.ts";
 
@@ -13,7 +13,7 @@ const RETRY_MS = 1_000;
 
 export interface LeftRunningOptions {
 	readonly rows: Pick<NodeRows, "leftRunning">;
-	readonly placement: Pick<Placement, "wake" | "waitingCount">;
+	readonly placement: Pick<Placement, "wake" | "waiting">;
 	readonly clock: Clock;
 	readonly limits: EngineLimits;
 	readonly logger: EngineLogger;
@@ -114,9 +114,13 @@ export class LeftRunning {
 				ROWS_PER_LOOK,
 				after,
 			);
-			for (const actorId of page.actorIds) {
-				if (!(await this.#wakes.begin(actorId))) {
+			for (const { actorId, ...pool } of page.actors) {
+				const begun = await this.#wakes.begin(actorId, pool);
+				if (begun === "closed") {
 					return;
+				}
+				if (begun === "crowded") {
+					this.#againBy(CROWDED_RETRY_MS);
 				}
 			}
 			this.#againTs = Math.min(this.#againTs, page.pausedUntilTs ?? this.#againTs);

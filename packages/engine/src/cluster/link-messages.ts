@@ -38,6 +38,8 @@ export type LinkCall =
 			readonly waitMs: number;
 			/** Whether a start waits for room however long that takes; nodes of a version before this do not tell it. */
 			readonly isPatient?: boolean;
+			/** Whether no more is wanted than that it runs or waits for room; the same of those nodes. */
+			readonly onlyBegins?: boolean;
 	  }
 	| {
 			readonly do: "request";
@@ -101,6 +103,8 @@ export type ReadyAnswer =
 			readonly name: string;
 			readonly key: string;
 	  }
+	/** Its start waits for room; only for who wants no more than that. */
+	| { readonly is: "waiting" }
 	/** Another node has it, or this one takes none any more. */
 	| { readonly is: "elsewhere" };
 

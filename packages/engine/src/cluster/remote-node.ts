@@ -15,6 +15,7 @@ import {
 	type Timer,
 } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
+import type { RouteWait } from "../placement/elsewhere.ts";
 import {
 	hostGone,
 	LinkLost,
@@ -73,9 +74,9 @@ export class RemoteNode implements ActorHost {
 		this.#limits = limits;
 	}
 
-	ready(actorId: string, waitMs: number, isPatient: boolean): Promise<ReadyAnswer> {
+	ready(actorId: string, waitMs: number, wait: RouteWait): Promise<ReadyAnswer> {
 		return this.link.call<ReadyAnswer>(
-			{ do: "ready", actorId, waitMs, isPatient },
+			{ do: "ready", actorId, waitMs, ...wait },
 			{
 				waitMs: waitMs + ANSWER_MS,
 				late: () => catalogueError("guard.actor_ready_timeout", { actor_id: actorId }),

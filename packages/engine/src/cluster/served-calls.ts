@@ -87,7 +87,7 @@ export class ServedCalls {
 
 	async #ready(
 		link: NodeLink,
-		{ actorId, waitMs, isPatient = false }: Extract<LinkCall, { do: "ready" }>,
+		{ actorId, waitMs, isPatient = false, onlyBegins = false }: Extract<LinkCall, { do: "ready" }>,
 	): Promise<ReadyAnswer> {
 		const { clock, lease, peers, acquisitions, release, engine } = this.#options;
 		const { placement } = engine();
@@ -111,8 +111,13 @@ export class ServedCalls {
 						return { is: "elsewhere" };
 					}
 					if (placement.phase(actorId) === undefined) {
-						await placement.readyHere(actorId, deadlineTs, acquired, isPatient);
+						const wait = { isPatient, onlyBegins };
+						if ((await placement.readyHere(actorId, deadlineTs, acquired, wait)) === undefined) {
+							return { is: "waiting" };
+						}
 					}
+				} else if (onlyBegins && (await placement.isWaitingHere(actorId, deadlineTs))) {
+					return { is: "waiting" };
 				} else {
 					await placement.changed(actorId, deadlineTs);
 				}

@@ -48,8 +48,9 @@ export interface EngineLimits {
 	 */
 	readonly wakesAtOnceMax: number;
 	/**
-	 * Starts that wait for room on runners, or for the end of a pause after a crash, while no further actor is woken by its
-	 * alarm, or because an engine that is gone had it run: those stay in the store until there is room. Default 10,000.
+	 * Starts of one pool that wait for room on runners, or for the end of a pause after a crash, while no further actor of it
+	 * is woken by its alarm, or because an engine that is gone had it run: those stay in the store until there is room.
+	 * Default 10,000.
 	 */
 	readonly wakesWaitingMax: number;
 	/** Incarnations that one call is offered to. Default 3 (protocol 2.3). */

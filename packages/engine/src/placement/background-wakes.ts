@@ -1,51 +1,53 @@
 import type { Clock } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
+import type { PoolName } from "../common/pool-state.ts";
 import type { Placement } from "./placement.ts";
 
-/** Pause before it is looked again whether fewer starts wait for room (ms). */
-const LOOK_AGAIN_MS = 1_000;
+/** Pause before those are tried again that found their pool crowded (ms): whenever there is room, those that wait get it. */
+export const CROWDED_RETRY_MS = 10_000;
 
 export interface BackgroundWakesOptions {
-	readonly placement: Pick<Placement, "wake" | "waitingCount">;
+	readonly placement: Pick<Placement, "wake" | "waiting">;
 	readonly clock: Clock;
 	readonly limits: EngineLimits;
 	/** Told of each that could not be woken. */
 	readonly failed: (actorId: string, error: unknown) => void;
 }
 
+/** What became of one that was to begin: too many wait for room in its pool, or nothing is begun any more. */
+export type Begun = "begun" | "crowded" | "closed";
+
 /**
- * Has many actors run that nobody calls: `wakesAtOnceMax` at a time, and none while `wakesWaitingMax` starts wait for room
- * already. One that waits for room is not waited for here.
+ * Has many actors run that nobody calls: `wakesAtOnceMax` at a time, and none of a pool while `wakesWaitingMax` starts wait for
+ * room in it already. One that waits for room is not waited for here.
  */
 export class BackgroundWakes {
 	readonly #options: BackgroundWakesOptions;
 	readonly #pending = new Set<Promise<void>>();
-	/** End the pauses that are under way. */
-	readonly #resumes = new Set<() => void>();
 	#isClosed = false;
 
 	constructor(options: BackgroundWakesOptions) {
 		this.#options = options;
 	}
 
-	/** Resolves when there is room for this one, and it is begun; false when nothing is begun any more. */
-	async begin(actorId: string): Promise<boolean> {
+	/** Resolves when there is a place for this one, and it is begun, or its pool has no room: it is to be tried again later. */
+	async begin(actorId: string, pool: PoolName): Promise<Begun> {
 		const { placement, clock, limits, failed } = this.#options;
 		while (!this.#isClosed && this.#pending.size >= limits.wakesAtOnceMax) {
 			await Promise.race(this.#pending);
 		}
-		while (!this.#isClosed && placement.waitingCount >= limits.wakesWaitingMax) {
-			await this.#pause();
-		}
 		if (this.#isClosed) {
-			return false;
+			return "closed";
+		}
+		if (placement.waiting.in(pool) >= limits.wakesWaitingMax) {
+			return "crowded";
 		}
 		const pending: Promise<void> = placement
 			.wake(actorId, clock.now() + limits.routeTimeoutMs)
 			.catch((error: unknown) => failed(actorId, error))
 			.finally(() => this.#pending.delete(pending));
 		this.#pending.add(pending);
-		return true;
+		return "begun";
 	}
 
 	/** Resolves when those that were begun run, wait for room, or have failed. */
@@ -56,18 +58,5 @@ export class BackgroundWakes {
 	/** Begins nothing any more. */
 	close(): void {
 		this.#isClosed = true;
-		for (const resume of this.#resumes) resume();
-	}
-
-	async #pause(): Promise<void> {
-		await new Promise<void>((resolve) => {
-			const resume = () => {
-				timer.stop();
-				this.#resumes.delete(resume);
-				resolve();
-			};
-			const timer = this.#options.clock.after(LOOK_AGAIN_MS, resume);
-			this.#resumes.add(resume);
-		});
 	}
 }

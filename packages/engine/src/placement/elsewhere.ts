@@ -5,6 +5,8 @@ import type { Incarnation, IncarnationEnd } from "./incarnation.ts";
 /** Where an actor's calls go: to an incarnation that another node has, or to one that begins here. */
 export type Route =
 	| { readonly kind: "remote"; readonly incarnation: Incarnation }
+	/** Its start waits for room on another node. */
+	| { readonly kind: "waiting" }
 	/** This node has just acquired the actor; undefined when it has begun here meanwhile. */
 	| { readonly kind: "here"; readonly acquired: ActorRecord | undefined };
 
@@ -17,6 +19,14 @@ export class StartsElsewhere extends Error {
 	constructor(actorId: string) {
 		super(`Actor ${actorId} starts on another node`);
 	}
+}
+
+/** How a start on another node waits. */
+export interface RouteWait {
+	/** For room, however long that takes. */
+	readonly isPatient: boolean;
+	/** For no more than that it runs or waits for room. */
+	readonly onlyBegins: boolean;
 }
 
 /** What decides which nodes can run an actor. */
@@ -38,12 +48,8 @@ export interface Elsewhere {
 	/** An incarnation that another node is known to have. */
 	live(actorId: string): Incarnation | undefined;
 	liveId(name: string, key: string): string | undefined;
-	/**
-	 * Finds out where an actor is, or decides it. Rejects as a start does.
-	 *
-	 * @param isPatient - whether a start on another node waits for room however long that takes
-	 */
-	route(actorId: string, deadlineTs: number, isPatient: boolean): Promise<Route>;
+	/** Finds out where an actor is, or decides it. Rejects as a start does. */
+	route(actorId: string, deadlineTs: number, wait: RouteWait): Promise<Route>;
 	/** Another node said that an incarnation is gone. False for one of this node. */
 	gone(incarnation: Incarnation): boolean;
 	/** The sockets that other nodes hold for an actor that begins here. */

@@ -1,4 +1,5 @@
 import type { ActorHost, StopIntent } from "@rivetkit/protocol";
+import type { PoolName } from "../common/pool-state.ts";
 import type { Deferred } from "./deferred.ts";
 import type { Phase } from "./phases.ts";
 
@@ -17,8 +18,9 @@ export interface Placed extends Incarnation {
 	readonly actorId: string;
 	generation: number;
 	phase: Phase;
-	/** Of the actor, once it is known. */
+	/** Of the actor, once they are known. */
 	crashPolicy: string | undefined;
+	pool: PoolName | undefined;
 	/** Known as soon as the incarnation is stopping. */
 	intent: StopIntent | undefined;
 	/** Under what the live incarnation is found by key; empty before it is live. */
@@ -47,6 +49,7 @@ export function newPlaced(
 		generation: -1,
 		phase: begins.phase,
 		crashPolicy: undefined,
+		pool: undefined,
 		intent: begins.intent,
 		liveKey: "",
 		place: undefined,

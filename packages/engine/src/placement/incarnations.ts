@@ -4,6 +4,7 @@ import type { ActorRecord } from "../store/store.ts";
 import { Deferred } from "./deferred.ts";
 import type { IncarnationEnd, Placed } from "./incarnation.ts";
 import { nextPhase, type PhaseEvent } from "./phases.ts";
+import { WaitingCounts } from "./waiting-counts.ts";
 
 /** When what may hinder a start is looked at, and how often again (ms; engine 3.6). */
 const OBSTACLE_LOOK_FIRST_MS = 1_000;
@@ -25,7 +26,7 @@ export class Incarnations {
 	readonly #options: IncarnationsOptions;
 	readonly #placed = new Map<string, Placed>();
 	readonly #liveIds = new Map<string, string>();
-	#waitingCount = 0;
+	readonly #waiting = new WaitingCounts();
 
 	constructor(options: IncarnationsOptions) {
 		this.#options = options;
@@ -36,8 +37,8 @@ export class Incarnations {
 	}
 
 	/** How many starts wait for room at the host. */
-	get waitingCount(): number {
-		return this.#waitingCount;
+	get waiting(): WaitingCounts {
+		return this.#waiting;
 	}
 
 	get(actorId: string): Placed | undefined {
@@ -80,7 +81,7 @@ export class Incarnations {
 		}
 		if (placed.isWaiting) {
 			placed.isWaiting = false;
-			this.#waitingCount--;
+			this.#waiting.remove(placed.pool);
 		}
 		if (before === "live") {
 			this.#liveIds.delete(placed.liveKey);
@@ -112,7 +113,7 @@ export class Incarnations {
 			return;
 		}
 		placed.isWaiting = true;
-		this.#waitingCount++;
+		this.#waiting.add(placed.pool);
 		placed.begun?.resolve();
 	}
 

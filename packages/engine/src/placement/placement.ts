@@ -21,7 +21,13 @@ import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { ActorRecord, Store } from "../store/store.ts";
 import { Destruction } from "./destruction.ts";
-import { type ActorKind, type Elsewhere, type Route, StartsElsewhere } from "./elsewhere.ts";
+import {
+	type ActorKind,
+	type Elsewhere,
+	type Route,
+	type RouteWait,
+	StartsElsewhere,
+} from "./elsewhere.ts";
 import { type AttachedHost, HostSlot } from "./host-slot.ts";
 import { type Incarnation, type IncarnationEnd, newPlaced, type Placed } from "./incarnation.ts";
 import { Incarnations } from "./incarnations.ts";
@@ -29,6 +35,7 @@ import type { Phase } from "./phases.ts";
 import { StartBackoff } from "./start-backoff.ts";
 import { Starts, type StartWait } from "./starts.ts";
 import { Stops } from "./stops.ts";
+import type { WaitingCounts } from "./waiting-counts.ts";
 
 /** Changes of phase that one caller waits for: an actor that falls asleep at once is not woken forever. */
 const WAKES_MAX = 16;
@@ -154,8 +161,8 @@ export class Placement {
 	}
 
 	/** How many starts wait for room at the host, or for the end of a pause. */
-	get waitingCount(): number {
-		return this.#incarnations.waitingCount;
+	get waiting(): WaitingCounts {
+		return this.#incarnations.waiting;
 	}
 
 	/** The live incarnation, on whatever node, if calls can be given to it now. */
@@ -205,14 +212,24 @@ export class Placement {
 		return this.#incarnations.get(actorId)?.phase;
 	}
 
+	/** Whether somebody waits for a change of the incarnation on this node. */
+	isAwaited(actorId: string): boolean {
+		return (this.#incarnations.get(actorId)?.waiterCount ?? 0) > 0;
+	}
+
 	/** Name and serialized key of an actor that lives on this node. */
 	placeOf(actorId: string): { readonly name: string; readonly key: string } | undefined {
 		return this.#incarnations.get(actorId)?.place;
 	}
 
-	/** Whether somebody waits for a change of the incarnation on this node. */
-	isAwaited(actorId: string): boolean {
-		return (this.#incarnations.get(actorId)?.waiterCount ?? 0) > 0;
+	/** Whether a start that is under way here waits for room at its host; resolves when that, or its end, is known. */
+	async isWaitingHere(actorId: string, deadlineTs: number): Promise<boolean> {
+		const placed = this.#incarnations.get(actorId);
+		if (placed?.phase !== "starting") {
+			return false;
+		}
+		await this.#incarnations.begun(placed, deadlineTs);
+		return placed.isWaiting;
 	}
 
 	/** Resolves when the incarnation on this node changes, at once when there is none; within the limits. */
@@ -273,24 +290,23 @@ export class Placement {
 	}
 
 	/**
-	 * As {@link ready}, on this node or not at all; for calls of other nodes.
-	 *
-	 * @param isPatient - whether the start waits for room however long that takes
+	 * As {@link ready}, on this node or not at all; for calls of other nodes. Undefined when it waits for room, for who
+	 * wants no more than that.
 	 */
 	async readyHere(
 		actorId: string,
 		deadlineTs: number,
 		acquired: ActorRecord,
-		isPatient: boolean,
-	): Promise<Incarnation> {
+		wait: RouteWait,
+	): Promise<Incarnation | undefined> {
 		await null;
-		const how: Wish = { through: "key", elsewhere: undefined, isPatient, isSentAway: false };
-		return (await this.#ready(actorId, deadlineTs, acquired, how))!;
+		const how: Wish = { through: "key", elsewhere: undefined, ...wait, isSentAway: false };
+		return this.#ready(actorId, deadlineTs, acquired, how);
 	}
 
 	/**
 	 * Has an actor run that nobody calls: it waits for room at its host however long that takes (contract: engine 6.3).
-	 * Resolves when it is live, or waits there. Rejects as {@link ready} does.
+	 * Resolves when it is live, or waits there, on whatever node. Rejects as {@link ready} does.
 	 */
 	async wake(actorId: string, deadlineTs: number, acquired?: ActorRecord): Promise<void> {
 		await null;
@@ -320,9 +336,17 @@ export class Placement {
 			if (elsewhere !== undefined && !this.#incarnations.has(actorId)) {
 				await elsewhere.serving(deadlineTs);
 				if (fresh === undefined) {
-					const route = await this.#route(actorId, deadlineTs, elsewhere, isPatient);
+					const wait = { isPatient, onlyBegins };
+					const route = await this.#route(actorId, deadlineTs, elsewhere, wait);
 					if (route.kind === "remote") {
 						return route.incarnation;
+					}
+					if (route.kind === "waiting") {
+						if (onlyBegins) {
+							return undefined;
+						}
+						// Somebody has asked who does not wait for more.
+						continue;
 					}
 					fresh = route.acquired;
 				}
@@ -381,7 +405,7 @@ export class Placement {
 		actorId: string,
 		deadlineTs: number,
 		elsewhere: Elsewhere,
-		isPatient: boolean,
+		wait: RouteWait,
 	): Promise<Route> {
 		const known = this.#routing.get(actorId);
 		if (known !== undefined) {
@@ -392,7 +416,7 @@ export class Placement {
 			return Promise.reject(blocked.error);
 		}
 		const routing = elsewhere
-			.route(actorId, deadlineTs, isPatient)
+			.route(actorId, deadlineTs, wait)
 			.finally(() => this.#routing.delete(actorId));
 		this.#routing.set(actorId, routing);
 		return routing;

@@ -114,6 +114,7 @@ export class Starts {
 			}
 			placed.generation = record.generation;
 			placed.crashPolicy = record.crashPolicy;
+			placed.pool = { namespace: record.namespace, pool: record.runnerNameSelector };
 			const gathered =
 				elsewhere !== undefined && record.connected ? await elsewhere.gather(record) : [];
 			if (placed.phase === "gone") {

@@ -1,5 +1,7 @@
 import type { Clock } from "@rivetkit/protocol";
 import type { EngineLogger } from "../common/logger.ts";
+import type { PoolName } from "../common/pool-state.ts";
+import type { Begun } from "../placement/background-wakes.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
 
 /** Actors that are read at once. */
@@ -11,20 +13,22 @@ export interface LeftActorsOptions {
 	readonly logger: EngineLogger;
 	/** Whether an incarnation of the actor begins already, or is there. */
 	readonly isPlaced: (actorId: string) => boolean;
-	/** Has an actor start as soon as there is room for it. Resolves when the next one may be begun. */
-	readonly place: (actorId: string) => Promise<unknown>;
+	/** Has an actor of a pool start as soon as there is room for it. Resolves when the next one may be begun. */
+	readonly place: (actorId: string, pool: PoolName) => Promise<Begun>;
 	readonly isClosing: () => boolean;
 }
 
 /**
  * Looks after what an engine that was killed has left in its store: actors that ran then run nowhere now, because their
  * runners stop everything when they meet the next engine. Those with crash policy `restart` start again, as do those
- * that waited for their first start (contract: engine 6.5). Rejects when the store cannot be read.
+ * that waited for their first start (contract: engine 6.5). Resolves with whether too many of some pool wait for room for
+ * others of it to be started, which are to be looked after again. Rejects when the store cannot be read.
  */
 export async function resumeLeftActors(
 	namespace: string,
 	options: LeftActorsOptions,
-): Promise<void> {
+): Promise<boolean> {
+	let isCrowded = false;
 	let before: { readonly createTs: number; readonly actorId: string } | undefined;
 	for (;;) {
 		const page = await options.store.listActors({
@@ -33,16 +37,16 @@ export async function resumeLeftActors(
 			...(before && { before }),
 		});
 		for (const record of page) {
-			if (options.isClosing()) return;
-			await resume(record, options);
+			if (options.isClosing()) return false;
+			if ((await resume(record, options)) === "crowded") isCrowded = true;
 		}
 		const last = page.at(-1);
-		if (last === undefined) return;
+		if (last === undefined) return isCrowded;
 		before = { createTs: last.createTs, actorId: last.actorId };
 	}
 }
 
-async function resume(record: ActorRecord, options: LeftActorsOptions): Promise<void> {
+async function resume(record: ActorRecord, options: LeftActorsOptions): Promise<Begun | undefined> {
 	const { store, clock, logger, isPlaced, place } = options;
 	const { actorId, connectableTs, sleepTs, crashPolicy } = record;
 	const startsAgain = crashPolicy === "restart" && sleepTs === null;
@@ -59,12 +63,13 @@ async function resume(record: ActorRecord, options: LeftActorsOptions): Promise<
 			});
 		} catch (error) {
 			// Somebody has started or deleted it meanwhile.
-			if (error instanceof StaleGenerationError) return;
+			if (error instanceof StaleGenerationError) return undefined;
 			logger.error(
 				{ actorId, err: error },
 				"an actor that an engine has left could not be put to rest",
 			);
 		}
 	}
-	if (startsAgain && !isPlaced(actorId)) await place(actorId);
+	if (!startsAgain || isPlaced(actorId)) return undefined;
+	return place(actorId, { namespace: record.namespace, pool: record.runnerNameSelector });
 }

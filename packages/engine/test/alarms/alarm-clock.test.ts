@@ -11,8 +11,8 @@ import { TestClock } from "../helpers/test-clock.ts";
 async function withAlarm(inMs: number, options: Parameters<typeof testEngine>[0] = {}) {
 	const clock = new TestClock();
 	const t = testEngine({ clock, ...options });
-	const asleep = async (delayMs: number, key?: string[]) => {
-		const actorId = await t.create(key);
+	const asleep = async (delayMs: number, key?: string[], pool?: string) => {
+		const actorId = await t.create(key, "counter", pool);
 		await t.host.stop(actorId, "sleep");
 		await setAlarm(actorId, clock.now() + delayMs);
 		return actorId;
@@ -517,5 +517,27 @@ describe("an actor that waits for room at its host when its alarm is due (engine
 		await expect.poll(() => t.host.live.has(t.actorId)).toBe(true);
 		t.clock.advance(1_000);
 		await expect.poll(() => t.host.live.has(other)).toBe(true);
+	});
+
+	test("keeps nobody of another pool in the store, and reads all of its own that it has left there", async () => {
+		await using t = await withoutRoom({ wakesWaitingMax: 1, wakesAtOnceMax: 2 });
+		const same: string[] = [];
+		for (let index = 0; index < 10; index++) same.push(await t.asleep(150));
+		const other = await t.asleep(200, undefined, "other");
+		t.clock.advance(100);
+		await expect.poll(() => t.wakes(t.actorId)).toBe(1);
+		t.clock.advance(100);
+		await expect.poll(() => t.host.live.has(other)).toBe(true);
+		t.clock.advance(10_000);
+		await settled();
+		expect(same.filter((actorId) => t.wakes(actorId) > 0)).toEqual([]);
+		t.room.open();
+		await expect.poll(() => t.host.live.has(t.actorId)).toBe(true);
+		await expect
+			.poll(() => {
+				t.clock.advance(1_000);
+				return same.filter((actorId) => t.host.live.has(actorId));
+			})
+			.toEqual(same);
 	});
 });

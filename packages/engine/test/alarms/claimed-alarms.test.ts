@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type AlarmClaims, ClaimedAlarms } from "../../src/alarms/claimed-alarms.ts";
 import { engineLimits } from "../../src/common/limits.ts";
 import type { Placement } from "../../src/placement/placement.ts";
+import { WaitingCounts } from "../../src/placement/waiting-counts.ts";
 import type { ActorRecord } from "../../src/store/store.ts";
 import { Gate } from "../helpers/gate.ts";
 import { TestClock } from "../helpers/test-clock.ts";
@@ -28,9 +29,12 @@ function polled() {
 		nextTs: null,
 		answers: null,
 	};
+	const waiting = new WaitingCounts();
+	const leftAlone: string[][] = [];
 	const claims: AlarmClaims = {
-		async claimDue() {
+		async claimDue(_names, _limit, without) {
 			asked.push(clock.now());
+			leftAlone.push(without.map(({ pool }) => pool));
 			await store.answers?.opened;
 			return store.due.splice(0).map((actorId) => ({ actorId }) as ActorRecord);
 		},
@@ -50,11 +54,11 @@ function polled() {
 		claims,
 		clock,
 		random,
-		limits: engineLimits(),
+		limits: engineLimits({ wakesWaitingMax: 2 }),
 		logger: { debug: noted, info: noted, warn: noted, error: noted },
 		names: () => ["counter"],
 		placement: {
-			waitingCount: 0,
+			waiting,
 			async wake(actorId: string) {
 				if (actorId === "blocked" || actorId === "slow") throw new Error("not yet");
 				woken.push(actorId);
@@ -64,7 +68,7 @@ function polled() {
 		} as unknown as Placement,
 	});
 	onTestFinished(() => alarms.stop());
-	return { clock, alarms, asked, woken, store, lookedForLost, givenBack };
+	return { clock, alarms, asked, woken, store, lookedForLost, givenBack, waiting, leftAlone };
 }
 
 /** Lets everything that is already on its way happen. */
@@ -157,4 +161,20 @@ test("an actor that was taken and may not be started is given back: it would nev
 	clock.advance(0);
 	await settled();
 	expect(givenBack).toEqual(["blocked"]);
+});
+
+test("of a pool in which too many wait for room are left alone, those of others are not", async () => {
+	const { clock, alarms, woken, store, waiting, leftAlone } = polled();
+	const full = { namespace: "default", pool: "full" };
+	for (let count = 0; count < 2; count++) waiting.add(full);
+	waiting.add({ namespace: "default", pool: "free" });
+	store.due = ["of another"];
+	alarms.start();
+	clock.advance(0);
+	await settled();
+	expect([woken, leftAlone]).toEqual([["of another"], [["full"]]]);
+	waiting.remove(full);
+	clock.advance(POLL_MS);
+	await settled();
+	expect(leftAlone.at(-1)).toEqual([]);
 });

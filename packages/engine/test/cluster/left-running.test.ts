@@ -108,6 +108,33 @@ it("of a node that has lost its lease, and goes on with another one", async () =
 	await until(() => expect(startedOn(full)).toEqual([first, waits]));
 });
 
+it("of a node that is closed: those that wait for room on another node keep none from starting", async () => {
+	const url = await emptiedDatabase();
+	// One at a time, and for longer than this test looks.
+	const slow = { routeTimeoutMs: 120_000, limits: { wakesAtOnceMax: 1 } };
+	const [one, two] = [await startNode(url, slow), await startNode(url)];
+	const three = await startNode(url);
+	await connect(three, { key: "3", pool: "full", slots: 3, stopsAtOnce: true });
+	await createIn(three, "full", 3);
+	await connect(three, { key: "3", pool: "free", slots: 1, stopsAtOnce: true });
+	const [again] = await createIn(three, "free", 1);
+	const isAwake = { status: "awake" };
+	await until(async () => expect(await actorAt(three, again!)).toMatchObject(isAwake));
+	// The newest version comes first, though it is full.
+	await connect(one, { key: "1", pool: "full", codeVersion: 0 });
+	const newest = await connect(two, { key: "2", pool: "full", codeVersion: 2, slots: 1 });
+	const name = { namespace: "default", pool: "full" };
+	for (const { node } of [one, three]) {
+		await until(() => expect(node.cluster.pools.newestVersion(name)).toBe(2));
+	}
+	await createIn(two, "full", 1, "sleep");
+	await until(() => expect(startsOf(newest)).toHaveLength(1));
+	const free = await connect(one, { key: "1", pool: "free", slots: 1 });
+	await three.stop();
+	await until(() => expect(startedOn(free)).toEqual([again]));
+	expect(startsOf(newest)).toHaveLength(1);
+});
+
 it("of a node that runs them itself, and is closed: all but those that sleep already, or may", async () => {
 	const url = await emptiedDatabase();
 	const one = await startEmbedded({ url });

@@ -11,7 +11,7 @@ export interface TestEngine extends AsyncDisposable {
 	readonly store: Store;
 	readonly log: { level: string; fields: Record<string, unknown>; message: string }[];
 	/** A new actor; its id. */
-	create(key?: readonly string[], name?: string): Promise<string>;
+	create(key?: readonly string[], name?: string, pool?: string): Promise<string>;
 	listen(basePath?: string): Promise<ListeningServer>;
 }
 
@@ -42,8 +42,9 @@ export function testEngine(options: Partial<EngineOptions> = {}): TestEngine {
 		host,
 		store,
 		log,
-		async create(key = [crypto.randomUUID()], name = "counter") {
-			const { actor } = await engine.resolve({ kind: "getOrCreate", name, key, input: null });
+		async create(key = [crypto.randomUUID()], name = "counter", pool = "default") {
+			const query = { kind: "getOrCreate", name, key, input: null, pool } as const;
+			const { actor } = await engine.resolve(query);
 			return actor.actorId;
 		},
 		listen: (basePath = "/") => engine.listen({ port: 0, basePath }),

@@ -2,7 +2,10 @@ import { expect, it } from "vitest";
 import { engineLimits } from "../../src/common/limits.ts";
 import { BackgroundWakes } from "../../src/placement/background-wakes.ts";
 import { Deferred } from "../../src/placement/deferred.ts";
+import { WaitingCounts } from "../../src/placement/waiting-counts.ts";
 import { TestClock } from "../helpers/test-clock.ts";
+
+const FULL = { namespace: "default", pool: "full" };
 
 /** Wakes of a placement that does what a test says. */
 function wakes(limits: { readonly wakesAtOnceMax?: number; readonly wakesWaitingMax?: number }) {
@@ -10,7 +13,7 @@ function wakes(limits: { readonly wakesAtOnceMax?: number; readonly wakesWaiting
 	const begun = new Map<string, Deferred<void>>();
 	const failed: string[] = [];
 	const placement = {
-		waitingCount: 0,
+		waiting: new WaitingCounts(),
 		wake(actorId: string) {
 			const deferred = new Deferred<void>();
 			begun.set(actorId, deferred);
@@ -31,7 +34,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 it("begins as many as may be begun at once, and the next when one is done, failed ones too", async () => {
 	const t = wakes({ wakesAtOnceMax: 2 });
 	const beginning = (async () => {
-		for (const actorId of ["a", "b", "c", "d"]) await t.all.begin(actorId);
+		for (const actorId of ["a", "b", "c", "d"]) await t.all.begin(actorId, FULL);
 	})();
 	await settled();
 	expect([...t.begun.keys()]).toEqual(["a", "b"]);
@@ -46,38 +49,24 @@ it("begins as many as may be begun at once, and the next when one is done, faile
 	await t.all.settled();
 });
 
-it("begins none while too many wait for room, and looks again every second", async () => {
+it("begins none of a pool in which too many wait for room, and those of others", async () => {
 	const t = wakes({ wakesWaitingMax: 1 });
-	t.placement.waitingCount = 1;
-	const beginning = t.all.begin("a");
-	await t.clock.armed(1_000);
-	t.clock.advance(1_000);
-	await settled();
-	expect([...t.begun.keys()]).toEqual([]);
-	t.placement.waitingCount = 0;
-	t.clock.advance(1_000);
-	expect(await beginning).toBe(true);
+	t.placement.waiting.add(FULL);
+	expect(await t.all.begin("a", FULL)).toBe("crowded");
+	expect(await t.all.begin("b", { ...FULL, namespace: "other" })).toBe("begun");
+	t.placement.waiting.remove(FULL);
+	expect(await t.all.begin("a", FULL)).toBe("begun");
+	expect([...t.begun.keys()]).toEqual(["b", "a"]);
+});
+
+it("begins none any more once it is closed, those that wait for their turn included", async () => {
+	const t = wakes({ wakesAtOnceMax: 1 });
+	await t.all.begin("a", FULL);
+	const beginning = [t.all.begin("b", FULL), t.all.begin("c", FULL)];
+	t.all.close();
+	t.begun.get("a")!.resolve();
+	expect(await Promise.all(beginning)).toEqual(["closed", "closed"]);
+	expect(await t.all.begin("d", FULL)).toBe("closed");
 	expect([...t.begun.keys()]).toEqual(["a"]);
-});
-
-it("begins none any more once it is closed, and keeps no timer", async () => {
-	const t = wakes({ wakesWaitingMax: 1 });
-	t.placement.waitingCount = 1;
-	const beginning = t.all.begin("a");
-	await t.clock.armed(1_000);
-	t.all.close();
-	expect(await beginning).toBe(false);
-	expect(t.clock.pendingCount).toBe(0);
-	expect(await t.all.begin("b")).toBe(false);
-	expect([...t.begun.keys()]).toEqual([]);
-});
-
-it("ends the pauses of all that wait for room when it is closed", async () => {
-	const t = wakes({ wakesWaitingMax: 1 });
-	t.placement.waitingCount = 1;
-	const beginning = [t.all.begin("a"), t.all.begin("b")];
-	await t.clock.armed(1_000);
-	t.all.close();
-	expect(await Promise.all(beginning)).toEqual([false, false]);
 	expect(t.clock.pendingCount).toBe(0);
 });

@@ -1,3 +1,4 @@
+import type { PoolName } from "../../common/pool-state.ts";
 import type { ActorRecord } from "../store.ts";
 import { fromStoredText, toStoredText } from "../stored-values.ts";
 import { type ConnectOptions, PostgresConnection } from "./connection.ts";
@@ -71,6 +72,9 @@ const NOW_MS = "floor(extract(epoch FROM clock_timestamp()) * 1000)::int8";
  */
 const ASKED_MS = "floor(extract(epoch FROM statement_timestamp()) * 1000)::int8";
 
+/** {@link poolTag} of an actor. */
+const POOL_TAG = `('${POOL_MARK}' || a.namespace || '${POOL_MARK}' || a.runner_name_selector)`;
+
 /**
  * Whether an actor that is due is one that a node runs, by name or by pool (parameter), and that nobody has. The planner
  * takes a CASE for as good as true; of plain conditions it would think that they leave nothing, so that all that are due
@@ -78,7 +82,7 @@ const ASKED_MS = "floor(extract(epoch FROM statement_timestamp()) * 1000)::int8"
  */
 const IS_FREE_FOR = (parameter: number) =>
 	`CASE WHEN a.name = ANY ($${parameter})
-		OR ('${POOL_MARK}' || a.namespace || '${POOL_MARK}' || a.runner_name_selector) = ANY ($${parameter})
+		OR ${POOL_TAG} = ANY ($${parameter})
 	THEN a.owner IS NULL OR NOT ${HAS_LIVE_OWNER} ELSE false END`;
 
 /** Whether an actor is to run, whoever has it: it did not fall asleep. */
@@ -218,6 +222,8 @@ export class NodeRows {
 	 * Takes actors whose alarm is due and that nobody runs, earliest first, as `acquire` does. Who gets one
 	 * is alone with it; others skip it. `takeOvers`: how many of them a node had that died.
 	 *
+	 * @param without - pools whose actors are left alone
+	 *
 	 * Planned each time, as {@link nextDue} is: a plan that is kept counts on the rows of an unknown limit, and sorts all
 	 * that are due.
 	 */
@@ -225,19 +231,20 @@ export class NodeRows {
 		epoch: number,
 		names: readonly string[],
 		limit: number,
+		without: readonly PoolName[] = [],
 	): Promise<{ readonly actors: ActorRecord[]; readonly takeOvers: number }> {
 		const rows = await this.#store.query<RecordRow & { left: boolean }>(
 			`WITH due AS (
 				SELECT a.row_id, a.owner FROM rivetkit.actors AS a
 				WHERE a.alarm_ts IS NOT NULL AND a.alarm_ts <= ${ASKED_MS} AND a.wake_after <= ${ASKED_MS}
-					AND ${IS_FREE_FOR(2)}
+					AND ${IS_FREE_FOR(2)} AND ${POOL_TAG} <> ALL ($4)
 				ORDER BY a.alarm_ts, a.id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 			)
 			UPDATE rivetkit.actors AS a
 			SET generation = a.generation + 1, owner = $1, wake_after = ${ASKED_MS} + ${WAKE_AGAIN_MS}
 			FROM due WHERE a.row_id = due.row_id
 			RETURNING ${RECORD_COLUMNS}, due.owner IS NOT NULL AS left`,
-			[epoch, names, limit],
+			[epoch, names, limit, without.map(poolTag)],
 		);
 		return { actors: rows.map(toRecord), takeOvers: rows.filter(({ left }) => left).length };
 	}
@@ -281,7 +288,7 @@ export class NodeRows {
 		limit: number,
 		after: number,
 	): Promise<{
-		readonly actorIds: string[];
+		readonly actors: readonly (PoolName & { readonly actorId: string })[];
 		readonly pausedUntilTs: number | null;
 		readonly next: number | null;
 	}> {
@@ -289,21 +296,29 @@ export class NodeRows {
 			last: number | null;
 			count: number;
 			ids: string[] | null;
+			namespaces: string[] | null;
+			pools: string[] | null;
 			paused: number | null;
 		}>(
 			`WITH page AS (
-				SELECT a.row_id, a.id, a.wake_after, ${IS_TO_RUN} AND ${IS_FREE_FOR(1)} AS is_left
+				SELECT a.row_id, a.id, a.namespace, a.runner_name_selector, a.wake_after, ${IS_TO_RUN} AND ${IS_FREE_FOR(1)} AS is_left
 				FROM rivetkit.actors AS a WHERE a.row_id > $2 ORDER BY a.row_id LIMIT $3
 			)
 			SELECT max(row_id) AS last, count(*)::int AS count,
 				array_agg(id ORDER BY row_id) FILTER (WHERE is_left AND wake_after <= ${ASKED_MS}) AS ids,
+				array_agg(namespace ORDER BY row_id) FILTER (WHERE is_left AND wake_after <= ${ASKED_MS}) AS namespaces,
+				array_agg(runner_name_selector ORDER BY row_id) FILTER (WHERE is_left AND wake_after <= ${ASKED_MS}) AS pools,
 				min(wake_after) FILTER (WHERE is_left AND wake_after > ${ASKED_MS}) AS paused
 			FROM page`,
 			[names, after, limit],
 		);
-		const { last, count, ids, paused } = row!;
+		const { last, count, ids, namespaces, pools, paused } = row!;
 		return {
-			actorIds: (ids ?? []).map(fromStoredText),
+			actors: (ids ?? []).map((id, index) => ({
+				actorId: fromStoredText(id),
+				namespace: fromStoredText(namespaces![index]!),
+				pool: fromStoredText(pools![index]!),
+			})),
 			pausedUntilTs: paused,
 			next: count < limit ? null : last,
 		};

@@ -5,6 +5,7 @@ import {
 	joinCluster,
 	type NodeOptions,
 } from "../../../src/cluster/join-cluster.ts";
+import type { EngineLimits } from "../../../src/common/limits.ts";
 import { createEngine } from "../../../src/engine.ts";
 import type { Engine } from "../../../src/engine.types.ts";
 import { until } from "../../helpers/until.ts";
@@ -28,11 +29,13 @@ export async function startNode(
 		slotWaitMs = 5_000,
 		routeTimeoutMs = 10_000,
 		actorStopThresholdMs = 300,
+		limits = {},
 		at = {},
 	}: {
 		readonly slotWaitMs?: number;
 		readonly routeTimeoutMs?: number;
 		readonly actorStopThresholdMs?: number;
+		readonly limits?: Partial<EngineLimits>;
 		/** Where other nodes reach it. */
 		readonly at?: NodeOptions;
 	} = {},
@@ -51,7 +54,7 @@ export async function startNode(
 		version: "test",
 		token: "admin",
 		logger,
-		limits: { routeTimeoutMs },
+		limits: { routeTimeoutMs, ...limits },
 	});
 	engine.attachRunners({
 		pingIntervalMs: 50,

@@ -76,3 +76,24 @@ it("who is late with a pause does not hold back the alarm of a newer incarnation
 	await rows.postpone(actorId, generation, 3_000);
 	expect(await pausedUntil()).toBe(3_000);
 });
+
+it("due alarms are taken of all pools but those that are to be left alone", async () => {
+	const { store, rows } = await nodeRows();
+	const { epoch } = await rows.register(
+		{ name: "a", address: "", version: "", names: ["counter"] },
+		60_000,
+	);
+	const due = async (runnerNameSelector: string) => {
+		const { actorId } = await acquiredActor(store, { runnerNameSelector });
+		const record = { sleepTs: Date.now() };
+		await store.commit({ actorId, generation: 0, ops: [], alarmTs: 1, record });
+		return actorId;
+	};
+	const full = await due("full");
+	const free = await due("free");
+	const without = [{ namespace: "default", pool: "full" }];
+	const taken = await rows.claimDue(epoch, ["counter"], 10, without);
+	expect(taken.actors.map(({ actorId }) => actorId)).toEqual([free]);
+	const rest = await rows.claimDue(epoch, ["counter"], 10);
+	expect(rest.actors.map(({ actorId }) => actorId)).toEqual([full]);
+});
