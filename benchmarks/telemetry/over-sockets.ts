@@ -2,7 +2,13 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { HttpConnection } from "../src/load/http-connection.ts";
 import { Pipeline } from "../src/load/pipeline.ts";
-import { createActors, incrementRequest } from "../src/scenarios/actors.ts";
+import {
+	type ActorName,
+	actionRequest,
+	createActors,
+	incrementRequest,
+	sendRequest,
+} from "../src/scenarios/actors.ts";
 import { wires } from "../src/wire.ts";
 import { type Series, tracesOf, turnsOf } from "./comparison.ts";
 import { SETTINGS, type ServerRequest } from "./server-request.ts";
@@ -28,17 +34,32 @@ const SCENARIOS: readonly Scenario[] = [
 	{
 		title: "HTTP, 100 actors, 64 connections",
 		calls: 640,
-		prepare: (port) => http(port, 100),
+		prepare: (port) => http(port, "counter", 100, (id) => incrementRequest(id, 1)),
+	},
+	{
+		title: "HTTP, messages into the queues of 20 actors that receive them, 64 connections",
+		calls: 320,
+		prepare: (port) => http(port, "worker", 20, (id) => sendRequest(id, 1)),
+	},
+	{
+		title: "HTTP, rows into the databases of 20 actors, 64 connections",
+		calls: 320,
+		prepare: (port) => http(port, "ledger", 20, (id) => actionRequest(id, "enter", 1)),
 	},
 	{
 		title: "WebSocket, 1 connection, 64 calls at a time",
 		calls: 2_560,
-		prepare: (port) => webSocket(port, 1),
+		prepare: (port) => webSocket(port, 1, "increment"),
+	},
+	{
+		title: "WebSocket, 1 connection, 64 calls at a time that wait",
+		calls: 2_560,
+		prepare: (port) => webSocket(port, 1, "incrementLater"),
 	},
 	{
 		title: "WebSocket, 64 connections, 1 call at a time",
 		calls: 1_280,
-		prepare: (port) => webSocket(port, 64),
+		prepare: (port) => webSocket(port, 64, "increment"),
 	},
 ];
 
@@ -153,9 +174,14 @@ class Server {
 	}
 }
 
-async function http(port: number, actors: number): Promise<Load> {
-	const ids = await createActors(port, "http-", actors);
-	const requests = ids.map((id) => incrementRequest(id, 1));
+async function http(
+	port: number,
+	name: ActorName,
+	actors: number,
+	requestOf: (actorId: string) => Buffer,
+): Promise<Load> {
+	const ids = await createActors(port, "http-", actors, name);
+	const requests = ids.map(requestOf);
 	const connections = await Promise.all(
 		Array.from({ length: AT_A_TIME }, () => HttpConnection.open(port)),
 	);
@@ -169,8 +195,8 @@ async function http(port: number, actors: number): Promise<Load> {
 	};
 }
 
-async function webSocket(port: number, connections: number): Promise<Load> {
-	const [id] = await createActors(port, `ws-${connections}-`, 1);
+async function webSocket(port: number, connections: number, action: string): Promise<Load> {
+	const [id] = await createActors(port, `ws-${connections}-${action}-`, 1);
 	const pipelines = await Promise.all(
 		Array.from({ length: connections }, () => Pipeline.open(port, id!, wires.bare)),
 	);
@@ -181,7 +207,7 @@ async function webSocket(port: number, connections: number): Promise<Load> {
 			const burst = (): void => {
 				unanswered = AT_A_TIME;
 				left -= AT_A_TIME;
-				for (let at = 0; at < AT_A_TIME; at++) pipelines[at % connections]!.begin("increment", [1]);
+				for (let at = 0; at < AT_A_TIME; at++) pipelines[at % connections]!.begin(action, [1]);
 			};
 			for (const pipeline of pipelines) {
 				pipeline.onFailure(reject);

@@ -2,7 +2,8 @@
 
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { actor, setup } from "rivetkit";
+import { actor, queue, setup } from "rivetkit";
+import { db } from "rivetkit/db";
 import { freePort, whenServing } from "../src/servers/free-port.ts";
 import { SETTINGS, type ServerRequest } from "./server-request.ts";
 
@@ -17,6 +18,34 @@ const counter = actor({
 		increment: (c, amount: number) => {
 			c.state.count += amount;
 			return c.state.count;
+		},
+		incrementLater: async (c, amount: number) => {
+			await undefined;
+			c.state.count += amount;
+			return c.state.count;
+		},
+	},
+});
+
+const worker = actor({
+	state: { count: 0 },
+	queues: { add: queue<number>() },
+	options: { noSleep: true },
+	run: async (c) => {
+		for await (const message of c.queue.iter({ names: ["add"] })) c.state.count += message.body;
+	},
+});
+
+const ledger = actor({
+	db: db({
+		onMigrate: async (database) => {
+			await database.execute("CREATE TABLE IF NOT EXISTS entries (amount INTEGER)");
+		},
+	}),
+	options: { noSleep: true },
+	actions: {
+		enter: async (c, amount: number) => {
+			await c.db.execute("INSERT INTO entries VALUES (?)", amount);
 		},
 	},
 });
@@ -36,7 +65,7 @@ async function start(storage: string, maxPerSecond: number): Promise<number[]> {
 	for (const name of SETTINGS) {
 		const port = await freePort();
 		setup({
-			use: { counter },
+			use: { counter, worker, ledger },
 			noWelcome: true,
 			handleSignals: false,
 			logging: { level: "error" },

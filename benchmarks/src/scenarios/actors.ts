@@ -5,7 +5,7 @@ import type { Scalar } from "../wire.ts";
  * `sleeper` is a counter that may sleep, `worker` one that counts the messages of its queue, `stepper` one
  * whose workflow counts its steps in its state, `recorder` and `counting` ones that count them in memory, and
  * `looper` and `parked` workflows that wait in an iteration of their loop. `closures` is no workflow and keeps
- * what is the user's of `parked`.
+ * what is the user's of `parked`. `ledger` has a database.
  */
 export type ActorName =
 	| "counter"
@@ -16,7 +16,8 @@ export type ActorName =
 	| "looper"
 	| "counting"
 	| "parked"
-	| "closures";
+	| "closures"
+	| "ledger";
 
 /** The body of `POST /actors` and `PUT /actors`. */
 function actorBody(key: string, name: ActorName): string {
