@@ -242,9 +242,11 @@ describe("times", () => {
 	});
 
 	it("are told in units that people read, also in sentences of the server's", () => {
-		expect(withDurations("it is idle for 10382 of 600000 ms (options.sleepTimeout)")).toBe(
-			"it is idle for 10 s of 10 min (options.sleepTimeout)",
-		);
+		expect(
+			withDurations(
+				"it has been idle for 10382 ms, and sleeps after 600000 ms (options.sleepTimeout)",
+			),
+		).toBe("it has been idle for 10 s, and sleeps after 10 min (options.sleepTimeout)");
 		expect(withDurations("1 action in progress: wait250 ms; it waits 90000 ms")).toBe(
 			"1 action in progress: wait250 ms; it waits 1 min 30 s",
 		);

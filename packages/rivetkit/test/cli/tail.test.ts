@@ -92,8 +92,14 @@ it("prints what happens, one line each, and ends when the actor is destroyed", a
 	send("schedules", {
 		schedules: [{ id: "s", kind: "at", action: "add", nextRunAt: 0, args: [] }],
 	});
-	send("lifecycle", { status: "awake", awakeBecause: ["it is idle for 5 of 800 ms"] });
-	send("lifecycle", { status: "awake", awakeBecause: ["it is idle for 105 of 800 ms"] });
+	send("lifecycle", {
+		status: "awake",
+		awakeBecause: ["it has been idle for 5 ms, and sleeps after 800 ms"],
+	});
+	send("lifecycle", {
+		status: "awake",
+		awakeBecause: ["it has been idle for 105 ms, and sleeps after 800 ms"],
+	});
 	send("lifecycle", { status: "sleeping", awakeBecause: [] });
 	send("events", { id: "1", atMs: 1, name: "count", args: [2, "x"], subscribers: 1 });
 	send("logs", { id: "2", atMs: 1, level: "info", message: "hi\u001b[31m", fields: { n: 1 } });
@@ -110,7 +116,7 @@ it("prints what happens, one line each, and ends when the actor is destroyed", a
 		"connections - websocket c1",
 		"queue       3 of 1000 messages",
 		"schedules   1 scheduled, next add at 1970-01-01T00:00:00.000Z",
-		"lifecycle   awake: it is idle for 5 of 800 ms",
+		"lifecycle   awake: it has been idle for 5 ms, and sleeps after 800 ms",
 		"lifecycle   sleeping",
 		'events      count(2,"x")',
 		'logs        INFO hi\\x1b[31m {"n":1}',

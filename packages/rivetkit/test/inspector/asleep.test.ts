@@ -204,7 +204,9 @@ it("the lifecycle report says why an actor is awake, and what happened to it", a
 		generation: 0,
 		status: "awake",
 		phase: "ready",
-		awakeBecause: [expect.stringMatching(/^it is idle for \d+ of 60000 ms/)],
+		awakeBecause: [
+			expect.stringMatching(/^it has been idle for \d+ ms, and sleeps after 60000 ms/),
+		],
 		createdAtMs: expect.any(Number),
 		startedAtMs: expect.any(Number),
 		sleptAtMs: null,

@@ -338,7 +338,7 @@ it("stays open over sleep and wake-up without causing either, and ends with its 
 	await using _socket = socket;
 	// The socket is no work of the actor.
 	const { body } = await inspect(runtime, id, "lifecycle");
-	expect(body.awakeBecause).toEqual([expect.stringMatching(/^it is idle/)]);
+	expect(body.awakeBecause).toEqual([expect.stringMatching(/^it has been idle/)]);
 	await runtime.action(id, "nap");
 	await eventually(() => expect(runtime.embedded.host.liveActorIds).toEqual([]));
 	const asleep = await socket.ask({ tag: "StateRequest", val: { id: 1 } }, "StateResponse");

@@ -419,7 +419,7 @@ describe("L33 an event connection", () => {
 		await using local = new LocalWireSocket(t.runtime.embedded.engine, t.id, "/connect");
 		await soon(local.expect("Init"));
 		await eventually(() =>
-			expect(t.runtime.embedded.host.awakeBecause(t.id)?.join()).toMatch(/^it is idle for/),
+			expect(t.runtime.embedded.host.awakeBecause(t.id)?.join()).toMatch(/^it has been idle for/),
 		);
 		for (let second = 0; second < 31; second++) {
 			await clock.advance(1_000);

@@ -22,7 +22,7 @@ const instanceOf = (c: object) => Reflect.get(c, "instance") as ActorInstance;
 
 /** Resolves when the only reason left is that the actor has been idle for no time yet. */
 const idle = (runtime: TestRuntime, id: string) =>
-	eventually(() => expect(awakeBecause(runtime, id)).toMatch(/^it is idle for/));
+	eventually(() => expect(awakeBecause(runtime, id)).toMatch(/^it has been idle for/));
 
 /** What every test below works with: an actor whose parts wait for the test. */
 function setUp() {
@@ -104,7 +104,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
 	},
 	"a keepAwake promise": async (runtime, id, gate) => {
 		await wireAction(runtime, id, "keepAwake");
-		return { reason: /^1 keepAwake promise pending$/, end: () => gate.open() };
+		return { reason: /^1 promise of c\.keepAwake pending$/, end: () => gate.open() };
 	},
 	"an onDisconnect hook": async (runtime, id, gate) => {
 		const socket = await WireSocket.connect(`${runtime.url}/gateway/${id}/connect`, {
@@ -129,7 +129,7 @@ describe("L7 idle sleep", () => {
 		await clock.advance(SLEEP_MS - 20);
 		expect(isLive(runtime, id)).toBe(true);
 		expect(awakeBecause(runtime, id)).toBe(
-			`it is idle for ${SLEEP_MS - 20} of ${SLEEP_MS} ms (options.sleepTimeout)`,
+			`it has been idle for ${SLEEP_MS - 20} ms, and sleeps after ${SLEEP_MS} ms (options.sleepTimeout)`,
 		);
 		await clock.advance(40);
 		await asleep(runtime, id);
@@ -273,7 +273,7 @@ describe("L52 run and sleep", () => {
 		await using runtime = await TestRuntime.start({ subject }, { clock });
 		const id = await runtime.actorId("subject");
 		await clock.advance(3 * SLEEP_MS);
-		expect(awakeBecause(runtime, id)).toBe("run is working");
+		expect(awakeBecause(runtime, id)).toBe("the run handler is working");
 		gate.open();
 		await idle(runtime, id);
 		await clock.advance(SLEEP_MS + 20);
@@ -293,7 +293,7 @@ describe("L52 run and sleep", () => {
 		await using runtime = await TestRuntime.start({ subject }, { clock });
 		const id = await runtime.actorId("subject");
 		await clock.advance(40_000);
-		expect(awakeBecause(runtime, id)).toBe("run failed and is about to be restarted");
+		expect(awakeBecause(runtime, id)).toBe("the run handler failed and is about to be restarted");
 		// The tenth attempt, after 51.1 s, is the last one that is due within the minute.
 		await clock.advance(12_000);
 		expect(isLive(runtime, id)).toBe(true);

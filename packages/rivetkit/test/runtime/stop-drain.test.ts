@@ -308,7 +308,11 @@ describe("L11 calls in flight", () => {
 		const hanging = wireAction(runtime, id, "hang");
 		await wireAction(runtime, id, "nap");
 		await eventually(() =>
-			expect(runtime.embedded.host.awakeBecause(id)).toEqual(["it stops (draining)"]),
+			expect(runtime.embedded.host.awakeBecause(id)).toEqual([
+				"it is stopping (draining)",
+				"1 action in progress: hang",
+				"1 request in progress",
+			]),
 		);
 		const call = wireAction(runtime, id, "add");
 		await using socket = new WireSocket(`${runtime.url}/gateway/${id}/connect`);

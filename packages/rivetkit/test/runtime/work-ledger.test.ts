@@ -37,7 +37,7 @@ describe("work ledger", () => {
 		expect(ledger.awakeBecause()).toEqual([
 			"2 actions in progress",
 			"1 open socket that cannot hibernate",
-			"run is working",
+			"the run handler is working",
 		]);
 		expect(ledger.unfinished()).toEqual(["2 actions in progress"]);
 	});
@@ -51,7 +51,7 @@ describe("work ledger", () => {
 		ledger.endRunWait();
 		expect(ledger.isIdle).toBe(true);
 		ledger.endRunWait();
-		expect([ledger.isIdle, ledger.awakeBecause()]).toEqual([false, ["run is working"]]);
+		expect([ledger.isIdle, ledger.awakeBecause()]).toEqual([false, ["the run handler is working"]]);
 		ledger.end("run");
 		expect(ledger.isIdle).toBe(true);
 	});
@@ -110,7 +110,7 @@ describe("work ledger", () => {
 		expect([ledger.waiting(), ledger.awakeBecause()]).toEqual([[], []]);
 		messages = 2;
 		ledger.begin("run");
-		expect(ledger.awakeBecause()).toEqual(["run is working", "2 messages"]);
+		expect(ledger.awakeBecause()).toEqual(["the run handler is working", "2 messages"]);
 	});
 
 	it("is done when all work ended that a stop waits for, open sockets and run left aside", async () => {

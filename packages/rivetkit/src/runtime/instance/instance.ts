@@ -432,13 +432,16 @@ export class ActorInstance implements LedgerOwner {
 
 	/** Why the actor does not sleep now, in words; for people. */
 	awakeBecause(): string[] {
-		if (isStarting(this.#phase)) return [`it starts (${this.#phase})`];
-		if (!this.isReady) return [`it stops (${this.#phase})`];
+		if (isStarting(this.#phase)) return [`it is starting (${this.#phase})`];
+		if (!this.isReady) return [`it is stopping (${this.#phase})`, ...this.unfinishedWork()];
 		const reasons = this.work.awakeBecause(this.runningCalls);
 		if (!this.#idle) return [...reasons, "options.noSleep is set"];
 		if (reasons.length > 0) return reasons;
 		const { sleepTimeout } = this.options;
-		return [`it is idle for ${this.#idle.idleMs} of ${sleepTimeout} ms (options.sleepTimeout)`];
+		const { idleMs } = this.#idle;
+		return [
+			`it has been idle for ${idleMs} ms, and sleeps after ${sleepTimeout} ms (options.sleepTimeout)`,
+		];
 	}
 
 	/** What a stop still waits for, in words. */

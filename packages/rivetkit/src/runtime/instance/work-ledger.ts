@@ -6,15 +6,16 @@ const WORDS = {
 	scheduled: (n: number) => `${plural(n, "scheduled action", "scheduled actions")} running`,
 	request: (n: number) => `${plural(n, "request", "requests")} in progress`,
 	sender: (n: number) => `${plural(n, "queue sender waits", "queue senders wait")} for an answer`,
-	guard: (n: number) => `${plural(n, "canSubscribe or canPublish hook", "guards")} deciding`,
+	guard: (n: number) =>
+		`${plural(n, "canSubscribe or canPublish hook", "canSubscribe or canPublish hooks")} deciding`,
 	onDisconnect: (n: number) => `${plural(n, "onDisconnect hook", "onDisconnect hooks")} running`,
 	socketListener: (n: number) =>
 		`${plural(n, "WebSocket listener", "WebSocket listeners")} working`,
-	keepAwake: (n: number) => `${plural(n, "keepAwake promise", "keepAwake promises")} pending`,
-	atomic: () => "c.atomic under way",
+	keepAwake: (n: number) => `${plural(n, "promise", "promises")} of c.keepAwake pending`,
+	atomic: () => "c.atomic in progress",
 	socket: (n: number) => `${plural(n, "open socket", "open sockets")} that cannot hibernate`,
-	run: () => "run is working",
-	runRestart: () => "run failed and is about to be restarted",
+	run: () => "the run handler is working",
+	runRestart: () => "the run handler failed and is about to be restarted",
 };
 
 export type WorkKind = keyof typeof WORDS;
