@@ -1,14 +1,14 @@
 import type { WorkflowEntryDetails } from "@rivetkit/protocol/inspector/answers";
 import { describe, expect, it } from "vitest";
 import { parseMetrics } from "../src/app/api/metrics.ts";
-import { normalizeEndpoint } from "../src/app/api/session.ts";
 import { matchingActors } from "../src/app/pages/matching-actors.ts";
 import { keyText } from "../src/app/panels/kv/key-text.ts";
 import { gauge, quantile, rate } from "../src/app/panels/metrics/series.ts";
 import { lineOf } from "../src/app/panels/metrics/sparkline.tsx";
 import { tracesOf } from "../src/app/panels/traces/spans.ts";
 import { flowOf, leftAsTheyWere } from "../src/app/panels/workflow/flow.ts";
-import { parseRoute, printRoute, type Route } from "../src/app/router/route.ts";
+import { normalizeEndpoint } from "../src/app/router/endpoint.ts";
+import { parseAddress, printAddress, type Route } from "../src/app/router/route.ts";
 import { bytesText } from "../src/app/ui/size.ts";
 import { duration, relativeTime, withDurations } from "../src/app/ui/time.tsx";
 
@@ -26,13 +26,23 @@ describe("addresses", () => {
 			},
 		],
 	])("%s is a page and back", (hash, route) => {
-		expect(parseRoute(hash)).toEqual(route);
-		expect(parseRoute(printRoute(route))).toEqual(route);
+		expect(parseAddress(hash)).toEqual({ route, server: null });
+		for (const server of [null, "https://actors.example:8443/api"]) {
+			expect(parseAddress(printAddress({ route, server }))).toEqual({ route, server });
+		}
 	});
+
+	it.each(["ftp://a.example", "https://user:secret@a.example", "http://"])(
+		"lead nowhere when they name the server %s",
+		(server) => {
+			const { route } = parseAddress(`#/actors/chat?server=${encodeURIComponent(server)}`);
+			expect(route.page).toBe("unknown");
+		},
+	);
 
 	it.each(["#/nowhere", "#/actors", "#/actor/id/nothing", "#/actors/a/b/c", "#/actors/%"])(
 		"%s leads nowhere",
-		(hash) => expect(parseRoute(hash).page).toBe("unknown"),
+		(hash) => expect(parseAddress(hash).route.page).toBe("unknown"),
 	);
 
 	it("of servers are taken as people write them", () => {
@@ -42,6 +52,7 @@ describe("addresses", () => {
 		);
 		expect(() => normalizeEndpoint("ftp://a.example")).toThrow(TypeError);
 		expect(() => normalizeEndpoint("")).toThrow(TypeError);
+		expect(() => normalizeEndpoint("https://default:token@a.example")).toThrow(TypeError);
 	});
 });
 
@@ -139,32 +150,28 @@ describe("a workflow", () => {
 });
 
 describe("traces", () => {
+	const span = (traceId: string, spanId: string, parentSpanId: string | undefined, ms: number) => ({
+		traceId,
+		spanId,
+		...(parentSpanId !== undefined && { parentSpanId }),
+		name: spanId,
+		startTimeUnixNano: `${BigInt(ms) * 1_000_000n + 500_000n}`,
+		endTimeUnixNano: spanId === "open" ? "0" : `${BigInt(ms + 10) * 1_000_000n}`,
+		attributes: [
+			{ key: "count", value: { intValue: "5" } },
+			{ key: "text", value: { stringValue: "x" } },
+		],
+		flags: 1,
+		kind: 1,
+		droppedAttributesCount: 0,
+		events: [],
+		droppedEventsCount: 0,
+		links: [],
+		droppedLinksCount: 0,
+		status: spanId === "failed" ? { code: 2, message: "no" } : { code: 1 },
+	});
+
 	it("have each span below its parent, the newest trace first", () => {
-		const span = (
-			traceId: string,
-			spanId: string,
-			parentSpanId: string | undefined,
-			ms: number,
-		) => ({
-			traceId,
-			spanId,
-			...(parentSpanId !== undefined && { parentSpanId }),
-			name: spanId,
-			startTimeUnixNano: `${BigInt(ms) * 1_000_000n + 500_000n}`,
-			endTimeUnixNano: spanId === "open" ? "0" : `${BigInt(ms + 10) * 1_000_000n}`,
-			attributes: [
-				{ key: "count", value: { intValue: "5" } },
-				{ key: "text", value: { stringValue: "x" } },
-			],
-			flags: 1,
-			kind: 1,
-			droppedAttributesCount: 0,
-			events: [],
-			droppedEventsCount: 0,
-			links: [],
-			droppedLinksCount: 0,
-			status: spanId === "failed" ? { code: 2, message: "no" } : { code: 1 },
-		});
 		const spans = [
 			span("t1", "late-child", "root", 30),
 			span("t1", "root", "elsewhere", 10),

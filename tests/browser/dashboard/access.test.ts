@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Browser } from "playwright-core";
 import { createMemoryDriver } from "rivetkit";
 import { createClient } from "rivetkit/client";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Shop, shopWith } from "./shop.ts";
 import { keepPicture, openTab, seriousProblems, startBrowser } from "./support.ts";
 
@@ -33,7 +33,7 @@ it("asks for the token where the server wants one, and keeps it in the tab", asy
 		reducedMotion: "reduce",
 	});
 	await page.getByRole("link", { name: "secret" }).click();
-	await page.getByText("This server wants a token").waitFor();
+	await page.getByRole("heading", { name: "This server wants a token" }).waitFor();
 	await keepPicture(page, "connect-light");
 	expect(await seriousProblems(page)).toEqual([]);
 	await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
@@ -51,7 +51,7 @@ it("asks for the token where the server wants one, and keeps it in the tab", asy
 	expect(scrollWidth).toBe(clientWidth);
 	await page.getByLabel("Inspector token").fill("wrong");
 	await page.getByRole("button", { name: "Connect", exact: true }).click();
-	await page.getByText("inspector.unauthorized").waitFor();
+	await page.getByText("This token does not open the inspector").waitFor();
 	await page.getByLabel("Inspector token").fill(TOKEN);
 	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByText("Groceries").waitFor();
@@ -59,6 +59,88 @@ it("asks for the token where the server wants one, and keeps it in the tab", asy
 	await page.getByText("Groceries").waitFor();
 	expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain(TOKEN);
 	expect(problems).toEqual([]);
+});
+
+describe("a server with tokens for the inspector and the engine", () => {
+	const ENGINE_TOKEN = "of-the-engine";
+	let inspectorToken = TOKEN;
+	let sealed: Shop;
+	let url: string;
+	let ownToken: string;
+
+	beforeAll(async () => {
+		sealed = shopWith({
+			driver: createMemoryDriver(),
+			token: ENGINE_TOKEN,
+			inspector: { token: () => inspectorToken },
+		});
+		url = (await sealed.listen()).url;
+		const basket = createClient<Shop>({ endpoint: url, token: ENGINE_TOKEN }).basket;
+		const actorId = await basket.getOrCreate(["secret"]).resolve();
+		const key = await fetch(`${url}/actors/${actorId}/kv/keys/Aw%3D%3D`, {
+			headers: { "x-rivet-token": ENGINE_TOKEN },
+		});
+		ownToken = atob(((await key.json()) as { value: string }).value);
+	});
+
+	afterAll(() => sealed?.shutdown());
+
+	it("refuses wrong ones when they are entered, and nothing that was typed elsewhere is lost", async () => {
+		const { page, problems } = await openTab(browser, `${url}/ui/`);
+		const connect = page.getByRole("button", { name: "Connect", exact: true });
+		const form = page.getByRole("dialog");
+		const token = page.getByLabel("Inspector token");
+		const engine = page.getByLabel("Engine token");
+		const refused = "This token does not open the inspector of this server";
+		const focused = () =>
+			page.evaluate(() => (document.activeElement as HTMLInputElement | null)?.value);
+		await page.getByRole("button", { name: /connected/ }).click();
+		await token.fill(TOKEN);
+		await engine.fill("of another engine");
+		await connect.click();
+		await form.getByText("not the RIVET_TOKEN of this server").waitFor();
+		await expect.poll(focused).toBe("of another engine");
+		await token.fill("wrong");
+		await engine.fill(ENGINE_TOKEN);
+		await connect.click();
+		await form.getByText(refused).waitFor();
+		await expect.poll(focused).toBe("wrong");
+		expect(await engine.inputValue()).toBe(ENGINE_TOKEN);
+		await token.fill(TOKEN);
+		await connect.click();
+		await form.waitFor({ state: "detached" });
+
+		await page.getByRole("main").getByRole("link", { name: "Basket" }).click();
+		await page.getByRole("link", { name: "secret" }).click();
+		await page.getByRole("link", { name: "Actions" }).click();
+		const typed = page.getByLabel("Arguments");
+		await typed.fill("41");
+		await page.getByRole("button", { name: /connected/ }).click();
+		await token.fill("wrong");
+		await connect.click();
+		await form.getByText(refused).waitFor();
+		// On its own page an actor's own token counts.
+		await token.fill(ownToken);
+		await connect.click();
+		await form.waitFor({ state: "detached" });
+		expect(await typed.inputValue()).toBe("41");
+
+		// Nor is it lost when the server has got another token meanwhile.
+		await page.getByRole("button", { name: /connected/ }).click();
+		await token.fill(TOKEN);
+		await connect.click();
+		await form.waitFor({ state: "detached" });
+		inspectorToken = "a new one";
+		await page.getByRole("heading", { name: "This server wants a token" }).waitFor();
+		expect(await typed.inputValue()).toBe("41");
+		await token.fill(inspectorToken);
+		await connect.click();
+		await page
+			.getByRole("heading", { name: "This server wants a token" })
+			.waitFor({ state: "detached" });
+		expect(await typed.inputValue()).toBe("41");
+		expect(problems).toEqual([]);
+	});
 });
 
 it("looks at a server elsewhere, from a page that another one serves", async () => {
@@ -73,7 +155,39 @@ it("looks at a server elsewhere, from a page that another one serves", async () 
 		await page.getByRole("main").getByRole("link", { name: "Basket" }).click();
 		await page.getByRole("link", { name: "secret" }).click();
 		await page.getByText("Groceries").waitFor();
-		expect(problems).toEqual([]);
+		await page.getByRole("link", { name: "Logs" }).click();
+		await page.getByRole("heading", { name: "secret" }).waitFor();
+
+		// Its address leads somebody else to the same actor, who has to know the token.
+		const address = page.url();
+		expect(address).toContain(encodeURIComponent(guardedUrl));
+		expect(address).not.toContain(encodeURIComponent(TOKEN));
+		const other = await openTab(browser, address);
+		await other.page.getByRole("heading", { name: "This server wants a token" }).waitFor();
+		await other.page.getByText("Another server than the one of this page").waitFor();
+		expect(await other.page.getByLabel("Endpoint").inputValue()).toBe(guardedUrl);
+		await other.page.getByLabel("Inspector token").fill(TOKEN);
+		await other.page.getByRole("button", { name: "Connect", exact: true }).click();
+		await other.page.getByRole("heading", { name: "secret" }).waitFor();
+		expect(other.page.url()).toBe(address);
+		expect(other.strangers.every((asked) => asked.startsWith(guardedUrl))).toBe(true);
+
+		// Back where the page comes from, whose token is another.
+		await page.getByRole("button", { name: /connected/ }).click();
+		await page.getByLabel("Endpoint").fill(url);
+		await page.getByLabel("Inspector token").fill("");
+		const leaks: string[] = [];
+		page.on("request", (request) => {
+			const { authorization = "" } = request.headers();
+			if (request.url().startsWith(url) && authorization.includes(TOKEN)) leaks.push(request.url());
+		});
+		await page.getByRole("button", { name: "Connect", exact: true }).click();
+		await page.getByText("This actor does not exist").waitFor();
+		expect(page.url()).not.toContain("server=");
+		await page.goBack();
+		await page.getByRole("heading", { name: "secret" }).waitFor();
+		expect(leaks).toEqual([]);
+		expect([...problems, ...other.problems]).toEqual([]);
 	} finally {
 		await open.shutdown();
 	}
@@ -87,16 +201,22 @@ it("says that a server does not answer, and goes on when it does", async () => {
 	await page.getByRole("button", { name: /connected/ }).click();
 	await page.getByLabel("Endpoint").fill(`127.0.0.1:${port}`);
 	await page.getByRole("button", { name: "Connect", exact: true }).click();
+	await page.getByText(`http://127.0.0.1:${port} does not answer`).waitFor();
+	await page.keyboard.press("Escape");
+	const lost = encodeURIComponent(`http://127.0.0.1:${port}`);
+	await page.goto(`${guardedUrl}/ui/#/?server=${lost}`);
 	await page.getByText("The server does not answer").waitFor();
 	await page.getByRole("button", { name: /not reachable/ }).waitFor();
 	await page.getByLabel("Endpoint").fill(guardedUrl);
 	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByRole("main").getByRole("link", { name: "Basket" }).waitFor();
-	// Whichever part of the page hears it: the header says so.
+	// Whichever part of the page hears it: the header says so, until another one hears something else.
 	await page.getByRole("button", { name: /connected/ }).waitFor();
+	await page.route(/\/(actors|metadata)\b/, () => {});
 	await page.route("**/metrics", (route) => route.abort());
 	await page.getByRole("button", { name: /not reachable/ }).waitFor();
 	await page.unroute("**/metrics");
+	await page.unroute(/\/(actors|metadata)\b/);
 	await page.getByRole("button", { name: /connected/ }).waitFor();
 });
 

@@ -1,21 +1,35 @@
 import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
+import { defaultEndpoint } from "../router/endpoint.ts";
+import { goToServer, useAddress } from "../router/use-address.ts";
 import { Inspector } from "./inspector.ts";
-import { readSession, type Session, writeSession } from "./session.ts";
+import { readTokens, type Session, sessionOf, writeTokens } from "./session.ts";
 
 interface SessionAccess {
+	/** Its endpoint is that of the address. */
 	readonly session: Session;
-	readonly setSession: (session: Session) => void;
+	/** Keeps the tokens, and stays on the page that is open, of that server. */
+	readonly connect: (session: Session) => void;
 }
 
 const SessionContext = createContext<SessionAccess | null>(null);
 
 export function SessionProvider({ children }: { children: ReactNode }) {
-	const [session, setState] = useState(readSession);
-	const setSession = useCallback((next: Session) => {
-		writeSession(next);
-		setState(next);
-	}, []);
-	const access = useMemo(() => ({ session, setSession }), [session, setSession]);
+	const endpoint = useAddress().server ?? defaultEndpoint();
+	const [tokens, setTokens] = useState(readTokens);
+	const connect = useCallback(
+		(next: Session) => {
+			const { token, engineToken } = next;
+			const kept = { ...tokens, [next.endpoint]: { token, engineToken } };
+			writeTokens(kept);
+			setTokens(kept);
+			goToServer(next.endpoint);
+		},
+		[tokens],
+	);
+	const access = useMemo(
+		() => ({ session: sessionOf(endpoint, tokens), connect }),
+		[endpoint, tokens, connect],
+	);
 	return <SessionContext value={access}>{children}</SessionContext>;
 }
 

@@ -1,57 +1,43 @@
-/** Which server the page talks to, and with which secrets. */
-export interface Session {
-	/** Without a slash at the end. */
-	readonly endpoint: string;
+/** What opens a server. */
+export interface Tokens {
 	/** The inspector's; "" for none. */
 	readonly token: string;
 	/** The engine's own, where it differs from the inspector's; "" for none. */
 	readonly engineToken: string;
 }
 
-const STORED_AS = "rivetkit.dashboard.session";
-/** Where a server in development listens, for a page that no server of ours serves. */
-const DEVELOPMENT_ENDPOINT = "http://127.0.0.1:6420";
-
-/** The server that serves the page: the page is in its folder `ui/`. */
-export function servingEndpoint(): string {
-	const { pathname } = window.location;
-	if (!/\/ui\/(?:index\.html)?$/.test(pathname)) return DEVELOPMENT_ENDPOINT;
-	return withoutEndSlash(new URL("..", window.location.href).href);
+/** Which server the page talks to, and with which tokens. */
+export interface Session extends Tokens {
+	/** Without a slash at the end. */
+	readonly endpoint: string;
 }
 
-/** Secrets live as long as the tab. */
-export function readSession(): Session {
-	const fallback: Session = { endpoint: servingEndpoint(), token: "", engineToken: "" };
-	const stored = window.sessionStorage.getItem(STORED_AS);
-	if (stored === null) return fallback;
-	const found: unknown = JSON.parse(stored);
-	return isSession(found) ? found : fallback;
-}
+/** Tokens by the endpoint of the server that they are for: none is sent to any other. */
+export type TokensByEndpoint = Readonly<Record<string, Tokens>>;
 
-export function writeSession(session: Session): void {
-	window.sessionStorage.setItem(STORED_AS, JSON.stringify(session));
-}
+const STORED_AS = "rivetkit.dashboard.tokens";
+const NONE: Tokens = { token: "", engineToken: "" };
 
-/** Throws a `TypeError` for anything but an http or https address. */
-export function normalizeEndpoint(text: string): string {
-	const trimmed = text.trim();
-	const url = new URL(/^[a-z]+:\/\//i.test(trimmed) ? trimmed : `http://${trimmed}`);
-	if (url.protocol !== "http:" && url.protocol !== "https:") {
-		throw new TypeError(`${url.protocol} is not http: or https:`);
-	}
-	url.search = "";
-	url.hash = "";
-	return withoutEndSlash(url.href);
-}
-
-function withoutEndSlash(url: string): string {
-	return url.replace(/[?#].*$/, "").replace(/\/+$/, "");
-}
-
-function isSession(value: unknown): value is Session {
-	if (typeof value !== "object" || value === null) return false;
-	const { endpoint, token, engineToken } = value as Partial<Session>;
-	return (
-		typeof endpoint === "string" && typeof token === "string" && typeof engineToken === "string"
+/** Those of this tab; they live as long as it. */
+export function readTokens(): TokensByEndpoint {
+	const found: unknown = JSON.parse(window.sessionStorage.getItem(STORED_AS) ?? "{}");
+	if (typeof found !== "object" || found === null) return {};
+	return Object.fromEntries(
+		Object.entries(found).filter((entry): entry is [string, Tokens] => isTokens(entry[1])),
 	);
+}
+
+export function writeTokens(tokens: TokensByEndpoint): void {
+	window.sessionStorage.setItem(STORED_AS, JSON.stringify(tokens));
+}
+
+export function sessionOf(endpoint: string, tokens: TokensByEndpoint): Session {
+	const { token, engineToken } = Object.hasOwn(tokens, endpoint) ? tokens[endpoint]! : NONE;
+	return { endpoint, token, engineToken };
+}
+
+function isTokens(value: unknown): value is Tokens {
+	if (typeof value !== "object" || value === null) return false;
+	const { token, engineToken } = value as Partial<Tokens>;
+	return typeof token === "string" && typeof engineToken === "string";
 }

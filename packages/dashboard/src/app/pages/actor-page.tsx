@@ -8,8 +8,8 @@ import { Live } from "../api/live.tsx";
 import { destroyActor } from "../api/management.ts";
 import { useLife, useRefreshActor } from "../api/queries.ts";
 import { PANELS } from "../panels/panels.ts";
-import { printRoute, type Route } from "../router/route.ts";
-import { goTo } from "../router/use-route.ts";
+import type { Route } from "../router/route.ts";
+import { goTo, useHref } from "../router/use-address.ts";
 import { Button } from "../ui/button.tsx";
 import { ConfirmButton } from "../ui/confirm.tsx";
 import { useCurrentInView } from "../ui/current-in-view.ts";
@@ -35,22 +35,26 @@ function Actor({ route }: { route: ActorRoute }) {
 	const { actorId, tab, options } = route;
 	const life = useLife(actorId);
 	if (isGone(life.error)) return <GoneActor actorId={actorId} />;
-	if (needsToken(life.error)) return <ConnectPage error={life.error} />;
-	if (life.data === undefined) {
-		return life.isError ? <Failure error={life.error} /> : <Loading what="the actor" />;
-	}
+	const failure = life.isError && <ActorFailure error={life.error} />;
+	if (life.data === undefined) return failure || <Loading what="the actor" />;
 	const { Panel } = PANELS[tab];
 	return (
 		<>
+			{failure}
 			<ActorHead life={life.data} />
-			{life.isError && <Failure error={life.error} />}
 			<Tabs route={route} />
 			<Panel actorId={actorId} life={life.data} options={options} />
 		</>
 	);
 }
 
+/** Above what is known still: what is typed there stays. */
+function ActorFailure({ error }: { error: unknown }) {
+	return needsToken(error) ? <ConnectPage error={error} /> : <Failure error={error} />;
+}
+
 function Tabs({ route }: { route: ActorRoute }) {
+	const href = useHref();
 	const strip = useCurrentInView(route.tab);
 	return (
 		<nav className="tabs" aria-label="Parts of the actor" ref={strip}>
@@ -58,7 +62,7 @@ function Tabs({ route }: { route: ActorRoute }) {
 				<a
 					key={name}
 					className="tab"
-					href={printRoute({ ...route, tab: name as ActorRoute["tab"], options: {} })}
+					href={href({ ...route, tab: name as ActorRoute["tab"], options: {} })}
 					aria-current={name === route.tab ? "page" : undefined}
 				>
 					{title}
@@ -70,6 +74,7 @@ function Tabs({ route }: { route: ActorRoute }) {
 
 function ActorHead({ life }: { life: LifecycleReport }) {
 	const { session } = useSession();
+	const href = useHref();
 	const inspector = useInspector(life.actorId);
 	const refresh = useRefreshActor(life.actorId);
 	const key = serializeKey(life.key);
@@ -90,9 +95,9 @@ function ActorHead({ life }: { life: LifecycleReport }) {
 	return (
 		<>
 			<div className="crumbs">
-				<a href={printRoute({ page: "types" })}>Actors</a>
+				<a href={href({ page: "types" })}>Actors</a>
 				<span aria-hidden="true">/</span>
-				<a href={printRoute({ page: "actors", name: life.name, search: "" })}>{life.name}</a>
+				<a href={href({ page: "actors", name: life.name, search: "" })}>{life.name}</a>
 			</div>
 			<div className="page-head">
 				<h1 className="mono actor-key">{key}</h1>
@@ -131,23 +136,36 @@ function Reason({ life }: { life: LifecycleReport }): ReactNode {
 		const again = retryAtMs > now ? relativeTime(retryAtMs, now) : "with the next call";
 		return `Its last start failed: ${message}. It is tried again ${again}.`;
 	}
-	if (awakeBecause.length > 0) return `Awake: ${withDurations(awakeBecause.join("; "))}.`;
-	if (status === "awake")
-		return "Nothing keeps it awake: it sleeps when its time without work is over.";
-	if (status === "sleeping") {
-		return wakesAtMs === null
-			? "It sleeps until somebody calls it. Looking at it does not wake it."
-			: `It sleeps, and wakes ${relativeTime(wakesAtMs, now)}. Looking at it does not wake it.`;
+	const reasons = withDurations(awakeBecause.join("; "));
+	switch (status) {
+		case "awake":
+			return reasons === ""
+				? "Nothing keeps it awake: it sleeps when its time without work is over."
+				: `Awake: ${reasons}.`;
+		case "sleeping":
+			return wakesAtMs === null
+				? "It sleeps until somebody calls it. Looking at it does not wake it."
+				: `It sleeps, and wakes ${relativeTime(wakesAtMs, now)}. Looking at it does not wake it.`;
+		default:
+			return reasons === "" ? phaseText(status, phase) : `${sentence(reasons)}.`;
 	}
-	return phase === null ? `It is ${status}.` : `It is ${status}: ${phase}.`;
+}
+
+function phaseText(status: string, phase: string | null): string {
+	return phase === null ? `It is ${status}.` : `It is ${status} (${phase}).`;
+}
+
+function sentence(text: string): string {
+	return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function GoneActor({ actorId }: { actorId: string }) {
+	const href = useHref();
 	return (
 		<Empty title="This actor does not exist">
 			<p>
 				<code>{actorId}</code> was destroyed, or belongs to another server.{" "}
-				<a href={printRoute({ page: "types" })}>Go to all actors</a>.
+				<a href={href({ page: "types" })}>Go to all actors</a>.
 			</p>
 		</Empty>
 	);

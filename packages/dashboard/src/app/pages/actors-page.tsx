@@ -2,8 +2,8 @@ import { RefreshCw } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import type { ActorRecord } from "../api/management.ts";
 import { LISTED_ACTORS_MAX, POLLED_ACTORS_MAX, useActors, useTypes } from "../api/queries.ts";
-import { actorRoute, printRoute } from "../router/route.ts";
-import { replaceRoute } from "../router/use-route.ts";
+import { actorRoute } from "../router/route.ts";
+import { replaceRoute, useHref } from "../router/use-address.ts";
 import { ActorIcon } from "../ui/actor-icon.tsx";
 import { Button } from "../ui/button.tsx";
 import { TextInput } from "../ui/field.tsx";
@@ -112,8 +112,9 @@ function emptyTitle(isSearch: boolean, isUnknown: boolean): string {
 }
 
 function ActorRow({ actor }: { actor: ActorRecord }) {
+	const href = useHref();
 	return (
-		<a className="actor-row" href={printRoute(actorRoute(actor.actor_id))}>
+		<a className="actor-row" href={href(actorRoute(actor.actor_id))}>
 			<code className="truncate">{actor.key ?? <span className="muted">no key</span>}</code>
 			<StatusMark status={statusOf(actor)} />
 			<Ago ms={actor.create_ts} />

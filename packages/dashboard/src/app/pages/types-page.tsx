@@ -1,6 +1,6 @@
 import type { ActorType } from "../api/management.ts";
 import { useActorCounts, useActors, useTypes } from "../api/queries.ts";
-import { printRoute } from "../router/route.ts";
+import { useHref } from "../router/use-address.ts";
 import { ActorIcon } from "../ui/actor-icon.tsx";
 import { Empty, Failure, Loading } from "../ui/notice.tsx";
 import { isAwake } from "./actor-status.tsx";
@@ -34,8 +34,9 @@ export function TypesPage() {
 }
 
 function TypeCard({ type: { name, title, icon } }: { type: ActorType }) {
+	const href = useHref();
 	return (
-		<a className="type-card" href={printRoute({ page: "actors", name, search: "" })}>
+		<a className="type-card" href={href({ page: "actors", name, search: "" })}>
 			<ActorIcon icon={icon} title={title} />
 			<span className="type-title truncate">{title}</span>
 			<span className="type-note">

@@ -1,3 +1,5 @@
+import { normalizeEndpoint } from "./endpoint.ts";
+
 /** The tabs of an actor, in the order they are shown. */
 export const TABS = [
 	"state",
@@ -30,10 +32,32 @@ export type Route =
 	  }
 	| { readonly page: "unknown"; readonly path: string };
 
+/** A page, and of which server. */
+export interface Address {
+	readonly route: Route;
+	/** Its endpoint; null for the one that serves the page. */
+	readonly server: string | null;
+}
+
 /** @param hash - with or without `#`; never fails */
-export function parseRoute(hash: string): Route {
+export function parseAddress(hash: string): Address {
 	const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
-	const options = Object.fromEntries(new URLSearchParams(query));
+	const { server, ...options } = Object.fromEntries(new URLSearchParams(query));
+	if (server === undefined) return { route: parseRoute(path, options), server: null };
+	try {
+		return { route: parseRoute(path, options), server: normalizeEndpoint(server) };
+	} catch {
+		return { route: { page: "unknown", path }, server: null };
+	}
+}
+
+export function printAddress({ route, server }: Address): string {
+	const [path, query] = printRoute(route);
+	if (server !== null) query.set("server", server);
+	return query.size === 0 ? `#${path}` : `#${path}?${query}`;
+}
+
+function parseRoute(path: string, options: Readonly<Record<string, string>>): Route {
 	const segments = path.split("/").filter((segment) => segment !== "");
 	const unknown: Route = { page: "unknown", path };
 	let decoded: string[];
@@ -53,21 +77,20 @@ export function parseRoute(hash: string): Route {
 	return isTab(tab) ? { page: "actor", actorId: name, tab, options } : unknown;
 }
 
-export function printRoute(route: Route): string {
+function printRoute(route: Route): [path: string, query: URLSearchParams] {
 	switch (route.page) {
 		case "types":
-			return "#/";
+			return ["/", new URLSearchParams()];
 		case "actors": {
-			const query = route.search === "" ? "" : `?${new URLSearchParams({ q: route.search })}`;
-			return `#/actors/${encodeURIComponent(route.name)}${query}`;
+			const query = new URLSearchParams(route.search === "" ? {} : { q: route.search });
+			return [`/actors/${encodeURIComponent(route.name)}`, query];
 		}
 		case "actor": {
-			const query = new URLSearchParams(route.options);
-			const text = query.size === 0 ? "" : `?${query}`;
-			return `#/actor/${encodeURIComponent(route.actorId)}/${route.tab}${text}`;
+			const path = `/actor/${encodeURIComponent(route.actorId)}/${route.tab}`;
+			return [path, new URLSearchParams(route.options)];
 		}
 		case "unknown":
-			return `#${route.path}`;
+			return [route.path, new URLSearchParams()];
 	}
 }
 

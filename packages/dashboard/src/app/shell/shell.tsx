@@ -1,3 +1,5 @@
+import { serializeKey } from "@rivetkit/protocol";
+import type { LifecycleReport } from "@rivetkit/protocol/inspector/answers";
 import { Monitor, Moon, Sun } from "lucide-react";
 import { type ReactNode, useEffect } from "react";
 import { useSession } from "../api/context.tsx";
@@ -8,8 +10,8 @@ import { ActorPage } from "../pages/actor-page.tsx";
 import { ActorsPage } from "../pages/actors-page.tsx";
 import { ConnectPage } from "../pages/connect-page.tsx";
 import { TypesPage } from "../pages/types-page.tsx";
-import { printRoute, type Route } from "../router/route.ts";
-import { useRoute } from "../router/use-route.ts";
+import type { Route } from "../router/route.ts";
+import { useAddress, useHref } from "../router/use-address.ts";
 import { chooseTheme, nextTheme, type Theme, useTheme } from "../theme/theme.ts";
 import { IconButton } from "../ui/button.tsx";
 import { Empty } from "../ui/notice.tsx";
@@ -19,12 +21,18 @@ import "./shell.css";
 
 /** The frame of every page: header, list of actor types, and the page itself. */
 export function Shell() {
-	const route = useRoute();
+	const { route } = useAddress();
+	const href = useHref();
 	const { session } = useSession();
 	const types = useTypes();
 	const server = useServer();
 	const isReachable = useIsReachable(session.endpoint);
-	const type = useTypeOf(route);
+	const life = useLifeAt(route);
+	const type = route.page === "actors" ? route.name : (life?.name ?? null);
+	const title = titleOf(route, life);
+	useEffect(() => {
+		document.title = title;
+	}, [title]);
 	const refused =
 		needsToken(types.error) || (types.error ?? server.error) instanceof UnreachableError;
 	return (
@@ -33,7 +41,7 @@ export function Shell() {
 				Skip to the content
 			</button>
 			<header className="header">
-				<a className="brand" href={printRoute({ page: "types" })}>
+				<a className="brand" href={href({ page: "types" })}>
 					<Mark />
 					<span>RivetKit</span>
 				</a>
@@ -46,31 +54,27 @@ export function Shell() {
 					<ThemeButton />
 				</div>
 			</header>
-			<Sidebar types={types.data ?? []} current={type} />
+			<Sidebar types={types.data ?? []} current={type} isHome={route.page === "types"} />
 			<main id="main" className="main" tabIndex={-1}>
 				{refused && types.data === undefined ? (
 					<ConnectPage error={types.error ?? server.error} />
 				) : (
-					<Page route={route} />
+					<Page key={session.endpoint} route={route} />
 				)}
 			</main>
 		</div>
 	);
 }
 
-/** The actor type that a page is about; null for none. */
-function useTypeOf(route: Route): string | null {
+/** The actor that a page is about; undefined for none, and while it is not known. */
+function useLifeAt(route: Route): LifecycleReport | undefined {
 	const actorId = route.page === "actor" ? route.actorId : "";
-	const life = useLife(actorId, actorId !== "");
-	if (route.page === "actors") return route.name;
-	return route.page === "actor" ? (life.data?.name ?? null) : null;
+	const { data } = useLife(actorId, actorId !== "");
+	return data?.actorId === actorId ? data : undefined;
 }
 
 function Page({ route }: { route: Route }): ReactNode {
-	const title = titleOf(route);
-	useEffect(() => {
-		document.title = title;
-	}, [title]);
+	const href = useHref();
 	switch (route.page) {
 		case "types":
 			return <TypesPage />;
@@ -82,16 +86,20 @@ function Page({ route }: { route: Route }): ReactNode {
 			return (
 				<Empty title="There is no such page">
 					<p>
-						<code>{route.path}</code> leads nowhere. <a href="#/">Go to all actors</a>.
+						<code>{route.path}</code> leads nowhere.{" "}
+						<a href={href({ page: "types" })}>Go to all actors</a>.
 					</p>
 				</Empty>
 			);
 	}
 }
 
-function titleOf(route: Route): string {
+/** What is different comes first: tabs of browsers are narrow. */
+function titleOf(route: Route, life: LifecycleReport | undefined): string {
 	if (route.page === "actors") return `${route.name} · RivetKit`;
-	return route.page === "actor" ? `${route.tab} · actor · RivetKit` : "RivetKit";
+	if (route.page !== "actor") return "RivetKit";
+	const who = life === undefined ? "actor" : `${serializeKey(life.key)} · ${life.name}`;
+	return `${who} · ${route.tab} · RivetKit`;
 }
 
 /** A button: the hash is the route, so a link to an element would leave the page. */

@@ -4,7 +4,7 @@ import "./field.css";
 export interface FieldProps {
 	readonly label: string;
 	readonly hint?: ReactNode;
-	readonly problem?: string | null;
+	readonly problem?: string | null | undefined;
 	/** Gets the ids to be wired with. */
 	readonly children: (wiring: {
 		readonly id: string;

@@ -4,7 +4,8 @@ import { useState } from "react";
 import { useInspector } from "../../api/context.tsx";
 import { ApiError } from "../../api/errors.ts";
 import { useDeclarations, useRefreshActor } from "../../api/queries.ts";
-import { printRoute, type Route } from "../../router/route.ts";
+import type { Route } from "../../router/route.ts";
+import { useHref } from "../../router/use-address.ts";
 import { Badge, type Tone } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Field } from "../../ui/field.tsx";
@@ -222,6 +223,7 @@ function CallOutcome({
 	action: string;
 	outcome: Outcome;
 }) {
+	const href = useHref();
 	if (outcome.is === "stopped") return null;
 	if (outcome.is === "failed") {
 		const { error } = outcome;
@@ -231,8 +233,8 @@ function CallOutcome({
 				<Failure error={error} />
 				{isMasked && (
 					<p className="call-output">
-						Callers are not told more. <a href={printRoute(logsOf(actorId))}>The actor's log</a>{" "}
-						says what was thrown.
+						Callers are not told more. <a href={href(logsOf(actorId))}>The actor's log</a> says what
+						was thrown.
 					</p>
 				)}
 			</>

@@ -2,7 +2,7 @@ import type { DatabaseTable } from "@rivetkit/protocol/inspector/answers";
 import { Database, RefreshCw } from "lucide-react";
 import { useState } from "react";
 import { useInspected } from "../../api/queries.ts";
-import { printRoute } from "../../router/route.ts";
+import { useHref } from "../../router/use-address.ts";
 import { Button } from "../../ui/button.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
@@ -96,13 +96,14 @@ function TableList({
 	tables: readonly DatabaseTable[];
 	chosen: DatabaseTable;
 }) {
+	const href = useHref();
 	return (
 		<nav className="table-list" aria-label="Tables">
 			{tables.map(({ table: { name, type }, records }) => (
 				<a
 					key={name}
 					className="table-link mono"
-					href={printRoute({ page: "actor", actorId, tab: "database", options: { table: name } })}
+					href={href({ page: "actor", actorId, tab: "database", options: { table: name } })}
 					aria-current={name === chosen.table.name ? "page" : undefined}
 				>
 					{name}

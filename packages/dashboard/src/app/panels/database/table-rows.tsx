@@ -1,7 +1,7 @@
 import type { DatabaseTable, Row } from "@rivetkit/protocol/inspector/answers";
 import { ChevronLeft, ChevronRight } from "lucide-react";
 import { useInspected } from "../../api/queries.ts";
-import { goTo } from "../../router/use-route.ts";
+import { goTo } from "../../router/use-address.ts";
 import { Button } from "../../ui/button.tsx";
 import { type Column, DataGrid } from "../../ui/data-grid.tsx";
 import { Failure, Loading } from "../../ui/notice.tsx";

@@ -1,7 +1,7 @@
 import type { LogEntry } from "@rivetkit/protocol/inspector/answers";
 import { ScrollText } from "lucide-react";
 import { useState } from "react";
-import { printRoute } from "../../router/route.ts";
+import { useHref } from "../../router/use-address.ts";
 import { Badge, type Tone } from "../../ui/badge.tsx";
 import { Disclosure } from "../../ui/disclosure.tsx";
 import { TextInput } from "../../ui/field.tsx";
@@ -82,6 +82,7 @@ export function LogsPanel({ actorId }: PanelProps) {
 }
 
 function LogRow({ actorId, line }: { actorId: string; line: LogEntry }) {
+	const href = useHref();
 	const { id, atMs, level, message, fields, traceId } = line;
 	return (
 		<Disclosure
@@ -101,7 +102,7 @@ function LogRow({ actorId, line }: { actorId: string; line: LogEntry }) {
 					<ValueTree value={fields} label="Fields" />
 					{traceId !== undefined && (
 						<a
-							href={printRoute({
+							href={href({
 								page: "actor",
 								actorId,
 								tab: "traces",
