@@ -2,6 +2,7 @@
 import { exampleServer } from "example-support/server";
 import type { Browser, Page } from "playwright-core";
 import { createClient } from "rivetkit/client";
+import { encodeCbor } from "rivetkit/inspector/client";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { SHOP, type Shop } from "./shop.ts";
 import { openTab, startBrowser, type Tab } from "./support.ts";
@@ -96,6 +97,47 @@ describe("the state of an actor", () => {
 		await main().getByText("44", { exact: true }).waitFor();
 		await basket.add(-1);
 		await main().getByText("43", { exact: true }).waitFor();
+	});
+
+	it("puts an edit of a list's item where the item is, and nowhere when it is another", async () => {
+		const basket = client().basket.getOrCreate(["listed"]);
+		await open(`actor/${await basket.resolve()}/state`);
+		// Another visitor of the page, who writes meanwhile.
+		const setLines = async (products: string[]) => {
+			const lines = products.map((product) => ({ product, pieces: 1 }));
+			const state = { ...(await basket.read()), lines };
+			const body = encodeCbor({ state }) as BodyInit;
+			const headers = { "content-type": "application/cbor" };
+			const path = `${url}/gateway/${await basket.resolve()}/inspector/state`;
+			const { status } = await fetch(path, { method: "PATCH", headers, body });
+			expect(status).toBe(200);
+		};
+		const products = async () => (await basket.read()).lines.map(({ product }) => product);
+		await setLines(["apple", "bread"]);
+		await button("Open 1").click();
+		await button("Edit product").click();
+		const editor = page.getByLabel("Value of product");
+		await editor.fill('"rolls"');
+		await setLines(["milk", "apple", "bread"]);
+		await page.getByText("since you began to edit").waitFor();
+		expect(await editor.inputValue()).toBe('"rolls"');
+		await button("Apply").click();
+		await button("Save").click();
+		await eventually(products).toEqual(["milk", "apple", "rolls"]);
+
+		await button("Edit product").click();
+		await editor.fill('"cakes"');
+		await setLines(["milk", "rolls"]);
+		await page.getByText("since you began to edit").waitFor();
+		await button("Apply").click();
+		await page.getByText("or the same part of a list").waitFor();
+		await page.keyboard.press("Control+s");
+		expect(await products()).toEqual(["milk", "rolls"]);
+		await basket.add(5);
+		await button("Overwrite").click();
+		await eventually(products).toEqual(["milk", "cakes", "rolls"]);
+		// What it wrote beside the list is as it wrote it.
+		expect((await basket.read()).count).toBe(8);
 	});
 
 	it("keeps what is edited while a save is on its way, with what can be taken back", async () => {

@@ -1,5 +1,5 @@
 import { isSameValue } from "../../values/equal.ts";
-import { mergeValues } from "../../values/merge.ts";
+import { mergeMineFirst, mergeValues } from "../../values/merge.ts";
 
 /** Edits of a value, each of which can be taken back. */
 export interface Draft {
@@ -49,6 +49,29 @@ export function redone(draft: Draft): Draft {
 	return canRedo(draft) ? { ...draft, at: draft.at + 1 } : draft;
 }
 
+/** What somebody saw of a state when an edit began. */
+export interface Sight {
+	readonly value: unknown;
+	/** Null while there was none. */
+	readonly draft: Draft | null;
+	/** What the actor had. */
+	readonly stored: unknown;
+}
+
+/** What an edit of what was seen goes on top of. */
+function draftOf({ draft, stored }: Sight): Draft {
+	return draft !== null && isUnsaved(draft) ? draft : caughtUp(draft ?? startDraft(stored), stored);
+}
+
+/**
+ * An edit that began with what was seen then, on top of what is seen now. Where both changed the same it goes on top of what was
+ * seen then: it is behind what the actor has, and that shows.
+ */
+export function editedSince(then: Sight, now: Sight, value: unknown): Draft {
+	const merged = mergeValues(then.value, value, now.value);
+	return merged === null ? edited(draftOf(then), value) : edited(draftOf(now), merged.value);
+}
+
 /** A draft that has nothing to save, with what the actor has made of its state since. */
 export function caughtUp(draft: Draft, stored: unknown): Draft {
 	return isSameValue(currentOf(draft), stored) ? draft : rebased(edited(draft, stored), stored);
@@ -70,6 +93,12 @@ export function rebasedOnto({ base, versions, at }: Draft, stored: unknown): Dra
 	const before = untilClash(versions.slice(0, at).reverse().map(rebase)).reverse();
 	const after = untilClash(versions.slice(at + 1).map(rebase));
 	return { base: stored, versions: [...before, shown.value, ...after], at: before.length };
+}
+
+/** The same where what is shown changes the same: it replaces what the actor wrote there, and only there. */
+export function forcedOnto(draft: Draft, stored: unknown): Draft {
+	const value = mergeMineFirst(draft.base, currentOf(draft), stored);
+	return edited(startDraft(stored), value);
 }
 
 function untilClash(merged: readonly ({ readonly value: unknown } | null)[]): unknown[] {

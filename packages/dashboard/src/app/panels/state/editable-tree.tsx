@@ -1,25 +1,38 @@
 import { Pencil, Plus, Trash2 } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { IconButton } from "../../ui/button.tsx";
 import type { TreeRow } from "../../value-view/rows.ts";
 import { labelText, ValueTree } from "../../value-view/value-tree.tsx";
+import { isSameValue } from "../../values/equal.ts";
 import { parseValue } from "../../values/parse.ts";
 import { printValue } from "../../values/print.ts";
 import { appendAt, pathId, removeAt, replaceAt } from "../../values/tree.ts";
 import { NewEntry, ValueEditor } from "./value-editor.tsx";
 import "./state.css";
 
-type Editing = { readonly id: string; readonly what: "value" | "new" } | null;
+interface Editing<Seen> {
+	readonly id: string;
+	readonly what: "value" | "new";
+	/** What was seen when it began: its places are those of then. */
+	readonly seen: Seen;
+}
 
-/** A tree whose values can be replaced, removed and added to. */
-export function EditableTree({
-	value,
+/**
+ * A tree whose values can be replaced, removed and added to. While a value is edited it stands still, so that an item of a
+ * list stays where it is.
+ */
+export function EditableTree<Seen extends { readonly value: unknown }>({
+	seen: now,
 	onChange,
 }: {
-	value: unknown;
-	onChange: (value: unknown) => void;
+	seen: Seen;
+	/** @param seen - what the new value was made of */
+	onChange: (seen: Seen, value: unknown) => void;
 }) {
-	const [editing, setEditing] = useState<Editing>(null);
+	const [editing, setEditing] = useState<Editing<Seen> | null>(null);
+	const seen = editing?.seen ?? now;
+	const { value } = seen;
+	const hasMoved = useMemo(() => !isSameValue(value, now.value), [value, now.value]);
 	const tree = useRef<HTMLDivElement>(null);
 	/** The button that the cursor returns to when an editor has gone, or a line. */
 	const next = useRef<string>(null);
@@ -41,7 +54,7 @@ export function EditableTree({
 					parent={row.value}
 					onCancel={done}
 					onDone={(key, child) => {
-						onChange(appendAt(value, row.path, key, child));
+						onChange(seen, appendAt(value, row.path, key, child));
 						done();
 					}}
 				/>
@@ -54,7 +67,7 @@ export function EditableTree({
 				read={parseValue}
 				onCancel={done}
 				onDone={(next) => {
-					onChange(replaceAt(value, row.path, next));
+					onChange(seen, replaceAt(value, row.path, next));
 					done();
 				}}
 			/>
@@ -62,6 +75,12 @@ export function EditableTree({
 	};
 	return (
 		<div ref={tree}>
+			{hasMoved && (
+				<p className="state-note" role="status">
+					The actor has changed its state since you began to edit. This is how it was; what you
+					apply goes on top of what it is now.
+				</p>
+			)}
 			<ValueTree
 				value={value}
 				label="State"
@@ -72,7 +91,7 @@ export function EditableTree({
 							<IconButton
 								label={`Add to ${labelText(row)}`}
 								data-tool={`new ${row.id}`}
-								onClick={() => setEditing({ id: row.id, what: "new" })}
+								onClick={() => setEditing({ id: row.id, what: "new", seen })}
 							>
 								<Plus />
 							</IconButton>
@@ -80,16 +99,17 @@ export function EditableTree({
 						<IconButton
 							label={`Edit ${labelText(row)}`}
 							data-tool={`value ${row.id}`}
-							onClick={() => setEditing({ id: row.id, what: "value" })}
+							onClick={() => setEditing({ id: row.id, what: "value", seen })}
 						>
 							<Pencil />
 						</IconButton>
 						{row.step && (
 							<IconButton
 								label={`Remove ${labelText(row)}`}
+								disabled={editing !== null}
 								onClick={() => {
 									next.current = `value ${pathId(row.path.slice(0, -1))}`;
-									onChange(removeAt(value, row.path));
+									onChange(seen, removeAt(value, row.path));
 								}}
 							>
 								<Trash2 />

@@ -1,5 +1,5 @@
 import { Braces, Redo2, Save, Undo2 } from "lucide-react";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useInspector } from "../../api/context.tsx";
 import { useInspected } from "../../api/queries.ts";
 import { Badge } from "../../ui/badge.tsx";
@@ -13,15 +13,15 @@ import type { PanelProps } from "../panel.types.ts";
 import {
 	canRedo,
 	canUndo,
-	caughtUp,
 	currentOf,
 	type Draft,
-	edited,
+	editedSince,
+	forcedOnto,
 	isUnsaved,
 	rebased,
 	rebasedOnto,
 	redone,
-	startDraft,
+	type Sight,
 	undone,
 } from "./draft.ts";
 import { useDraft } from "./drafts.ts";
@@ -52,7 +52,7 @@ export function StatePanel({ actorId }: PanelProps) {
 			actorId={actorId}
 			stored={query.data.state}
 			failure={query.error}
-			refetch={query.refetch}
+			readAgain={async () => (await query.refetch({ throwOnError: true })).data?.state}
 		/>
 	);
 }
@@ -61,14 +61,15 @@ function StateEditor({
 	actorId,
 	stored,
 	failure: readFailure,
-	refetch,
+	readAgain,
 }: {
 	actorId: string;
 	/** What the server has, as far as it is known. */
 	stored: unknown;
 	/** Why nothing newer is known; null while it is live. */
 	failure: unknown;
-	refetch: () => Promise<unknown>;
+	/** What it has now. Rejects when the server does not say. */
+	readAgain: () => Promise<unknown>;
 }) {
 	const inspector = useInspector(actorId);
 	const [draft, setDraft] = useDraft(actorId);
@@ -84,20 +85,26 @@ function StateEditor({
 	// The actor changed something else: the edits go on top of that.
 	if (caught !== null) setDraft(caught);
 	const isConflict = isBehind && caught === null;
-	const edit = (value: unknown) => {
-		const from = isChanged ? draft : caughtUp(draft ?? startDraft(stored), stored);
-		setDraft(edited(from, value));
-	};
 	const step = (change: (draft: Draft) => Draft) => setDraft((now) => now && change(now));
+	const latest = useRef(draft);
+	latest.current = draft;
 	const save = async () => {
 		if (!isChanged || saving) return;
 		setSaving({ value: shown });
 		setFailure(null);
 		try {
-			await inspector.setState(shown);
-			await refetch();
+			// It is replaced as a whole: what the actor wrote up to now must be in it.
+			const known = await readAgain();
+			const current = latest.current ?? draft;
+			const saved = isConflict ? forcedOnto(current, known) : rebasedOnto(current, known);
+			if (saved === null) return;
+			const value = currentOf(saved);
+			setDraft(saved);
+			setSaving({ value });
+			await inspector.setState(value);
+			await readAgain();
 			// Not the draft that was saved: there may be more edits by now.
-			setDraft((now) => now && rebased(now, shown));
+			setDraft((now) => now && rebased(now, value));
 			sayDone("The state is saved");
 		} catch (error) {
 			setFailure(error);
@@ -109,9 +116,14 @@ function StateEditor({
 		setDraft(null);
 		setFailure(null);
 	};
-	useShortcuts({ s: () => void save(), z: () => step(undone), y: () => step(redone) });
+	const saveUnlessConflict = () => {
+		// Who types does not see yet what would be overwritten.
+		if (!isConflict) void save();
+	};
+	useShortcuts({ s: saveUnlessConflict, z: () => step(undone), y: () => step(redone) });
 	// Once everything is saved, what the server has is shown again; undo stays.
 	const live = draft !== null && !isChanged && !isSameValue(stored, shown) ? stored : shown;
+	const seen: Sight = { value: live, draft, stored };
 	return (
 		<Panel
 			title="State"
@@ -152,11 +164,14 @@ function StateEditor({
 			{failure === null && readFailure !== null && <Failure error={readFailure} />}
 			{isConflict && (
 				<p className="state-conflict" role="status">
-					The actor changed what you are editing. Overwrite replaces what it wrote; Discard shows
-					it.
+					The actor changed what you are editing: the same value, or the same part of a list.
+					Overwrite replaces what it wrote there; Discard shows it.
 				</p>
 			)}
-			<EditableTree value={live} onChange={edit} />
+			<EditableTree
+				seen={seen}
+				onChange={(then, value) => setDraft(editedSince(then, seen, value))}
+			/>
 		</Panel>
 	);
 }
