@@ -192,7 +192,40 @@ describe("traces", () => {
 		]);
 		expect(older).toMatchObject({ name: "root", startMs: 10.5, endMs: 40, isFailed: true });
 		expect(older?.rows[0]?.span.attributes).toEqual({ count: 5, text: "x" });
+		expect([newest?.end, older?.end]).toEqual(["open", "known"]);
 		expect(tracesOf({ otlp: { resourceSpans: [] }, clamped: false })).toEqual([]);
+	});
+
+	it.each([
+		["the one that has no end was", [["root", true]], "cut off"],
+		[
+			"some have an end",
+			[
+				["child", false],
+				["root", true],
+			],
+			"cut off",
+		],
+		[
+			"one goes on in another process",
+			[
+				["root", true],
+				["other", null],
+			],
+			"open",
+		],
+	] as const)("a trace is told from one that ended at once when %s cut off", (_, list, end) => {
+		const spans = list.map(([id, isCutOff], at) => {
+			const made = span("t", id, undefined, 10 + at);
+			if (isCutOff === false) return made;
+			const interrupted = { key: "rivet.trace.interrupted", value: { boolValue: true } };
+			return { ...made, endTimeUnixNano: "0", attributes: isCutOff ? [interrupted] : [] };
+		});
+		const [trace] = tracesOf({
+			otlp: { resourceSpans: [{ scopeSpans: [{ spans }] }] },
+			clamped: false,
+		});
+		expect(trace?.end).toBe(end);
 	});
 });
 

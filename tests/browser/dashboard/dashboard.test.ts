@@ -556,3 +556,35 @@ describe("an actor", () => {
 		expect(await theme()).toBeUndefined();
 	});
 });
+
+describe("what a crash has cut off", () => {
+	it("is said to have no end, and to be no short trace", async () => {
+		const order = client().order.getOrCreate(["crashed"]);
+		const actorId = await order.resolve();
+		const spans = async () => {
+			const answer = await fetch(`${url}/gateway/${actorId}/inspector/traces`);
+			return JSON.stringify(await answer.json());
+		};
+		const commits = async () => {
+			const metrics = await (await fetch(`${url}/gateway/${actorId}/metrics`)).text();
+			return Number(/^rivetkit_actor_commits_total\{.*outcome="ok"\} (\d+)/m.exec(metrics)?.[1]);
+		};
+		await open(`actor/${actorId}/traces`);
+		const run = main().locator(".disclosure", { hasText: "actor.run" }).first();
+		await run.getByText("open", { exact: true }).waitFor();
+		await page.goto("about:blank");
+		await eventually(spans).toContain("actor.workflow.wait.payment");
+		// Nothing is committed while it waits, but its spans.
+		const before = await commits();
+		await eventually(commits).toBeGreaterThan(before);
+		await server.stop("SIGKILL");
+		await server.start();
+		await open(`actor/${actorId}/traces`);
+		await run.getByText("cut off", { exact: true }).waitFor();
+		await run.getByText("end unknown").waitFor();
+		expect(await run.getByText("ms").count()).toBe(0);
+		await run.getByRole("button", { name: /^Open trace/ }).click();
+		await page.getByRole("button", { name: /^actor\.run.*cut off/ }).click();
+		await main().getByText("when it would have ended is not known").waitFor();
+	});
+});

@@ -6,8 +6,10 @@ export interface Span {
 	readonly parentId: string | null;
 	readonly name: string;
 	readonly startMs: number;
-	/** Null while it is open. */
+	/** Null while it is open, and for one that was cut off. */
 	readonly endMs: number | null;
+	/** Its process ended before it: nobody knows what became of it. */
+	readonly isCutOff: boolean;
 	readonly isFailed: boolean;
 	readonly message: string | null;
 	readonly attributes: Readonly<Record<string, unknown>>;
@@ -20,12 +22,18 @@ export interface SpanRow {
 	readonly depth: number;
 }
 
+/** What the server says of a span that a crash has cut off. */
+const INTERRUPTED = "rivet.trace.interrupted";
+
 export interface Trace {
 	readonly id: string;
 	/** Of the span that began it, or of the first that this actor has. */
 	readonly name: string;
 	readonly startMs: number;
+	/** The last time that something of it is known to have happened. */
 	readonly endMs: number;
+	/** Whether that is its end. */
+	readonly end: "known" | "open" | "cut off";
 	readonly isFailed: boolean;
 	/** Each below its parent, in the order they began. */
 	readonly rows: readonly SpanRow[];
@@ -61,14 +69,26 @@ function traceOf(id: string, spans: readonly Span[]): Trace {
 		id,
 		name: rows[0]?.span.name ?? "",
 		startMs: sorted[0]?.startMs ?? 0,
-		endMs: Math.max(...sorted.map(({ startMs, endMs }) => endMs ?? startMs)),
+		endMs: Math.max(...sorted.map(lastKnownMs)),
+		end: endOf(sorted),
 		isFailed: sorted.some(({ isFailed }) => isFailed),
 		rows,
 	};
 }
 
+function endOf(spans: readonly Span[]): Trace["end"] {
+	const unended = spans.filter(({ endMs }) => endMs === null);
+	if (unended.length === 0) return "known";
+	return unended.every(({ isCutOff }) => isCutOff) ? "cut off" : "open";
+}
+
+function lastKnownMs({ startMs, endMs, events }: Span): number {
+	return endMs ?? Math.max(startMs, ...events.map(({ atMs }) => atMs));
+}
+
 function spanOf(span: OtlpSpan): Span {
 	const end = millis(span.endTimeUnixNano);
+	const attributes = attributesOf(span.attributes);
 	const { code, message } = span.status;
 	return {
 		id: span.spanId,
@@ -77,9 +97,10 @@ function spanOf(span: OtlpSpan): Span {
 		name: span.name,
 		startMs: millis(span.startTimeUnixNano),
 		endMs: end === 0 ? null : end,
+		isCutOff: end === 0 && attributes[INTERRUPTED] === true,
 		isFailed: code === 2,
 		message: message ?? null,
-		attributes: attributesOf(span.attributes),
+		attributes,
 		events: span.events.map(({ name, timeUnixNano, attributes }) => ({
 			name,
 			atMs: millis(timeUnixNano),

@@ -6,12 +6,12 @@ import { Disclosure } from "../../ui/disclosure.tsx";
 import { TextInput } from "../../ui/field.tsx";
 import { Empty, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
-import { Ago, duration } from "../../ui/time.tsx";
+import { Ago, duration, useNow } from "../../ui/time.tsx";
 import { VirtualList } from "../../ui/virtual-list.tsx";
 import { NotOffered } from "../not-offered.tsx";
 import type { PanelProps } from "../panel.types.ts";
 import { type Trace, tracesOf } from "./spans.ts";
-import { Waterfall } from "./waterfall.tsx";
+import { CUT_OFF, Waterfall } from "./waterfall.tsx";
 import "./traces.css";
 
 const SPANS_MAX = 2_000;
@@ -67,8 +67,24 @@ export function TracesPanel({ actorId, options }: PanelProps) {
 	);
 }
 
+/** How long it took, or takes so far. */
+function TraceDuration({ trace: { startMs, endMs, end } }: { trace: Trace }) {
+	switch (end) {
+		case "known":
+			return duration(endMs - startMs);
+		case "open":
+			return <DurationSoFar startMs={startMs} />;
+		case "cut off":
+			return <span title={CUT_OFF}>end unknown</span>;
+	}
+}
+
+function DurationSoFar({ startMs }: { startMs: number }) {
+	return duration(useNow() - startMs);
+}
+
 function TraceRow({ trace }: { trace: Trace }) {
-	const { id, name, startMs, endMs, isFailed, rows } = trace;
+	const { id, name, startMs, end, isFailed, rows } = trace;
 	return (
 		<Disclosure
 			label={`trace ${name} ${id}`}
@@ -76,10 +92,14 @@ function TraceRow({ trace }: { trace: Trace }) {
 				<>
 					<code className="trace-name truncate">{name}</code>
 					{isFailed && <Badge tone="bad">failed</Badge>}
+					{end === "open" && <Badge tone="accent">open</Badge>}
+					{end === "cut off" && <Badge tone="warn">cut off</Badge>}
 					<span className="muted nowrap">
 						{rows.length} {rows.length === 1 ? "span" : "spans"}
 					</span>
-					<span className="numeric nowrap trace-duration">{duration(endMs - startMs)}</span>
+					<span className="numeric nowrap trace-duration">
+						<TraceDuration trace={trace} />
+					</span>
 					<span className="muted trace-age">
 						<Ago ms={startMs} />
 					</span>

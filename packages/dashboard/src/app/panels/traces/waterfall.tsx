@@ -4,6 +4,9 @@ import { duration } from "../../ui/time.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
 import type { Span, SpanRow, Trace } from "./spans.ts";
 
+/** Why a span has no end, and will have none. */
+export const CUT_OFF = "Its process ended before it did: when it would have ended is not known.";
+
 /** Percent below which a bar could not be seen. */
 const WIDTH_MIN = 0.5;
 
@@ -47,17 +50,21 @@ function Bar({ trace, row: { span, depth } }: { trace: Trace; row: SpanRow }) {
 					}}
 				/>
 			</span>
-			<span className="waterfall-time numeric">
-				{span.endMs === null ? "open" : duration(span.endMs - span.startMs)}
-			</span>
+			<span className="waterfall-time numeric">{timeText(span)}</span>
 		</>
 	);
+}
+
+function timeText({ startMs, endMs, isCutOff }: Span): string {
+	if (endMs !== null) return duration(endMs - startMs);
+	return isCutOff ? "cut off" : "open";
 }
 
 function SpanDetails({ span, startMs }: { span: Span; startMs: number }) {
 	return (
 		<div className="waterfall-details">
 			{span.isFailed && <Failure error={new Error(span.message ?? "It failed")} />}
+			{span.isCutOff && <p className="waterfall-note">{CUT_OFF}</p>}
 			<ValueTree
 				label={`Details of ${span.name}`}
 				value={{
