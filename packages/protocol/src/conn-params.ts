@@ -6,6 +6,9 @@ import { utf8Exceeds } from "./utf8.ts";
 /** Longest connection params, in UTF-8 bytes of their JSON text. */
 export const CONN_PARAMS_BYTES_MAX = 4096;
 
+/** Levels of nesting; the rest of what values may have is for what lies around them where they are kept and shown. */
+const LEVELS_MAX = 1_000;
+
 /** JSON text of the params. Throws {@link EncodeError} for what plain JSON cannot carry. */
 export function connParamsJson(params: unknown): string {
 	let text: string | undefined;
@@ -37,7 +40,7 @@ function toAscii(json: string): string {
 
 /**
  * Params of a request; `undefined` when there are none. Throws `params.invalid` for text that is not
- * JSON and for params over 4 KiB.
+ * JSON, for params over 4 KiB, and for those nested over 1,000 levels: no encoding could carry them.
  */
 export function decodeConnParams(text: string | null | undefined): unknown {
 	if (text === null || text === undefined) return undefined;
@@ -53,5 +56,13 @@ export function decodeConnParams(text: string | null | undefined): unknown {
 			throw invalidParams(`longer than the limit of ${CONN_PARAMS_BYTES_MAX} bytes`);
 		}
 	}
+	if (text.length > LEVELS_MAX && isDeeperThan(LEVELS_MAX, params)) {
+		throw invalidParams(`nested deeper than ${LEVELS_MAX} levels`);
+	}
 	return params;
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+	if (typeof value !== "object" || value === null) return false;
+	return levels === 0 || Object.values(value).some((member) => isDeeperThan(levels - 1, member));
 }

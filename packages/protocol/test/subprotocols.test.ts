@@ -194,6 +194,18 @@ describe("conn params in a header (2.1, Q4, ruling 4)", () => {
 		}
 	});
 
+	it("nested over 1,000 levels are params.invalid: no encoding could carry them", () => {
+		const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+		const inObjects = `${'{"a":'.repeat(600)}${nested(401)}${"}".repeat(600)}`;
+		expect(decodeConnParams(nested(1_000))).toHaveLength(1);
+		expect(decodeConnParams(JSON.stringify("[".repeat(2_000)))).toHaveLength(2_000);
+		for (const text of [nested(1_001), nested(2_048), inObjects]) {
+			expect(() => decodeConnParams(text)).toThrow(
+				expect.objectContaining({ group: "params", code: "invalid" }),
+			);
+		}
+	});
+
 	it("unparseable ones are params.invalid with the parser's text", () => {
 		const failure = expect.objectContaining({
 			group: "params",

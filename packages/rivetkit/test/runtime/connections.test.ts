@@ -404,3 +404,21 @@ describe("A13 params that are absent", () => {
 		expect(seen).toEqual(Array(10).fill(undefined));
 	});
 });
+
+it("params nested too deep to be stored are refused, and take nothing of others with them", async () => {
+	const subject = actor({
+		state: { n: 0 },
+		// Nothing is stored by itself meanwhile.
+		options: { stateSaveInterval: 60_000, confirmWrites: false },
+		actions: { add: (c) => ++c.state.n },
+	});
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	await runtime.action(id, "add");
+	let connParams: unknown = [];
+	for (let levels = 1; levels < 1_024; levels++) connParams = [connParams];
+	await using socket = new WireSocket(url(runtime, id), { connParams: [connParams] });
+	expect((await soon(socket.closed)).reason).toBe("params.invalid");
+	expect(await (await runtime.action(id, "add")).json()).toEqual({ output: 2 });
+	expect(runtime.log.filter(({ level }) => level === "error")).toEqual([]);
+});
