@@ -4,6 +4,7 @@ import { db } from "../../src/db/index.ts";
 import { actor, event, queue } from "../../src/index.ts";
 import { decodeCbor, decodeTraceRange } from "../../src/inspector/client.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
+import { inspect } from "../inspector/support/inspect.ts";
 import { InspectorSocket } from "../inspector/support/inspector-socket.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
@@ -287,5 +288,48 @@ it("records nothing when it is off", async () => {
 	expect(await response.json()).toStrictEqual({
 		otlp: { resourceSpans: [{ scopeSpans: [{ spans: [] }] }] },
 		clamped: false,
+	});
+});
+
+it("a call whose output cannot be sent has failed, whoever has called", async () => {
+	const subject = actor({
+		actions: {
+			unsendable: () => ({ method: () => 1 }),
+			huge: () => "x".repeat(2_000),
+			fine: () => 1,
+			stream: async function* () {
+				yield 1;
+				return { method: () => 1 };
+			},
+		},
+	});
+	await using runtime = await TestRuntime.start({ subject }, { maxOutgoingMessageSize: 1_000 });
+	const id = await runtime.actorId("subject");
+	const connection = runtime.client().subject!.getForId(id).connect();
+	const call = async (name: string) => {
+		expect((await runtime.action(id, name)).status).not.toBe(200);
+		await expect(connection.action({ name, args: [] })).rejects.toThrow();
+	};
+	await call("unsendable");
+	await call("huge");
+	const path = "action/unsendable";
+	const inspected = await inspect(runtime, id, path, { method: "POST", body: {} });
+	expect([inspected.status, inspected.body.code]).toEqual([500, "internal_error"]);
+	const streamed = await fetch(`${runtime.url}/gateway/${id}/action/stream`, {
+		method: "POST",
+		headers: { "x-rivet-stream": "1" },
+		body: JSON.stringify({ args: [] }),
+	});
+	expect(await streamed.text()).toContain("internal_error");
+	expect((await runtime.action(id, "fine")).status).toBe(200);
+	await connection.dispose();
+	await eventually(async () => {
+		const traces = await tracesOf(runtime, id);
+		const codes = (name: string) =>
+			traces.named(`actor.action.${name}`).map((span) => span.status?.code);
+		expect(codes("unsendable")).toEqual([2, 2, 2]);
+		expect(codes("huge")).toEqual([2, 2]);
+		expect(codes("stream")).toEqual([2]);
+		expect(codes("fine")).toEqual([1]);
 	});
 });

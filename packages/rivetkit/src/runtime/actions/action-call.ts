@@ -1,6 +1,6 @@
 import { catalogueError, type WireError } from "@rivetkit/protocol";
 import { type ErasedAction, findAction } from "../../actor/erased.ts";
-import type { Settle } from "../calls/call-log.ts";
+import type { Settle, SettledCall } from "../calls/call-log.ts";
 import type { Connection } from "../connections/connection.ts";
 import { ActionContext } from "../context/action-context.ts";
 import type { ActorInstance, RunningCall } from "../instance/instance.ts";
@@ -32,7 +32,7 @@ const ATTRIBUTES_BYTES = 160;
  * `onBeforeActionResponse`. Settles exactly once, synchronously when the handler does not wait. A scheduled
  * one has no response, and is counted as work by whoever runs it.
  */
-export class ActionCall implements RunningCall {
+export class ActionCall implements RunningCall, SettledCall {
 	readonly name: string;
 	readonly #instance: ActorInstance;
 	readonly #args: readonly unknown[];
@@ -369,7 +369,7 @@ export class ActionCall implements RunningCall {
 		}
 		this.#entry?.end();
 		this.#context.endReceiving(true);
-		this.#finish(() => this.#settle({ ok: true, output: plain }));
+		this.#finish(() => this.#settle({ ok: true, output: plain, call: this }));
 	}
 
 	#fail(error: unknown): void {
@@ -385,6 +385,10 @@ export class ActionCall implements RunningCall {
 					this.#instance.describeError(error, { action: this.name }),
 			}),
 		);
+	}
+
+	notSent(error: unknown): void {
+		this.#work?.fail(error);
 	}
 
 	#endWork(work: Work, telemetry: ActorTelemetry): void {
@@ -412,9 +416,10 @@ export class ActionCall implements RunningCall {
 		}
 		this.#items?.end();
 		this.#instance.database?.callEnded(this);
-		if (this.#work) this.#endWork(this.#work, this.#instance.telemetry!);
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.
 		settle();
+		// Not before: what cannot be sent has failed.
+		if (this.#work) this.#endWork(this.#work, this.#instance.telemetry!);
 		if (!this.#scheduled) this.#instance.work.end("action");
 		this.#instance.writes.saveSoon();
 	}

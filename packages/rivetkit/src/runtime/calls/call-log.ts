@@ -18,8 +18,14 @@ import { REPLY_KEPT_BYTES_MAX, type Reply, ReplyWindow } from "./reply-window.ts
 
 /** How a call ended. Errors are in the form that goes over the wire, masked where they must be. */
 export type Outcome =
-	| { readonly ok: true; readonly output: unknown }
+	| { readonly ok: true; readonly output: unknown; readonly call?: SettledCall }
 	| { readonly ok: false; readonly error: WireError };
+
+/** What an output came from. */
+export interface SettledCall {
+	/** It could not be sent: its caller gets this error. To be told while the call settles. */
+	notSent(error: unknown): void;
+}
 
 export type Settle = (outcome: Outcome) => void;
 

@@ -30,6 +30,7 @@ export function answerFrame(
 		if (size > limit) throw catalogueError("message.outgoing_too_long", { size, limit });
 		return frame;
 	} catch (error) {
+		outcome.call?.notSent(error);
 		return errorFrame(instance, encoding, error, id, action);
 	}
 }

@@ -22,7 +22,14 @@ import { NOT_FOUND } from "../router/error-response.ts";
 import type { HostTelemetry } from "../telemetry/host-telemetry.ts";
 import type { TimerWheel } from "../timers/timer-wheel.ts";
 import { type Caller, InspectorAccess, type ReadActorToken } from "./access.ts";
-import { answer, CallFailed, errorAnswer, TextAnswer, textAnswer } from "./http/answers.ts";
+import {
+	answer,
+	CallFailed,
+	errorAnswer,
+	ReadyAnswer,
+	TextAnswer,
+	textAnswer,
+} from "./http/answers.ts";
 import { InspectorCall } from "./http/call.ts";
 import { type MatchedRoute, matchRoute } from "./http/routes.ts";
 import type { InspectionConfig } from "./inspection-config.ts";
@@ -224,7 +231,7 @@ export class Inspector {
 		call: InspectorCall,
 	): Promise<ActorResponse> {
 		const result = await run(view, call);
-		return result instanceof TextAnswer ? textAnswer(result) : answer(result, call.wantsCbor);
+		return result instanceof TextAnswer ? textAnswer(result) : ready(result, call);
 	}
 
 	async #change(
@@ -236,7 +243,7 @@ export class Inspector {
 		if (!instance.acceptsCalls) throw new ActorGone(instance.actorId);
 		instance.work.begin("request");
 		try {
-			return answer(await run(instance, call), call.wantsCbor);
+			return ready(await run(instance, call), call);
 		} finally {
 			instance.work.end("request");
 		}
@@ -245,6 +252,10 @@ export class Inspector {
 
 function call(request: ActorRequest, { parameters, query }: ParsedRequest): InspectorCall {
 	return new InspectorCall(request, parameters.map(decoded), query);
+}
+
+function ready(result: object, call: InspectorCall): ActorResponse {
+	return result instanceof ReadyAnswer ? result.response : answer(result, call.wantsCbor);
 }
 
 function decoded(segment: string): string {

@@ -133,6 +133,7 @@ function actionResponse(
 		if (size > limit) throw catalogueError("message.outgoing_too_long", { size, limit });
 		return { status: 200, headers: HEADERS[encoding], body };
 	} catch (error) {
+		outcome.call?.notSent(error);
 		return errorResponse(encoding, instance.describeError(error, { action: name }));
 	}
 }

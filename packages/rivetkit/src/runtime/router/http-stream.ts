@@ -109,6 +109,7 @@ export class StreamedAnswer {
 		try {
 			return this.#encode({ done: true, value: outcome.output });
 		} catch (error) {
+			outcome.call?.notSent(error);
 			return this.#encode({ error: this.#describe(error) });
 		}
 	}

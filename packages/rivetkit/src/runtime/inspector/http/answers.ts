@@ -18,6 +18,15 @@ export function answer(value: object, asCbor: boolean): ActorResponse {
 		: { status: 200, headers: JSON_HEADERS, body: toPlainJson(value) };
 }
 
+/** One that is encoded already. */
+export class ReadyAnswer {
+	readonly response: ActorResponse;
+
+	constructor(response: ActorResponse) {
+		this.response = response;
+	}
+}
+
 /** What is neither JSON nor CBOR, whatever was asked for. */
 export class TextAnswer {
 	readonly type: string;

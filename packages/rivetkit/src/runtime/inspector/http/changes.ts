@@ -9,7 +9,7 @@ import { patchState } from "../changes/patch-state.ts";
 import { runAction } from "../changes/run-action.ts";
 import { databaseOf, executeSql, readRows } from "../changes/use-database.ts";
 import { invalid } from "../invalid.ts";
-import { CallFailed } from "./answers.ts";
+import { answer, CallFailed, ReadyAnswer } from "./answers.ts";
 import type { InspectorCall } from "./call.ts";
 
 type Change = (instance: ActorInstance, call: InspectorCall) => Promise<object>;
@@ -26,8 +26,11 @@ export const changeState: Change = async (instance, call) => {
 export const callAction: Change = async (instance, call) => {
 	const args = argumentsIn(await call.body());
 	instance.assertAcceptsWork();
-	const outcome = await runAction(instance, call.parameters[0]!, args, call.request.signal);
-	if (outcome.ok) return outcome.output === undefined ? {} : { output: outcome.output };
+	const [name] = call.parameters as [string];
+	const outcome = await runAction(instance, name, args, call.request.signal, (output) =>
+		answer(output === undefined ? {} : { output }, call.wantsCbor),
+	);
+	if (outcome.ok) return new ReadyAnswer(outcome.answer);
 	throw new CallFailed(outcome.error);
 };
 

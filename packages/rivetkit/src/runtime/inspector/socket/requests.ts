@@ -159,10 +159,11 @@ async function callAction(
 ): Promise<InspectorToClient> {
 	const list = decodeCbor(args);
 	if (!Array.isArray(list)) throw invalid("args must be a list");
-	const outcome = await host.change((instance) => runAction(instance, name, list, host.signal));
+	const outcome = await host.change((instance) =>
+		runAction(instance, name, list, host.signal, (output) => encodeCbor(untracked(output))),
+	);
 	if (!outcome.ok) throw new RequestFailed(outcome.error.message);
-	const output = encodeCbor(untracked(outcome.output));
-	return { tag: "ActionResponse", val: { rid: id, output } };
+	return { tag: "ActionResponse", val: { rid: id, output: outcome.answer } };
 }
 
 /** What a client is told, in these words. */
