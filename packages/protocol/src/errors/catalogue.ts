@@ -511,6 +511,10 @@ export const CATALOGUE = {
 		(d: { token: "missing" | "wrong" | "unset" }) => INSPECTOR_TOKEN_PROBLEMS[d.token],
 		{ status: 401 },
 	),
+	"inspector.state_changed": open(
+		"The state is not what the caller has seen (`If-Match`): somebody has changed it meanwhile. Nothing was written; read it again.",
+		{ status: 412 },
+	),
 	"inspector.too_many_streams": open<{ limit: number }>(
 		({ limit }) => `At most ${limit} streams of one actor at a time.`,
 		{ status: 429, metadata: all },

@@ -295,8 +295,10 @@ export interface EventEntry {
 	readonly id: number;
 	readonly atMs: number;
 	readonly name: string;
-	/** Absent when they were too large to be kept. */
+	/** Absent when they were too large to be kept, or with `isTooDeep`. */
 	readonly args?: unknown;
+	/** They are nested as deep as values may be, and lie deeper here: CBOR cannot carry them. */
+	readonly isTooDeep?: true;
 	/** How many connections it was sent to. */
 	readonly subscribers: number;
 	/** Of the one connection that it was for. */

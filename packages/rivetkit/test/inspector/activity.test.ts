@@ -16,6 +16,8 @@ const subject = actor({
 		if (conn.params === "greet me") conn.send("news", "hello");
 	},
 	actions: {
+		/** With its list as deep as arguments may be. */
+		tellDeep: (c) => c.broadcast("news", deepValue(1_023)),
 		tell: (c, what: unknown) => c.broadcast("news", [what, new Map([["a", 1n]])]),
 		log: (c, level: "debug" | "info" | "error", text: string) => {
 			c.log[level]({ level, err: new Error("inner") }, text);
@@ -237,4 +239,31 @@ function quietLogger(written: string[]): Logger {
 		isLevelEnabled: (level) => level === "error" || level === "fatal",
 		child: () => quietLogger(written),
 	};
+}
+
+it("events with arguments as deep as they may be keep no others from being shown", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	await inspect(runtime, id, "events");
+	await runtime.action(id, "tell", "before");
+	await runtime.action(id, "tellDeep");
+	await runtime.action(id, "tell", "after");
+	const named = (body: { events: { args?: unknown[]; isTooDeep?: true }[] }) =>
+		body.events.map(({ args, isTooDeep }) => isTooDeep ?? (args![0] as unknown[])[0]);
+	expect(named((await inspect(runtime, id, "events", { cbor: true })).body)).toEqual([
+		"before",
+		true,
+		"after",
+	]);
+	expect(named((await inspect(runtime, id, "events")).body)).toEqual([
+		"before",
+		expect.any(Array),
+		"after",
+	]);
+});
+
+function deepValue(levels: number): unknown {
+	let value: unknown = "deep";
+	for (let level = 0; level < levels; level++) value = [value];
+	return value;
 }

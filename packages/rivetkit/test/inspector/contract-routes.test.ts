@@ -288,3 +288,57 @@ it("what is no route, or has another method, is a plain 404", async () => {
 	}
 	expect((await inspect(runtime, id, "action/%E0%A4%A", { method: "POST" })).status).toBe(400);
 });
+
+it("replaces no state that somebody has changed since it was seen, where If-Match says so", async () => {
+	const subject = actor({
+		createState: () => ({ n: 1n, at: new Date(0), tags: new Set(["a"]) }),
+		actions: { add: (c) => void c.state.n++ },
+	});
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	const seen = async () => (await inspect(runtime, id, "state")).headers.get("etag")!;
+	const patch = async (ifMatch: string, state: unknown) => {
+		const headers = { "if-match": ifMatch };
+		const { status, body } = await inspect(runtime, id, "state", {
+			method: "PATCH",
+			body: { state },
+			headers,
+		});
+		return [status, body.code ?? body.ok];
+	};
+	const refused = [412, "state_changed"];
+	const first = await seen();
+	expect(first).toMatch(/^"[\w-]{22}"$/);
+	expect(await seen()).toBe(first);
+	// The same when it sleeps, and when it is awake again.
+	await runtime.embedded.host.stop(id, "sleep");
+	expect(await seen()).toBe(first);
+	await runtime.action(id, "add");
+	expect(await patch(first, { n: 5 })).toEqual(refused);
+	expect((await inspect(runtime, id, "state")).body.state.n).toBe("2");
+	const second = await seen();
+	expect(second).not.toBe(first);
+	expect(await patch(`W/${second}`, { n: 5 })).toEqual(refused);
+	expect(await patch("", { n: 5 })).toEqual(refused);
+	expect(await patch(`"other", ${second}`, { n: 5 })).toEqual([200, true]);
+	expect(await patch(second, { n: 6 })).toEqual(refused);
+	expect(await patch("*", { n: 7 })).toEqual([200, true]);
+	expect((await inspect(runtime, id, "state")).body.state).toEqual({ n: 7 });
+});
+
+it("of two that have seen the same, one replaces the state", async () => {
+	const subject = actor({ state: { n: 0 }, actions: { nothing: () => {} } });
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	const etag = (await inspect(runtime, id, "state")).headers.get("etag")!;
+	const answers = await Promise.all(
+		[1, 2, 3, 4].map((n) =>
+			inspect(runtime, id, "state", {
+				method: "PATCH",
+				body: { state: { n } },
+				headers: { "if-match": etag },
+			}),
+		),
+	);
+	expect(answers.map(({ status }) => status).sort()).toEqual([200, 412, 412, 412]);
+});

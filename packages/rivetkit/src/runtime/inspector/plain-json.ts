@@ -1,7 +1,8 @@
 import { encodeBase64, encodeJson } from "@rivetkit/protocol";
 import { untracked } from "../state/index.ts";
 
-const LEVELS_MAX = 1_024;
+/** What values may have, and an answer around them. */
+const LEVELS_MAX = 1_024 + 16;
 const UNENCODABLE = Symbol("unencodable");
 
 /**

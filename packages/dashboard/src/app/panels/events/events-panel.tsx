@@ -81,7 +81,9 @@ function EventRow({ event }: { event: EventEntry }) {
 						{"args" in event ? (
 							<InlineValue value={args} charsMax={110} />
 						) : (
-							<span className="muted">too large to be kept</span>
+							<span className="muted">
+								{event.isTooDeep ? "nested too deep to be shown" : "too large to be kept"}
+							</span>
 						)}
 					</span>
 					<Badge tone={connId === undefined ? "idle" : "accent"}>

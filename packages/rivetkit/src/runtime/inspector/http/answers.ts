@@ -1,4 +1,4 @@
-import { type ActorResponse, encodeCbor, type WireError } from "@rivetkit/protocol";
+import { type ActorResponse, EncodeError, encodeCbor, type WireError } from "@rivetkit/protocol";
 import { untracked } from "../../state/index.ts";
 import { toPlainJson } from "../plain-json.ts";
 
@@ -25,6 +25,23 @@ export class ReadyAnswer {
 	constructor(response: ActorResponse) {
 		this.response = response;
 	}
+}
+
+/** Whether {@link answer} can be given. */
+export function canAnswer(value: object, asCbor: boolean): boolean {
+	try {
+		answer(value, asCbor);
+		return true;
+	} catch (error) {
+		if (error instanceof EncodeError || error instanceof RangeError) return false;
+		throw error;
+	}
+}
+
+/** One with the version of what it is about, for `If-Match`. */
+export function versionedAnswer(value: object, asCbor: boolean, version: string): ReadyAnswer {
+	const { headers, ...rest } = answer(value, asCbor);
+	return new ReadyAnswer({ ...rest, headers: { ...headers, etag: version } });
 }
 
 /** What is neither JSON nor CBOR, whatever was asked for. */

@@ -19,7 +19,7 @@ type Change = (instance: ActorInstance, call: InspectorCall) => Promise<object>;
 export const changeState: Change = async (instance, call) => {
 	const body = await call.body();
 	if (!Object.hasOwn(body, "state")) throw invalid("the body must have a member 'state'");
-	await patchState(instance, body.state);
+	await patchState(instance, body.state, call.request.headers.get("if-match"));
 	return { ok: true };
 };
 

@@ -1,6 +1,7 @@
 import { actorMetrics } from "../../telemetry/metrics/actor-metrics.ts";
 import { PROMETHEUS_TYPE } from "../../telemetry/metrics/prometheus.ts";
 import { invalid } from "../invalid.ts";
+import { stateVersion } from "../state-version.ts";
 import { eventsOf, isLevel, logsOf } from "../view/activity.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { connectionsOf } from "../view/connection-details.ts";
@@ -10,7 +11,7 @@ import { deadLettersOf, messagePage, queueStatus } from "../view/queue-listing.t
 import { failuresOf, historyOf, schedulesOf } from "../view/schedule-listing.ts";
 import { SPANS_MAX, tracesOf } from "../view/traces.ts";
 import { workflowDetailsOf, workflowOf } from "../view/workflow.ts";
-import { TextAnswer } from "./answers.ts";
+import { canAnswer, TextAnswer, versionedAnswer } from "./answers.ts";
 import type { InspectorCall } from "./call.ts";
 
 /** For what has no limit of its own. */
@@ -28,7 +29,11 @@ const rpcsOf = ({ config }: ActorView) => ({ rpcs: [...config.actions.keys()] })
 
 /** The contract's answers (protocol 7.2). */
 
-export const readState: Read = stateOf;
+export const readState: Read = (view, call) => {
+	const state = stateOf(view);
+	const version = stateVersion(view.state);
+	return version === null ? state : versionedAnswer(state, call.wantsCbor, version);
+};
 
 export const readConnections: Read = (view) => ({ connections: connectionsOf(view) });
 
@@ -68,7 +73,11 @@ const PAGE = { otherwise: 100, max: 1_000 };
 const ENTRIES = { otherwise: 1_000, max: 100_000 };
 
 export const readEvents: Read = ({ activity }, call) =>
-	eventsOf(activity, { limit: call.number("limit", PAGE), after: call.number("after", FIRST) });
+	eventsOf(
+		activity,
+		{ limit: call.number("limit", PAGE), after: call.number("after", FIRST) },
+		(args) => canAnswer({ events: [{ args }] }, call.wantsCbor),
+	);
 
 export const readLogs: Read = ({ activity }, call) => {
 	const level = call.query.get("level");

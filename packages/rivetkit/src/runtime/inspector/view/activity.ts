@@ -21,12 +21,17 @@ export function trailOf({ host, actor }: Activity): Trail | null {
 	return host.trails.of(actor.actorId) ?? null;
 }
 
-export function eventJson({ id, atMs, name, args, subscribers, connId }: EventEntry): EventAnswer {
+/** @param isShowable - of arguments: those that are not are left out, with a note */
+export function eventJson(
+	{ id, atMs, name, args, subscribers, connId }: EventEntry,
+	isShowable: (args: unknown) => boolean = () => true,
+): EventAnswer {
+	const decoded = args && { args: decodeCbor(args) };
 	return {
 		id,
 		atMs,
 		name,
-		...(args && { args: decodeCbor(args) }),
+		...(decoded && (isShowable(decoded.args) ? decoded : { isTooDeep: true })),
 		subscribers,
 		...(connId !== undefined && { connId }),
 	};
@@ -53,7 +58,11 @@ export interface EntriesQuery {
 }
 
 /** The newest ones, oldest first. Reading has events recorded for a while. */
-export function eventsOf(activity: Activity | null, { limit, after }: EntriesQuery): EventsAnswer {
+export function eventsOf(
+	activity: Activity | null,
+	{ limit, after }: EntriesQuery,
+	isShowable: (args: unknown) => boolean,
+): EventsAnswer {
 	if (activity === null) return { events: [], recording: false, lastId: after };
 	const { host, actor } = activity;
 	const trail = host.trails.open(actor.actorId);
@@ -61,7 +70,7 @@ export function eventsOf(activity: Activity | null, { limit, after }: EntriesQue
 	const kept = [...trail.events];
 	const { entries, isCut } = newest(kept, limit, after);
 	return {
-		events: entries.map(eventJson),
+		events: entries.map((entry) => eventJson(entry, isShowable)),
 		recording: true,
 		lastId: lastIdOf(kept, after),
 		...(after > 0 && (isCut || trail.hasLost("events", after)) && { missed: true }),

@@ -1,0 +1,29 @@
+import { createHash } from "node:crypto";
+import { catalogueError, EncodeError, encodeCbor } from "@rivetkit/protocol";
+import { untracked } from "../state/index.ts";
+
+/**
+ * The version of a state as an entity tag (RFC 9110): two that have the same are the same, whether the actor is awake or not,
+ * and on whatever node. Null without a state, and for one that cannot be stored.
+ */
+export function stateVersion(state: { readonly value: unknown } | null): string | null {
+	if (state === null) return null;
+	try {
+		const bytes = encodeCbor(untracked(state.value));
+		return `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
+	} catch (error) {
+		if (error instanceof EncodeError) return null;
+		throw error;
+	}
+}
+
+/** Throws `inspector.state_changed` when the version is none of those in an `If-Match`; null for no such header. */
+export function assertStateVersion(
+	state: { readonly value: unknown },
+	ifMatch: string | null,
+): void {
+	if (ifMatch === null || ifMatch.trim() === "*") return;
+	const version = stateVersion(state);
+	const isMeant = ifMatch.split(",").some((tag) => tag.trim() === version);
+	if (!isMeant) throw catalogueError("inspector.state_changed");
+}
