@@ -79,11 +79,14 @@ export class Inspections {
 	}
 
 	async #answerHere(actorId: string, request: ActorRequest): Promise<ActorResponse | null> {
-		const { host } = this.#options.placement;
+		const { placement, clock, limits } = this.#options;
+		const { host } = placement;
 		if (host?.inspect === undefined) {
 			return null;
 		}
-		return host.inspect(await this.#look(actorId), request);
+		return host.inspect(await this.#look(actorId), request, () =>
+			placement.startAgain(actorId, clock.now() + limits.routeTimeoutMs),
+		);
 	}
 
 	/** Whether an upgrade is an inspector's, and the host takes it whatever its actor does. */

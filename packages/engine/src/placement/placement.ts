@@ -289,6 +289,12 @@ export class Placement {
 		return (await this.#ready(actorId, deadlineTs, acquired, how))!;
 	}
 
+	/** As {@link ready}, at once: what made the last start fail is to be mended now. */
+	async startAgain(actorId: string, deadlineTs: number): Promise<void> {
+		this.#backoff.clear(actorId);
+		await this.ready(actorId, deadlineTs, "id");
+	}
+
 	/**
 	 * As {@link ready}, on this node or not at all; for calls of other nodes. Undefined when it waits for room, for who
 	 * wants no more than that.

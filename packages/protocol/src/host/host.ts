@@ -260,8 +260,15 @@ export interface ActorHost {
 	 * One inspector request about an actor that takes no calls now, to be answered from what is stored. Null
 	 * when it needs an incarnation: the actor is then woken, and gets it as {@link request}. Errors are
 	 * responses. A host without this method has its actors woken by whoever inspects them.
+	 *
+	 * @param startAgain - has the actor started on this host, without the pause after a start that failed. Resolves
+	 * when it takes calls, and rejects with what its start failed with
 	 */
-	inspect?(actor: InspectedActor, request: ActorRequest): Promise<ActorResponse | null>;
+	inspect?(
+		actor: InspectedActor,
+		request: ActorRequest,
+		startAgain?: () => Promise<void>,
+	): Promise<ActorResponse | null>;
 	/**
 	 * One inspector's WebSocket, whether the actor is awake or not. Never rejects: refusals close. A host
 	 * without this method has the actor woken, and gets the socket by {@link openSocket}.

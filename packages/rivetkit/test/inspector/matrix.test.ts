@@ -30,13 +30,16 @@ const READS = [
 	["GET", "schedules/failures"],
 	["GET", "kv"],
 ] as const;
-const CHANGES = [
+/** Of what is stored, where the actor does not start. */
+const REPAIRS = [
 	["PATCH", "state", { state: { n: 1 } }],
-	["POST", "action/get", {}],
-	["POST", "queue", { name: "jobs" }],
 	["DELETE", "queue"],
 	["DELETE", "queue/messages/1"],
 	["POST", "queue/redrive", {}],
+] as const;
+const CHANGES = [
+	["POST", "action/get", {}],
+	["POST", "queue", { name: "jobs" }],
 	["DELETE", "schedules/x"],
 	["POST", "wake"],
 	["GET", "database/schema"],
@@ -54,13 +57,15 @@ const CHANGES = [
 	["POST", "workflow/cancel"],
 ] as const;
 type Route = readonly [method: string, path: string, body?: object | undefined, status?: number];
-const ROUTES: readonly { readonly route: Route; readonly kind: "read" | "change" }[] = [
+type Kind = "read" | "repair" | "change";
+const ROUTES: readonly { readonly route: Route; readonly kind: Kind }[] = [
 	...READS.map((route) => ({ route, kind: "read" as const })),
+	...REPAIRS.map((route) => ({ route, kind: "repair" as const })),
 	...CHANGES.map((route) => ({ route, kind: "change" as const })),
 ];
 
 it("leaves no route out", () => {
-	const tested = [...READS, ...CHANGES].map(([method, path]) => `${method} ${path.split("?")[0]}`);
+	const tested = ROUTES.map(({ route: [method, path] }) => `${method} ${path.split("?")[0]}`);
 	for (const pattern of ROUTE_PATTERNS) {
 		const expected = new RegExp(`^${pattern.replaceAll("{}", "[^/]+")}$`);
 		expect([pattern, tested.some((route) => expected.test(route))]).toEqual([pattern, true]);
@@ -73,7 +78,7 @@ type Caller = "nobody" | "wrong" | "configured" | "own" | "open";
 const STATES: readonly State[] = ["awake", "asleep", "failing", "destroyed"];
 const CALLERS: readonly Caller[] = ["nobody", "wrong", "configured", "own", "open"];
 
-function expected(state: State, caller: Caller, kind: "read" | "change", ok: number): number {
+function expected(state: State, caller: Caller, kind: Kind, ok: number): number {
 	if (state === "destroyed") return 404;
 	if (caller === "nobody" || caller === "wrong") return 401;
 	return state === "failing" && kind === "change" ? 500 : ok;
@@ -107,7 +112,7 @@ it.each(STATES)(
 		if (state === "destroyed") await runtime.embedded.engine.destroy(id);
 		else await runtime.embedded.host.stop(id, "sleep");
 		fails = state === "failing";
-		if (state === "awake") await runtime.action(id, "get");
+		if (state === "awake" || state === "failing") await runtime.action(id, "get");
 		for (const { route, kind } of ROUTES) {
 			const [method, path, body, ok = 200] = route;
 			for (const caller of CALLERS) {
@@ -122,7 +127,7 @@ it.each(STATES)(
 				const what = [caller, method, path];
 				expect([...what, status]).toEqual([...what, expected(state, caller, kind, ok)]);
 				if (state !== "asleep") continue;
-				const isWoken = kind === "change" && status !== 401 && status !== 404;
+				const isWoken = kind !== "read" && status !== 401 && status !== 404;
 				expect([...what, runtime.embedded.host.liveActorIds.length]).toEqual([
 					...what,
 					isWoken ? 1 : 0,

@@ -40,6 +40,8 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	readonly #definitions: ReadonlyMap<string, ErasedActorConfig>;
 	readonly #live = new Map<string, ActorInstance>();
 	readonly #stopping = new Map<string, Promise<void>>();
+	/** Actors that are not started yet: what is stored of them is changed before. */
+	readonly #repaired = new Map<string, { isStopped: boolean }>();
 	readonly #inspector: Inspector;
 	#events: HostEvents | null = null;
 
@@ -118,6 +120,8 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 				}),
 			);
 		}
+		const repairs = this.#inspector.repairsOf(actorId);
+		if (repairs) return this.#startRepaired(repairs, assignment, sockets);
 		const instance = new ActorInstance(this.#services, this, config, assignment);
 		this.#live.set(actorId, instance);
 		this.#inspector.note(instance, "starting");
@@ -129,6 +133,24 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		return started instanceof Promise
 			? started.then((failure) => this.#started(instance, work, failure))
 			: this.#started(instance, work, started);
+	}
+
+	/** With what an inspector has changed in its stored data: it belongs to this start already, and to nobody else. */
+	async #startRepaired(
+		repairs: (assignment: ActorAssignment) => Promise<void>,
+		assignment: ActorAssignment,
+		sockets: readonly ActorSocket[],
+	): Promise<void> {
+		const { actorId } = assignment;
+		const repaired = { isStopped: false };
+		this.#repaired.set(actorId, repaired);
+		try {
+			await repairs(assignment);
+		} finally {
+			this.#repaired.delete(actorId);
+		}
+		if (repaired.isStopped) throw catalogueError("actor.stopping", { actorId });
+		await this.start(assignment, sockets);
 	}
 
 	#started(
@@ -154,6 +176,8 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	}
 
 	stop(actorId: string, intent: StopIntent, goesOn = false): Promise<void> {
+		const repaired = this.#repaired.get(actorId);
+		if (repaired) repaired.isStopped = true;
 		const instance = this.#live.get(actorId);
 		if (instance) {
 			if (!instance.isStopping && instance.stopIntent === null) instance.goesOn = goesOn;
@@ -164,6 +188,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	}
 
 	abandon(): void {
+		for (const repaired of this.#repaired.values()) repaired.isStopped = true;
 		for (const [actorId, instance] of [...this.#live]) {
 			// The next incarnation may begin before a start is through that has to wait for something.
 			if (isStarting(instance.phase)) this.#live.delete(actorId);
@@ -191,8 +216,12 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 		}
 	}
 
-	inspect(actor: InspectedActor, request: ActorRequest): Promise<ActorResponse | null> {
-		return this.#inspector.handleResting(actor, request);
+	inspect(
+		actor: InspectedActor,
+		request: ActorRequest,
+		startAgain?: () => Promise<void>,
+	): Promise<ActorResponse | null> {
+		return this.#inspector.handleResting(actor, request, startAgain);
 	}
 
 	/** Who may have a whole actor: whoever may inspect it. */

@@ -1,4 +1,5 @@
 import {
+	type ActorAssignment,
 	ActorGone,
 	type ActorRequest,
 	type ActorResponse,
@@ -35,6 +36,8 @@ import { type MatchedRoute, matchRoute } from "./http/routes.ts";
 import type { InspectionConfig } from "./inspection-config.ts";
 import { invalid } from "./invalid.ts";
 import { LifecycleLog } from "./lifecycle-log.ts";
+import { type Repair, repair } from "./repair/repairs.ts";
+import { StoredRepairs } from "./repair/stored-repairs.ts";
 import { InspectorSockets } from "./socket/inspector-sockets.ts";
 import { InspectorStreams } from "./stream/inspector-streams.ts";
 import type { ActorView } from "./view/actor-view.ts";
@@ -72,6 +75,7 @@ export class Inspector {
 	readonly #services: InspectorServices;
 	readonly #host: InspectedHost;
 	readonly #lifecycle = new LifecycleLog();
+	readonly #repairs = new StoredRepairs();
 	readonly #access: InspectorAccess;
 	readonly #sockets: InspectorSockets;
 	readonly #streams: InspectorStreams;
@@ -148,7 +152,11 @@ export class Inspector {
 	}
 
 	/** One request about an actor that takes no calls now; null when it needs an incarnation. */
-	async handleResting(actor: InspectedActor, request: ActorRequest): Promise<ActorResponse | null> {
+	async handleResting(
+		actor: InspectedActor,
+		request: ActorRequest,
+		startAgain?: () => Promise<void>,
+	): Promise<ActorResponse | null> {
 		try {
 			const parsed = await this.#admit(actor.assignment, request);
 			if (!parsed) return NOT_FOUND;
@@ -156,7 +164,8 @@ export class Inspector {
 			if (route.kind === "change") {
 				const config = this.#host.definition(actor.assignment.name);
 				if (config) route.check?.(config);
-				return null;
+				if (!config || !route.repair || !startAgain) return null;
+				return await this.#repair(config, actor, route.repair, call(request, parsed), startAgain);
 			}
 			if (parsed.query.get("wake") === "true") return null;
 			const view = this.#liveView(actor.assignment.actorId) ?? (await this.#view(actor));
@@ -164,6 +173,30 @@ export class Inspector {
 		} catch (error) {
 			return this.#restingError(error, actor.assignment.actorId);
 		}
+	}
+
+	/** What has to be done before an actor starts; null for nothing. */
+	repairsOf(actorId: string): ((assignment: ActorAssignment) => Promise<void>) | null {
+		return this.#repairs.take(actorId);
+	}
+
+	/** Changes what is stored of an actor whose last start failed; null for any other. */
+	async #repair(
+		config: ErasedActorConfig,
+		{ assignment: { actorId }, placement }: InspectedActor,
+		change: Repair,
+		call: InspectorCall,
+		startAgain: () => Promise<void>,
+	): Promise<ActorResponse | null> {
+		if (placement !== "resting") return null;
+		if (this.#lifecycle.of(actorId).at(-1)?.event !== "startFailed") return null;
+		const { backend, clock } = this.#services;
+		const result = await this.#repairs.perform(
+			actorId,
+			(assignment) => repair({ config, assignment, backend, now: () => clock.now() }, change, call),
+			startAgain,
+		);
+		return result && answer(result, call.wantsCbor);
 	}
 
 	#restingError(error: unknown, actorId: string): ActorResponse {

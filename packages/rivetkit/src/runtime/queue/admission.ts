@@ -1,10 +1,11 @@
 import { catalogueError, EncodeError, encodeCbor, utf8Length } from "@rivetkit/protocol";
-import { type ErasedQueue, queueDeclaration } from "../../actor/erased.ts";
+import { type ErasedActorConfig, type ErasedQueue, queueDeclaration } from "../../actor/erased.ts";
 import { plainIssues } from "../actions/plain-issues.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { findUnstorable, untracked } from "../state/index.ts";
 import { DEDUPE_KEY_BYTES_MAX } from "./limits.ts";
+import type { MessageIndex } from "./message-index.ts";
 
 /** A message that may be stored, as far as it is for the message itself to say. */
 export interface AdmittedMessage {
@@ -30,6 +31,19 @@ export const DEFAULT_SEND_OPTIONS: SendOptions = {
 };
 
 const OPTION_NAMES = ["delay", "priority", "ttl", "dedupeKey"];
+
+/** Throws `queue.full` when a queue may not have so many messages more. */
+export function assertRoomIn(
+	config: ErasedActorConfig,
+	index: MessageIndex,
+	name: string,
+	count: number,
+): void {
+	const limit = queueDeclaration(config, name)?.maxSize;
+	if (limit !== undefined && index.sizeOf(name) + count > limit) {
+		throw catalogueError("queue.full", { limit, queue: name });
+	}
+}
 
 /** Checks what a sender wrote. Throws `queue.invalid_option`. */
 export function readSendOptions(raw: unknown): SendOptions {

@@ -21,6 +21,11 @@ export interface DeadLetterChoice {
 	readonly ids?: readonly bigint[] | undefined;
 }
 
+/** What moving dead letters needs of a queue. */
+export interface RedrivenQueue extends Pick<MessageQueue, "data" | "assertRoomFor"> {
+	readonly deliveries: Pick<MessageQueue["deliveries"], "decisions" | "offer">;
+}
+
 interface Letter {
 	readonly message: QueuedMessage;
 	readonly givenUp: GivenUp;
@@ -56,7 +61,7 @@ export async function listDeadLetters(
  * Moves dead letters back to where they came from; all of them, or none when an id is wrong or a queue
  * has no room (`queue.full`). Returns how many.
  */
-export function redrive(queue: MessageQueue, { ids, ...choice }: DeadLetterChoice): number {
+export function redrive(queue: RedrivenQueue, { ids, ...choice }: DeadLetterChoice): number {
 	const { data, deliveries } = queue;
 	const letters = (
 		ids

@@ -13,7 +13,7 @@ import type { AlarmSource } from "../instance/alarm-keeper.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { WaitingWork } from "../instance/work-ledger.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
-import type { AdmittedMessage } from "./admission.ts";
+import { type AdmittedMessage, assertRoomIn } from "./admission.ts";
 import { type DeliveredMessage, Deliveries } from "./deliveries.ts";
 import type { SendOutcome } from "./kept-answers.ts";
 import type { MessageHeader, QueuedMessage } from "./message.ts";
@@ -148,10 +148,7 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork, QueueO
 
 	/** Throws `queue.full` when so many more are too many for the queue itself. */
 	assertRoomFor(name: string, count: number): void {
-		const limit = queueDeclaration(this.#instance.config, name)?.maxSize;
-		if (limit !== undefined && this.data.index.sizeOf(name) + count > limit) {
-			throw catalogueError("queue.full", { limit, queue: name });
-		}
+		assertRoomIn(this.#instance.config, this.data.index, name, count);
 	}
 
 	/** What waits, oldest first, without bodies; for the inspector (protocol 7.2). */

@@ -3,7 +3,9 @@ import { queueDeclaration } from "../../../actor/erased.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { admit, DEFAULT_SEND_OPTIONS } from "../../queue/admission.ts";
 import { type DeadLetterChoice, redrive } from "../../queue/dead-letters.ts";
+import type { SendOutcome } from "../../queue/kept-answers.ts";
 import type { QueuedMessage } from "../../queue/message.ts";
+import type { QueueData } from "../../queue/queue-data.ts";
 import { invalid } from "../invalid.ts";
 
 /**
@@ -37,18 +39,26 @@ export async function dropMessages(
 	await free(instance);
 	const { queue } = instance.made;
 	if (!queue) return 0;
-	const dropped = [...queue.data.index.all()].filter(
-		(message) => message.place !== "held" && isMeant(message),
-	);
-	for (const message of dropped) {
-		const { name, attempt } = message.header;
-		queue.data.remove(message, { status: "givenUp", queue: name, attempts: attempt });
-	}
+	const dropped = droppable(queue.data, isMeant);
+	for (const { message, outcome } of dropped) queue.data.remove(message, outcome);
 	if (dropped.length === 0) return 0;
 	instance.alarm.changed();
 	instance.log.warn({ messages: dropped.length }, "queue messages were dropped by the inspector");
 	await instance.committer.flush();
 	return dropped.length;
+}
+
+/** What may be dropped of the messages that are meant, and what whoever waits for one hears then. */
+export function droppable(
+	{ index }: QueueData,
+	isMeant: (message: QueuedMessage) => boolean,
+): { message: QueuedMessage; outcome: SendOutcome }[] {
+	return [...index.all()]
+		.filter((message) => message.place !== "held" && isMeant(message))
+		.map((message) => {
+			const { name, attempt } = message.header;
+			return { message, outcome: { status: "givenUp", queue: name, attempts: attempt } };
+		});
 }
 
 /** Moves dead letters back to where they came from. Throws as `c.queue.redrive` does. */

@@ -11,15 +11,15 @@ import { databaseOf, executeSql, readRows } from "../changes/use-database.ts";
 import { invalid } from "../invalid.ts";
 import { answer, CallFailed, ReadyAnswer } from "./answers.ts";
 import type { InspectorCall } from "./call.ts";
+import { messageChoice, newState, redriveChoice } from "./request-parts.ts";
 
 type Change = (instance: ActorInstance, call: InspectorCall) => Promise<object>;
 
 /** The contract's (protocol 7.2, 8.7). */
 
 export const changeState: Change = async (instance, call) => {
-	const body = await call.body();
-	if (!Object.hasOwn(body, "state")) throw invalid("the body must have a member 'state'");
-	await patchState(instance, body.state, call.request.headers.get("if-match"));
+	const state = newState(await call.body());
+	await patchState(instance, state, call.request.headers.get("if-match"));
 	return { ok: true };
 };
 
@@ -96,29 +96,13 @@ export const replayWorkflowFrom: Change = async (instance, call) => {
 
 /** Ours. */
 
-export const dropMessage: Change = async (instance, { parameters }) => {
-	const id = Number(parameters[0]);
-	return { dropped: (await dropMessages(instance, (message) => message.id === id)) > 0 };
-};
+export const dropMessage: Change = async (instance, call) => ({
+	dropped: (await dropMessages(instance, messageChoice(call))) > 0,
+});
 
 export const redriveDeadLetters: Change = async (instance, call) => {
-	const { queue, ids, limit } = await call.body();
-	if (queue !== undefined && typeof queue !== "string") throw invalid("queue must be a text");
-	if (limit !== undefined && !isCount(limit)) throw invalid("limit must be a whole number");
-	return {
-		redriven: await redriveMessages(instance, { queue, limit, ids: messageIds(ids) }),
-	};
+	return { redriven: await redriveMessages(instance, redriveChoice(await call.body())) };
 };
-
-function messageIds(ids: unknown): bigint[] | undefined {
-	if (ids === undefined) return undefined;
-	if (Array.isArray(ids) && ids.every(isCount)) return ids.map((id) => BigInt(id));
-	throw invalid("ids must be a list of ids of messages");
-}
-
-function isCount(value: unknown): value is number {
-	return Number.isSafeInteger(value) && Number(value) >= 0;
-}
 
 export const removeSchedule: Change = async (instance, { parameters }) => ({
 	deleted: await deleteSchedule(instance, parameters[0]!),

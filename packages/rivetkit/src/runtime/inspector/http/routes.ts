@@ -1,6 +1,8 @@
 import type { ErasedActorConfig } from "../../../actor/erased.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { databaseMissing } from "../changes/use-database.ts";
+import type { Repair } from "../repair/repairs.ts";
+import * as repairs from "../repair/repairs.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import type { InspectorCall } from "./call.ts";
 import * as changes from "./changes.ts";
@@ -19,13 +21,19 @@ export type InspectorRoute =
 			readonly run: (instance: ActorInstance, call: InspectorCall) => Promise<object>;
 			/** Throws for an actor that has no such thing: nobody has to wake it to be told so. */
 			readonly check?: (config: ErasedActorConfig) => void;
+			/** The same of what is stored, for an actor that does not start. */
+			readonly repair?: Repair;
 	  };
 
 type Read = (typeof reads)[keyof typeof reads];
 type Change = (typeof changes)[keyof typeof changes];
 
 const read = (run: Read): InspectorRoute => ({ kind: "read", run });
-const change = (run: Change): InspectorRoute => ({ kind: "change", run });
+const change = (run: Change, repair?: Repair): InspectorRoute => ({
+	kind: "change",
+	run,
+	...(repair && { repair }),
+});
 const inDatabase = (run: Change): InspectorRoute => ({
 	kind: "change",
 	run,
@@ -37,13 +45,13 @@ const inDatabase = (run: Change): InspectorRoute => ({
 /** `METHOD /path below /inspector/`; `{}` stands for one segment. */
 const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 	"GET state": read(reads.readState),
-	"PATCH state": change(changes.changeState),
+	"PATCH state": change(changes.changeState, repairs.repairState),
 	"GET connections": read(reads.readConnections),
 	"GET rpcs": read(reads.readRpcs),
 	"POST action/{}": change(changes.callAction),
 	"GET queue": read(reads.readQueue),
 	"POST queue": change(changes.addMessage),
-	"DELETE queue": change(changes.clearQueue),
+	"DELETE queue": change(changes.clearQueue, repairs.removeMessages),
 	"GET traces": read(reads.readTraces),
 	"GET workflow-history": read(reads.readWorkflowHistory),
 	"POST workflow/replay": change(changes.replayWorkflowFrom),
@@ -61,9 +69,9 @@ const ROUTES: Readonly<Record<string, InspectorRoute>> = {
 	"GET logs": read(reads.readLogs),
 	"POST wake": change(changes.wakeUp),
 	"GET queue/messages": read(reads.readMessages),
-	"DELETE queue/messages/{}": change(changes.dropMessage),
+	"DELETE queue/messages/{}": change(changes.dropMessage, repairs.removeMessage),
 	"GET queue/dead-letters": read(reads.readDeadLetters),
-	"POST queue/redrive": change(changes.redriveDeadLetters),
+	"POST queue/redrive": change(changes.redriveDeadLetters, repairs.repairDeadLetters),
 	"GET schedules": read(reads.readSchedules),
 	"GET schedules/failures": read(reads.readScheduleFailures),
 	"GET schedules/{}/history": read(reads.readScheduleHistory),
