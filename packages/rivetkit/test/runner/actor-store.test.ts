@@ -9,7 +9,7 @@ const key = (index: number) => Uint8Array.of(0x10, index);
 const value = (length: number) => new Uint8Array(length).fill(length);
 
 async function opened(kv: KvDouble): Promise<ActorStore> {
-	const store = new ActorStore("a", kv.kvOf("a"), () => {});
+	const store = new ActorStore(kv.kvOf("a"), () => {});
 	await store.open(ALL);
 	return store;
 }
@@ -97,7 +97,7 @@ it("data of another program is left alone", async () => {
 it("an alarm is told before the batch that sets it, and after the one that clears it", async () => {
 	const order: string[] = [];
 	const kv = new KvDouble(true);
-	const store = new ActorStore("a", kv.kvOf("a"), (alarmTs) => order.push(`alarm ${alarmTs}`));
+	const store = new ActorStore(kv.kvOf("a"), (alarmTs) => order.push(`alarm ${alarmTs}`));
 	await store.open(ALL);
 	kv.before = ({ tag }) => order.push(tag);
 	await store.commit({ ops: [], alarmTs: 500 });

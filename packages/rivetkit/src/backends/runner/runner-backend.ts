@@ -1,7 +1,9 @@
 import type { ActorAssignment, StorageBatch, StorageRange } from "@rivetkit/protocol";
 import { WAKE_END, WAKE_START } from "../../runtime/commit/storage-layout.ts";
 import { type ActorBackend, FencedOff, type Incarnation, type Loaded } from "../backend.ts";
-import { type ActorKv, ActorStore, type StoredRecord } from "./actor-store.ts";
+import { ActorStore } from "./actor-store.ts";
+import type { RemoteKv } from "./remote-kv.ts";
+import type { StoredRecord } from "./stored-record.ts";
 
 interface Opened extends Incarnation {
 	readonly store: ActorStore;
@@ -14,11 +16,11 @@ export type SetAlarm = (actor: Incarnation, alarmTs: number | null) => void;
 
 /** Actors that stand on the engine's store behind the runner protocol. */
 export class RunnerBackend implements ActorBackend {
-	readonly #kvOf: (actorId: string) => ActorKv;
+	readonly #kvOf: (actorId: string) => RemoteKv;
 	readonly #setAlarm: SetAlarm;
 	readonly #opened = new Map<string, Opened>();
 
-	constructor(kvOf: (actorId: string) => ActorKv, setAlarm: SetAlarm) {
+	constructor(kvOf: (actorId: string) => RemoteKv, setAlarm: SetAlarm) {
 		this.#kvOf = kvOf;
 		this.#setAlarm = setAlarm;
 	}
@@ -26,7 +28,7 @@ export class RunnerBackend implements ActorBackend {
 	/** Makes way for an incarnation: reads its record, and fences off what came before it in this process. */
 	async open({ actorId, generation }: Incarnation): Promise<StoredRecord> {
 		this.close(actorId);
-		const store = new ActorStore(actorId, this.#kvOf(actorId), (alarmTs) =>
+		const store = new ActorStore(this.#kvOf(actorId), (alarmTs) =>
 			this.#setAlarm({ actorId, generation }, alarmTs),
 		);
 		this.#opened.set(actorId, { actorId, generation, store, isDiscarded: false });

@@ -110,6 +110,7 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 		const link = this.#link;
 		this.backend = new RunnerBackend(
 			(actorId) => ({
+				actorId,
 				get deletesRanges() {
 					return link.version >= 7;
 				},

@@ -7,7 +7,7 @@ import {
 	RUNNER_KV_PUT_BYTES_MAX,
 	RUNNER_KV_VALUE_BYTES_MAX,
 } from "@rivetkit/protocol/runner";
-import type { ActorKv } from "../../../src/backends/runner/actor-store.ts";
+import type { RemoteKv } from "../../../src/backends/runner/remote-kv.ts";
 
 type Entries = Map<string, { readonly key: Buffer; readonly value: Buffer }>;
 
@@ -33,8 +33,9 @@ export class KvDouble {
 		return [...this.#entriesOf(actorId).values()].map(({ key }) => key);
 	}
 
-	kvOf(actorId: string): ActorKv {
+	kvOf(actorId: string): RemoteKv {
 		return {
+			actorId,
 			deletesRanges: this.deletesRanges,
 			request: async (data) => {
 				await null;
