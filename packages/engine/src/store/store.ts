@@ -3,7 +3,7 @@ import type { Inventory } from "./inventory.ts";
 
 /**
  * What an engine stands on. Every implementation (memory, SQLite, PostgreSQL) passes the one
- * conformance suite in `test/store/conformance.ts`.
+ * conformance suite in `test/store/conformance/suite.ts`.
  *
  * Guarantees:
  * - S1. Order: whatever a resolved call wrote is durable no later than anything written after it.

@@ -1,6 +1,6 @@
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { openPostgresStore } from "../../src/store/postgres/open-postgres-store.ts";
-import { storeConformance } from "./conformance.ts";
+import { storeConformance } from "./conformance/suite.ts";
 
 storeConformance(
 	"PostgreSQL",

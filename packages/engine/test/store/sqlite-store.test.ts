@@ -1,5 +1,5 @@
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
-import { storeConformance } from "./conformance.ts";
+import { storeConformance } from "./conformance/suite.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 storeConformance("SQLite", (options) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { InventoryEntry } from "../../src/store/inventory.ts";
-import type { MakeStore } from "./conformance.ts";
+import type { InventoryEntry } from "../../../src/store/inventory.ts";
+import type { MakeStore } from "./make-store.ts";
 
 const entry = (name: string, fields: Partial<InventoryEntry> = {}): InventoryEntry => ({
 	kind: "pool",
