@@ -390,6 +390,29 @@ it("says what went wrong, and goes on", async () => {
 	expect(state.rid).toBe(7);
 });
 
+it("takes the largest numbers of the wire for the largest that are meant", async () => {
+	const subject = actor({
+		state: { n: 0 },
+		db: db({ onMigrate: (d) => void d.execute("CREATE TABLE IF NOT EXISTS t (a)") }),
+		actions: { nothing: () => {} },
+	});
+	await using runtime = await TestRuntime.start({ subject }, options);
+	const id = await runtime.actorId("subject");
+	const { socket } = await InspectorSocket.open(runtime, id);
+	await using _socket = socket;
+	const most = 2n ** 64n - 1n;
+	const told: string[] = [];
+	for (const message of [
+		{ tag: "TraceQueryRequest", val: { id: 1, startMs: most, endMs: most, limit: most } },
+		{ tag: "QueueRequest", val: { id: 2, limit: most } },
+		{ tag: "DatabaseTableRowsRequest", val: { id: 3, table: "t", limit: most, offset: most } },
+	] as const) {
+		socket.send(message);
+		told.push((await socket.next()).tag);
+	}
+	expect(told).toEqual(["TraceQueryResponse", "QueueResponse", "DatabaseTableRowsResponse"]);
+});
+
 it("refuses more than 64 requests at the same time, and goes on", async () => {
 	const gate = new Gate();
 	const waiting = actor({ actions: { wait: () => gate.passed } });

@@ -75,15 +75,15 @@ export async function answerRequest(
 		case "TraceQueryRequest": {
 			const { id: rid, startMs, endMs, limit } = request.val;
 			const payload = await traceRange(await host.view(), {
-				startMs: Number(startMs),
-				endMs: Number(endMs),
-				limit: Math.min(Number(limit), SPANS_MAX),
+				startMs: upTo(Number.MAX_SAFE_INTEGER, startMs),
+				endMs: upTo(Number.MAX_SAFE_INTEGER, endMs),
+				limit: upTo(SPANS_MAX, limit),
 			});
 			return { tag: "TraceQueryResponse", val: { rid, payload } };
 		}
 		case "QueueRequest": {
 			const { id: rid } = request.val;
-			const limit = Math.min(Number(request.val.limit), QUEUE_MESSAGES_MAX);
+			const limit = upTo(QUEUE_MESSAGES_MAX, request.val.limit);
 			return host.show((view) => ({
 				tag: "QueueResponse",
 				val: { rid, status: queueStatus(view, limit) },
@@ -116,7 +116,10 @@ export async function answerRequest(
 		}
 		case "DatabaseTableRowsRequest": {
 			const { id: rid, table, limit, offset } = request.val;
-			const page = { limit: Math.min(Number(limit), DATABASE_ROWS_MAX), offset: Number(offset) };
+			const page = {
+				limit: upTo(DATABASE_ROWS_MAX, limit),
+				offset: upTo(Number.MAX_SAFE_INTEGER, offset),
+			};
 			const rows = await told("Failed to get database rows", () =>
 				host.change((instance) => readRows(instance, table, page, host.signal)),
 			);
@@ -131,7 +134,7 @@ export async function answerRequest(
 		}
 		case "ScheduleHistoryRequest": {
 			const { id: rid, scheduleId } = request.val;
-			const limit = Math.min(Number(request.val.limit), FIRES_MAX);
+			const limit = upTo(FIRES_MAX, request.val.limit);
 			const { schedules } = await host.view();
 			const { history } = await historyOf(schedules, scheduleId, limit);
 			return {
@@ -164,6 +167,11 @@ async function callAction(
 	);
 	if (!outcome.ok) throw new RequestFailed(outcome.error.message);
 	return { tag: "ActionResponse", val: { rid: id, output: outcome.answer } };
+}
+
+/** Numbers on the wire may be larger than any that is meant. */
+function upTo(max: number, value: Uint): number {
+	return Math.min(Number(value), max);
 }
 
 /** What a client is told, in these words. */
