@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { db } from "../../src/db/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { inspect } from "./support/inspect.ts";
@@ -146,7 +147,7 @@ describe("SQL that only reads", () => {
 	const patient = (queryTimeout: number) =>
 		actor({
 			state: { count: 0 },
-			options: { queryTimeout, maxQueryRows: 1_000, maxQueryBytes: 10_000 },
+			options: { sleepGracePeriod: 100, queryTimeout, maxQueryRows: 1_000, maxQueryBytes: 10_000 },
 			db: db({
 				onMigrate: async (d) => {
 					await d.execute(`
@@ -250,5 +251,27 @@ describe("SQL that only reads", () => {
 		expect((await execute({ sql: "SELECT changes() AS n" })).body.rows).toEqual([{ n: 1 }]);
 		await runtime.action(id, "temporary");
 		expect((await execute({ sql: "SELECT seven FROM scratch" })).body.rows).toEqual([{ seven: 7 }]);
+	});
+
+	it("ends with its actor, and with whoever asks", async () => {
+		const { runtime, id, execute } = await startedPatient(600_000);
+		await using _runtime = runtime;
+		const sql = `${ENDLESS} SELECT count(*) FROM (SELECT i FROM n LIMIT 1000000000)`;
+		const leaving = new AbortController();
+		const left = fetch(`${runtime.url}/gateway/${id}/inspector/database/execute`, {
+			method: "POST",
+			body: JSON.stringify({ sql }),
+			signal: leaving.signal,
+		}).catch(({ name }) => name);
+		const isQueried = async () =>
+			String((await inspect(runtime, id, "lifecycle")).body.awakeBecause).includes("request");
+		await eventually(async () => expect(await isQueried()).toBe(true));
+		leaving.abort();
+		expect(await left).toBe("AbortError");
+		await eventually(async () => expect(await isQueried()).toBe(false));
+		const ended = execute({ sql });
+		await eventually(async () => expect(await isQueried()).toBe(true));
+		await runtime.embedded.engine.destroy(id);
+		expect(await ended).toMatchObject({ status: 400, body: { group: "database", code: "closed" } });
 	});
 });
