@@ -147,7 +147,7 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 		const limit = this.context.limits.httpBodyBytesMax;
 		let size = 0;
 		let ended = false;
-		return new ReadableStream<Uint8Array>(
+		const body = new ReadableStream<Uint8Array>(
 			{
 				start: (controller) => {
 					if (length !== undefined && Number(length) > limit) {
@@ -201,6 +201,13 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 			},
 			new ByteLengthQueuingStrategy({ highWaterMark: STREAM_BUFFER_BYTES }),
 		);
+		// A body that nobody has begun to read by then would hold up the next request of its connection.
+		this.response.once("finish", () => {
+			if (!ended && !body.locked) {
+				body.cancel().catch(() => {});
+			}
+		});
+		return body;
 	}
 
 	#callerGone(): boolean {

@@ -126,6 +126,48 @@ describe("request bodies", () => {
 		server.closeAllConnections();
 	});
 
+	test("that were answered unread do not hold up the next request of their connection", async () => {
+		await using t = await serving();
+		const size = 8 * 1024 * 1024;
+		t.host.onRequest = ({ method, body }) => {
+			if (method === "POST") body.stream();
+			return answerText(`answer to ${method}`);
+		};
+		const socket = await open(t.server.port);
+		const answered = untilReceived(socket, "answer to POST");
+		socket.write(`POST ${t.path} HTTP/1.1\r\nhost: x\r\ncontent-length: ${size}\r\n\r\n`);
+		socket.write(new Uint8Array(size));
+		await answered;
+		const next = untilReceived(socket, "answer to GET");
+		socket.write(`GET ${t.path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+		await next;
+		socket.destroy();
+	});
+
+	test("go on for who has begun to read before the answer", async () => {
+		await using t = await serving();
+		const read = new Gate<number>();
+		t.host.onRequest = ({ body }) => {
+			const reader = body.stream()!.getReader();
+			const readAll = async () => {
+				let size = 0;
+				for (let next = await reader.read(); !next.done; next = await reader.read()) {
+					size += next.value.byteLength;
+				}
+				read.open(size);
+			};
+			void readAll();
+			return answerText("accepted");
+		};
+		const socket = await open(t.server.port);
+		const answered = untilReceived(socket, "accepted");
+		socket.write(`POST ${t.path} HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf`);
+		await answered;
+		socket.write("rest");
+		expect(await read.opened).toBe(8);
+		socket.destroy();
+	});
+
 	test("of GET are none, of an empty POST are none", async () => {
 		await using t = await serving();
 		t.host.onRequest = ({ body }) => answerText(String(body.stream()));
