@@ -106,6 +106,19 @@ describe("the tools", () => {
 		);
 	});
 
+	// An agent that writes `arguments` for `args` must not run the action without them.
+	it("refuse arguments they do not have, and do nothing then", async () => {
+		const actorId = await runtime.actorId("counter", "unknown");
+		await using t = await connect();
+		const call = { actor: actorId, action: "add", arguments: [["$BigInt", "5"]] };
+		expect(await t.refusal("call_action", call)).toContain('"arguments"');
+		const moved = { actor: actorId, path: join(folder, "elsewhere.rivetactor") };
+		expect(await t.refusal("export_actor", moved)).toContain('"path"');
+		expect(await t.use("read_state", { actor: actorId })).toEqual({
+			state: { count: ["$BigInt", "0"] },
+		});
+	});
+
 	it("say what they change, and --read-only leaves out those that do", async () => {
 		await using all = await connect();
 		await using some = await connect("--read-only");

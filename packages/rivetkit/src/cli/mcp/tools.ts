@@ -91,7 +91,7 @@ export const TOOLS: readonly Tool[] = [
 		title: "List actors",
 		description: "Lists actors, newest first, with what they do now.",
 		does: "reads",
-		input: z.object({
+		input: z.strictObject({
 			name: z.string().optional().describe("Only actors of this name; default: of all names"),
 			status: z.enum(STATUSES).optional(),
 			limit: z.int().min(1).max(1_000).default(50),
@@ -109,7 +109,7 @@ export const TOOLS: readonly Tool[] = [
 		description:
 			"Shows all about one actor: why it is awake, its state, actions, connections, queue and schedules. Does not wake it.",
 		does: "reads",
-		input: z.object({ actor }),
+		input: z.strictObject({ actor }),
 		output: z.looseObject({ actor: listed, actions: z.array(z.string()) }),
 		run: async (server, { actor: text }) =>
 			toExactData(await reportActor(server, parseAddress(text))) as Record<string, unknown>,
@@ -119,7 +119,7 @@ export const TOOLS: readonly Tool[] = [
 		title: "Read state",
 		description: "The whole state of an actor. Does not wake it.",
 		does: "reads",
-		input: z.object({ actor }),
+		input: z.strictObject({ actor }),
 		output: z.object({ state: value }),
 		run: async (server, { actor: text }) => ({
 			state: toExactData(await readState(server, parseAddress(text))),
@@ -131,7 +131,7 @@ export const TOOLS: readonly Tool[] = [
 		description:
 			"Follows an actor for some seconds, and tells what happened: state changes, connections, queue, schedules, events, log lines. Does not wake it.",
 		does: "reads",
-		input: z.object({
+		input: z.strictObject({
 			actor,
 			seconds: z.number().min(0.1).max(60).default(5),
 			topics: z
@@ -174,7 +174,7 @@ export const TOOLS: readonly Tool[] = [
 		// Nobody knows what an action does.
 		does: "destroys",
 		idempotent: false,
-		input: z.object({
+		input: z.strictObject({
 			actor,
 			action: z.string(),
 			args: z.array(value).default([]),
@@ -209,7 +209,7 @@ export const TOOLS: readonly Tool[] = [
 			"Replaces the whole state of an actor, waking it if it sleeps. Read it first, and send it back with the change.",
 		does: "destroys",
 		idempotent: true,
-		input: z.object({ actor, state: value }),
+		input: z.strictObject({ actor, state: value }),
 		output: z.object({ ok: z.literal(true) }),
 		async run(server, { actor: text, state }) {
 			await replaceState(server, parseAddress(text), exact(state, "state"));
@@ -222,7 +222,7 @@ export const TOOLS: readonly Tool[] = [
 		description: "Destroys an actor with all its data. There is no way back but an export.",
 		does: "destroys",
 		idempotent: true,
-		input: z.object({ actor }),
+		input: z.strictObject({ actor }),
 		output: z.object({ destroyed: z.string().describe("Its id") }),
 		async run(server, { actor: text }) {
 			const { id } = await findActor(server, parseAddress(text));
@@ -236,7 +236,7 @@ export const TOOLS: readonly Tool[] = [
 		description:
 			"Writes an actor with all its data to a file on this machine, as its last commit left it. Does not wake it. A file that is there is kept.",
 		does: "changes",
-		input: z.object({
+		input: z.strictObject({
 			actor,
 			file: z.string().optional().describe("Default: NAME-KEY.rivetactor in the server's folder"),
 		}),
@@ -254,7 +254,7 @@ export const TOOLS: readonly Tool[] = [
 		description: "Makes an actor of the file of an exported one, with an id of its own, asleep.",
 		does: "destroys",
 		idempotent: false,
-		input: z.object({
+		input: z.strictObject({
 			file: z.string(),
 			as: z.string().optional().describe("NAME/KEY; default: those in the file"),
 			replace: z.boolean().default(false).describe("Destroy the actor that has the name and key"),
