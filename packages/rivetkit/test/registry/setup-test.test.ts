@@ -53,6 +53,25 @@ describe("setupTest", () => {
 		});
 	});
 
+	it("shows nothing of the server in a context that is written out", async (test) => {
+		const open = actor({
+			actions: {
+				context: (c) => JSON.stringify(c),
+				parts: (c) => JSON.stringify([{ ...c }, c.schedule, c.cron, c.queue, c.kv, c.conn]),
+			},
+		});
+		const registry = setup({ use: { open }, token: "s3cret" });
+		const { client } = await setupTest(test, registry);
+		const handle = client.open.getOrCreate(["a"]);
+		const written = await handle.context();
+		expect(JSON.parse(written)).toEqual({
+			actorId: await handle.resolve(),
+			name: "open",
+			key: ["a"],
+		});
+		expect(await handle.parts()).not.toMatch(/s3cret|services|backend/);
+	});
+
 	it("moves the actors' clock with the test's fake timers", async (test) => {
 		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: 1_000_000 });
 		const { client } = await setupTest(test, registry);

@@ -16,7 +16,11 @@ import { TurnScheduler } from "../../runtime/commit/turn-scheduler.ts";
 import { assertAllowed } from "../../runtime/context/permissions.ts";
 import { DatabasePool } from "../../runtime/database/database-pool.ts";
 import { RuntimeHost } from "../../runtime/host/runtime-host.ts";
-import type { HostServices, MessageLimits } from "../../runtime/host/services.ts";
+import {
+	type HostServices,
+	type MessageLimits,
+	messageLimitsOf,
+} from "../../runtime/host/services.ts";
 import type { InspectionConfig } from "../../runtime/inspector/inspection-config.ts";
 import type { ActorInstance } from "../../runtime/instance/instance.ts";
 import type { HostTelemetry, TelemetryConfig } from "../../runtime/telemetry/host-telemetry.ts";
@@ -133,7 +137,7 @@ export function startEmbedded(options: EmbeddedOptions): Embedded {
 		alarms: new TimerWheel(clock, { resolutionMs: 1 }),
 		turns: new TurnScheduler(() => store.endTurn()),
 		log,
-		limits: options.messageLimits,
+		limits: messageLimitsOf(options.messageLimits),
 		...(options.inspection ? { inspection: options.inspection } : undefined),
 		...(telemetry ? { telemetry } : undefined),
 		checksReplays: options.checksReplays ?? false,

@@ -7,7 +7,11 @@ import type { Logger } from "../../log/logger.ts";
 import { TurnScheduler } from "../../runtime/commit/turn-scheduler.ts";
 import { DatabasePool } from "../../runtime/database/database-pool.ts";
 import { RuntimeHost } from "../../runtime/host/runtime-host.ts";
-import type { HostServices, MessageLimits } from "../../runtime/host/services.ts";
+import {
+	type HostServices,
+	type MessageLimits,
+	messageLimitsOf,
+} from "../../runtime/host/services.ts";
 import type { InspectionConfig } from "../../runtime/inspector/inspection-config.ts";
 import type { TelemetryConfig } from "../../runtime/telemetry/host-telemetry.ts";
 import { startTelemetry } from "../../runtime/telemetry/open-telemetry.ts";
@@ -102,7 +106,7 @@ export function startRunner(options: StartRunnerOptions): RunningRunner {
 		alarms: new TimerWheel(clock, { resolutionMs: 1 }),
 		turns: new TurnScheduler(),
 		log,
-		limits: options.messageLimits,
+		limits: messageLimitsOf(options.messageLimits),
 		inspection: options.inspection,
 		telemetry,
 		codeVersion: options.codeVersion,

@@ -44,6 +44,11 @@ export class ActorContext {
 		return [...this.instance.key];
 	}
 
+	/** For `JSON.stringify(c)`, and loggers that are given `c`. */
+	toJSON(): object {
+		return this.instance.toJSON();
+	}
+
 	get region(): string {
 		return this.instance.assignment.region;
 	}

@@ -42,6 +42,12 @@ export interface MessageLimits {
 	readonly maxOutgoingMessageSize: number;
 }
 
+/** Without what else the object has, such as the rest of the registry's configuration. */
+export function messageLimitsOf(limits: MessageLimits): MessageLimits {
+	const { maxIncomingMessageSize, maxOutgoingMessageSize } = limits;
+	return { maxIncomingMessageSize, maxOutgoingMessageSize };
+}
+
 /** Whatever `c.client()` returns; typed for users by the definition types. */
 export interface InProcessClient {
 	dispose(): Promise<void>;

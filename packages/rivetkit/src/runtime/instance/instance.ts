@@ -643,6 +643,11 @@ export class ActorInstance implements LedgerOwner {
 		}
 	}
 
+	/** What is seen of it, and of contexts, in logs and answers: the rest holds the server's secrets. */
+	toJSON(): object {
+		return { actorId: this.actorId, name: this.name, key: this.key };
+	}
+
 	// Background work
 
 	waitUntil(promise: PromiseLike<unknown>): void {
