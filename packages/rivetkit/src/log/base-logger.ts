@@ -11,6 +11,12 @@ import {
 import { formatLogfmt, type LogRecord } from "./logfmt.ts";
 import type { Logger } from "./logger.ts";
 
+/** What an application says about logs. The logger wins over the level. */
+export interface LoggingConfig {
+	readonly baseLogger?: Logger | undefined;
+	readonly level?: LogLevel | undefined;
+}
+
 let base: Logger | null = null;
 const named = new Map<string, Logger>();
 
@@ -46,6 +52,12 @@ export function configureBaseLogger(logger: Logger): void {
 export function configureDefaultLogger(level?: LogLevel): void {
 	setConfiguredLevel(level);
 	base = null;
+}
+
+/** As `setup({ logging })` asks; with neither of the two everything stays as it is. */
+export function configureLogging({ baseLogger, level }: LoggingConfig): void {
+	if (baseLogger) configureBaseLogger(baseLogger);
+	else if (level) configureDefaultLogger(level);
 }
 
 function createDefaultLogger(): Logger {

@@ -1,6 +1,6 @@
 import { catalogueError, DEFAULT_ENDPOINT } from "@rivetkit/protocol";
 import type { Client } from "../client/types/client.types.ts";
-import { configureBaseLogger, configureDefaultLogger, getLogger } from "../log/base-logger.ts";
+import { configureLogging, getLogger } from "../log/base-logger.ts";
 import {
 	parseRegistryConfig,
 	type RegistryActors,
@@ -215,7 +215,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 
 	#create(): LocalRuntime {
 		const config = this.parseConfig();
-		configureLogger(config);
+		configureLogging(config.logging);
 		return new LocalRuntime(config, getLogger());
 	}
 
@@ -226,7 +226,7 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 		const config = this.parseConfig();
 		const engine = remoteEngine(config);
 		if (engine === null) return null;
-		configureLogger(config);
+		configureLogging(config.logging);
 		this.#remote = new RemoteRuntime(config, engine, getLogger());
 		return this.#remote;
 	}
@@ -294,11 +294,6 @@ export class Registry<A extends RegistryActors = RegistryActors> {
 function forget(held: Development): void {
 	held.runtime = null;
 	held.current = null;
-}
-
-function configureLogger({ logging: { baseLogger, level } }: RegistryConfig): void {
-	if (baseLogger) configureBaseLogger(baseLogger);
-	else if (level) configureDefaultLogger(level);
 }
 
 /** The engine elsewhere that is asked for; null when the actors run on the one in this process. */

@@ -1,5 +1,7 @@
+import { pino } from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { actor, event, setup } from "../../src/index.ts";
+import { configureDefaultLogger } from "../../src/log/index.ts";
 import { setupTest } from "../../src/test/index.ts";
 
 /** `setupTest` (api 18, A47). */
@@ -70,6 +72,18 @@ describe("setupTest", () => {
 			key: ["a"],
 		});
 		expect(await handle.parts()).not.toMatch(/s3cret|services|backend/);
+	});
+
+	it("logs where the registry says", async (test) => {
+		const lines: string[] = [];
+		const write = (line: string) => lines.push(JSON.parse(line).msg);
+		const loud = actor({ actions: { say: (c) => c.log.warn("said") } });
+		const baseLogger = pino({ level: "warn" }, { write });
+		const registry = setup({ use: { loud }, logging: { baseLogger } });
+		test.onTestFinished(() => configureDefaultLogger());
+		const { client } = await setupTest(test, registry);
+		await client.loud.getOrCreate([]).say();
+		expect(lines).toEqual(["said"]);
 	});
 
 	it("moves the actors' clock with the test's fake timers", async (test) => {
