@@ -6,6 +6,7 @@ import type { Execution } from "./engine/execution.ts";
 import { insideStep } from "./engine/in-progress.ts";
 import type { Scope } from "./engine/scope.ts";
 import { silent } from "./engine/silent-logger.ts";
+import { warnOfUnknownOptions } from "./engine/unknown-options.ts";
 import { join, readJoinBranches } from "./operations/join.ts";
 import { loop } from "./operations/loop.ts";
 import { getVersion, removed, rollbackCheckpoint } from "./operations/markers.ts";
@@ -126,8 +127,21 @@ export class WorkflowContext {
 
 	// Operations
 
+	#configOf(
+		operation: "step" | "tryStep" | "try" | "loop",
+		nameOrConfig: unknown,
+		run: unknown,
+	): { name: unknown; config: Config } {
+		if (typeof nameOrConfig !== "object" || nameOrConfig === null) {
+			return { name: nameOrConfig, config: { run } };
+		}
+		const config = nameOrConfig as Config;
+		warnOfUnknownOptions(this.#execution.host, operation, config.name, config);
+		return { name: config.name, config };
+	}
+
 	step(nameOrConfig: unknown, run?: unknown): Promise<unknown> {
-		const { name, config } = configOf(nameOrConfig, run);
+		const { name, config } = this.#configOf("step", nameOrConfig, run);
 		const ended = step(this.#execution, this.#scope, name, config).then((end) => {
 			if (end.ok) return end.value;
 			noteStepFailure(String(name), end);
@@ -137,12 +151,12 @@ export class WorkflowContext {
 	}
 
 	tryStep(nameOrConfig: unknown, run?: unknown): Promise<unknown> {
-		const { name, config } = configOf(nameOrConfig, run);
+		const { name, config } = this.#configOf("tryStep", nameOrConfig, run);
 		return quiet(tryStep(this.#execution, this.#scope, name, config));
 	}
 
 	try(nameOrConfig: unknown, run?: unknown): Promise<unknown> {
-		const { name, config } = configOf(nameOrConfig, run);
+		const { name, config } = this.#configOf("try", nameOrConfig, run);
 		const body = callbackOf(config.run, `try "${String(name)}"`);
 		const ended = tryBlock(this.#execution, this.#scope, name, config, (scope) =>
 			body(this.#contextOf(scope)),
@@ -151,7 +165,7 @@ export class WorkflowContext {
 	}
 
 	loop(nameOrConfig: unknown, run?: unknown): Promise<unknown> {
-		const { name, config } = configOf(nameOrConfig, run);
+		const { name, config } = this.#configOf("loop", nameOrConfig, run);
 		const body = callbackOf(config.run, `loop "${String(name)}"`);
 		return loop(this.#execution, this.#scope, name, config, (scope, state) =>
 			body(this.#contextOf(scope), state),
@@ -208,10 +222,14 @@ export class WorkflowContext {
 	get queue(): object {
 		// Not kept: a context that waits for a message needs it no more.
 		return {
-			next: (name: unknown, options?: unknown) =>
-				receiveNext(this.#execution, this.#scope, name, options),
-			nextBatch: (name: unknown, options?: unknown) =>
-				receiveBatch(this.#execution, this.#scope, name, options),
+			next: (name: unknown, options?: unknown) => {
+				warnOfUnknownOptions(this.#execution.host, "queue.next", name, options);
+				return receiveNext(this.#execution, this.#scope, name, options);
+			},
+			nextBatch: (name: unknown, options?: unknown) => {
+				warnOfUnknownOptions(this.#execution.host, "queue.nextBatch", name, options);
+				return receiveBatch(this.#execution, this.#scope, name, options);
+			},
 			send: (name: string, body?: unknown, options?: unknown) =>
 				quiet(this.#send(name, body, options)),
 		};
@@ -264,14 +282,6 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
 }
 
 function noop(): void {}
-
-function configOf(nameOrConfig: unknown, run: unknown): { name: unknown; config: Config } {
-	if (typeof nameOrConfig === "object" && nameOrConfig !== null) {
-		const config = nameOrConfig as Config;
-		return { name: config.name, config };
-	}
-	return { name: nameOrConfig, config: { run } };
-}
 
 function callbackOf(run: unknown, what: string): Callback {
 	if (typeof run === "function") return run as Callback;

@@ -465,3 +465,21 @@ onMemory.it(
 		expect(lines.map(({ level }) => level)).toEqual(["warn"]);
 	},
 );
+
+onMemory.it(
+	"an option that an operation does not take is told of once, and blocks nothing",
+	async () => {
+		await using world = await World.start(async (ctx) => {
+			for (const name of ["a", "b"])
+				await ctx.step({ name, run: () => {}, maxRetires: 1 } as never);
+			await ctx.queue.nextBatch("m", { nmes: ["work"], timeout: 0 } as never);
+		});
+		await world.advance(100);
+		expect((await world.status()).state).toBe("completed");
+		const lines = world.runtime.log.filter(({ message }) => message.includes("this option"));
+		expect(lines.map(({ level, fields }) => [level, fields.operation, fields.option])).toEqual([
+			["warn", "ctx.step", "maxRetires"],
+			["warn", "ctx.queue.nextBatch", "nmes"],
+		]);
+	},
+);
