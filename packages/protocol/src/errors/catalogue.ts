@@ -393,7 +393,7 @@ export const CATALOGUE = {
 	),
 
 	"database.not_enabled": closed(
-		"Database not enabled. Must implement `database` to use database.",
+		"Database not enabled. Give the actor one: `db: db()`, with `db` of rivetkit/db.",
 	),
 	"database.unsupported_runtime": closed(
 		(d: { runtime: string }) =>

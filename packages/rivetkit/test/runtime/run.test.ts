@@ -188,6 +188,18 @@ describe("L53 keepAwake and waitUntil", () => {
 		expect((await wireAction(runtime, id, "rejection")).error?.message).toBe("inside");
 	});
 
+	it("a function instead of a promise is refused: nobody would call it", async () => {
+		const work = (async () => {}) as unknown as Promise<void>;
+		const subject = actor({
+			actions: { keep: (c) => c.keepAwake(work), wait: (c) => c.waitUntil(work) },
+		});
+		await using runtime = await TestRuntime.start({ subject }, { exposeErrors: true });
+		const id = await runtime.actorId("subject");
+		const messageOf = async (name: string) => (await wireAction(runtime, id, name)).error?.message;
+		expect(await messageOf("keep")).toContain("c.keepAwake takes a promise, not a function");
+		expect(await messageOf("wait")).toContain("c.waitUntil takes a promise, not a function");
+	});
+
 	it("a rejection that nobody looks at is logged and does not end the process", async () => {
 		const thenable = (error: Error): PromiseLike<never> => ({
 			// biome-ignore lint/suspicious/noThenProperty: a promise of another library is what is tested

@@ -652,6 +652,7 @@ export class ActorInstance implements LedgerOwner {
 
 	waitUntil(promise: PromiseLike<unknown>): void {
 		mayGoOn();
+		assertNoFunction("c.waitUntil", promise);
 		this.#addBackground(
 			Promise.resolve(promise).then(undefined, (error: unknown) =>
 				this.log.error({ err: error }, "a promise given to waitUntil was rejected"),
@@ -670,6 +671,7 @@ export class ActorInstance implements LedgerOwner {
 
 	keepAwake<T>(promise: PromiseLike<T>): Promise<T> {
 		mayGoOn();
+		assertNoFunction("c.keepAwake", promise);
 		this.work.begin("keepAwake");
 		const passed = Promise.resolve(promise).finally(() => {
 			this.work.end("keepAwake");
@@ -710,4 +712,10 @@ export class ActorInstance implements LedgerOwner {
 	): WireError {
 		return describeError(this, error, operation, signal);
 	}
+}
+
+/** Work that nobody begins would be waited for by nobody, and silently. */
+function assertNoFunction(method: string, promise: unknown): void {
+	if (typeof promise !== "function") return;
+	throw new TypeError(`${method} takes a promise, not a function: ${method}(work())`);
 }
