@@ -289,9 +289,9 @@ it("an actor that fails to start shows its data and why, and is not started for 
 	});
 	expect(body.history.at(-1)).toMatchObject({ event: "startFailed" });
 	expect(trouble.starts).toBe(2);
-	// A change needs it awake, and gets what its callers get.
-	const patched = await inspect(runtime, id, "state", { method: "PATCH", body: { state: {} } });
-	expect(patched).toMatchObject({
+	// What needs it awake gets what its callers get.
+	const called = await inspect(runtime, id, "action/get", { method: "POST" });
+	expect(called).toMatchObject({
 		status: 500,
 		body: { group: "rivetkit", code: "internal_error" },
 	});
