@@ -387,7 +387,7 @@ class EmbeddedEngine implements Engine {
 		return () => apart.stats;
 	}
 
-	/** Resolves with whether it runs, or is no more. Never rejects. */
+	/** Resolves with whether it runs, sleeps, or is no more. Never rejects. */
 	async #wake(actorId: string): Promise<boolean> {
 		try {
 			const deadlineTs = this.#clock.now() + this.#limits.routeTimeoutMs;
@@ -396,7 +396,9 @@ class EmbeddedEngine implements Engine {
 		} catch (error) {
 			if (isActorNotFound(error)) return true;
 			this.#logger.warn({ actorId, err: error }, "an actor could not be started again");
-			return false;
+			// Where it has waited in vain, it sleeps.
+			const record = await this.#store.actorById(actorId).catch(() => undefined);
+			return record !== undefined && (record.sleepTs !== null || record.destroyTs !== null);
 		}
 	}
 

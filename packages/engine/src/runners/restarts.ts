@@ -10,7 +10,7 @@ export interface RestartsOptions {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly limits: RunnerLimits;
-	/** Starts an actor again. Resolves with whether it runs, on whatever node, or is no more; never rejects. */
+	/** Starts an actor again. Resolves with whether it runs or sleeps, on whatever node, or is no more; never rejects. */
 	readonly wake: (actorId: string) => Promise<boolean>;
 	/** An actor is about to want a slot: from now on it counts. */
 	readonly expected: (actorId: string, pool: PoolAddress) => void;
@@ -37,6 +37,8 @@ export class Restarts {
 	readonly #failures: RecentFailures;
 	/** Actors that are to be started. */
 	readonly #due = new Map<string, Pause>();
+	/** Those whose start has failed for another reason than themselves: when they are started again. */
+	readonly #retries = new Map<string, Timer>();
 	/** Those that have not started since they failed, nor fallen asleep for want of a slot. */
 	readonly #isDown = new Set<string>();
 	#isClosed = false;
@@ -63,7 +65,7 @@ export class Restarts {
 
 	/** It was to run again, and sleeps now. */
 	rests(actorId: string): void {
-		this.#isDown.delete(actorId);
+		this.#rests(actorId);
 	}
 
 	/** Whether it would be started at once if it failed now. */
@@ -73,7 +75,7 @@ export class Restarts {
 
 	/** The actor has failed: it is started again when its pause is over. */
 	later(actorId: string, generation: number, pool: PoolAddress): void {
-		const { clock, random, limits, wake, paused, expected, settled } = this.#options;
+		const { clock, random, limits, paused, expected, settled } = this.#options;
 		const now = clock.now();
 		const count = this.#failures.failed(actorId);
 		const exponent = Math.min(count - 1, limits.backoffExponentMax);
@@ -87,12 +89,7 @@ export class Restarts {
 			const pause = this.#due.get(actorId);
 			this.#due.delete(actorId);
 			pause?.over.resolve();
-			expected(actorId, pool);
-			void wake(actorId).then((isDone) => {
-				settled(actorId);
-				// Where it runs on another node, nothing else says so here.
-				if (isDone && !this.#due.has(actorId)) this.#isDown.delete(actorId);
-			});
+			this.#wake(actorId, pool);
 		});
 		if (pauseMs > 0) {
 			paused(actorId, generation, now + pauseMs);
@@ -105,13 +102,41 @@ export class Restarts {
 		this.#due.set(actorId, { ts: pauseMs > 0 ? now + pauseMs : null, timer, over: unwatched() });
 	}
 
+	/** Has it start, again and again until it does or is not to. */
+	#wake(actorId: string, pool: PoolAddress): void {
+		const { clock, limits, wake, expected, settled } = this.#options;
+		expected(actorId, pool);
+		void wake(actorId).then((isDone) => {
+			settled(actorId);
+			if (this.#isClosed || this.#due.has(actorId) || !this.#isDown.has(actorId)) return;
+			if (isDone) {
+				// Where it runs on another node, nothing else says so here.
+				this.#isDown.delete(actorId);
+				return;
+			}
+			// The store was away, say: nobody else would see to it.
+			this.#retries.get(actorId)?.stop();
+			const retry = clock.after(limits.retryBaseMs, () => {
+				this.#retries.delete(actorId);
+				this.#wake(actorId, pool);
+			});
+			this.#retries.set(actorId, retry);
+		});
+	}
+
 	/** It is started, or never again: whoever waits for the end of its pause need not. */
 	cancel(actorId: string): void {
 		const pause = this.#due.get(actorId);
 		pause?.timer.stop();
 		pause?.over.resolve();
 		this.#due.delete(actorId);
+		this.#rests(actorId);
+	}
+
+	#rests(actorId: string): void {
 		this.#isDown.delete(actorId);
+		this.#retries.get(actorId)?.stop();
+		this.#retries.delete(actorId);
 	}
 
 	/** It is never started again: whoever waits for the end of its pause is told why. */
@@ -138,7 +163,7 @@ export class Restarts {
 	close(): void {
 		this.#isClosed = true;
 		this.refuseAll();
-		for (const actorId of [...this.#due.keys()]) this.cancel(actorId);
+		for (const actorId of [...this.#due.keys(), ...this.#retries.keys()]) this.cancel(actorId);
 	}
 }
 

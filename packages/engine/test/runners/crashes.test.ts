@@ -5,6 +5,7 @@ import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import { TestClock } from "../helpers/test-clock.ts";
 import { until } from "../helpers/until.ts";
 import { engineWithRunners, startsOn, tagsOn } from "./engine-with-runners.ts";
+import { replacing } from "./runners-host.fixture.ts";
 
 /** Actors that crash, or whose runner or engine does not answer any more (engine 11: numbers behind the names). */
 
@@ -104,6 +105,21 @@ describe("pauses after crashes (no. 60)", () => {
 			runner.answer(request, { tag: "ToServerResponseStart", val });
 		}
 		expect([(await called).status, (await late).status]).toEqual([200, 200]);
+	});
+
+	it("an actor that is to run again is tried again when the store fails just then", async () => {
+		const stored = createMemoryStore();
+		let failures = 0;
+		const acquire = (actorId: string) =>
+			failures-- > 0 ? Promise.reject(new Error("the store is away")) : stored.acquire(actorId);
+		await serve({ retryBaseMs: 50 }, undefined, replacing(stored, { acquire }));
+		const runner = await connect();
+		const actorId = await create("restart");
+		await isAwake(actorId);
+		failures = 2;
+		runner.state(actorId, 0, "Error");
+		await until(() => expect(startsOn(runner)).toEqual([0, 1]));
+		expect(failures).toBeLessThan(0);
 	});
 
 	it("a deletion during the pause ends it, also for whoever waits for its end", async () => {
