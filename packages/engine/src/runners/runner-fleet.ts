@@ -250,11 +250,16 @@ export class RunnerFleet {
 		this.#options.ledger?.gone(runner);
 	}
 
-	/** Until its last actor is over, it tells what a runner that is no more has not heard of. */
+	/**
+	 * Until its last actor is over, it tells what a runner that is no more has not heard of. It is listed for long after, but
+	 * nobody comes back as it.
+	 */
 	#clearBacklog(runner: RunnerRecord): void {
 		if (runner.stopTs === null || runner.actors.size > 0) return;
 		runner.backlog.clear();
 		runner.ends.clear();
+		runner.givenUp.clear();
+		runner.commands = [];
 	}
 
 	readonly #look = (): void => {

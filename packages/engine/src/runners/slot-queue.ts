@@ -126,9 +126,15 @@ export class SlotQueue {
 
 	/** Gives free slots to those who wait. */
 	serve(): void {
+		/** Pools that have none left: thousands may wait in one, and a slot gets free with each end of an actor. */
+		const full: PoolAddress[] = [];
 		for (const waiting of this.#waiting) {
+			if (full.some((pool) => isSamePool(pool, waiting))) continue;
 			const runner = this.#options.choose(waiting);
-			if (!runner) continue;
+			if (!runner) {
+				full.push(waiting);
+				continue;
+			}
 			this.#forget(waiting);
 			// Taken before the next one is looked for.
 			waiting.placed.resolve(runner.take(waiting.actorId));

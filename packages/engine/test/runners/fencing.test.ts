@@ -89,6 +89,15 @@ it("those that are to run always are looked for again", async () => {
 	expect(t.woken).toEqual(["a"]);
 });
 
+it("a runner that is no more is listed, and keeps nothing of what it ran", async () => {
+	const t = await running();
+	const { record } = t.runner;
+	t.host.evict(record.runnerId);
+	await until(() => expect(t.ended).toEqual(["a"]));
+	expect(t.host.list("default")).toEqual([record]);
+	expect([record.givenUp.size, record.commands]).toEqual([0, []]);
+});
+
 it("a runner that is away is told to stop when it is back", async () => {
 	const t = await running();
 	t.runner.disconnects();
