@@ -30,15 +30,24 @@ export class LinkSockets {
 		accepted.socket.heard(news);
 		if ("closed" in news) {
 			// Nothing comes after it.
-			this.#byLink.get(link)?.delete(key);
-			const links = this.#byActor.get(accepted.actorId);
-			const keys = links?.get(link);
-			if (keys?.delete(key) && keys.size === 0) {
-				links?.delete(link);
-			}
-			if (links?.size === 0) {
-				this.#byActor.delete(accepted.actorId);
-			}
+			this.forget(link, key);
+		}
+	}
+
+	/** Nobody has it, or it is over. */
+	forget(link: NodeLink, key: number): void {
+		const accepted = this.#byLink.get(link)?.get(key);
+		if (accepted === undefined) {
+			return;
+		}
+		this.#byLink.get(link)?.delete(key);
+		const links = this.#byActor.get(accepted.actorId);
+		const keys = links?.get(link);
+		if (keys?.delete(key) && keys.size === 0) {
+			links?.delete(link);
+		}
+		if (links?.size === 0) {
+			this.#byActor.delete(accepted.actorId);
 		}
 	}
 

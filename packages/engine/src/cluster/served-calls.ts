@@ -7,6 +7,7 @@ import type { Acquisitions } from "./acquisitions.ts";
 import { answerOf, requestOf, upgradeOf } from "./forwarding.ts";
 import type { InterestedLinks } from "./interested-links.ts";
 import type { LinkCall, ReadyAnswer, ResponseHead } from "./link-messages.ts";
+import type { LinkSocket } from "./link-socket.ts";
 import type { LinkSockets } from "./link-sockets.ts";
 import type { LocalEngine } from "./local-engine.ts";
 import type { NodeLease } from "./node-lease.ts";
@@ -50,19 +51,18 @@ export class ServedCalls {
 				return this.#request(call, signal);
 			case "openSocket": {
 				const incarnation = this.#live(call.actorId, call.generation);
-				const socket = sockets.accept(link, call.actorId, call.socket);
-				await incarnation.host.openSocket(call.actorId, upgradeOf(call), socket);
-				return null;
+				return offered(sockets, link, call, (socket) =>
+					incarnation.host.openSocket(call.actorId, upgradeOf(call), socket),
+				);
 			}
 			case "inspect": {
 				const answer = await engine.inspect(call.actorId, requestOf(call, signal));
 				return answer === null ? null : answerOf(answer);
 			}
-			case "inspectSocket": {
-				const socket = inspectors.accept(link, call.actorId, call.socket);
-				await engine.inspectSocket(call.actorId, upgradeOf(call), socket);
-				return null;
-			}
+			case "inspectSocket":
+				return offered(inspectors, link, call, (socket) =>
+					engine.inspectSocket(call.actorId, upgradeOf(call), socket),
+				);
 			case "stop":
 				await engine.stop(call.actorId, call.intent);
 				return null;
@@ -160,4 +160,21 @@ export class ServedCalls {
 		}
 		return live;
 	}
+}
+
+/** Has a socket taken that another node offers; one that is refused is nobody's. */
+async function offered(
+	sockets: LinkSockets,
+	link: NodeLink,
+	{ actorId, socket: offer }: Extract<LinkCall, { do: "openSocket" | "inspectSocket" }>,
+	take: (socket: LinkSocket) => Promise<void>,
+): Promise<null> {
+	const socket = sockets.accept(link, actorId, offer);
+	try {
+		await take(socket);
+	} catch (error) {
+		sockets.forget(link, offer.key);
+		throw error;
+	}
+	return null;
 }
