@@ -1,35 +1,26 @@
 import { encodeBase64, encodeCbor } from "@rivetkit/protocol";
 import { describe, expect, test } from "vitest";
+import { callApi, type Json } from "../helpers/call.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { TestClock } from "../helpers/test-clock.ts";
-
-type Json = Record<string, unknown>;
+import { wanted as anyWanted } from "./asked-engine.ts";
 
 async function serving(options: Parameters<typeof testEngine>[0] = {}) {
 	const t = testEngine(options);
 	const server = await t.listen();
-	const call = async (method: string, path: string, body?: unknown, headers: object = {}) => {
-		const answer = await fetch(server.url + path, {
-			method,
-			headers: {
-				...(body === undefined ? {} : { "content-type": "application/json" }),
-				...headers,
-			},
-			...(body === undefined
-				? {}
-				: { body: typeof body === "string" ? body : JSON.stringify(body) }),
-		});
-		return { status: answer.status, body: (await answer.json()) as Json };
+	const call = async (
+		method: string,
+		path: string,
+		given?: unknown,
+		headers: Record<string, string> = {},
+	) => {
+		const { status, body } = await callApi(server.url + path, method, given, headers);
+		return { status, body };
 	};
 	return Object.assign(t, { server, call });
 }
 
-const wanted = {
-	name: "counter",
-	key: "a",
-	runner_name_selector: "default",
-	crash_policy: "sleep",
-};
+const wanted = { ...anyWanted, name: "counter" };
 
 describe("PUT /actors", () => {
 	test("makes, starts and describes the actor, then finds it", async () => {

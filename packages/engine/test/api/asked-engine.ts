@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect } from "vitest";
 import type { AttachRunnersOptions } from "../../src/index.ts";
+import { callApi, type Json } from "../helpers/call.ts";
 import { type EngineApart, startEngineApart } from "../helpers/engine-apart.ts";
 import { until } from "../helpers/until.ts";
 import { type RunnerOptions, ScriptedRunner } from "../runners/scripted-runner.ts";
 
-export type Json = Record<string, unknown>;
+export type { Json };
 
 export const fails = async (
 	answer: Promise<{ status: number; body: Json }>,
@@ -77,30 +78,12 @@ export function askedEngine() {
 		return runner;
 	}
 
-	async function call(
+	const call = (
 		method: string,
 		path: string,
 		body?: unknown,
 		headers: Record<string, string> = { authorization: "Bearer admin" },
-	) {
-		const answer = await fetch(nextUrl() + path, {
-			method,
-			redirect: "manual",
-			headers: {
-				...(body === undefined ? {} : { "content-type": "application/json" }),
-				...headers,
-			},
-			...(body === undefined
-				? {}
-				: { body: typeof body === "string" ? body : JSON.stringify(body) }),
-		});
-		const text = await answer.text();
-		return {
-			status: answer.status,
-			headers: answer.headers,
-			body: (text.startsWith("{") ? JSON.parse(text) : { text }) as Json,
-		};
-	}
+	) => callApi(nextUrl() + path, method, body, headers);
 
 	const put = (body: object = wanted, namespace = "default") =>
 		call("PUT", `/actors?namespace=${namespace}`, body);

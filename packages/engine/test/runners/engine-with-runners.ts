@@ -1,13 +1,14 @@
-import { systemRandom } from "@rivetkit/protocol";
+import { type CrashPolicy, systemRandom } from "@rivetkit/protocol";
 import { afterEach, expect } from "vitest";
 import { createEngine, type Engine, type RunnerLimits } from "../../src/index.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
+import { callApi, type Json } from "../helpers/call.ts";
 import type { TestClock } from "../helpers/test-clock.ts";
 import { until } from "../helpers/until.ts";
 import { type RunnerOptions, ScriptedRunner } from "./scripted-runner.ts";
 
-export type Json = Record<string, unknown>;
+export type { Json };
 
 export const startsOn = (runner: ScriptedRunner) =>
 	runner.commands
@@ -16,8 +17,12 @@ export const startsOn = (runner: ScriptedRunner) =>
 
 export const tagsOn = (runner: ScriptedRunner) => runner.commands.map(({ inner }) => inner.tag);
 
-/** An engine apart from any application for each test of a file, with runners that say what the test wants. */
-export function engineWithRunners() {
+/**
+ * An engine apart from any application for each test of a file, with runners that say what the test wants.
+ *
+ * @param token - of the engine, if it has one
+ */
+export function engineWithRunners(token?: string) {
 	let engine: Engine | undefined;
 	let store: Store;
 	let url: string;
@@ -35,6 +40,7 @@ export function engineWithRunners() {
 		engine = createEngine({
 			store,
 			version: "test",
+			...(token !== undefined && { token }),
 			...(at && { clock: at }),
 			random: {
 				uuid: () => random.uuid(),
@@ -54,7 +60,7 @@ export function engineWithRunners() {
 		({ url } = await engine.listen({ port: 0 }));
 	}
 
-	afterEach(async () => {
+	async function stop(): Promise<void> {
 		for (const runner of runners) runner.obey();
 		const closing = engine?.close() ?? Promise.resolve();
 		engine = undefined;
@@ -67,23 +73,25 @@ export function engineWithRunners() {
 		}
 		await closing;
 		for (const runner of runners.splice(0)) await runner.close();
-	});
+	}
+
+	afterEach(stop);
 
 	async function connect(options: RunnerOptions = {}): Promise<ScriptedRunner> {
-		const runner = await ScriptedRunner.connect(url, { token: null, ...options });
+		const runner = await ScriptedRunner.connect(url, { token: token ?? null, ...options });
 		runners.push(runner);
-		await until(() => expect(runner.init).toBeDefined());
+		if (!options.isSilent) await until(() => expect(runner.init).toBeDefined());
 		return runner;
 	}
 
-	async function call(method: string, path: string, body?: unknown) {
-		const answer = await fetch(`${url}${path}${path.includes("?") ? "&" : "?"}namespace=default`, {
+	async function call(method: string, path: string, given?: unknown) {
+		const { status, body } = await callApi(
+			`${url}${path}${path.includes("?") ? "&" : "?"}namespace=default`,
 			method,
-			...(body === undefined
-				? {}
-				: { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
-		});
-		return { status: answer.status, body: (await answer.json()) as Json };
+			given,
+			token === undefined ? {} : { authorization: `Bearer ${token}` },
+		);
+		return { status, body };
 	}
 
 	async function create(crashPolicy = "sleep", key = "a"): Promise<string> {
@@ -94,6 +102,12 @@ export function engineWithRunners() {
 			crash_policy: crashPolicy,
 		});
 		return (body.actor as Json).actor_id as string;
+	}
+
+	/** A new actor that runs on one of the runners; resolves when it does. */
+	async function place(key: string, crashPolicy: CrashPolicy = "sleep", pool = "default") {
+		const query = { kind: "getOrCreate", name: "any", key: [key], input: null } as const;
+		return (await engine!.resolve({ ...query, crashPolicy, pool })).actor.actorId;
 	}
 
 	async function actorOf(actorId: string): Promise<Json> {
@@ -122,7 +136,10 @@ export function engineWithRunners() {
 
 	return {
 		serve,
+		/** Ends the engine, and its runners, before the test does. */
+		stop,
 		connect,
+		place,
 		call,
 		create,
 		actorOf,
@@ -132,6 +149,9 @@ export function engineWithRunners() {
 		/** Of the engine that was served last. */
 		get url() {
 			return url;
+		},
+		get engine() {
+			return engine!;
 		},
 		get store() {
 			return store;

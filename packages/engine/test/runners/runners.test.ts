@@ -1,77 +1,27 @@
 import type { KvRequestData } from "@rivetkit/protocol/runner";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEngine } from "../../src/engine.ts";
-import type { Engine } from "../../src/engine.types.ts";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { RunnerLimits } from "../../src/runners/runner-limits.ts";
-import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
-import type { Store } from "../../src/store/store.ts";
 import { until } from "../helpers/until.ts";
-import { type RunnerOptions, ScriptedRunner } from "./scripted-runner.ts";
+import { engineWithRunners } from "./engine-with-runners.ts";
+import type { RunnerOptions, ScriptedRunner } from "./scripted-runner.ts";
 
 /** The engine's end of the runner protocol (engine 11: numbers behind the names). */
 
-let engine: Engine;
-let store: Store;
-let url: string;
-const runners: ScriptedRunner[] = [];
+const served = engineWithRunners("admin");
+const { connect, place } = served;
 
 /** Limits that a busy machine keeps; tests of one of them set it short. */
-async function serve(limits: Partial<RunnerLimits> = {}): Promise<void> {
-	store = createMemoryStore();
-	engine = createEngine({
-		store,
-		version: "test",
-		token: "admin",
-		logger: { debug() {}, info() {}, warn() {}, error() {} },
-	});
-	engine.attachRunners({
-		pingIntervalMs: 50,
-		runnerEligibleThresholdMs: 10_000,
-		runnerLostThresholdMs: 10_000,
-		actorStartThresholdMs: 10_000,
-		actorStopThresholdMs: 10_000,
-		initTimeoutMs: 10_000,
-		retryBaseMs: 50,
-		slotWaitMs: 10_000,
-		...limits,
-	});
-	({ url } = await engine.listen({ port: 0 }));
-}
-
-async function stop(): Promise<void> {
-	for (const runner of runners) runner.obey();
-	await engine.close();
-	for (const runner of runners.splice(0)) await runner.close();
-}
+const serve = (limits: Partial<RunnerLimits> = {}) =>
+	served.serve({ initTimeoutMs: 10_000, retryBaseMs: 50, slotWaitMs: 10_000, ...limits });
 
 async function restart(limits: Partial<RunnerLimits>): Promise<void> {
-	await stop();
+	await served.stop();
 	await serve(limits);
 }
 
 beforeEach(() => serve());
-afterEach(stop);
 
-async function connect(options: RunnerOptions = {}): Promise<ScriptedRunner> {
-	const runner = await ScriptedRunner.connect(url, options);
-	runners.push(runner);
-	return runner;
-}
-
-/** A new actor that runs on one of the runners. */
-async function place(key: string, crashPolicy = "sleep", pool = "default"): Promise<string> {
-	const { actor } = await engine.resolve({
-		kind: "getOrCreate",
-		name: "any",
-		key: [key],
-		input: null,
-		crashPolicy,
-		pool,
-	});
-	return actor.actorId;
-}
-
-const recordOf = async (actorId: string) => (await store.actorById(actorId))!;
+const recordOf = async (actorId: string) => (await served.store.actorById(actorId))!;
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
 
 describe("the door", () => {
@@ -155,7 +105,7 @@ describe("commands and events", () => {
 		// Behind them on both sockets.
 		await runner.kv(actorId, { tag: "KvGetRequest", val: { keys: [] } });
 		await other.kv(actorId, { tag: "KvGetRequest", val: { keys: [] } });
-		expect(engine.liveCount).toBe(1);
+		expect(served.engine.liveCount).toBe(1);
 		expect(runner.commands).toHaveLength(1);
 	});
 
