@@ -3,38 +3,24 @@ import type { OpenBatch, Savepoint } from "../../runtime/commit/batch-part.ts";
 import type { StoredEntries } from "../../runtime/commit/storage-layout.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { DurableRun } from "../../runtime/durable/durable-run.ts";
-import { RollbackCheckpointError } from "../errors.ts";
-import {
-	type Blocked,
-	decodeHead,
-	HEAD_KEY,
-	type Head,
-	newHead,
-	type StoredWait,
-} from "../history/head.ts";
+import { type Blocked, decodeHead, HEAD_KEY, type Head, newHead } from "../history/head.ts";
 import { Journal } from "../history/journal.ts";
 import { PUBLISHED_HISTORY, readPublishedHistory } from "../history/published-history.ts";
-import { publicError, storeError } from "../history/stored-error.ts";
 import { LiveWorkflow } from "../inspect/live-workflow.ts";
 import { WorkflowView } from "../inspect/workflow-view.ts";
-import { checkSize, recordValue } from "../operations/value.ts";
 import type { WorkflowErrorEvent } from "../options.types.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { Execution, type ExecutionEnd, type WorkflowFunction } from "./execution.ts";
 import type { ExecutionOwner } from "./execution-owner.ts";
+import { settle } from "./outcome.ts";
 import { RollbackRun } from "./rollback-run.ts";
-import { hooks } from "./test-hooks.ts";
+import { coldStart, hooks } from "./test-hooks.ts";
 import { WorkflowControl } from "./workflow-control.ts";
 
 /** Whoever wants a workflow to stand still waits this long for its replay (ms). */
 const REACH_MS_MAX = 5_000;
-/** A blocked workflow is tried again after this (ms), doubling to the most. */
-const BLOCKED_FIRST_MS = 1_000;
-const BLOCKED_MAX_MS = 300_000;
 /** Turns without a new entry after which code waits for something outside of it. */
 const QUIET_TURNS = 3;
-/** Every wake reads the head: what a join of many branches waits for is not all in it. */
-const WAITS_STORED_MAX = 32;
 
 /**
  * The workflow of one incarnation of one actor (workflows 5). Runs its function, and what has to be run
@@ -98,7 +84,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 			return;
 		}
 		this.#isSuspect = !this.#head.isClean;
-		this.#blockedLast = this.#head.blocked ?? null;
+		this.blockedLast = this.#head.blocked ?? null;
 		delete this.#head.waits;
 	}
 
@@ -124,11 +110,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 
 	/** What it waits for now. */
 	get waitingFor(): WorkflowWait[] {
-		return [...(this.#execution?.waits ?? [])].map(({ location, name, queues, deadline }) => ({
-			path: location.pathOf({ kind: "name", name }),
-			...(queues === undefined ? undefined : { names: queues }),
-			...(deadline === undefined ? undefined : { deadline }),
-		}));
+		return this.#execution?.waits.shown() ?? [];
 	}
 
 	get hasEnded(): boolean {
@@ -164,33 +146,17 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	}
 
 	waitsFor(queue: string): boolean {
-		for (const { queues } of this.#execution?.waits ?? []) {
-			if (queues === undefined) continue;
-			if (queues === null ? !this.host.isDeadLetter(queue) : queues.includes(queue)) return true;
-		}
-		return false;
+		return this.#execution?.waits.includesQueue(queue) ?? false;
 	}
 
 	abort(): void {
 		if (this.hasEnded) return;
 		this.#hadWorkAtAbort = this.needsWakeNow;
 		this.head.isClean = true;
-		this.head.waits = this.#storedWaits();
+		this.head.waits = this.#execution?.waits.stored() ?? [];
 		if (this.head.state !== "pending") this.journal.head(this.head);
 		this.#execution?.stop(this.host.abortSignal.reason, { keepsWaits: true });
 		this.signal();
-	}
-
-	/** For inspectors, while the actor sleeps. */
-	#storedWaits(): StoredWait[] {
-		return [...(this.#execution?.waits ?? [])]
-			.slice(0, WAITS_STORED_MAX)
-			.map(({ location, name, queues, deadline, entry }) => ({
-				key: location.namedKey(name),
-				...(queues === undefined ? undefined : { names: queues }),
-				...(deadline === undefined ? undefined : { deadline }),
-				...(entry && { since: [entry.createdSequence, entry.createdAt] as const }),
-			}));
 	}
 
 	/** As {@link needsWake}, of one that has not stopped yet. */
@@ -204,6 +170,11 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		const reason = new Error("a commit of the workflow failed");
 		for (const attempt of execution?.attempts ?? []) attempt.revoke(reason);
 		this.signal();
+	}
+
+	/** Whether a commit failed, so that what is in memory never was. */
+	get isRolledBack(): boolean {
+		return this.#mustReload;
 	}
 
 	/** Whether it is to begin again from what is stored. */
@@ -332,20 +303,9 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	}
 
 	/** What follows from how a run of the function ended. */
-	async #followed(end: ExecutionEnd, execution: Execution): Promise<void> {
+	#followed(end: ExecutionEnd, execution: Execution): Promise<void> | undefined {
 		this.#reach();
-		if (this.#mustReload) return;
-		switch (end.kind) {
-			case "returned":
-				return this.#completed(end.value);
-			case "threw":
-				return this.#threw(end.error, execution);
-			case "blocked":
-				if (end.error instanceof RollbackCheckpointError) return this.failed(end.error);
-				return this.blocked(end.error);
-			case "stopped":
-				return;
-		}
+		return this.#mustReload ? undefined : settle(this, end, execution);
 	}
 
 	/** Whether what is recorded has answered, so that what is done from here on is new. */
@@ -395,65 +355,6 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	 */
 	async replayForRollback(execution: Execution): Promise<unknown> {
 		return execution.replay(this.#fn);
-	}
-
-	async #completed(value: unknown): Promise<void> {
-		const { head } = this;
-		try {
-			const recorded = recordValue(this.host, value);
-			checkSize(recorded, "output", this.maxEntrySize);
-			if (recorded.bytes !== undefined) head.output = recorded.bytes;
-		} catch (error) {
-			this.host.log.warn({ err: error }, "what the workflow returned cannot be stored");
-		}
-		await this.end("completed");
-		if (this.#mustReload) return;
-		this.host.log.info({}, "the workflow has completed");
-	}
-
-	async #threw(error: unknown, execution: Execution): Promise<void> {
-		const { head } = this;
-		this.host.log.error({ err: error }, "the workflow has failed");
-		this.report({
-			workflow: { workflowId: this.host.actorId, error: publicError(storeError(error)) },
-		});
-		if (execution.root.compensable === 0) return this.failed(error, false);
-		head.error = storeError(error);
-		head.state = "rolling_back";
-		this.writeHead();
-		await this.durable();
-	}
-
-	async failed(error: unknown, isNews = true): Promise<void> {
-		this.head.error = storeError(error);
-		if (isNews) {
-			this.host.log.error({ err: error }, "the workflow has failed");
-			this.report({
-				workflow: { workflowId: this.host.actorId, error: publicError(this.head.error) },
-			});
-		}
-		await this.end("failed");
-	}
-
-	/** The code does not fit: the history stays as it is, and it is tried again later (workflows 9.3). */
-	async blocked(error: unknown): Promise<void> {
-		const { head, host } = this;
-		const stored = storeError(error);
-		const before = this.#blockedLast;
-		const isNews = before?.error.message !== stored.message;
-		const attempts = (isNews ? 0 : before!.attempts) + 1;
-		const delayMs = Math.min(BLOCKED_MAX_MS, BLOCKED_FIRST_MS * 2 ** (attempts - 1));
-		head.blocked = { error: stored, attempts, retryAt: host.now() + delayMs };
-		this.#blockedLast = head.blocked;
-		host.log.error(
-			{ err: error, attempts, retryAt: head.blocked.retryAt },
-			"the workflow is blocked",
-		);
-		if (isNews) {
-			this.report({ workflow: { workflowId: host.actorId, error: publicError(stored) } });
-		}
-		this.writeHead();
-		await this.waitFor(head.blocked.retryAt);
 	}
 
 	/** Waits for a signal, or for a time (ms since the epoch): meanwhile the actor may sleep. */
@@ -571,21 +472,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.#reach();
 		this.progressed();
 		this.host.commitSoon();
-		if (hooks.coldStartAtEveryWait) this.#coldStart();
-	}
-
-	#writesAtColdStart = -1;
-
-	#coldStart(): void {
-		const execution = this.#execution;
-		// Once per wait: without progress it would wait for the same again.
-		if (this.#writesAtColdStart === this.journal.writes) return;
-		this.#writesAtColdStart = this.journal.writes;
-		void this.host.nextTurn().then(() => {
-			if (execution === this.#execution && execution?.isIdle && !execution.isRollback) {
-				hooks.coldStart(this);
-			}
-		});
+		if (hooks.coldStartAtEveryWait) coldStart(this);
 	}
 
 	/** The code has come past all that is recorded: what was wrong with it is over, unless it shows again. */
@@ -596,10 +483,10 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	}
 
 	/** What blocked it last, as long as nothing was recorded since: the same again is no news, and waits longer. */
-	#blockedLast: Blocked | null = null;
+	blockedLast: Blocked | null = null;
 
 	noteRecord(): void {
-		this.#blockedLast = null;
+		this.blockedLast = null;
 	}
 
 	/** Code that waits for something outside of the workflow begins nothing, and does not wait as a workflow does. */

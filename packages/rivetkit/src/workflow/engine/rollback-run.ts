@@ -4,6 +4,7 @@ import { StepContext } from "../step-context.ts";
 import type { Compensation } from "./compensation.ts";
 import type { WorkflowEngine } from "./engine.ts";
 import type { Execution } from "./execution.ts";
+import { blocked } from "./outcome.ts";
 import { StepAttempt } from "./step-attempt.ts";
 import { StepLimit } from "./step-limit.ts";
 
@@ -32,7 +33,7 @@ export class RollbackRun {
 		if (engine.host.isAborted || engine.isLost) return;
 		if (missed) {
 			execution.finish({ kind: "stopped" });
-			return engine.blocked(missed);
+			return blocked(engine, missed);
 		}
 		delete engine.head.blocked;
 		const order = execution.search!.compensations.sort(

@@ -1,8 +1,13 @@
+import type { WorkflowWait } from "../../actor/workflow-control.types.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { WaitReason } from "../../runtime/durable/step-spans.ts";
 import { SparseSet } from "../../utils/sparse-set.ts";
 import type { Entry } from "../history/entry.ts";
+import type { StoredWait } from "../history/head.ts";
 import type { Location } from "../history/location.ts";
+
+/** Every wake reads the head: what a join of many branches waits for is not all in it. */
+const WAITS_STORED_MAX = 32;
 
 /** Something that a strand waits for. */
 export interface Wait {
@@ -54,6 +59,36 @@ export class Waits implements Iterable<Wait> {
 	/** They stay as they are, and the next incarnation waits on. */
 	leave(): void {
 		for (const end of this.#spans?.values() ?? []) end("left");
+	}
+
+	/** Whether one of them is for messages of this queue. */
+	includesQueue(queue: string): boolean {
+		for (const { queues } of this) {
+			if (queues === undefined) continue;
+			if (queues === null ? !this.#host.isDeadLetter(queue) : queues.includes(queue)) return true;
+		}
+		return false;
+	}
+
+	/** For `c.workflow` and inspectors. */
+	shown(): WorkflowWait[] {
+		return [...this].map(({ location, name, queues, deadline }) => ({
+			path: location.pathOf({ kind: "name", name }),
+			...(queues === undefined ? undefined : { names: queues }),
+			...(deadline === undefined ? undefined : { deadline }),
+		}));
+	}
+
+	/** The first ones, for inspectors, while the actor sleeps. */
+	stored(): StoredWait[] {
+		return [...this]
+			.slice(0, WAITS_STORED_MAX)
+			.map(({ location, name, queues, deadline, entry }) => ({
+				key: location.namedKey(name),
+				...(queues === undefined ? undefined : { names: queues }),
+				...(deadline === undefined ? undefined : { deadline }),
+				...(entry && { since: [entry.createdSequence, entry.createdAt] as const }),
+			}));
 	}
 
 	get size(): number {
