@@ -5,9 +5,10 @@ import type { AtomicScope, Savepoint } from "../commit/batch-part.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { AtomicDecisions } from "./atomic-decisions.ts";
+import { giveUp } from "./dead-lettering.ts";
 import { Delivery } from "./delivery.ts";
 import { DeliveryRecorder } from "./delivery-recorder.ts";
-import type { SendOutcome } from "./kept-answers.ts";
+import { COMPLETED } from "./kept-answers.ts";
 import { DELIVERIES_PER_TURN_MAX, RECEIVES_WAITING_MAX } from "./limits.ts";
 import type { QueuedMessage } from "./message.ts";
 import { PendingReceive, type ReceiveRequest, type Settle } from "./pending-receive.ts";
@@ -21,9 +22,6 @@ export interface DeliveredMessage {
 	/** CBOR. */
 	readonly body: Uint8Array;
 }
-
-/** What a message is removed with that was received for good, or completed with nothing. */
-const COMPLETED: SendOutcome = { status: "completed", response: null };
 
 /**
  * Hands messages out and takes them back (contract: lifecycle 12.2, 12.3).
@@ -325,44 +323,7 @@ export class Deliveries {
 
 	/** Moves a message to the dead-letter queue of its queue, or drops it when there is none. */
 	giveUp(message: QueuedMessage): void {
-		const { name, attempt, createdAt } = message.header;
-		const deadLetter = this.#declaration(message)?.deadLetter;
-		this.#instance.log.error(
-			{ queue: name, messageId: message.id, attempts: attempt, createdAt, deadLetter },
-			deadLetter === undefined
-				? "a queue message failed in all its deliveries and is dropped (maxAttempts, no deadLetter)"
-				: "a queue message failed in all its deliveries and is moved to the dead-letter queue",
-		);
-		const outcome: SendOutcome = { status: "givenUp", queue: name, attempts: attempt };
-		if (deadLetter === undefined) {
-			this.#data.remove(message, outcome);
-			return;
-		}
-		this.#makeRoom(deadLetter);
-		const givenUp = { queue: name, attempts: attempt, at: this.#instance.now() };
-		const changes = {
-			name: deadLetter,
-			attempt: 0,
-			availableAt: 0,
-			expiresAt: null,
-			waitKey: null,
-		};
-		this.#data.move(message, { ...changes, givenUp }, outcome);
-		this.offer(message);
-	}
-
-	/** A dead-letter queue at its own limit loses its oldest message, not the newest. */
-	#makeRoom(deadLetter: string): void {
-		const limit = queueDeclaration(this.#instance.config, deadLetter)?.maxSize;
-		const { index } = this.#data;
-		if (limit === undefined || index.sizeOf(deadLetter) < limit) return;
-		const oldest = index.oldestOf(deadLetter);
-		if (!oldest) return;
-		this.#instance.log.error(
-			{ queue: deadLetter, messageId: oldest.id, limit },
-			"the oldest dead letter is dropped: the dead-letter queue is full (maxSize)",
-		);
-		this.#data.remove(oldest, COMPLETED);
+		if (giveUp(this.#instance, this.#data, message)) this.offer(message);
 	}
 
 	#expire(message: QueuedMessage): void {

@@ -17,6 +17,9 @@ export type SendOutcome =
 	/** It was given up after this many deliveries. */
 	| { readonly status: "givenUp"; readonly queue: string; readonly attempts: number };
 
+/** What a message is removed with that was received for good, or completed with nothing. */
+export const COMPLETED: SendOutcome = { status: "completed", response: null };
+
 /** A completion that is kept, without its response. */
 interface KeptAnswer {
 	readonly sequence: number;
