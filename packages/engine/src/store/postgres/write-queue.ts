@@ -2,10 +2,12 @@ import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock, Random } from "@rivetkit/protocol";
 import { StoreError } from "../store.ts";
 import type { PostgresConnection } from "./connection.ts";
-import { codeOf, failureKind, toStoreError } from "./errors.ts";
+import { failureKind, toStoreError } from "./errors.ts";
 import type { RoundTrips } from "./round-trips.ts";
-import { actorIdOf, bytesOf, freesKey, type Outcome, type Write } from "./write-calls.ts";
+import { arrange } from "./statement-order.ts";
+import { actorIdOf, bytesOf, type Outcome, type Write } from "./write-calls.ts";
 import { type WriteStatement, writeStatement } from "./write-statements.ts";
+import { type LastCommitted, WriterSession } from "./writer-session.ts";
 
 /** What one transaction may hold: it is sent as a whole, and repeated as a whole. */
 const WRITES_PER_TRANSACTION_MAX = 1024;
@@ -17,8 +19,6 @@ const ATTEMPTS_MAX = 8;
 const RETRY_FIRST_MS = 5;
 const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MAX_MS = 2_000;
-/** How long to wait for what a broken connection holds, before its session is ended. */
-const SETTLE_LOCK_MS = 1_000;
 
 export interface WriteQueueOptions {
 	readonly connect: () => Promise<PostgresConnection>;
@@ -34,12 +34,6 @@ interface Call {
 	readonly reject: (error: unknown) => void;
 	/** It was committed before, and made again because its answer was lost. */
 	isRepeated: boolean;
-}
-
-/** Writes of a kind that go in one statement, and where each comes from. */
-interface Run {
-	readonly kind: Write["kind"];
-	readonly members: { readonly call: number; readonly at: number; readonly write: Write }[];
 }
 
 type Attempt =
@@ -63,8 +57,7 @@ export class WriteQueue {
 	#pending: Call[] = [];
 	#scheduled: ReturnType<typeof setImmediate> | undefined;
 	#running: Promise<void> | undefined;
-	#connection: PostgresConnection | undefined;
-	#writer: { readonly id: number; fence: number; pid: number } | undefined;
+	readonly #session: WriterSession;
 	#token = 0;
 	#closing = false;
 	/** Ends pauses. */
@@ -72,6 +65,7 @@ export class WriteQueue {
 
 	constructor(options: WriteQueueOptions) {
 		this.#options = options;
+		this.#session = new WriterSession(options);
 	}
 
 	/** The writes of one call land in one transaction; an outcome for each. */
@@ -119,7 +113,7 @@ export class WriteQueue {
 
 	/** Makes the first connection, so that a wrong address is known at once. */
 	async open(): Promise<void> {
-		await this.#connected();
+		await this.#session.connected();
 	}
 
 	/** Answers what was called, then takes nothing more. With PostgreSQL gone, what waits is rejected. */
@@ -131,7 +125,7 @@ export class WriteQueue {
 			wake();
 		}
 		await drained.catch(() => {});
-		await this.#connection?.close();
+		await this.#session.close();
 	}
 
 	async #runAll(): Promise<void> {
@@ -203,7 +197,7 @@ export class WriteQueue {
 			}
 			const { error } = result;
 			if (failureKind(error) === "connection") {
-				this.#giveUp(connection);
+				this.#session.giveUp(connection);
 				attempt = 0;
 				await this.#pause(RECONNECT_FIRST_MS);
 				continue;
@@ -228,7 +222,7 @@ export class WriteQueue {
 		calls: readonly Call[],
 		token: number,
 	): Promise<Attempt> {
-		const { id, fence } = this.#writer!;
+		const { id, fence } = this.#session.writer;
 		let commitsBefore = 0;
 		const runs = arrange(calls);
 		const statements = runs.map((run): WriteStatement => {
@@ -278,11 +272,11 @@ export class WriteQueue {
 		token: number,
 		error: unknown,
 	): Promise<readonly Call[] | undefined> {
-		this.#giveUp(this.#connection);
-		let last: { readonly token: number; readonly refused: readonly number[] };
+		this.#session.giveUp();
+		let last: LastCommitted;
 		try {
 			await this.#connectedAtLast();
-			last = this.#lastCommitted!;
+			last = this.#session.lastCommitted;
 		} catch (obstacle) {
 			rejectAll(
 				calls,
@@ -326,14 +320,11 @@ export class WriteQueue {
 		return left.length === 0 ? undefined : left;
 	}
 
-	/** What the writer's row said when the connection took over. */
-	#lastCommitted: { readonly token: number; readonly refused: readonly number[] } | undefined;
-
 	/** Tries until there is a connection, or the queue closes. */
 	async #connectedAtLast(): Promise<PostgresConnection> {
 		for (let pauseMs = RECONNECT_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RECONNECT_MAX_MS)) {
 			try {
-				return await this.#connected();
+				return await this.#session.connected();
 			} catch (error) {
 				const storeError = toStoreError(error, this.#options.address, "Cannot write");
 				if (this.#closing || storeError.code === "pooled" || storeError.code === "unsupported") {
@@ -341,74 +332,6 @@ export class WriteQueue {
 				}
 				await this.#pause(pauseMs * (0.5 + this.#options.random.fraction()));
 			}
-		}
-	}
-
-	async #connected(): Promise<PostgresConnection> {
-		if (this.#connection !== undefined && this.#connection.lost === undefined) {
-			return this.#connection;
-		}
-		const connection = await this.#options.connect();
-		try {
-			await connection.query({
-				text:
-					"SELECT set_config('synchronous_commit', 'on', false) " +
-					"WHERE current_setting('synchronous_commit') = 'off'",
-			});
-			await this.#takeOver(connection);
-		} catch (error) {
-			connection.destroy();
-			throw error;
-		}
-		this.#connection = connection;
-		return connection;
-	}
-
-	/** From here on the connection before can commit nothing, and what it committed last is known. */
-	async #takeOver(connection: PostgresConnection): Promise<void> {
-		if (this.#writer === undefined) {
-			const [row] = await connection.query<{ id: number }>({
-				text: "INSERT INTO rivetkit.writers DEFAULT VALUES RETURNING id",
-			});
-			this.#writer = { id: row!.id, fence: 0, pid: connection.backendPid };
-			this.#lastCommitted = { token: 0, refused: [] };
-			return;
-		}
-		const before = this.#writer;
-		await connection.query({ text: `SET lock_timeout = ${SETTLE_LOCK_MS}` });
-		const take = () =>
-			connection.query<{ fence: number; token: number; refused: string[] }>({
-				text: "UPDATE rivetkit.writers SET fence = fence + 1 WHERE id = $1 RETURNING fence, token, refused",
-				values: [before.id],
-			});
-		let rows: { fence: number; token: number; refused: string[] }[];
-		try {
-			rows = await take();
-		} catch (error) {
-			if (codeOf(error) !== "55P03") {
-				throw error;
-			}
-			// It may hold its transaction open because it has not noticed that nobody is there any more.
-			await connection.query({ text: "SELECT pg_terminate_backend($1)", values: [before.pid] });
-			rows = await take();
-		}
-		await connection.query({ text: "RESET lock_timeout" });
-		const [row] = rows;
-		if (row === undefined) {
-			throw new StoreError(
-				"failed",
-				this.#options.address,
-				`The row of this writer is gone from ${this.#options.address}: was the database replaced? Restart the process.`,
-			);
-		}
-		this.#writer = { id: before.id, fence: row.fence, pid: connection.backendPid };
-		this.#lastCommitted = { token: row.token, refused: row.refused.map(Number) };
-	}
-
-	#giveUp(connection: PostgresConnection | undefined): void {
-		connection?.destroy();
-		if (this.#connection === connection) {
-			this.#connection = undefined;
 		}
 	}
 
@@ -445,37 +368,4 @@ function rejectAll(calls: readonly Call[], error: unknown): void {
 	for (const call of calls) {
 		call.reject(error);
 	}
-}
-
-/** As few statements as the order of the calls allows (Q1). */
-function arrange(calls: readonly Call[]): Run[] {
-	const runs: Run[] = [];
-	const lastOfActor = new Map<string, number>();
-	const latestOfKind = new Map<Write["kind"], number>();
-	let lastInsert = -1;
-	let lastFreed = -1;
-	for (const [call, { writes }] of calls.entries()) {
-		for (const [at, write] of writes.entries()) {
-			const actorId = actorIdOf(write);
-			const after = Math.max(
-				lastOfActor.get(actorId) ?? -1,
-				write.kind === "insert" ? lastFreed : -1,
-				freesKey(write) ? lastInsert : -1,
-			);
-			let index = latestOfKind.get(write.kind) ?? -1;
-			if (index <= after) {
-				index = runs.push({ kind: write.kind, members: [] }) - 1;
-				latestOfKind.set(write.kind, index);
-			}
-			runs[index]!.members.push({ call, at, write });
-			lastOfActor.set(actorId, index);
-			if (write.kind === "insert") {
-				lastInsert = Math.max(lastInsert, index);
-			}
-			if (freesKey(write)) {
-				lastFreed = Math.max(lastFreed, index);
-			}
-		}
-	}
-	return runs;
 }
