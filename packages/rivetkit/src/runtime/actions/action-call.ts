@@ -1,9 +1,10 @@
 import { catalogueError, type WireError } from "@rivetkit/protocol";
 import { type ErasedAction, findAction } from "../../actor/erased.ts";
 import type { Settle, SettledCall } from "../calls/call-log.ts";
+import type { RunningCall } from "../calls/running-call.ts";
 import type { Connection } from "../connections/connection.ts";
 import { ActionContext } from "../context/action-context.ts";
-import type { ActorInstance, RunningCall } from "../instance/instance.ts";
+import type { ActorInstance } from "../instance/instance.ts";
 import type { JournalEntry } from "../instance/state-journal.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { untracked } from "../state/index.ts";

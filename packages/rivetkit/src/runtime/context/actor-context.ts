@@ -142,12 +142,12 @@ export class ActorContext {
 
 	waitUntil(promise: PromiseLike<unknown>): void {
 		this.#writable.assertAllowed("waitUntil");
-		this.instance.waitUntil(promise);
+		this.instance.background.waitUntil(promise);
 	}
 
 	keepAwake<T>(promise: PromiseLike<T>): Promise<T> {
 		this.#writable.assertAllowed("keepAwake");
-		return this.instance.keepAwake(promise);
+		return this.instance.background.keepAwake(promise);
 	}
 
 	atomic<T>(work: () => T | PromiseLike<T>, options: { timeout?: number } = {}): Promise<T> {

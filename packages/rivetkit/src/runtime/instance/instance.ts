@@ -7,6 +7,7 @@ import { SparseSet } from "../../utils/sparse-set.ts";
 import { AtomicWork } from "../atomic/atomic-work.ts";
 import { CallLog } from "../calls/call-log.ts";
 import { mayGoOn, runInCall, runInSpan, runOnStack } from "../calls/call-scope.ts";
+import type { RunningCall } from "../calls/running-call.ts";
 import type { BatchPart } from "../commit/batch-part.ts";
 import type { Committer, Release } from "../commit/committer.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
@@ -44,21 +45,14 @@ import type { Span } from "../telemetry/span.ts";
 import type { SpanKind } from "../telemetry/span-kinds.ts";
 import { ActorWrites } from "./actor-writes.ts";
 import { AlarmKeeper } from "./alarm-keeper.ts";
+import { BackgroundWork } from "./background-work.ts";
 import { describeError } from "./describe-error.ts";
 import type { JournaledState } from "./state-journal.ts";
 import { StateKeeper } from "./state-keeper.ts";
-import { type LedgerOwner, type NamedWork, WorkLedger } from "./work-ledger.ts";
+import { type LedgerOwner, WorkLedger } from "./work-ledger.ts";
 
 /** What names a live actor. */
 export type AnyActorInstance = Pick<ActorInstance, "actorId" | "name" | "key">;
-
-/** A call that a caller waits for, with its name for messages. */
-export interface RunningCall extends NamedWork {
-	/** Fires the call's abort signal. */
-	abort(reason: unknown): void;
-	/** Answers the caller with an error now; whatever the handler still does, nobody hears of it. */
-	giveUp(error: unknown): void;
-}
 
 /** Parts of an instance that not every actor needs; null for those that nothing has needed yet. */
 export interface MadeParts {
@@ -100,8 +94,7 @@ export class ActorInstance implements LedgerOwner {
 	/** The workflow behind `run`; null when it is none. */
 	readonly durable: DurableRun | null;
 	readonly runningCalls = new SparseSet<RunningCall>();
-	/** Promises that stopping waits for. */
-	readonly background = new SparseSet<Promise<unknown>>();
+	readonly background: BackgroundWork = new BackgroundWork(this);
 	vars: unknown = undefined;
 	/** Told that something of the actor may look different now; null while nobody looks. */
 	watcher: (() => void) | null = null;
@@ -430,6 +423,15 @@ export class ActorInstance implements LedgerOwner {
 		this.#idle?.restart();
 	}
 
+	/** A receive begins to wait for a message: meanwhile an active `run` does not keep the actor awake. */
+	beginRunWait(): void {
+		this.work.beginRunWait();
+	}
+
+	endRunWait(): void {
+		this.work.endRunWait();
+	}
+
 	/** Why the actor does not sleep now, in words; for people. */
 	awakeBecause(): string[] {
 		if (isStarting(this.#phase)) return [`it is starting (${this.#phase})`];
@@ -648,54 +650,7 @@ export class ActorInstance implements LedgerOwner {
 		return { actorId: this.actorId, name: this.name, key: this.key };
 	}
 
-	// Background work
-
-	waitUntil(promise: PromiseLike<unknown>): void {
-		mayGoOn();
-		assertNoFunction("c.waitUntil", promise);
-		this.#addBackground(
-			Promise.resolve(promise).then(undefined, (error: unknown) =>
-				this.log.error({ err: error }, "a promise given to waitUntil was rejected"),
-			),
-		);
-	}
-
-	/** @param promise - one that does not reject */
-	#addBackground(promise: Promise<unknown>): void {
-		const settled = promise.finally(() => {
-			this.background.delete(settled);
-			this.writes.saveSoon();
-		});
-		this.background.add(settled);
-	}
-
-	keepAwake<T>(promise: PromiseLike<T>): Promise<T> {
-		mayGoOn();
-		assertNoFunction("c.keepAwake", promise);
-		this.work.begin("keepAwake");
-		const passed = Promise.resolve(promise).finally(() => {
-			this.work.end("keepAwake");
-			this.writes.saveSoon();
-		});
-		// Nobody has to look at what this returns, so a rejection must not end the process.
-		const settled = passed.then(
-			() => {},
-			(error: unknown) => {
-				this.log.error({ err: error }, "a promise given to keepAwake was rejected");
-			},
-		);
-		if (this.isStopping) this.#addBackground(settled);
-		return passed;
-	}
-
-	/** A receive begins to wait for a message: meanwhile an active `run` does not keep the actor awake. */
-	beginRunWait(): void {
-		this.work.beginRunWait();
-	}
-
-	endRunWait(): void {
-		this.work.endRunWait();
-	}
+	// Towards others
 
 	client(): InProcessClient {
 		mayGoOn();
@@ -712,10 +667,4 @@ export class ActorInstance implements LedgerOwner {
 	): WireError {
 		return describeError(this, error, operation, signal);
 	}
-}
-
-/** Work that nobody begins would be waited for by nobody, and silently. */
-function assertNoFunction(method: string, promise: unknown): void {
-	if (typeof promise !== "function") return;
-	throw new TypeError(`${method} takes a promise, not a function: ${method}(work())`);
 }

@@ -127,18 +127,13 @@ async function leave(instance: ActorInstance, budget: StopBudget): Promise<Lifec
 		what: "waitUntil",
 		option: "waitUntilTimeout",
 		limitMs: options.waitUntilTimeout,
-		work: () => backgroundDone(instance),
+		work: () => background.done(),
 		waitingFor: () => [`${plural(background.size, "promise")} given to waitUntil or keepAwake`],
 	});
 	return worstOf([disconnected, settled]);
 }
 
 const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
-
-/** Waits also for what is given to `waitUntil` meanwhile. */
-async function backgroundDone(instance: ActorInstance): Promise<void> {
-	while (instance.background.size > 0) await Promise.all(instance.background);
-}
 
 /** Whether everything written is durable. */
 async function flush(instance: ActorInstance): Promise<boolean> {

@@ -1,8 +1,9 @@
 import { type ActorRequest, type ActorResponse, catalogueError } from "@rivetkit/protocol";
+import type { RunningCall } from "../calls/running-call.ts";
 import { Connection } from "../connections/connection.ts";
 import type { RequestContext } from "../context/connection-context.ts";
 import { isCallerGone } from "../instance/caller-gone.ts";
-import type { ActorInstance, RunningCall } from "../instance/instance.ts";
+import type { ActorInstance } from "../instance/instance.ts";
 import { HookTimeout, withTimeout } from "../lifecycle/with-timeout.ts";
 import { callerOf } from "../telemetry/caller-of.ts";
 import { Span, type Work } from "../telemetry/span.ts";
