@@ -24,7 +24,7 @@ export function ConnectionButton({
 							<span className="status-dot" aria-hidden="true" />
 						</span>
 						<span className="connection-host mono">{endpoint.replace(/^https?:\/\//, "")}</span>
-						<span className="visually-hidden">{isLost ? "not reachable" : "connected"}</span>
+						<span className="visually-hidden">{isLost ? ", not reachable" : ", connected"}</span>
 					</Button>
 				}
 			/>

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { Failure } from "../../ui/notice.tsx";
-import { duration } from "../../ui/time.tsx";
+import { duration, useNow } from "../../ui/time.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
 import type { Span, SpanRow, Trace } from "./spans.ts";
 
@@ -13,6 +13,9 @@ const WIDTH_MIN = 0.5;
 /** Spans below their parents, each a bar from when it began to when it ended. */
 export function Waterfall({ trace }: { trace: Trace }) {
 	const [chosen, setChosen] = useState<string | null>(null);
+	const now = useNow();
+	/** What is open goes on up to now. */
+	const endMs = trace.end === "open" ? Math.max(trace.endMs, now) : trace.endMs;
 	return (
 		<ul className="waterfall" aria-label={`Spans of ${trace.name}`}>
 			{trace.rows.map((row) => (
@@ -23,7 +26,7 @@ export function Waterfall({ trace }: { trace: Trace }) {
 						aria-expanded={chosen === row.span.id}
 						onClick={() => setChosen(chosen === row.span.id ? null : row.span.id)}
 					>
-						<Bar trace={trace} row={row} />
+						<Bar row={row} startMs={trace.startMs} endMs={endMs} />
 					</button>
 					{chosen === row.span.id && <SpanDetails span={row.span} startMs={trace.startMs} />}
 				</li>
@@ -32,10 +35,19 @@ export function Waterfall({ trace }: { trace: Trace }) {
 	);
 }
 
-function Bar({ trace, row: { span, depth } }: { trace: Trace; row: SpanRow }) {
-	const wholeMs = Math.max(trace.endMs - trace.startMs, 0.001);
-	const left = ((span.startMs - trace.startMs) / wholeMs) * 100;
-	const width = (((span.endMs ?? trace.endMs) - span.startMs) / wholeMs) * 100;
+/** Between the times that the whole waterfall begins and ends at. */
+function Bar({
+	row: { span, depth },
+	startMs,
+	endMs,
+}: {
+	row: SpanRow;
+	startMs: number;
+	endMs: number;
+}) {
+	const wholeMs = Math.max(endMs - startMs, 0.001);
+	const left = ((span.startMs - startMs) / wholeMs) * 100;
+	const width = (((span.endMs ?? endMs) - span.startMs) / wholeMs) * 100;
 	return (
 		<>
 			<code className="waterfall-name truncate" style={{ paddingLeft: depth * 14 }}>
