@@ -121,6 +121,20 @@ describe("connection", () => {
 		expect(await Promise.all([first, second])).toEqual(["first", "second"]);
 	});
 
+	test("a call that cannot be one is refused alone, and is not sent", async () => {
+		await using scene = await setUp();
+		const { connection } = scene;
+		(await scene.server.sockets.next()).init();
+		await statusOf(connection, "connected");
+		for (const call of [{ name: "add" }, { name: "add", args: "x" }]) {
+			await expect(connection.action(call as never)).rejects.toMatchObject({
+				group: "message",
+				code: "malformed",
+			});
+		}
+		expect([scene.errors, connection.connStatus]).toEqual([[], "connected"]);
+	});
+
 	test("treats a missing output as undefined", async () => {
 		await using scene = await setUp();
 		const call = scene.connection.nothing();

@@ -55,6 +55,13 @@ describe("event subscriptions", () => {
 		expect(log).toEqual(["+tick", "tick failed: ouch", "a+b"]);
 	});
 
+	test("what an async listener rejects with is reported", async () => {
+		const { log, subscriptions } = setUp();
+		subscriptions.add("tick", (() => Promise.reject(new Error("ouch"))) as () => void, false);
+		subscriptions.deliver("tick", []);
+		await expect.poll(() => log).toEqual(["+tick", "tick failed: ouch"]);
+	});
+
 	test("a listener removed by an earlier one does not hear the event", () => {
 		const { log, subscriptions } = setUp();
 		subscriptions.add("tick", () => remove(), false);

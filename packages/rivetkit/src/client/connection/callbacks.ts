@@ -1,4 +1,4 @@
-/** Callbacks of one kind. One that throws is reported and does not keep the others from running. */
+/** Callbacks of one kind. One that throws or rejects is reported and does not keep the others from running. */
 export class Callbacks<Args extends readonly unknown[]> {
 	readonly #registered = new Set<{ readonly callback: (...args: Args) => void }>();
 	readonly #failed: (error: unknown) => void;
@@ -22,11 +22,20 @@ export class Callbacks<Args extends readonly unknown[]> {
 
 	call(...args: Args): void {
 		for (const { callback } of [...this.#registered]) {
-			try {
-				callback(...args);
-			} catch (error) {
-				this.#failed(error);
-			}
+			void callGuarded(callback, args, this.#failed);
 		}
+	}
+}
+
+/** Calls code of the user's. What it throws goes to `failed` at once, what it rejects with then. */
+export async function callGuarded<Args extends readonly unknown[]>(
+	call: (...args: Args) => unknown,
+	args: Args,
+	failed: (error: unknown) => void,
+): Promise<void> {
+	try {
+		await call(...args);
+	} catch (error) {
+		failed(error);
 	}
 }

@@ -105,6 +105,10 @@ export class ConnectionLoop {
 		if (signal?.aborted) return Promise.reject(abortReason(signal));
 		const { encoding } = this.#environment.transport;
 		try {
+			// The server would end the connection over it, and every other call with it.
+			if (!Array.isArray(args)) {
+				throw new ActorError("message", "malformed", "args is not a list");
+			}
 			const answer = this.#calls.enqueue(
 				(id) =>
 					encodeToServer(encoding, { tag: "ActionRequest", id, name, args: args as unknown[] }),

@@ -1,10 +1,12 @@
+import { callGuarded } from "./callbacks.ts";
+
 /** Receives the positional arguments of an event. */
 export type EventListener = (...args: unknown[]) => void;
 /** Removes the listener it was returned for. Calling it again does nothing. */
 export type EventUnsubscribe = () => void;
 
 interface Registration {
-	readonly listener: EventListener;
+	readonly listener: (...args: readonly unknown[]) => void;
 	readonly once: boolean;
 }
 
@@ -48,11 +50,9 @@ export class Subscriptions {
 		for (const registration of [...registrations]) {
 			if (!registrations.has(registration)) continue;
 			if (registration.once) this.#remove(eventName, registration);
-			try {
-				registration.listener(...args);
-			} catch (error) {
-				this.#sink.listenerFailed(eventName, error);
-			}
+			void callGuarded(registration.listener, args, (error) =>
+				this.#sink.listenerFailed(eventName, error),
+			);
 		}
 	}
 
