@@ -285,6 +285,15 @@ PRAGMA foreign_keys=ON;`,
 	});
 });
 
+it.each([
+	["the module around them", { default: migrations }],
+	["nothing of them", {}],
+	["no list", { journal: { entries: {} }, migrations: {} }],
+	["null", null],
+])("migrations that are %s are refused where they are given", (_, given) => {
+	expect(() => db({ migrations: given as never })).toThrow("the default export of drizzle-kit's");
+});
+
 it("defineConfig fills in what drizzle-kit needs", () => {
 	expect(defineConfig({ schema: "./schema.ts", out: "./drizzle" })).toEqual({
 		schema: "./schema.ts",

@@ -2,7 +2,7 @@ import type { SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
 import type { DatabaseProvider, SqlDatabase } from "../../actor/database.types.ts";
 import type { RawAccess } from "../raw-access.types.ts";
 import { drizzleOver } from "./client.ts";
-import { type DrizzleMigrations, migrate } from "./migrate.ts";
+import { checkMigrations, type DrizzleMigrations, migrate } from "./migrate.ts";
 
 export * from "drizzle-orm/sqlite-core";
 export type { DrizzleMigrations } from "./migrate.ts";
@@ -23,10 +23,14 @@ export interface DrizzleOptions<Schema extends Record<string, unknown>> {
 export type DrizzleAccess<Schema extends Record<string, unknown>> = SqliteRemoteDatabase<Schema> &
 	Pick<RawAccess, "execute" | "stream" | "close">;
 
-/** The actor's own SQLite database as a Drizzle database in `c.db`. */
+/**
+ * The actor's own SQLite database as a Drizzle database in `c.db`. Throws a `TypeError` for migrations of another form
+ * than drizzle-kit's.
+ */
 export function db<Schema extends Record<string, unknown> = Record<string, never>>(
 	options: DrizzleOptions<Schema> = {},
 ): DatabaseProvider<DrizzleAccess<Schema>> {
+	if (options.migrations !== undefined) checkMigrations(options.migrations);
 	// By client and not in variables: one provider serves all actors of a definition (W-DB-4).
 	const databases = new WeakMap<object, SqlDatabase>();
 	return {

@@ -52,6 +52,15 @@ export async function migrate(database: SqlDatabase, input: DrizzleMigrations): 
 	}
 }
 
+/** Throws a `TypeError` for what drizzle-kit would not write, such as the module around it. */
+export function checkMigrations(given: Partial<DrizzleMigrations> | null): void {
+	const { journal, migrations } = given ?? {};
+	if (Array.isArray(journal?.entries) && typeof migrations === "object") return;
+	throw new TypeError(
+		"db({ migrations }) takes { journal: { entries }, migrations }: the default export of drizzle-kit's migrations.js, or what readMigrations(folder) returns",
+	);
+}
+
 function readMigrations({ journal, migrations }: DrizzleMigrations): Migration[] {
 	return journal.entries
 		.map(({ idx, when, tag }) => {
