@@ -18,6 +18,7 @@ import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { PoolName } from "../common/pool-state.ts";
 import type { Placement } from "../placement/placement.ts";
+import { TurnQuota } from "../placement/turn-quota.ts";
 import {
 	type ActorRecord,
 	type AlarmPosition,
@@ -32,6 +33,16 @@ const FIRST_PAGE = 16;
 const PAGE = 256;
 /** Pause before it is looked again whether somebody hosts actors of a name that nobody hosted. */
 const UNHOSTED_RETRY_MS = 600_000;
+
+/** Pause between two pages of what is due in a pool that had no room: others' alarms are looked at between them. */
+const CROWDED_LOOK_MS = 10;
+/** Actors that are looked up in one turn of the event loop, whether or not they are then woken. */
+const LOOK_UPS_PER_TURN_MAX = 256;
+
+interface Crowded {
+	readonly pool: PoolName;
+	position: AlarmPosition;
+}
 
 export interface AlarmClockOptions {
 	readonly store: Store;
@@ -61,10 +72,11 @@ export class AlarmClock {
 	 * Pools of which so many wait for room that no more are woken, and from where their alarms are to be read again: what was
 	 * read is not kept (A3).
 	 */
-	readonly #crowded = new Map<string, { readonly pool: PoolName; position: AlarmPosition }>();
+	readonly #crowded = new Map<string, Crowded>();
 	/** Up to which id actors with lost connections were read; null when all were. */
 	#lostAfter: string | null = "";
 	#wakeCount = 0;
+	readonly #lookUps = new TurnQuota(LOOK_UPS_PER_TURN_MAX);
 	#timer: Timer | undefined;
 	#timerTs = Number.POSITIVE_INFINITY;
 	/** A look at the store that is under way, and whether another one has to follow. */
@@ -220,29 +232,39 @@ export class AlarmClock {
 		return Number.POSITIVE_INFINITY;
 	}
 
-	/** Queues what is due in pools that have room again. Resolves with when to look again. */
+	/** Queues what is due in pools that have room again, a page of each. Resolves with when to look again. */
 	async #readCrowded(now: number): Promise<number> {
-		const { store } = this.#options;
+		let nextTs = Number.POSITIVE_INFINITY;
 		for (const [id, crowded] of this.#crowded) {
-			while (this.#running && this.#hasRoom && !this.#isCrowded(crowded.pool)) {
-				const page = await store.dueAlarms(now, PAGE, crowded.position);
-				for (const { actorId, alarmTs } of page) {
-					crowded.position = { actorId, alarmTs };
-					const record = await store.actorById(actorId);
-					if (record !== undefined && isIn(crowded.pool, record)) {
-						this.#queue(actorId);
-					}
-					if (!this.#hasRoom) {
-						break;
-					}
-				}
-				if (page.length < PAGE && this.#hasRoom) {
-					this.#crowded.delete(id);
-					break;
-				}
+			if (!this.#running || !this.#hasRoom || this.#isCrowded(crowded.pool)) {
+				nextTs = Math.min(nextTs, now + RETRY_MS);
+				continue;
+			}
+			const isThrough = await this.#readOnePageOf(crowded, now);
+			if (isThrough) {
+				this.#crowded.delete(id);
+			} else {
+				nextTs = Math.min(nextTs, now + CROWDED_LOOK_MS);
 			}
 		}
-		return this.#crowded.size > 0 ? now + RETRY_MS : Number.POSITIVE_INFINITY;
+		return nextTs;
+	}
+
+	/** Resolves with whether nothing more is due. */
+	async #readOnePageOf(crowded: Crowded, now: number): Promise<boolean> {
+		const { store } = this.#options;
+		const page = await store.dueAlarms(now, PAGE, crowded.position);
+		for (const { actorId, alarmTs } of page) {
+			if (!this.#hasRoom) {
+				return false;
+			}
+			crowded.position = { actorId, alarmTs };
+			const record = await store.actorById(actorId);
+			if (record !== undefined && isIn(crowded.pool, record)) {
+				this.#queue(actorId);
+			}
+		}
+		return page.length < PAGE;
 	}
 
 	/** Leaves a due alarm to when there is room in its pool. */
@@ -334,6 +356,10 @@ export class AlarmClock {
 	async #wake(actorId: string): Promise<void> {
 		const { placement, clock, limits, logger } = this.#options;
 		try {
+			while (this.#lookUps.isUsedUp) {
+				await this.#lookUps.renewed();
+			}
+			this.#lookUps.use();
 			if (!(await this.#isWorthWaking(actorId))) {
 				return;
 			}
