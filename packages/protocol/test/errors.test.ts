@@ -276,6 +276,7 @@ describe("the catalogue (6.2, api 13.2)", () => {
 			runtime: "r",
 			statement: "s",
 			migration: "m",
+			token: "missing",
 		};
 		for (const name of Object.keys(CATALOGUE) as CatalogueCode[]) {
 			// Rows take different details; these are all of them at once.
