@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { afterEach, expect, it, vi } from "vitest";
 import { actor } from "../../src/index.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
-import { Histogram } from "../../src/runtime/telemetry/metrics/histogram.ts";
 import {
 	STRETCH_MS,
 	TIMED_EVERY,
@@ -11,6 +10,7 @@ import {
 	TimedCalls,
 } from "../../src/runtime/telemetry/timed-calls.ts";
 import { TimerWheel } from "../../src/runtime/timers/timer-wheel.ts";
+import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { tracesOf } from "./support/spans.ts";
@@ -56,23 +56,13 @@ it("times a few calls of each stretch, one in so many of the others, and the fir
 	);
 });
 
-it("counts one that is not timed like the last that was", () => {
-	const histogram = new Histogram([1, 2]);
-	histogram.observe(1.5);
-	histogram.repeat();
-	histogram.observe(7);
-	histogram.repeat();
-	histogram.repeat();
-	expect([...histogram.counts]).toEqual([0, 2]);
-	expect([histogram.count, histogram.sum]).toEqual([5, 24]);
-});
-
 /** What the time of spans is: it stands still but for what a test does to it. */
 const time = { ms: Date.now() };
 const worker = actor({
 	options: { noSleep: true },
 	actions: {
 		work: () => 1,
+		later: (c) => c.schedule.after(1, "work"),
 		fail: () => {
 			throw new TypeError("it broke");
 		},
@@ -133,6 +123,36 @@ it.each([
 		expect(looks).toHaveBeenCalledTimes(2);
 	},
 );
+
+it("one that is not timed counts as long as the last that was and did not wait", async () => {
+	await using at = await busy(false);
+	const { runtime, id } = at;
+	for (let call = 0; call < 3; call++) {
+		await runtime.action(id, "dawdle");
+		await runtime.action(id, "work");
+	}
+	const text = await at.metrics();
+	const bucket = (le: string) =>
+		Number(new RegExp(`_bucket{actor="worker",kind="action",le="${le}"} (\\d+)`).exec(text)?.[1]);
+	expect([bucket("0.0001"), bucket("1"), bucket("2.5")]).toEqual([
+		TIMED_MAX + 3,
+		TIMED_MAX + 3,
+		TIMED_MAX + 6,
+	]);
+	expect(text).toContain('rivetkit_call_duration_seconds_sum{actor="worker",kind="action"} 4.5\n');
+});
+
+it("a scheduled one is timed, however many calls there are", async () => {
+	await using at = await busy(false);
+	const { runtime, id, looks, clock } = at;
+	await runtime.action(id, "later");
+	looks.mockClear();
+	await clock.advance(STRETCH_MS / 2);
+	await eventually(async () => {
+		expect(await at.metrics()).toContain('kind="scheduled",outcome="ok"} 1\n');
+	});
+	expect(looks.mock.calls.length).toBeGreaterThanOrEqual(2);
+});
 
 it("one that is not timed is a span alone when it fails, and is timed from when it leaves the stack", async () => {
 	await using at = await busy(true);

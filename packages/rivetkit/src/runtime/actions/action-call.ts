@@ -9,7 +9,7 @@ import type { JournalEntry } from "../instance/state-journal.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { untracked } from "../state/index.ts";
 import type { ActorTelemetry } from "../telemetry/actor-telemetry.ts";
-import { type Attributes, Span, type Work } from "../telemetry/span.ts";
+import { type Attributes, Span, type SpanParent, type Work } from "../telemetry/span.ts";
 import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { ItemStream, isAsyncIterable } from "./item-stream.ts";
@@ -47,8 +47,10 @@ export class ActionCall implements RunningCall, SettledCall {
 	/** Set when the call's changes are taken back if it fails. */
 	#entry: JournalEntry | null = null;
 	#rollBacksBefore: number;
-	/** Null when nothing is recorded. */
+	/** Null when nothing is recorded, and while it is one of many that are not timed. */
 	#work: Work | null = null;
+	/** It is timed, and has not left the stack. */
+	#isTimedOnStack = false;
 	readonly #connection: Connection | null;
 	/** Hears of the stream that the handler returns; null for a call that wants one value. */
 	readonly #onStream: ((items: ItemStream) => void) | null;
@@ -98,8 +100,12 @@ export class ActionCall implements RunningCall, SettledCall {
 
 	#beginWork(telemetry: ActorTelemetry): void {
 		const connection = this.#connection;
-		const kind = this.#scheduled ? SPAN_KINDS.scheduled : SPAN_KINDS.action;
-		this.#work = telemetry.beginCall(kind, this.name, connection?.tracedFrom ?? null);
+		if (this.#scheduled) {
+			this.#work = telemetry.begin(SPAN_KINDS.scheduled, this.name, null);
+		} else {
+			this.#work = telemetry.beginCall(this.name, this.#tracedFrom);
+			this.#isTimedOnStack = this.#work !== null;
+		}
 		const span = this.#span;
 		if (span === null) return;
 		if (connection) {
@@ -118,6 +124,10 @@ export class ActionCall implements RunningCall, SettledCall {
 			span.begin(attributes, ATTRIBUTES_BYTES);
 			span.addEvent("schedule.triggered", span.startMs, attributes);
 		}
+	}
+
+	get #tracedFrom(): SpanParent {
+		return this.#connection?.tracedFrom ?? null;
 	}
 
 	#beginLater(): void {
@@ -302,7 +312,14 @@ export class ActionCall implements RunningCall, SettledCall {
 	#leavesStack(): void {
 		const instance = this.#instance;
 		instance.runningCalls.add(this);
-		if (this.#work) instance.telemetry!.goesOn(this.#work);
+		this.#isTimedOnStack = false;
+		this.#beginLateWork();
+	}
+
+	/** Null still when nothing is recorded. */
+	#beginLateWork(): Work | null {
+		this.#work ??= this.#instance.telemetry?.beginLate(this.name, this.#tracedFrom) ?? null;
+		return this.#work;
 	}
 
 	#rest(): void {
@@ -375,7 +392,7 @@ export class ActionCall implements RunningCall, SettledCall {
 
 	#fail(error: unknown): void {
 		if (this.#settled) return;
-		this.#work?.fail(error);
+		this.#beginLateWork()?.fail(error);
 		this.#takeBack();
 		this.#context.endReceiving(false);
 		this.#finish(() =>
@@ -389,12 +406,18 @@ export class ActionCall implements RunningCall, SettledCall {
 	}
 
 	notSent(error: unknown): void {
-		this.#work?.fail(error);
+		this.#beginLateWork()?.fail(error);
 	}
 
-	#endWork(work: Work, telemetry: ActorTelemetry): void {
-		telemetry.end(work);
-		if (telemetry.host.recordsSpans && this.#instance.committer.dirty) telemetry.wrote(work);
+	#endWork(telemetry: ActorTelemetry): void {
+		const work = this.#work;
+		const hasWritten = telemetry.host.recordsSpans && this.#instance.committer.dirty;
+		if (work === null) {
+			telemetry.countUntimed(hasWritten);
+			return;
+		}
+		telemetry.endCall(work, this.#isTimedOnStack);
+		if (hasWritten) telemetry.wrote(work);
 	}
 
 	#takeBack(): void {
@@ -420,7 +443,7 @@ export class ActionCall implements RunningCall, SettledCall {
 		// The answer is asked for before the ledger says "idle": a stop that waits for it must see it.
 		settle();
 		// Not before: what cannot be sent has failed.
-		if (this.#work) this.#endWork(this.#work, this.#instance.telemetry!);
+		if (this.#instance.telemetry) this.#endWork(this.#instance.telemetry);
 		if (!this.#scheduled) this.#instance.work.end("action");
 		this.#instance.writes.saveSoon();
 	}

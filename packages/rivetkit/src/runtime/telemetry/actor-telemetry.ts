@@ -3,17 +3,8 @@ import { currentSpan, runInSpan } from "../calls/call-scope.ts";
 import type { OpenBatch } from "../commit/batch-part.ts";
 import type { HostTelemetry } from "./host-telemetry.ts";
 import { ActorCounts } from "./metrics/actor-metrics.ts";
-import type { Histogram } from "./metrics/histogram.ts";
 import type { TypeMetrics, WorkMetrics } from "./metrics/type-metrics.ts";
-import {
-	type Attributes,
-	Span,
-	type SpanParent,
-	shortened,
-	type Trace,
-	UNTIMED,
-	Work,
-} from "./span.ts";
+import { type Attributes, Span, type SpanParent, shortened, type Trace, Work } from "./span.ts";
 import { SpanKeeper, type SpanOwner } from "./span-keeper.ts";
 import { SPAN_KINDS, type SpanKind } from "./span-kinds.ts";
 import { TimedCalls } from "./timed-calls.ts";
@@ -107,25 +98,25 @@ export class ActorTelemetry {
 	}
 
 	/**
-	 * As {@link begin}, for a call: where there are many, most are not timed ({@link TimedCalls}) as long as they stay on the
-	 * stack. One that does not has to be told to {@link goesOn}.
+	 * As {@link begin}, for an action that somebody calls. Null for one that is not timed, too ({@link TimedCalls}): that is
+	 * begun by {@link beginLate} when it leaves the stack or fails, and else counted by {@link countUntimed}.
 	 */
-	beginCall(kind: SpanKind, subject: string | null, parent: SpanParent): Work | null {
+	beginCall(subject: string, parent: SpanParent): Work | null {
 		const { host } = this;
-		if (!host.recordsSpans && this.metrics === null) return null;
-		if (this.#timed.skips()) {
-			return host.recordsSpans
-				? this.#leaveOut(UNTIMED, kind, subject, parent)
-				: new Work(kind, subject, UNTIMED, null);
-		}
+		if ((!host.recordsSpans && this.metrics === null) || this.#timed.skips()) return null;
 		const nowMs = host.nowMs();
 		this.#timed.began(nowMs);
-		return this.#beginAt(nowMs, kind, subject, parent);
+		return this.#beginAt(nowMs, SPAN_KINDS.action, subject, parent);
 	}
 
-	/** A call leaves the stack: from here on it is timed. */
-	goesOn(work: Work): void {
-		if (!work.isTimed) work.startMs = this.host.nowMs();
+	/** A call that was not timed is, from here on; when it began is estimated. */
+	beginLate(subject: string, parent: SpanParent): Work | null {
+		const { host } = this;
+		if (!host.recordsSpans && this.metrics === null) return null;
+		const startMs = host.nowMs() - this.#timed.tookMs;
+		return host.recordsSpans
+			? this.#leaveOut(startMs, SPAN_KINDS.action, subject, parent)
+			: new Work(SPAN_KINDS.action, subject, startMs, null);
 	}
 
 	/** For what is not measured where it is not recorded. */
@@ -157,16 +148,18 @@ export class ActorTelemetry {
 		parent: SpanParent,
 	): Work | null {
 		// A hook goes with what it belongs to.
-		if (kind !== SPAN_KINDS.hook) {
-			this.host.budget.leftOut++;
-			this.#share.untold++;
-		}
+		if (kind !== SPAN_KINDS.hook) this.#countLeftOut();
 		// A step's commit goes with it, too, and a `run` may end in a crash.
 		if (kind === SPAN_KINDS.step) this.#leftOutWriters = true;
 		// What is not counted is not measured, but for a `run`, which is recorded if it fails.
 		if (kind.counted === null && kind !== SPAN_KINDS.run) return null;
 		if (kind !== SPAN_KINDS.commit) this.#leftOutWriters = true;
 		return new Work(kind, subject, nowMs, parent);
+	}
+
+	#countLeftOut(): void {
+		this.host.budget.leftOut++;
+		this.#share.untold++;
 	}
 
 	/**
@@ -181,10 +174,7 @@ export class ActorTelemetry {
 			: null;
 	}
 
-	#recordLate(work: Work): Span {
-		const { kind, subject, leftOutBelow, failure } = work;
-		this.goesOn(work);
-		const { startMs } = work;
+	#recordLate({ kind, subject, leftOutBelow, startMs, failure }: Work): Span {
 		const span = this.#newSpan(kind, subject, leftOutBelow, startMs);
 		span.failure = failure;
 		span.set("rivet.trace.left_out", true);
@@ -224,22 +214,37 @@ export class ActorTelemetry {
 	}
 
 	end(work: Work, failure?: Thrown): void {
-		if (work.isTimed) {
-			this.#endAt(this.host.nowMs(), work, failure);
-			return;
+		this.#endAt(this.host.nowMs(), work, failure);
+	}
+
+	/** @param stayed - whether it was timed from its begin, and has never left the stack */
+	endCall(work: Work, stayed: boolean): void {
+		const endMs = this.host.nowMs();
+		if (stayed) this.#timed.tookMs = endMs - work.startMs;
+		this.#endAt(endMs, work);
+	}
+
+	/** A call that was not timed has ended well. @param hasWritten - it is in the next commit */
+	countUntimed(hasWritten: boolean): void {
+		const { metrics } = this;
+		if (metrics !== null) {
+			const { action } = metrics.calls;
+			action.succeeded++;
+			action.duration.observe(this.#timed.tookMs / 1_000);
+			this.counts.succeeded++;
 		}
-		if (failure !== undefined) work.fail(failure.thrown);
-		if (this.metrics !== null) this.#count(this.metrics, work)?.repeat();
-		if (work.failure !== null) this.#endLate(this.host.nowMs(), work);
+		if (!this.host.recordsSpans) return;
+		this.#countLeftOut();
+		this.#leftOutWriters = true;
+		if (hasWritten) this.#writerCount++;
 	}
 
 	#endAt(endMs: number, work: Work, failure?: Thrown): void {
 		work.endMs = endMs;
 		if (failure !== undefined) work.fail(failure.thrown);
-		const tookMs = endMs - work.startMs;
-		if (this.metrics !== null) this.#count(this.metrics, work)?.observe(tookMs / 1_000);
+		if (this.metrics !== null) this.#count(this.metrics, work);
 		if (work instanceof Span) this.#ended(work);
-		else if (work.failure !== null || tookMs >= SLOW_MS) this.#endLate(endMs, work);
+		else if (work.failure !== null || endMs - work.startMs >= SLOW_MS) this.#endLate(endMs, work);
 	}
 
 	/** What was left out has turned out to be worth a span. */
@@ -247,14 +252,13 @@ export class ActorTelemetry {
 		const { host } = this;
 		if (!host.recordsSpans || !host.budget.admitsLate(endMs)) return;
 		const late = this.#recordLate(work);
-		late.endMs = Math.max(late.startMs, endMs);
+		late.endMs = endMs;
 		this.#ended(late);
 	}
 
-	/** Counts how it ended. Where it is counted how long such work takes; null for nowhere. */
-	#count(metrics: TypeMetrics, { kind, failure }: Work): Histogram | null {
+	#count(metrics: TypeMetrics, { kind, failure, startMs, endMs }: Work): void {
 		const { counted } = kind;
-		if (counted === null) return null;
+		if (counted === null) return;
 		let outcomes: WorkMetrics;
 		if (counted === "commit") {
 			outcomes = metrics.commits;
@@ -269,7 +273,7 @@ export class ActorTelemetry {
 		}
 		if (failure === null) outcomes.succeeded++;
 		else outcomes.failed++;
-		return outcomes.duration;
+		outcomes.duration.observe((endMs - startMs) / 1_000);
 	}
 
 	#ended(span: Span): void {

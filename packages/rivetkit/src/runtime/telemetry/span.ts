@@ -40,8 +40,6 @@ const ATTRIBUTE_BYTES = 48;
 
 /** Still open. */
 const OPEN = -1;
-/** When work began that is not timed. */
-export const UNTIMED = -1;
 
 /** Where a span belongs: below another one, below one of a caller elsewhere, or at the top of a new trace. */
 export type SpanParent = Span | RemoteParent | RequestCaller | null;
@@ -50,8 +48,8 @@ export type SpanParent = Span | RemoteParent | RequestCaller | null;
 export class Work {
 	readonly kind: SpanKind;
 	readonly subject: string | null;
-	/** Milliseconds since the epoch, with fractions; {@link UNTIMED} perhaps where it is no span. */
-	startMs: number;
+	/** Milliseconds since the epoch, with fractions. */
+	readonly startMs: number;
 	endMs: number = OPEN;
 	failure: SpanFailure | null = null;
 	/** Where its span would be; null for one that is a span. */
@@ -62,10 +60,6 @@ export class Work {
 		this.subject = subject;
 		this.startMs = startMs;
 		this.leftOutBelow = leftOutBelow;
-	}
-
-	get isTimed(): boolean {
-		return this.startMs !== UNTIMED;
 	}
 
 	fail(error: unknown): void {

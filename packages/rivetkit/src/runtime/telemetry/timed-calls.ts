@@ -8,10 +8,12 @@ export const TIMED_EVERY = 32;
 export const STRETCH_MS = 20;
 
 /**
- * Which calls of one incarnation are timed. Looking at the clock twice takes a fiftieth of a small call that
- * came with many others, so that of many in a stretch of time only some are: the others count as long as the last one that was.
+ * Which calls of one incarnation are timed. Looking at the clock twice takes a fiftieth of a small call that came with many
+ * others, and what is measured by it as long again. So of many in a stretch of time only some are.
  */
 export class TimedCalls {
+	/** What the last one took that was timed and never left the stack (ms). Those that are not timed count as long. */
+	tookMs = 0;
 	readonly #timers: Pick<TimerWheel, "schedule">;
 	/** Calls until the next one that is timed. */
 	#skips = 0;

@@ -6,8 +6,6 @@ export class Histogram {
 	readonly counts: Float64Array;
 	count = 0;
 	sum = 0;
-	#last = 0;
-	#lastAt = 0;
 
 	constructor(bounds: readonly number[]) {
 		this.bounds = bounds;
@@ -15,19 +13,15 @@ export class Histogram {
 	}
 
 	observe(value: number): void {
-		const { bounds } = this;
-		let at = 0;
-		while (at < bounds.length && value > bounds[at]!) at++;
-		this.#last = value;
-		this.#lastAt = at;
-		this.repeat();
-	}
-
-	/** One more like the last, for what is not measured itself. */
-	repeat(): void {
 		this.count++;
-		this.sum += this.#last;
-		if (this.#lastAt < this.bounds.length) this.counts[this.#lastAt]!++;
+		this.sum += value;
+		const { bounds } = this;
+		for (let at = 0; at < bounds.length; at++) {
+			if (value <= bounds[at]!) {
+				this.counts[at]!++;
+				return;
+			}
+		}
 	}
 }
 
