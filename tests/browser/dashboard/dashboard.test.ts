@@ -564,9 +564,12 @@ describe("what a crash has cut off", () => {
 		const actorId = await order.resolve();
 		const inspector = `${url}/gateway/${actorId}/inspector`;
 		/** How long after the run's beginning the last commit began. */
+		let tries = 3;
 		const commitAfterMs = async () => {
-			const body = JSON.stringify({ state: { status: "reserved", tries: 3 } });
-			await fetch(`${inspector}/state`, { method: "PATCH", body });
+			// Another state each time: one that is the same is not committed.
+			tries += 1;
+			const body = JSON.stringify({ state: { status: "reserved", tries } });
+			expect((await fetch(`${inspector}/state`, { method: "PATCH", body })).status).toBe(200);
 			const { otlp } = (await (await fetch(`${inspector}/traces`)).json()) as TracesAnswer;
 			const spans = otlp.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans[0]!.spans);
 			const lastMs = (wanted: string) =>
