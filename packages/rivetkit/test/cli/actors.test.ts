@@ -162,7 +162,7 @@ describe("call", () => {
 
 	it("says why an actor cannot be started, which its inspector knows", async () => {
 		const created = await cli(["actors", "call", "broken/door", "open", "--create"]);
-		const again = await cli(["actors", "state", "broken/door", "--set", "{}"]);
+		const again = await cli(["actors", "call", "broken/door", "open"]);
 		for (const outcome of [created, again]) {
 			expect(outcome).toEqual({
 				code: 1,
@@ -172,6 +172,12 @@ describe("call", () => {
 				),
 			});
 		}
+		// Its state can be mended all the same.
+		expect(await cli(["actors", "state", "broken/door", "--set", "{}"])).toEqual({
+			code: 0,
+			stdout: "",
+			stderr: "The state is replaced.\n",
+		});
 	});
 
 	it("says what went wrong also when it cannot find out why", async () => {
