@@ -346,23 +346,33 @@ async function actorToCall(
 	);
 }
 
-/** The whole state. Throws {@link CommandFailed} for an actor without. */
-export async function readState(server: Server, address: ActorAddress): Promise<unknown> {
+/** The whole state of an actor, and which version of it. */
+export interface SeenState {
+	readonly state: unknown;
+	/** Null where the server tells none. */
+	readonly etag: string | null;
+}
+
+/** Throws {@link CommandFailed} for an actor without state. */
+export async function readState(server: Server, address: ActorAddress): Promise<SeenState> {
 	const actor = await findActor(server, address);
-	const { state, isStateEnabled } = await server.inspect<StateAnswer>(actor.id, "state");
-	if (isStateEnabled) return state;
+	const { answer, etag } = await server.inspectVersion<StateAnswer>(actor.id, "state");
+	if (answer.isStateEnabled) return { state: answer.state, etag };
 	throw withoutState(actor);
 }
 
-/** Replaces the whole state, as the actor itself would; a sleeping one is woken for it. */
+/**
+ * Replaces the whole state, as the actor itself would; a sleeping one is woken for it. With the `etag` of what was read,
+ * throws `inspector.state_changed` where it has been changed since.
+ */
 export async function replaceState(
 	server: Server,
 	address: ActorAddress,
-	state: unknown,
+	{ state, etag }: { readonly state: unknown; readonly etag?: string | undefined },
 ): Promise<void> {
 	const actor = await findActor(server, address);
 	try {
-		await server.inspect(actor.id, "state", { method: "PATCH", body: { state } });
+		await server.inspect(actor.id, "state", { method: "PATCH", body: { state }, ifMatch: etag });
 	} catch (error) {
 		// The server does not tell strangers why.
 		if (!isCode(error, "rivetkit", "internal_error")) throw error;

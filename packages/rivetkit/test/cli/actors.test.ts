@@ -195,7 +195,7 @@ describe("call", () => {
 		const address = { kind: "id", actorId: "a" } as const;
 		const called = callAction(server, { address, action: "add", args: [], signal });
 		await expect(called).rejects.toBe(error);
-		await expect(replaceState(server, address, {})).rejects.toBe(error);
+		await expect(replaceState(server, address, { state: {} })).rejects.toBe(error);
 		expect(looks).toEqual([
 			["lifecycle", signal],
 			["state", undefined],

@@ -65,6 +65,7 @@ describe("the tools", () => {
 		await t.use("replace_state", { actor: id, state: { count: ["$BigInt", "1"] } });
 		expect(await t.use("read_state", { actor: id })).toEqual({
 			state: { count: ["$BigInt", "1"] },
+			etag: expect.any(String),
 		});
 		const exported = await t.use("export_actor", { actor: id, file: "a.rivetactor" });
 		const file = join(folder, "a.rivetactor");
@@ -78,8 +79,34 @@ describe("the tools", () => {
 			replaced: null,
 		});
 		expect(await t.use("destroy_actor", { actor: id })).toEqual({ destroyed: id });
-		expect(await t.use("read_state", { actor: "counter/b" })).toEqual({
+		expect(await t.use("read_state", { actor: "counter/b" })).toMatchObject({
 			state: { count: ["$BigInt", "1"] },
+		});
+	});
+
+	it("replace no state that has been changed since it was read, given its etag", async () => {
+		const actorId = await runtime.actorId("counter", "versions");
+		await using t = await connect();
+		const { etag } = await t.use("read_state", { actor: actorId });
+		await t.use("call_action", { actor: actorId, action: "add", args: [["$BigInt", "5"]] });
+		const replacement = { actor: actorId, state: { count: ["$BigInt", "1"] } };
+		expect(await t.refusal("replace_state", { ...replacement, etag })).toBe(
+			"The state has been changed since it was read (it has another etag): nothing was replaced; read it again. (inspector.state_changed)",
+		);
+		expect(await t.refusal("replace_state", { ...replacement, etag: "1" })).toContain("no etag");
+		const seen = await t.use("read_state", { actor: actorId });
+		expect(seen.state).toEqual({ count: ["$BigInt", "5"] });
+		await t.use("replace_state", { ...replacement, etag: seen.etag });
+		expect(await t.use("read_state", { actor: actorId })).toMatchObject({
+			state: { count: ["$BigInt", "1"] },
+		});
+		await t.use("replace_state", {
+			...replacement,
+			state: { count: ["$BigInt", "2"] },
+			etag: null,
+		});
+		expect(await t.use("read_state", { actor: actorId })).toMatchObject({
+			state: { count: ["$BigInt", "2"] },
 		});
 	});
 
@@ -114,7 +141,7 @@ describe("the tools", () => {
 		expect(await t.refusal("call_action", call)).toContain('"arguments"');
 		const moved = { actor: actorId, path: join(folder, "elsewhere.rivetactor") };
 		expect(await t.refusal("export_actor", moved)).toContain('"path"');
-		expect(await t.use("read_state", { actor: actorId })).toEqual({
+		expect(await t.use("read_state", { actor: actorId })).toMatchObject({
 			state: { count: ["$BigInt", "0"] },
 		});
 	});

@@ -27,10 +27,11 @@ export const state = command({
 	async run({ server, positionals, options, out, notes, streams }) {
 		const address = parseAddress(positionals[0]!);
 		if (options.set === undefined) {
-			out.line(toExactJson(await readState(server, address), "  "));
+			out.line(toExactJson((await readState(server, address)).state, "  "));
 			return;
 		}
-		await replaceState(server, address, await jsonSource(options.set, "--set", streams));
+		const state = await jsonSource(options.set, "--set", streams);
+		await replaceState(server, address, { state });
 		if (options.json) out.line('{ "ok": true }');
 		else notes.line("The state is replaced.");
 	},

@@ -120,10 +120,17 @@ export const TOOLS: readonly Tool[] = [
 		description: "The whole state of an actor. Does not wake it.",
 		does: "reads",
 		input: z.strictObject({ actor }),
-		output: z.object({ state: value }),
-		run: async (server, { actor: text }) => ({
-			state: toExactData(await readState(server, parseAddress(text))),
+		output: z.object({
+			state: value,
+			etag: z
+				.string()
+				.nullable()
+				.describe("Which version this is, for replace_state; null where the server tells none"),
 		}),
+		async run(server, { actor: text }) {
+			const { state, etag } = await readState(server, parseAddress(text));
+			return { state: toExactData(state), etag };
+		},
 	}),
 	tool({
 		name: "watch_actor",
@@ -206,13 +213,26 @@ export const TOOLS: readonly Tool[] = [
 		name: "replace_state",
 		title: "Replace state",
 		description:
-			"Replaces the whole state of an actor, waking it if it sleeps. Read it first, and send it back with the change.",
+			"Replaces the whole state of an actor, waking it if it sleeps. Read it first, and send it back with the change and the etag of read_state.",
 		does: "destroys",
 		idempotent: true,
-		input: z.strictObject({ actor, state: value }),
+		input: z.strictObject({
+			actor,
+			state: value,
+			etag: z
+				.string()
+				.regex(/^"[\x21\x23-\x7e]*"$/, "no etag: it is in quotes, which are part of it")
+				.nullish()
+				.describe(
+					"Of read_state: nothing is replaced when the state has been changed since. Default: whatever is there is replaced",
+				),
+		}),
 		output: z.object({ ok: z.literal(true) }),
-		async run(server, { actor: text, state }) {
-			await replaceState(server, parseAddress(text), exact(state, "state"));
+		async run(server, { actor: text, state, etag }) {
+			await replaceState(server, parseAddress(text), {
+				state: exact(state, "state"),
+				etag: etag ?? undefined,
+			});
 			return { ok: true };
 		},
 	}),

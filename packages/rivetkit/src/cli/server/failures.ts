@@ -69,6 +69,8 @@ const NOT_THERE =
 const SENTENCES: Readonly<Record<string, string>> = {
 	"inspector.unauthorized":
 		"The inspector of this server needs a token, or has another one; give it with --inspector-token or RIVET_INSPECTOR_TOKEN, or that of the management API with --token or RIVET_TOKEN.",
+	"inspector.state_changed":
+		"The state has been changed since it was read (it has another etag): nothing was replaced; read it again.",
 	"route.not_found": NOT_THERE,
 	"auth.forbidden":
 		"This server needs a token, or has another one; give it with --token or RIVET_TOKEN.",

@@ -25,7 +25,16 @@ export interface ServerRequest {
 	readonly method?: string;
 	readonly query?: Readonly<Record<string, string | undefined>>;
 	readonly body?: unknown;
+	/** Nothing is written where the version of what is there is another ({@link VersionedAnswer}). */
+	readonly ifMatch?: string | undefined;
 	readonly signal?: AbortSignal | undefined;
+}
+
+/** What was read, and which version of it. */
+export interface VersionedAnswer<T> {
+	readonly answer: T;
+	/** Null where the server tells none. */
+	readonly etag: string | null;
 }
 
 interface RawRequest {
@@ -73,7 +82,16 @@ export class Server {
 
 	/** A call of an actor's inspector, below `/inspector/`. Throws {@link CommandFailed}. */
 	async inspect<T>(actorId: string, path: string, request: ServerRequest = {}): Promise<T> {
-		const { method = "GET", query = {}, body, signal } = request;
+		return (await this.inspectVersion<T>(actorId, path, request)).answer;
+	}
+
+	/** The same, with the version of what is read. */
+	async inspectVersion<T>(
+		actorId: string,
+		path: string,
+		request: ServerRequest = {},
+	): Promise<VersionedAnswer<T>> {
+		const { method = "GET", query = {}, body, ifMatch, signal } = request;
 		const response = await this.#asInspector(actorId, (authorization) =>
 			this.#send(`${PATH_GATEWAY}/${encodeURIComponent(actorId)}${PATH_INSPECTOR}${path}`, query, {
 				method,
@@ -81,12 +99,17 @@ export class Server {
 					...authorization,
 					accept: "application/cbor",
 					...(body === undefined ? {} : { "content-type": "application/cbor" }),
+					...(ifMatch === undefined ? {} : { "if-match": ifMatch }),
 				},
 				...(body === undefined ? {} : { body: encodeCbor(body) as BodyInit }),
 				signal,
 			}),
 		);
-		return decodeCbor(new Uint8Array(await response.arrayBuffer())) as T;
+		return {
+			answer: decodeCbor(new Uint8Array(await response.arrayBuffer())) as T,
+			// Proxies that compress answers make it a weak one.
+			etag: response.headers.get("etag")?.replace(/^W\//, "") ?? null,
+		};
 	}
 
 	/** The events of an actor, as they come (docs/inspector.md). Throws {@link CommandFailed}. */
