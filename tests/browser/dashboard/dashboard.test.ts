@@ -189,6 +189,29 @@ describe("the state of an actor", () => {
 		await eventually(async () => (await basket.read()).title).toBe("Groceries");
 	});
 
+	it("is saved on top of what is written between the read and the save", async () => {
+		const basket = client().basket.getOrCreate(["raced"]);
+		await open(`actor/${await basket.resolve()}/state`);
+		// Without what was said of other saves.
+		await page.reload();
+		const answers: number[] = [];
+		await page.route("**/inspector/state", async (route) => {
+			if (route.request().method() !== "PATCH") return route.continue();
+			if (answers.length === 0) await basket.add(5);
+			const response = await route.fetch();
+			answers.push(response.status());
+			await route.fulfill({ response });
+		});
+		await button("Edit title").click();
+		await page.getByLabel("Value of title").fill('"Fruit"');
+		await button("Apply").click();
+		await button("Save").click();
+		await page.getByText("The state is saved").waitFor();
+		await page.unroute("**/inspector/state");
+		expect(answers).toEqual([412, 200]);
+		expect(await basket.read()).toMatchObject({ count: 8, title: "Fruit" });
+	});
+
 	it("is edited with the keyboard alone", async () => {
 		const basket = client().basket.getOrCreate(["typed"]);
 		await open(`actor/${await basket.resolve()}/state`);

@@ -42,3 +42,8 @@ export function needsToken(error: unknown): boolean {
 export function isGone(error: unknown): boolean {
 	return error instanceof ApiError && error.is("actor.not_found");
 }
+
+/** Whether nothing was written, because somebody else wrote since it was read. */
+export function isStateChanged(error: unknown): boolean {
+	return error instanceof ApiError && error.is("inspector.state_changed");
+}

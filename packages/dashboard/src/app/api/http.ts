@@ -8,7 +8,16 @@ export interface ApiRequest {
 	readonly query?: Readonly<Record<string, string | number | boolean | null | undefined>>;
 	/** Sent as CBOR, so that bigints, dates, maps and bytes arrive as they are. */
 	readonly body?: object;
+	/** Of a read: nothing is changed where there is another version by now. */
+	readonly ifMatch?: string | null;
 	readonly signal?: AbortSignal;
+}
+
+/** What was read, and which version of it. */
+export interface VersionedAnswer {
+	readonly value: unknown;
+	/** Null where the server tells none. */
+	readonly etag: string | null;
 }
 
 /**
@@ -18,10 +27,20 @@ export interface ApiRequest {
 export async function callApi(
 	session: Session,
 	path: string,
-	{ method = "GET", query, body, signal }: ApiRequest = {},
+	request: ApiRequest = {},
 ): Promise<unknown> {
+	return (await callApiVersion(session, path, request)).value;
+}
+
+/** The same, with the version of what is read. */
+export async function callApiVersion(
+	session: Session,
+	path: string,
+	{ method = "GET", query, body, ifMatch = null, signal }: ApiRequest = {},
+): Promise<VersionedAnswer> {
 	const headers = headersOf(session, "application/cbor, application/json");
 	if (body !== undefined) headers.set("content-type", "application/cbor");
+	if (ifMatch !== null) headers.set("if-match", ifMatch);
 	let response: Response;
 	let bytes: Uint8Array;
 	try {
@@ -41,7 +60,7 @@ export async function callApi(
 	}
 	noteReachable(session.endpoint, true);
 	const value = decodeBody(response, bytes);
-	if (response.ok) return value;
+	if (response.ok) return { value, etag: etagOf(response) };
 	throw errorFrom(response, value);
 }
 
@@ -76,6 +95,11 @@ function headersOf(session: Session, accept: string): Headers {
 	const engineToken = session.engineToken || session.token;
 	if (engineToken !== "") headers.set(HEADER_TOKEN, engineToken);
 	return headers;
+}
+
+/** As the server gave it: proxies that compress answers make it a weak one. */
+function etagOf({ headers }: Response): string | null {
+	return headers.get("etag")?.replace(/^W\//, "") ?? null;
 }
 
 function queryText(query: ApiRequest["query"]): string {

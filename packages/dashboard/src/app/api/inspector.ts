@@ -21,8 +21,14 @@ import type {
 	WorkflowAnswer,
 } from "@rivetkit/protocol/inspector/answers";
 import { ApiError, isGone } from "./errors.ts";
-import { type ApiRequest, callApi, openStream } from "./http.ts";
+import { type ApiRequest, callApi, callApiVersion, openStream } from "./http.ts";
 import type { Session } from "./session.ts";
+
+/** A state, and which version of it. */
+export interface SeenState extends StateAnswer {
+	/** Null without a state, and where the server tells none. */
+	readonly etag: string | null;
+}
 
 /** The inspector's routes of one actor (docs/inspector.md). */
 export class Inspector {
@@ -36,11 +42,15 @@ export class Inspector {
 
 	summary = (signal: AbortSignal) => this.#get<SummaryAnswer>("/summary", { signal });
 	lifecycle = (signal: AbortSignal) => this.#get<LifecycleReport>("/lifecycle", { signal });
-	state = (signal: AbortSignal) => this.#get<StateAnswer>("/state", { signal });
 	connections = (signal: AbortSignal) => this.#get<ConnectionsAnswer>("/connections", { signal });
 	workflow = (signal: AbortSignal) => this.#get<WorkflowAnswer>("/workflow", { signal });
 	schedules = (signal: AbortSignal) => this.#get<SchedulesAnswer>("/schedules", { signal });
 	schema = (signal: AbortSignal) => this.#get<SchemaAnswer>("/database/schema", { signal });
+
+	async state(signal: AbortSignal): Promise<SeenState> {
+		const { value, etag } = await callApiVersion(this.#session, `${this.#base}/state`, { signal });
+		return { ...(value as StateAnswer), etag };
+	}
 
 	/** Of a server that does not tell declarations, the names of its actions. */
 	async declarations(signal: AbortSignal): Promise<DeclarationsAnswer> {
@@ -105,7 +115,11 @@ export class Inspector {
 	}
 
 	wake = () => this.#send("POST", "/wake");
-	setState = (state: unknown) => this.#send("PATCH", "/state", { state });
+	/** With an `etag` of a read it rejects with `inspector.state_changed`, and nothing is written, when it is another by now. */
+	setState(state: unknown, ifMatch: string | null) {
+		const request = { method: "PATCH", body: { state }, ifMatch } as const;
+		return callApi(this.#session, `${this.#base}/state`, request);
+	}
 
 	call(action: string, args: readonly unknown[], signal: AbortSignal) {
 		const path = `/action/${encodeURIComponent(action)}`;

@@ -1,6 +1,7 @@
 import { Braces, Redo2, Save, Undo2 } from "lucide-react";
 import { useRef, useState } from "react";
 import { useInspector } from "../../api/context.tsx";
+import type { SeenState } from "../../api/inspector.ts";
 import { useInspected } from "../../api/queries.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Button, IconButton } from "../../ui/button.tsx";
@@ -16,7 +17,6 @@ import {
 	currentOf,
 	type Draft,
 	editedSince,
-	forcedOnto,
 	isUnsaved,
 	rebased,
 	rebasedOnto,
@@ -26,6 +26,7 @@ import {
 } from "./draft.ts";
 import { useDraft } from "./drafts.ts";
 import { EditableTree } from "./editable-tree.tsx";
+import { saveDraft } from "./save.ts";
 
 /** The state as a tree. Edits are collected, can be taken back, and are saved in one go. */
 export function StatePanel({ actorId }: PanelProps) {
@@ -52,7 +53,7 @@ export function StatePanel({ actorId }: PanelProps) {
 			actorId={actorId}
 			stored={query.data.state}
 			failure={query.error}
-			readAgain={async () => (await query.refetch({ throwOnError: true })).data?.state}
+			readAgain={async () => (await query.refetch({ throwOnError: true })).data!}
 		/>
 	);
 }
@@ -69,7 +70,7 @@ function StateEditor({
 	/** Why nothing newer is known; null while it is live. */
 	failure: unknown;
 	/** What it has now. Rejects when the server does not say. */
-	readAgain: () => Promise<unknown>;
+	readAgain: () => Promise<SeenState>;
 }) {
 	const inspector = useInspector(actorId);
 	const [draft, setDraft] = useDraft(actorId);
@@ -93,18 +94,21 @@ function StateEditor({
 		setSaving({ value: shown });
 		setFailure(null);
 		try {
-			// It is replaced as a whole: what the actor wrote up to now must be in it.
-			const known = await readAgain();
-			const current = latest.current ?? draft;
-			const saved = isConflict ? forcedOnto(current, known) : rebasedOnto(current, known);
+			const saved = await saveDraft(
+				{ read: readAgain, write: (value, etag) => inspector.setState(value, etag) },
+				{
+					latest: () => latest.current ?? draft,
+					isForced: isConflict,
+					onTry: (onTop, value) => {
+						setDraft(onTop);
+						setSaving({ value });
+					},
+				},
+			);
 			if (saved === null) return;
-			const value = currentOf(saved);
-			setDraft(saved);
-			setSaving({ value });
-			await inspector.setState(value);
 			await readAgain();
 			// Not the draft that was saved: there may be more edits by now.
-			setDraft((now) => now && rebased(now, value));
+			setDraft((now) => now && rebased(now, saved.value));
 			sayDone("The state is saved");
 		} catch (error) {
 			setFailure(error);
@@ -165,7 +169,7 @@ function StateEditor({
 			{isConflict && (
 				<p className="state-conflict" role="status">
 					The actor changed what you are editing: the same value, or the same part of a list.
-					Overwrite replaces what it wrote there; Discard shows it.
+					Overwrite replaces what it wrote there, a list as a whole; Discard shows it.
 				</p>
 			)}
 			<EditableTree
