@@ -1,11 +1,13 @@
 import type { WorkflowEntryDetails } from "@rivetkit/protocol/inspector/answers";
 import { describe, expect, it } from "vitest";
 import { parseMetrics } from "../src/app/api/metrics.ts";
+import { actorTitle, fullActorTitle, shortActorTitle } from "../src/app/pages/actor-title.ts";
 import { matchingActors } from "../src/app/pages/matching-actors.ts";
 import { keyText } from "../src/app/panels/kv/key-text.ts";
 import { gauge, quantile, rate } from "../src/app/panels/metrics/series.ts";
 import { lineOf } from "../src/app/panels/metrics/sparkline.tsx";
 import { tracesOf } from "../src/app/panels/traces/spans.ts";
+import { blockedText } from "../src/app/panels/workflow/blocked-text.ts";
 import { flowOf, leftAsTheyWere } from "../src/app/panels/workflow/flow.ts";
 import { normalizeEndpoint } from "../src/app/router/endpoint.ts";
 import { parseAddress, printAddress, type Route } from "../src/app/router/route.ts";
@@ -322,4 +324,19 @@ describe("the list of actors", () => {
 		expect([found("A/B"), found("a\\/b")]).toEqual([["id-3"], ["id-3"]]);
 		expect(found("", "awake")).toEqual([]);
 	});
+});
+
+it("actors are told apart by key, and one without by the name of its type", () => {
+	const titles = (key: string[]) =>
+		[actorTitle, fullActorTitle, shortActorTitle].map((title) => title("chat", key));
+	expect(titles(["a", "b/c"])).toEqual(["a/b\\/c", "chat a/b\\/c", "a/b\\/c · chat"]);
+	expect(titles([])).toEqual(Array(3).fill("chat (no key)"));
+});
+
+it("a workflow that its own code blocks is not said to have another history", () => {
+	const text = (name: string) => blockedText({ name });
+	expect(text("HistoryDivergedError")).toContain("does not fit its history");
+	for (const name of ["TypeError", "EntryInProgressError", "ActorError"]) {
+		expect(text(name)).toContain("cannot go on, as the error says");
+	}
 });

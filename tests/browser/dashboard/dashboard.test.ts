@@ -563,6 +563,13 @@ describe("an actor", () => {
 		await page.getByText("This actor does not exist").waitFor();
 	});
 
+	it("has the name of its type where it has no key", async () => {
+		await client().depot.getOrCreate([]).resolve();
+		await open("actors/depot");
+		await main().getByText("no key", { exact: true }).click();
+		await page.getByRole("heading", { name: "depot (no key)" }).waitFor();
+	});
+
 	it("is opened from the list with the keyboard, and the theme is kept", async () => {
 		await open("actors/basket");
 		await page.getByLabel("Search by key or id").fill("week");

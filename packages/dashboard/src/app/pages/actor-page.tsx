@@ -1,4 +1,3 @@
-import { serializeKey } from "@rivetkit/protocol";
 import type { LifecycleReport } from "@rivetkit/protocol/inspector/answers";
 import { Sunrise, Trash2 } from "lucide-react";
 import type { ReactNode } from "react";
@@ -17,6 +16,7 @@ import { Empty, Failure, Loading } from "../ui/notice.tsx";
 import { relativeTime, useNow, withDurations } from "../ui/time.tsx";
 import { sayDone, sayFailed } from "../ui/toasts.tsx";
 import { StatusMark } from "./actor-status.tsx";
+import { actorTitle, fullActorTitle } from "./actor-title.ts";
 import { ConnectPage } from "./connect-page.tsx";
 import "./pages.css";
 
@@ -77,7 +77,7 @@ function ActorHead({ life }: { life: LifecycleReport }) {
 	const href = useHref();
 	const inspector = useInspector(life.actorId);
 	const refresh = useRefreshActor(life.actorId);
-	const key = serializeKey(life.key);
+	const title = fullActorTitle(life.name, life.key);
 	const wake = async () => {
 		try {
 			await inspector.wake();
@@ -89,7 +89,7 @@ function ActorHead({ life }: { life: LifecycleReport }) {
 	};
 	const destroy = async () => {
 		await destroyActor(session, life.actorId);
-		sayDone(`${life.name} ${key} is destroyed`);
+		sayDone(`${title} is destroyed`);
 		goTo({ page: "actors", name: life.name, search: "" });
 	};
 	return (
@@ -100,7 +100,7 @@ function ActorHead({ life }: { life: LifecycleReport }) {
 				<a href={href({ page: "actors", name: life.name, search: "" })}>{life.name}</a>
 			</div>
 			<div className="page-head">
-				<h1 className="mono actor-key">{key}</h1>
+				<h1 className="mono actor-key">{actorTitle(life.name, life.key)}</h1>
 				<StatusMark status={life.status} />
 				<div className="page-tools">
 					<Button
@@ -112,7 +112,7 @@ function ActorHead({ life }: { life: LifecycleReport }) {
 					</Button>
 					<ConfirmButton
 						label="Destroy"
-						title={`Destroy ${life.name} ${key}?`}
+						title={`Destroy ${title}?`}
 						icon={<Trash2 aria-hidden="true" />}
 						onConfirm={destroy}
 					>

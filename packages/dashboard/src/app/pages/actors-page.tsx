@@ -1,3 +1,4 @@
+import { parseKey } from "@rivetkit/protocol";
 import { RefreshCw } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import type { ActorRecord } from "../api/management.ts";
@@ -115,7 +116,9 @@ function ActorRow({ actor }: { actor: ActorRecord }) {
 	const href = useHref();
 	return (
 		<a className="actor-row" href={href(actorRoute(actor.actor_id))}>
-			<code className="truncate">{actor.key ?? <span className="muted">no key</span>}</code>
+			<code className="truncate">
+				{parseKey(actor.key).length === 0 ? <span className="muted">no key</span> : actor.key}
+			</code>
 			<StatusMark status={statusOf(actor)} />
 			<Ago ms={actor.create_ts} />
 			<code className="truncate muted">{actor.actor_id}</code>

@@ -1,4 +1,3 @@
-import { serializeKey } from "@rivetkit/protocol";
 import type { LifecycleReport } from "@rivetkit/protocol/inspector/answers";
 import { Monitor, Moon, Sun } from "lucide-react";
 import { type ReactNode, useEffect } from "react";
@@ -7,6 +6,7 @@ import { needsToken, UnreachableError } from "../api/errors.ts";
 import { useLife, useServer, useTypes } from "../api/queries.ts";
 import { useIsReachable } from "../api/reachable.ts";
 import { ActorPage } from "../pages/actor-page.tsx";
+import { shortActorTitle } from "../pages/actor-title.ts";
 import { ActorsPage } from "../pages/actors-page.tsx";
 import { ConnectPage } from "../pages/connect-page.tsx";
 import { TypesPage } from "../pages/types-page.tsx";
@@ -98,7 +98,7 @@ function Page({ route }: { route: Route }): ReactNode {
 function titleOf(route: Route, life: LifecycleReport | undefined): string {
 	if (route.page === "actors") return `${route.name} · RivetKit`;
 	if (route.page !== "actor") return "RivetKit";
-	const who = life === undefined ? "actor" : `${serializeKey(life.key)} · ${life.name}`;
+	const who = life === undefined ? "actor" : shortActorTitle(life.name, life.key);
 	return `${who} · ${route.tab} · RivetKit`;
 }
 

@@ -12,6 +12,7 @@ import { Ago, relativeTime, useNow } from "../../ui/time.tsx";
 import { sayDone, sayFailed } from "../../ui/toasts.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import type { PanelProps } from "../panel.types.ts";
+import { blockedText } from "./blocked-text.ts";
 import { flowOf, leftAsTheyWere } from "./flow.ts";
 import { Flow } from "./flow-view.tsx";
 import "./workflow.css";
@@ -85,9 +86,7 @@ function WorkflowView({ actorId, workflow }: { actorId: string; workflow: Workfl
 			{error !== undefined && <Failure error={new Error(`${error.name}: ${error.message}`)} />}
 			{(blocked || paused) && (
 				<p className="workflow-note" role="status">
-					{blocked
-						? "Its code does not fit its history: it waits for code that does, or is recovered by hand."
-						: "It is paused: nothing new begins until it is resumed."}
+					{blocked ? blockedText(error) : "It is paused: nothing new begins until it is resumed."}
 				</p>
 			)}
 			{"output" in workflow && (
