@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { BoundLogger } from "./bound-logger.ts";
 import {
+	getConfiguredLevel,
 	getIncludeTarget,
 	getIncludeTimestamp,
 	getPinoLevel,
@@ -58,6 +59,35 @@ export function configureDefaultLogger(level?: LogLevel): void {
 export function configureLogging({ baseLogger, level }: LoggingConfig): void {
 	if (baseLogger) configureBaseLogger(baseLogger);
 	else if (level) configureDefaultLogger(level);
+}
+
+interface Saved {
+	readonly base: Logger | null;
+	readonly level: LogLevel | undefined;
+}
+
+/** What was there before each of those who have the logger for a while, first come first. */
+const borrowed: { before: Saved }[] = [];
+
+/** As {@link configureLogging}, until what it returns is called. Whoever borrowed last has it, in whatever order they give it back. */
+export function borrowLogging(config: LoggingConfig): () => void {
+	// Who asks for nothing does not keep what others have asked for.
+	if (!config.baseLogger && !config.level) return () => {};
+	const loan = { before: { base, level: getConfiguredLevel() } };
+	borrowed.push(loan);
+	configureLogging(config);
+	return () => {
+		const index = borrowed.indexOf(loan);
+		if (index < 0) return;
+		borrowed.splice(index, 1);
+		const later = borrowed[index];
+		if (later) {
+			later.before = loan.before;
+			return;
+		}
+		base = loan.before.base;
+		setConfiguredLevel(loan.before.level);
+	};
 }
 
 function createDefaultLogger(): Logger {

@@ -27,6 +27,11 @@ export function setConfiguredLevel(level: LogLevel | undefined): void {
 	configuredLevel = level;
 }
 
+/** What {@link setConfiguredLevel} was told last. */
+export function getConfiguredLevel(): LogLevel | undefined {
+	return configuredLevel;
+}
+
 /** The level by precedence: argument, configured, `RIVET_LOG_LEVEL`, `LOG_LEVEL`, `warn`. */
 export function getPinoLevel(level?: LogLevel): LogLevel {
 	return level ?? configuredLevel ?? levelOfEnvironment() ?? DEFAULT_LOG_LEVEL;

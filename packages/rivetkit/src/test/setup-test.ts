@@ -3,7 +3,7 @@ import { startEmbedded } from "../backends/embedded/embedded.ts";
 import { createMemoryStore } from "../backends/embedded/engine.ts";
 import { createClient } from "../client/create-client.ts";
 import type { Client } from "../client/types/client.types.ts";
-import { configureLogging, getLogger } from "../log/base-logger.ts";
+import { borrowLogging, getLogger } from "../log/base-logger.ts";
 import { definitionsOf } from "../registry/definitions.ts";
 import type { Registry } from "../registry/registry.ts";
 import { VERSION } from "../utils/version.ts";
@@ -37,7 +37,7 @@ export interface SetupTestOptions {
  * Runs the registry's actors for one test: a server on a free loopback port with an empty store in
  * memory. Tests do not see each other's actors, and the registry is left as it is. When the test is
  * finished the client is disposed, every actor stopped, and the server closed. The actors can be inspected
- * with the token `token`. Logs go where `setup({ logging })` says.
+ * with the token `token`. Until then logs of this process go where `setup({ logging })` says.
  *
  * With `{ fakeTime: true }` the test moves the actors' time. Without, time is the process's: with
  * `vi.useFakeTimers({ toFake: ["setTimeout", "Date"] })` the actors' clock moves with
@@ -59,7 +59,7 @@ export async function setupTest<R extends Registry>(
 	{ fakeTime = false }: SetupTestOptions = {},
 ): Promise<SetupTestResult<R> & { readonly time?: TestTime }> {
 	const config = registry.parseConfig();
-	configureLogging(config.logging);
+	const giveLoggingBack = borrowLogging(config.logging);
 	const time = fakeTime === false ? null : new FakeTime(fakeTime === true ? {} : fakeTime);
 	let endpoint = "";
 	const embedded = startEmbedded({
@@ -87,9 +87,13 @@ export async function setupTest<R extends Registry>(
 	endpoint = server.url;
 	const client = createClient<R>({ endpoint });
 	context.onTestFinished(async () => {
-		await client.dispose();
-		const closed = embedded.close();
-		await (time ? time.passUntil(closed) : closed);
+		try {
+			await client.dispose();
+			const closed = embedded.close();
+			await (time ? time.passUntil(closed) : closed);
+		} finally {
+			giveLoggingBack();
+		}
 	});
 	return { client, endpoint, ...(time ? { time } : undefined) };
 }

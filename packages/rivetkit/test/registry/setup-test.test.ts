@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { actor, event, setup } from "../../src/index.ts";
-import { configureDefaultLogger } from "../../src/log/index.ts";
+import { getBaseLogger } from "../../src/log/index.ts";
 import { setupTest } from "../../src/test/index.ts";
 
 /** `setupTest` (api 18, A47). */
@@ -74,16 +74,45 @@ describe("setupTest", () => {
 		expect(await handle.parts()).not.toMatch(/s3cret|services|backend/);
 	});
 
-	it("logs where the registry says", async (test) => {
+	it("logs where the registry says, until the test is finished", async (test) => {
+		const usual = getBaseLogger();
 		const lines: string[] = [];
 		const write = (line: string) => lines.push(JSON.parse(line).msg);
 		const loud = actor({ actions: { say: (c) => c.log.warn("said") } });
 		const baseLogger = pino({ level: "warn" }, { write });
 		const registry = setup({ use: { loud }, logging: { baseLogger } });
-		test.onTestFinished(() => configureDefaultLogger());
-		const { client } = await setupTest(test, registry);
+		const finished: (() => Promise<void> | void)[] = [];
+		const inner = {
+			onTestFinished: (cleanUp: () => Promise<void> | void) => finished.push(cleanUp),
+		};
+		const { client } = await setupTest(inner, registry);
+		await setupTest(test, setup({ use: { loud } }));
 		await client.loud.getOrCreate([]).say();
 		expect(lines).toEqual(["said"]);
+		expect(getBaseLogger()).toBe(baseLogger);
+		for (const cleanUp of finished.reverse()) await cleanUp();
+		expect(getBaseLogger()).toBe(usual);
+	});
+
+	it("logs where the last test says that is not finished", async () => {
+		const usual = getBaseLogger();
+		const loud = actor({ actions: { say: () => {} } });
+		const begin = async (baseLogger = pino({ level: "silent" })) => {
+			const finished: (() => Promise<void> | void)[] = [];
+			const inner = {
+				onTestFinished: (cleanUp: () => Promise<void> | void) => finished.push(cleanUp),
+			};
+			await setupTest(inner, setup({ use: { loud }, logging: { baseLogger } }));
+			const finish = async () => {
+				for (const cleanUp of finished.reverse()) await cleanUp();
+			};
+			return { baseLogger, finish };
+		};
+		const [first, second] = [await begin(), await begin()];
+		await first.finish();
+		expect(getBaseLogger()).toBe(second.baseLogger);
+		await second.finish();
+		expect(getBaseLogger()).toBe(usual);
 	});
 
 	it("moves the actors' clock with the test's fake timers", async (test) => {
