@@ -1,7 +1,10 @@
 // The inspector's database routes (contract: protocol 8.7, check 76).
+import fs from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { db } from "../../src/db/index.ts";
+import { temporaryDirectory } from "../database/support/temporary-directory.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
@@ -251,6 +254,28 @@ describe("SQL that only reads", () => {
 		expect((await execute({ sql: "SELECT changes() AS n" })).body.rows).toEqual([{ n: 1 }]);
 		await runtime.action(id, "temporary");
 		expect((await execute({ sql: "SELECT seven FROM scratch" })).body.rows).toEqual([{ seven: 7 }]);
+	});
+
+	it("is read apart also when the working file has to be written again first", async () => {
+		const directory = await temporaryDirectory();
+		await using _directory = directory;
+		const options = { dataDirectory: directory.path, maxOpenDatabases: 1 };
+		await using runtime = await TestRuntime.start({ patient: patient(500) }, options);
+		const id = await runtime.actorId("patient", "first");
+		await runtime.action(id, "note", "kept");
+		const other = await runtime.actorId("patient", "other");
+		const file = join(directory.path, "databases", `${encodeURIComponent(id)}.sqlite`);
+		// Whose file is closed for the other's, once it is known not to be used.
+		await eventually(async () => {
+			await runtime.action(other, "note", "more");
+			expect(fs.existsSync(`${file}-wal`)).toBe(false);
+		});
+		fs.truncateSync(file, 0);
+		const execute = (sql: string) =>
+			inspect(runtime, id, "database/execute", { method: "POST", body: { sql } });
+		const sql = `${ENDLESS} SELECT count(*) FROM (SELECT i FROM n LIMIT 60000000)`;
+		expect((await execute(sql)).body.code).toBe("statement_timed_out");
+		expect((await execute("SELECT text FROM notes")).body.rows).toEqual([{ text: "kept" }]);
 	});
 
 	it("ends with its actor, and with whoever asks", async () => {

@@ -26,21 +26,35 @@ export class AccessQueue {
 		return !this.#held && !this.#shut && this.#next === this.#waiting.length;
 	}
 
-	/** Runs `work` as soon as its turn has come. Rejects with `database.busy` when too many wait. */
-	run<T>(work: () => T): Promise<T> {
+	/**
+	 * Runs `work` as soon as its turn has come. Rejects with `database.busy` when too many wait, and with the reason of `signal`
+	 * when that is aborted before.
+	 */
+	run<T>(work: () => T, signal?: AbortSignal): Promise<T> {
+		if (signal?.aborted) return Promise.reject(signal.reason);
 		// Whoever makes room runs it, and what it writes is still its caller's.
 		const asCaller = AsyncLocalStorage.snapshot();
 		return new Promise<T>((resolve, reject) => {
-			this.#enqueue({
+			const entry: Waiting = {
 				enter: () => {
+					signal?.removeEventListener("abort", leave);
 					try {
 						resolve(asCaller(work));
 					} catch (error) {
 						reject(error);
 					}
 				},
-				refuse: reject,
-			});
+				refuse: (error) => {
+					signal?.removeEventListener("abort", leave);
+					reject(error);
+				},
+			};
+			const leave = () => {
+				this.#remove(entry);
+				reject(signal!.reason);
+			};
+			signal?.addEventListener("abort", leave, { once: true });
+			this.#enqueue(entry);
 		});
 	}
 
@@ -88,6 +102,11 @@ export class AccessQueue {
 		}
 		this.#waiting.push(entry);
 		this.#advance();
+	}
+
+	#remove(entry: Waiting): void {
+		const index = this.#waiting.indexOf(entry, this.#next);
+		if (index >= 0) this.#waiting.splice(index, 1);
 	}
 
 	#advance(): void {

@@ -169,10 +169,24 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 		if (!canQueryApart()) return null;
 		const statements = statementsApart(sql, parameters);
 		if (statements === null) return null;
+		try {
+			return await this.#attemptApart(statements, signal);
+		} catch (error) {
+			if (!(error instanceof WorkingFileLost)) throw error;
+		}
+		// The file is being written again, which whoever comes now waits for.
+		return this.#attemptApart(statements, signal);
+	}
+
+	async #attemptApart(
+		statements: Query["statements"],
+		signal: AbortSignal,
+	): Promise<SqlRow[] | null> {
 		const ended = new AbortController();
 		const reader = { abort: (error: unknown) => ended.abort(error) };
+		const either = AbortSignal.any([ended.signal, signal]);
 		try {
-			const path = await this.#readyForReader(reader, (session) => !session.isPersonal);
+			const path = await this.#readyForReader(reader, (session) => !session.isPersonal, either);
 			if (path === null) return null;
 			const { maxQueryRows, maxQueryBytes, queryTimeout } = this.#instance.options;
 			const query: Query = {
@@ -185,11 +199,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 					timeoutMs: queryTimeout,
 				},
 			};
-			return await this.#pool.queries.run(query, AbortSignal.any([ended.signal, signal]));
-		} catch (error) {
-			// The file is being written again, which a call waits for.
-			if (error instanceof WorkingFileLost) return null;
-			throw error;
+			return await this.#pool.queries.run(query, either);
 		} finally {
 			this.#streams.delete(reader);
 		}
@@ -554,6 +564,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 	#readyForReader(
 		reader: { abort(error: unknown): void },
 		sees: (session: SqlSession) => boolean,
+		signal?: AbortSignal,
 	): Promise<string | null> {
 		this.#assertUsable();
 		if (this.#streams.size >= STREAMS_MAX) {
@@ -566,7 +577,7 @@ export class ActorDatabase implements BatchPart, SqlDatabase, PooledDatabase, Sq
 			// Its reader sees only what a transaction has ended with.
 			session.endShared();
 			return this.#content.path;
-		});
+		}, signal);
 	}
 
 	// Going back, and closing

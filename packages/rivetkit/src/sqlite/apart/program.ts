@@ -11,7 +11,9 @@ process.once("disconnect", end);
 process.once("message", (query) => {
 	const answer = (message) => process.send(message, end);
 	const reader = new Worker(${JSON.stringify(readerProgram())}, { eval: true, workerData: query });
-	reader.once("online", () => setTimeout(answer, query.limits.timeoutMs, { refused: "time" }));
+	// Longer ones would be over at once.
+	const timeoutMs = Math.min(query.limits.timeoutMs, 2 ** 31 - 1);
+	reader.once("online", () => setTimeout(answer, timeoutMs, { refused: "time" }));
 	reader.once("message", answer);
 	reader.once("error", ({ message }) => answer({ message }));
 });
@@ -28,15 +30,16 @@ function read() {
 	database.enableDefensive?.(true);
 	for (const setting of settings) database.exec(setting);
 	const rows = [];
-	let bytes = 0;
 	for (const { text, bindings } of statements) {
+		let count = 0;
+		let bytes = 0;
 		const statement = database.prepare(text);
 		statement.setReadBigInts(true);
 		const given = Array.isArray(bindings) ? bindings : [bindings];
 		for (const row of statement.iterate(...given)) {
 			rows.push(row);
 			for (const value of Object.values(row)) bytes += sizeOf(value);
-			if (rows.length > limits.rowsMax) return { refused: "rows" };
+			if (++count > limits.rowsMax) return { refused: "rows" };
 			if (bytes > limits.resultBytesMax) return { refused: "bytes" };
 		}
 	}

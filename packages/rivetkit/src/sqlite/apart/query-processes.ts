@@ -38,12 +38,11 @@ export class QueryProcesses {
 	 * `signal` was aborted with.
 	 */
 	async run(query: Query, signal: AbortSignal): Promise<SqlRow[]> {
-		if (this.#running >= PROCESSES_MAX) {
-			await new Promise<void>((resolve) => this.#waiting.push(resolve));
-		} else {
-			this.#running++;
-		}
+		signal.throwIfAborted();
+		if (this.#running >= PROCESSES_MAX) await this.#turn(signal);
+		else this.#running++;
 		try {
+			// Its turn may have come in the moment of the abort.
 			signal.throwIfAborted();
 			return rowsIn(await answerOf(query, signal), query);
 		} finally {
@@ -51,6 +50,21 @@ export class QueryProcesses {
 			if (next) next();
 			else this.#running--;
 		}
+	}
+
+	#turn(signal: AbortSignal): Promise<void> {
+		return new Promise<void>((resolve, reject) => {
+			const enter = () => {
+				signal.removeEventListener("abort", leave);
+				resolve();
+			};
+			const leave = () => {
+				this.#waiting.splice(this.#waiting.indexOf(enter), 1);
+				reject(signal.reason);
+			};
+			signal.addEventListener("abort", leave, { once: true });
+			this.#waiting.push(enter);
+		});
 	}
 }
 
@@ -64,7 +78,25 @@ export function canQueryApart(): boolean {
 	const sea = process.getBuiltinModule?.("node:sea");
 	if (process.getBuiltinModule === undefined || sea?.isSea()) return false;
 	// Only there when permissions are asked for.
-	return (permission as typeof permission | undefined)?.has("child") ?? true;
+	const given = permission as typeof permission | undefined;
+	return given === undefined || (given.has("child") && given.has("worker"));
+}
+
+/** What Node.js and SQLite look at; the secrets of the host are not for it, nor what loads code into that. */
+const VARIABLES: readonly string[] = [
+	"TZ",
+	"TMPDIR",
+	"SQLITE_TMPDIR",
+	"LD_LIBRARY_PATH",
+	// Windows
+	"SystemRoot",
+	"TEMP",
+	"TMP",
+];
+
+function environment(): NodeJS.ProcessEnv {
+	const given = VARIABLES.map((name) => [name, process.env[name]] as const);
+	return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
 function answerOf(query: Query, signal: AbortSignal): Promise<Answer> {
@@ -73,8 +105,7 @@ function answerOf(query: Query, signal: AbortSignal): Promise<Answer> {
 		const child = spawn(process.execPath, ["--no-warnings", "-e", QUERY_PROGRAM], {
 			stdio: ["ignore", "ignore", "ignore", "ipc"],
 			serialization: "advanced",
-			// What loads code into the host is not for it.
-			env: { ...process.env, NODE_OPTIONS: "" },
+			env: environment(),
 			windowsHide: true,
 		});
 		let answer: Answer | null = null;
