@@ -123,6 +123,7 @@ export {
 	type PreparedMessage,
 	type RequestBody,
 	type ResumedCall,
+	type StartAgain,
 	type StopIntent,
 } from "./host/host.ts";
 export {

@@ -79,14 +79,21 @@ export class Inspections {
 	}
 
 	async #answerHere(actorId: string, request: ActorRequest): Promise<ActorResponse | null> {
-		const { placement, clock, limits } = this.#options;
+		const { placement, clock, limits, elsewhere } = this.#options;
 		const { host } = placement;
 		if (host?.inspect === undefined) {
 			return null;
 		}
-		return host.inspect(await this.#look(actorId), request, () =>
-			placement.startAgain(actorId, clock.now() + limits.routeTimeoutMs),
-		);
+		return host.inspect(await this.#look(actorId), request, {
+			place: elsewhere === undefined ? "here" : "anywhere",
+			isFailing: () => placement.isFailing(actorId),
+			start: async () => {
+				const deadlineTs = clock.now() + limits.routeTimeoutMs;
+				await (elsewhere === undefined
+					? placement.startAgain(actorId, deadlineTs)
+					: placement.ready(actorId, deadlineTs, "id"));
+			},
+		});
 	}
 
 	/** Whether an upgrade is an inspector's, and the host takes it whatever its actor does. */

@@ -289,9 +289,14 @@ export class Placement {
 		return (await this.#ready(actorId, deadlineTs, acquired, how))!;
 	}
 
+	/** Whether the last start of this actor failed, as far as this node knows. */
+	isFailing(actorId: string): boolean {
+		return this.#backoff.isFailing(actorId);
+	}
+
 	/** As {@link ready}, at once: what made the last start fail is to be mended now. */
 	async startAgain(actorId: string, deadlineTs: number): Promise<void> {
-		this.#backoff.clear(actorId);
+		this.#backoff.endPause(actorId);
 		await this.ready(actorId, deadlineTs, "id");
 	}
 

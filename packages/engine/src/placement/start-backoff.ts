@@ -45,6 +45,14 @@ export class StartBackoff {
 		}
 	}
 
+	/** The next attempt is due now, and what it fails with counts as the first. */
+	endPause(actorId: string): void {
+		const failure = this.#failures.get(actorId);
+		if (failure !== undefined) {
+			this.#failures.set(actorId, { ...failure, failureCount: 0, retryTs: 0 });
+		}
+	}
+
 	/** Forgets the actor: it started, or it is gone (ruling 22). */
 	clear(actorId: string): void {
 		if (this.#failures.size > 0) {

@@ -1,5 +1,12 @@
 // Who looks at an actor through a node that does not run it sees it as it is where it runs.
-import type { ActorUpgrade, InspectionTarget, PlainSocket } from "@rivetkit/protocol";
+import type {
+	ActorRequest,
+	ActorUpgrade,
+	InspectedActor,
+	InspectionTarget,
+	PlainSocket,
+	StartAgain,
+} from "@rivetkit/protocol";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
@@ -55,6 +62,18 @@ it("an answer about an actor comes from the node that runs it, which need not be
 	expect(await one.get(actorId, "/inspector/state")).toBe(`200 ${two.name} GET /inspector/state`);
 	await two.host.stop(actorId, "sleep");
 	expect(await one.get(actorId, "/inspector/state")).toBe(`200 ${one.name} resting`);
+});
+
+it("where there are other nodes, the start that a change asks for may be on any of them", async () => {
+	const { one, two, actorId } = await pair();
+	await two.host.stop(actorId, "sleep");
+	const inspect = async (_: InspectedActor, __: ActorRequest, again: StartAgain) => {
+		await again.start();
+		return { status: 200, headers: {}, body: again.place };
+	};
+	Object.assign(one.host, { inspect });
+	expect(await one.get(actorId, "/inspector/state")).toBe("200 anywhere");
+	expect(one.host.live.size + two.host.live.size).toBe(1);
 });
 
 it("a dashboard's socket reaches the node that runs the actor, and is to come again when it moves", async () => {

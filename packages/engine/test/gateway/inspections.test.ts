@@ -4,15 +4,20 @@ import type {
 	InspectedActor,
 	InspectionTarget,
 	PlainSocket,
+	StartAgain,
 } from "@rivetkit/protocol";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { testEngine } from "../helpers/engine.ts";
 
-async function inspected(answer: (actor: InspectedActor, request: ActorRequest) => string | null) {
+async function inspected(
+	answer: (actor: InspectedActor, request: ActorRequest) => string | null,
+	starts: StartAgain[] = [],
+) {
 	const t = testEngine();
 	const seen: InspectedActor[] = [];
-	const inspect = async (actor: InspectedActor, request: ActorRequest) => {
+	const inspect = async (actor: InspectedActor, request: ActorRequest, again: StartAgain) => {
+		starts.push(again);
 		seen.push(actor);
 		const body = answer(actor, request);
 		return body === null ? null : { status: 200, headers: {}, body };
@@ -97,6 +102,29 @@ test("an actor on its way in, and one that waits after failed starts, are told a
 	await t.get(actorId, "/inspector/state");
 	expect(t.seen.at(-1)).toMatchObject({ placement: "resting" });
 	expect(t.seen.at(-1)!.retryTs).toBeGreaterThan(0);
+});
+
+test("a host hears whether the last start failed, and has the actor start at once", async () => {
+	const starts: StartAgain[] = [];
+	await using t = await inspected(() => "stored", starts);
+	const actorId = await t.create();
+	await t.host.stop(actorId, "sleep");
+	await t.get(actorId, "/inspector/state");
+	const again = starts[0]!;
+	expect([again.place, again.isFailing()]).toEqual(["here", false]);
+	t.host.onStart = () => Promise.reject(new Error("no"));
+	for (let attempt = 1; attempt <= 3; attempt++) await t.get(actorId, "/health");
+	// The third waited for the end of the pause.
+	expect(t.host.starts.length).toBe(1 + 2);
+	expect(again.isFailing()).toBe(true);
+	const starting = again.start();
+	// Still so, while it is not known to run.
+	expect(again.isFailing()).toBe(true);
+	await expect(starting).rejects.toThrow("no");
+	expect(t.host.starts.length).toBe(1 + 3);
+	t.host.onStart = () => {};
+	await again.start();
+	expect(again.isFailing()).toBe(false);
 });
 
 test("a host that cannot be asked has its actors woken", async () => {

@@ -225,6 +225,19 @@ export interface PlainSocket {
 	}): void;
 }
 
+/** A start that a change by an inspector asks for, of an actor that takes no calls now. */
+export interface StartAgain {
+	/** Where that is: on this host and on no other, or on whatever node. */
+	readonly place: "here" | "anywhere";
+	/** Whether its last start failed, as far as this node knows. */
+	isFailing(): boolean;
+	/**
+	 * Has it started; here without the pause after a start that failed. Resolves when it takes calls, and rejects with what its
+	 * start failed with.
+	 */
+	start(): Promise<void>;
+}
+
 /** Implemented by whoever hosts actors; called by placement and gateway. */
 export interface ActorHost {
 	/**
@@ -261,13 +274,12 @@ export interface ActorHost {
 	 * when it needs an incarnation: the actor is then woken, and gets it as {@link request}. Errors are
 	 * responses. A host without this method has its actors woken by whoever inspects them.
 	 *
-	 * @param startAgain - has the actor started on this host, without the pause after a start that failed. Resolves
-	 * when it takes calls, and rejects with what its start failed with
+	 * @param startAgain - for changes that need a start
 	 */
 	inspect?(
 		actor: InspectedActor,
 		request: ActorRequest,
-		startAgain?: () => Promise<void>,
+		startAgain?: StartAgain,
 	): Promise<ActorResponse | null>;
 	/**
 	 * One inspector's WebSocket, whether the actor is awake or not. Never rejects: refusals close. A host

@@ -12,6 +12,7 @@ import {
 	type InspectionTarget,
 	isInspectorPath,
 	type PlainSocket,
+	type StartAgain,
 	type StopIntent,
 } from "@rivetkit/protocol";
 import type { LifecycleChange } from "@rivetkit/protocol/inspector/answers";
@@ -219,7 +220,7 @@ export class RuntimeHost implements ActorHost, InstanceHost {
 	inspect(
 		actor: InspectedActor,
 		request: ActorRequest,
-		startAgain?: () => Promise<void>,
+		startAgain?: StartAgain,
 	): Promise<ActorResponse | null> {
 		return this.#inspector.handleResting(actor, request, startAgain);
 	}

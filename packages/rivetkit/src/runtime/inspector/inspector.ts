@@ -11,6 +11,7 @@ import {
 	type InspectionTarget,
 	PATH_INSPECTOR,
 	type PlainSocket,
+	type StartAgain,
 	toWireError,
 } from "@rivetkit/protocol";
 import type { LifecycleChange } from "@rivetkit/protocol/inspector/answers";
@@ -65,6 +66,9 @@ interface ParsedRequest extends MatchedRoute {
 }
 
 const UTF8 = new TextDecoder();
+/** Behind what kept an actor from being woken for a change. */
+const NOT_REPAIRED =
+	" (Nothing was changed: where several nodes share a store, an actor that does not start is not changed.)";
 
 /**
  * The inspector of one host's actors (contract: protocol 7). Looking at an actor is no work of
@@ -155,7 +159,7 @@ export class Inspector {
 	async handleResting(
 		actor: InspectedActor,
 		request: ActorRequest,
-		startAgain?: () => Promise<void>,
+		startAgain?: StartAgain,
 	): Promise<ActorResponse | null> {
 		try {
 			const parsed = await this.#admit(actor.assignment, request);
@@ -180,30 +184,43 @@ export class Inspector {
 		return this.#repairs.take(actorId);
 	}
 
-	/** Changes what is stored of an actor whose last start failed; null for any other. */
+	/** Changes what is stored of an actor whose last start failed; null when it runs, or is to be woken for the change. */
 	async #repair(
 		config: ErasedActorConfig,
-		{ assignment: { actorId }, placement }: InspectedActor,
-		change: Repair,
+		{ assignment: { actorId } }: InspectedActor,
+		prepare: Repair,
 		call: InspectorCall,
-		startAgain: () => Promise<void>,
+		startAgain: StartAgain,
 	): Promise<ActorResponse | null> {
-		if (placement !== "resting") return null;
-		if (this.#lifecycle.of(actorId).at(-1)?.event !== "startFailed") return null;
+		if (startAgain.place === "anywhere") return this.#wakeForChange(actorId, startAgain);
+		if (!startAgain.isFailing()) return null;
+		const change = await prepare(config, call);
+		// It may have run while the body was on its way.
+		if (!startAgain.isFailing()) return null;
 		const { backend, clock } = this.#services;
 		const result = await this.#repairs.perform(
 			actorId,
-			(assignment) => repair({ config, assignment, backend, now: () => clock.now() }, change, call),
-			startAgain,
+			(assignment) => repair({ config, assignment, backend, now: () => clock.now() }, change),
+			() => startAgain.start(),
 		);
 		return result && answer(result, call.wantsCbor);
 	}
 
-	#restingError(error: unknown, actorId: string): ActorResponse {
+	/** Who repairs here does not know whether another node starts the actor meanwhile. */
+	async #wakeForChange(actorId: string, { start }: StartAgain): Promise<ActorResponse | null> {
+		try {
+			await start();
+			return null;
+		} catch (error) {
+			return this.#restingError(error, actorId, NOT_REPAIRED);
+		}
+	}
+
+	#restingError(error: unknown, actorId: string, remark = ""): ActorResponse {
 		const { log } = this.#services;
 		const wire = toWireError(error, { expose: this.#services.exposeErrors() });
 		if (wire.statusCode >= 500) log.error({ err: error, actorId }, "inspecting an actor failed");
-		return errorAnswer(wire);
+		return errorAnswer({ ...wire, message: wire.message + remark });
 	}
 
 	/** Of an incarnation that has its data; it may be on its way out. */

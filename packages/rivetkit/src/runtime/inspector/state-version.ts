@@ -17,13 +17,13 @@ export function stateVersion(state: { readonly value: unknown } | null): string 
 	}
 }
 
-/** Throws `inspector.state_changed` when the version is none of those in an `If-Match`; null for no such header. */
-export function assertStateVersion(
-	state: { readonly value: unknown },
-	ifMatch: string | null,
-): void {
+/**
+ * Throws `inspector.state_changed` when the version is none of those in an `If-Match`; null for no such header. The state is
+ * read only where that matters.
+ */
+export function assertStateVersion(read: () => unknown, ifMatch: string | null): void {
 	if (ifMatch === null || ifMatch.trim() === "*") return;
-	const version = stateVersion(state);
+	const version = stateVersion({ value: read() });
 	const isMeant = ifMatch.split(",").some((tag) => tag.trim() === version);
 	if (!isMeant) throw catalogueError("inspector.state_changed");
 }

@@ -18,7 +18,7 @@ export async function patchState(
 	await instance.untilFree();
 	instance.assertAcceptsWork();
 	// Nothing comes between this look and the change.
-	assertStateVersion({ value: instance.state.raw }, ifMatch);
+	assertStateVersion(() => instance.state.raw, ifMatch);
 	try {
 		instance.replaceState(state);
 	} catch (error) {

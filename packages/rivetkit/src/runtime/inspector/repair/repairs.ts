@@ -38,16 +38,18 @@ export interface StoredActor {
 }
 
 /** A change of what is stored: what has to be written, and what is answered then. */
-export type Repair = (
-	actor: StoredActor,
-	call: InspectorCall,
-) => Promise<{ readonly ops: readonly StorageOp[]; readonly answer: object }>;
+type StoredChange = (actor: StoredActor) => {
+	readonly ops: readonly StorageOp[];
+	readonly answer: object;
+};
+
+/** Reads and checks what a request asks for, before the actor is touched: a request may be as slow as its caller. */
+export type Repair = (config: ErasedActorConfig, call: InspectorCall) => Promise<StoredChange>;
 
 /** Reads, changes and writes. Throws `request.invalid` when the actor was never created, and what the change throws. */
 export async function repair(
 	{ backend, assignment, ...actor }: Omit<StoredActor, "entries">,
-	change: Repair,
-	call: InspectorCall,
+	change: StoredChange,
 ): Promise<object> {
 	const entries = await backend.load(assignment, { start: WAKE_START, end: WAKE_END });
 	if (entries === null) {
@@ -55,54 +57,73 @@ export async function repair(
 			"the actor was never created, because its first start failed: nothing is stored of it",
 		);
 	}
-	const { ops, answer } = await change({ ...actor, backend, assignment, entries }, call);
+	const { ops, answer } = change({ ...actor, backend, assignment, entries });
 	if (ops.length > 0) await backend.commit(assignment, { ops });
 	return answer;
 }
 
 /** No hook hears of it. */
-export const repairState: Repair = async ({ config, entries }, call) => {
+export const repairState: Repair = async (config, call) => {
 	const state = newState(await call.body());
 	if (!config.hasState) throw catalogueError("actor.state_not_enabled", {});
-	const { bytes, chunked } = readState(entriesOf(entries, SUBSPACE_STATE));
-	const before = bytes === null ? undefined : decodeCbor(bytes);
-	assertStateVersion({ value: before }, call.request.headers.get("if-match"));
-	const limit = config.options.maxStateSize;
+	const encoded = encodedState(state, config.options.maxStateSize);
+	const ifMatch = call.request.headers.get("if-match");
+	return ({ entries }) => {
+		const stored = entriesOf(entries, SUBSPACE_STATE);
+		assertStateVersion(() => decodedState(stored), ifMatch);
+		// Whatever is there goes, also of a state that cannot be read.
+		return { ops: stateOps(encoded, stored.length > 1).ops, answer: { ok: true } };
+	};
+};
+
+function encodedState(state: unknown, limit: number): Uint8Array {
 	try {
 		assertStorable(state, "state");
 		const encoded = encodeStorable(state, "state");
 		const size = encoded.byteLength;
 		if (size > limit) throw catalogueError("state.too_large", { size, limit });
-		return { ops: stateOps(encoded, chunked).ops, answer: { ok: true } };
+		return encoded;
 	} catch (error) {
 		throw shown(error, "state");
 	}
-};
+}
 
-export const repairDeadLetters: Repair = async (actor, call) => {
+function decodedState(stored: StoredEntries): unknown {
+	const { bytes } = readState(stored);
+	return bytes === null ? undefined : decodeCbor(bytes);
+}
+
+export const repairDeadLetters: Repair = async (_, call) => {
 	const choice = redriveChoice(await call.body());
-	const data = queueOf(actor);
-	const redriven = redrive(
-		{
-			data,
-			// Nobody receives: the next start finds them where they are then.
-			deliveries: { decisions: null, offer: () => {} },
-			assertRoomFor: (name, count) => assertRoomIn(actor.config, data.index, name, count),
-		},
-		choice,
-	);
-	return { ops: opsOf(data), answer: { redriven } };
+	return (actor) => {
+		const data = queueOf(actor);
+		const redriven = redrive(
+			{
+				data,
+				// Nobody receives: the next start finds them where they are then.
+				deliveries: { decisions: null, offer: () => {} },
+				assertRoomFor: (name, count) => assertRoomIn(actor.config, data.index, name, count),
+			},
+			choice,
+		);
+		return { ops: opsOf(data), answer: { redriven } };
+	};
 };
 
-export const removeMessages: Repair = async (actor, { query }) => {
+export const removeMessages: Repair = async (_, { query }) => {
 	const name = query.get("name");
-	const { ops } = drop(actor, ({ header }) => name === null || header.name === name);
-	return { ops, answer: {} };
+	return (actor) => {
+		const { ops } = drop(actor, ({ header }) => name === null || header.name === name);
+		return { ops, answer: {} };
+	};
 };
 
-export const removeMessage: Repair = async (actor, call) => {
-	const { ops, count } = drop(actor, messageChoice(call));
-	return { ops, answer: { dropped: count > 0 } };
+export const removeMessage: Repair = async (_, call) => {
+	const isMeant = messageChoice(call);
+	return (actor) => {
+		const { ops, count } = drop(actor, isMeant);
+		return { ops, answer: { dropped: count > 0 } };
+	};
 };
 
 function drop(actor: StoredActor, isMeant: (message: QueuedMessage) => boolean) {
