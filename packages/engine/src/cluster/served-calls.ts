@@ -116,8 +116,10 @@ export class ServedCalls {
 							return { is: "waiting" };
 						}
 					}
-				} else if (onlyBegins && (await placement.isWaitingHere(actorId, deadlineTs))) {
-					return { is: "waiting" };
+				} else if (onlyBegins && placement.phase(actorId) === "starting") {
+					if (await placement.isWaitingHere(actorId, deadlineTs)) {
+						return { is: "waiting" };
+					}
 				} else {
 					await placement.changed(actorId, deadlineTs);
 				}

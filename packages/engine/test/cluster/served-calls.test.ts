@@ -5,6 +5,12 @@ import type { LinkCall } from "../../src/cluster/link-messages.ts";
 import { LinkSockets } from "../../src/cluster/link-sockets.ts";
 import type { NodeLink } from "../../src/cluster/node-link.ts";
 import { ServedCalls, type ServedCallsOptions } from "../../src/cluster/served-calls.ts";
+import { engineLimits } from "../../src/common/limits.ts";
+import { Placement } from "../../src/placement/placement.ts";
+import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
+import { FakeHost } from "../helpers/fake-host.ts";
+import { Gate } from "../helpers/gate.ts";
+import { TestClock } from "../helpers/test-clock.ts";
 
 it.each(["openSocket", "inspectSocket"] as const)(
 	"%s: a socket that the actor does not take is nobody's: nothing of it is kept",
@@ -56,3 +62,56 @@ it.each(["openSocket", "inspectSocket"] as const)(
 		expect(heard).toEqual([]);
 	},
 );
+
+it("ready for who wants no more than that it begins: answered when a start that is under way is over", async () => {
+	const clock = new TestClock();
+	const store = createMemoryStore();
+	const noted = () => {};
+	const placement = new Placement({
+		store,
+		clock,
+		limits: engineLimits({}),
+		logger: { debug: noted, info: noted, warn: noted, error: noted },
+		region: "",
+	});
+	const host = new FakeHost(store);
+	host.events = placement.attach({ host, hosts: () => true });
+	const gate = new Gate();
+	host.onStart = () => gate.opened;
+	const actorId = "a";
+	await store.insertActor({
+		actorId,
+		name: "counter",
+		key: "/",
+		namespace: "default",
+		runnerNameSelector: "default",
+		crashPolicy: "restart",
+		datacenter: "",
+		input: null,
+		createTs: clock.now(),
+	});
+	const started = placement.ready(actorId, Number.POSITIVE_INFINITY, "id");
+	await expect.poll(() => host.starts.length).toBe(1);
+	const calls = new ServedCalls({
+		clock,
+		lease: { isHeld: true },
+		peers: { isDraining: false },
+		interested: { note() {} },
+		engine: () => ({ placement }),
+	} as unknown as ServedCallsOptions);
+	const call: LinkCall = {
+		do: "ready",
+		actorId,
+		waitMs: 50_000,
+		isPatient: true,
+		onlyBegins: true,
+	};
+	let answer: unknown;
+	void calls.serve({} as NodeLink, call, new AbortController().signal).then((given) => {
+		answer = given;
+	});
+	await clock.armed(50_000);
+	gate.open();
+	await started;
+	await expect.poll(() => answer).toMatchObject({ is: "live", generation: 0 });
+});
