@@ -41,7 +41,10 @@ const LOOK_UPS_PER_TURN_MAX = 256;
 
 interface Crowded {
 	readonly pool: PoolName;
+	/** Up to where they have been read again. */
 	position: AlarmPosition;
+	/** From where one has been left since that reading began; null for none. */
+	leftFrom: AlarmPosition | null;
 }
 
 export interface AlarmClockOptions {
@@ -241,7 +244,7 @@ export class AlarmClock {
 				continue;
 			}
 			const isThrough = await this.#readOnePageOf(crowded, now);
-			if (isThrough) {
+			if (isThrough && crowded.leftFrom === null) {
 				this.#crowded.delete(id);
 			} else {
 				nextTs = Math.min(nextTs, now + CROWDED_LOOK_MS);
@@ -250,16 +253,18 @@ export class AlarmClock {
 		return nextTs;
 	}
 
-	/** Resolves with whether nothing more is due. */
+	/** Resolves with whether nothing more was due. Ends early when one is left meanwhile: the pool is crowded again. */
 	async #readOnePageOf(crowded: Crowded, now: number): Promise<boolean> {
 		const { store } = this.#options;
+		crowded.position = earlier(crowded.position, crowded.leftFrom);
+		crowded.leftFrom = null;
 		const page = await store.dueAlarms(now, PAGE, crowded.position);
 		for (const { actorId, alarmTs } of page) {
-			if (!this.#hasRoom) {
+			if (!this.#hasRoom || crowded.leftFrom !== null) {
 				return false;
 			}
-			crowded.position = { actorId, alarmTs };
 			const record = await store.actorById(actorId);
+			crowded.position = { actorId, alarmTs };
 			if (record !== undefined && isIn(crowded.pool, record)) {
 				this.#queue(actorId);
 			}
@@ -274,10 +279,11 @@ export class AlarmClock {
 		// Before all others of the same time.
 		const position = { alarmTs, actorId: "" };
 		if (known === undefined) {
-			this.#crowded.set(id, { pool, position });
+			this.#crowded.set(id, { pool, position, leftFrom: null });
 			this.#armBy(this.#options.clock.now() + RETRY_MS);
-		} else if (alarmTs <= known.position.alarmTs) {
-			known.position = position;
+		} else {
+			// Wherever it lies, a page that is being read need not have it.
+			known.leftFrom = earlier(position, known.leftFrom);
 		}
 	}
 
@@ -428,6 +434,10 @@ export class AlarmClock {
 		this.#woken.set(actorId, { alarmTs, atTs: now });
 		return true;
 	}
+}
+
+function earlier(one: AlarmPosition, other: AlarmPosition | null): AlarmPosition {
+	return other !== null && other.alarmTs <= one.alarmTs ? other : one;
 }
 
 function isIn({ namespace, pool }: PoolName, actor: ActorRecord): boolean {
