@@ -7,7 +7,8 @@
  *   that there is something. It tells what is due before the next look.
  * - A3. One that cannot be woken, or sleeps again without having dealt with its alarm, is left alone for a second at
  *   least: the store sees to that.
- * - A5. A pool of which `wakesWaitingMax` wait for room is left alone until fewer do; the others are not.
+ * - A5. A pool in which not all that are taken at once could wait for room without being more than `wakesWaitingMax` is left
+ *   alone until they could; the others are not.
  * - A4. When a node dies, one other wakes the actors that store connections and that nobody runs: their clients may
  *   be gone with it.
  */
@@ -129,6 +130,11 @@ export class ClaimedAlarms {
 		});
 	}
 
+	get #atOnceMax(): number {
+		const { wakesAtOnceMax, wakesWaitingMax } = this.#options.limits;
+		return Math.min(wakesAtOnceMax, wakesWaitingMax);
+	}
+
 	async #look(): Promise<void> {
 		if (this.#looking) {
 			this.#lookAgain = true;
@@ -138,11 +144,9 @@ export class ClaimedAlarms {
 		this.#looking = true;
 		let nextMs = POLL_MS * (0.5 + random.fraction());
 		try {
-			const crowded = placement.waiting.crowded(limits.wakesWaitingMax);
-			const limit = Math.min(
-				limits.wakesAtOnceMax - this.#waking,
-				placement.waiting.roomBelow(limits.wakesWaitingMax),
-			);
+			// Whatever pool those are of that are taken now, no more wait in it than may.
+			const crowded = placement.waiting.crowded(limits.wakesWaitingMax - this.#atOnceMax + 1);
+			const limit = this.#atOnceMax - this.#waking;
 			const beganTs = clock.now();
 			const [claimed, nextTs] = await Promise.all([
 				limit > 0 ? claims.claimDue(names(), limit, crowded) : [],
@@ -193,7 +197,7 @@ export class ClaimedAlarms {
 			}
 		} finally {
 			this.#waking--;
-			if (this.#waking === limits.wakesAtOnceMax - 1) {
+			if (this.#waking === this.#atOnceMax - 1) {
 				this.#armBy(0);
 			}
 		}

@@ -35,12 +35,6 @@ export class WaitingCounts {
 	crowded(count: number): PoolName[] {
 		return [...this.#byPool.values()].filter((pool) => pool.count >= count);
 	}
-
-	/** Of those pools in which fewer wait, how many there may be more of any of them. */
-	roomBelow(count: number): number {
-		const counts = [...this.#byPool.values()].map((pool) => pool.count);
-		return count - Math.max(0, ...counts.filter((one) => one < count));
-	}
 }
 
 function idOf({ namespace, pool }: PoolName): string {

@@ -2,7 +2,7 @@
 import { type Random, systemRandom } from "@rivetkit/protocol";
 import { expect, onTestFinished, test } from "vitest";
 import { type AlarmClaims, ClaimedAlarms } from "../../src/alarms/claimed-alarms.ts";
-import { engineLimits } from "../../src/common/limits.ts";
+import { DEFAULT_LIMITS, engineLimits } from "../../src/common/limits.ts";
 import type { Placement } from "../../src/placement/placement.ts";
 import { WaitingCounts } from "../../src/placement/waiting-counts.ts";
 import type { ActorRecord } from "../../src/store/store.ts";
@@ -10,6 +10,9 @@ import { Gate } from "../helpers/gate.ts";
 import { TestClock } from "../helpers/test-clock.ts";
 
 const POLL_MS = 200;
+const WAITING_MAX = 100;
+/** As many may wait in a pool that all that are taken at once may be of it. */
+const ROOM_FOR_ALL = WAITING_MAX - DEFAULT_LIMITS.wakesAtOnceMax;
 
 /** A store that says what a test wants, and who is woken. */
 function polled() {
@@ -31,9 +34,12 @@ function polled() {
 	};
 	const waiting = new WaitingCounts();
 	const leftAlone: string[][] = [];
+	/** How many were asked for. */
+	const limits: number[] = [];
 	const claims: AlarmClaims = {
-		async claimDue(_names, _limit, without) {
+		async claimDue(_names, limit, without) {
 			asked.push(clock.now());
+			limits.push(limit);
 			leftAlone.push(without.map(({ pool }) => pool));
 			await store.answers?.opened;
 			return store.due.splice(0).map((actorId) => ({ actorId }) as ActorRecord);
@@ -54,7 +60,7 @@ function polled() {
 		claims,
 		clock,
 		random,
-		limits: engineLimits({ wakesWaitingMax: 2 }),
+		limits: engineLimits({ wakesWaitingMax: WAITING_MAX }),
 		logger: { debug: noted, info: noted, warn: noted, error: noted },
 		names: () => ["counter"],
 		placement: {
@@ -68,7 +74,18 @@ function polled() {
 		} as unknown as Placement,
 	});
 	onTestFinished(() => alarms.stop());
-	return { clock, alarms, asked, woken, store, lookedForLost, givenBack, waiting, leftAlone };
+	return {
+		clock,
+		alarms,
+		asked,
+		woken,
+		store,
+		lookedForLost,
+		givenBack,
+		waiting,
+		leftAlone,
+		limits,
+	};
 }
 
 /** Lets everything that is already on its way happen. */
@@ -166,15 +183,29 @@ test("an actor that was taken and may not be started is given back: it would nev
 test("of a pool in which too many wait for room are left alone, those of others are not", async () => {
 	const { clock, alarms, woken, store, waiting, leftAlone } = polled();
 	const full = { namespace: "default", pool: "full" };
-	for (let count = 0; count < 2; count++) waiting.add(full);
+	for (let count = 0; count < WAITING_MAX; count++) waiting.add(full);
 	waiting.add({ namespace: "default", pool: "free" });
 	store.due = ["of another"];
 	alarms.start();
 	clock.advance(0);
 	await settled();
 	expect([woken, leftAlone]).toEqual([["of another"], [["full"]]]);
-	waiting.remove(full);
+	for (let count = WAITING_MAX; count > ROOM_FOR_ALL; count--) waiting.remove(full);
 	clock.advance(POLL_MS);
 	await settled();
 	expect(leftAlone.at(-1)).toEqual([]);
+});
+
+test("a pool that is nearly full does not keep those of others waiting", async () => {
+	const { clock, alarms, waiting, leftAlone, limits } = polled();
+	const full = { namespace: "default", pool: "nearly full" };
+	for (let count = 0; count < ROOM_FOR_ALL; count++) waiting.add(full);
+	alarms.start();
+	clock.advance(0);
+	await settled();
+	waiting.add(full);
+	clock.advance(POLL_MS);
+	await settled();
+	expect(leftAlone).toEqual([[], ["nearly full"]]);
+	expect(limits).toEqual([DEFAULT_LIMITS.wakesAtOnceMax, DEFAULT_LIMITS.wakesAtOnceMax]);
 });
