@@ -133,7 +133,7 @@ export class ActorRoutes {
 			return undefined;
 		}
 		return answer.is === "waiting"
-			? { kind: "waiting" }
+			? { kind: "waiting", isCrowded: answer.isCrowded ?? false }
 			: { kind: "remote", incarnation: remote.add(actorId, nodes.of(link), answer) };
 	}
 }

@@ -104,7 +104,11 @@ export type ReadyAnswer =
 			readonly key: string;
 	  }
 	/** Its start waits for room; only for who wants no more than that. */
-	| { readonly is: "waiting" }
+	| {
+			readonly is: "waiting";
+			/** Whether so many of its pool do that no more are to begin; nodes of a version before this do not tell it. */
+			readonly isCrowded?: boolean;
+	  }
 	/** Another node has it, or this one takes none any more. */
 	| { readonly is: "elsewhere" };
 

@@ -113,12 +113,12 @@ export class ServedCalls {
 					if (placement.phase(actorId) === undefined) {
 						const wait = { isPatient, onlyBegins };
 						if ((await placement.readyHere(actorId, deadlineTs, acquired, wait)) === undefined) {
-							return { is: "waiting" };
+							return { is: "waiting", isCrowded: placement.isCrowdedFor(actorId) };
 						}
 					}
 				} else if (onlyBegins && placement.phase(actorId) === "starting") {
 					if (await placement.isWaitingHere(actorId, deadlineTs)) {
-						return { is: "waiting" };
+						return { is: "waiting", isCrowded: placement.isCrowdedFor(actorId) };
 					}
 				} else {
 					await placement.changed(actorId, deadlineTs);

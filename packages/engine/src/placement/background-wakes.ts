@@ -19,11 +19,13 @@ export type Begun = "begun" | "crowded" | "closed";
 
 /**
  * Has many actors run that nobody calls: `wakesAtOnceMax` at a time, and none of a pool while `wakesWaitingMax` starts wait for
- * room in it already. One that waits for room is not waited for here.
+ * room in it already, here or on the node that has got the last of them. One that waits for room is not waited for here.
  */
 export class BackgroundWakes {
 	readonly #options: BackgroundWakesOptions;
 	readonly #pending = new Set<Promise<void>>();
+	/** Pools that another node has no room in either, by a text of their own, and until when that counts (ms since the epoch). */
+	readonly #crowdedElsewhere = new Map<string, number>();
 	#isClosed = false;
 
 	constructor(options: BackgroundWakesOptions) {
@@ -39,11 +41,19 @@ export class BackgroundWakes {
 		if (this.#isClosed) {
 			return "closed";
 		}
-		if (placement.waiting.in(pool) >= limits.wakesWaitingMax) {
+		const id = JSON.stringify([pool.namespace, pool.pool]);
+		const isCrowdedElsewhere = (this.#crowdedElsewhere.get(id) ?? 0) > clock.now();
+		if (isCrowdedElsewhere || placement.waiting.in(pool) >= limits.wakesWaitingMax) {
 			return "crowded";
 		}
+		this.#crowdedElsewhere.delete(id);
 		const pending: Promise<void> = placement
 			.wake(actorId, clock.now() + limits.routeTimeoutMs)
+			.then((woken) => {
+				if (woken === "crowded") {
+					this.#crowdedElsewhere.set(id, clock.now() + CROWDED_RETRY_MS);
+				}
+			})
 			.catch((error: unknown) => failed(actorId, error))
 			.finally(() => this.#pending.delete(pending));
 		this.#pending.add(pending);

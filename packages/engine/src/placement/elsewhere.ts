@@ -5,8 +5,8 @@ import type { Incarnation, IncarnationEnd } from "./incarnation.ts";
 /** Where an actor's calls go: to an incarnation that another node has, or to one that begins here. */
 export type Route =
 	| { readonly kind: "remote"; readonly incarnation: Incarnation }
-	/** Its start waits for room on another node. */
-	| { readonly kind: "waiting" }
+	/** Its start waits for room on another node, where so many of its pool do that no more are to begin if it `isCrowded`. */
+	| { readonly kind: "waiting"; readonly isCrowded: boolean }
 	/** This node has just acquired the actor; undefined when it has begun here meanwhile. */
 	| { readonly kind: "here"; readonly acquired: ActorRecord | undefined };
 

@@ -58,6 +58,12 @@ export interface PlacementOptions {
 	readonly spansNamespaces?: () => boolean;
 }
 
+/**
+ * How one that is woken is left: it runs, or waits for room; `crowded` if so many of its pool wait on the node that has it
+ * that no more are to be sent there.
+ */
+export type Woken = "live" | "waiting" | "crowded";
+
 /** What a caller wants of a start. */
 interface Wish {
 	/** See {@link Placement.ready}. */
@@ -212,6 +218,12 @@ export class Placement {
 		return this.#incarnations.get(actorId)?.phase;
 	}
 
+	/** Whether as many starts of this one's pool wait for room here as may, so that no more are to be begun. */
+	isCrowdedFor(actorId: string): boolean {
+		const pool = this.#incarnations.get(actorId)?.pool;
+		return pool !== undefined && this.waiting.in(pool) >= this.#options.limits.wakesWaitingMax;
+	}
+
 	/** Whether somebody waits for a change of the incarnation on this node. */
 	isAwaited(actorId: string): boolean {
 		return (this.#incarnations.get(actorId)?.waiterCount ?? 0) > 0;
@@ -286,7 +298,7 @@ export class Placement {
 		await null;
 		const { elsewhere } = this.#options;
 		const how: Wish = { through, elsewhere, isPatient: false, isSentAway: false };
-		return (await this.#ready(actorId, deadlineTs, acquired, how))!;
+		return (await this.#ready(actorId, deadlineTs, acquired, how)) as Incarnation;
 	}
 
 	/** Whether the last start of this actor failed, as far as this node knows. */
@@ -312,27 +324,29 @@ export class Placement {
 	): Promise<Incarnation | undefined> {
 		await null;
 		const how: Wish = { through: "key", elsewhere: undefined, ...wait, isSentAway: false };
-		return this.#ready(actorId, deadlineTs, acquired, how);
+		const ready = await this.#ready(actorId, deadlineTs, acquired, how);
+		return typeof ready === "string" ? undefined : ready;
 	}
 
 	/**
 	 * Has an actor run that nobody calls: it waits for room at its host however long that takes (contract: engine 6.3).
 	 * Resolves when it is live, or waits there, on whatever node. Rejects as {@link ready} does.
 	 */
-	async wake(actorId: string, deadlineTs: number, acquired?: ActorRecord): Promise<void> {
+	async wake(actorId: string, deadlineTs: number, acquired?: ActorRecord): Promise<Woken> {
 		await null;
 		const { elsewhere } = this.#options;
 		const how: Wish = { through: "key", elsewhere, isPatient: true, isSentAway: false };
-		await this.#ready(actorId, deadlineTs, acquired, { ...how, onlyBegins: true });
+		const ready = await this.#ready(actorId, deadlineTs, acquired, { ...how, onlyBegins: true });
+		return typeof ready === "string" ? ready : "live";
 	}
 
-	/** Undefined only for who wants no more than that it begins. */
+	/** No incarnation only for who wants no more than that it begins. */
 	async #ready(
 		actorId: string,
 		deadlineTs: number,
 		acquired: ActorRecord | undefined,
 		{ through, elsewhere, isPatient, isSentAway, onlyBegins = false }: Wish,
-	): Promise<Incarnation | undefined> {
+	): Promise<Incarnation | Exclude<Woken, "live">> {
 		let fresh = acquired;
 		let staysHere = isSentAway;
 		for (let wakes = 0; wakes <= WAKES_MAX; wakes++) {
@@ -354,7 +368,7 @@ export class Placement {
 					}
 					if (route.kind === "waiting") {
 						if (onlyBegins) {
-							return undefined;
+							return route.isCrowded ? "crowded" : "waiting";
 						}
 						// Somebody has asked who does not wait for more.
 						continue;
@@ -379,7 +393,7 @@ export class Placement {
 				if (onlyBegins && placed.phase === "starting") {
 					await this.#incarnations.begun(placed, deadlineTs);
 					if (placed.isWaiting) {
-						return undefined;
+						return "waiting";
 					}
 				} else {
 					await this.#incarnations.changed(placed, deadlineTs);

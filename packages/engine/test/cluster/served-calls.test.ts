@@ -6,7 +6,8 @@ import { LinkSockets } from "../../src/cluster/link-sockets.ts";
 import type { NodeLink } from "../../src/cluster/node-link.ts";
 import { ServedCalls, type ServedCallsOptions } from "../../src/cluster/served-calls.ts";
 import { engineLimits } from "../../src/common/limits.ts";
-import { Placement } from "../../src/placement/placement.ts";
+import type { Elsewhere } from "../../src/placement/elsewhere.ts";
+import { Placement, type PlacementOptions } from "../../src/placement/placement.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import { FakeHost } from "../helpers/fake-host.ts";
 import { Gate } from "../helpers/gate.ts";
@@ -63,24 +64,23 @@ it.each(["openSocket", "inspectSocket"] as const)(
 	},
 );
 
-it("ready for who wants no more than that it begins: answered when a start that is under way is over", async () => {
+/** Placement of one node on a store of its own, with an actor `a`. */
+async function node(options: Partial<PlacementOptions> = {}) {
 	const clock = new TestClock();
 	const store = createMemoryStore();
 	const noted = () => {};
 	const placement = new Placement({
 		store,
 		clock,
-		limits: engineLimits({}),
+		limits: engineLimits({ wakesWaitingMax: 1 }),
 		logger: { debug: noted, info: noted, warn: noted, error: noted },
 		region: "",
+		...options,
 	});
 	const host = new FakeHost(store);
 	host.events = placement.attach({ host, hosts: () => true });
-	const gate = new Gate();
-	host.onStart = () => gate.opened;
-	const actorId = "a";
 	await store.insertActor({
-		actorId,
+		actorId: "a",
 		name: "counter",
 		key: "/",
 		namespace: "default",
@@ -90,28 +90,61 @@ it("ready for who wants no more than that it begins: answered when a start that 
 		input: null,
 		createTs: clock.now(),
 	});
-	const started = placement.ready(actorId, Number.POSITIVE_INFINITY, "id");
-	await expect.poll(() => host.starts.length).toBe(1);
 	const calls = new ServedCalls({
 		clock,
 		lease: { isHeld: true },
 		peers: { isDraining: false },
 		interested: { note() {} },
+		acquisitions: { acquireBy: async () => store.acquire("a") },
 		engine: () => ({ placement }),
 	} as unknown as ServedCallsOptions);
-	const call: LinkCall = {
-		do: "ready",
-		actorId,
-		waitMs: 50_000,
-		isPatient: true,
-		onlyBegins: true,
+	const begin = () => {
+		const call: LinkCall = { ...BEGINS, actorId: "a" };
+		return calls.serve({} as NodeLink, call, new AbortController().signal);
 	};
+	return { clock, host, placement, begin };
+}
+
+const BEGINS = { do: "ready", waitMs: 50_000, isPatient: true, onlyBegins: true } as const;
+
+it("ready for who wants no more than that it begins: answered when a start that is under way is over", async () => {
+	const t = await node();
+	const gate = new Gate();
+	t.host.onStart = () => gate.opened;
+	const started = t.placement.ready("a", Number.POSITIVE_INFINITY, "id");
+	await expect.poll(() => t.host.starts.length).toBe(1);
 	let answer: unknown;
-	void calls.serve({} as NodeLink, call, new AbortController().signal).then((given) => {
+	void t.begin().then((given) => {
 		answer = given;
 	});
-	await clock.armed(50_000);
+	await t.clock.armed(BEGINS.waitMs);
 	gate.open();
 	await started;
 	await expect.poll(() => answer).toMatchObject({ is: "live", generation: 0 });
+});
+
+it("ready tells that as many of the actor's pool wait for room as may, so that no more are sent", async () => {
+	const t = await node();
+	const gate = new Gate();
+	t.host.onStart = ({ actorId, generation }) => {
+		t.host.events.waits?.(actorId, generation);
+		return gate.opened;
+	};
+	expect(await t.begin()).toEqual({ is: "waiting", isCrowded: true });
+	// Of one that waits already, too.
+	expect(await t.begin()).toEqual({ is: "waiting", isCrowded: true });
+	gate.open();
+});
+
+it("a node that wakes an actor hears whether it waits where too many do already", async () => {
+	let isCrowded = false;
+	const t = await node({
+		elsewhere: {
+			serving: async () => {},
+			route: async () => ({ kind: "waiting", isCrowded }),
+		} as Partial<Elsewhere> as Elsewhere,
+	});
+	expect(await t.placement.wake("a", Number.POSITIVE_INFINITY)).toBe("waiting");
+	isCrowded = true;
+	expect(await t.placement.wake("a", Number.POSITIVE_INFINITY)).toBe("crowded");
 });
