@@ -108,6 +108,7 @@ export class LeftRunning {
 			// What can be hosted later is looked for then.
 			return;
 		}
+		let isCrowded = false;
 		for (let after: number | null = 0; after !== null && !this.#isClosed; ) {
 			const page: Awaited<ReturnType<NodeRows["leftRunning"]>> = await rows.leftRunning(
 				names(),
@@ -119,13 +120,15 @@ export class LeftRunning {
 				if (begun === "closed") {
 					return;
 				}
-				if (begun === "crowded") {
-					this.#againBy(CROWDED_RETRY_MS);
-				}
+				isCrowded ||= begun === "crowded";
 			}
 			this.#againTs = Math.min(this.#againTs, page.pausedUntilTs ?? this.#againTs);
 			after = page.next;
 		}
 		await this.#wakes.settled();
+		if (isCrowded) {
+			// From the end on: a look may take longer than the pause.
+			this.#againBy(CROWDED_RETRY_MS);
+		}
 	}
 }
