@@ -147,6 +147,7 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 		const limit = this.context.limits.httpBodyBytesMax;
 		let size = 0;
 		let ended = false;
+		let fail = (_reason: unknown) => {};
 		const body = new ReadableStream<Uint8Array>(
 			{
 				start: (controller) => {
@@ -158,7 +159,7 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 						controller.error(callerGone());
 						return;
 					}
-					const fail = (reason: unknown) => {
+					fail = (reason) => {
 						if (!ended) {
 							ended = true;
 							controller.error(reason);
@@ -204,7 +205,8 @@ export class NodeRequest implements InboundRequest, HeadersView, RequestBody {
 		// A body that nobody has begun to read by then would hold up the next request of its connection.
 		this.response.once("finish", () => {
 			if (!ended && !body.locked) {
-				body.cancel().catch(() => {});
+				fail(new Error("the request was answered before its body was read"));
+				message.resume();
 			}
 		});
 		return body;

@@ -144,6 +144,25 @@ describe("request bodies", () => {
 		socket.destroy();
 	});
 
+	test("that are read for the first time after the answer are errors, not empty", async () => {
+		await using t = await serving();
+		let stream: ReadableStream<Uint8Array> | null = null;
+		t.host.onRequest = ({ method, body }) => {
+			if (method === "POST") stream = body.stream();
+			return answerText(`answer to ${method}`);
+		};
+		const socket = await open(t.server.port);
+		const answered = untilReceived(socket, "answer to POST");
+		socket.write(`POST ${t.path} HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n`);
+		await answered;
+		socket.write("abc");
+		const next = untilReceived(socket, "answer to GET");
+		socket.write(`GET ${t.path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+		await next;
+		await expect(stream!.getReader().read()).rejects.toThrow("answered before its body was read");
+		socket.destroy();
+	});
+
 	test("go on for who has begun to read before the answer", async () => {
 		await using t = await serving();
 		const read = new Gate<number>();
