@@ -46,11 +46,15 @@ export async function resumeLeftActors(
 	}
 }
 
-async function resume(record: ActorRecord, options: LeftActorsOptions): Promise<Begun | undefined> {
+async function resume(listed: ActorRecord, options: LeftActorsOptions): Promise<Begun | undefined> {
 	const { store, clock, logger, isPlaced, place } = options;
-	const { actorId, connectableTs, sleepTs, crashPolicy } = record;
-	const startsAgain = crashPolicy === "restart" && sleepTs === null;
-	if (connectableTs !== null && !isPlaced(actorId)) {
+	const { actorId } = listed;
+	if (!isLeft(listed) || isPlaced(actorId)) return undefined;
+	// Those before it in the page may have taken long: somebody may have called it meanwhile, and it sleeps again.
+	const record = await store.actorById(actorId);
+	if (record === undefined || !isLeft(record)) return undefined;
+	const startsAgain = isToRun(record);
+	if (record.connectableTs !== null && !isPlaced(actorId)) {
 		try {
 			// What was written for the incarnation that is over is refused from here on.
 			const { generation } = await store.acquire(actorId);
@@ -72,4 +76,12 @@ async function resume(record: ActorRecord, options: LeftActorsOptions): Promise<
 	}
 	if (!startsAgain || isPlaced(actorId)) return undefined;
 	return place(actorId, { namespace: record.namespace, pool: record.runnerNameSelector });
+}
+
+function isLeft(record: ActorRecord): boolean {
+	return record.destroyTs === null && (record.connectableTs !== null || isToRun(record));
+}
+
+function isToRun({ crashPolicy, sleepTs }: ActorRecord): boolean {
+	return crashPolicy === "restart" && sleepTs === null;
 }
