@@ -466,7 +466,11 @@ export class RunnersHost implements ActorHost {
 		// Known wherever the actor gets to (contract: engine 6.3).
 		const isPatientAtFirst = !initialised && (crashPolicy !== "sleep" || this.isSupplied(pool));
 		const isPatient = assignment.isPatient || isPatientAtFirst;
-		const begins = () => this.#events?.waits?.(actorId, assignment.generation);
+		const begins = () => {
+			// What ended the one before is over. Of one that is to run again it is why it waits.
+			if (!this.#restarts.isDue(actorId)) this.#notes.clear(actorId);
+			this.#events?.waits?.(actorId, assignment.generation);
+		};
 		for (;;) {
 			const slot = await this.#slots
 				.take(pool, actorId, { isPatient, staysHere, begins })

@@ -200,6 +200,27 @@ describe("a runner that does not answer (no. 61)", () => {
 			});
 		});
 	});
+
+	it("is no answer any more to why its actor waits for a slot, once it is called again", async () => {
+		await serve({ runnerEligibleThresholdMs: 500, runnerLostThresholdMs: 500 });
+		const runner = await connect({ answersPings: false });
+		const actorId = await create();
+		await until(async () => {
+			expect(await actorOf(actorId)).toMatchObject({
+				error: { runner_connection_lost: { runner_id: runner.init!.runnerId } },
+			});
+		});
+		const called = call("GET", `/gateway/${actorId}/x`);
+		await until(async () => {
+			expect(await actorOf(actorId)).toMatchObject({
+				pending_allocation_ts: expect.any(Number),
+				error: "no_capacity",
+			});
+		});
+		const next = await connect({ key: "next" });
+		await answerNext(next, "{}");
+		await called;
+	});
 });
 
 it("what a killed engine has left: `restart` actors start when a runner comes, others rest (engine 6.5)", async () => {
