@@ -387,18 +387,21 @@ class EmbeddedEngine implements Engine {
 		return () => apart.stats;
 	}
 
-	/** Resolves with whether it runs, sleeps, or is no more. Never rejects. */
+	/** Resolves with whether it runs, sleeps, or is no more; a start that waits for a slot is waited for. Never rejects. */
 	async #wake(actorId: string): Promise<boolean> {
-		try {
-			const deadlineTs = this.#clock.now() + this.#limits.routeTimeoutMs;
-			await this.#placement.ready(actorId, deadlineTs, "key");
-			return true;
-		} catch (error) {
-			if (isActorNotFound(error)) return true;
-			this.#logger.warn({ actorId, err: error }, "an actor could not be started again");
-			// Where it has waited in vain, it sleeps.
-			const record = await this.#store.actorById(actorId).catch(() => undefined);
-			return record !== undefined && (record.sleepTs !== null || record.destroyTs !== null);
+		for (;;) {
+			try {
+				const deadlineTs = this.#clock.now() + this.#limits.routeTimeoutMs;
+				await this.#placement.ready(actorId, deadlineTs, "key");
+				return true;
+			} catch (error) {
+				if (isActorNotFound(error)) return true;
+				if (this.#placement.phase(actorId) === "starting") continue;
+				this.#logger.warn({ actorId, err: error }, "an actor could not be started again");
+				// Where it has waited in vain, it sleeps.
+				const record = await this.#store.actorById(actorId).catch(() => undefined);
+				return record !== undefined && (record.sleepTs !== null || record.destroyTs !== null);
+			}
 		}
 	}
 

@@ -122,6 +122,39 @@ describe("pauses after crashes (no. 60)", () => {
 		expect(failures).toBeLessThan(0);
 	});
 
+	it("an actor that is to run again and waits for a slot is waited for, however long", async () => {
+		const hour = 3_600_000;
+		const time = new TestClock();
+		await serve(
+			{
+				pingIntervalMs: hour,
+				slotWaitMs: hour,
+				runnerEligibleThresholdMs: hour,
+				runnerLostThresholdMs: hour,
+			},
+			time,
+		);
+		const runner = await connect({ slots: 1 });
+		const actorId = await create("restart");
+		await isAwake(actorId);
+		const other = await create("restart", "other");
+		const waits = (id: string) =>
+			until(async () => {
+				time.advance(0);
+				expect((await actorOf(id)).pending_allocation_ts).not.toBeNull();
+			});
+		await waits(other);
+		runner.state(actorId, 0, "Error");
+		await waits(actorId);
+		for (let minute = 0; minute < 3; minute++) {
+			time.advance(60_000);
+			expect((await actorOf(actorId)).pending_allocation_ts).not.toBeNull();
+		}
+		expect(served.warnings).toEqual([]);
+		await connect({ key: "next" });
+		for (const id of [actorId, other]) await isAwake(id);
+	});
+
 	it("a deletion during the pause ends it, also for whoever waits for its end", async () => {
 		await serve({ retryBaseMs: 300 });
 		const runner = await connect();

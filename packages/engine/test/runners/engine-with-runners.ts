@@ -27,6 +27,7 @@ export function engineWithRunners(token?: string) {
 	let store: Store;
 	let url: string;
 	let clock: TestClock | undefined;
+	const warnings: string[] = [];
 	const runners: ScriptedRunner[] = [];
 
 	async function serve(
@@ -36,6 +37,7 @@ export function engineWithRunners(token?: string) {
 	): Promise<void> {
 		clock = at;
 		store = stored;
+		warnings.length = 0;
 		const random = systemRandom();
 		engine = createEngine({
 			store,
@@ -47,7 +49,7 @@ export function engineWithRunners(token?: string) {
 				bytes: (length) => random.bytes(length),
 				fraction: () => 0.5,
 			},
-			logger: { debug() {}, info() {}, warn() {}, error() {} },
+			logger: { debug() {}, info() {}, warn: (_, text) => void warnings.push(text), error() {} },
 		});
 		engine.attachRunners({
 			pingIntervalMs: 50,
@@ -146,6 +148,8 @@ export function engineWithRunners(token?: string) {
 		configure,
 		isAwake,
 		answerNext,
+		/** Of the engine that was served last. */
+		warnings,
 		/** Of the engine that was served last. */
 		get url() {
 			return url;
