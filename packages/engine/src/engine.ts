@@ -112,6 +112,7 @@ class EmbeddedEngine implements Engine {
 			},
 			...(node === undefined ? undefined : { elsewhere: node.cluster }),
 			obstacles: () => this.#apart?.obstacleOf,
+			left: () => this.#leftRunning?.look(),
 			spansNamespaces: () => this.#apart !== undefined,
 		});
 		const directory = new Directory({

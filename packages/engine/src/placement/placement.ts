@@ -52,6 +52,8 @@ export interface PlacementOptions {
 	readonly onEnded?: (actorId: string, how: IncarnationEnd) => void;
 	/** Default: there are no other nodes. */
 	readonly elsewhere?: Elsewhere;
+	/** Told when an actor that is to run again could not be started, and nobody has it: it is to be looked for. */
+	readonly left?: () => void;
 	/** What keeps a start from ending that callers need not wait for; undefined where there is nothing like it. */
 	readonly obstacles?: () => ((actorId: string) => unknown) | undefined;
 	/** Whether there may be actors of several namespaces. Default: there are not. */
@@ -487,18 +489,21 @@ export class Placement {
 	}
 
 	/** Stops the live incarnation and resolves when it is gone. Does nothing when there is none. */
-	stop(actorId: string, intent: StopIntent): Promise<void> {
-		return this.#stops.stop(actorId, intent);
+	async stop(actorId: string, intent: StopIntent): Promise<void> {
+		await this.#stops.stop(actorId, intent);
 	}
 
 	/** Ends the live incarnation, if there is one; an actor that is to go on has another one then, on whatever node. */
 	async restart(actorId: string): Promise<void> {
-		const placed = this.#incarnations.get(actorId);
-		const goesOn = placed !== undefined && this.#stops.goesOn(placed);
-		await this.stop(actorId, "sleep");
+		const goesOn = await this.#stops.stop(actorId, "sleep");
 		if (goesOn && !this.#closed) {
-			const { clock, limits } = this.#options;
-			await this.ready(actorId, clock.now() + limits.routeTimeoutMs, "key");
+			const { clock, limits, left } = this.#options;
+			try {
+				await this.ready(actorId, clock.now() + limits.routeTimeoutMs, "key");
+			} catch (error) {
+				left?.();
+				throw error;
+			}
 		}
 	}
 

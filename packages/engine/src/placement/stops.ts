@@ -16,24 +16,28 @@ export class Stops {
 	}
 
 	/** Whether one that is stopped, and did not want that, is to run again wherever there is room (contract: engine 6.5). */
-	goesOn({ crashPolicy, intent }: Placed): boolean {
+	#goesOn({ crashPolicy, intent }: Placed): boolean {
 		return this.#hasOtherNodes && crashPolicy === "restart" && intent === undefined;
 	}
 
-	/** Stops the live incarnation and resolves when it is gone. Does nothing when there is none. */
-	async stop(actorId: string, intent: StopIntent): Promise<void> {
+	/**
+	 * Stops the live incarnation and resolves when it is gone, with whether the actor is to run again. Does nothing when there
+	 * is none.
+	 */
+	async stop(actorId: string, intent: StopIntent): Promise<boolean> {
 		const placed = this.#incarnations.get(actorId);
 		if (placed === undefined) {
-			return;
+			return false;
 		}
 		if (placed.phase === "starting") {
 			await this.#incarnations.startEnded(placed);
 			return this.stop(actorId, intent);
 		}
-		const goesOn = intent === "sleep" && this.goesOn(placed);
+		const goesOn = intent === "sleep" && this.#goesOn(placed);
 		this.stopping(actorId, placed.generation, intent);
 		await placed.host.stop(actorId, intent, goesOn);
 		this.stopped(actorId, placed.generation, intent);
+		return goesOn;
 	}
 
 	/** Stops all there are, until there is none. Rejects when some could not be stopped cleanly. */
