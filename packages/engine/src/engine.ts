@@ -210,7 +210,14 @@ class EmbeddedEngine implements Engine {
 		});
 		this.#alarms =
 			node === undefined
-				? new AlarmClock({ store, placement, clock, limits, logger })
+				? new AlarmClock({
+						store,
+						placement,
+						clock,
+						limits,
+						logger,
+						isApart: () => this.#apart !== undefined,
+					})
 				: new ClaimedAlarms({
 						claims: node.claims,
 						placement,

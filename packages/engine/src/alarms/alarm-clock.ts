@@ -7,8 +7,9 @@
  *   While `wakesWaitingMax` of a pool wait for room, no further one of it is woken.
  * - A3. Each due alarm is read once, and once more of a pool that had no room. Sleeping actors cost nothing here, however many there are and however
  *   many are due; live ones with a due alarm cost an entry in a set.
- * - A4. When the process begins, actors that store connections are woken after those with due alarms: the
- *   sockets were its predecessor's, so their clients are gone, and the actors have yet to hear of it.
+ * - A4. When the process begins, what its predecessor left is woken after those with due alarms: actors that store
+ *   connections, as the sockets were that one's, so their clients are gone and the actors have yet to hear of it; and
+ *   those with crash policy `restart` that nobody has put to sleep (lifecycle 17), unless they were on runners.
  * - A5. An actor that was woken for an alarm and sleeps again without having dealt with it is woken for the
  *   same one once a second: it must not go round as fast as the processor lets it.
  */
@@ -25,6 +26,7 @@ import {
 	BEFORE_ALL_ALARMS,
 	type Store,
 } from "../store/store.ts";
+import { isToResume } from "../store/to-resume.ts";
 
 /** Pause before an actor that could not be woken, or goes round (A5), is woken again, at least. */
 const RETRY_MS = 1_000;
@@ -53,6 +55,8 @@ export interface AlarmClockOptions {
 	readonly clock: Clock;
 	readonly limits: EngineLimits;
 	readonly logger: EngineLogger;
+	/** Whether actors are on runners: `resumeLeftActors` looks after those that ran. Default: they are not. */
+	readonly isApart?: () => boolean;
 }
 
 export class AlarmClock {
@@ -69,15 +73,15 @@ export class AlarmClock {
 	readonly #unhosted = new Set<string>();
 	/** Due actors whose turn to be started has not come. */
 	readonly #waiting = new Set<string>();
-	/** Actors to be woken for connections that are lost (A4), not yet done with. */
-	readonly #lost = new Set<string>();
+	/** Actors to be woken because the process that ran them is gone (A4), not yet done with. */
+	readonly #left = new Set<string>();
 	/**
 	 * Pools of which so many wait for room that no more are woken, and from where their alarms are to be read again: what was
 	 * read is not kept (A3).
 	 */
 	readonly #crowded = new Map<string, Crowded>();
-	/** Up to which id actors with lost connections were read; null when all were. */
-	#lostAfter: string | null = "";
+	/** Up to which id actors were read that the process before has left; null when all were. */
+	#leftAfter: string | null = "";
 	#wakeCount = 0;
 	readonly #lookUps = new TurnQuota(LOOK_UPS_PER_TURN_MAX);
 	#timer: Timer | undefined;
@@ -211,7 +215,7 @@ export class AlarmClock {
 		const retryTs = this.#queueRetries(now);
 		this.#keepUnread(now);
 		const nextTs = await this.#readAlarms(now);
-		await this.#readLost();
+		await this.#readLeft();
 		const crowdedTs = await this.#readCrowded(now);
 		return Math.min(retryTs, nextTs, crowdedTs);
 	}
@@ -287,18 +291,18 @@ export class AlarmClock {
 		}
 	}
 
-	/** Queues actors whose connections were lost with the process before, as far as there is room (A4). */
-	async #readLost(): Promise<void> {
-		while (this.#running && this.#hasRoom && this.#lostAfter !== null) {
-			const actorIds = await this.#options.store.connectedActors(PAGE, this.#lostAfter);
+	/** Queues actors that the process before has left, as far as there is room (A4). */
+	async #readLeft(): Promise<void> {
+		while (this.#running && this.#hasRoom && this.#leftAfter !== null) {
+			const actorIds = await this.#options.store.actorsToResume(PAGE, this.#leftAfter);
 			for (const actorId of actorIds) {
 				// One that is live has found out by itself.
 				if (this.#options.placement.live(actorId) === undefined) {
-					this.#lost.add(actorId);
+					this.#left.add(actorId);
 					this.#queue(actorId);
 				}
 			}
-			this.#lostAfter = actorIds.length < PAGE ? null : actorIds.at(-1)!;
+			this.#leftAfter = actorIds.length < PAGE ? null : actorIds.at(-1)!;
 		}
 	}
 
@@ -377,18 +381,21 @@ export class AlarmClock {
 			} else {
 				this.#waiting.add(actorId);
 			}
-			this.#lost.delete(actorId);
+			this.#left.delete(actorId);
 		} catch (error) {
 			if (!this.#running || isActorNotFound(error)) {
-				this.#lost.delete(actorId);
+				this.#left.delete(actorId);
 				return;
 			}
-			logger.warn({ actorId, err: error }, "an actor could not be woken by its alarm");
+			const what = this.#left.has(actorId)
+				? "an actor could not be started that the process before has left; it is tried again"
+				: "an actor could not be woken by its alarm";
+			logger.warn({ actorId, err: error }, what);
 			this.#retryAt(actorId, Math.max(placement.retryTs(actorId), clock.now() + RETRY_MS));
 		}
 	}
 
-	/** Whether an actor's alarm is still due or its connections are lost, and somebody hosts actors like it. */
+	/** Whether an actor's alarm is still due or it is as the process before has left it, and somebody hosts actors like it. */
 	async #isWorthWaking(actorId: string): Promise<boolean> {
 		const { store, placement, clock, logger } = this.#options;
 		const record = await store.actorById(actorId);
@@ -402,8 +409,8 @@ export class AlarmClock {
 			this.#armBy(alarmTs);
 		}
 		const isDue = alarmTs !== null && alarmTs <= now;
-		if (!isDue && !(this.#lost.has(actorId) && record.connected)) {
-			this.#lost.delete(actorId);
+		if (!isDue && !(this.#left.has(actorId) && this.#isToResume(record))) {
+			this.#left.delete(actorId);
 			this.#woken.delete(actorId);
 			return false;
 		}
@@ -418,10 +425,15 @@ export class AlarmClock {
 		}
 		if (!this.#unhosted.has(name)) {
 			this.#unhosted.add(name);
-			logger.warn({ name }, "alarms of actors wait: no actor of this name is registered here");
+			logger.warn({ name }, "actors wait to be woken: no actor of this name is registered here");
 		}
 		this.#retryAt(actorId, now + UNHOSTED_RETRY_MS);
 		return false;
+	}
+
+	#isToResume(record: ActorRecord): boolean {
+		const { isApart } = this.#options;
+		return isApart?.() === true ? record.connected : isToResume(record);
 	}
 
 	/** False when it was woken for the same alarm just now (A5); it is then tried again. */

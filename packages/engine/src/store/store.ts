@@ -103,10 +103,11 @@ export interface Store {
 	 */
 	dueAlarms(nowMs: number, limit: number, after?: AlarmPosition): Promise<AlarmPosition[]>;
 	/**
-	 * Ids of live actors whose record says `connected`, in order, strictly after `after`. Costs as much as it
-	 * returns.
+	 * Ids of actors that are to hear of the end of the process that ran them, in order, strictly after `after`: those whose
+	 * record says `connected`, and those with crash policy `restart` that have run (`startTs`) and have no `sleepTs`; without
+	 * the destroyed ones. In SQLite it costs as much as it returns.
 	 */
-	connectedActors(limit: number, after?: string): Promise<string[]>;
+	actorsToResume(limit: number, after?: string): Promise<string[]>;
 	/** The earliest alarm of all, or null. */
 	nextAlarmTs(): Promise<number | null>;
 

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { EngineLimits } from "../../src/common/limits.ts";
+import { AlarmClock } from "../../src/alarms/alarm-clock.ts";
+import { DEFAULT_LIMITS, type EngineLimits } from "../../src/common/limits.ts";
 import { createEngine } from "../../src/engine.ts";
+import type { Placement } from "../../src/placement/placement.ts";
+import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-host.ts";
 import { Gate } from "../helpers/gate.ts";
@@ -220,7 +223,7 @@ describe("an alarm", () => {
 		}
 		expect(await generation()).toBe(before);
 		expect([host.starts.length, others.length]).toEqual([0, 20]);
-		expect(lines).toEqual(["alarms of actors wait: no actor of this name is registered here"]);
+		expect(lines).toEqual(["actors wait to be woken: no actor of this name is registered here"]);
 		await engine.close();
 	});
 
@@ -361,8 +364,8 @@ describe("actors whose connections were lost with the process before", () => {
 		const due = await make(alarms, { alarmTs: clock.now() });
 		await t.engine.close();
 		let pages = 0;
-		const read = t.store.connectedActors.bind(t.store);
-		t.store.connectedActors = async (...args) => {
+		const read = t.store.actorsToResume.bind(t.store);
+		t.store.actorsToResume = async (...args) => {
 			pages++;
 			return read(...args);
 		};
@@ -443,6 +446,144 @@ describe("actors whose connections were lost with the process before", () => {
 			})
 			.toBe(true);
 		expect(t.started()).toHaveLength(3);
+	});
+});
+
+describe("actors with crash policy `restart`, when the process before was killed", () => {
+	/** What a process that was killed has left, and the engine of the one after it. */
+	async function killed() {
+		const clock = new TestClock();
+		const t = testEngine({ clock });
+		const make = async (crashPolicy: string) => {
+			const query = { kind: "getOrCreate", name: "counter", input: null, crashPolicy } as const;
+			const { actor } = await t.engine.resolve({ ...query, key: [crypto.randomUUID()] });
+			return actor.actorId;
+		};
+		const running = [await make("restart"), await make("restart")].sort();
+		const others = {
+			asleep: await make("restart"),
+			closed: await make("restart"),
+			destroyed: await make("restart"),
+			policySleep: await make("sleep"),
+			policyDestroy: await make("destroy"),
+			created: "created",
+		};
+		await t.host.stop(others.asleep, "sleep");
+		await t.store.insertActor(
+			{
+				actorId: others.created,
+				namespace: "default",
+				name: "counter",
+				key: "created",
+				runnerNameSelector: "default",
+				crashPolicy: "restart",
+				datacenter: "default",
+				input: null,
+				createTs: clock.now(),
+			},
+			{ acquire: true },
+		);
+		await t.engine.destroy(others.destroyed);
+		await t.engine.close();
+		// What the close has written, a kill would not have.
+		for (const actorId of [...running, others.policySleep, others.policyDestroy]) {
+			const { generation } = (await t.store.actorById(actorId))!;
+			await t.store.commit({ actorId, generation, ops: [], record: { sleepTs: null } });
+		}
+		const engine = createEngine({ store: t.store, version: "0", clock });
+		const host = new FakeHost(t.store);
+		return {
+			store: t.store,
+			clock,
+			host,
+			running,
+			attach: () => {
+				host.events = engine.attachHost(host, { actorNames: { counter: {} } });
+			},
+			started: () => host.starts.map(({ actorId }) => actorId),
+			[Symbol.asyncDispose]: () => engine.close(),
+		};
+	}
+
+	test("are started once if they ran; no others are", async () => {
+		await using t = await killed();
+		t.attach();
+		await expect.poll(t.started).toEqual(t.running);
+		await settled();
+		for (const actorId of t.running) await t.host.stop(actorId, "sleep");
+		t.clock.advance(3_600_000);
+		await settled();
+		expect(t.started()).toEqual(t.running);
+	});
+
+	test("that fail to start are tried again", async () => {
+		await using t = await killed();
+		let failures = 3;
+		t.host.onStart = () => {
+			if (failures-- > 0) throw new Error("not yet");
+		};
+		t.attach();
+		await expect
+			.poll(() => {
+				t.clock.advance(1_000);
+				return [...t.host.live.keys()].sort();
+			})
+			.toEqual(t.running);
+	});
+
+	test("that have fallen asleep when they are tried again are left alone", async () => {
+		await using t = await killed();
+		const actorId = t.running[1]!;
+		t.host.onStart = (assignment) => {
+			if (assignment.actorId === actorId) throw new Error("not yet");
+		};
+		t.attach();
+		await expect.poll(t.started).toEqual(t.running);
+		await settled();
+		t.host.onStart = () => {};
+		const { generation } = (await t.store.actorById(actorId))!;
+		await t.store.commit({ actorId, generation, ops: [], record: { sleepTs: t.clock.now() } });
+		for (let second = 0; second < 60; second++) {
+			t.clock.advance(1_000);
+			await settled();
+		}
+		expect(t.started()).toEqual(t.running);
+	});
+
+	test.each([false, true])("are left to others if they were on runners: %s", async (isApart) => {
+		const clock = new TestClock();
+		const store = createMemoryStore();
+		const ran = async (actorId: string, connected: boolean) => {
+			const actor = { actorId, namespace: "default", name: "counter", key: actorId, input: null };
+			const place = { runnerNameSelector: "default", datacenter: "default", createTs: 1 };
+			await store.insertActor({ ...actor, ...place, crashPolicy: "restart" }, { acquire: true });
+			const record = { initialised: true, startTs: 1, sleepTs: null, connected } as const;
+			await store.commit({ actorId, generation: 0, ops: [], record });
+		};
+		await ran("a", false);
+		await ran("b", true);
+		const woken: string[] = [];
+		const placement = {
+			live: () => undefined,
+			phase: () => "live",
+			isHosted: () => true,
+			wake: async (actorId: string) => void woken.push(actorId),
+		} as unknown as Placement;
+		const logger = { debug() {}, info() {}, warn() {}, error() {} };
+		const limits = DEFAULT_LIMITS;
+		const alarms = new AlarmClock({
+			store,
+			placement,
+			clock,
+			limits,
+			logger,
+			isApart: () => isApart,
+		});
+		alarms.start();
+		await expect.poll(() => woken).toContain("b");
+		await settled();
+		expect(woken).toEqual(isApart ? ["b"] : ["a", "b"]);
+		alarms.stop();
 	});
 });
 

@@ -5,8 +5,13 @@ import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
 import { acquiredActor, contents, putBatch, text } from "./fixtures.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
-/** What makes a store of the newest format one of format 3 again. */
+/** What makes a store of the newest format one of format 5 again, and so on. */
+const TO_FORMAT_5 = `
+	DROP INDEX actors_left_running;
+	PRAGMA user_version = 5;
+`;
 const TO_FORMAT_3 = `
+	${TO_FORMAT_5}
 	INSERT INTO kv SELECT * FROM cold;
 	DROP TABLE cold;
 	ALTER TABLE kv DROP COLUMN put_ts;
@@ -43,7 +48,7 @@ it("a store of format 1 is migrated, keeps what it holds, and opens again afterw
 	await migrated.close();
 	const again = await openSqliteStore({ directory });
 	onTestFinished(() => again.close());
-	expect(await again.connectedActors(9)).toEqual([actor.actorId]);
+	expect(await again.actorsToResume(9)).toEqual([actor.actorId]);
 	expect(await again.nextAlarmTs()).toBe(5);
 });
 
@@ -76,6 +81,34 @@ it("a store of format 3 is migrated: what is cold moves to a table of its own", 
 	expect(rowsOf(directory, "kv")).toBe(2);
 	expect(rowsOf(directory, "cold")).toBe(3);
 });
+
+it("a store of format 5 is migrated: what ran is found by the index that a new store has", async () => {
+	const directory = temporaryDirectory();
+	const store = await openSqliteStore({ directory });
+	const { actorId } = await acquiredActor(store, { crashPolicy: "restart" });
+	await store.commit(putBatch(actorId, 0, {}, { record: { initialised: true, startTs: 3 } }));
+	await store.close();
+	const indexes = indexesOf(directory);
+	const tool = new DatabaseSync(`${directory}/store.sqlite`);
+	tool.exec(TO_FORMAT_5);
+	tool.close();
+
+	const migrated = await openSqliteStore({ directory });
+	expect(await migrated.actorsToResume(9)).toEqual([actorId]);
+	await migrated.close();
+	expect(indexesOf(directory)).toEqual(indexes);
+});
+
+function indexesOf(directory: string): unknown {
+	const tool = new DatabaseSync(`${directory}/store.sqlite`, { readOnly: true });
+	try {
+		return tool
+			.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name")
+			.all();
+	} finally {
+		tool.close();
+	}
+}
 
 function rowsOf(directory: string, table: string): unknown {
 	const tool = new DatabaseSync(`${directory}/store.sqlite`, { readOnly: true });

@@ -29,7 +29,7 @@ const READS_OF_MANY: ReadonlySet<string> = new Set<Call[0]>([
 	"listNames",
 	"dueAlarms",
 	"nextAlarmTs",
-	"connectedActors",
+	"actorsToResume",
 ]);
 
 interface Real {
@@ -156,14 +156,15 @@ const newActor = fc
 		takenId: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, actor),
 		createTs: fc.nat(CREATE_TIMES),
 		input: orNull(bytes),
+		crashPolicy: fc.constantFrom("sleep", "restart"),
 	})
-	.map(({ slot: place, takenId, createTs, input }) => {
-		const newId = `id-${fc.hash(fc.stringify([place, takenId, createTs, input]))}`;
+	.map(({ slot: place, takenId, createTs, input, crashPolicy }) => {
+		const newId = `id-${fc.hash(fc.stringify([place, takenId, createTs, input, crashPolicy]))}`;
 		return (model: StoreModel): NewActor => ({
 			...place,
 			actorId: takenId === null ? newId : model.pickActor(takenId).actorId,
 			runnerNameSelector: "default",
-			crashPolicy: "sleep",
+			crashPolicy,
 			datacenter: "local",
 			input,
 			createTs,
@@ -296,8 +297,8 @@ const call: fc.Arbitrary<Plan> = fc.oneof(
 		([count, after]): Plan =>
 			(model) =>
 				after === null
-					? ["connectedActors", count]
-					: ["connectedActors", count, model.pickActor(after).actorId],
+					? ["actorsToResume", count]
+					: ["actorsToResume", count, model.pickActor(after).actorId],
 	),
 );
 

@@ -185,9 +185,14 @@ export class StoreModel {
 			.map(({ actorId, alarmTs }) => ({ actorId, alarmTs }));
 	}
 
-	connectedActors(limit: number, after = ""): unknown {
+	actorsToResume(limit: number, after = ""): unknown {
 		return this.#records()
-			.filter(({ connected, actorId }) => connected && actorId > after)
+			.filter(
+				({ connected, crashPolicy, startTs, sleepTs, destroyTs }) =>
+					connected ||
+					(crashPolicy === "restart" && startTs !== null && sleepTs === null && destroyTs === null),
+			)
+			.filter(({ actorId }) => actorId > after)
 			.map(({ actorId }) => actorId)
 			.sort()
 			.slice(0, limit);

@@ -15,6 +15,7 @@ import {
 	StoreError,
 	type TimedEntry,
 } from "../store.ts";
+import { isToResume } from "../to-resume.ts";
 import { TOMBSTONE_LIMITS, type TombstoneLimits } from "../tombstones.ts";
 import { MemoryInventory } from "./memory-inventory.ts";
 import { SortedMap } from "./sorted-map.ts";
@@ -54,7 +55,7 @@ class MemoryStore implements Store {
 	/** Actors ever created, discarded ones not counted: namespace, then name. */
 	readonly #names = new Map<string, SortedMap<string, number>>();
 	readonly #alarms = new SortedMap<TimeKey, string>(compareTimes);
-	readonly #connected = new SortedMap<string, string>(compareText);
+	readonly #toResume = new SortedMap<string, string>(compareText);
 	readonly #tombstones = new SortedMap<TimeKey, string>(compareTimes);
 	#closed = false;
 
@@ -211,7 +212,7 @@ class MemoryStore implements Store {
 			return;
 		}
 		this.#setAlarm(actor, null);
-		this.#connected.delete(actorId);
+		this.#toResume.delete(actorId);
 		this.#actors.delete(actorId);
 		this.#live.delete(liveKeyOf(actor.record));
 		this.#countName(actor.record, -1);
@@ -282,7 +283,7 @@ class MemoryStore implements Store {
 		applyOps(actor.kv, batch);
 		if (batch.record !== undefined) {
 			actor.record = { ...actor.record, ...definedFields(batch.record) };
-			this.#noteConnected(actor);
+			this.#noteToResume(actor);
 		}
 		if (batch.alarmTs !== undefined) {
 			this.#setAlarm(actor, batch.alarmTs);
@@ -309,9 +310,9 @@ class MemoryStore implements Store {
 			.map(({ key }) => ({ actorId: key[1], alarmTs: key[0] }));
 	}
 
-	async connectedActors(limit: number, after = ""): Promise<string[]> {
+	async actorsToResume(limit: number, after = ""): Promise<string[]> {
 		this.#assertOpen();
-		return this.#connected.range(`${after}\0`, null, { limit }).map(({ key }) => key);
+		return this.#toResume.range(`${after}\0`, null, { limit }).map(({ key }) => key);
 	}
 
 	async nextAlarmTs(): Promise<number | null> {
@@ -331,11 +332,12 @@ class MemoryStore implements Store {
 		}
 	}
 
-	#noteConnected({ record: { actorId, connected } }: Actor): void {
-		if (connected) {
-			this.#connected.set(actorId, actorId);
+	#noteToResume({ record }: Actor): void {
+		const { actorId } = record;
+		if (isToResume(record)) {
+			this.#toResume.set(actorId, actorId);
 		} else {
-			this.#connected.delete(actorId);
+			this.#toResume.delete(actorId);
 		}
 	}
 
@@ -354,7 +356,7 @@ class MemoryStore implements Store {
 		this.#setAlarm(actor, null);
 		this.#live.delete(liveKeyOf(actor.record));
 		actor.record = { ...actor.record, destroyTs, input: null, connected: false };
-		this.#noteConnected(actor);
+		this.#noteToResume(actor);
 		actor.kv = new SortedMap(compareBytes);
 		this.#tombstones.set([destroyTs, actor.record.actorId], actor.record.actorId);
 		const oldestKept = this.#clock.now() - this.#limits.maxAgeMs;

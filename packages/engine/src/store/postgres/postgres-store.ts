@@ -328,9 +328,10 @@ export class PostgresStore implements Store {
 		return rows.map(({ id, alarm_ts }) => ({ actorId: fromStoredText(id), alarmTs: alarm_ts }));
 	}
 
-	async connectedActors(limit: number, after = ""): Promise<string[]> {
+	async actorsToResume(limit: number, after = ""): Promise<string[]> {
 		const rows = await this.#readAll<{ id: string }>(
-			"SELECT id FROM rivetkit.actors WHERE connected AND id > $1 ORDER BY id LIMIT $2",
+			"SELECT id FROM rivetkit.actors WHERE (connected OR crash_policy = 'restart' AND start_ts IS NOT NULL " +
+				"AND sleep_ts IS NULL AND destroy_ts IS NULL) AND id > $1 ORDER BY id LIMIT $2",
 			[toStoredText(after), Math.max(0, limit)],
 		);
 		return rows.map(({ id }) => fromStoredText(id));

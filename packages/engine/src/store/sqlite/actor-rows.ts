@@ -17,6 +17,7 @@ import {
 	type SqliteValue,
 } from "./engine.ts";
 import { RaisedGenerations } from "./raised-generations.ts";
+import { IS_LEFT_RUNNING } from "./schema.ts";
 
 const CACHED_ACTORS_MAX = 65_536;
 
@@ -24,6 +25,11 @@ const CACHED_ACTORS_MAX = 65_536;
 const COLUMNS = `row_id, id, namespace, name, key, runner_name_selector, crash_policy, datacenter,
 	(SELECT input FROM inputs WHERE actor = row_id) AS input, create_ts, generation, initialised, start_ts,
 	connectable_ts, sleep_ts, destroy_ts, alarm_ts, connected`;
+
+/** Each half has an index of its own, in this order: as one condition it would read all actors. */
+export const TO_RESUME = `SELECT id FROM actors WHERE connected = 1 AND id > ?
+	UNION SELECT id FROM actors WHERE ${IS_LEFT_RUNNING} AND id > ?
+	ORDER BY id LIMIT ?`;
 
 type ActorRow = [
 	rowId: number,
@@ -62,7 +68,7 @@ export class ActorRows {
 	readonly #delete: SqliteStatement;
 	readonly #dueAlarms: SqliteStatement;
 	readonly #nextAlarm: SqliteStatement;
-	readonly #connected: SqliteStatement;
+	readonly #toResume: SqliteStatement;
 	readonly #updates = new Map<string, SqliteStatement>();
 	readonly #lists = new Map<string, SqliteListQuery>();
 	#nextRowId: number;
@@ -95,9 +101,7 @@ export class ActorRows {
 		this.#nextAlarm = connection.prepare(
 			"SELECT alarm_ts FROM actors WHERE alarm_ts IS NOT NULL ORDER BY alarm_ts, id LIMIT 1",
 		);
-		this.#connected = connection.prepare(
-			"SELECT id FROM actors WHERE connected = 1 AND id > ? ORDER BY id LIMIT ?",
-		);
+		this.#toResume = connection.prepare(TO_RESUME);
 		// Numbers of rows whose data is still being removed must not be used again.
 		this.#nextRowId = connection
 			.prepare(
@@ -287,9 +291,10 @@ export class ActorRows {
 		}));
 	}
 
-	connected(limit: number, after: string): string[] {
-		return this.#connected
-			.all(toStoredText(after), Math.max(0, limit))
+	toResume(limit: number, after: string): string[] {
+		const place = toStoredText(after);
+		return this.#toResume
+			.all(place, place, Math.max(0, limit))
 			.map((row) => fromStoredText(row.id as string));
 	}
 

@@ -7,7 +7,7 @@ import type { SqliteConnection } from "./engine.ts";
 export const APPLICATION_ID = 0x52564b54;
 
 /** Version of the tables below (`PRAGMA user_version`). */
-export const FORMAT_VERSION = 5;
+export const FORMAT_VERSION = 6;
 
 const INVENTORY = `
 CREATE TABLE inventory (
@@ -20,6 +20,11 @@ CREATE TABLE inventory (
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX inventory_newest ON inventory (kind, scope, create_ts, name);
 `;
+
+/** As `isLeftRunning` says. */
+export const IS_LEFT_RUNNING =
+	"crash_policy = 'restart' AND start_ts IS NOT NULL AND sleep_ts IS NULL AND destroy_ts IS NULL";
+const LEFT_RUNNING = `CREATE INDEX actors_left_running ON actors (id) WHERE ${IS_LEFT_RUNNING};`;
 
 const PUT_TS = "put_ts INTEGER";
 
@@ -72,6 +77,7 @@ CREATE UNIQUE INDEX actors_live ON actors (namespace, name, key) WHERE destroy_t
 CREATE INDEX actors_newest ON actors (namespace, name, create_ts, id);
 CREATE INDEX actors_alarm ON actors (alarm_ts, id) WHERE alarm_ts IS NOT NULL;
 CREATE INDEX actors_connected ON actors (id) WHERE connected = 1;
+${LEFT_RUNNING}
 CREATE INDEX actors_destroyed ON actors (destroy_ts, id) WHERE destroy_ts IS NOT NULL;
 CREATE INDEX actors_destroyed_key ON actors (namespace, name, key) WHERE destroy_ts IS NOT NULL;
 
@@ -102,6 +108,7 @@ const MIGRATIONS: Readonly<Record<number, string>> = {
 		INSERT INTO cold SELECT * FROM kv WHERE key >= ${COLD_KEYS};
 		DELETE FROM kv WHERE key >= ${COLD_KEYS};`,
 	4: `ALTER TABLE kv ADD COLUMN ${PUT_TS}; ALTER TABLE cold ADD COLUMN ${PUT_TS};`,
+	5: LEFT_RUNNING,
 };
 
 const NEWER = (file: string, version: number) =>

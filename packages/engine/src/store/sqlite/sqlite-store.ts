@@ -275,8 +275,8 @@ export class SqliteStore implements Store {
 		return this.#queue.read(() => this.#actors.dueAlarms(nowMs, limit, after));
 	}
 
-	connectedActors(limit: number, after = ""): Promise<string[]> {
-		return this.#queue.read(() => this.#actors.connected(limit, after));
+	actorsToResume(limit: number, after = ""): Promise<string[]> {
+		return this.#queue.read(() => this.#actors.toResume(limit, after));
 	}
 
 	nextAlarmTs(): Promise<number | null> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { acquiredActor, putBatch } from "../fixtures.ts";
+import { acquiredActor, newActor, putBatch } from "../fixtures.ts";
 import type { MakeStore } from "./make-store.ts";
 
 export function alarmConformance(open: MakeStore): void {
@@ -54,13 +54,55 @@ export function alarmConformance(open: MakeStore): void {
 			await commit(ids[3]!, { destroyTs: 5 });
 			await commit(ids[4]!, { record: { sleepTs: 9 } });
 			const left = [0, 2, 4, 5, 6].map((index) => ids[index]!);
-			expect(await store.connectedActors(100)).toEqual(left);
-			expect(await store.connectedActors(2)).toEqual(left.slice(0, 2));
-			expect(await store.connectedActors(2, left[1])).toEqual(left.slice(2, 4));
-			expect(await store.connectedActors(2, left[3])).toEqual(left.slice(4));
-			expect(await store.connectedActors(0)).toEqual([]);
+			expect(await store.actorsToResume(100)).toEqual(left);
+			expect(await store.actorsToResume(2)).toEqual(left.slice(0, 2));
+			expect(await store.actorsToResume(2, left[1])).toEqual(left.slice(2, 4));
+			expect(await store.actorsToResume(2, left[3])).toEqual(left.slice(4));
+			expect(await store.actorsToResume(0)).toEqual([]);
 			expect((await store.actorById(ids[1]!))?.connected).toBe(false);
 			expect((await store.actorById(ids[4]!))?.connected).toBe(true);
+		});
+
+		it("goes through the actors that are to run again with them, each once", async () => {
+			const store = await open({});
+			const commit = (actorId: string, batch: object) =>
+				store.commit(putBatch(actorId, 0, {}, batch));
+			const make = async (crashPolicy: string, ...batches: object[]) => {
+				const { actorId } = await acquiredActor(store, { crashPolicy });
+				for (const batch of batches) await commit(actorId, batch);
+				return actorId;
+			};
+			const ran = { record: { initialised: true, startTs: 1, connectableTs: 1, sleepTs: null } };
+			const slept = { record: { sleepTs: 2, connectableTs: null } };
+			const connected = { record: { connected: true } };
+			const left = [
+				await make("restart", ran),
+				await make("sleep", ran, connected),
+				await make("restart", ran, connected),
+				await make("restart", ran, slept, ran),
+				await make("restart", ran, slept, connected),
+				await make("restart", ran, { record: { connectableTs: null } }),
+			];
+			await make("restart");
+			await make("sleep", ran);
+			await make("destroy", ran);
+			const asleep = await make("restart", ran, slept);
+			await make("restart", ran, connected, { destroyTs: 5 });
+			await store.insertActor(newActor({ crashPolicy: "restart" }));
+			expect(await store.actorsToResume(100)).toEqual(left);
+			for (const limit of [1, 2, 4]) {
+				const paged = await store.actorsToResume(limit);
+				for (let page = paged; page.length > 0; ) {
+					page = await store.actorsToResume(limit, paged.at(-1));
+					paged.push(...page);
+				}
+				expect(paged).toEqual(left);
+			}
+			await commit(left[0]!, slept);
+			await commit(left[2]!, slept);
+			await commit(left[2]!, { record: { connected: false } });
+			await commit(asleep, { record: { sleepTs: null } });
+			expect(await store.actorsToResume(100)).toEqual([left[1], ...left.slice(3), asleep]);
 		});
 
 		it("moves and clears an alarm with the batch that says so", async () => {
