@@ -22,7 +22,7 @@ const counter = actor({
 
 /** The runtime of JavaScript makes its own notes about a function when that has run for some time. */
 const WARM_UP_CALLS = 100;
-const CALLS = 200;
+const CALLS = 60;
 
 /** It may do so at any time, once: what is of each call is in every one of these stretches. */
 const STRETCHES = 4;
