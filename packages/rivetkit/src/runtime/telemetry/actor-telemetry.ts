@@ -328,7 +328,8 @@ export class ActorTelemetry {
 	stopped(): void {
 		this.#keeper?.end();
 		this.#timed.end();
-		if (this.trailOrNone !== null) this.tell();
+		// One that has made room for others is not begun anew for that.
+		if (this.host.trails.of(this.#actor.actorId)) this.tell();
 	}
 
 	/** Runs something as a span below what runs now, or below `parent`. It ends when what it returns settles. */
