@@ -407,7 +407,10 @@ class EmbeddedEngine implements Engine {
 				if (this.#placement.phase(actorId) === "starting") continue;
 				this.#logger.warn({ actorId, err: error }, "an actor could not be started again");
 				// Where it has waited in vain, it sleeps.
-				const record = await this.#store.actorById(actorId).catch(() => undefined);
+				const record = await this.#store.actorById(actorId).catch((err: unknown) => {
+					this.#logger.warn({ actorId, err }, "whether an actor sleeps could not be read");
+					return undefined;
+				});
 				return record !== undefined && (record.sleepTs !== null || record.destroyTs !== null);
 			}
 		}
