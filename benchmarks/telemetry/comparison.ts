@@ -1,9 +1,9 @@
 import { median, quantile } from "../src/statistics.ts";
 
-/** What one setting took per call (µs of processor time), one value of each round. */
+/** What one setting took per call (µs of processor time): of each launch of the processes, one value of each round. */
 export interface Series {
 	readonly setting: string;
-	readonly micros: readonly number[];
+	readonly micros: readonly (readonly number[])[];
 }
 
 /** How much more it took than another one in the same round: the median, and between what it lies 95 times of 100. */
@@ -16,20 +16,25 @@ export interface Change {
 
 const RESAMPLES = 2_000;
 
-/** Rounds are drawn again and again from those that were measured (bootstrap), the same ones each time it is asked. */
-export function compare(base: readonly number[], values: readonly number[]): Change {
-	const percents = values.map((value, round) => (value / base[round]! - 1) * 100);
+/**
+ * Launches, and rounds of each, are drawn again and again from those that were measured (bootstrap), the same ones each
+ * time it is asked: two processes of the same program differ, whatever they record.
+ */
+export function compare(base: Series["micros"], values: Series["micros"]): Change {
+	const changes = (of: (value: number, base: number) => number): number[][] =>
+		values.map((rounds, launch) => rounds.map((value, round) => of(value, base[launch]![round]!)));
+	const percents = changes((value, before) => (value / before - 1) * 100);
 	const random = generator(1);
+	const drawn = <T>(list: readonly T[]): T[] =>
+		list.map(() => list[Math.floor(random() * list.length)]!);
 	const medians: number[] = [];
-	for (let at = 0; at < RESAMPLES; at++) {
-		medians.push(median(percents.map(() => percents[Math.floor(random() * percents.length)]!)));
-	}
+	for (let at = 0; at < RESAMPLES; at++) medians.push(median(drawn(percents).flatMap(drawn)));
 	medians.sort((a, b) => a - b);
 	return {
-		percent: median(percents),
+		percent: median(percents.flat()),
 		lowPercent: quantile(medians, 0.025),
 		highPercent: quantile(medians, 0.975),
-		micros: median(values.map((value, round) => value - base[round]!)),
+		micros: median(changes((value, before) => value - before).flat()),
 	};
 }
 
@@ -57,7 +62,8 @@ export const COLUMNS: readonly string[] = [
 export function rowsOf(series: readonly Series[]): string[][] {
 	const base = series[0]!;
 	return series.map(({ setting, micros }) => {
-		const shown = [setting, median(micros).toFixed(2), Math.min(...micros).toFixed(2)];
+		const all = micros.flat();
+		const shown = [setting, median(all).toFixed(2), Math.min(...all).toFixed(2)];
 		if (micros === base.micros) return [...shown, "", "", ""];
 		const change = compare(base.micros, micros);
 		return [

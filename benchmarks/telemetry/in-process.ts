@@ -104,5 +104,5 @@ export async function measureInProcess(rounds: number): Promise<Series[]> {
 			micros.push(await contenders[at]!.turn(CALLS_EACH));
 		}
 	}
-	return contenders;
+	return contenders.map(({ setting, micros }) => ({ setting, micros: [micros] }));
 }

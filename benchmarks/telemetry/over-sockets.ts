@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { HttpConnection } from "../src/load/http-connection.ts";
 import { Pipeline } from "../src/load/pipeline.ts";
+import { pin } from "../src/pin.ts";
 import {
 	type ActorName,
 	actionRequest,
@@ -11,9 +12,10 @@ import {
 } from "../src/scenarios/actors.ts";
 import { wires } from "../src/wire.ts";
 import { type Series, tracesOf, turnsOf } from "./comparison.ts";
-import { SETTINGS, type ServerRequest } from "./server-request.ts";
+import { SETTINGS, type ServerRequest, type Setting } from "./server-request.ts";
 
-const WARM_UP_ROUNDS = 8;
+/** Before them a process has not compiled all that it will. */
+const WARM_UP_ROUNDS = 40;
 /**
  * Calls that are sent together; the next ones when all are answered. Where each answer leads to the next call, how many
  * come together depends on how long an answer takes, and with it what one costs: a call is cheaper in a larger transaction.
@@ -68,107 +70,134 @@ export interface Measured {
 	readonly series: readonly Series[];
 }
 
-/**
- * Calls over real sockets to one server process that has the same registry once for each setting, in short turns: the
- * processor time of its event loop per call, which is what bounds how many it can do.
- */
-export async function measureOverSockets(rounds: number, storage: string): Promise<Measured[]> {
-	const server = await Server.start(storage);
-	try {
-		const measured: Measured[] = [];
-		for (const { title, calls, prepare } of SCENARIOS) {
-			const share = await shareOf(server, await prepare(server.ports[0]!), calls);
-			await server.limitTraces(share);
-			const loads: Load[] = [];
-			for (const port of server.ports) loads.push(await prepare(port));
-			measured.push({ title, series: await takeTurns(server, loads, calls, rounds) });
-		}
-		return measured;
-	} finally {
-		await server.stop();
-	}
+export interface Plan {
+	/** Turns of each setting in one launch. */
+	readonly rounds: number;
+	/** How often the processes are started anew. */
+	readonly launches: number;
+	/** What is in the titles of the scenarios. */
+	readonly scenario: string;
+	/** Where all servers run; null for anywhere. */
+	readonly serversProcessor: number | null;
 }
 
-async function takeTurns(
-	server: Server,
-	loads: readonly Load[],
-	calls: number,
+/** How servers are started. */
+interface Terms {
+	readonly storage: string;
+	readonly maxPerSecond: number;
+	readonly serversProcessor: number | null;
+}
+
+/**
+ * Calls over real sockets to server processes with a setting each, in short turns: the processor time of the event loop
+ * per call, which is what bounds how many it can do.
+ */
+export async function measureOverSockets(plan: Plan, storage: string): Promise<Measured[]> {
+	const scenarios = SCENARIOS.filter(({ title }) => title.includes(plan.scenario));
+	if (scenarios.length === 0) throw new Error(`no scenario is called ${plan.scenario}`);
+	const measured: Measured[] = [];
+	for (const scenario of scenarios) {
+		const micros: number[][][] = SETTINGS.map(() => []);
+		const { serversProcessor } = plan;
+		const share = await shareOf(scenario, { storage, maxPerSecond: 1, serversProcessor });
+		const terms = { storage, maxPerSecond: tracesOf(share), serversProcessor };
+		for (let launch = 0; launch < plan.launches; launch++) {
+			const taken = await measureLaunch(scenario, plan.rounds, terms);
+			for (const [which, values] of taken.entries()) micros[which]!.push(values);
+		}
+		const series = SETTINGS.map((setting, which) => ({ setting, micros: micros[which]! }));
+		measured.push({ title: scenario.title, series });
+	}
+	return measured;
+}
+
+/** One list of values for each setting. */
+async function measureLaunch(
+	{ calls, prepare }: Scenario,
 	rounds: number,
-): Promise<Series[]> {
-	const micros: number[][] = loads.map(() => []);
+	terms: Terms,
+): Promise<number[][]> {
+	await using servers = new AsyncDisposableStack();
+	const running: { readonly server: Server; readonly load: Load }[] = [];
+	for (const setting of SETTINGS) {
+		const server = servers.use(await Server.start(setting, terms));
+		running.push({ server, load: await prepare(server.port) });
+	}
+	const micros: number[][] = running.map(() => []);
 	for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-		for (const which of turnsOf(round + WARM_UP_ROUNDS, loads.length)) {
+		for (const which of turnsOf(round + WARM_UP_ROUNDS, running.length)) {
+			const { server, load } = running[which]!;
 			const before = await server.processorTime();
-			await loads[which]!(calls);
+			await load(calls);
 			const used = (await server.processorTime()) - before;
 			if (round >= 0) micros[which]!.push(used / calls);
 		}
 	}
-	return SETTINGS.map((setting, which) => ({ setting, micros: micros[which]! }));
+	return micros;
 }
 
-/** The part of a second that the event loop of the server works for one setting, while the machine is as it is now. */
-async function shareOf(server: Server, load: Load, calls: number): Promise<number> {
+/** The part of a second that the event loop of one server works when all take turns, while the machine is as it is now. */
+async function shareOf({ calls, prepare }: Scenario, terms: Terms): Promise<number> {
+	await using server = await Server.start("nothing", terms);
+	const load = await prepare(server.port);
 	await load(calls * WARM_UP_ROUNDS);
 	const before = await server.processorTime();
 	const beganMs = performance.now();
 	await load(calls * WARM_UP_ROUNDS);
 	const usedMs = ((await server.processorTime()) - before) / 1_000;
-	return usedMs / (performance.now() - beganMs) / server.ports.length;
+	return usedMs / (performance.now() - beganMs) / SETTINGS.length;
 }
 
-/** The server process. It answers each message with one. */
-class Server {
+/** A server process. It answers each message with one. */
+class Server implements AsyncDisposable {
 	readonly #child: ChildProcess;
-	#ports: readonly number[] = [];
+	#port = 0;
 
 	private constructor(child: ChildProcess) {
 		this.#child = child;
 	}
 
-	static async start(storage: string): Promise<Server> {
+	static async start(
+		setting: Setting,
+		{ storage, maxPerSecond, serversProcessor }: Terms,
+	): Promise<Server> {
 		const { NODE_OPTIONS: _, ...environment } = process.env;
 		const child = fork(fileURLToPath(new URL("./server.ts", import.meta.url)), {
 			execArgv: ["--disable-warning=ExperimentalWarning"],
 			env: { ...environment, BENCH_STORAGE: storage },
 		});
+		if (serversProcessor !== null) pin(child.pid!, serversProcessor);
 		const server = new Server(child);
-		await server.limitTraces(1);
+		server.#port = await server.#ask({ start: { setting, maxPerSecond } });
 		return server;
 	}
 
-	/** In the order of {@link SETTINGS}. */
-	get ports(): readonly number[] {
-		return this.#ports;
-	}
-
-	/** Starts the registries anew, with so many of a second's traces. */
-	async limitTraces(share: number): Promise<void> {
-		this.#ports = (await this.#ask({ maxPerSecond: tracesOf(share) })) as readonly number[];
+	get port(): number {
+		return this.#port;
 	}
 
 	/** Microseconds of its event loop since it began. */
-	async processorTime(): Promise<number> {
-		return (await this.#ask({})) as number;
+	processorTime(): Promise<number> {
+		return this.#ask({});
 	}
 
-	#ask(message: ServerRequest): Promise<unknown> {
+	#ask(message: ServerRequest): Promise<number> {
 		const child = this.#child;
 		return new Promise((resolve, reject) => {
 			const ended = (code: number | null) => reject(new Error(`the server ended with ${code}`));
 			child.once("exit", ended);
 			child.once("message", (answer) => {
 				child.off("exit", ended);
-				resolve(answer);
+				resolve(answer as number);
 			});
 			child.send(message);
 		});
 	}
 
-	async stop(): Promise<void> {
+	async [Symbol.asyncDispose](): Promise<void> {
 		const child = this.#child;
-		const gone = new Promise((resolve) => child.once("exit", resolve));
 		if (child.exitCode !== null || child.signalCode !== null) return;
+		const gone = new Promise((resolve) => child.once("exit", resolve));
 		child.kill("SIGKILL");
 		await gone;
 	}

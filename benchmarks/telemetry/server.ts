@@ -1,11 +1,11 @@
-// The same registry in one process once for each setting, on a port each.
+// One registry, with one of the settings.
 
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { actor, queue, setup } from "rivetkit";
 import { db } from "rivetkit/db";
 import { freePort, whenServing } from "../src/servers/free-port.ts";
-import { SETTINGS, type ServerRequest } from "./server-request.ts";
+import type { ServerRequest, Setting } from "./server-request.ts";
 
 const folder = process.env.BENCH_STORAGE;
 if (folder === undefined || process.send === undefined)
@@ -54,38 +54,36 @@ type Telemetry = Pick<Parameters<typeof setup>[0], "traces" | "metrics">;
 
 const OFF: Telemetry = { traces: { enabled: false }, metrics: { enabled: false } };
 
-async function start(storage: string, maxPerSecond: number): Promise<number[]> {
-	const settings: Readonly<Record<(typeof SETTINGS)[number], Telemetry>> = {
-		nothing: OFF,
-		"nothing again": OFF,
-		metrics: { traces: { enabled: false } },
-		"metrics and traces": { traces: { enabled: true, maxPerSecond } },
-	};
-	const ports: number[] = [];
-	for (const name of SETTINGS) {
-		const port = await freePort();
-		setup({
-			use: { counter, worker, ledger },
-			noWelcome: true,
-			handleSignals: false,
-			logging: { level: "error" },
-			managerPort: port,
-			managerHost: "127.0.0.1",
-			storagePath: mkdtempSync(join(storage, "registry-")),
-			...settings[name],
-		}).start();
-		await whenServing(port);
-		ports.push(port);
-	}
-	return ports;
+const settingsOf = (maxPerSecond: number): Readonly<Record<Setting, Telemetry>> => ({
+	nothing: OFF,
+	"nothing again": OFF,
+	metrics: { traces: { enabled: false } },
+	"metrics and traces": { traces: { enabled: true, maxPerSecond } },
+});
+
+async function start(storage: string, telemetry: Telemetry): Promise<number> {
+	const port = await freePort();
+	setup({
+		use: { counter, worker, ledger },
+		noWelcome: true,
+		handleSignals: false,
+		logging: { level: "error" },
+		managerPort: port,
+		managerHost: "127.0.0.1",
+		storagePath: mkdtempSync(join(storage, "registry-")),
+		...telemetry,
+	}).start();
+	await whenServing(port);
+	return port;
 }
 
 process.on("disconnect", () => process.exit(0));
-process.on("message", ({ maxPerSecond }: ServerRequest) => {
-	if (maxPerSecond === undefined) {
+process.on("message", ({ start: wanted }: ServerRequest) => {
+	if (wanted === undefined) {
 		const { user, system } = process.threadCpuUsage();
 		process.send!(user + system);
 		return;
 	}
-	void start(folder, maxPerSecond).then((ports) => process.send!(ports));
+	const { setting, maxPerSecond } = wanted;
+	void start(folder, settingsOf(maxPerSecond)[setting]).then((port) => process.send!(port));
 });

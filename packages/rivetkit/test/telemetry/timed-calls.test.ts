@@ -1,4 +1,4 @@
-// Of many calls of one actor only some are timed (ours; docs/metrics.md).
+// Of many calls of one type of actors only some are timed (ours; docs/metrics.md).
 import fc from "fast-check";
 import { afterEach, expect, it, vi } from "vitest";
 import { actor } from "../../src/index.ts";
@@ -18,15 +18,18 @@ import { tracesOf } from "./support/spans.ts";
 afterEach(() => void vi.restoreAllMocks());
 
 it("times a few calls of each stretch, one in so many of the others, and the first after them", () => {
-	const gaps = fc.array(fc.constantFrom(0, 0, 0, 0, 0.1, 1, 7), { minLength: 1, maxLength: 600 });
+	const gaps = fc.array(fc.constantFrom(0, 0, 0, 0, 0.1, 1, 7, 40), {
+		minLength: 1,
+		maxLength: 600,
+	});
 	fc.assert(
 		fc.property(gaps, (list) => {
 			const clock = new FakeClock();
 			const timers = new TimerWheel(clock, { resolutionMs: 1 });
-			const calls = new TimedCalls(timers);
+			const calls = new TimedCalls();
 			const call = () => {
 				if (calls.skips()) return false;
-				calls.began(clock.now());
+				calls.began(null, clock.now(), timers);
 				return true;
 			};
 			const timedAt: number[] = [];
@@ -49,7 +52,7 @@ it("times a few calls of each stretch, one in so many of the others, and the fir
 			clock.advanceSync(STRETCH_MS + 1);
 			for (let at = 0; at < 5 * TIMED_MAX; at++) {
 				expect(call()).toBe(true);
-				clock.advanceSync(1);
+				clock.advanceSync(STRETCH_MS / (TIMED_MAX - 1) + 1);
 			}
 			expect(clock.armed).toBe(0);
 		}),
@@ -66,6 +69,9 @@ const worker = actor({
 		fail: () => {
 			throw new TypeError("it broke");
 		},
+		block: () => {
+			time.ms += 1_500;
+		},
 		dawdle: async () => {
 			await Promise.resolve();
 			time.ms += 1_500;
@@ -74,8 +80,8 @@ const worker = actor({
 });
 
 /** A runtime with an actor that had so many calls at once that the next ones are not timed. */
-async function busy(traced: boolean) {
-	const traces = traced ? { ...TRACE_LIMITS, store: false, maxPerSecond: 10 } : null;
+async function busy(traced: boolean, maxPerSecond = 10) {
+	const traces = traced ? { ...TRACE_LIMITS, store: false, maxPerSecond } : null;
 	const clock = new FakeClock();
 	const runtime = await TestRuntime.start(
 		{ worker },
@@ -140,6 +146,45 @@ it("one that is not timed counts as long as the last that was and did not wait",
 		TIMED_MAX + 6,
 	]);
 	expect(text).toContain('rivetkit_call_duration_seconds_sum{actor="worker",kind="action"} 4.5\n');
+});
+
+it("is about the actors of a type together", async () => {
+	await using at = await busy(false);
+	const { runtime, looks } = at;
+	const others = await Promise.all(
+		Array.from({ length: 3 }, (_, key) => runtime.actorId("worker", `other-${key}`)),
+	);
+	looks.mockClear();
+	for (const id of others) await runtime.action(id, "work");
+	expect(looks).toHaveBeenCalledTimes(0);
+	expect(await at.metrics()).toContain(`kind="action",outcome="ok"} ${TIMED_MAX + 3}\n`);
+});
+
+it("a quiet actor beside a busy one has its traces, and others do not count as long as its calls", async () => {
+	// A busy one takes half of them.
+	await using at = await busy(true, 40);
+	const { runtime, id } = at;
+	const quiet = await runtime.actorId("worker", "quiet");
+	const names = async (of: string) =>
+		(await tracesOf(runtime, of)).spans.filter(({ name }) => name.startsWith("actor.action."));
+	for (let at = 0; at < 40; at++) await runtime.action(id, "work");
+	const before = (await names(id)).length;
+	await runtime.action(quiet, "block");
+	await runtime.action(id, "work");
+	expect(await names(quiet)).toHaveLength(1);
+	expect(await names(id)).toHaveLength(before);
+	const text = await at.metrics();
+	expect(text).toContain('rivetkit_call_duration_seconds_sum{actor="worker",kind="action"} 1.5\n');
+	expect(text).toContain(`kind="action",outcome="ok"} ${TIMED_MAX + 42}\n`);
+});
+
+it("is traced however fast it comes, as long as there is room for its trace", async () => {
+	await using at = await busy(true, 100);
+	const { runtime, id } = at;
+	for (let call = 0; call < 30; call++) await runtime.action(id, "work");
+	const { named, leftOut } = await tracesOf(runtime, id);
+	expect(named("actor.action.work")).toHaveLength(TIMED_MAX + 30);
+	expect(leftOut).toBe(0);
 });
 
 it("a scheduled one is timed, however many calls there are", async () => {

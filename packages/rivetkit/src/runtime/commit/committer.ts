@@ -156,7 +156,7 @@ export class Committer implements TurnJob {
 		try {
 			batch = this.#source.takeBatch(begunMs);
 		} catch (error) {
-			this.#source.rollBack(error, begunMs);
+			this.#source.rollBack(error, null);
 			this.#runAll(releases, error);
 			return;
 		}
@@ -167,28 +167,28 @@ export class Committer implements TurnJob {
 		this.#batchCount++;
 		this.#inFlight = releases;
 		this.#source.commit(batch, begunMs).then(
-			() => this.#durable(this.#turns.commitEnded(begunMs)),
-			(error) => this.#failed(error, this.#turns.commitFailed()),
+			() => this.#durable(begunMs, this.#turns.commitEnded(begunMs)),
+			(error) => this.#failed(error, { begunMs, endedMs: this.#turns.commitFailed() }),
 		);
 	}
 
-	#durable(endedMs: number): void {
+	#durable(begunMs: number, endedMs: number): void {
 		const releases = this.#inFlight!;
 		this.#inFlight = null;
-		this.#source.committed(endedMs);
+		this.#source.committed(begunMs, endedMs);
 		// What the releases write belongs to the next batch; what they ask for finds nothing in flight.
 		this.#runAll(releases, undefined);
 		this.#cutAgain();
 	}
 
-	#failed(error: unknown, endedMs: number): void {
+	#failed(error: unknown, commit: FailedCommit): void {
 		const releases = this.#inFlight!;
 		this.#inFlight = null;
 		const open = this.#open;
 		this.#open = null;
 		this.#dirty = false;
 		this.#cutWanted = false;
-		this.#source.rollBack(error, endedMs);
+		this.#source.rollBack(error, commit);
 		this.#runAll(open ? [...releases, ...open] : releases, error);
 	}
 
@@ -227,7 +227,17 @@ export interface CommitSource {
 	takeBatch(begunMs: number): StorageBatch | null;
 	commit(batch: StorageBatch, begunMs: number): Promise<void>;
 	/** The batch taken last is durable. */
-	committed(endedMs: number): void;
-	/** The batch taken last, and all written since, did not land: go back to what is committed. */
-	rollBack(error: unknown, endedMs: number): void;
+	committed(begunMs: number, endedMs: number): void;
+	/**
+	 * The batch taken last, and all written since, did not land: go back to what is committed.
+	 *
+	 * @param commit - null when it was not even taken
+	 */
+	rollBack(error: unknown, commit: FailedCommit | null): void;
+}
+
+/** When a commit was tried that failed: times of `performance.now` (ms). */
+export interface FailedCommit {
+	readonly begunMs: number;
+	readonly endedMs: number;
 }

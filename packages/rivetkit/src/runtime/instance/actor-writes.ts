@@ -1,7 +1,7 @@
 import type { StorageBatch } from "@rivetkit/protocol";
 import { FencedOff } from "../../backends/backend.ts";
 import type { BatchPart, OpenBatch } from "../commit/batch-part.ts";
-import { type CommitSource, Committer } from "../commit/committer.ts";
+import { type CommitSource, Committer, type FailedCommit } from "../commit/committer.ts";
 import { hasEnded } from "../lifecycle/lifecycle.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import type { ActorInstance } from "./instance.ts";
@@ -130,17 +130,17 @@ export class ActorWrites implements CommitSource {
 		return services.backend.commit(assignment, batch);
 	}
 
-	committed(endedMs: number): void {
+	committed(begunMs: number, endedMs: number): void {
 		const instance = this.#instance;
-		instance.telemetry?.endCommit(endedMs);
+		instance.telemetry?.endCommit(begunMs, endedMs);
 		for (const part of this.#parts) part.committed();
 		instance.madeAlarm?.committed();
 		instance.watcher?.();
 	}
 
-	rollBack(error: unknown, endedMs: number): void {
+	rollBack(error: unknown, commit: FailedCommit | null): void {
 		const instance = this.#instance;
-		instance.telemetry?.endCommit(endedMs, { thrown: error });
+		if (commit) instance.telemetry?.endCommit(commit.begunMs, commit.endedMs, { thrown: error });
 		if (error instanceof FencedOff) {
 			instance.dispatch("fenced");
 			return;

@@ -2,12 +2,12 @@ import { type StorageBatch, serializeKey } from "@rivetkit/protocol";
 import { currentSpan, runInSpan } from "../calls/call-scope.ts";
 import type { OpenBatch } from "../commit/batch-part.ts";
 import type { HostTelemetry } from "./host-telemetry.ts";
-import { ActorCounts } from "./metrics/actor-metrics.ts";
+import type { ActorCounts } from "./metrics/actor-metrics.ts";
 import type { TypeMetrics, WorkMetrics } from "./metrics/type-metrics.ts";
 import { type Attributes, Span, type SpanParent, shortened, type Trace, Work } from "./span.ts";
 import { SpanKeeper, type SpanOwner } from "./span-keeper.ts";
 import { SPAN_KINDS, type SpanKind } from "./span-kinds.ts";
-import { TimedCalls } from "./timed-calls.ts";
+import type { TimedCalls } from "./timed-calls.ts";
 import { BudgetShare } from "./trace-budget.ts";
 import { formatTraceparent, RequestCaller } from "./trace-context.ts";
 import type { Trail } from "./trail.ts";
@@ -48,42 +48,58 @@ export interface TracedActor {
  * recorded, and of what the budget of traces leaves out, it counts and measures calls, starts and commits
  * only, and nothing of that stays.
  */
-export class ActorTelemetry {
+export class ActorTelemetry extends BudgetShare {
+	// What most calls and commits touch comes first, and lies together: of an actor that was not busy lately it is read from memory.
 	readonly host: HostTelemetry;
-	readonly #actor: TracedActor;
 	/** Null when nothing is counted. */
 	readonly metrics: TypeMetrics | null;
-	readonly counts = new ActorCounts();
-	#trail: Trail | null = null;
-	/** The commit that is under way. */
-	#commit: Work | null = null;
-	/** The first span since the last commit that has written something. */
-	#writer: Span | null = null;
-	#writerCount = 0;
+	readonly #timed: TimedCalls;
+	#succeeded = 0;
 	/** Whether calls were left out that may have written something since the last commit. */
 	#leftOutWriters = false;
-	#isForgotten = false;
-	/** Whether the batch that was cut last holds nothing but spans. */
-	#isOwnBatch = false;
-	/** Null when spans are not stored, and while there are none. */
-	#keeper: SpanKeeper | null = null;
+	#writerCount = 0;
+	/** The first span since the last commit that has written something. */
+	#writer: Span | null = null;
 	/** Whether it has spans for the next commits: most of those of a busy actor need not look at it. */
 	#hasSpansToStore = false;
 	/** Whether the batch that was cut last has some. */
 	#storesSpans = false;
+	/** Whether that batch holds nothing but spans. */
+	#isOwnBatch = false;
+	/** Of the commit that is under way. */
+	#commit: Span | null = null;
+	#commits = 0;
+	#commitBytes = 0;
+	#failed = 0;
+	#failedCommits = 0;
+	#isForgotten = false;
+	#trail: Trail | null = null;
+	/** Null when spans are not stored, and while there are none. */
+	#keeper: SpanKeeper | null = null;
+	readonly #actor: TracedActor;
 	readonly #owner: TelemetryOwner;
 	/** What was before is not of this incarnation. */
 	readonly #bornMs: number;
-	readonly #share = new BudgetShare();
-	readonly #timed: TimedCalls;
 
 	constructor(host: HostTelemetry, actor: TracedActor, owner: TelemetryOwner) {
+		super();
 		this.host = host;
+		this.metrics = host.recordsMetrics ? host.metricsOf(actor.name) : null;
+		this.#timed = host.timedCallsOf(actor.name);
 		this.#actor = actor;
 		this.#owner = owner;
-		this.#timed = new TimedCalls(owner.timers);
 		this.#bornMs = host.nowMs();
-		this.metrics = host.recordsMetrics ? host.metricsOf(actor.name) : null;
+	}
+
+	/** What it did since it began. */
+	get counts(): ActorCounts {
+		return {
+			succeeded: this.#succeeded,
+			failed: this.#failed,
+			commits: this.#commits,
+			failedCommits: this.#failedCommits,
+			commitBytes: this.#commitBytes,
+		};
 	}
 
 	/**
@@ -103,10 +119,14 @@ export class ActorTelemetry {
 	 */
 	beginCall(subject: string, parent: SpanParent): Work | null {
 		const { host } = this;
-		if ((!host.recordsSpans && this.metrics === null) || this.#timed.skips()) return null;
+		if (!host.recordsSpans && this.metrics === null) return null;
+		const isSample = !this.#timed.skips();
+		// Whatever the rate, there are as many traces as the budget has room for.
+		if (!isSample && (!host.recordsSpans || host.budget.refuses(this))) return null;
 		const nowMs = host.nowMs();
-		this.#timed.began(nowMs);
-		return this.#beginAt(nowMs, SPAN_KINDS.action, subject, parent);
+		const work = this.#beginAt(nowMs, SPAN_KINDS.action, subject, parent);
+		if (isSample) this.#timed.began(work, nowMs, this.#owner.timers);
+		return work;
 	}
 
 	/** A call that was not timed is, from here on; when it began is estimated. */
@@ -137,8 +157,8 @@ export class ActorTelemetry {
 	#isAdmitted(parent: SpanParent, nowMs: number): boolean {
 		const { budget } = this.host;
 		return parent instanceof Span
-			? budget.continues(parent.trace.admission, this.#share, nowMs)
-			: budget.admits(this.#share, nowMs);
+			? budget.continues(parent.trace.admission, this, nowMs)
+			: budget.admits(this, nowMs);
 	}
 
 	#leaveOut(
@@ -159,7 +179,7 @@ export class ActorTelemetry {
 
 	#countLeftOut(): void {
 		this.host.budget.leftOut++;
-		this.#share.untold++;
+		this.untold++;
 	}
 
 	/**
@@ -220,7 +240,7 @@ export class ActorTelemetry {
 	/** @param stayed - whether it was timed from its begin, and has never left the stack */
 	endCall(work: Work, stayed: boolean): void {
 		const endMs = this.host.nowMs();
-		if (stayed) this.#timed.tookMs = endMs - work.startMs;
+		if (stayed) this.#timed.ended(work, endMs - work.startMs);
 		this.#endAt(endMs, work);
 	}
 
@@ -231,7 +251,7 @@ export class ActorTelemetry {
 			const { action } = metrics.calls;
 			action.succeeded++;
 			action.duration.observe(this.#timed.tookMs / 1_000);
-			this.counts.succeeded++;
+			this.#succeeded++;
 		}
 		if (!this.host.recordsSpans) return;
 		this.#countLeftOut();
@@ -242,7 +262,10 @@ export class ActorTelemetry {
 	#endAt(endMs: number, work: Work, failure?: Thrown): void {
 		work.endMs = endMs;
 		if (failure !== undefined) work.fail(failure.thrown);
-		if (this.metrics !== null) this.#count(this.metrics, work);
+		const { counted } = work.kind;
+		if (this.metrics !== null && counted !== null) {
+			this.#count(this.metrics, counted, work.failure !== null, endMs - work.startMs);
+		}
 		if (work instanceof Span) this.#ended(work);
 		else if (work.failure !== null || endMs - work.startMs >= SLOW_MS) this.#endLate(endMs, work);
 	}
@@ -256,24 +279,27 @@ export class ActorTelemetry {
 		this.#ended(late);
 	}
 
-	#count(metrics: TypeMetrics, { kind, failure, startMs, endMs }: Work): void {
-		const { counted } = kind;
-		if (counted === null) return;
+	#count(
+		metrics: TypeMetrics,
+		counted: NonNullable<SpanKind["counted"]>,
+		hasFailed: boolean,
+		tookMs: number,
+	): void {
 		let outcomes: WorkMetrics;
 		if (counted === "commit") {
 			outcomes = metrics.commits;
-			if (failure === null) this.counts.commits++;
-			else this.counts.failedCommits++;
+			if (hasFailed) this.#failedCommits++;
+			else this.#commits++;
 		} else if (counted === "start") {
 			outcomes = metrics.starts;
 		} else {
 			outcomes = metrics.calls[counted];
-			if (failure === null) this.counts.succeeded++;
-			else this.counts.failed++;
+			if (hasFailed) this.#failed++;
+			else this.#succeeded++;
 		}
-		if (failure === null) outcomes.succeeded++;
-		else outcomes.failed++;
-		outcomes.duration.observe((endMs - startMs) / 1_000);
+		if (hasFailed) outcomes.failed++;
+		else outcomes.succeeded++;
+		outcomes.duration.observe(tookMs / 1_000);
 	}
 
 	#ended(span: Span): void {
@@ -327,7 +353,6 @@ export class ActorTelemetry {
 	/** The incarnation is over. */
 	stopped(): void {
 		this.#keeper?.end();
-		this.#timed.end();
 		// One that has made room for others is not begun anew for that.
 		if (this.host.trails.of(this.#actor.actorId)) this.tell();
 	}
@@ -396,16 +421,15 @@ export class ActorTelemetry {
 		// The commit of calls that are left out is left out with them; that of spans alone is nothing of the actor's.
 		const isLeftOut = parent === null && (this.#leftOutWriters || this.#isOwnBatch);
 		this.#leftOutWriters = false;
-		if (this.metrics === null && !this.host.recordsSpans) return;
-		const nowMs = this.host.timeOf(begunMs);
-		const span = isLeftOut
-			? new Work(SPAN_KINDS.commit, null, nowMs, null)
-			: this.#beginAt(nowMs, SPAN_KINDS.commit, null, parent);
-		this.#commit = span;
+		const { host, metrics } = this;
+		if (metrics === null && !host.recordsSpans) return;
 		const bytes = sizeOf(batch);
-		this.metrics?.commitBytes.observe(bytes);
-		this.counts.commitBytes += bytes;
+		metrics?.commitBytes.observe(bytes);
+		this.#commitBytes += bytes;
+		if (isLeftOut || !host.recordsSpans) return;
+		const span = this.#beginAt(host.timeOf(begunMs), SPAN_KINDS.commit, null, parent);
 		if (!(span instanceof Span)) return;
+		this.#commit = span;
 		span.begin(
 			{
 				"rivet.commit.bytes": bytes,
@@ -416,12 +440,23 @@ export class ActorTelemetry {
 		);
 	}
 
-	/** @param endedMs - `performance.now` when it was durable, or had failed */
-	endCommit(endedMs: number, failure?: Thrown): void {
+	/** Times are of `performance.now`: when the batch was cut, and when it was durable or had failed. */
+	endCommit(begunMs: number, endedMs: number, failure?: Thrown): void {
 		const span = this.#commit;
 		this.#commit = null;
 		if (this.#storesSpans) this.#spansStored(failure === undefined);
-		if (span !== null) this.#endAt(this.host.timeOf(endedMs), span, failure);
+		const { host, metrics } = this;
+		if (span !== null) {
+			this.#endAt(host.timeOf(endedMs), span, failure);
+			return;
+		}
+		if (metrics === null && !host.recordsSpans) return;
+		const tookMs = endedMs - begunMs;
+		if (metrics !== null) this.#count(metrics, "commit", failure !== undefined, tookMs);
+		if (!host.recordsSpans || (failure === undefined && tookMs < SLOW_MS)) return;
+		const work = new Work(SPAN_KINDS.commit, null, host.timeOf(begunMs), null);
+		if (failure !== undefined) work.fail(failure.thrown);
+		this.#endLate(host.timeOf(endedMs), work);
 	}
 
 	#spansStored(isDurable: boolean): void {
@@ -470,10 +505,9 @@ export class ActorTelemetry {
 
 	/** Has the trail say how much was left out. */
 	tell(): void {
-		const share = this.#share;
-		if (share.untold === 0 || this.#isForgotten) return;
-		this.trail.leftOut += share.untold;
-		share.untold = 0;
+		if (this.untold === 0 || this.#isForgotten) return;
+		this.trail.leftOut += this.untold;
+		this.untold = 0;
 	}
 }
 

@@ -4,6 +4,7 @@ import { Habits } from "./habits.ts";
 import { chunksPerSecond, KEPT_CHUNKS_BYTES_MAX, KeptChunks } from "./kept-chunks.ts";
 import { TypeMetrics } from "./metrics/type-metrics.ts";
 import type { Span, Trace } from "./span.ts";
+import { TimedCalls } from "./timed-calls.ts";
 import { TraceBudget } from "./trace-budget.ts";
 import { type TrailLimits, Trails } from "./trail.ts";
 
@@ -60,6 +61,7 @@ export class HostTelemetry {
 	readonly #clock: Clock;
 	readonly #random: Random;
 	readonly #types = new Map<string, TypeMetrics>();
+	readonly #timed = new Map<string, TimedCalls>();
 	/** The first half of the ids of this host's spans. */
 	readonly #idPrefix: string;
 	#nextId = 1;
@@ -146,6 +148,15 @@ export class HostTelemetry {
 			this.#types.set(type, metrics);
 		}
 		return metrics;
+	}
+
+	timedCallsOf(type: string): TimedCalls {
+		let timed = this.#timed.get(type);
+		if (!timed) {
+			timed = new TimedCalls();
+			this.#timed.set(type, timed);
+		}
+		return timed;
 	}
 
 	/** By type of actor. */

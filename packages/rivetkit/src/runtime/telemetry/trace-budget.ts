@@ -48,6 +48,23 @@ export class TraceBudget {
 	/** @param nowMs - of any clock; the caller has looked at it anyway */
 	admits(share: BudgetShare, nowMs: number): boolean {
 		this.#follow(nowMs);
+		if (!this.#hasLeft(share)) return false;
+		this.#left--;
+		return true;
+	}
+
+	/**
+	 * Whether {@link admits} would refuse, without a look at the clock: as of the second that the last look was in. If it would
+	 * not, nothing has been asked yet.
+	 */
+	refuses(share: BudgetShare): boolean {
+		if (!this.#hasLeft(share)) return true;
+		share.asked--;
+		return false;
+	}
+
+	/** Counts that it has asked. */
+	#hasLeft(share: BudgetShare): boolean {
 		const second = this.#second;
 		if (share.second !== second) {
 			share.askedBefore = share.second === second - 1 ? share.asked : 0;
@@ -57,9 +74,7 @@ export class TraceBudget {
 		share.asked++;
 		const isBusy = share.asked > QUIET_MAX || share.askedBefore > QUIET_MAX;
 		// Of an odd number the busy ones get more: one that is alone gets all of a budget of 1.
-		if (this.#left <= (isBusy ? this.#max >> 1 : 0)) return false;
-		this.#left--;
-		return true;
+		return this.#left > (isBusy ? this.#max >> 1 : 0);
 	}
 
 	/** A trace that was admitted now. */

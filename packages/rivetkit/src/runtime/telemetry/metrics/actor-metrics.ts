@@ -3,12 +3,12 @@ import type { ActorView } from "../../inspector/view/actor-view.ts";
 import { type Labels, PrometheusText } from "./prometheus.ts";
 
 /** What one incarnation did since it began. */
-export class ActorCounts {
-	succeeded = 0;
-	failed = 0;
-	commits = 0;
-	failedCommits = 0;
-	commitBytes = 0;
+export interface ActorCounts {
+	readonly succeeded: number;
+	readonly failed: number;
+	readonly commits: number;
+	readonly failedCommits: number;
+	readonly commitBytes: number;
 }
 
 /**
