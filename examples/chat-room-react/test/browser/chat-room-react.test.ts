@@ -22,7 +22,11 @@ interface Tab {
 async function openTab(author: string, { vite = true } = {}): Promise<Tab> {
 	const page = await browser.newPage({ viewport: { width: 640, height: 420 } });
 	// Vite's script in the page would reload it when the server is back. It is left talking to nobody.
-	if (!vite) await page.routeWebSocket((url) => url.searchParams.has("token"), () => {});
+	if (!vite)
+		await page.routeWebSocket(
+			(url) => url.searchParams.has("token"),
+			() => {},
+		);
 	page.setDefaultTimeout(90_000);
 	const sockets: string[] = [];
 	page.on("websocket", (socket) => {
