@@ -133,7 +133,8 @@ describe("a consumer that does not keep up", () => {
 		const before = usedBytes();
 		for (let n = 100; n < COUNT; n += 100) await wireAction(runtime, id, "fill", [100]);
 		const grown = usedBytes() - before;
-		expect(grown / COUNT, "bytes per message").toBeLessThan(1_000);
+		// Some hundred bytes, and what the event loop still held of the last messages when it was measured.
+		expect(grown / COUNT, "bytes per message").toBeLessThan(BODY.length / 2);
 		gate.open();
 		await eventually(async () => {
 			expect((await wireAction(runtime, id, "handled")).output).toBe(COUNT);

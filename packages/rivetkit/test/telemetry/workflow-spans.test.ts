@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { actor, queue } from "../../src/index.ts";
 import { workflow } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { tracesOf } from "./support/spans.ts";
 
@@ -32,11 +33,18 @@ const order = actor({
 });
 
 it("tries of steps, what undoes them, and waits with what they are for", async () => {
-	await using runtime = await TestRuntime.start({ order });
+	const clock = new FakeClock();
+	await using runtime = await TestRuntime.start({ order }, { clock });
 	const id = await runtime.actorId("order");
-	await eventually(async () => {
-		expect((await tracesOf(runtime, id)).named("actor.workflow.wait.payment")).toHaveLength(1);
-	});
+	const begun = (name: string) =>
+		eventually(async () => {
+			expect((await tracesOf(runtime, id)).named(`actor.workflow.${name}`)).toHaveLength(1);
+		});
+	await begun("wait.reserve");
+	await clock.advance(1_000);
+	await begun("wait.cool down");
+	await clock.advance(5);
+	await begun("wait.payment");
 	const waiting = await tracesOf(runtime, id);
 	const run = waiting.one("actor.run");
 	const [failed, done] = waiting.named("actor.workflow.step.reserve");
@@ -82,9 +90,9 @@ it("tries of steps, what undoes them, and waits with what they are for", async (
 		method: "POST",
 		body: JSON.stringify({ name: "paid", body: 1 }),
 	});
-	await eventually(async () => {
-		expect((await tracesOf(runtime, id)).named("actor.workflow.rollback.ship")).toHaveLength(1);
-	});
+	await begun("step.bill");
+	await clock.advance(5);
+	await begun("rollback.ship");
 	const ended = await tracesOf(runtime, id);
 	expect(ended.one("actor.workflow.step.bill").status).toMatchObject({ code: 2 });
 	expect(ended.one("actor.workflow.rollback.ship")).toMatchObject({
