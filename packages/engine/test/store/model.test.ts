@@ -324,7 +324,7 @@ describe("against a model", () => {
 	it("the memory store does the same, whatever is called in whatever order", async () => {
 		await checkAgainstModel(
 			async () => ({ store: createMemoryStore({ clock: manualClock(0) }) }),
-			400,
+			200,
 		);
 	});
 
@@ -341,7 +341,7 @@ describe("against a model", () => {
 				},
 			};
 			return real;
-		}, 80);
+		}, 40);
 	});
 
 	it("the PostgreSQL store does the same, also across closing and opening", async () => {
@@ -357,6 +357,6 @@ describe("against a model", () => {
 				},
 			};
 			return real;
-		}, 8);
+		}, 4);
 	});
 });
