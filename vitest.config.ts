@@ -25,6 +25,8 @@ const common = {
 export default defineConfig({
 	test: {
 		sequence: { sequencer: Sequencer },
+		// Of the run, whichever of the projects it is of.
+		globalSetup: ["scripts/vitest-postgres.ts"],
 		projects: [
 			{
 				// Runs on the sources: no build needed.
@@ -39,7 +41,7 @@ export default defineConfig({
 						"benchmarks/test/**/*.test.ts",
 					],
 					exclude: ["tests/built/**", "tests/browser/**", "**/node_modules/**", ...sharing],
-					globalSetup: ["scripts/vitest-compile-cache.ts", "scripts/vitest-postgres.ts"],
+					globalSetup: ["scripts/vitest-compile-cache.ts"],
 				},
 			},
 			{

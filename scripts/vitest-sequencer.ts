@@ -30,13 +30,16 @@ const LONG_FILES = [
 	"packages/engine/test/store/model.test.ts",
 ];
 
-/** Where in the queue the last of them stands. */
+/** Where among the others the last of them stands. */
 const UNTIL = 0.6;
 
 /**
  * The order of test files. A fresh clone has no durations of earlier runs, and by their sizes some of the longest files
- * would start last, alone. All of them at the start would leave the processors idle. So they are spread: there is
- * always one that waits beside those that compute, and none starts late.
+ * would start last, alone. All of them at the start would leave the processors idle, or start more processes at once than
+ * they can. So they are spread: there is always one that waits beside those that compute, and none starts late.
+ *
+ * Files that share processes come first, and follow each other: a shared process ends, with all that it has loaded, when the
+ * next file of the queue has one of its own.
  */
 export default class Sequencer extends BaseSequencer {
 	override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -44,18 +47,24 @@ export default class Sequencer extends BaseSequencer {
 		for (const file of ranks.keys()) {
 			if (!existsSync(file)) throw new Error(`scripts/vitest-sequencer.ts names ${file}`);
 		}
-		const rankOf = ({ moduleId }: TestSpecification): number => ranks.get(moduleId) ?? -1;
 		const sorted = await super.sort(files);
-		// Those that share processes need to follow each other for it.
-		const others = sorted
-			.filter((file) => rankOf(file) < 0)
-			.sort((a, b) => Number(a.project.config.isolate) - Number(b.project.config.isolate));
-		const long = sorted.filter((file) => rankOf(file) >= 0).sort((a, b) => rankOf(a) - rankOf(b));
-		const between = Math.floor((others.length * UNTIL) / Math.max(long.length, 1));
-		const parts = long.flatMap((file, index) => [
-			file,
-			...others.slice(index * between, (index + 1) * between),
-		]);
-		return [...parts, ...others.slice(long.length * between)];
+		const shared = sorted.filter((file) => !file.project.config.isolate);
+		const apart = sorted.filter((file) => file.project.config.isolate);
+		return [...spread(shared, ranks), ...spread(apart, ranks)];
 	}
+}
+
+function spread(
+	files: readonly TestSpecification[],
+	ranks: ReadonlyMap<string, number>,
+): TestSpecification[] {
+	const rankOf = ({ moduleId }: TestSpecification): number => ranks.get(moduleId) ?? -1;
+	const others = files.filter((file) => rankOf(file) < 0);
+	const long = files.filter((file) => rankOf(file) >= 0).sort((a, b) => rankOf(a) - rankOf(b));
+	const between = Math.floor((others.length * UNTIL) / Math.max(long.length, 1));
+	const parts = long.flatMap((file, index) => [
+		file,
+		...others.slice(index * between, (index + 1) * between),
+	]);
+	return [...parts, ...others.slice(long.length * between)];
 }

@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const UNPRIVILEGED_USER = "nobody";
 const START_TIMEOUT_MS = 90_000;
 /** For who waits until another process has made and started the one of a test run. */
-export const SHARED_START_TIMEOUT_MS = 180_000;
+const SHARED_START_TIMEOUT_MS = 180_000;
 const POLL_MS = 50;
 
 export interface PostgresServerOptions {

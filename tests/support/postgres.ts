@@ -1,17 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Client } from "pg";
-import { beforeAll, inject } from "vitest";
-import { SHARED_START_TIMEOUT_MS, sharedServerUrl } from "../../scripts/lib/postgres-server.ts";
-
-const folder: string | undefined = inject("postgresFolder");
-
-// Whoever asks first starts the server, which takes longer than a test may when the machine is busy. Files that share a
-// process have none: they load this with what they use.
-if (folder !== undefined) {
-	beforeAll(async () => {
-		await sharedServerUrl(folder);
-	}, SHARED_START_TIMEOUT_MS);
-}
+import { inject } from "vitest";
+import { sharedServerUrl } from "../../scripts/lib/postgres-server.ts";
 
 /** An empty database on the run's PostgreSQL, and its address. It goes with the server. */
 export async function newDatabase(): Promise<string> {
@@ -23,7 +13,7 @@ export async function newDatabase(): Promise<string> {
 
 let database: Promise<string> | undefined;
 
-/** One database for a whole file, emptied: cheaper than a new one. Whoever used it before has to be done with it. */
+/** One database for a process, emptied: cheaper than a new one. Whoever used it before has to be done with it. */
 export async function emptiedDatabase(): Promise<string> {
 	if (database === undefined) {
 		database = newDatabase();
