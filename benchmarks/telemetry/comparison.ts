@@ -6,7 +6,7 @@ export interface Series {
 	readonly micros: readonly (readonly number[])[];
 }
 
-/** How much more it took than another one in the same round: the median, and between what it lies 95 times of 100. */
+/** How much more it took than another one at the same time: the median, and between what it lies 95 times of 100. */
 export interface Change {
 	readonly percent: number;
 	readonly lowPercent: number;
@@ -17,12 +17,22 @@ export interface Change {
 const RESAMPLES = 2_000;
 
 /**
- * Launches, and rounds of each, are drawn again and again from those that were measured (bootstrap), the same ones each
+ * Launches, and blocks of each, are drawn again and again from those that were measured (bootstrap), the same ones each
  * time it is asked: two processes of the same program differ, whatever they record.
+ *
+ * @param roundsOfBlock - rounds that are compared as one, some second of work: the traces of a second are all begun in the
+ *   first turns of it, and a median of rounds would leave them out
  */
-export function compare(base: Series["micros"], values: Series["micros"]): Change {
+export function compare(
+	base: Series["micros"],
+	values: Series["micros"],
+	roundsOfBlock: number,
+): Change {
 	const changes = (of: (value: number, base: number) => number): number[][] =>
-		values.map((rounds, launch) => rounds.map((value, round) => of(value, base[launch]![round]!)));
+		values.map((rounds, launch) => {
+			const before = blocksOf(base[launch]!, roundsOfBlock);
+			return blocksOf(rounds, roundsOfBlock).map((value, block) => of(value, before[block]!));
+		});
 	const percents = changes((value, before) => (value / before - 1) * 100);
 	const random = generator(1);
 	const drawn = <T>(list: readonly T[]): T[] =>
@@ -36,6 +46,14 @@ export function compare(base: Series["micros"], values: Series["micros"]): Chang
 		highPercent: quantile(medians, 0.975),
 		micros: median(changes((value, before) => value - before).flat()),
 	};
+}
+
+/** The mean of each block; what is left over is none. */
+function blocksOf(rounds: readonly number[], size: number): number[] {
+	return Array.from({ length: Math.floor(rounds.length / size) }, (_, block) => {
+		const part = rounds.slice(block * size, (block + 1) * size);
+		return part.reduce((sum, value) => sum + value, 0) / size;
+	});
 }
 
 /** Numbers from 0 up to 1: mulberry32. */
@@ -59,13 +77,13 @@ export const COLUMNS: readonly string[] = [
 ];
 
 /** Cells of {@link COLUMNS}, of one row for each; the first is what the others are compared with. */
-export function rowsOf(series: readonly Series[]): string[][] {
+export function rowsOf(series: readonly Series[], roundsOfBlock: number): string[][] {
 	const base = series[0]!;
 	return series.map(({ setting, micros }) => {
 		const all = micros.flat();
 		const shown = [setting, median(all).toFixed(2), Math.min(...all).toFixed(2)];
 		if (micros === base.micros) return [...shown, "", "", ""];
-		const change = compare(base.micros, micros);
+		const change = compare(base.micros, micros, roundsOfBlock);
 		return [
 			...shown,
 			`**${percent(change.percent)}**`,
@@ -94,8 +112,8 @@ export function tracesOf(share: number): number {
 	return Math.max(1, Math.round(100 * share));
 }
 
-/** Of so many settings, in what order they have their turns: each is first as often as the others, and last. */
+/** Of so many settings, in what order they have their turns: in twice as many rounds each has each place twice, after all others alike. */
 export function turnsOf(round: number, settings: number): number[] {
 	const order = Array.from({ length: settings }, (_, at) => (at + round) % settings);
-	return round % 2 === 0 ? order : order.reverse();
+	return Math.floor(round / settings) % 2 === 0 ? order : order.reverse();
 }

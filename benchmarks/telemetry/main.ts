@@ -1,6 +1,6 @@
 // What metrics and traces cost: processor time per call with nothing recorded, with metrics (as in production), with
 // metrics and traces (as in development), in short turns; see README.md beside this folder.
-//   node benchmarks/telemetry/main.ts [--only sockets|in-process] [--scenario queues] [--launches 12] [--rounds 30] [--folder /tmp] [--write NAME]
+//   node benchmarks/telemetry/main.ts [--only sockets|in-process] [--scenario queues] [--launches 8] [--rounds 64] [--folder /tmp] [--write NAME]
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
@@ -13,14 +13,18 @@ import { COLUMNS, rowsOf } from "./comparison.ts";
 import { measureInProcess } from "./in-process.ts";
 import { measureOverSockets } from "./over-sockets.ts";
 
+/** A second's work each. */
+const ROUNDS_OF_BLOCK = 8;
+const IN_PROCESS_ROUNDS_OF_BLOCK = 64;
+
 const { values } = parseArgs({
 	options: {
 		only: { type: "string" },
 		/** Of those over sockets: what their titles contain. */
 		scenario: { type: "string", default: "" },
-		/** Of each launch over sockets; there are eight times as many without. */
-		rounds: { type: "string", default: "30" },
-		launches: { type: "string", default: "12" },
+		/** Of each launch over sockets; a multiple of 8; there are 32 times as many without. */
+		rounds: { type: "string", default: "64" },
+		launches: { type: "string", default: "8" },
 		folder: { type: "string", default: tmpdir() },
 		write: { type: "string" },
 	},
@@ -29,7 +33,10 @@ if (values.write !== undefined && !/^[\w.-]+$/.test(values.write)) {
 	throw new Error(`--write takes a file name without folders, got ${values.write}`);
 }
 const rounds = Number(values.rounds);
-const inProcessRounds = rounds * 8;
+if (!(rounds >= ROUNDS_OF_BLOCK && rounds % ROUNDS_OF_BLOCK === 0)) {
+	throw new Error(`--rounds takes a multiple of ${ROUNDS_OF_BLOCK}, got ${values.rounds}`);
+}
+const inProcessRounds = rounds * 32;
 /** Two processors may not be equally fast: all servers have their turns on the first one, and the load comes from this one. */
 const isPinned = pin(process.pid, 1);
 const serversProcessor = isPinned ? 0 : null;
@@ -48,7 +55,7 @@ try {
 		for (const { title, series } of await measureOverSockets(plan, storage)) {
 			parts.push(
 				`## ${title}, ${plan.launches} launches of ${rounds} rounds`,
-				table(COLUMNS, rowsOf(series)),
+				table(COLUMNS, rowsOf(series, ROUNDS_OF_BLOCK)),
 			);
 		}
 	}
@@ -58,11 +65,13 @@ try {
 if (values.only !== "sockets") {
 	parts.push(
 		`## \`registry.handler()\`, 20 actors, no sockets and no disk, ${inProcessRounds} rounds`,
-		table(COLUMNS, rowsOf(await measureInProcess(inProcessRounds))),
+		table(COLUMNS, rowsOf(await measureInProcess(inProcessRounds), IN_PROCESS_ROUNDS_OF_BLOCK)),
 	);
 }
 const machine = `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
-const place = isPinned ? "the servers on one processor, the load on another" : "on any processor";
+const place = isPinned
+	? "each server on the same processor, what asks it on another"
+	: "not pinned";
 const text = [`${machine}, load average before it ${loadBefore}; ${place}`, ...parts].join("\n\n");
 console.log(text);
 if (values.write !== undefined) {

@@ -166,7 +166,9 @@ class Server implements AsyncDisposable {
 			execArgv: ["--disable-warning=ExperimentalWarning"],
 			env: { ...environment, BENCH_STORAGE: storage },
 		});
-		if (serversProcessor !== null) pin(child.pid!, serversProcessor);
+		if (serversProcessor !== null && !pin(child.pid!, serversProcessor)) {
+			throw new Error(`a server cannot be kept to processor ${serversProcessor}`);
+		}
 		const server = new Server(child);
 		server.#port = await server.#ask({ start: { setting, maxPerSecond } });
 		return server;

@@ -1,9 +1,12 @@
 // Of many calls of one type of actors only some are timed (ours; docs/metrics.md).
+import { type Random, systemRandom } from "@rivetkit/protocol";
 import fc from "fast-check";
 import { afterEach, expect, it, vi } from "vitest";
 import { actor } from "../../src/index.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
+import type { Work } from "../../src/runtime/telemetry/span.ts";
 import {
+	KEPT,
 	STRETCH_MS,
 	TIMED_EVERY,
 	TIMED_MAX,
@@ -26,7 +29,7 @@ it("times a few calls of each stretch, one in so many of the others, and the fir
 		fc.property(gaps, (list) => {
 			const clock = new FakeClock();
 			const timers = new TimerWheel(clock, { resolutionMs: 1 });
-			const calls = new TimedCalls();
+			const calls = new TimedCalls(systemRandom());
 			const call = () => {
 				if (calls.skips()) return false;
 				calls.began(null, clock.now(), timers);
@@ -44,7 +47,7 @@ it("times a few calls of each stretch, one in so many of the others, and the fir
 				// Only where there were many just now, and never too many in a row.
 				const since = clock.now() - 2 * STRETCH_MS - 2;
 				expect(timedAt.filter((at) => at >= since).length).toBeGreaterThanOrEqual(TIMED_MAX);
-				expect(++skipped).toBeLessThan(TIMED_EVERY);
+				expect(++skipped).toBeLessThan(TIMED_EVERY * 1.5);
 			}
 			clock.advanceSync(STRETCH_MS + 1);
 			expect(call()).toBe(true);
@@ -57,6 +60,57 @@ it("times a few calls of each stretch, one in so many of the others, and the fir
 			expect(clock.armed).toBe(0);
 		}),
 	);
+});
+
+/** The same in each run: how often each pattern is met is not left to chance. */
+const seeded: Random = { ...systemRandom(), fraction: () => 0.42 };
+
+it.each([
+	[64, 20],
+	[64, 7],
+	[16, 3],
+	[2, 0],
+	[2, 1],
+])("says of a pattern how often it is slow: of each %d the one at %d", (period, slowAt) => {
+	const clock = new FakeClock();
+	const timers = new TimerWheel(clock, { resolutionMs: 1 });
+	const calls = new TimedCalls(seeded);
+	let count = 0;
+	let slow = 0;
+	for (let burst = 0; burst < 4_000; burst++) {
+		let tookMs = 0;
+		// No timer runs while a burst does.
+		for (let at = 0; at < 64; at++, count++) {
+			const took = at % period === slowAt ? 0.5 : 0.01;
+			tookMs += took;
+			if (calls.skips()) {
+				if (calls.tookMs() === 0.5) slow++;
+				continue;
+			}
+			const work = {} as Work;
+			calls.began(work, clock.now(), timers);
+			calls.ended(work, took);
+			if (took === 0.5) slow++;
+		}
+		clock.advanceSync(tookMs);
+	}
+	// The first calls of a stretch are all samples, and it begins with a burst: at 7 they are met twice as often.
+	const share = slow / count;
+	expect(share).toBeGreaterThan(0.5 / period);
+	expect(share).toBeLessThan(Math.min(0.65, 3 / period));
+});
+
+it("keeps nothing of a sample that has ended, failed or left the stack", () => {
+	const timers = { schedule: () => ({ cancel: () => {} }) };
+	const calls = new TimedCalls(systemRandom());
+	const [first, second] = [{} as Work, {} as Work];
+	calls.began(first, 0, timers as never);
+	calls.ended(first, 3);
+	calls.ended(first, 7);
+	calls.began(second, 0, timers as never);
+	calls.ended(second, null);
+	calls.ended(second, 9);
+	expect([calls.tookMs(), calls.tookMs()]).toEqual([3, 3]);
 });
 
 /** What the time of spans is: it stands still but for what a test does to it. */
@@ -72,6 +126,10 @@ const worker = actor({
 		block: () => {
 			time.ms += 1_500;
 		},
+		blockAndFail: () => {
+			time.ms += 1_500;
+			throw new Error("too late");
+		},
 		dawdle: async () => {
 			await Promise.resolve();
 			time.ms += 1_500;
@@ -79,8 +137,10 @@ const worker = actor({
 	},
 });
 
+const SUM = 'rivetkit_call_duration_seconds_sum{actor="worker",kind="action"}';
+
 /** A runtime with an actor that had so many calls at once that the next ones are not timed. */
-async function busy(traced: boolean, maxPerSecond = 10) {
+async function busy(traced: boolean, maxPerSecond = 10, calls = TIMED_MAX) {
 	const traces = traced ? { ...TRACE_LIMITS, store: false, maxPerSecond } : null;
 	const clock = new FakeClock();
 	const runtime = await TestRuntime.start(
@@ -90,7 +150,7 @@ async function busy(traced: boolean, maxPerSecond = 10) {
 	const telemetry = runtime.embedded.host.telemetry!;
 	vi.spyOn(telemetry, "timeOf").mockImplementation(() => time.ms);
 	const id = await runtime.actorId("worker");
-	for (let at = 0; at < TIMED_MAX; at++) await runtime.action(id, "work");
+	for (let at = 0; at < calls; at++) await runtime.action(id, "work");
 	const looks = vi.spyOn(telemetry, "nowMs");
 	return {
 		runtime,
@@ -110,13 +170,14 @@ it.each([
 	async (_what, traced) => {
 		await using at = await busy(traced);
 		const { runtime, id, looks, clock } = at;
-		for (let call = 1; call < TIMED_EVERY; call++) await runtime.action(id, "work");
-		expect(looks).toHaveBeenCalledTimes(0);
+		let untimed = 0;
+		for (; looks.mock.calls.length === 0; untimed++) await runtime.action(id, "work");
+		expect(looks).toHaveBeenCalledTimes(2);
+		expect(untimed).toBeGreaterThan(TIMED_EVERY / 2);
+		expect(untimed).toBeLessThanOrEqual(TIMED_EVERY * 1.5);
 		await runtime.action(id, "work");
 		expect(looks).toHaveBeenCalledTimes(2);
-		await runtime.action(id, "work");
-		expect(looks).toHaveBeenCalledTimes(2);
-		const calls = TIMED_MAX + TIMED_EVERY + 1;
+		const calls = TIMED_MAX + untimed + 1;
 		const text = await at.metrics();
 		expect(text).toContain(`kind="action",outcome="ok"} ${calls}\n`);
 		const name = "rivetkit_call_duration_seconds";
@@ -145,7 +206,7 @@ it("one that is not timed counts as long as the last that was and did not wait",
 		TIMED_MAX + 3,
 		TIMED_MAX + 6,
 	]);
-	expect(text).toContain('rivetkit_call_duration_seconds_sum{actor="worker",kind="action"} 4.5\n');
+	expect(text).toContain(`${SUM} 4.5\n`);
 });
 
 it("is about the actors of a type together", async () => {
@@ -174,7 +235,7 @@ it("a quiet actor beside a busy one has its traces, and others do not count as l
 	expect(await names(quiet)).toHaveLength(1);
 	expect(await names(id)).toHaveLength(before);
 	const text = await at.metrics();
-	expect(text).toContain('rivetkit_call_duration_seconds_sum{actor="worker",kind="action"} 1.5\n');
+	expect(text).toContain(`${SUM} 1.5\n`);
 	expect(text).toContain(`kind="action",outcome="ok"} ${TIMED_MAX + 42}\n`);
 });
 
@@ -185,6 +246,32 @@ it("is traced however fast it comes, as long as there is room for its trace", as
 	const { named, leftOut } = await tracesOf(runtime, id);
 	expect(named("actor.action.work")).toHaveLength(TIMED_MAX + 30);
 	expect(leftOut).toBe(0);
+});
+
+it("one that computes for long counts for an eighth of those behind it, and no longer than that", async () => {
+	await using at = await busy(false, 10, TIMED_MAX - 1);
+	const { runtime, id } = at;
+	await runtime.action(id, "block");
+	for (let call = 0; call < 2 * KEPT; call++) await runtime.action(id, "work");
+	expect(await at.metrics()).toContain(`${SUM} ${1.5 * 3}\n`);
+});
+
+it.each([
+	["failed", "blockAndFail"],
+	["waited", "dawdle"],
+])("what has %s does not say how long others took", async (_how, action) => {
+	await using at = await busy(false, 10, TIMED_MAX - 1);
+	const { runtime, id } = at;
+	await runtime.action(id, action);
+	for (let call = 0; call < 2 * KEPT; call++) await runtime.action(id, "work");
+	expect(await at.metrics()).toContain(`${SUM} 1.5\n`);
+});
+
+it("leaves no timer when the host closes", async () => {
+	const at = await busy(false);
+	await at.runtime.action(at.id, "work");
+	await at.runtime[Symbol.asyncDispose]();
+	expect(at.clock.armed).toBe(0);
 });
 
 it("a scheduled one is timed, however many calls there are", async () => {

@@ -121,7 +121,9 @@ export class ActorWrites implements CommitSource {
 			begunMs,
 			isLast: instance.phase === "saving",
 		});
-		return isEmptyBatch(batch) ? null : batch;
+		if (!isEmptyBatch(batch)) return batch;
+		instance.telemetry?.dropWriters();
+		return null;
 	}
 
 	commit(batch: StorageBatch, begunMs: number): Promise<void> {
@@ -141,6 +143,7 @@ export class ActorWrites implements CommitSource {
 	rollBack(error: unknown, commit: FailedCommit | null): void {
 		const instance = this.#instance;
 		if (commit) instance.telemetry?.endCommit(commit.begunMs, commit.endedMs, { thrown: error });
+		instance.telemetry?.dropWriters();
 		if (error instanceof FencedOff) {
 			instance.dispatch("fenced");
 			return;

@@ -66,8 +66,8 @@ export class ActorTelemetry extends BudgetShare {
 	#storesSpans = false;
 	/** Whether that batch holds nothing but spans. */
 	#isOwnBatch = false;
-	/** Of the commit that is under way. */
-	#commit: Span | null = null;
+	/** The commit that is under way; null for one that is left out with its calls. */
+	#commit: Work | null = null;
 	#commits = 0;
 	#commitBytes = 0;
 	#failed = 0;
@@ -133,7 +133,7 @@ export class ActorTelemetry extends BudgetShare {
 	beginLate(subject: string, parent: SpanParent): Work | null {
 		const { host } = this;
 		if (!host.recordsSpans && this.metrics === null) return null;
-		const startMs = host.nowMs() - this.#timed.tookMs;
+		const startMs = host.nowMs() - this.#timed.tookMs();
 		return host.recordsSpans
 			? this.#leaveOut(startMs, SPAN_KINDS.action, subject, parent)
 			: new Work(SPAN_KINDS.action, subject, startMs, null);
@@ -240,7 +240,8 @@ export class ActorTelemetry extends BudgetShare {
 	/** @param stayed - whether it was timed from its begin, and has never left the stack */
 	endCall(work: Work, stayed: boolean): void {
 		const endMs = this.host.nowMs();
-		if (stayed) this.#timed.ended(work, endMs - work.startMs);
+		const isTypical = stayed && work.failure === null;
+		this.#timed.ended(work, isTypical ? endMs - work.startMs : null);
 		this.#endAt(endMs, work);
 	}
 
@@ -250,7 +251,7 @@ export class ActorTelemetry extends BudgetShare {
 		if (metrics !== null) {
 			const { action } = metrics.calls;
 			action.succeeded++;
-			action.duration.observe(this.#timed.tookMs / 1_000);
+			action.duration.observe(this.#timed.tookMs() / 1_000);
 			this.#succeeded++;
 		}
 		if (!this.host.recordsSpans) return;
@@ -353,6 +354,7 @@ export class ActorTelemetry extends BudgetShare {
 	/** The incarnation is over. */
 	stopped(): void {
 		this.#keeper?.end();
+		this.#timed.end();
 		// One that has made room for others is not begun anew for that.
 		if (this.host.trails.of(this.#actor.actorId)) this.tell();
 	}
@@ -412,25 +414,30 @@ export class ActorTelemetry extends BudgetShare {
 		this.#writerCount++;
 	}
 
+	/** What was written since the last commit came to nothing, or was taken back. */
+	dropWriters(): void {
+		this.#writer = null;
+		this.#writerCount = 0;
+		this.#leftOutWriters = false;
+	}
+
 	/** @param begunMs - `performance.now` when the batch was cut */
 	beginCommit(batch: StorageBatch, begunMs: number): void {
 		const parent = this.#writer;
 		const writers = this.#writerCount;
-		this.#writer = null;
-		this.#writerCount = 0;
 		// The commit of calls that are left out is left out with them; that of spans alone is nothing of the actor's.
 		const isLeftOut = parent === null && (this.#leftOutWriters || this.#isOwnBatch);
-		this.#leftOutWriters = false;
+		this.dropWriters();
 		const { host, metrics } = this;
 		if (metrics === null && !host.recordsSpans) return;
 		const bytes = sizeOf(batch);
 		metrics?.commitBytes.observe(bytes);
 		this.#commitBytes += bytes;
 		if (isLeftOut || !host.recordsSpans) return;
-		const span = this.#beginAt(host.timeOf(begunMs), SPAN_KINDS.commit, null, parent);
-		if (!(span instanceof Span)) return;
-		this.#commit = span;
-		span.begin(
+		const work = this.#beginAt(host.timeOf(begunMs), SPAN_KINDS.commit, null, parent);
+		this.#commit = work;
+		if (!(work instanceof Span)) return;
+		work.begin(
 			{
 				"rivet.commit.bytes": bytes,
 				"rivet.commit.operations": batch.ops.length,
@@ -442,12 +449,12 @@ export class ActorTelemetry extends BudgetShare {
 
 	/** Times are of `performance.now`: when the batch was cut, and when it was durable or had failed. */
 	endCommit(begunMs: number, endedMs: number, failure?: Thrown): void {
-		const span = this.#commit;
+		const begun = this.#commit;
 		this.#commit = null;
 		if (this.#storesSpans) this.#spansStored(failure === undefined);
 		const { host, metrics } = this;
-		if (span !== null) {
-			this.#endAt(host.timeOf(endedMs), span, failure);
+		if (begun !== null) {
+			this.#endAt(host.timeOf(endedMs), begun, failure);
 			return;
 		}
 		if (metrics === null && !host.recordsSpans) return;

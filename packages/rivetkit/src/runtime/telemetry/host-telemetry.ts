@@ -153,7 +153,7 @@ export class HostTelemetry {
 	timedCallsOf(type: string): TimedCalls {
 		let timed = this.#timed.get(type);
 		if (!timed) {
-			timed = new TimedCalls();
+			timed = new TimedCalls(this.#random);
 			this.#timed.set(type, timed);
 		}
 		return timed;

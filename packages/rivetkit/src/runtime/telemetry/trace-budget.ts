@@ -4,8 +4,8 @@ const QUIET_MAX = 10;
 /** Spans of one trace that cost nothing of the budget in the second in which it began. */
 export const SPANS_OF_TRACE_MAX = 128;
 /**
- * Spans that a trace may go on with for each time it takes from the budget again: a connection with all its calls, or a
- * `run` with all its steps, is one trace, and would take as many spans for each as others have in a whole trace.
+ * Spans that a trace may go on with for each time it takes from the budget again: a `run` with all its steps is one trace,
+ * and would take as many spans for each as others have in a whole trace.
  */
 export const SPANS_AGAIN_MAX = 8;
 
