@@ -85,8 +85,9 @@ it(`loses no acknowledged increment and applies none twice: ${CLIENTS} clients, 
 			const atMost = acknowledged[number]! + unknown[number]!;
 			expect(count, `actor ${number}: applied twice`).toBeLessThanOrEqual(atMost);
 		}
-		// The client's retries carry a call over a restart: a rejection is the exception.
-		expect(rejected).toBeLessThan(CLIENTS);
+		// The client's retries carry a call over a restart that does not take longer than they do; without them a client fails
+		// again and again while there is no server.
+		expect(rejected).toBeLessThan(CLIENTS * KILLS);
 	} finally {
 		stop = true;
 		await Promise.all(clients.map((client) => client.dispose()));

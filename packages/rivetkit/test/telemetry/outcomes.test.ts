@@ -185,13 +185,13 @@ it("of one actor its own counts say the same", async () => {
 	at.store.failNext();
 	await at.runtime.action(at.id, "ok");
 	const text = await (await fetch(`${at.runtime.url}/gateway/${at.id}/metrics`)).text();
-	const valueOf = (name: string, outcome: string) =>
+	const counterOf = (name: string, outcome: string) =>
 		Number(new RegExp(`^${name}{.*outcome="${outcome}"} (\\d+)$`, "m").exec(text)?.[1]);
 	const { ok, failed, commits, failedCommits } = at.now();
-	expect(valueOf("rivetkit_actor_calls_total", "ok")).toBe(ok);
-	expect(valueOf("rivetkit_actor_calls_total", "error")).toBe(failed);
-	expect(valueOf("rivetkit_actor_commits_total", "ok")).toBe(commits);
-	expect(valueOf("rivetkit_actor_commits_total", "error")).toBe(failedCommits);
+	expect(counterOf("rivetkit_actor_calls_total", "ok")).toBe(ok);
+	expect(counterOf("rivetkit_actor_calls_total", "error")).toBe(failed);
+	expect(counterOf("rivetkit_actor_commits_total", "ok")).toBe(commits);
+	expect(counterOf("rivetkit_actor_commits_total", "error")).toBe(failedCommits);
 	expect(failedCommits).toBe(1);
 });
 
