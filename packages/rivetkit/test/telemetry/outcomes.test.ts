@@ -1,6 +1,7 @@
 // Whatever becomes of a call, it counts once (ours; docs/metrics.md): here of calls that come so fast that none is timed.
 import { afterEach, expect, it, vi } from "vitest";
 import { actor } from "../../src/index.ts";
+import { ActorInstance } from "../../src/runtime/instance/instance.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
 import { TIMED_MAX } from "../../src/runtime/telemetry/timed-calls.ts";
 import { eventually } from "../support/eventually.ts";
@@ -15,6 +16,7 @@ afterEach(() => void vi.restoreAllMocks());
 /** What the time of spans is: it stands still but for what a test does to it. */
 const time = { ms: Date.now() };
 let held = new Gate();
+let holding = new Gate();
 const worker = actor({
 	state: { n: 0 },
 	options: { noSleep: true },
@@ -47,6 +49,7 @@ const worker = actor({
 		tooLong: () => "x".repeat(2_000_000),
 		hold: (c) =>
 			c.atomic(async () => {
+				holding.open();
 				await held.passed;
 				c.state.n++;
 			}),
@@ -64,6 +67,7 @@ interface Counted {
 
 async function start(maxPerSecond: number | null, calls = TIMED_MAX) {
 	held = new Gate();
+	holding = new Gate();
 	const store = new WrappedStore();
 	const traces = maxPerSecond === null ? null : { ...TRACE_LIMITS, store: false, maxPerSecond };
 	const runtime = await TestRuntime.start(
@@ -150,8 +154,11 @@ for (const traced of [false, true]) {
 	it(`calls in line behind c.atomic, and the one that holds, with${traced ? "" : "out"} traces`, async () => {
 		await using at = await start(maxPerSecond);
 		const counted = await at.counted(async () => {
+			const lines = vi.spyOn(ActorInstance.prototype, "whenFree");
 			const holds = at.runtime.action(at.id, "hold");
+			await holding.passed;
 			const waits = at.runtime.action(at.id, "ok");
+			await eventually(() => expect(lines).toHaveBeenCalledTimes(1));
 			held.open();
 			expect([(await holds).status, (await waits).status]).toEqual([200, 200]);
 		});
