@@ -41,6 +41,28 @@ async function open(path: string): Promise<void> {
 	await page.goto(`${url}/ui/#/${path}`);
 }
 
+/** A save is stored, but until it may go on the page hears nothing of it: neither its answer nor what the actor has now. */
+async function holdSave(): Promise<{ stored: Promise<void>; goOn(): void }> {
+	let isStored = () => {};
+	let goOn = () => {};
+	const stored = new Promise<void>((resolve) => {
+		isStored = resolve;
+	});
+	const held = new Promise<void>((resolve) => {
+		goOn = resolve;
+	});
+	let isSaved = false;
+	await page.route("**/inspector/state", async (route) => {
+		const isSave = route.request().method() === "PATCH";
+		isSaved ||= isSave;
+		const response = isSave ? await route.fetch() : undefined;
+		if (isSave) isStored();
+		if (isSaved) await held;
+		await (response === undefined ? route.continue() : route.fulfill({ response }));
+	});
+	return { stored, goOn };
+}
+
 describe("the state of an actor", () => {
 	it("is reached from the list of types, edited as a tree, taken back and saved", async () => {
 		const basket = client().basket.getOrCreate(["weekly"]);
@@ -152,29 +174,14 @@ describe("the state of an actor", () => {
 			await page.getByLabel(`Value of ${name}`).fill(value);
 			await button("Apply").click();
 		};
-		let isStored = () => {};
-		let goOn = () => {};
-		const stored = new Promise<void>((resolve) => {
-			isStored = resolve;
-		});
-		const held = new Promise<void>((resolve) => {
-			goOn = resolve;
-		});
-		await page.route("**/inspector/state", async (route) => {
-			if (route.request().method() !== "PATCH") return route.continue();
-			const response = await route.fetch();
-			isStored();
-			await held;
-			await route.fulfill({ response });
-		});
+		let save = await holdSave();
 		await set("count", "42");
 		await button("Save").click();
-		await stored;
+		await save.stored;
 		await set("title", '"Vegetables"');
 		expect(await button("Save").isDisabled()).toBe(true);
-		goOn();
+		save.goOn();
 		await page.getByText("The state is saved").waitFor();
-		await page.unroute("**/inspector/state");
 		await page.getByText("not saved").waitFor();
 		expect(await page.getByText("changed what you are editing").count()).toBe(0);
 		await main().getByText("Vegetables").waitFor();
@@ -182,10 +189,13 @@ describe("the state of an actor", () => {
 		await main().getByText("Groceries").waitFor();
 		expect(await button("Save").isDisabled()).toBe(true);
 		await button("Redo (Ctrl+Y)").click();
+		save = await holdSave();
 		await button("Save").click();
-		await eventually(async () => (await basket.read()).title).toBe("Vegetables");
-		expect((await basket.read()).count).toBe(42);
+		await save.stored;
+		expect(await basket.read()).toMatchObject({ title: "Vegetables", count: 42 });
+		// Back to what the page was told last, which is no longer what the actor has.
 		await button("Undo (Ctrl+Z)").click();
+		save.goOn();
 		await button("Save").click();
 		await eventually(async () => (await basket.read()).title).toBe("Groceries");
 	});
@@ -300,7 +310,12 @@ describe("what is seen of an actor", () => {
 	it("is asked for as long as the stream is lost, and told again afterwards", async () => {
 		const basket = client().basket.getOrCreate(["followed"]);
 		await page.route("**/inspector/stream?*", (route) => route.abort());
+		// Each tab has a stream of its own.
+		const lost = page.waitForEvent("requestfailed", (request) =>
+			request.url().includes("/inspector/stream?"),
+		);
 		await open(`actor/${await basket.resolve()}/connections`);
+		await lost;
 		await open(`actor/${await basket.resolve()}/state`);
 		await basket.add(10);
 		await main().getByText("14", { exact: true }).waitFor();
