@@ -6,7 +6,7 @@ import { createClient } from "rivetkit/client";
 import { encodeCbor } from "rivetkit/inspector/client";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { SHOP, type Shop } from "./shop.ts";
-import { openTab, startBrowser, type Tab } from "./support.ts";
+import { lead, openTab, startBrowser, type Tab } from "./support.ts";
 
 const server = exampleServer(SHOP);
 let browser: Browser;
@@ -37,9 +37,7 @@ const button = (name: string) => page.getByRole("button", { name, exact: true })
 
 const eventually = <T>(read: () => Promise<T>) => expect.poll(read);
 
-async function open(path: string): Promise<void> {
-	await page.goto(`${url}/ui/#/${path}`);
-}
+const open = (path: string) => lead(page, url, path);
 
 /** A save is stored, but until it may go on the page hears nothing of it: neither its answer nor what the actor has now. */
 async function holdSave(): Promise<{ stored: Promise<void>; goOn(): void }> {
@@ -294,16 +292,13 @@ describe("what is seen of an actor", () => {
 		const lifeAsked = () =>
 			page.waitForRequest((request) => request.url().endsWith("/inspector/lifecycle"));
 		await lifeAsked();
+		// The last change may still be on its way to a busy page.
 		await expect
-			.poll(
-				async () => {
-					const before = countOf("state");
-					await lifeAsked();
-					return countOf("state") - before;
-				},
-				// The last change may still be on its way to a busy page.
-				{ timeout: 20_000 },
-			)
+			.poll(async () => {
+				const before = countOf("state");
+				await lifeAsked();
+				return countOf("state") - before;
+			})
 			.toBe(0);
 	});
 
@@ -575,7 +570,7 @@ describe("an actor", () => {
 		await page.getByRole("alertdialog").getByRole("button", { name: "Destroy" }).focus();
 		await page.keyboard.press("Enter");
 		await page.getByText("is destroyed").waitFor();
-		await open(`actor/${actorId}/state`);
+		await page.goto(`${url}/ui/#/actor/${actorId}/state`);
 		await page.getByText("This actor does not exist").waitFor();
 	});
 

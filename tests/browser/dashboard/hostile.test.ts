@@ -4,7 +4,7 @@ import { createClient } from "rivetkit/client";
 import { db } from "rivetkit/db";
 import { workflow } from "rivetkit/workflow";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openTab, startBrowser } from "./support.ts";
+import { lead, openTab, startBrowser } from "./support.ts";
 
 /** What a page that takes text for markup would run. */
 const HOSTILE = `"><img src=x onerror="window.broken=1"><script>window.broken=1</script>{{1}}\${1}`;
@@ -89,11 +89,11 @@ it("shows names, keys and values as the text that they are, wherever they stand"
 			markup: document.querySelectorAll("main img, main script, [href^='javascript:']").length,
 		}));
 	await page.getByRole("main").getByText(HOSTILE).first().waitFor();
-	await page.goto(`${url}/ui/#/actors/hostile`);
+	await lead(page, url, "actors/hostile");
 	await page.getByRole("main").getByText("onerror").first().waitFor();
 	expect(await isBroken()).toEqual({ ran: false, markup: 0 });
 	for (const tab of TABS) {
-		await page.goto(`${url}/ui/#/actor/${actorId}/${tab}`);
+		await lead(page, url, `actor/${actorId}/${tab}`);
 		const shown = page.getByRole("main").getByText("onerror");
 		// Beside the key at the top.
 		if (tab !== "lifecycle") await shown.nth(1).waitFor({ state: "attached" });

@@ -55,6 +55,15 @@ export async function openTab(
 	return { page, problems, strangers };
 }
 
+/** Leads a page of the dashboard to what is behind `#/`, and waits until that is there: it takes a new address when it has time for it. */
+export async function lead(page: Page, url: string, path: string): Promise<void> {
+	await page.goto(`${url}/ui/#/${path}`);
+	await page
+		.locator(`a[aria-current="page"][href="#/${path}"]`)
+		.first()
+		.waitFor({ state: "attached" });
+}
+
 /** Keeps what a page looks like where `npm run screenshots` says. */
 export async function keepPicture(page: Page, name: string): Promise<void> {
 	const folder = process.env.SCREENSHOTS;
