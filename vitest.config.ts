@@ -91,6 +91,10 @@ export default defineConfig({
 					name: "browser",
 					// Two pages at a time: a browser is many processes.
 					maxWorkers: 2,
+					// A page that draws itself without a graphics card is the first to be slow on a busy machine.
+					testTimeout: 600_000,
+					hookTimeout: 600_000,
+					expect: { poll: { timeout: 180_000 } },
 					sequence: { groupOrder: 1 },
 					include: ["tests/browser/**/*.test.ts", "examples/*/test/browser/**/*.test.ts"],
 					globalSetup: ["scripts/vitest-build.ts"],

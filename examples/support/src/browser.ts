@@ -57,7 +57,7 @@ export function examplePages(server: ExampleServer): ExamplePages {
 				...options,
 			});
 			const page = await context.newPage();
-			page.setDefaultTimeout(90_000);
+			page.setDefaultTimeout(180_000);
 			page.on("pageerror", (error) => problems.push(String(error)));
 			page.on("request", (request) => {
 				const { hostname, protocol } = new URL(request.url());

@@ -38,7 +38,7 @@ export async function openTab(
 ): Promise<Tab> {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
 	const page = await context.newPage();
-	page.setDefaultTimeout(90_000);
+	page.setDefaultTimeout(180_000);
 	const problems: string[] = [];
 	const strangers: string[] = [];
 	page.on("pageerror", (error) => problems.push(String(error)));

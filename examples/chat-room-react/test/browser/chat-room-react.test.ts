@@ -27,7 +27,7 @@ async function openTab(author: string, { vite = true } = {}): Promise<Tab> {
 			(url) => url.searchParams.has("token"),
 			() => {},
 		);
-	page.setDefaultTimeout(90_000);
+	page.setDefaultTimeout(180_000);
 	const sockets: string[] = [];
 	page.on("websocket", (socket) => {
 		if (socket.url().includes("/api/rivet/")) sockets.push(socket.url());

@@ -55,7 +55,7 @@ function endServer(signal: NodeJS.Signals): Promise<void> {
 
 async function openTab(author: string): Promise<Page> {
 	const page = await browser.newPage({ viewport: { width: 640, height: 420 } });
-	page.setDefaultTimeout(90_000);
+	page.setDefaultTimeout(180_000);
 	page.on("pageerror", (error) => {
 		throw error;
 	});

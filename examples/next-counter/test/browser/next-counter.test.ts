@@ -9,7 +9,7 @@ const modules = join(root, "..", "..", "node_modules");
 /** What the page looks like, for the README: `npm run screenshots:examples`. */
 const screenshot = join(root, "..", "..", "docs", "images", "next-counter.png");
 /** What Next.js compiles at the first visit takes its time on a busy machine. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 180_000;
 
 let server: DevServer;
 let browser: Browser;

@@ -52,7 +52,7 @@ function endServer(signal: NodeJS.Signals): Promise<void> {
 
 async function openTab(tenant: string): Promise<Page> {
 	const page = await browser.newPage({ viewport: { width: 640, height: 420 } });
-	page.setDefaultTimeout(90_000);
+	page.setDefaultTimeout(180_000);
 	page.on("pageerror", (error) => {
 		throw error;
 	});
