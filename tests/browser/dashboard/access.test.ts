@@ -207,7 +207,16 @@ it("says that a server does not answer, and goes on when it does", async () => {
 	await page.goto(`${guardedUrl}/ui/#/?server=${lost}`);
 	await page.getByText("The server does not answer").waitFor();
 	await page.getByRole("button", { name: /not reachable/ }).waitFor();
+	// What is typed stays while it is asked again and again.
 	await page.getByLabel("Endpoint").fill(guardedUrl);
+	const asked = new Set<string>();
+	await page.route(`http://127.0.0.1:${port}/**`, (route) => {
+		asked.add(new URL(route.request().url()).pathname);
+	});
+	await expect.poll(() => asked.size).toBe(2);
+	await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn))));
+	expect(await page.getByLabel("Endpoint").inputValue()).toBe(guardedUrl);
+	await page.unroute(`http://127.0.0.1:${port}/**`);
 	await page.getByRole("button", { name: "Connect", exact: true }).click();
 	await page.getByRole("main").getByRole("link", { name: "Basket" }).waitFor();
 	// Whichever part of the page hears it: the header says so, until another one hears something else.

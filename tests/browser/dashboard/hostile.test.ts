@@ -103,7 +103,9 @@ it("shows names, keys and values as the text that they are, wherever they stand"
 	await page.goto(
 		`${url}/ui/#/actors/${encodeURIComponent(HOSTILE)}?q=${encodeURIComponent(HOSTILE)}`,
 	);
-	await page.getByRole("main").getByText("onerror").first().waitFor();
+	const search = page.getByLabel("Search by key or id");
+	await expect.poll(() => search.inputValue()).toBe(HOSTILE);
+	await page.getByRole("heading", { level: 1 }).getByText("onerror").waitFor();
 	expect(await isBroken()).toEqual({ ran: false, markup: 0 });
 	expect([problems, strangers]).toEqual([[], []]);
 	await connection.dispose();

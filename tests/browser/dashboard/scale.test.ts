@@ -75,6 +75,36 @@ it("goes through 10,000 messages of a queue to the last one, from either end", a
 	expect(await list.getByText("{ number: 0 }", { exact: true }).count()).toBe(0);
 });
 
+it("goes on with a list that changes while its next page is on its way", async () => {
+	const depot = createClient<Shop>(url).depot.getOrCreate(["growing"]);
+	await depot.plan(300);
+	await page.goto(`${url}/ui/#/actor/${await depot.resolve()}/queue`);
+	await page.getByText("300 of at most").waitFor();
+	let goOn = () => {};
+	const held = new Promise<void>((resolve) => {
+		goOn = resolve;
+	});
+	const isAsked = page.waitForRequest((request) => /messages\?.*after=[1-9]/.test(request.url()));
+	await page.route(/messages\?.*after=[1-9]/, async (route) => {
+		await held;
+		await route.continue();
+	});
+	const list = page.getByRole("region", { name: "Messages", exact: true });
+	await list.focus();
+	await page.keyboard.press("End");
+	await isAsked;
+	await depot.plan(1);
+	await page.getByText("301 of at most").waitFor();
+	goOn();
+	await expect
+		.poll(async () => {
+			await page.keyboard.press("End");
+			return list.getByText("{ number: 299 }", { exact: true }).count();
+		})
+		.toBe(1);
+	await page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
 it("shows a state of a megabyte, and saves an edit of it with all else as it was", async () => {
 	const id = await createClient<Shop>(url).basket.getOrCreate(["large"]).resolve();
 	const address = `${url}/gateway/${id}/inspector/state`;
@@ -104,6 +134,6 @@ it("shows a state of a megabyte, and saves an edit of it with all else as it was
 	await page.getByLabel("Value of count").fill("7");
 	await page.getByRole("button", { name: "Apply" }).click();
 	await page.getByRole("button", { name: "Save" }).click();
-	await page.getByText("The state is saved").waitFor();
+	await page.getByText("live", { exact: true }).waitFor();
 	expect((await read()).state).toEqual({ ...large, count: 7 });
 });

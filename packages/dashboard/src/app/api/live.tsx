@@ -1,4 +1,4 @@
-import type { QueryClient } from "@tanstack/react-query";
+import type { Query, QueryClient, QueryFilters, QueryState } from "@tanstack/react-query";
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import type { Tab } from "../router/route.ts";
@@ -108,13 +108,14 @@ class Refresher {
 	async #work(): Promise<void> {
 		this.#isBusy = true;
 		while (this.#isWanted) {
-			this.#isWanted = false;
-			await this.#client.refetchQueries({
+			const filters: QueryFilters = {
 				queryKey: actorKey(this.#actorId),
 				type: "active",
-				predicate: ({ queryKey, state }) =>
-					queryKey[HEAD_AT] === this.#head && !isLongList(state.data),
-			});
+				predicate: ({ queryKey, state }) => queryKey[HEAD_AT] === this.#head && !isLongList(state),
+			};
+			// A first read that is on its way is not made again, and what it answers may be older than what is told.
+			this.#isWanted = this.#client.getQueryCache().findAll(filters).some(isFirstRead);
+			await this.#client.refetchQueries(filters);
 			const pauseMs = LARGE.has(this.#head) ? REFRESH_LARGE_EVERY_MS : REFRESH_EVERY_MS;
 			await new Promise((resolve) => setTimeout(resolve, pauseMs));
 		}
@@ -125,8 +126,13 @@ class Refresher {
 /** Behind the actor's key and the session. */
 const HEAD_AT = actorKey("").length + 1;
 
-/** A list of several pages is read again by hand: somebody is in the middle of it. */
-function isLongList(data: unknown): boolean {
+/** A list of several pages is read again by hand: somebody is in the middle of it. So it is while it gets its second one. */
+function isLongList({ data, fetchStatus, fetchMeta }: QueryState): boolean {
 	const { pages } = (data ?? {}) as { pages?: readonly unknown[] };
-	return pages !== undefined && pages.length > 1;
+	const isGrowing = fetchStatus === "fetching" && fetchMeta?.fetchMore !== undefined;
+	return pages !== undefined && (pages.length > 1 || isGrowing);
+}
+
+function isFirstRead({ state }: Query): boolean {
+	return state.data === undefined && state.fetchStatus === "fetching";
 }

@@ -124,9 +124,20 @@ export function useInspected<T>(
 }
 
 /** Who an actor is, and how it is: what every page about it begins with. */
-export function useLife(actorId: string, enabled = true): UseQueryResult<LifecycleReport> {
-	const read = (inspector: Inspector, signal: AbortSignal) => inspector.lifecycle(signal);
-	return useInspected(actorId, ["lifecycle"], read, { followedPollMs: LIFE_POLL_MS, enabled });
+export function useLife(actorId: string): UseQueryResult<LifecycleReport> {
+	return useInspected(actorId, ["lifecycle"], readLife, { followedPollMs: LIFE_POLL_MS });
+}
+
+/** The same beside a page about the actor, which asks for it; an empty id for none. */
+export function useLifeBeside(actorId: string): UseQueryResult<LifecycleReport> {
+	return useInspected(actorId, ["lifecycle"], readLife, {
+		pollMs: false,
+		enabled: actorId !== "",
+	});
+}
+
+function readLife(inspector: Inspector, signal: AbortSignal): Promise<LifecycleReport> {
+	return inspector.lifecycle(signal);
 }
 
 /** What an actor is declared to take: it changes with a deploy only. */

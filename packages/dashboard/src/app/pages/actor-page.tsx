@@ -6,6 +6,7 @@ import { isGone, needsToken } from "../api/errors.ts";
 import { Live } from "../api/live.tsx";
 import { destroyActor } from "../api/management.ts";
 import { useLife, useRefreshActor } from "../api/queries.ts";
+import { useStandingError } from "../api/standing-error.ts";
 import { PANELS } from "../panels/panels.ts";
 import type { Route } from "../router/route.ts";
 import { goTo, useHref } from "../router/use-address.ts";
@@ -34,8 +35,9 @@ export function ActorPage({ route }: { route: ActorRoute }) {
 function Actor({ route }: { route: ActorRoute }) {
 	const { actorId, tab, options } = route;
 	const life = useLife(actorId);
-	if (isGone(life.error)) return <GoneActor actorId={actorId} />;
-	const failure = life.isError && <ActorFailure error={life.error} />;
+	const error = useStandingError(life);
+	if (isGone(error)) return <GoneActor actorId={actorId} />;
+	const failure = error !== null && <ActorFailure error={error} />;
 	if (life.data === undefined) return failure || <Loading what="the actor" />;
 	const { Panel } = PANELS[tab];
 	return (

@@ -22,14 +22,15 @@ export function ActorsPage({ name, search }: { name: string; search: string }) {
 	const title = type?.title ?? name;
 	const isUnknown = types.isSuccess && type === undefined;
 	const list = useActors(name);
-	const { data, hasNextPage, isFetchingNextPage, isFetching, fetchNextPage } = list;
+	const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, isFetching, fetchNextPage } =
+		list;
 	const actors = useMemo(() => data?.pages.flatMap((page) => page.actors) ?? [], [data]);
 	const [status, setStatus] = useState("all");
 	// The rest is loaded behind the first page, so that a search finds every actor.
 	useEffect(() => {
-		const isMore = hasNextPage && !isFetchingNextPage && actors.length < LISTED_ACTORS_MAX;
-		if (isMore) void fetchNextPage();
-	}, [hasNextPage, isFetchingNextPage, actors.length, fetchNextPage]);
+		const isWanted = hasNextPage && actors.length < LISTED_ACTORS_MAX;
+		if (isWanted && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
+	}, [hasNextPage, isFetchingNextPage, isFetchNextPageError, actors.length, fetchNextPage]);
 	const found = useMemo(() => matchingActors(actors, search, status), [actors, search, status]);
 	return (
 		<>

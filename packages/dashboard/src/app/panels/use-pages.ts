@@ -1,4 +1,4 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { type UseInfiniteQueryResult, useInfiniteQuery } from "@tanstack/react-query";
 import { useInspector, useSession } from "../api/context.tsx";
 import type { Inspector } from "../api/inspector.ts";
 import { actorKey } from "../api/keys.ts";
@@ -30,4 +30,12 @@ export function usePages<Page extends { readonly next: Cursor | null }, Cursor>(
 			return isFollowed || pages > 1 || state.error !== null ? false : POLL_MS;
 		},
 	});
+}
+
+/** What asks for a list's next page; undefined where there is none, while something is on its way, and after a failure. */
+export function goOnWith(list: UseInfiniteQueryResult): (() => void) | undefined {
+	const { hasNextPage, isFetching, isFetchNextPageError, fetchNextPage } = list;
+	return hasNextPage && !isFetching && !isFetchNextPageError
+		? () => void fetchNextPage()
+		: undefined;
 }

@@ -3,8 +3,9 @@ import { Monitor, Moon, Sun } from "lucide-react";
 import { type ReactNode, useEffect } from "react";
 import { useSession } from "../api/context.tsx";
 import { needsToken, UnreachableError } from "../api/errors.ts";
-import { useLife, useServer, useTypes } from "../api/queries.ts";
+import { useLifeBeside, useServer, useTypes } from "../api/queries.ts";
 import { useIsReachable } from "../api/reachable.ts";
+import { useStandingError } from "../api/standing-error.ts";
 import { ActorPage } from "../pages/actor-page.tsx";
 import { shortActorTitle } from "../pages/actor-title.ts";
 import { ActorsPage } from "../pages/actors-page.tsx";
@@ -33,8 +34,10 @@ export function Shell() {
 	useEffect(() => {
 		document.title = title;
 	}, [title]);
-	const refused =
-		needsToken(types.error) || (types.error ?? server.error) instanceof UnreachableError;
+	const typesError = useStandingError(types);
+	const serverError = useStandingError(server);
+	const refusal = typesError ?? serverError;
+	const refused = needsToken(typesError) || refusal instanceof UnreachableError;
 	return (
 		<div className="shell">
 			<button type="button" className="skip-link" onClick={skipToMain}>
@@ -57,7 +60,7 @@ export function Shell() {
 			<Sidebar types={types.data ?? []} current={type} isHome={route.page === "types"} />
 			<main id="main" className="main" tabIndex={-1}>
 				{refused && types.data === undefined ? (
-					<ConnectPage error={types.error ?? server.error} />
+					<ConnectPage error={refusal} />
 				) : (
 					<Page key={session.endpoint} route={route} />
 				)}
@@ -69,7 +72,7 @@ export function Shell() {
 /** The actor that a page is about; undefined for none, and while it is not known. */
 function useLifeAt(route: Route): LifecycleReport | undefined {
 	const actorId = route.page === "actor" ? route.actorId : "";
-	const { data } = useLife(actorId, actorId !== "");
+	const { data } = useLifeBeside(actorId);
 	return data?.actorId === actorId ? data : undefined;
 }
 

@@ -1,7 +1,8 @@
 import { AlertDialog } from "@base-ui/react/alert-dialog";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { Button } from "./button.tsx";
 import { Failure } from "./notice.tsx";
+import { sayFailed } from "./toasts.tsx";
 import "./dialog.css";
 
 export interface ConfirmProps {
@@ -19,6 +20,13 @@ export interface ConfirmProps {
 export function ConfirmButton(props: ConfirmProps) {
 	const { label, title, children, icon, disabled = false, onConfirm } = props;
 	const [isOpen, setOpen] = useState(false);
+	/** As of now, for what ends later. */
+	const isSeen = useRef(false);
+	const show = (next: boolean) => {
+		isSeen.current = next;
+		setOpen(next);
+		if (next) setError(null);
+	};
 	const [isBusy, setBusy] = useState(false);
 	const [error, setError] = useState<unknown>(null);
 	const confirm = async () => {
@@ -26,15 +34,16 @@ export function ConfirmButton(props: ConfirmProps) {
 		setError(null);
 		try {
 			await onConfirm();
-			setOpen(false);
+			show(false);
 		} catch (failure) {
-			setError(failure);
+			if (isSeen.current) setError(failure);
+			else sayFailed(`${label} failed`, failure);
 		} finally {
 			setBusy(false);
 		}
 	};
 	return (
-		<AlertDialog.Root open={isOpen} onOpenChange={setOpen}>
+		<AlertDialog.Root open={isOpen} onOpenChange={show}>
 			<AlertDialog.Trigger
 				disabled={disabled}
 				render={

@@ -13,7 +13,7 @@ export interface VirtualListProps<T> {
 	/** Below the last row. */
 	readonly footer?: ReactNode;
 	readonly className?: string;
-	/** Called when the last rows come near: the next page can be asked for. */
+	/** Called when the last rows come near: the next page can be asked for. Undefined while it cannot. */
 	readonly onEnd?: (() => void) | undefined;
 }
 
@@ -33,10 +33,11 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
 	});
 	const lastSeen = virtualizer.getVirtualItems().at(-1)?.index ?? 0;
 	const isNearEnd = lastSeen >= items.length - END_ROWS;
+	const canGoOn = onEnd !== undefined;
 	// biome-ignore lint/correctness/useExhaustiveDependencies: asked again when the list has grown and its end is near still.
 	useEffect(() => {
-		if (isNearEnd) onEnd?.();
-	}, [isNearEnd, items.length]);
+		if (isNearEnd && canGoOn) onEnd();
+	}, [isNearEnd, canGoOn, items.length]);
 	/** Nothing comes below it. */
 	const isLast = (index: number) => index === items.length - 1 && !footer;
 	return (

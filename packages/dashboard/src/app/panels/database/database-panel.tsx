@@ -1,7 +1,7 @@
 import type { DatabaseTable } from "@rivetkit/protocol/inspector/answers";
 import { Database, RefreshCw } from "lucide-react";
 import { useState } from "react";
-import { useInspected } from "../../api/queries.ts";
+import { useInspected, useRefreshActor } from "../../api/queries.ts";
 import { useHref } from "../../router/use-address.ts";
 import { Button } from "../../ui/button.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";
@@ -21,6 +21,7 @@ export function DatabasePanel({ actorId, life, options }: PanelProps) {
 			pollMs: false,
 		},
 	);
+	const refresh = useRefreshActor(actorId);
 	const [mayWake, setMayWake] = useState(false);
 	const isEnabled = summary.data?.isDatabaseEnabled === true;
 	const mayAsk = mayWake || life.status === "awake";
@@ -67,7 +68,7 @@ export function DatabasePanel({ actorId, life, options }: PanelProps) {
 					<Button
 						icon={<RefreshCw aria-hidden="true" />}
 						disabled={schema.isFetching}
-						onClick={() => void schema.refetch()}
+						onClick={refresh}
 					>
 						Refresh
 					</Button>
@@ -82,7 +83,7 @@ export function DatabasePanel({ actorId, life, options }: PanelProps) {
 					</>
 				)}
 			</Panel>
-			<QueryBox actorId={actorId} onDone={() => void schema.refetch()} />
+			<QueryBox actorId={actorId} onDone={refresh} />
 		</>
 	);
 }

@@ -35,6 +35,8 @@ export function TableRows({
 		});
 	const rows = query.data?.rows ?? [];
 	const last = offset + rows.length;
+	// Those of the page before stand there until this one's come.
+	const isOther = query.isPlaceholderData;
 	return (
 		<>
 			{query.isError && <Failure error={query.error} onRetry={() => void query.refetch()} />}
@@ -62,12 +64,14 @@ export function TableRows({
 					Before
 				</Button>
 				<span className="muted numeric" aria-live="polite">
-					{rows.length === 0
-						? "No rows"
-						: `Rows ${offset + 1} to ${last}${records === null ? "" : ` of ${records.toLocaleString()}`}`}
+					{isOther
+						? `Loading rows from ${offset + 1} on`
+						: rows.length === 0
+							? "No rows"
+							: `Rows ${offset + 1} to ${last}${records === null ? "" : ` of ${records.toLocaleString()}`}`}
 				</span>
 				<Button
-					disabled={records === null ? rows.length < PAGE : last >= records}
+					disabled={isOther || (records === null ? rows.length < PAGE : last >= records)}
 					onClick={() => show(offset + PAGE)}
 				>
 					Next

@@ -11,7 +11,7 @@ import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { printValue } from "../../values/print.ts";
 import type { PanelProps } from "../panel.types.ts";
-import { usePages } from "../use-pages.ts";
+import { goOnWith, usePages } from "../use-pages.ts";
 import { keyText } from "./key-text.ts";
 import "./kv.css";
 
@@ -60,9 +60,7 @@ export function KvPanel({ actorId }: PanelProps) {
 						keyBytes ? `bytes ${printValue(keyBytes)}` : `text ${key}`
 					}
 					rowHeight={39}
-					onEnd={() => {
-						if (list.hasNextPage && !list.isFetching) void list.fetchNextPage();
-					}}
+					onEnd={goOnWith(list)}
 				>
 					{(entry) => <EntryRow entry={entry} />}
 				</VirtualList>

@@ -15,7 +15,7 @@ import { sayFailed } from "../../ui/toasts.tsx";
 import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
-import { usePages } from "../use-pages.ts";
+import { goOnWith, usePages } from "../use-pages.ts";
 
 /** What is read first, and again with each change; and what each further page has. */
 const FIRST_PAGE = 200;
@@ -96,9 +96,7 @@ export function Messages({
 					keyOf={({ id }) => id}
 					rowHeight={39}
 					className="queue-list"
-					onEnd={() => {
-						if (list.hasNextPage && !list.isFetching) void list.fetchNextPage();
-					}}
+					onEnd={goOnWith(list)}
 					footer={list.isFetchingNextPage && <Loading what="more messages" />}
 				>
 					{(message) => <MessageRow message={message} onDrop={() => void drop(message)} />}

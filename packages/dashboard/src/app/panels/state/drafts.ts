@@ -1,24 +1,40 @@
-import { type SetStateAction, useEffect, useState } from "react";
+import { type SetStateAction, useMemo, useSyncExternalStore } from "react";
 import { useSession } from "../../api/context.tsx";
 import { type Draft, isUnsaved } from "./draft.ts";
 
 /** Drafts of this visit by server and actor, the latest last: a look at another page loses none. */
 const drafts = new Map<string, Draft>();
-/** Drafts that are kept; those that were not looked at for the longest go first. */
+/** Drafts that are kept; those that were not changed for the longest go first. */
 const DRAFTS_MAX = 50;
+const listeners = new Set<() => void>();
+
+export interface KeptDraft {
+	/** As of now, also for who began when it was another. */
+	latest(): Draft | null;
+	change(action: SetStateAction<Draft | null>): void;
+}
 
 /** The edits of an actor's state, also those that were made before another page was looked at. */
-export function useDraft(
-	actorId: string,
-): [Draft | null, (change: SetStateAction<Draft | null>) => void] {
+export function useDraft(actorId: string): [Draft | null, KeptDraft] {
 	const { endpoint } = useSession().session;
-	const key = `${endpoint} ${actorId}`;
-	const [draft, setDraft] = useState(() => drafts.get(key) ?? null);
-	useEffect(() => keep(key, draft), [key, draft]);
-	return [draft, setDraft];
+	const kept = useMemo<KeptDraft>(() => {
+		const key = `${endpoint} ${actorId}`;
+		const latest = () => drafts.get(key) ?? null;
+		return {
+			latest,
+			change: (action) => keep(key, typeof action === "function" ? action(latest()) : action),
+		};
+	}, [endpoint, actorId]);
+	return [useSyncExternalStore(subscribe, kept.latest), kept];
+}
+
+function subscribe(listener: () => void): () => void {
+	listeners.add(listener);
+	return () => listeners.delete(listener);
 }
 
 function keep(key: string, draft: Draft | null): void {
+	if (draft === (drafts.get(key) ?? null)) return;
 	drafts.delete(key);
 	if (draft !== null) drafts.set(key, draft);
 	for (const oldest of drafts.keys()) {
@@ -27,6 +43,7 @@ function keep(key: string, draft: Draft | null): void {
 	}
 	if ([...drafts.values()].some(isUnsaved)) window.addEventListener("beforeunload", askFirst);
 	else window.removeEventListener("beforeunload", askFirst);
+	for (const listener of listeners) listener();
 }
 
 /** The browser asks whether the page is to be left. */

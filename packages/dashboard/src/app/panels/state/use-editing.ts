@@ -1,8 +1,8 @@
-import { useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useInspector } from "../../api/context.tsx";
 import type { SeenState } from "../../api/inspector.ts";
 import { useInspected } from "../../api/queries.ts";
-import { sayDone } from "../../ui/toasts.tsx";
+import { sayDone, sayFailed } from "../../ui/toasts.tsx";
 import { isSameValue } from "../../values/equal.ts";
 import {
 	currentOf,
@@ -46,23 +46,29 @@ export interface Editing {
 export function useEditing(actorId: string): Editing {
 	const query = useInspected(actorId, ["state"], (inspector, signal) => inspector.state(signal));
 	const inspector = useInspector(actorId);
-	const [draft, setDraft] = useDraft(actorId);
+	const [edits, kept] = useDraft(actorId);
 	/** What is on its way to the server; undefined while nothing is. */
 	const [saving, setSaving] = useState<{ readonly value: unknown }>();
 	const [saveFailure, setSaveFailure] = useState<unknown>(null);
-	const latest = useRef(draft);
-	latest.current = draft;
+	const isSeen = useIsSeen();
 
 	const stored = query.data?.state;
-	const shown = draft === null ? stored : currentOf(draft);
-	const isChanged = draft !== null && isUnsaved(draft);
 	// What is being saved may be seen there already.
 	const isOwn = saving !== undefined && isSameValue(stored, saving.value);
+	const isKnown = query.data !== undefined && !isOwn;
 	const isBehind =
-		query.data !== undefined && isChanged && !isOwn && !isSameValue(stored, draft.base);
-	const caught = isBehind && saving === undefined ? rebasedOnto(draft, stored) : null;
-	// The actor changed something else: the edits go on top of that.
-	if (caught !== null) setDraft(caught);
+		isKnown && edits !== null && isUnsaved(edits) && !isSameValue(stored, edits.base);
+	// The actor changed something else: the edits go on top of that, once no save does that with them.
+	const caught = useMemo(
+		() => (isBehind ? rebasedOnto(edits, stored) : null),
+		[isBehind, edits, stored],
+	);
+	const draft = saving === undefined ? (caught ?? edits) : edits;
+	useEffect(() => {
+		kept.change((now) => (now === edits ? draft : now));
+	}, [draft, edits, kept]);
+	const shown = draft === null ? stored : currentOf(draft);
+	const isChanged = draft !== null && isUnsaved(draft);
 	const isConflict = isBehind && caught === null;
 	// Once everything is saved, what the server has is shown again; undo stays.
 	const live = draft !== null && !isChanged && !isSameValue(stored, shown) ? stored : shown;
@@ -77,10 +83,10 @@ export function useEditing(actorId: string): Editing {
 			const saved = await saveDraft(
 				{ read: readAgain, write: (value, etag) => inspector.setState(value, etag) },
 				{
-					latest: () => latest.current ?? draft,
+					latest: () => kept.latest() ?? draft,
 					isForced: isConflict,
 					onTry: (onTop, value) => {
-						setDraft(onTop);
+						kept.change(onTop);
 						setSaving({ value });
 					},
 				},
@@ -88,10 +94,11 @@ export function useEditing(actorId: string): Editing {
 			if (saved === null) return;
 			await readAgain();
 			// Not the draft that was saved: there may be more edits by now.
-			setDraft((now) => now && rebased(now, saved.value));
+			kept.change((now) => now && rebased(now, saved.value));
 			sayDone("The state is saved");
 		} catch (error) {
-			setSaveFailure(error);
+			if (isSeen()) setSaveFailure(error);
+			else sayFailed("The state could not be saved", error);
 		} finally {
 			setSaving(undefined);
 		}
@@ -105,12 +112,24 @@ export function useEditing(actorId: string): Editing {
 		isChanged,
 		isSaving: saving !== undefined,
 		isConflict,
-		edit: (then, value) => setDraft(editedSince(then, seen, value)),
-		step: (change) => setDraft((now) => now && change(now)),
+		edit: (then, value) => kept.change(editedSince(then, seen, value)),
+		step: (change) => kept.change((now) => now && change(now)),
 		save,
 		discard: () => {
-			setDraft(null);
+			kept.change(null);
 			setSaveFailure(null);
 		},
 	};
+}
+
+/** Whether what asks is still on the page. */
+function useIsSeen(): () => boolean {
+	const isSeen = useRef(false);
+	useEffect(() => {
+		isSeen.current = true;
+		return () => {
+			isSeen.current = false;
+		};
+	}, []);
+	return () => isSeen.current;
 }
