@@ -41,7 +41,7 @@ export default defineConfig({
 						"benchmarks/test/**/*.test.ts",
 					],
 					exclude: ["tests/built/**", "tests/browser/**", "**/node_modules/**", ...sharing],
-					globalSetup: ["scripts/vitest-compile-cache.ts"],
+					globalSetup: ["scripts/vitest-compile-cache.ts", "scripts/vitest-programs.ts"],
 				},
 			},
 			{
@@ -52,6 +52,7 @@ export default defineConfig({
 					name: "source-shared",
 					isolate: false,
 					include: [...sharing],
+					globalSetup: ["scripts/vitest-programs.ts"],
 				},
 			},
 			{

@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 
 /**
- * Fills Node's compile cache with the sources, so that the hundreds of servers that tests start, and mostly kill before
- * they could write the cache themselves, need not strip and compile them again: a third of a second instead of one and more.
+ * Fills Node's compile cache with the sources, so that the programs that tests start from them, such as the guide's, need
+ * not strip and compile them again: a third of a second instead of one and more.
  */
 export default function setup(): void {
 	const entry = createRequire(import.meta.url).resolve("../packages/rivetkit/src/index.ts");

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { freePort } from "../../../../scripts/lib/free-port.ts";
+import { programFile } from "../../../../scripts/lib/test-programs.ts";
 import { newDatabase } from "../../../../tests/support/postgres.ts";
 import { isOpenToAll, readConfig } from "../../src/cli/config.ts";
 import { ConfigurationError } from "../../src/cli/configuration-error.ts";
@@ -22,7 +23,7 @@ import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
 import { until } from "../helpers/until.ts";
 import { ScriptedRunner } from "../runners/scripted-runner.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const MAIN = programFile(fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url)));
 const folder = mkdtempSync(join(tmpdir(), "rivet-engine-"));
 const children: ChildProcess[] = [];
 

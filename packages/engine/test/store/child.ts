@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import readline from "node:readline";
+import { programFile } from "../../../../scripts/lib/test-programs.ts";
 
 const CHILDREN = path.join(import.meta.dirname, "children");
 
@@ -18,7 +19,7 @@ export function startChild(
 		"--experimental-strip-types",
 		"--no-warnings",
 		...(options.nodeFlags ?? []),
-		path.join(CHILDREN, program),
+		programFile(path.join(CHILDREN, program)),
 		...args,
 	];
 	const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];

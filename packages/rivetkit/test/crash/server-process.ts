@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { programFile } from "../../../../scripts/lib/test-programs.ts";
 
 /** A server in a process of its own, which can be killed and started again on the same data and port. */
 export class ServerProcess {
@@ -15,7 +16,7 @@ export class ServerProcess {
 	/** @param nodeEnv - `NODE_ENV` of the process */
 	constructor(file: string, args: readonly string[], nodeEnv = "production") {
 		this.#nodeEnv = nodeEnv;
-		this.#file = fileURLToPath(new URL(file, import.meta.url));
+		this.#file = programFile(fileURLToPath(new URL(file, import.meta.url)));
 		this.args = args;
 	}
 

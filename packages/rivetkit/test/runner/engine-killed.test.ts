@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
 import { freePort } from "../../../../scripts/lib/free-port.ts";
+import { programFile } from "../../../../scripts/lib/test-programs.ts";
 import { actor } from "../../src/actor/definition.ts";
 import { event } from "../../src/actor/tokens.ts";
 import { createClient } from "../../src/client/index.ts";
@@ -14,7 +15,9 @@ import { eventually } from "../support/eventually.ts";
 
 /** Our runner and our clients over a `kill -9` of the engine between them. */
 
-const MAIN = fileURLToPath(new URL("../../../engine/src/cli/main.ts", import.meta.url));
+const MAIN = programFile(
+	fileURLToPath(new URL("../../../engine/src/cli/main.ts", import.meta.url)),
+);
 
 const tally = actor({
 	state: { total: 0, left: 0 },

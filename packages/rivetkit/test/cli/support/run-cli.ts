@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { programFile } from "../../../../../scripts/lib/test-programs.ts";
 import type { Streams } from "../../../src/cli/output/terminal.ts";
 import { runProgram } from "../../../src/cli/program.ts";
 
-const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
+const MAIN = programFile(fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url)));
 
 /** What Node runs it with. */
 export const CLI = [

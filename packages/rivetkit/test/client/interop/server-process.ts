@@ -4,12 +4,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { programFile } from "../../../../../scripts/lib/test-programs.ts";
 import { unusedPort } from "../support/scripted-server.ts";
 import type { InteropServer } from "./interop-suite.ts";
 
 const SCRIPTS = {
 	published: fileURLToPath(new URL("./published-server.ts", import.meta.url)),
-	ours: fileURLToPath(new URL("./own-server.ts", import.meta.url)),
+	ours: programFile(fileURLToPath(new URL("./own-server.ts", import.meta.url))),
 };
 const POLL_MS = 50;
 const START_TIMEOUT_MS = 60_000;

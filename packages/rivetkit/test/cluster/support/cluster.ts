@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../../../../../scripts/lib/free-port.ts";
+import { programFile } from "../../../../../scripts/lib/test-programs.ts";
 import { type Client, createClient } from "../../../src/client/index.ts";
 
 /** What a node runs, within a checkout of this repository. */
@@ -53,7 +54,7 @@ export class TestNode {
 			[
 				"--conditions=@rivetkit/source",
 				"--disable-warning=ExperimentalWarning",
-				join(this.checkout, PROGRAM),
+				this.checkout === HERE ? programFile(join(HERE, PROGRAM)) : join(this.checkout, PROGRAM),
 			],
 			{
 				cwd: this.checkout,

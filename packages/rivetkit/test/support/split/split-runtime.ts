@@ -6,6 +6,7 @@ import {
 	type Engine,
 	type ListeningServer,
 } from "@rivetkit/engine";
+import { programFile } from "../../../../../scripts/lib/test-programs.ts";
 import { EmbeddedBackend } from "../../../src/backends/embedded/embedded-backend.ts";
 import { type LogLine, recordingLogger } from "../test-runtime.ts";
 import { linkToChild } from "./link.ts";
@@ -24,7 +25,7 @@ export class SplitRuntime {
 
 	/** @param file - what to run; it calls `runHost` */
 	private constructor(file: URL, actorName: string) {
-		this.#file = fileURLToPath(file);
+		this.#file = programFile(fileURLToPath(file));
 		this.#actorName = actorName;
 		const store = createMemoryStore();
 		this.engine = createEngine({
