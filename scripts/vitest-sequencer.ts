@@ -5,6 +5,7 @@ import { repoRoot } from "./lib/workspaces.ts";
 
 /** Files that take a quarter of a minute and more, longest first. Most of them wait: for processes, leases and alarms. */
 const LONG_FILES = [
+	"examples/next-counter/test/browser/next-counter.test.ts",
 	"packages/rivetkit/test/crash/money.test.ts",
 	"packages/rivetkit/test/queue/volume.test.ts",
 	"packages/rivetkit/test/crash/workflow.test.ts",
