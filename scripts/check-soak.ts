@@ -17,7 +17,7 @@ const CALLERS = 64;
 const WARM_UP_MS = 4_000;
 const RANDOM_MS = 20_000;
 /** For what hangs; a busy machine takes its time. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 const HEAP_GROWTH_MAX = 0.1;
 const SAMPLE = 500;
 /** Lock, index, and database and log of the writer, the checkpoint thread's three connections and a spare. */
