@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, vi } from "vitest";
+import { freePort } from "./free-port.ts";
 
 /** An example's server: one folder of data and the same ports over every start. */
 export interface ExampleServer {
@@ -78,7 +78,7 @@ export function exampleServer(root: string, extraEnv: NodeJS.ProcessEnv = {}): E
 
 	beforeAll(async () => {
 		const data = await mkdtemp(join(tmpdir(), "example-"));
-		const [port, managerPort] = await freePorts();
+		const [port, managerPort] = [await freePort(), await freePort()];
 		env = {
 			...process.env,
 			NODE_ENV: "",
@@ -94,18 +94,6 @@ export function exampleServer(root: string, extraEnv: NodeJS.ProcessEnv = {}): E
 		};
 	});
 	return server;
-}
-
-async function freePorts(): Promise<[number, number]> {
-	const probes = [createServer(), createServer()] as const;
-	const [port, managerPort] = await Promise.all(
-		probes.map(async (probe) => {
-			await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-			return (probe.address() as { port: number }).port;
-		}),
-	);
-	await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-	return [port!, managerPort!];
 }
 
 /** Resolves when `assertion` holds. The machine may be busy: it has 45 seconds. */

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "example-support/free-port";
 import { afterEach, expect, it } from "vitest";
 
 const folder = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -11,14 +11,6 @@ const cleanUps: (() => Promise<void>)[] = [];
 afterEach(async () => {
 	for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
-
-async function freePort(): Promise<number> {
-	const server = createServer();
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	const { port } = server.address() as { port: number };
-	await new Promise((resolve) => server.close(resolve));
-	return port;
-}
 
 async function environment(): Promise<Record<string, string>> {
 	const data = await mkdtemp(join(tmpdir(), "workflows-"));
