@@ -86,7 +86,7 @@ it("keeps two tabs in sync, and opens one connection for each in Strict Mode", a
 	await say(ada, "Is anybody here?");
 	await sees(grace, "Is anybody here?");
 	await say(grace, "Yes. And it stays here.");
-	await sees(ada, "Yes. And it stays here.");
+	for (const tab of [ada, grace]) await sees(tab, "Yes. And it stays here.");
 	expect(await lines(ada)).toEqual(await lines(grace));
 	// Effects of development builds run twice: that is what Strict Mode is.
 	expect(ada.sockets).toHaveLength(1);

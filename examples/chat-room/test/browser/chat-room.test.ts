@@ -108,7 +108,7 @@ it("shows what one tab says in the other, live, and who is there", async () => {
 	await say(ada, "Is anybody here?");
 	await sees(grace, "Is anybody here?");
 	await say(grace, "Yes. And it stays here.");
-	await sees(ada, "Yes. And it stays here.");
+	for (const page of [ada, grace]) await sees(page, "Yes. And it stays here.");
 	expect(await lines(ada)).toEqual(await lines(grace));
 	if (process.env.EXAMPLE_SCREENSHOTS) await ada.screenshot({ path: screenshot });
 	await grace.close();
