@@ -129,13 +129,10 @@ it("shows an edit that does not compile on the page, and the room goes on", asyn
 		text.replace("setup((", "setup({").replace("text.toUpperCase()", "text.toLowerCase()"),
 	);
 	await expect
-		.poll(
-			async () => {
-				await say(ada, "Mended");
-				return (await lines(ada)).some((line) => line.includes("mended"));
-			},
-			{ timeout: 20_000 },
-		)
+		.poll(async () => {
+			await say(ada, "Mended");
+			return (await lines(ada)).some((line) => line.includes("mended"));
+		})
 		.toBe(true);
 	await ada.page.close();
 });
