@@ -36,8 +36,10 @@ it("is steered by keys and buttons, and goes on after a restart of the server", 
 	expect(await fitsPhone(ada)).toBe(true);
 
 	await server.stop("SIGKILL");
+	await ada.waitForSelector('#status:not([data-status="connected"])');
 	await server.start();
-	await eventually(async () => expect(await playerOf("Ada")).toBeDefined());
+	// The server still knows the player of before; keys are for the one that the page gets when it is back.
+	await ada.waitForSelector('#status[data-status="connected"]');
 	await ada.keyboard.press("ArrowDown");
 	await eventually(async () => expect((await playerOf("Ada"))?.y).toBe(17));
 	await client.dispose();
