@@ -329,7 +329,7 @@ try {
 				setup({ use: { counter } }).start();`;
 			const file = join(app, "too-old.mjs");
 			writeFileSync(file, program);
-			const outcome = await run(node, [file], { cwd: app, timeout: 10_000 }).then(
+			const outcome = await run(node, [file], { cwd: app, timeout: 60_000 }).then(
 				() => ({ code: 0, stderr: "" }),
 				(error: { code: number; stderr: string }) => error,
 			);
