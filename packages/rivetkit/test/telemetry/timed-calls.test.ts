@@ -4,14 +4,16 @@ import fc from "fast-check";
 import { afterEach, expect, it, vi } from "vitest";
 import { actor } from "../../src/index.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
+import { KEPT } from "../../src/runtime/telemetry/last-durations.ts";
 import type { Work } from "../../src/runtime/telemetry/span.ts";
 import {
-	KEPT,
 	STRETCH_MS,
 	TIMED_EVERY,
 	TIMED_MAX,
 	TimedCalls,
 } from "../../src/runtime/telemetry/timed-calls.ts";
+import { Turns } from "../../src/runtime/telemetry/turns.ts";
+import { Waits } from "../../src/runtime/telemetry/waits.ts";
 import { TimerWheel } from "../../src/runtime/timers/timer-wheel.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -19,6 +21,9 @@ import { TestRuntime } from "../support/test-runtime.ts";
 import { tracesOf } from "./support/spans.ts";
 
 afterEach(() => void vi.restoreAllMocks());
+
+const timedCalls = (random: Random) =>
+	new TimedCalls(random, new Waits({ turns: new Turns(), nowMs: () => 0 }));
 
 it("times a few calls of each stretch, one in so many of the others, and the first after them", () => {
 	const gaps = fc.array(fc.constantFrom(0, 0, 0, 0, 0.1, 1, 7, 40), {
@@ -29,7 +34,7 @@ it("times a few calls of each stretch, one in so many of the others, and the fir
 		fc.property(gaps, (list) => {
 			const clock = new FakeClock();
 			const timers = new TimerWheel(clock, { resolutionMs: 1 });
-			const calls = new TimedCalls(systemRandom());
+			const calls = timedCalls(systemRandom());
 			const call = () => {
 				if (calls.skips()) return false;
 				calls.began(null, clock.now(), timers);
@@ -74,7 +79,7 @@ it.each([
 ])("says of a pattern how often it is slow: of each %d the one at %d", (period, slowAt) => {
 	const clock = new FakeClock();
 	const timers = new TimerWheel(clock, { resolutionMs: 1 });
-	const calls = new TimedCalls(seeded);
+	const calls = timedCalls(seeded);
 	let count = 0;
 	let slow = 0;
 	for (let burst = 0; burst < 4_000; burst++) {
@@ -89,7 +94,7 @@ it.each([
 			}
 			const work = {} as Work;
 			calls.began(work, clock.now(), timers);
-			calls.ended(work, took);
+			calls.ended(work, took, null);
 			if (took === 0.5) slow++;
 		}
 		clock.advanceSync(tookMs);
@@ -102,14 +107,17 @@ it.each([
 
 it("keeps nothing of a sample that has ended, failed or left the stack", () => {
 	const timers = { schedule: () => ({ cancel: () => {} }) };
-	const calls = new TimedCalls(systemRandom());
+	const calls = timedCalls(systemRandom());
 	const [first, second] = [{} as Work, {} as Work];
+	const third = { startMs: 0 } as Work;
 	calls.began(first, 0, timers as never);
-	calls.ended(first, 3);
-	calls.ended(first, 7);
+	calls.ended(first, 3, null);
+	calls.ended(first, 7, null);
 	calls.began(second, 0, timers as never);
-	calls.ended(second, null);
-	calls.ended(second, 9);
+	calls.ended(second, null, null);
+	calls.ended(second, 9, null);
+	calls.began(third, 0, timers as never);
+	calls.ended(third, 11, calls.leavesStack(third));
 	expect([calls.tookMs(), calls.tookMs()]).toEqual([3, 3]);
 });
 

@@ -11,6 +11,7 @@ import { untracked } from "../state/index.ts";
 import type { ActorTelemetry } from "../telemetry/actor-telemetry.ts";
 import { type Attributes, Span, type SpanParent, type Work } from "../telemetry/span.ts";
 import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
+import type { Wait } from "../telemetry/waits.ts";
 import type { WheelTimer } from "../timers/timer-wheel.ts";
 import { ItemStream, isAsyncIterable } from "./item-stream.ts";
 import { validateArguments } from "./validate-arguments.ts";
@@ -49,8 +50,8 @@ export class ActionCall implements RunningCall, SettledCall {
 	#rollBacksBefore: number;
 	/** Null when nothing is recorded, and while it is one of many that are not timed. */
 	#work: Work | null = null;
-	/** It is timed, and has not left the stack. */
-	#isTimedOnStack = false;
+	/** Null while it has not left the stack, and when nothing is recorded. */
+	#left: Wait | null = null;
 	readonly #connection: Connection | null;
 	/** Hears of the stream that the handler returns; null for a call that wants one value. */
 	readonly #onStream: ((items: ItemStream) => void) | null;
@@ -104,7 +105,6 @@ export class ActionCall implements RunningCall, SettledCall {
 			this.#work = telemetry.begin(SPAN_KINDS.scheduled, this.name, null);
 		} else {
 			this.#work = telemetry.beginCall(this.name, this.#tracedFrom);
-			this.#isTimedOnStack = this.#work !== null;
 		}
 		const span = this.#span;
 		if (span === null) return;
@@ -310,15 +310,15 @@ export class ActionCall implements RunningCall, SettledCall {
 	}
 
 	#leavesStack(): void {
-		const instance = this.#instance;
-		instance.runningCalls.add(this);
-		this.#isTimedOnStack = false;
-		this.#beginLateWork();
+		const { runningCalls, telemetry } = this.#instance;
+		runningCalls.add(this);
+		if (telemetry) this.#left ??= telemetry.leavesStack(this.#work);
 	}
 
 	/** Null still when nothing is recorded. */
 	#beginLateWork(): Work | null {
-		this.#work ??= this.#instance.telemetry?.beginLate(this.name, this.#tracedFrom) ?? null;
+		const { telemetry } = this.#instance;
+		this.#work ??= telemetry?.beginLate(this.name, this.#tracedFrom, this.#left) ?? null;
 		return this.#work;
 	}
 
@@ -410,13 +410,14 @@ export class ActionCall implements RunningCall, SettledCall {
 	}
 
 	#endWork(telemetry: ActorTelemetry): void {
-		const work = this.#work;
+		const left = this.#left;
 		const hasWritten = telemetry.host.recordsSpans && this.#instance.committer.dirty;
+		const work = telemetry.isEstimated(left) ? this.#work : this.#beginLateWork();
 		if (work === null) {
-			telemetry.countUntimed(hasWritten);
+			telemetry.countUntimed(left, hasWritten);
 			return;
 		}
-		telemetry.endCall(work, this.#isTimedOnStack);
+		telemetry.endCall(work, left);
 		if (hasWritten) telemetry.wrote(work);
 	}
 

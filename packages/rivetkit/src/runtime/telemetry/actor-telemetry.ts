@@ -11,6 +11,7 @@ import type { TimedCalls } from "./timed-calls.ts";
 import { BudgetShare } from "./trace-budget.ts";
 import { formatTraceparent, RequestCaller } from "./trace-context.ts";
 import type { Trail } from "./trail.ts";
+import type { Wait } from "./waits.ts";
 
 /** What something failed with; a wrapper, because anything can be thrown. */
 export interface Thrown {
@@ -114,8 +115,8 @@ export class ActorTelemetry extends BudgetShare {
 	}
 
 	/**
-	 * As {@link begin}, for an action that somebody calls. Null for one that is not timed, too ({@link TimedCalls}): that is
-	 * begun by {@link beginLate} when it leaves the stack or fails, and else counted by {@link countUntimed}.
+	 * As {@link begin}, for an action that somebody calls. Null for one that is not timed, too ({@link TimedCalls}): when it
+	 * has ended it is begun by {@link beginLate} if it has failed or waited for long, and else counted by {@link countUntimed}.
 	 */
 	beginCall(subject: string, parent: SpanParent): Work | null {
 		const { host } = this;
@@ -129,11 +130,26 @@ export class ActorTelemetry extends BudgetShare {
 		return work;
 	}
 
-	/** A call that was not timed is, from here on; when it began is estimated. */
-	beginLate(subject: string, parent: SpanParent): Work | null {
+	/** A call leaves the stack. Null when nothing is recorded. @param work - null for one that is not timed */
+	leavesStack(work: Work | null): Wait | null {
 		const { host } = this;
 		if (!host.recordsSpans && this.metrics === null) return null;
-		const startMs = host.nowMs() - this.#timed.tookMs();
+		// It may have written something that is committed before it ends.
+		if (work === null && host.recordsSpans) this.#leftOutWriters = true;
+		return this.#timed.leavesStack(work);
+	}
+
+	/** Whether {@link countUntimed} knows of a call that has ended well how long it took. */
+	isEstimated(wait: Wait | null): boolean {
+		return wait === null || this.#timed.waits.isEstimated(wait);
+	}
+
+	/** A call that was not timed is, now that it ends; when it began is an estimate. @param wait - null when it has not left the stack */
+	beginLate(subject: string, parent: SpanParent, wait: Wait | null): Work | null {
+		const { host } = this;
+		if (!host.recordsSpans && this.metrics === null) return null;
+		const timed = this.#timed;
+		const startMs = wait === null ? host.nowMs() - timed.tookMs() : timed.waits.startOf(wait);
 		return host.recordsSpans
 			? this.#leaveOut(startMs, SPAN_KINDS.action, subject, parent)
 			: new Work(SPAN_KINDS.action, subject, startMs, null);
@@ -237,21 +253,21 @@ export class ActorTelemetry extends BudgetShare {
 		this.#endAt(this.host.nowMs(), work, failure);
 	}
 
-	/** @param stayed - whether it was timed from its begin, and has never left the stack */
-	endCall(work: Work, stayed: boolean): void {
+	/** @param wait - null when it has never left the stack */
+	endCall(work: Work, wait: Wait | null): void {
 		const endMs = this.host.nowMs();
-		const isTypical = stayed && work.failure === null;
-		this.#timed.ended(work, isTypical ? endMs - work.startMs : null);
+		this.#timed.ended(work, work.failure === null ? endMs - work.startMs : null, wait);
 		this.#endAt(endMs, work);
 	}
 
-	/** A call that was not timed has ended well. @param hasWritten - it is in the next commit */
-	countUntimed(hasWritten: boolean): void {
+	/** A call that was not timed has ended well, and is {@link isEstimated}. @param hasWritten - it is in the next commit */
+	countUntimed(wait: Wait | null, hasWritten: boolean): void {
 		const { metrics } = this;
 		if (metrics !== null) {
 			const { action } = metrics.calls;
+			const timed = this.#timed;
 			action.succeeded++;
-			action.duration.observe(this.#timed.tookMs() / 1_000);
+			action.duration.observe((wait === null ? timed : timed.waits).tookMs() / 1_000);
 			this.#succeeded++;
 		}
 		if (!this.host.recordsSpans) return;

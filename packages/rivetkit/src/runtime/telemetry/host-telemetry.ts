@@ -7,6 +7,8 @@ import type { Span, Trace } from "./span.ts";
 import { TimedCalls } from "./timed-calls.ts";
 import { TraceBudget } from "./trace-budget.ts";
 import { type TrailLimits, Trails } from "./trail.ts";
+import { Turns } from "./turns.ts";
+import { Waits } from "./waits.ts";
 
 /** How much is recorded, and how much of it is kept. */
 export interface TraceLimits extends TrailLimits {
@@ -54,6 +56,7 @@ export class HostTelemetry {
 	readonly chunks: KeptChunks;
 	readonly trails: Trails;
 	readonly habits = new Habits();
+	readonly turns = new Turns();
 	/** Null while there is nowhere to export to. */
 	exporter: SpanExporter | null = null;
 	/** Looks for something to export to; called now and then. Null when there is nothing to look for. */
@@ -153,7 +156,7 @@ export class HostTelemetry {
 	timedCallsOf(type: string): TimedCalls {
 		let timed = this.#timed.get(type);
 		if (!timed) {
-			timed = new TimedCalls(this.#random);
+			timed = new TimedCalls(this.#random, new Waits(this));
 			this.#timed.set(type, timed);
 		}
 		return timed;

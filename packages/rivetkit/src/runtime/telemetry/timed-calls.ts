@@ -1,6 +1,8 @@
 import type { Random } from "@rivetkit/protocol";
 import type { TimerWheel, WheelTimer } from "../timers/timer-wheel.ts";
+import { LastDurations } from "./last-durations.ts";
 import type { Work } from "./span.ts";
+import type { Wait, Waits } from "./waits.ts";
 
 /** Calls of a type of actors that are timed one by one in a stretch. */
 export const TIMED_MAX = 8;
@@ -8,19 +10,16 @@ export const TIMED_MAX = 8;
 export const TIMED_EVERY = 128;
 /** How long a stretch is (ms). */
 export const STRETCH_MS = 100;
-/** Samples whose durations are kept. */
-export const KEPT = 8;
 
 /**
  * Which calls of the actors of one type are timed. Looking at the clock twice takes a fiftieth of a small call that came with
  * many others, and what is measured by it as long again. So of many in a stretch of time only some are: the samples.
  */
 export class TimedCalls {
-	/** What the last samples took that were answered and never left the stack (ms). */
-	readonly #tookMs = new Float64Array(KEPT);
-	#kept = 0;
-	#newest = KEPT - 1;
-	#turn = 0;
+	/** Of those that leave the stack. */
+	readonly waits: Waits;
+	/** What samples took that were answered and never left the stack. */
+	readonly #stayed = new LastDurations();
 	/** The last one that began, until it has ended. */
 	#sample: Work | null = null;
 	/** Calls until the next sample. */
@@ -32,7 +31,8 @@ export class TimedCalls {
 	/** Of a generator of its own (xorshift): asking the source for each sample would take as long as what it saves. */
 	#state: number;
 
-	constructor(random: Random) {
+	constructor(random: Random, waits: Waits) {
+		this.waits = waits;
 		this.#state = 1 + Math.floor(random.fraction() * (2 ** 32 - 1));
 	}
 
@@ -50,30 +50,36 @@ export class TimedCalls {
 		if (Math.abs(nowMs - this.#stretchBeganMs) >= STRETCH_MS) {
 			this.#stretchBeganMs = nowMs;
 			this.#samples = 0;
+			this.waits.stretchBegins();
 		}
 		if (++this.#samples < TIMED_MAX) return;
 		this.#skips = (TIMED_EVERY >> 1) + (this.#draw() % TIMED_EVERY);
 		this.#timer ??= timers.schedule(STRETCH_MS, () => this.end());
 	}
 
+	/** A call leaves the stack. @param work - null for one that is not timed */
+	leavesStack(work: Work | null): Wait {
+		if (work === null || work !== this.#sample) return this.waits.begin();
+		return this.waits.beginSample(work.startMs, this.#samples > TIMED_MAX);
+	}
+
 	/**
 	 * A timed call has ended; one of a quiet actor need not be a sample.
 	 *
-	 * @param tookMs - null when it failed or has left the stack: it says nothing of those that are not timed
+	 * @param tookMs - null when it failed: it says nothing of those that are not timed
+	 * @param wait - null when it has never left the stack
 	 */
-	ended(work: Work, tookMs: number | null): void {
-		if (work !== this.#sample) return;
-		this.#sample = null;
+	ended(work: Work, tookMs: number | null, wait: Wait | null): void {
+		const isSample = work === this.#sample;
+		if (isSample) this.#sample = null;
 		if (tookMs === null) return;
-		this.#newest = (this.#newest + 1) % KEPT;
-		this.#tookMs[this.#newest] = tookMs;
-		if (this.#kept < KEPT) this.#kept++;
+		if (wait !== null) this.waits.ended(wait, tookMs);
+		else if (isSample) this.#stayed.add(tookMs);
 	}
 
-	/** As how long a call counts that is not timed: what the kept samples took, in turn. One that was slow counts for its part. */
+	/** As how long a call counts that is not timed and has not left the stack. */
 	tookMs(): number {
-		if (++this.#turn >= this.#kept) this.#turn = 0;
-		return this.#tookMs[this.#turn]!;
+		return this.#stayed.next();
 	}
 
 	/** The many are over, or an actor of the type has stopped: no timer is left of the last one. */

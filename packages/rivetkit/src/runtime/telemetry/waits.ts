@@ -1,0 +1,100 @@
+import { LastDurations } from "./last-durations.ts";
+import type { Turns } from "./turns.ts";
+
+/** Calls that begin to wait in one turn of the event loop, and for which the clock is looked at once. */
+export const SHARED_BY = 8;
+
+/** That a call has left the stack. One may be of several calls. */
+export class Wait {
+	/** See {@link Turns.current}. */
+	readonly turn: number;
+	/** When the first of them left it. */
+	readonly beganMs: number;
+	/** Whether what the call takes stands for others: then it is of that call alone. */
+	readonly isSample: boolean;
+
+	constructor(turn: number, beganMs: number, isSample: boolean) {
+		this.turn = turn;
+		this.beganMs = beganMs;
+		this.isSample = isSample;
+	}
+}
+
+interface Host {
+	readonly turns: Turns;
+	nowMs(): number;
+}
+
+/**
+ * How long the calls of one type waited that are not timed from their begin. What lasts beyond the turn of the event loop
+ * takes long enough to be timed one by one. The others may wait for a microtask only: once enough of them are sampled,
+ * they need no clock.
+ */
+export class Waits {
+	readonly #host: Host;
+	/** What samples took that waited, and had ended before the turn was over. */
+	readonly #withinTurn = new LastDurations();
+	/** What samples took before they waited. */
+	readonly #before = new LastDurations();
+	/** In this stretch. */
+	#wasSampled = false;
+	#latest: Wait | null = null;
+	/** How many calls more it is of. */
+	#shares = 0;
+
+	constructor(host: Host) {
+		this.#host = host;
+	}
+
+	/** Of a call that is none of the samples. */
+	begin(): Wait {
+		const turn = this.#host.turns.current;
+		const latest = this.#latest;
+		if (this.#shares > 0 && latest!.turn === turn) {
+			this.#shares--;
+			return latest!;
+		}
+		this.#shares = this.#withinTurn.isFull ? SHARED_BY - 1 : 0;
+		this.#latest = new Wait(turn, this.#host.nowMs(), false);
+		return this.#latest;
+	}
+
+	/** @param isRandom - not one of the first of a stretch: of calls that come together those have waited the least */
+	beginSample(startMs: number, isRandom: boolean): Wait {
+		const { turns } = this.#host;
+		const nowMs = this.#host.nowMs();
+		this.#before.add(nowMs - startMs);
+		return new Wait(turns.current, nowMs, isRandom);
+	}
+
+	/** A call has ended well that was timed from its begin. */
+	ended(wait: Wait, tookMs: number): void {
+		if (!wait.isSample || this.#host.turns.isOver(wait.turn)) return;
+		this.#withinTurn.add(tookMs);
+		this.#wasSampled = true;
+	}
+
+	/** Whether a call that waited counts as long as samples that did. */
+	isEstimated(wait: Wait): boolean {
+		return this.#withinTurn.isFull && !this.#host.turns.isOver(wait.turn);
+	}
+
+	/** As how long it counts then. */
+	tookMs(): number {
+		return this.#withinTurn.next();
+	}
+
+	/** When a call began that was not timed and waits, or has waited. */
+	startOf(wait: Wait): number {
+		return this.#before.isFull ? wait.beganMs - this.#before.next() : wait.beganMs;
+	}
+
+	/** A stretch begins. What samples said stays for it if the last one had some more: else few calls wait, and need none. */
+	stretchBegins(): void {
+		if (!this.#wasSampled) {
+			this.#withinTurn.clear();
+			this.#before.clear();
+		}
+		this.#wasSampled = false;
+	}
+}
