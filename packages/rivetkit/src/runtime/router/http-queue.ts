@@ -12,6 +12,7 @@ import {
 	HEADER_WAIT_UNTIL,
 } from "@rivetkit/protocol";
 import { type ErasedQueue, queueDeclaration } from "../../actor/erased.ts";
+import { runInSpan } from "../calls/call-scope.ts";
 import { Connection } from "../connections/connection.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike, withTimeout } from "../lifecycle/with-timeout.ts";
@@ -21,6 +22,7 @@ import type { SendOutcome } from "../queue/kept-answers.ts";
 import { warnOnce } from "../queue/warn-once.ts";
 import { metadataRequest } from "../raw/incoming-request.ts";
 import { callerOf } from "../telemetry/caller-of.ts";
+import { Span } from "../telemetry/span.ts";
 import { SPAN_KINDS } from "../telemetry/span-kinds.ts";
 
 /**
@@ -47,10 +49,16 @@ export async function handleQueueSend(
 	const connection = new Connection(instance, "http", params);
 	connection.tracedFrom = callerOf(instance, request);
 	const { telemetry } = instance;
+	const work = telemetry?.begin(SPAN_KINDS.queueSend, send.name, connection.tracedFrom) ?? null;
 	const take = () => takeIn(instance, send, declaration, connection, request);
-	const outcome = await (telemetry
-		? telemetry.traced(SPAN_KINDS.queueSend, send.name, take, connection.tracedFrom)
-		: take());
+	let outcome: SendOutcome;
+	try {
+		outcome = await (work instanceof Span ? runInSpan(work, take) : take());
+	} catch (thrown) {
+		if (work !== null) telemetry!.end(work, { thrown });
+		throw thrown;
+	}
+	if (work !== null) telemetry!.end(work);
 	return answer(encoding, outcome);
 }
 

@@ -157,7 +157,14 @@ export class ActorTelemetry extends BudgetShare {
 
 	/** For what is not measured where it is not recorded. */
 	beginSpan(kind: SpanKind, subject: string | null, parent: SpanParent): Span | null {
-		const work = this.begin(kind, subject, parent);
+		const { host } = this;
+		if (!host.recordsSpans) return null;
+		const isRoot = !(parent instanceof Span);
+		if (isRoot && !host.turns.isOver(host.refusedIn) && host.budget.refuses(this)) {
+			this.#leaveOut(0, kind, subject, parent);
+			return null;
+		}
+		const work = this.#beginAt(host.nowMs(), kind, subject, parent);
 		return work instanceof Span ? work : null;
 	}
 
@@ -171,10 +178,13 @@ export class ActorTelemetry extends BudgetShare {
 	}
 
 	#isAdmitted(parent: SpanParent, nowMs: number): boolean {
-		const { budget } = this.host;
-		return parent instanceof Span
-			? budget.continues(parent.trace.admission, this, nowMs)
-			: budget.admits(this, nowMs);
+		const { host } = this;
+		const isAdmitted =
+			parent instanceof Span
+				? host.budget.continues(parent.trace.admission, this, nowMs)
+				: host.budget.admits(this, nowMs);
+		if (!isAdmitted) host.refusedIn = host.turns.current;
+		return isAdmitted;
 	}
 
 	#leaveOut(

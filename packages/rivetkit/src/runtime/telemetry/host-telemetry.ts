@@ -57,6 +57,8 @@ export class HostTelemetry {
 	readonly trails: Trails;
 	readonly habits = new Habits();
 	readonly turns = new Turns();
+	/** Of the event loop, in which the budget refused something last: what comes in it still need not look at the clock. */
+	refusedIn = -1;
 	/** Null while there is nowhere to export to. */
 	exporter: SpanExporter | null = null;
 	/** Looks for something to export to; called now and then. Null when there is nothing to look for. */
