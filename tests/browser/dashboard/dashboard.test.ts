@@ -196,6 +196,59 @@ describe("the state of an actor", () => {
 		await eventually(async () => (await basket.read()).title).toBe("Groceries");
 	});
 
+	it("is saved, and can be taken back, while another page is looked at", async () => {
+		const basket = client().basket.getOrCreate(["left"]);
+		const actorId = await basket.resolve();
+		await open(`actor/${actorId}/state`);
+		await button("Edit count").click();
+		await page.getByLabel("Value of count").fill("42");
+		await button("Apply").click();
+		const save = await holdSave();
+		await button("Save").click();
+		await save.stored;
+		await open(`actor/${actorId}/connections`);
+		await open(`actor/${actorId}/state`);
+		await main().getByText("42", { exact: true }).waitFor();
+		expect(await button("Save").isDisabled()).toBe(true);
+		expect(await button("Discard").isDisabled()).toBe(true);
+		await button("Undo (Ctrl+Z)").click();
+		save.goOn();
+		await button("Save").click();
+		await eventually(async () => (await basket.read()).count).toBe(3);
+		await page.getByText("live", { exact: true }).waitFor();
+	});
+
+	it("is saved also where it cannot be read afterwards", async () => {
+		const basket = client().basket.getOrCreate(["unread"]);
+		await open(`actor/${await basket.resolve()}/state`);
+		await button("Edit count").click();
+		await page.getByLabel("Value of count").fill("42");
+		await button("Apply").click();
+		let isSaved = false;
+		await page.route("**/inspector/state", async (route) => {
+			if (route.request().method() === "PATCH") {
+				const response = await route.fetch();
+				isSaved = true;
+				await route.fulfill({ response });
+			} else if (isSaved) {
+				const body = JSON.stringify({ group: "user", code: "busy", message: "Too busy to read" });
+				await route.fulfill({ status: 429, contentType: "application/json", body });
+			} else {
+				await route.continue();
+			}
+		});
+		await button("Save").click();
+		await main().getByText("Too busy to read").waitFor();
+		await main().getByText("42", { exact: true }).waitFor();
+		expect(await page.getByText("not saved").count()).toBe(0);
+		await button("Undo (Ctrl+Z)").click();
+		await page.getByText("not saved").waitFor();
+		await page.unrouteAll({ behavior: "ignoreErrors" });
+		await button("Save").click();
+		await eventually(async () => (await basket.read()).count).toBe(3);
+		await page.getByText("live", { exact: true }).waitFor();
+	});
+
 	it("is saved on top of what is written between the read and the save", async () => {
 		const basket = client().basket.getOrCreate(["raced"]);
 		await open(`actor/${await basket.resolve()}/state`);

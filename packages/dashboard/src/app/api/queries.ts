@@ -2,6 +2,7 @@ import type { DeclarationsAnswer, LifecycleReport } from "@rivetkit/protocol/ins
 import {
 	keepPreviousData,
 	type QueryClient,
+	type QueryKey,
 	type UseQueryResult,
 	useInfiniteQuery,
 	useQuery,
@@ -107,11 +108,10 @@ export function useInspected<T>(
 		enabled = true,
 	} = {},
 ): UseQueryResult<T> {
-	const { session } = useSession();
 	const inspector = useInspector(actorId);
 	const isFollowed = useIsFollowed(key[0]);
 	return useQuery<T>({
-		queryKey: [...actorKey(actorId), session, ...key],
+		queryKey: useInspectedKey(actorId, key),
 		queryFn: ({ signal }) => read(inspector, signal),
 		refetchInterval: isFollowed
 			? followedPollMs
@@ -121,6 +121,12 @@ export function useInspected<T>(
 		placeholderData: keepPreviousData,
 		enabled,
 	});
+}
+
+/** Under which {@link useInspected} keeps what it has read. */
+export function useInspectedKey(actorId: string, key: readonly unknown[]): QueryKey {
+	const { session } = useSession();
+	return [...actorKey(actorId), session, ...key];
 }
 
 /** Who an actor is, and how it is: what every page about it begins with. */

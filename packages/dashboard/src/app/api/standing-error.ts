@@ -9,11 +9,11 @@ import { useSession } from "./context.tsx";
 export function useStandingError({
 	data,
 	error,
-	isFetching,
+	fetchStatus,
 }: UseQueryResult<unknown, unknown>): unknown {
 	const { session } = useSession();
 	const [last, setLast] = useState<{ readonly session: unknown; readonly error: unknown }>();
-	const isAskedAgain = data === undefined && error === null && isFetching;
+	const isAskedAgain = data === undefined && error === null && fetchStatus !== "idle";
 	const standing = isAskedAgain && last?.session === session ? last.error : error;
 	if (last?.session !== session || last.error !== standing) setLast({ session, error: standing });
 	return standing;

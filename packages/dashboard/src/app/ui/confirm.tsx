@@ -1,6 +1,7 @@
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { type ReactNode, useRef, useState } from "react";
 import { Button } from "./button.tsx";
+import { useIsOnPage } from "./is-on-page.ts";
 import { Failure } from "./notice.tsx";
 import { sayFailed } from "./toasts.tsx";
 import "./dialog.css";
@@ -22,6 +23,7 @@ export function ConfirmButton(props: ConfirmProps) {
 	const [isOpen, setOpen] = useState(false);
 	/** As of now, for what ends later. */
 	const isSeen = useRef(false);
+	const isOnPage = useIsOnPage();
 	const show = (next: boolean) => {
 		isSeen.current = next;
 		setOpen(next);
@@ -36,7 +38,7 @@ export function ConfirmButton(props: ConfirmProps) {
 			await onConfirm();
 			show(false);
 		} catch (failure) {
-			if (isSeen.current) setError(failure);
+			if (isSeen.current && isOnPage()) setError(failure);
 			else sayFailed(`${label} failed`, failure);
 		} finally {
 			setBusy(false);

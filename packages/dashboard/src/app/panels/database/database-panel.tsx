@@ -68,7 +68,10 @@ export function DatabasePanel({ actorId, life, options }: PanelProps) {
 					<Button
 						icon={<RefreshCw aria-hidden="true" />}
 						disabled={schema.isFetching}
-						onClick={refresh}
+						onClick={() => {
+							setMayWake(true);
+							refresh();
+						}}
 					>
 						Refresh
 					</Button>

@@ -12,21 +12,21 @@ import { type Editing, useEditing } from "./use-editing.ts";
 /** The state as a tree. Edits are collected, can be taken back, and are saved in one go. */
 export function StatePanel({ actorId }: PanelProps) {
 	const editing = useEditing(actorId);
-	if (editing.stored === undefined) {
+	if (editing.answer === undefined) {
 		return editing.readFailure === null ? (
 			<Loading what="the state" />
 		) : (
 			<Failure error={editing.readFailure} />
 		);
 	}
-	if (!editing.stored.isStateEnabled) {
+	if (!editing.answer.isStateEnabled) {
 		return (
 			<Empty title="This actor has no state" icon={<Braces />}>
 				Give its definition <code>state</code> or <code>createState</code> to have some.
 			</Empty>
 		);
 	}
-	if (!("state" in editing.stored)) {
+	if (!("state" in editing.answer)) {
 		return (
 			<Empty title="Its state does not exist yet" icon={<Braces />}>
 				It is made when the actor starts for the first time.

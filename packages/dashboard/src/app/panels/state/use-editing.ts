@@ -1,7 +1,9 @@
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo, useState } from "react";
 import { useInspector } from "../../api/context.tsx";
 import type { SeenState } from "../../api/inspector.ts";
-import { useInspected } from "../../api/queries.ts";
+import { useInspected, useInspectedKey } from "../../api/queries.ts";
+import { useIsOnPage } from "../../ui/is-on-page.ts";
 import { sayDone, sayFailed } from "../../ui/toasts.tsx";
 import { isSameValue } from "../../values/equal.ts";
 import {
@@ -13,13 +15,13 @@ import {
 	rebasedOnto,
 	type Sight,
 } from "./draft.ts";
-import { useDraft } from "./drafts.ts";
+import { useEdits } from "./edits.ts";
 import { saveDraft } from "./save.ts";
 
 /** A state as it is seen and edited. */
 export interface Editing {
-	/** What the server has, as far as it is known; undefined until it was read. */
-	readonly stored: SeenState | undefined;
+	/** What the server has said last; undefined until it has. */
+	readonly answer: SeenState | undefined;
 	/** Why nothing newer is known; null while it is live. */
 	readonly readFailure: unknown;
 	/** Why the last save came to nothing; null without one. */
@@ -44,29 +46,32 @@ export interface Editing {
  * that are put on top of an older state than the one they were saved on would be taken for what the actor had before.
  */
 export function useEditing(actorId: string): Editing {
-	const query = useInspected(actorId, ["state"], (inspector, signal) => inspector.state(signal));
+	const query = useInspected(actorId, STATE, (inspector, signal) => inspector.state(signal));
+	const holdAsSeen = useHoldAsSeen(actorId);
 	const inspector = useInspector(actorId);
-	const [edits, kept] = useDraft(actorId);
-	/** What is on its way to the server; undefined while nothing is. */
-	const [saving, setSaving] = useState<{ readonly value: unknown }>();
+	const [edits, kept] = useEdits(actorId);
+	const { saving } = edits;
 	const [saveFailure, setSaveFailure] = useState<unknown>(null);
-	const isSeen = useIsSeen();
+	const isOnPage = useIsOnPage();
 
 	const stored = query.data?.state;
 	// What is being saved may be seen there already.
-	const isOwn = saving !== undefined && isSameValue(stored, saving.value);
-	const isKnown = query.data !== undefined && !isOwn;
+	const isOwn = saving !== null && isSameValue(stored, saving.value);
 	const isBehind =
-		isKnown && edits !== null && isUnsaved(edits) && !isSameValue(stored, edits.base);
+		query.data !== undefined &&
+		edits.draft !== null &&
+		isUnsaved(edits.draft) &&
+		!isOwn &&
+		!isSameValue(stored, edits.draft.base);
 	// The actor changed something else: the edits go on top of that, once no save does that with them.
 	const caught = useMemo(
-		() => (isBehind ? rebasedOnto(edits, stored) : null),
-		[isBehind, edits, stored],
+		() => (isBehind && edits.draft !== null ? rebasedOnto(edits.draft, stored) : null),
+		[isBehind, edits.draft, stored],
 	);
-	const draft = saving === undefined ? (caught ?? edits) : edits;
+	const draft = saving === null ? (caught ?? edits.draft) : edits.draft;
 	useEffect(() => {
-		kept.change((now) => (now === edits ? draft : now));
-	}, [draft, edits, kept]);
+		kept.changeDraft((now) => (now === edits.draft ? draft : now));
+	}, [draft, edits.draft, kept]);
 	const shown = draft === null ? stored : currentOf(draft);
 	const isChanged = draft !== null && isUnsaved(draft);
 	const isConflict = isBehind && caught === null;
@@ -74,62 +79,80 @@ export function useEditing(actorId: string): Editing {
 	const live = draft !== null && !isChanged && !isSameValue(stored, shown) ? stored : shown;
 	const seen: Sight = { value: live, draft, stored };
 
-	const readAgain = async () => (await query.refetch({ throwOnError: true })).data!;
+	const tellFailure = (error: unknown) => {
+		if (isOnPage()) setSaveFailure(error);
+		else sayFailed("The state could not be saved", error);
+	};
 	const save = async () => {
 		if (!isChanged || saving) return;
-		setSaving({ value: shown });
+		kept.changeSaving({ value: shown });
 		setSaveFailure(null);
 		try {
 			const saved = await saveDraft(
-				{ read: readAgain, write: (value, etag) => inspector.setState(value, etag) },
 				{
-					latest: () => kept.latest() ?? draft,
+					read: async () => (await query.refetch({ throwOnError: true })).data!,
+					write: (value, etag) => inspector.setState(value, etag),
+				},
+				{
+					latest: () => kept.latest().draft ?? draft,
 					isForced: isConflict,
 					onTry: (onTop, value) => {
-						kept.change(onTop);
-						setSaving({ value });
+						kept.changeDraft(() => onTop);
+						kept.changeSaving({ value });
 					},
 				},
 			);
-			if (saved === null) return;
-			await readAgain();
+			if (saved === null) {
+				// On the page it is seen.
+				if (!isOnPage()) tellFailure(new Error(CONFLICT));
+				return;
+			}
+			await holdAsSeen(saved.value);
 			// Not the draft that was saved: there may be more edits by now.
-			kept.change((now) => now && rebased(now, saved.value));
+			kept.changeDraft((now) => now && rebased(now, saved.value));
 			sayDone("The state is saved");
 		} catch (error) {
-			if (isSeen()) setSaveFailure(error);
-			else sayFailed("The state could not be saved", error);
+			tellFailure(error);
 		} finally {
-			setSaving(undefined);
+			kept.changeSaving(null);
 		}
 	};
 	return {
-		stored: query.data,
+		answer: query.data,
 		readFailure: query.error,
 		saveFailure,
 		draft,
 		seen,
 		isChanged,
-		isSaving: saving !== undefined,
+		isSaving: saving !== null,
 		isConflict,
-		edit: (then, value) => kept.change(editedSince(then, seen, value)),
-		step: (change) => kept.change((now) => now && change(now)),
+		edit: (then, value) => kept.changeDraft(() => editedSince(then, seen, value)),
+		step: (change) => kept.changeDraft((now) => now && change(now)),
 		save,
 		discard: () => {
-			kept.change(null);
+			kept.changeDraft(() => null);
 			setSaveFailure(null);
 		},
 	};
 }
 
-/** Whether what asks is still on the page. */
-function useIsSeen(): () => boolean {
-	const isSeen = useRef(false);
-	useEffect(() => {
-		isSeen.current = true;
-		return () => {
-			isSeen.current = false;
-		};
-	}, []);
-	return () => isSeen.current;
+const STATE = ["state"];
+const CONFLICT = "The actor changed what you edited. The edits are kept, on the page of its state.";
+
+/**
+ * What a save has written is what was read last, also where nothing can be read now: who took what was read before for newer
+ * would put the edits back on top of it. It is read again, for what the actor has written since.
+ */
+function useHoldAsSeen(actorId: string): (value: unknown) => Promise<void> {
+	const client = useQueryClient();
+	const queryKey = useInspectedKey(actorId, STATE);
+	return async (value) => {
+		// Those that are on their way may have been answered before.
+		await client.cancelQueries({ queryKey });
+		client.setQueryData<SeenState>(
+			queryKey,
+			(seen) => seen && { ...seen, state: value, etag: null },
+		);
+		void client.invalidateQueries({ queryKey });
+	};
 }
