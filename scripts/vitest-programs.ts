@@ -21,9 +21,9 @@ const BUNDLES = join(repoRoot, "node_modules", ".cache", "test-programs");
  * half of the processor time, and tests start, and mostly kill, some two hundred.
  */
 export default async function setup(project: TestProject): Promise<void> {
-	project.onTestsRerun(bundle);
 	// Several projects ask for it.
 	if (process.env.TEST_PROGRAMS !== undefined) return;
+	project.onTestsRerun(bundle);
 	await bundle();
 	process.env.TEST_PROGRAMS = BUNDLES;
 }
@@ -42,7 +42,6 @@ async function bundle(): Promise<void> {
 			platform: "node",
 			target: false,
 			dts: false,
-			hash: false,
 			deps: { alwaysBundle: [/./], onlyBundle: false },
 			inputOptions: { resolve: { conditionNames: ["@rivetkit/source", "node"] } },
 			plugins: [{ name: "url-of-source", transform: withUrlOfSource }],
@@ -50,16 +49,25 @@ async function bundle(): Promise<void> {
 			logLevel: "error",
 			failOnWarn: false,
 		});
-		// One by one, and only what is new: another run may be starting them.
-		for (const file of globSync("**/*.mjs", { cwd: next })) {
+		const made = new Set(globSync("**/*.mjs", { cwd: next }));
+		// Only what is new, and first what several share, whose names have a hash: another run may be starting them.
+		for (const file of [...made].sort((a, b) => depthOf(a) - depthOf(b))) {
 			const [from, to] = [join(next, file), join(BUNDLES, file)];
 			if (existsSync(to) && readFileSync(from).equals(readFileSync(to))) continue;
 			mkdirSync(dirname(to), { recursive: true });
 			renameSync(from, to);
 		}
+		for (const file of globSync("**/*.mjs", { cwd: BUNDLES })) {
+			if (!made.has(file)) rmSync(join(BUNDLES, file), { force: true });
+		}
 	} finally {
 		rmSync(next, { recursive: true, force: true });
 	}
+}
+
+/** Programs stand where their sources do, what they share above them. */
+function depthOf(file: string): number {
+	return file.split("/").length;
 }
 
 /** What stands beside a source does not stand beside its bundle. */
