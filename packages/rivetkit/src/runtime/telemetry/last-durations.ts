@@ -27,5 +27,6 @@ export class LastDurations {
 	clear(): void {
 		this.#kept = 0;
 		this.#newest = KEPT - 1;
+		this.#ms.fill(0);
 	}
 }

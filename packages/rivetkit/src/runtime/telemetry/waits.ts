@@ -1,10 +1,7 @@
 import { LastDurations } from "./last-durations.ts";
 import type { Turns } from "./turns.ts";
 
-/** Calls that begin to wait in one turn of the event loop, and for which the clock is looked at once. */
-export const SHARED_BY = 8;
-
-/** That a call has left the stack. One may be of several calls. */
+/** That a call has left the stack. One may be of all calls that do in a turn of the event loop. */
 export class Wait {
 	/** See {@link Turns.current}. */
 	readonly turn: number;
@@ -39,8 +36,6 @@ export class Waits {
 	/** In this stretch. */
 	#wasSampled = false;
 	#latest: Wait | null = null;
-	/** How many calls more it is of. */
-	#shares = 0;
 
 	constructor(host: Host) {
 		this.#host = host;
@@ -50,11 +45,7 @@ export class Waits {
 	begin(): Wait {
 		const turn = this.#host.turns.current;
 		const latest = this.#latest;
-		if (this.#shares > 0 && latest!.turn === turn) {
-			this.#shares--;
-			return latest!;
-		}
-		this.#shares = this.#withinTurn.isFull ? SHARED_BY - 1 : 0;
+		if (latest !== null && latest.turn === turn && this.#withinTurn.isFull) return latest;
 		this.#latest = new Wait(turn, this.#host.nowMs(), false);
 		return this.#latest;
 	}
