@@ -73,6 +73,7 @@ const worker = actor({
 			throw new Error("it broke");
 		},
 		stores: async (c) => {
+			await passes();
 			c.state.n++;
 			await c.saveState({ immediate: true });
 		},
@@ -230,12 +231,21 @@ it("what samples waited is not what others wait after a stretch without one", as
 	expect((at.duration.sum - before.sum) * 1_000).toBeCloseTo(4 * TIMED_MAX * 30, 6);
 });
 
-it("what is stored while a call waits that is left out is left out with it", async () => {
+it("what is stored while a call waits that is left out is left out with it, in a second with room, too", async () => {
 	await using at = await start(1);
 	await at.times("now", TIMED_MAX);
-	const before = at.telemetry.budget.leftOut;
+	const commits = async () => (await tracesOf(at.runtime, at.id)).named("actor.commit").length;
+	gate.open();
+	// What others left out is committed.
 	await at.call("stores");
-	expect(at.telemetry.budget.leftOut - before).toBe(1);
+	gate = new Gate();
+	const before = await commits();
+	const call = at.call("stores");
+	await eventually(() => expect(arrived).toBe(2));
+	time.ms += 1_500;
+	gate.open();
+	await call;
+	expect((await commits()) - before).toBe(0);
 });
 
 it("one that was left out and waits for long is a span alone", async () => {
