@@ -195,17 +195,17 @@ it("looks at the clock for few of many that wait within a turn", async () => {
 });
 
 it.each([
-	["waits for ten seconds", "later", 10],
-	["fails after ten seconds", "laterFail", 10],
-])("one of thousands that %s", async (_what, name, seconds) => {
+	["waits for ten seconds", "later", 10, "fulfilled"],
+	["fails after ten seconds", "laterFail", 10, "rejected"],
+])("one of thousands that %s", async (_what, name, seconds, status) => {
 	await using at = await start();
 	await at.busy();
 	const before = at.duration.sum;
-	const call = at.call(name).catch(() => {});
+	const calls = Promise.allSettled([at.call(name)]);
 	await eventually(() => expect(arrived).toBe(1));
 	time.ms += seconds * 1_000;
 	gate.open();
-	await call;
+	expect(await calls).toMatchObject([{ status }]);
 	expect(at.duration.sum - before).toBeGreaterThanOrEqual(seconds);
 	expect(at.duration.sum - before).toBeLessThan(seconds + 0.01);
 	expect(slow(at.duration)).toBe(1);
