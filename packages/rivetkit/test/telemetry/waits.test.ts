@@ -16,6 +16,8 @@ import { tracesOf } from "./support/spans.ts";
 afterEach(() => void vi.restoreAllMocks());
 
 const AT_A_TIME = 64;
+/** Far longer than what others take, and so short that a stretch has many of them that are not timed. */
+const COMPUTED_MS = 2;
 /** What the time of spans is: it stands still but for what a test does to it. */
 const time = { ms: Date.now() };
 /** What the calls took, by their own account (ms). */
@@ -60,13 +62,13 @@ const worker = actor({
 			}),
 		computesThenWaits: () =>
 			measured(async () => {
-				computes(30);
+				computes(COMPUTED_MS);
 				await undefined;
 			}),
 		waitsThenComputes: () =>
 			measured(async () => {
 				await undefined;
-				computes(30);
+				computes(COMPUTED_MS);
 			}),
 		laterFail: async () => {
 			await passes();
@@ -217,7 +219,7 @@ it.each([
 ])("what waits within a turn, and %s, counts as long as it took", async (_what, name) => {
 	await using at = await start();
 	for (let call = 0; call < 4 * TIMED_MAX; call++) await at.call(name);
-	expect(at.duration.sum * 1_000).toBeCloseTo(took.length * 30, 6);
+	expect(at.duration.sum * 1_000).toBeCloseTo(took.length * COMPUTED_MS, 6);
 });
 
 it("what samples waited is not what others wait after a stretch without one", async () => {
@@ -228,7 +230,7 @@ it("what samples waited is not what others wait after a stretch without one", as
 	at.passes();
 	const before = { sum: at.duration.sum, count: at.duration.count };
 	for (let call = 0; call < 4 * TIMED_MAX; call++) await at.call("waitsThenComputes");
-	expect((at.duration.sum - before.sum) * 1_000).toBeCloseTo(4 * TIMED_MAX * 30, 6);
+	expect((at.duration.sum - before.sum) * 1_000).toBeCloseTo(4 * TIMED_MAX * COMPUTED_MS, 6);
 });
 
 it("what is stored while a call waits that is left out is left out with it, in a second with room, too", async () => {
