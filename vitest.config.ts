@@ -51,6 +51,7 @@ export default defineConfig({
 					...common,
 					name: "source-shared",
 					isolate: false,
+					setupFiles: ["scripts/vitest-metadata.ts"],
 					include: [...sharing],
 					globalSetup: ["scripts/vitest-programs.ts"],
 				},

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { HttpRequestError } from "../../src/client/errors.ts";
-import { MetadataCache } from "../../src/client/transport/http/metadata-cache.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { ScriptedServer, unusedPort } from "./support/scripted-server.ts";
 import { clientOf } from "./support/test-client.ts";
@@ -20,7 +19,7 @@ afterEach(async () => {
 describe("metadata look-up", () => {
 	test("starts when the client is made, names the namespace, and is shared by its endpoint", async () => {
 		const server = await startServer();
-		const metadata = new MetadataCache();
+		const metadata = new Map();
 		const first = clientOf(server, { namespace: "n s" }, { metadata }).client;
 		const second = clientOf(server, { namespace: "n s" }, { metadata }).client;
 		await Promise.all([first.room!.get().act(), second.room!.get().act()]);
@@ -149,7 +148,7 @@ describe("metadata look-up", () => {
 	test("stops when the last client is disposed, and goes on with the next one", async () => {
 		const port = await unusedPort();
 		const backgroundClock = new ManualClock();
-		const metadata = new MetadataCache();
+		const metadata = new Map();
 		const endpoint = `http://127.0.0.1:${port}`;
 		const shared = { backgroundClock, metadata };
 		const first = clientOf({ endpoint }, {}, shared).client;

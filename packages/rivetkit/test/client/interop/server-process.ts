@@ -4,8 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../../../../scripts/lib/free-port.ts";
 import { programFile } from "../../../../../scripts/lib/test-programs.ts";
-import { unusedPort } from "../support/scripted-server.ts";
 import type { InteropServer } from "./interop-suite.ts";
 
 const SCRIPTS = {
@@ -17,7 +17,7 @@ const START_TIMEOUT_MS = 60_000;
 
 /** A server as a child process, on a free port, with a storage folder of its own. */
 export async function startServerProcess(which: keyof typeof SCRIPTS): Promise<InteropServer> {
-	const port = await unusedPort();
+	const port = await freePort();
 	const endpoint = `http://127.0.0.1:${port}`;
 	const storage = await mkdtemp(join(tmpdir(), "interop-"));
 	let child = await start(SCRIPTS[which], port, storage);

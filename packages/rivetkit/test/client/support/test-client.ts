@@ -1,6 +1,5 @@
 import type { ClientConfigInput } from "../../../src/client/config.ts";
 import { createHttpClient } from "../../../src/client/create-client.ts";
-import { MetadataCache } from "../../../src/client/transport/http/metadata-cache.ts";
 import type { Platform } from "../../../src/client/transport/http/platform.ts";
 import type { Client } from "../../../src/client/types/client.types.ts";
 import type { ScriptedServer } from "./scripted-server.ts";
@@ -23,7 +22,7 @@ export function clientOf(
 	};
 	const client = createHttpClient(
 		{ endpoint: server.endpoint, encoding: "json", ...config },
-		{ metadata: new MetadataCache(), env: {}, log: { warn: log, error: log }, ...replaced },
+		{ metadata: new Map(), env: {}, log: { warn: log, error: log }, ...replaced },
 	);
 	return { client, logged };
 }

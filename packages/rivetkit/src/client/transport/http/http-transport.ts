@@ -50,7 +50,7 @@ import {
 	type ManagementCall,
 	resolveActor,
 } from "./management.ts";
-import type { MetadataLookup } from "./metadata-lookup.ts";
+import { MetadataLookup } from "./metadata-lookup.ts";
 import type { Platform } from "./platform.ts";
 import { untilAnswered } from "./repeat.ts";
 
@@ -347,13 +347,17 @@ export class HttpTransport implements ClientTransport {
 	#startLookup(): MetadataLookup {
 		const { endpoint, namespace } = this.#config;
 		const { metadata, fetch, backgroundClock, log } = this.#platform;
-		const lookup = metadata.lookup(endpoint, () => ({
-			url: joinUrl(endpoint, PATH_METADATA, { namespace }),
-			headers: this.#headers,
-			fetch,
-			backgroundClock,
-			log,
-		}));
+		let lookup = metadata.get(endpoint);
+		if (!lookup) {
+			lookup = new MetadataLookup({
+				url: joinUrl(endpoint, PATH_METADATA, { namespace }),
+				headers: this.#headers,
+				fetch,
+				backgroundClock,
+				log,
+			});
+			metadata.set(endpoint, lookup);
+		}
 		lookup.retain();
 		return lookup;
 	}

@@ -4,7 +4,7 @@ import { getEnvUniversal } from "../../../utils/environment.ts";
 import { VERSION } from "../../../utils/version.ts";
 import { type ClientLog, consoleLog } from "../../log.ts";
 import type { ClientSocket } from "../transport.ts";
-import { MetadataCache } from "./metadata-cache.ts";
+import type { MetadataLookup } from "./metadata-lookup.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 export type WebSocketConstructor = new (url: string, protocols: string[]) => ClientSocket;
@@ -24,15 +24,16 @@ export interface Platform {
 	readonly backgroundClock: Clock;
 	readonly random: Random;
 	readonly log: ClientLog;
-	readonly metadata: MetadataCache;
+	/** One look-up per endpoint, however many clients ask (contract: protocol 5.2). */
+	readonly metadata: Map<string, MetadataLookup>;
 }
 
 /** Look-ups are shared by all clients of the process (contract: protocol 5.2). */
-let processMetadata: MetadataCache | undefined;
+let processMetadata: Platform["metadata"] | undefined;
 
 /** The runtime this module was loaded in, with single parts replaced. */
 export function runtimePlatform(replaced: Partial<Platform> = {}): Platform {
-	processMetadata ??= new MetadataCache();
+	processMetadata ??= new Map();
 	return {
 		fetch: (url, init) => globalThis.fetch(url, init),
 		webSocket() {
