@@ -78,15 +78,17 @@ async function start(maxPerSecond: number | null, calls = TIMED_MAX) {
 	vi.spyOn(telemetry, "timeOf").mockImplementation(() => time.ms);
 	const id = await runtime.actorId("worker");
 	for (let at = 0; at < calls; at++) await runtime.action(id, "ok");
-	const { calls: byKind, commits } = telemetry.metricsOf("worker");
-	const now = (): Counted => ({
-		ok: byKind.action.succeeded,
-		failed: byKind.action.failed,
-		measured: byKind.action.duration.count,
-		commits: commits.succeeded,
-		failedCommits: commits.failed,
-		leftOut: telemetry.budget.leftOut,
-	});
+	const now = (): Counted => {
+		const { calls, commits } = telemetry.types.get("worker")!;
+		return {
+			ok: calls.action.succeeded,
+			failed: calls.action.failed,
+			measured: calls.action.duration.count,
+			commits: commits.succeeded,
+			failedCommits: commits.failed,
+			leftOut: telemetry.leftOut,
+		};
+	};
 	return {
 		runtime,
 		store,

@@ -53,11 +53,11 @@ it("in a turn in which it has refused something they look at no clock, and are c
 	// Of the first ones the span of the `run` tells, if it has one.
 	for (let round = 1; round <= 2; round++) await at.runtime.action(at.id, "send");
 	await eventually(() => expect(at.deliveries.completed).toBe(2 * MESSAGES));
-	const before = at.host.budget.leftOut;
+	const before = at.host.leftOut;
 	const looks = vi.spyOn(at.host, "nowMs");
 	await at.runtime.action(at.id, "send");
 	await eventually(() => expect(at.deliveries.completed).toBe(3 * MESSAGES));
-	expect(at.host.budget.leftOut - before).toBeGreaterThan(MESSAGES);
+	expect(at.host.leftOut - before).toBeGreaterThan(MESSAGES);
 	expect(looks.mock.calls.length).toBeLessThan(MESSAGES / 2);
 });
 

@@ -13,7 +13,7 @@ import {
 	TimedCalls,
 } from "../../src/runtime/telemetry/timed-calls.ts";
 import { Turns } from "../../src/runtime/telemetry/turns.ts";
-import { Waits } from "../../src/runtime/telemetry/waits.ts";
+import type { Told } from "../../src/runtime/telemetry/untimed-calls.ts";
 import { TimerWheel } from "../../src/runtime/timers/timer-wheel.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -22,8 +22,8 @@ import { tracesOf } from "./support/spans.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 
-const timedCalls = (random: Random) =>
-	new TimedCalls(random, new Waits({ turns: new Turns(), nowMs: () => 0 }));
+const timedCalls = (random: Random, told: Told = () => {}) =>
+	new TimedCalls(random, { turns: new Turns(), nowMs: () => 0 }, told);
 
 it("times a few calls of each stretch, one in so many of the others, and the first after them", () => {
 	const gaps = fc.array(fc.constantFrom(0, 0, 0, 0, 0.1, 1, 7, 40), {
@@ -79,9 +79,14 @@ it.each([
 ])("says of a pattern how often it is slow: of each %d the one at %d", (period, slowAt) => {
 	const clock = new FakeClock();
 	const timers = new TimerWheel(clock, { resolutionMs: 1 });
-	const calls = timedCalls(seeded);
 	let count = 0;
 	let slow = 0;
+	let told = 0;
+	const calls = timedCalls(seeded, (tookMs, times) => {
+		told += times;
+		if (tookMs === 0.5) slow += times;
+	});
+	let untimed = 0;
 	for (let burst = 0; burst < 4_000; burst++) {
 		let tookMs = 0;
 		// No timer runs while a burst does.
@@ -89,7 +94,8 @@ it.each([
 			const took = at % period === slowAt ? 0.5 : 0.01;
 			tookMs += took;
 			if (calls.skips()) {
-				if (calls.tookMs() === 0.5) slow++;
+				calls.count(null);
+				untimed++;
 				continue;
 			}
 			const work = {} as Work;
@@ -99,6 +105,8 @@ it.each([
 		}
 		clock.advanceSync(tookMs);
 	}
+	calls.tell();
+	expect(told).toBe(untimed);
 	// The first calls of a stretch are all samples, and it begins with a burst: at 7 they are met twice as often.
 	const share = slow / count;
 	expect(share).toBeGreaterThan(0.5 / period);
@@ -107,7 +115,8 @@ it.each([
 
 it("keeps nothing of a sample that has ended, failed or left the stack", () => {
 	const timers = { schedule: () => ({ cancel: () => {} }) };
-	const calls = timedCalls(systemRandom());
+	const told: [tookMs: number, calls: number][] = [];
+	const calls = timedCalls(systemRandom(), (...those) => told.push(those));
 	const [first, second] = [{} as Work, {} as Work];
 	const third = { startMs: 0 } as Work;
 	calls.began(first, 0, timers as never);
@@ -118,7 +127,10 @@ it("keeps nothing of a sample that has ended, failed or left the stack", () => {
 	calls.ended(second, 9, null);
 	calls.began(third, 0, timers as never);
 	calls.ended(third, 11, calls.leavesStack(third));
-	expect([calls.tookMs(), calls.tookMs()]).toEqual([3, 3]);
+	calls.count(null);
+	calls.count(null);
+	calls.tell();
+	expect(told).toEqual([[3, 2]]);
 });
 
 /** What the time of spans is: it stands still but for what a test does to it. */

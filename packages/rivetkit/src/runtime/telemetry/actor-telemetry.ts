@@ -56,6 +56,8 @@ export class ActorTelemetry extends BudgetShare {
 	readonly metrics: TypeMetrics | null;
 	readonly #timed: TimedCalls;
 	#succeeded = 0;
+	/** Calls that have ended well and were neither timed nor traced: not told to anybody yet. */
+	#untimed = 0;
 	/** Whether calls were left out that may have written something since the last commit. */
 	#leftOutWriters = false;
 	#writerCount = 0;
@@ -94,6 +96,7 @@ export class ActorTelemetry extends BudgetShare {
 
 	/** What it did since it began. */
 	get counts(): ActorCounts {
+		this.#settle();
 		return {
 			succeeded: this.#succeeded,
 			failed: this.#failed,
@@ -149,7 +152,7 @@ export class ActorTelemetry extends BudgetShare {
 		const { host } = this;
 		if (!host.recordsSpans && this.metrics === null) return null;
 		const timed = this.#timed;
-		const startMs = wait === null ? host.nowMs() - timed.tookMs() : timed.waits.startOf(wait);
+		const startMs = wait === null ? timed.startOf(host.nowMs()) : timed.waits.startOf(wait);
 		return host.recordsSpans
 			? this.#leaveOut(startMs, SPAN_KINDS.action, subject, parent)
 			: new Work(SPAN_KINDS.action, subject, startMs, null);
@@ -272,18 +275,20 @@ export class ActorTelemetry extends BudgetShare {
 
 	/** A call that was not timed has ended well, and is {@link isEstimated}. @param hasWritten - it is in the next commit */
 	countUntimed(wait: Wait | null, hasWritten: boolean): void {
-		const { metrics } = this;
-		if (metrics !== null) {
-			const { action } = metrics.calls;
-			const timed = this.#timed;
-			action.succeeded++;
-			action.duration.observe((wait === null ? timed : timed.waits).tookMs() / 1_000);
-			this.#succeeded++;
-		}
-		if (!this.host.recordsSpans) return;
-		this.#countLeftOut();
+		const { recordsSpans } = this.host;
+		if (!recordsSpans && this.metrics === null) return;
+		this.#untimed++;
+		this.#timed.count(wait);
+		if (!recordsSpans) return;
 		this.#leftOutWriters = true;
 		if (hasWritten) this.#writerCount++;
+	}
+
+	#settle(): void {
+		const calls = this.#untimed;
+		this.#untimed = 0;
+		if (this.metrics !== null) this.#succeeded += calls;
+		if (this.host.recordsSpans) this.untold += calls;
 	}
 
 	#endAt(endMs: number, work: Work, failure?: Thrown): void {
@@ -538,6 +543,7 @@ export class ActorTelemetry extends BudgetShare {
 
 	/** Has the trail say how much was left out. */
 	tell(): void {
+		this.#settle();
 		if (this.untold === 0 || this.#isForgotten) return;
 		this.trail.leftOut += this.untold;
 		this.untold = 0;

@@ -8,7 +8,6 @@ import { TimedCalls } from "./timed-calls.ts";
 import { TraceBudget } from "./trace-budget.ts";
 import { type TrailLimits, Trails } from "./trail.ts";
 import { Turns } from "./turns.ts";
-import { Waits } from "./waits.ts";
 
 /** How much is recorded, and how much of it is kept. */
 export interface TraceLimits extends TrailLimits {
@@ -158,15 +157,30 @@ export class HostTelemetry {
 	timedCallsOf(type: string): TimedCalls {
 		let timed = this.#timed.get(type);
 		if (!timed) {
-			timed = new TimedCalls(this.#random, new Waits(this));
+			const metrics = this.recordsMetrics ? this.metricsOf(type) : null;
+			timed = new TimedCalls(this.#random, this, (tookMs, calls) => {
+				metrics?.calls.action.add(tookMs / 1_000, calls);
+				if (this.recordsSpans) this.budget.leftOut += calls;
+			});
 			this.#timed.set(type, timed);
 		}
 		return timed;
 	}
 
-	/** By type of actor. */
+	/** By type of actor, as of now. */
 	get types(): ReadonlyMap<string, TypeMetrics> {
+		this.#tell();
 		return this.#types;
+	}
+
+	/** Pieces of work that no span is about, as there was too much of it. */
+	get leftOut(): number {
+		this.#tell();
+		return this.budget.leftOut;
+	}
+
+	#tell(): void {
+		for (const timed of this.#timed.values()) timed.tell();
 	}
 }
 

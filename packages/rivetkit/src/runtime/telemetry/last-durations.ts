@@ -24,6 +24,18 @@ export class LastDurations {
 		return this.#ms[this.#turn]!;
 	}
 
+	/** The same for many, with how many each of them is for. */
+	share(count: number, tell: (ms: number, count: number) => void): void {
+		const kept = Math.max(1, this.#kept);
+		const more = count % kept;
+		const each = (count - more) / kept;
+		for (let at = 0; at < kept; at++) {
+			const of = at < more ? each + 1 : each;
+			if (of > 0) tell(this.#ms[(this.#turn + 1 + at) % kept]!, of);
+		}
+		this.#turn = (this.#turn + more) % kept;
+	}
+
 	clear(): void {
 		this.#kept = 0;
 		this.#newest = KEPT - 1;

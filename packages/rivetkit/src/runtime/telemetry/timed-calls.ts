@@ -1,8 +1,8 @@
 import type { Random } from "@rivetkit/protocol";
 import type { TimerWheel, WheelTimer } from "../timers/timer-wheel.ts";
-import { LastDurations } from "./last-durations.ts";
 import type { Work } from "./span.ts";
-import type { Wait, Waits } from "./waits.ts";
+import { type Told, UntimedCalls } from "./untimed-calls.ts";
+import { type Host, type Wait, Waits } from "./waits.ts";
 
 /** Calls of a type of actors that are timed one by one in a stretch. */
 export const TIMED_MAX = 8;
@@ -18,8 +18,8 @@ export const STRETCH_MS = 100;
 export class TimedCalls {
 	/** Of those that leave the stack. */
 	readonly waits: Waits;
-	/** What samples took that were answered and never left the stack. */
-	readonly #stayed = new LastDurations();
+	/** Those that never left the stack. */
+	readonly #stayed: UntimedCalls;
 	/** The last one that began, until it has ended. */
 	#sample: Work | null = null;
 	/** Calls until the next sample. */
@@ -31,8 +31,10 @@ export class TimedCalls {
 	/** Of a generator of its own (xorshift): asking the source for each sample would take as long as what it saves. */
 	#state: number;
 
-	constructor(random: Random, waits: Waits) {
-		this.waits = waits;
+	/** @param told - of calls that have ended well and were not timed */
+	constructor(random: Random, host: Host, told: Told) {
+		this.#stayed = new UntimedCalls(told);
+		this.waits = new Waits(host, told);
 		this.#state = 1 + Math.floor(random.fraction() * (2 ** 32 - 1));
 	}
 
@@ -77,9 +79,21 @@ export class TimedCalls {
 		else if (isSample) this.#stayed.add(tookMs);
 	}
 
-	/** As how long a call counts that is not timed and has not left the stack. */
-	tookMs(): number {
-		return this.#stayed.next();
+	/** A call that was not timed has ended well. @param wait - null when it has never left the stack */
+	count(wait: Wait | null): void {
+		if (wait === null) this.#stayed.count();
+		else this.waits.count();
+	}
+
+	/** Tells of all that were counted. */
+	tell(): void {
+		this.#stayed.tell();
+		this.waits.tell();
+	}
+
+	/** When a call began that was not timed, and ends now without having left the stack. */
+	startOf(nowMs: number): number {
+		return nowMs - this.#stayed.nextMs();
 	}
 
 	/** The many are over, or an actor of the type has stopped: no timer is left of the last one. */

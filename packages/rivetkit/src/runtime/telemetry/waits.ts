@@ -1,5 +1,6 @@
 import { LastDurations } from "./last-durations.ts";
 import type { Turns } from "./turns.ts";
+import { type Told, UntimedCalls } from "./untimed-calls.ts";
 
 /** That a call has left the stack. One may be of all calls that do in a turn of the event loop. */
 export class Wait {
@@ -17,7 +18,8 @@ export class Wait {
 	}
 }
 
-interface Host {
+/** Whose calls they are. */
+export interface Host {
 	readonly turns: Turns;
 	nowMs(): number;
 }
@@ -29,23 +31,24 @@ interface Host {
  */
 export class Waits {
 	readonly #host: Host;
-	/** What samples took that waited, and had ended before the turn was over. */
-	readonly #withinTurn = new LastDurations();
+	/** Those that waited, and had ended before the turn was over. */
+	readonly #withinTurn: UntimedCalls;
 	/** What samples took before they waited. */
 	readonly #before = new LastDurations();
 	/** In this stretch. */
 	#wasSampled = false;
 	#latest: Wait | null = null;
 
-	constructor(host: Host) {
+	constructor(host: Host, told: Told) {
 		this.#host = host;
+		this.#withinTurn = new UntimedCalls(told);
 	}
 
 	/** Of a call that is none of the samples. */
 	begin(): Wait {
 		const turn = this.#host.turns.current;
 		const latest = this.#latest;
-		if (latest !== null && latest.turn === turn && this.#withinTurn.isFull) return latest;
+		if (latest !== null && latest.turn === turn && this.#withinTurn.isKnown) return latest;
 		this.#latest = new Wait(turn, this.#host.nowMs(), false);
 		return this.#latest;
 	}
@@ -67,12 +70,17 @@ export class Waits {
 
 	/** Whether a call that waited counts as long as samples that did. */
 	isEstimated(wait: Wait): boolean {
-		return this.#withinTurn.isFull && !this.#host.turns.isOver(wait.turn);
+		return this.#withinTurn.isKnown && !this.#host.turns.isOver(wait.turn);
 	}
 
-	/** As how long it counts then. */
-	tookMs(): number {
-		return this.#withinTurn.next();
+	/** One has ended that is. */
+	count(): void {
+		this.#withinTurn.count();
+	}
+
+	/** See {@link UntimedCalls.tell}. */
+	tell(): void {
+		this.#withinTurn.tell();
 	}
 
 	/** When a call began that was not timed and waits, or has waited. */

@@ -12,13 +12,13 @@ export class Histogram {
 		this.counts = new Float64Array(bounds.length);
 	}
 
-	observe(value: number): void {
-		this.count++;
-		this.sum += value;
+	observe(value: number, times = 1): void {
+		this.count += times;
+		this.sum += value * times;
 		const { bounds } = this;
 		for (let at = 0; at < bounds.length; at++) {
 			if (value <= bounds[at]!) {
-				this.counts[at]!++;
+				this.counts[at]! += times;
 				return;
 			}
 		}

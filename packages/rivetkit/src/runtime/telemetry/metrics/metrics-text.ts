@@ -170,7 +170,7 @@ function writePresence(
 	text.counter(
 		"rivetkit_traces_left_out_total",
 		"Calls and other work that no span is about, because there was too much of it.",
-		telemetry.recordsSpans ? [[{}, telemetry.budget.leftOut]] : [],
+		telemetry.recordsSpans ? [[{}, telemetry.leftOut]] : [],
 	);
 }
 

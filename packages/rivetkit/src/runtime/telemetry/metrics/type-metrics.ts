@@ -6,6 +6,12 @@ export class WorkMetrics {
 	succeeded = 0;
 	failed = 0;
 	readonly duration: Histogram = new Histogram(DURATION_BOUNDS);
+
+	/** So many have ended well. */
+	add(seconds: number, count: number): void {
+		this.succeeded += count;
+		this.duration.observe(seconds, count);
+	}
 }
 
 /** What the actors of one type did since the process began. */
