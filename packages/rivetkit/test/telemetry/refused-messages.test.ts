@@ -1,9 +1,15 @@
 // Queue messages that the budget of traces has no room for (ours; docs/traces.md).
+import { setImmediate as endOfTurn } from "node:timers/promises";
+import { systemRandom } from "@rivetkit/protocol";
 import { afterEach, expect, it, vi } from "vitest";
 import { actor, queue } from "../../src/index.ts";
 import { ClientSend } from "../../src/runtime/queue/client-send.ts";
-import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
+import { ActorTelemetry } from "../../src/runtime/telemetry/actor-telemetry.ts";
+import { HostTelemetry, TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
+import { SPAN_KINDS } from "../../src/runtime/telemetry/span-kinds.ts";
+import { TimerWheel } from "../../src/runtime/timers/timer-wheel.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { tracesOf } from "./support/spans.ts";
 
@@ -71,6 +77,29 @@ it("in a later second the first one has its trace, whoever looked at the clock l
 	const traces = await tracesOf(at.runtime, at.id);
 	const send = traces.one("actor.queue.send");
 	expect(traces.one("actor.queue.message").parentSpanId).toBe(send.spanId);
+});
+
+it("in a new turn the first one looks at the clock: when there is room again it has its trace, though nobody else has looked", async () => {
+	const clock = new FakeClock();
+	const traces = { ...TRACE_LIMITS, store: false, maxPerSecond: 1 };
+	const host = new HostTelemetry({ traces, metrics: true }, { clock, random: systemRandom() });
+	vi.spyOn(host, "timeOf").mockImplementation(() => time.ms);
+	const telemetry = new ActorTelemetry(
+		host,
+		{ actorId: "1", name: "worker", key: [], region: "" },
+		{ generation: 1, timers: new TimerWheel(clock, { resolutionMs: 1 }), commitSpans: () => {} },
+	);
+	const looks = vi.spyOn(host, "nowMs");
+	const message = () => telemetry.beginSpan(SPAN_KINDS.message, "jobs", null);
+	expect(message()).not.toBe(null);
+	expect(message()).toBe(null);
+	expect(looks).toHaveBeenCalledTimes(2);
+	time.ms += 1_000;
+	expect(message()).toBe(null);
+	expect(looks).toHaveBeenCalledTimes(2);
+	await endOfTurn();
+	expect(message()).not.toBe(null);
+	expect(looks).toHaveBeenCalledTimes(3);
 });
 
 it("a send counts once, however it ends, and one that fails is a span alone", async () => {
