@@ -1,16 +1,6 @@
-import type { Attributes, AttributeValue, SpanFailure } from "./span.ts";
+import type { Attributes, ExportedSpan } from "./span.ts";
 import type { SpanKind } from "./span-kinds.ts";
 import type { RemoteParent } from "./trace-context.ts";
-
-/** A span as it is elsewhere, too: in the application's own tracing, which has given it its ids. */
-export interface ExportedSpan extends RemoteParent {
-	readonly parentSpanId: string | null;
-	set(name: string, value: AttributeValue): void;
-	addEvent(name: string, atMs: number, attributes: Attributes | null): void;
-	end(atMs: number, failure: SpanFailure | null): void;
-	/** Runs code as part of the span. */
-	run<T>(work: () => T): T;
-}
 
 /** What a span is begun with elsewhere. */
 export interface ExportedStart {

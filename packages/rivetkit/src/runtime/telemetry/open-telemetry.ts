@@ -2,9 +2,9 @@ import type * as OpenTelemetry from "@opentelemetry/api";
 import type { Clock, Random } from "@rivetkit/protocol";
 import type { Logger } from "../../log/logger.ts";
 import { VERSION } from "../../utils/version.ts";
-import type { ExportedSpan, ExportedStart, SpanExporter } from "./exporter.ts";
+import type { ExportedStart, SpanExporter } from "./exporter.ts";
 import { HostTelemetry, type TelemetryConfig } from "./host-telemetry.ts";
-import type { Attributes, AttributeValue, SpanFailure } from "./span.ts";
+import type { Attributes, AttributeValue, ExportedSpan, SpanFailure } from "./span.ts";
 import type { RemoteParent } from "./trace-context.ts";
 
 type Api = typeof OpenTelemetry;

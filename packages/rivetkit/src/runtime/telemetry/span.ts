@@ -1,4 +1,3 @@
-import type { ExportedSpan } from "./exporter.ts";
 import type { SpanKind } from "./span-kinds.ts";
 import type { Admission } from "./trace-budget.ts";
 import type { RemoteParent, RequestCaller } from "./trace-context.ts";
@@ -28,6 +27,16 @@ export const UNADMITTED: Admission = { second: 0, spansLeft: 0 };
 export interface SpanFailure {
 	readonly type: string;
 	readonly message: string;
+}
+
+/** A span as it is elsewhere, too: in the application's own tracing, which has given it its ids. */
+export interface ExportedSpan extends RemoteParent {
+	readonly parentSpanId: string | null;
+	set(name: string, value: AttributeValue): void;
+	addEvent(name: string, atMs: number, attributes: Attributes | null): void;
+	end(atMs: number, failure: SpanFailure | null): void;
+	/** Runs code as part of the span. */
+	run<T>(work: () => T): T;
 }
 
 /** Events of one span; more are counted only. */

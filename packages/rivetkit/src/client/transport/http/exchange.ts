@@ -1,7 +1,8 @@
 import { decodeHttpResponseError, type Encoding, HEADER_RAY_ID } from "@rivetkit/protocol";
 import { abortReason } from "../../abort.ts";
 import { ActorError, describeCause, HttpRequestError } from "../../errors.ts";
-import type { Fetch } from "./platform.ts";
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
  * Nobody knows whether the call ran: the connection failed before a whole answer arrived, or a gateway in

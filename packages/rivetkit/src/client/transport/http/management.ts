@@ -10,8 +10,7 @@ import {
 import { ActorError } from "../../errors.ts";
 import type { ActorQuery, NewActor } from "../transport.ts";
 import type { Address } from "./address.ts";
-import { parsed, readBody, send } from "./exchange.ts";
-import type { Fetch } from "./platform.ts";
+import { type Fetch, parsed, readBody, send } from "./exchange.ts";
 
 /** What the management API is called with. */
 export interface ManagementCall {

@@ -3,7 +3,7 @@ import { RUNTIME, RUNTIME_ENGINE } from "@rivetkit/protocol";
 import { throwIfAborted, untilAborted } from "../../abort.ts";
 import { describeCause, HttpRequestError } from "../../errors.ts";
 import type { ClientLog } from "../../log.ts";
-import type { Fetch } from "./platform.ts";
+import type { Fetch } from "./exchange.ts";
 
 /** Delays between failed look-ups (contract: protocol 5.2); the last one repeats. */
 const RETRY_DELAYS_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];

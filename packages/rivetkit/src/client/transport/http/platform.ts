@@ -4,9 +4,9 @@ import { getEnvUniversal } from "../../../utils/environment.ts";
 import { VERSION } from "../../../utils/version.ts";
 import { type ClientLog, consoleLog } from "../../log.ts";
 import type { ClientSocket } from "../transport.ts";
+import type { Fetch } from "./exchange.ts";
 import type { MetadataLookup } from "./metadata-lookup.ts";
 
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 export type WebSocketConstructor = new (url: string, protocols: string[]) => ClientSocket;
 
 /** What the HTTP transport takes from where it runs. Tests and benchmarks pass their own. */
