@@ -350,7 +350,11 @@ describe("shapes (A29)", () => {
 		[{ use, logging: { level: "loud" } }, /^logging\.level: .*"trace"/],
 		[
 			{ use, logging: { baseLogger: console.log } },
-			/^logging\.baseLogger: expected a pino-style logger/,
+			/^logging\.baseLogger: expected a pino-style logger; this one has no trace, debug, info, /,
+		],
+		[
+			{ use, logging: { baseLogger: { ...pino(), warn: console.warn, child: () => {} } } },
+			/^logging\.baseLogger: expected a pino-style logger; this one has no (?!.*(warn|child))/,
 		],
 		[
 			{ use, inspector: { token: "secret" } },

@@ -62,17 +62,29 @@ const LimitsSchema = z.object(
 
 export const TestConfigSchema = z.object({ enabled: z.boolean().optional() });
 
+const LOGGER_METHODS = [
+	"trace",
+	"debug",
+	"info",
+	"warn",
+	"error",
+	"fatal",
+	"isLevelEnabled",
+	"child",
+] as const satisfies readonly (keyof Logger)[];
+
+function missingOf(logger: unknown): string[] {
+	const has = Object(logger) as Record<string, unknown>;
+	return LOGGER_METHODS.filter((name) => typeof has[name] !== "function");
+}
+
 const LoggingSchema = z.object({
 	level: LogLevelSchema.optional(),
 	baseLogger: z
-		.custom<Logger>(
-			(value) =>
-				typeof value === "object" &&
-				value !== null &&
-				typeof (value as Logger).info === "function" &&
-				typeof (value as Logger).child === "function",
-			{ error: "expected a pino-style logger" },
-		)
+		.custom<Logger>((value) => missingOf(value).length === 0, {
+			error: ({ input }) =>
+				`expected a pino-style logger; this one has no ${missingOf(input).join(", ")}`,
+		})
 		.optional(),
 });
 
