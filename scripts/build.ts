@@ -29,6 +29,9 @@ import { publishedPackages, repoRoot, type Workspace } from "./lib/workspaces.ts
 /** Packages that browsers load too: their dependencies are resolved for no runtime in particular. */
 const RUNTIME_NEUTRAL = new Set(["@rivetkit/protocol"]);
 
+/** In the root, as declarations of one package need the sources of others. Made for each in turn: the build has a lock. */
+const ownConfig = join(repoRoot, "tsconfig.build.next.json");
+
 const stamps = join(repoRoot, "node_modules", ".cache", "rivetkit-build");
 
 /** Builds what is stale. @returns the names of the packages that were built */
@@ -74,12 +77,21 @@ async function buildPackage(workspace: Workspace, quiet: boolean): Promise<void>
 	// Built beside dist and swapped in at the end: whoever runs on the old build never sees half of one.
 	const next = join(dir, `dist.next-${process.pid}`);
 	try {
+		// Without a list, the compiler writes declarations of everything in the repository, for each package.
+		writeFileSync(
+			ownConfig,
+			JSON.stringify({
+				extends: "./tsconfig.build.json",
+				include: [`${workspace.path}/src`],
+				exclude: [`${workspace.path}/${TEMPLATES}`],
+			}),
+		);
 		await build({
 			config: false,
 			cwd: dir,
 			entry: entriesOf(workspace),
 			outDir: next,
-			tsconfig: join(repoRoot, "tsconfig.build.json"),
+			tsconfig: ownConfig,
 			format: "esm",
 			fixedExtension: false,
 			platform: RUNTIME_NEUTRAL.has(manifest.name) ? "neutral" : "node",
@@ -104,6 +116,7 @@ async function buildPackage(workspace: Workspace, quiet: boolean): Promise<void>
 		rmSync(join(dir, "dist"), { recursive: true, force: true });
 		renameSync(next, join(dir, "dist"));
 	} finally {
+		rmSync(ownConfig, { force: true });
 		rmSync(next, { recursive: true, force: true });
 	}
 	writeFileSync(stampOf(workspace), inputs);
