@@ -1,25 +1,25 @@
 // Packs every published package and checks the tarballs as their users will meet them: publint for the
 // manifest, arethetypeswrong for how TypeScript resolves each entry, and what must be in the files.
 
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { type Check, runChecks } from "./lib/checks.ts";
 import { entriesOf } from "./lib/entries.ts";
 import { type PackedPackage, packPackages } from "./lib/pack.ts";
 import { hasPage, PAGE_FOLDER } from "./lib/pages.ts";
-import { repoRoot } from "./lib/workspaces.ts";
 
-const run = promisify(execFile);
 const ALWAYS_SHIPPED = ["LICENSE", "README.md", "package.json", "src/index.ts"];
 const NEVER_SHIPPED = /^(test|scripts|node_modules)\/|\.tsbuildinfo$|\.test\.ts$/;
 /** Projects that the package writes, with tests of their own. */
 const TEMPLATES = "dist/templates/";
+
+/** How TypeScript resolves for programs that are no ES modules; the packages are. */
+const NOT_ESM = ["node10", "node16-cjs"];
 
 /** What a browser loads of a page before it shows anything, compressed as servers send it. */
 const PAGE_KB_MAX = 180;
@@ -90,13 +90,12 @@ async function checkManifest({ workspace, tarball }: PackedPackage): Promise<voi
 }
 
 async function checkTypes({ tarball }: PackedPackage): Promise<void> {
-	try {
-		await run("attw", [tarball, "--profile", "esm-only", "--no-color", "--no-emoji"], {
-			cwd: repoRoot,
-		});
-	} catch (error) {
-		throw new Error((error as { stdout?: string }).stdout || (error as Error).message);
-	}
+	const analysis = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
+	if (analysis.types === false) throw new Error("there are no types");
+	const problems = analysis.problems.filter(
+		(problem) => !("resolutionKind" in problem && NOT_ESM.includes(problem.resolutionKind)),
+	);
+	if (problems.length > 0) throw new Error(problems.map((one) => JSON.stringify(one)).join("\n"));
 }
 
 const folder = mkdtempSync(join(tmpdir(), "rivetkit-pack-"));
