@@ -10,16 +10,16 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Check, runChecks } from "./lib/checks.ts";
 import { npm } from "./lib/npm.ts";
-import { BUN, DENO, type OtherRuntime } from "./lib/other-runtimes.ts";
 import { packPackages } from "./lib/pack.ts";
+import { BUN, DENO, nodeOf, type Runtime, unpackBinaries } from "./lib/runtime-binaries.ts";
 import { targetsOf, type Workspace } from "./lib/workspaces.ts";
 
 const run = promisify(execFile);
 
-/** The repository's own is among them, and not installed again. */
-const SUPPORTED = ["22.13.0", "24.21.0", "26.10.0"];
+/** The repository's own is among them, and not fetched again. */
+const SUPPORTED = ["22.13.0", "24.21.0", "26.10.0"].map(nodeOf);
 /** Too old: user code must meet one clear sentence, not a stack trace. */
-const TOO_OLD = "20.20.2";
+const TOO_OLD = nodeOf("20.20.2");
 const SENTENCE = /^[^\n]*Node(\.js)? (>=? ?)?22\.13[^\n]*$/;
 
 /** Import specifiers of a package: `rivetkit`, `rivetkit/client`, … Only entries that have code. */
@@ -33,42 +33,6 @@ function specifiersOf({ manifest }: Workspace): string[] {
 
 /** Peers that an entry point needs and that the published manifests mark optional. */
 const OPTIONAL_PEERS = ["drizzle-orm"];
-
-async function installNode(folder: string, version: string): Promise<string> {
-	if (process.versions.node === version) return process.execPath;
-	const home = join(folder, `node-${version}`);
-	mkdirSync(home);
-	writeFileSync(
-		join(home, "package.json"),
-		JSON.stringify({
-			private: true,
-			dependencies: { node: version },
-			allowScripts: { node: true },
-		}),
-	);
-	await npm(home, "install");
-	const node = join(home, "node_modules", "node", "bin", "node");
-	const { stdout } = await run(node, ["--version"]);
-	if (stdout.trim() !== `v${version}`)
-		throw new Error(`asked for ${version}, got ${stdout.trim()}`);
-	return node;
-}
-
-async function installOther(folder: string, runtime: OtherRuntime): Promise<string> {
-	const home = join(folder, runtime.title.replace(" ", "-"));
-	mkdirSync(home);
-	writeFileSync(join(home, "package.json"), JSON.stringify({ private: true }));
-	await npm(home, "install", `${runtime.package}@${runtime.version}`);
-	return join(home, "node_modules", runtime.binary);
-}
-
-/** Starts an installation of each. */
-function installed<T>(list: readonly T[], install: (one: T) => Promise<string>) {
-	const paths = new Map(list.map((one) => [one, install(one)]));
-	// Who needs it meets the error.
-	for (const path of paths.values()) path.catch(() => {});
-	return paths;
-}
 
 /** Runs actors and calls them over HTTP, a WebSocket and in process; then again on the same data. */
 const PROGRAM = `
@@ -262,33 +226,38 @@ try {
 	const suite = stripTypeScriptTypes(readFileSync(SQL_SUITE, "utf8"));
 	writeFileSync(join(app, "sql-suite.mjs"), suite);
 	const specifiers = packed.flatMap(({ workspace }) => specifiersOf(workspace));
-	// All at once, as most of it is waiting. A check that needs one says what went wrong.
-	const nodes = installed([...SUPPORTED, TOO_OLD], (version) => installNode(folder, version));
-	const others = installed(OTHERS, ({ runtime }) => installOther(folder, runtime));
+	const missing = [...SUPPORTED, TOO_OLD, ...OTHERS.map(({ runtime }) => runtime)].filter(
+		({ version }) => version !== process.versions.node,
+	);
+	const binaries = await unpackBinaries(join(folder, "runtimes"), missing);
+	const binaryOf = (runtime: Runtime) => binaries[missing.indexOf(runtime)] ?? process.execPath;
 
 	const checks: Check[] = [];
-	for (const version of SUPPORTED) {
-		let node = "";
+	for (const runtime of SUPPORTED) {
+		const { title, version } = runtime;
+		const node = binaryOf(runtime);
 		checks.push({
-			title: `Node ${version} runs`,
+			title: `${title} runs`,
 			run: async () => {
-				node = await nodes.get(version)!;
+				const { stdout } = await run(node, ["--version"]);
+				if (stdout.trim() !== `v${version}`)
+					throw new Error(`asked for ${version}, got ${stdout.trim()}`);
 			},
 		});
 		checks.push({
-			title: `Node ${version}: actors run, and go on after a restart`,
+			title: `${title}: actors run, and go on after a restart`,
 			run: () => countsTwice(app, node, []),
 		});
 		checks.push({
-			title: `Node ${version}: the command line runs`,
+			title: `${title}: the command line runs`,
 			run: () => commandWorks(app, node, []),
 		});
 		checks.push({
-			title: `Node ${version}: the SQL suite passes in actors`,
+			title: `${title}: the SQL suite passes in actors`,
 			run: () => sqlWorks(app, node, []),
 		});
 		checks.push({
-			title: `Node ${version}: require() and import give the same module, for each of ${specifiers.length} entries`,
+			title: `${title}: require() and import give the same module, for each of ${specifiers.length} entries`,
 			run: async () => {
 				const { stdout } = await run(
 					node,
@@ -300,16 +269,12 @@ try {
 			},
 		});
 	}
-	for (const other of OTHERS) {
-		const { runtime, options } = other;
+	for (const { runtime, options } of OTHERS) {
 		const { title } = runtime;
-		let path = "";
+		const path = binaryOf(runtime);
 		checks.push({
 			title: `${title}: actors run, and go on after a restart`,
-			run: async () => {
-				path = await others.get(other)!;
-				await countsTwice(app, path, options);
-			},
+			run: () => countsTwice(app, path, options),
 		});
 		checks.push({
 			title: `${title}: the command line runs`,
@@ -321,9 +286,9 @@ try {
 		});
 	}
 	checks.push({
-		title: `Node ${TOO_OLD} gets one clear sentence`,
+		title: `${TOO_OLD.title} gets one clear sentence`,
 		run: async () => {
-			const node = await nodes.get(TOO_OLD)!;
+			const node = binaryOf(TOO_OLD);
 			const program = `import { actor, setup } from "rivetkit";
 				const counter = actor({ state: { count: 0 }, actions: { add: (c) => (c.state.count += 1) } });
 				setup({ use: { counter } }).start();`;

@@ -19,8 +19,8 @@ import { promisify } from "node:util";
 import { type Check, runChecks } from "./lib/checks.ts";
 import { freePort } from "./lib/free-port.ts";
 import { npm } from "./lib/npm.ts";
-import { BUN, DENO } from "./lib/other-runtimes.ts";
 import { type PackedPackage, packPackages } from "./lib/pack.ts";
+import { BUN, DENO, unpackBinaries } from "./lib/runtime-binaries.ts";
 import { StartedApp } from "./lib/started-app.ts";
 import { readManifest, repoRoot } from "./lib/workspaces.ts";
 
@@ -86,16 +86,15 @@ async function install(root: string, packed: readonly PackedPackage[]): Promise<
 			...Object.assign({}, ...manifests.map(({ dependencies }) => dependencies)),
 			...Object.assign({}, ...manifests.map(({ devDependencies }) => devDependencies)),
 			...Object.fromEntries(ours),
-			[BUN.package]: BUN.version,
-			[DENO.package]: DENO.version,
 		},
 	};
 	writeFileSync(join(root, "package.json"), JSON.stringify(manifest));
 	await npm(root, "install", "--ignore-scripts");
+	const [bun, deno] = await unpackBinaries(join(root, "runtimes"), [BUN, DENO]);
 	const commands = join(root, "commands");
 	mkdirSync(commands);
-	symlinkSync(join(root, "node_modules", BUN.binary), join(commands, "bun"));
-	symlinkSync(join(root, "node_modules", DENO.binary), join(commands, "deno"));
+	symlinkSync(bun!, join(commands, "bun"));
+	symlinkSync(deno!, join(commands, "deno"));
 	for (const example of readdirSync(EXAMPLES)) {
 		cpSync(join(EXAMPLES, example), join(root, example), { recursive: true });
 	}
@@ -114,7 +113,7 @@ async function typesFit(root: string): Promise<void> {
 		throw new Error(stdout + stderr);
 	};
 	await run("tsc", ["-p", root], { cwd: root }).catch(failed);
-	const deno = join(root, "node_modules", DENO.binary);
+	const deno = join(root, "commands", "deno");
 	await run(deno, ["check", "src/server.ts"], { cwd: join(root, "deno") }).catch(failed);
 }
 
