@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { buildPackages } from "../build.ts";
+import { withLock } from "./lock.ts";
 import { publishedPackages, repoRoot, type Workspace } from "./workspaces.ts";
 
 const run = promisify(execFile);
@@ -15,10 +16,28 @@ export interface PackedPackage {
 	readonly files: readonly string[];
 }
 
-/** Builds what is stale and packs every published package, or those that are wanted, into `destination`. */
+/**
+ * Builds what is stale and packs every published package, or those that are wanted, into `destination`. Within a run of
+ * `.ci/run` all of them once, into the folder that it names in `PACKED_PACKAGES`.
+ */
 export async function packPackages(
 	destination: string,
 	isWanted: (name: string) => boolean = () => true,
+): Promise<PackedPackage[]> {
+	const shared = process.env.PACKED_PACKAGES;
+	if (shared === undefined) return pack(destination, isWanted);
+	mkdirSync(shared, { recursive: true });
+	const list = join(shared, "packed.json");
+	await withLock(join(shared, "lock.sqlite"), async () => {
+		if (!existsSync(list)) writeFileSync(list, JSON.stringify(await pack(shared, () => true)));
+	});
+	const packed = JSON.parse(readFileSync(list, "utf8")) as PackedPackage[];
+	return packed.filter(({ workspace }) => isWanted(workspace.manifest.name));
+}
+
+async function pack(
+	destination: string,
+	isWanted: (name: string) => boolean,
 ): Promise<PackedPackage[]> {
 	await buildPackages({ quiet: true });
 	mkdirSync(destination, { recursive: true });
