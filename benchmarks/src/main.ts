@@ -28,7 +28,7 @@ const { values, positionals } = parseArgs({
 });
 
 if (values.help) {
-	console.log(`npm run bench -- [options] [part of a scenario's name ...]
+	console.log(`npm run bench -- [options] [scenario, or part of the names of some ...]
 
   --only a,b       servers: ${subjects.map(({ name }) => name).join(", ")}
   --rounds 3       samples of every server, in turn
@@ -64,7 +64,12 @@ const unknown = names.filter((name) => !subjects.some((subject) => subject.name 
 if (unknown.length > 0) throw new Error(`no such server: ${unknown.join(", ")}`);
 const chosenSubjects = subjects.filter(({ name }) => names.includes(name));
 const chosenScenarios = scenarios.filter(
-	({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
+	({ name }) =>
+		positionals.length === 0 ||
+		positionals.some((asked) =>
+			// workflow-100 is part of workflow-1000, too.
+			scenarios.some((one) => one.name === asked) ? name === asked : name.includes(asked),
+		),
 );
 if (chosenScenarios.length === 0) throw new Error(`no scenario matches ${positionals.join(" ")}`);
 
