@@ -2,8 +2,9 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { startBrowser } from "./chromium.ts";
 import type { ExampleServer } from "./server.ts";
 
 /** Width of a phone, in CSS pixels. */
@@ -25,22 +26,7 @@ export function examplePages(server: ExampleServer): ExamplePages {
 	let problems: string[] = [];
 
 	beforeAll(async () => {
-		[browser] = await Promise.all([
-			chromium.launch({
-				timeout: 120_000,
-				executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-				args: [
-					"--no-sandbox",
-					"--disable-gpu",
-					"--disable-quic",
-					"--no-first-run",
-					"--disable-background-networking",
-					"--disable-component-update",
-					"--disable-sync",
-				],
-			}),
-			buildPage(server.root),
-		]);
+		[browser] = await Promise.all([startBrowser(), buildPage(server.root)]);
 	});
 	afterEach(async () => {
 		await Promise.all(browser.contexts().map((context) => context.close()));

@@ -1,11 +1,12 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { startBrowser } from "example-support/chromium";
 import type { Browser } from "playwright-core";
 import { createMemoryDriver } from "rivetkit";
 import { createClient } from "rivetkit/client";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Shop, shopWith } from "./shop.ts";
-import { keepPicture, openTab, seriousProblems, startBrowser } from "./support.ts";
+import { keepPicture, openTab, seriousProblems } from "./support.ts";
 
 const TOKEN = "only for those who know";
 
@@ -26,6 +27,11 @@ beforeAll(async () => {
 afterAll(async () => {
 	await browser?.close();
 	await guarded?.shutdown();
+});
+
+afterEach(async () => {
+	// Pages that are left open go on asking.
+	await Promise.all(browser.contexts().map((context) => context.close()));
 });
 
 it("asks for the token where the server wants one, and keeps it in the tab", async () => {

@@ -1,12 +1,13 @@
 // Against a running example (examples/shop, started by its own script): what somebody does with the dashboard.
 import type { TracesAnswer } from "@rivetkit/protocol/inspector/answers";
+import { startBrowser } from "example-support/chromium";
 import { exampleServer } from "example-support/server";
 import type { Browser, Page } from "playwright-core";
 import { createClient } from "rivetkit/client";
 import { encodeCbor } from "rivetkit/inspector/client";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { SHOP, type Shop } from "./shop.ts";
-import { lead, openTab, startBrowser, type Tab } from "./support.ts";
+import { lead, openTab, type Tab } from "./support.ts";
 
 const server = exampleServer(SHOP);
 let browser: Browser;

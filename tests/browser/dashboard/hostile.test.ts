@@ -1,10 +1,11 @@
+import { startBrowser } from "example-support/chromium";
 import type { Browser } from "playwright-core";
 import { actor, createMemoryDriver, event, queue, setup } from "rivetkit";
 import { createClient } from "rivetkit/client";
 import { db } from "rivetkit/db";
 import { workflow } from "rivetkit/workflow";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { lead, openTab, startBrowser } from "./support.ts";
+import { lead, openTab } from "./support.ts";
 
 /** What a page that takes text for markup would run. */
 const HOSTILE = `"><img src=x onerror="window.broken=1"><script>window.broken=1</script>{{1}}\${1}`;

@@ -1,11 +1,12 @@
 // Each page of the dashboard, with the running example examples/shop behind it: how it looks, and who can use it.
+import { startBrowser } from "example-support/chromium";
 import { exampleServer } from "example-support/server";
 import type { Browser, Page } from "playwright-core";
 import { type Client, createClient } from "rivetkit/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fillShop } from "../../../examples/shop/src/fill.ts";
 import { SHOP, type Shop } from "./shop.ts";
-import { keepPicture, openTab, seriousProblems, startBrowser, type Tab } from "./support.ts";
+import { keepPicture, openTab, seriousProblems, type Tab } from "./support.ts";
 
 const PHONE = { width: 360, height: 740 };
 const DESK = { width: 1280, height: 800 };
@@ -134,32 +135,33 @@ describe.each(LOOKS)("$name", ({ name, path, shows, prepare }) => {
 		await go(page, path);
 		await page.getByText(shows).first().waitFor();
 		await keepPicture(page, `${name}-phone`);
-		const overflow = await page.evaluate(
-			() => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-		);
-		const outside = await page.evaluate(() =>
-			Array.from(document.querySelectorAll("nav [aria-current=page]"))
-				.filter((link) => {
-					const { left, right } = link.getBoundingClientRect();
-					return left < 0 || right > window.innerWidth;
-				})
-				.map(({ textContent }) => textContent),
-		);
-		const cut = await page.evaluate(() =>
-			Array.from(document.querySelectorAll("nav a"))
-				.filter((link) => {
-					const strip = link.closest("nav")!.getBoundingClientRect();
-					const { left, right } = link.getBoundingClientRect();
-					return left < strip.left - 1 && right > strip.left + 1;
-				})
-				.map(({ textContent }) => textContent),
-		);
+		// Strips of links move when the page has drawn itself as narrow as it is.
+		await expect
+			.poll(() => page.evaluate(badFit))
+			.toEqual({ overflow: 0, linksToOpenPageOutside: [], linksCutAtTheLeft: [] });
 		await page.setViewportSize(DESK);
-		expect(cut, "links that are cut at the left").toEqual([]);
-		expect(overflow).toBe(0);
-		expect(outside, "links to the open page").toEqual([]);
 	});
 });
+
+/** Runs in the page. */
+function badFit() {
+	const textsOf = (links: string, isMeant: (link: Element) => boolean) =>
+		Array.from(document.querySelectorAll(links))
+			.filter(isMeant)
+			.map(({ textContent }) => textContent);
+	return {
+		overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+		linksToOpenPageOutside: textsOf("nav [aria-current=page]", (link) => {
+			const { left, right } = link.getBoundingClientRect();
+			return left < 0 || right > window.innerWidth;
+		}),
+		linksCutAtTheLeft: textsOf("nav a", (link) => {
+			const strip = link.closest("nav")!.getBoundingClientRect();
+			const { left, right } = link.getBoundingClientRect();
+			return left < strip.left - 1 && right > strip.left + 1;
+		}),
+	};
+}
 
 async function ask(actorId: string, what: "events" | "logs"): Promise<void> {
 	const { status } = await fetch(`${server.url}/gateway/${actorId}/inspector/${what}`);

@@ -1,10 +1,11 @@
+import { startBrowser } from "example-support/chromium";
 import type { Browser, Page } from "playwright-core";
 import { createMemoryDriver } from "rivetkit";
 import { createClient } from "rivetkit/client";
 import { decodeCbor, encodeCbor } from "rivetkit/inspector/client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Shop, shopWith } from "./shop.ts";
-import { openTab, startBrowser } from "./support.ts";
+import { openTab } from "./support.ts";
 
 const COUNT = 10_000;
 const AT_ONCE = 250;

@@ -2,23 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { AxeResults, RunOptions } from "axe-core";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-
-export function startBrowser(): Promise<Browser> {
-	return chromium.launch({
-		timeout: 120_000,
-		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-		args: [
-			"--no-sandbox",
-			"--disable-gpu",
-			"--disable-quic",
-			"--no-first-run",
-			"--disable-background-networking",
-			"--disable-component-update",
-			"--disable-sync",
-		],
-	});
-}
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 /** A tab, and what went wrong in it: exceptions, errors in the console, refusals of its security policy. */
 export interface Tab {

@@ -1,7 +1,8 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startBrowser } from "example-support/chromium";
 import { DevServer } from "example-support/dev-server";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -68,11 +69,7 @@ beforeAll(async () => {
 		ready: ["Local:", "Endpoint:"],
 	});
 	await server.start();
-	browser = await chromium.launch({
-		timeout: 120_000,
-		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-		args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
-	});
+	browser = await startBrowser();
 });
 
 afterAll(async () => {

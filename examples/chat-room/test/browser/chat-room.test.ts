@@ -3,8 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startBrowser } from "example-support/chromium";
 import { freePort } from "example-support/free-port";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -81,19 +82,7 @@ beforeAll(async () => {
 	};
 	pageUrl = `http://127.0.0.1:${port}`;
 	await startServer();
-	browser = await chromium.launch({
-		timeout: 120_000,
-		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-		args: [
-			"--no-sandbox",
-			"--disable-gpu",
-			"--disable-quic",
-			"--no-first-run",
-			"--disable-background-networking",
-			"--disable-component-update",
-			"--disable-sync",
-		],
-	});
+	browser = await startBrowser();
 });
 
 afterAll(async () => {
