@@ -9,7 +9,7 @@ import { useLife, useRefreshActor } from "../api/queries.ts";
 import { useStandingError } from "../api/standing-error.ts";
 import { PANELS } from "../panels/panels.ts";
 import type { Route } from "../router/route.ts";
-import { goTo, useHref } from "../router/use-address.ts";
+import { currentAddress, goTo, useHref } from "../router/use-address.ts";
 import { Button } from "../ui/button.tsx";
 import { ConfirmButton } from "../ui/confirm.tsx";
 import { useCurrentInView } from "../ui/current-in-view.ts";
@@ -92,7 +92,10 @@ function ActorHead({ life }: { life: LifecycleReport }) {
 	const destroy = async () => {
 		await destroyActor(session, life.actorId);
 		sayDone(`${title} is destroyed`);
-		goTo({ page: "actors", name: life.name, search: "" });
+		const { route } = currentAddress();
+		// Whoever is elsewhere by now stays there.
+		if (route.page === "actor" && route.actorId === life.actorId)
+			goTo({ page: "actors", name: life.name, search: "" });
 	};
 	return (
 		<>

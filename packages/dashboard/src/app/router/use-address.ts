@@ -34,6 +34,7 @@ export function goToServer(endpoint: string): void {
 	window.location.hash = printAddress({ ...currentAddress(), server });
 }
 
-function currentAddress(): Address {
+/** As of now, for what ends later. */
+export function currentAddress(): Address {
 	return parseAddress(window.location.hash);
 }
