@@ -2,7 +2,7 @@ import type { Query, QueryClient, QueryFilters, QueryState } from "@tanstack/rea
 import { actorKey } from "./keys.ts";
 
 /** Between two reads of the same (ms); of what is large, longer. */
-const REFRESH_EVERY_MS = 100;
+export const REFRESH_EVERY_MS = 100;
 const REFRESH_LARGE_EVERY_MS = 1_000;
 const LARGE: ReadonlySet<string> = new Set(["traces"]);
 
@@ -71,7 +71,7 @@ function isGettingSecondPage({ state }: Query): boolean {
 }
 
 function isGrowing({ fetchStatus, fetchMeta }: QueryState): boolean {
-	return fetchStatus === "fetching" && fetchMeta?.fetchMore !== undefined;
+	return fetchStatus !== "idle" && fetchMeta?.fetchMore !== undefined;
 }
 
 /** None in what is no list of pages, or has none yet. */

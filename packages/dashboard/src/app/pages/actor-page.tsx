@@ -90,12 +90,13 @@ function ActorHead({ life }: { life: LifecycleReport }) {
 		refresh();
 	};
 	const destroy = async () => {
+		const { server } = currentAddress();
 		await destroyActor(session, life.actorId);
 		sayDone(`${title} is destroyed`);
-		const { route } = currentAddress();
+		const now = currentAddress();
 		// Whoever is elsewhere by now stays there.
-		if (route.page === "actor" && route.actorId === life.actorId)
-			goTo({ page: "actors", name: life.name, search: "" });
+		const isHere = now.route.page === "actor" && now.route.actorId === life.actorId;
+		if (isHere && now.server === server) goTo({ page: "actors", name: life.name, search: "" });
 	};
 	return (
 		<>

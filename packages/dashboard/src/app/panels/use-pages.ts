@@ -1,4 +1,5 @@
-import { type UseInfiniteQueryResult, useInfiniteQuery } from "@tanstack/react-query";
+import { hashKey, type UseInfiniteQueryResult, useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useInspector, useSession } from "../api/context.tsx";
 import type { Inspector } from "../api/inspector.ts";
 import { actorKey } from "../api/keys.ts";
@@ -32,10 +33,38 @@ export function usePages<Page extends { readonly next: Cursor | null }, Cursor>(
 	});
 }
 
-/** What asks for a list's next page; undefined where there is none, while something is on its way, and after a failure. */
-export function goOnWith(list: UseInfiniteQueryResult): (() => void) | undefined {
-	const { hasNextPage, isFetching, isFetchNextPageError, fetchNextPage } = list;
-	return hasNextPage && !isFetching && !isFetchNextPageError
-		? () => void fetchNextPage()
-		: undefined;
+/** How a long list is gone on with. */
+export interface GoOn {
+	/** Asks for the next page; undefined where there is none, while something is on its way, and after a failure. */
+	readonly next: (() => void) | undefined;
+	/** Why the list, or its next page, is not there; null when nothing is wrong. */
+	readonly error: unknown;
+	/** By hand: from the beginning. */
+	readonly again: () => void;
+}
+
+/**
+ * A next page that failed is asked for again by hand: the query forgets that it did as soon as the first page is read again,
+ * and on a busy actor both would be asked for without end.
+ *
+ * @param key - of the list, see {@link usePages}
+ */
+export function useGoOn(
+	list: UseInfiniteQueryResult<{ readonly pages: readonly unknown[] }, unknown>,
+	key: readonly unknown[],
+): GoOn {
+	const { data, error, hasNextPage, isFetching, isFetchNextPageError } = list;
+	const [last, setLast] = useState<{ of: string; pages: number; error: unknown } | null>(null);
+	const of = hashKey(key);
+	const pages = data?.pages.length ?? 0;
+	if (isFetchNextPageError && last?.error !== error) setLast({ of, pages, error });
+	const stands = last !== null && last.of === of && last.pages === pages;
+	return {
+		next: hasNextPage && !isFetching && !stands ? () => void list.fetchNextPage() : undefined,
+		error: error ?? (stands ? last.error : null),
+		again() {
+			setLast(null);
+			void list.refetch();
+		},
+	};
 }

@@ -11,7 +11,7 @@ import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { printValue } from "../../values/print.ts";
 import type { PanelProps } from "../panel.types.ts";
-import { goOnWith, usePages } from "../use-pages.ts";
+import { useGoOn, usePages } from "../use-pages.ts";
 import { keyText } from "./key-text.ts";
 import "./kv.css";
 
@@ -20,12 +20,11 @@ const PAGE = 200;
 /** The entries of `c.kv` in the order of their keys. */
 export function KvPanel({ actorId }: PanelProps) {
 	const [prefix, setPrefix] = useState("");
-	const list = usePages(
-		actorId,
-		["kv", prefix],
-		null as string | null,
-		(inspector, after, signal) => inspector.kv({ prefix, after, limit: PAGE }, signal),
+	const key = ["kv", prefix];
+	const list = usePages(actorId, key, null as string | null, (inspector, after, signal) =>
+		inspector.kv({ prefix, after, limit: PAGE }, signal),
 	);
+	const goOn = useGoOn(list, key);
 	const entries = list.data?.pages.flatMap((page) => page.entries) ?? [];
 	return (
 		<Panel
@@ -42,7 +41,7 @@ export function KvPanel({ actorId }: PanelProps) {
 				/>
 			}
 		>
-			{list.isError && <Failure error={list.error} onRetry={() => void list.refetch()} />}
+			{goOn.error !== null && <Failure error={goOn.error} onRetry={goOn.again} />}
 			{list.isPending && <Loading what="entries" />}
 			{list.isSuccess && entries.length === 0 && (
 				<Empty
@@ -60,7 +59,7 @@ export function KvPanel({ actorId }: PanelProps) {
 						keyBytes ? `bytes ${printValue(keyBytes)}` : `text ${key}`
 					}
 					rowHeight={39}
-					onEnd={goOnWith(list)}
+					onEnd={goOn.next}
 				>
 					{(entry) => <EntryRow entry={entry} />}
 				</VirtualList>

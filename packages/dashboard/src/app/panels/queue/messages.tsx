@@ -15,7 +15,7 @@ import { sayFailed } from "../../ui/toasts.tsx";
 import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
-import { goOnWith, usePages } from "../use-pages.ts";
+import { useGoOn, usePages } from "../use-pages.ts";
 
 /** What is read first, and again with each change; and what each further page has. */
 const FIRST_PAGE = 200;
@@ -37,6 +37,7 @@ export function Messages({
 		const query = { limit, after, reverse, name: name === "" ? null : name };
 		return inspector.messages(query, signal);
 	});
+	const goOn = useGoOn(list, key);
 	const inspector = useInspector(actorId);
 	const refresh = useRefreshActor(actorId);
 	const messages = list.data?.pages.flatMap((page) => page.messages) ?? [];
@@ -74,7 +75,7 @@ export function Messages({
 					</select>
 					<Button
 						icon={<RefreshCw aria-hidden="true" />}
-						onClick={() => void list.refetch()}
+						onClick={goOn.again}
 						disabled={list.isFetching}
 					>
 						Refresh
@@ -82,7 +83,7 @@ export function Messages({
 				</>
 			}
 		>
-			{list.isError && <Failure error={list.error} onRetry={() => void list.refetch()} />}
+			{goOn.error !== null && <Failure error={goOn.error} onRetry={goOn.again} />}
 			{list.isPending && <Loading what="messages" />}
 			{list.isSuccess && messages.length === 0 && (
 				<Empty title="No message waits" icon={<Inbox />}>
@@ -96,7 +97,7 @@ export function Messages({
 					keyOf={({ id }) => id}
 					rowHeight={39}
 					className="queue-list"
-					onEnd={goOnWith(list)}
+					onEnd={goOn.next}
 					footer={list.isFetchingNextPage && <Loading what="more messages" />}
 				>
 					{(message) => <MessageRow message={message} onDrop={() => void drop(message)} />}
