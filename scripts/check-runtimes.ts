@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { type Check, runChecks } from "./lib/checks.ts";
 import { npm } from "./lib/npm.ts";
 import { packPackages } from "./lib/pack.ts";
-import { BUN, DENO, nodeOf, type Runtime, unpackBinaries } from "./lib/runtime-binaries.ts";
+import { BUN, DENO, nodeOf, type Runtime, unpackBinary } from "./lib/runtime-binaries.ts";
 import { targetsOf, type Workspace } from "./lib/workspaces.ts";
 
 const run = promisify(execFile);
@@ -226,19 +226,26 @@ try {
 	const suite = stripTypeScriptTypes(readFileSync(SQL_SUITE, "utf8"));
 	writeFileSync(join(app, "sql-suite.mjs"), suite);
 	const specifiers = packed.flatMap(({ workspace }) => specifiersOf(workspace));
-	const missing = [...SUPPORTED, TOO_OLD, ...OTHERS.map(({ runtime }) => runtime)].filter(
-		({ version }) => version !== process.versions.node,
-	);
-	const binaries = await unpackBinaries(join(folder, "runtimes"), missing);
-	const binaryOf = (runtime: Runtime) => binaries[missing.indexOf(runtime)] ?? process.execPath;
+	// All at once, as most of it is waiting. A check that needs one says what went wrong.
+	const binaries = new Map<Runtime, Promise<string>>();
+	for (const runtime of [...SUPPORTED, TOO_OLD, ...OTHERS.map(({ runtime }) => runtime)]) {
+		const path =
+			runtime.version === process.versions.node
+				? Promise.resolve(process.execPath)
+				: unpackBinary(join(folder, "runtimes"), runtime);
+		// Who needs it meets the error.
+		path.catch(() => {});
+		binaries.set(runtime, path);
+	}
 
 	const checks: Check[] = [];
 	for (const runtime of SUPPORTED) {
 		const { title, version } = runtime;
-		const node = binaryOf(runtime);
+		let node = "";
 		checks.push({
 			title: `${title} runs`,
 			run: async () => {
+				node = await binaries.get(runtime)!;
 				const { stdout } = await run(node, ["--version"]);
 				if (stdout.trim() !== `v${version}`)
 					throw new Error(`asked for ${version}, got ${stdout.trim()}`);
@@ -271,10 +278,13 @@ try {
 	}
 	for (const { runtime, options } of OTHERS) {
 		const { title } = runtime;
-		const path = binaryOf(runtime);
+		let path = "";
 		checks.push({
 			title: `${title}: actors run, and go on after a restart`,
-			run: () => countsTwice(app, path, options),
+			run: async () => {
+				path = await binaries.get(runtime)!;
+				await countsTwice(app, path, options);
+			},
 		});
 		checks.push({
 			title: `${title}: the command line runs`,
@@ -288,7 +298,7 @@ try {
 	checks.push({
 		title: `${TOO_OLD.title} gets one clear sentence`,
 		run: async () => {
-			const node = binaryOf(TOO_OLD);
+			const node = await binaries.get(TOO_OLD)!;
 			const program = `import { actor, setup } from "rivetkit";
 				const counter = actor({ state: { count: 0 }, actions: { add: (c) => (c.state.count += 1) } });
 				setup({ use: { counter } }).start();`;

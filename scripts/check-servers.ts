@@ -20,7 +20,7 @@ import { type Check, runChecks } from "./lib/checks.ts";
 import { freePort } from "./lib/free-port.ts";
 import { npm } from "./lib/npm.ts";
 import { type PackedPackage, packPackages } from "./lib/pack.ts";
-import { BUN, DENO, unpackBinaries } from "./lib/runtime-binaries.ts";
+import { BUN, DENO, unpackBinary } from "./lib/runtime-binaries.ts";
 import { StartedApp } from "./lib/started-app.ts";
 import { readManifest, repoRoot } from "./lib/workspaces.ts";
 
@@ -90,11 +90,10 @@ async function install(root: string, packed: readonly PackedPackage[]): Promise<
 	};
 	writeFileSync(join(root, "package.json"), JSON.stringify(manifest));
 	await npm(root, "install", "--ignore-scripts");
-	const [bun, deno] = await unpackBinaries(join(root, "runtimes"), [BUN, DENO]);
 	const commands = join(root, "commands");
 	mkdirSync(commands);
-	symlinkSync(bun!, join(commands, "bun"));
-	symlinkSync(deno!, join(commands, "deno"));
+	symlinkSync(await unpackBinary(join(root, "runtimes"), BUN), join(commands, "bun"));
+	symlinkSync(await unpackBinary(join(root, "runtimes"), DENO), join(commands, "deno"));
 	for (const example of readdirSync(EXAMPLES)) {
 		cpSync(join(EXAMPLES, example), join(root, example), { recursive: true });
 	}

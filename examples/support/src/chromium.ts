@@ -1,16 +1,23 @@
 import { type Browser, chromium } from "playwright-core";
 
-/**
- * Features of a window that no page sees, above all the views of its address bar: two processes for each context, which cost
- * as much as a page. Of two such switches the last one counts, so what Playwright turns off and could matter here is among them.
- */
-const UNUSED = [
-	"WebUIOmniboxPopup",
-	"WebUIOmniboxAimPopup",
-	"WebUIOmniboxFullPopup",
+/** The views of the address bar: two processes for each context, which cost as much as a page that nobody sees. */
+const UNUSED = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"];
+
+/** What Playwright 1.65 turns off for pages and for what asks its maker's servers: of two such switches the last one counts. */
+const ALSO_OFF = [
+	"AimEnabled",
+	"AvoidCorsURLLoaderRestartOnRedirect",
+	"AvoidUnnecessaryBeforeUnloadCheckSync",
 	"DestroyProfileOnBrowserClose",
+	"HttpsFirstBalancedModeAutoEnable",
 	"HttpsUpgrades",
+	"LensOverlay",
+	"MediaRouter",
+	"NetworkTimeServiceQuerying",
+	"OptimizationHints",
 	"PaintHolding",
+	"PreconnectToSearch",
+	"ThirdPartyStoragePartitioning",
 ];
 
 /** A headless Chromium: the one of `CHROMIUM`, or Debian's. */
@@ -26,7 +33,7 @@ export function startBrowser(): Promise<Browser> {
 			"--disable-background-networking",
 			"--disable-component-update",
 			"--disable-sync",
-			`--disable-features=${UNUSED}`,
+			`--disable-features=${[...UNUSED, ...ALSO_OFF]}`,
 		],
 	});
 }
