@@ -14,8 +14,10 @@ import { wires } from "../src/wire.ts";
 import { type Series, tracesOf, turnsOf } from "./comparison.ts";
 import { SETTINGS, type ServerRequest, type Setting } from "./server-request.ts";
 
-/** Before them a process has not compiled all that it will. */
-const WARM_UP_ROUNDS = 40;
+/** Before it a process has not compiled all that it will: most of what records runs for one call in a hundred only. */
+const WARM_UP_MS = 8_000;
+/** Of the look at how much of a second one server works. */
+const SHARE_ROUNDS = 40;
 /**
  * Calls that are sent together; the next ones when all are answered. Where each answer leads to the next call, how many
  * come together depends on how long an answer takes, and with it what one costs: a call is cheaper in a larger transaction.
@@ -123,14 +125,18 @@ async function measureLaunch(
 		const server = servers.use(await Server.start(setting, terms));
 		running.push({ server, load: await prepare(server.port) });
 	}
+	for (const { load } of running) {
+		const endMs = performance.now() + WARM_UP_MS;
+		while (performance.now() < endMs) await load(calls);
+	}
 	const micros: number[][] = running.map(() => []);
-	for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-		for (const which of turnsOf(round + WARM_UP_ROUNDS, running.length)) {
+	for (let round = 0; round < rounds; round++) {
+		for (const which of turnsOf(round, running.length)) {
 			const { server, load } = running[which]!;
 			const before = await server.processorTime();
 			await load(calls);
 			const used = (await server.processorTime()) - before;
-			if (round >= 0) micros[which]!.push(used / calls);
+			micros[which]!.push(used / calls);
 		}
 	}
 	return micros;
@@ -140,10 +146,10 @@ async function measureLaunch(
 async function shareOf({ calls, prepare }: Scenario, terms: Terms): Promise<number> {
 	await using server = await Server.start("nothing", terms);
 	const load = await prepare(server.port);
-	await load(calls * WARM_UP_ROUNDS);
+	await load(calls * SHARE_ROUNDS);
 	const before = await server.processorTime();
 	const beganMs = performance.now();
-	await load(calls * WARM_UP_ROUNDS);
+	await load(calls * SHARE_ROUNDS);
 	const usedMs = ((await server.processorTime()) - before) / 1_000;
 	return usedMs / (performance.now() - beganMs) / SETTINGS.length;
 }
