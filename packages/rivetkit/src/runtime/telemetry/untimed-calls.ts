@@ -26,9 +26,9 @@ export class UntimedCalls {
 		this.#calls++;
 	}
 
-	/** A sample has ended. */
+	/** A sample has ended. The first one stands for those before it, too. */
 	add(tookMs: number): void {
-		this.tell();
+		if (!this.#samples.isEmpty) this.tell();
 		this.#samples.add(tookMs);
 	}
 
