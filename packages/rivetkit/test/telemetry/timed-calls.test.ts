@@ -133,6 +133,19 @@ it("keeps nothing of a sample that has ended, failed or left the stack", () => {
 	expect(told).toEqual([[3, 2]]);
 });
 
+it("the first sample stands for the calls before it, later ones for those after them", () => {
+	const timers = { schedule: () => ({ cancel: () => {} }) };
+	const told: [tookMs: number, calls: number][] = [];
+	const calls = timedCalls(systemRandom(), (...those) => told.push(those));
+	for (const tookMs of [3, 7]) {
+		calls.count(null);
+		const work = {} as Work;
+		calls.began(work, 0, timers as never);
+		calls.ended(work, tookMs, null);
+	}
+	expect(told).toEqual([[3, 2]]);
+});
+
 /** What the time of spans is: it stands still but for what a test does to it. */
 const time = { ms: Date.now() };
 const worker = actor({
