@@ -29,6 +29,7 @@ afterAll(async () => {
 afterEach(async () => {
 	await page.unrouteAll({ behavior: "ignoreErrors" });
 	expect(tab.problems).toEqual([]);
+	expect(tab.strangers).toEqual([]);
 });
 
 const client = () => createClient<Shop>(url);

@@ -11,6 +11,7 @@ import { POLL_MS } from "../api/queries.ts";
  * to see; a longer one is loaded again by hand.
  *
  * @param first - the cursor of the first page
+ * @returns the list, and how it is gone on with
  */
 export function usePages<Page extends { readonly next: Cursor | null }, Cursor>(
 	actorId: string,
@@ -21,7 +22,7 @@ export function usePages<Page extends { readonly next: Cursor | null }, Cursor>(
 	const { session } = useSession();
 	const inspector = useInspector(actorId);
 	const isFollowed = useIsFollowed(key[0]);
-	return useInfiniteQuery({
+	const list = useInfiniteQuery({
 		queryKey: [...actorKey(actorId), session, ...key],
 		queryFn: ({ pageParam, signal }) => read(inspector, pageParam as Cursor, signal),
 		initialPageParam: first as unknown,
@@ -31,10 +32,11 @@ export function usePages<Page extends { readonly next: Cursor | null }, Cursor>(
 			return isFollowed || pages > 1 || state.error !== null ? false : POLL_MS;
 		},
 	});
+	return { list, goOn: useGoOn(list, hashKey(key)) };
 }
 
 /** How a long list is gone on with. */
-export interface GoOn {
+interface GoOn {
 	/** Asks for the next page; undefined where there is none, while something is on its way, and after a failure. */
 	readonly next: (() => void) | undefined;
 	/** Why the list, or its next page, is not there; null when nothing is wrong. */
@@ -47,15 +49,14 @@ export interface GoOn {
  * A next page that failed is asked for again by hand: the query forgets that it did as soon as the first page is read again,
  * and on a busy actor both would be asked for without end.
  *
- * @param key - of the list, see {@link usePages}
+ * @param of - which list: a component may show one after the other
  */
-export function useGoOn(
+function useGoOn(
 	list: UseInfiniteQueryResult<{ readonly pages: readonly unknown[] }, unknown>,
-	key: readonly unknown[],
+	of: string,
 ): GoOn {
 	const { data, error, hasNextPage, isFetching, isFetchNextPageError } = list;
 	const [last, setLast] = useState<{ of: string; pages: number; error: unknown } | null>(null);
-	const of = hashKey(key);
 	const pages = data?.pages.length ?? 0;
 	if (isFetchNextPageError && last?.error !== error) setLast({ of, pages, error });
 	const stands = last !== null && last.of === of && last.pages === pages;

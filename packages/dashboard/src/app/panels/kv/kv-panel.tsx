@@ -11,7 +11,7 @@ import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { printValue } from "../../values/print.ts";
 import type { PanelProps } from "../panel.types.ts";
-import { useGoOn, usePages } from "../use-pages.ts";
+import { usePages } from "../use-pages.ts";
 import { keyText } from "./key-text.ts";
 import "./kv.css";
 
@@ -20,11 +20,12 @@ const PAGE = 200;
 /** The entries of `c.kv` in the order of their keys. */
 export function KvPanel({ actorId }: PanelProps) {
 	const [prefix, setPrefix] = useState("");
-	const key = ["kv", prefix];
-	const list = usePages(actorId, key, null as string | null, (inspector, after, signal) =>
-		inspector.kv({ prefix, after, limit: PAGE }, signal),
+	const { list, goOn } = usePages(
+		actorId,
+		["kv", prefix],
+		null as string | null,
+		(inspector, after, signal) => inspector.kv({ prefix, after, limit: PAGE }, signal),
 	);
-	const goOn = useGoOn(list, key);
 	const entries = list.data?.pages.flatMap((page) => page.entries) ?? [];
 	return (
 		<Panel

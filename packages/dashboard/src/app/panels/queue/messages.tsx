@@ -15,7 +15,7 @@ import { sayFailed } from "../../ui/toasts.tsx";
 import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
-import { useGoOn, usePages } from "../use-pages.ts";
+import { usePages } from "../use-pages.ts";
 
 /** What is read first, and again with each change; and what each further page has. */
 const FIRST_PAGE = 200;
@@ -32,12 +32,11 @@ export function Messages({
 	const [name, setName] = useState("");
 	const [reverse, setReverse] = useState(false);
 	const key = ["queue", "messages", name, reverse];
-	const list = usePages(actorId, key, 0, (inspector, after, signal) => {
+	const { list, goOn } = usePages(actorId, key, 0, (inspector, after, signal) => {
 		const limit = after === 0 ? FIRST_PAGE : NEXT_PAGE;
 		const query = { limit, after, reverse, name: name === "" ? null : name };
 		return inspector.messages(query, signal);
 	});
-	const goOn = useGoOn(list, key);
 	const inspector = useInspector(actorId);
 	const refresh = useRefreshActor(actorId);
 	const messages = list.data?.pages.flatMap((page) => page.messages) ?? [];
