@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { DriverConfig } from "../../backends/driver.ts";
 import { DEFAULT_LIMITS } from "../../backends/embedded/engine.ts";
 import { describeValue } from "../../config/config-error.ts";
-import { LogLevelSchema } from "../../log/levels.ts";
+import { LOG_LEVELS, LogLevelSchema } from "../../log/levels.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { RegistryActors } from "./registry-config.types.ts";
 
@@ -62,16 +62,11 @@ const LimitsSchema = z.object(
 
 export const TestConfigSchema = z.object({ enabled: z.boolean().optional() });
 
-const LOGGER_METHODS = [
-	"trace",
-	"debug",
-	"info",
-	"warn",
-	"error",
-	"fatal",
+const LOGGER_METHODS: readonly (keyof Logger)[] = [
+	...LOG_LEVELS.filter((level) => level !== "silent"),
 	"isLevelEnabled",
 	"child",
-] as const satisfies readonly (keyof Logger)[];
+];
 
 function missingOf(logger: unknown): string[] {
 	const has = Object(logger) as Record<string, unknown>;
