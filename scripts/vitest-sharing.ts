@@ -38,6 +38,7 @@ export const sharing: readonly string[] = globSync(
 			"packages/dashboard/test/save.test.ts",
 			"packages/rivetkit/test/client/connection.test.ts",
 			"packages/rivetkit/test/driver-helpers/{registry,web-sockets}.test.ts",
+			"packages/rivetkit/test/inspector/same-secret.test.ts",
 			"packages/rivetkit/test/registry/{fake-time,setup-test}.test.ts",
 			"packages/rivetkit/test/sqlite/load-engine.test.ts",
 			"packages/rivetkit/test/telemetry/{metrics,open-telemetry,trace-budget}.test.ts",
