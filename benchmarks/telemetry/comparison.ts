@@ -76,14 +76,20 @@ export const COLUMNS: readonly string[] = [
 	"µs",
 ];
 
-/** Cells of {@link COLUMNS}, of one row for each; the first is what the others are compared with. */
+/**
+ * Cells of {@link COLUMNS}, of one row for each. The first two record nothing: the second is compared with the first, the
+ * others with the mean of both.
+ */
 export function rowsOf(series: readonly Series[], roundsOfBlock: number): string[][] {
-	const base = series[0]!;
-	return series.map(({ setting, micros }) => {
+	const [nothing, again, ...others] = series.map(({ micros }) => micros);
+	if (nothing === undefined || again === undefined) throw new Error("nothing to compare with");
+	const bases = [null, nothing, ...others.map(() => meanOf(nothing, again))];
+	return series.map(({ setting, micros }, which) => {
 		const all = micros.flat();
 		const shown = [setting, median(all).toFixed(2), Math.min(...all).toFixed(2)];
-		if (micros === base.micros) return [...shown, "", "", ""];
-		const change = compare(base.micros, micros, roundsOfBlock);
+		const base = bases[which]!;
+		if (base === null) return [...shown, "", "", ""];
+		const change = compare(base, micros, roundsOfBlock);
 		return [
 			...shown,
 			`**${percent(change.percent)}**`,
@@ -91,6 +97,13 @@ export function rowsOf(series: readonly Series[], roundsOfBlock: number): string
 			signed(change.micros, 2),
 		];
 	});
+}
+
+/** Of each round. */
+function meanOf(one: Series["micros"], other: Series["micros"]): Series["micros"] {
+	return one.map((rounds, launch) =>
+		rounds.map((value, round) => (value + other[launch]![round]!) / 2),
+	);
 }
 
 function percent(value: number): string {
@@ -112,7 +125,7 @@ export function tracesOf(share: number): number {
 	return Math.max(1, Math.round(100 * share));
 }
 
-/** Of so many settings, in what order they have their turns: in twice as many rounds each has each place twice, after all others alike. */
+/** Of so many settings, in what order they have their turns in a round, or are started in a launch: in twice as many each has each place twice, after all others alike. */
 export function turnsOf(round: number, settings: number): number[] {
 	const order = Array.from({ length: settings }, (_, at) => (at + round) % settings);
 	return Math.floor(round / settings) % 2 === 0 ? order : order.reverse();

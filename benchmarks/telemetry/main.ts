@@ -24,9 +24,12 @@ const { values } = parseArgs({
 		scenario: { type: "string", default: "" },
 		/** Of each launch over sockets; a multiple of 8; there are 32 times as many without. */
 		rounds: { type: "string", default: "64" },
+		/** A multiple of 8, for each setting to be started first as often as last. */
 		launches: { type: "string", default: "8" },
 		folder: { type: "string", default: tmpdir() },
 		write: { type: "string" },
+		/** A file for what was measured over sockets, of each round, as JSON. */
+		values: { type: "string" },
 	},
 });
 if (values.write !== undefined && !/^[\w.-]+$/.test(values.write)) {
@@ -52,7 +55,9 @@ const storage = mkdtempSync(join(values.folder, "rivetkit-bench-"));
 const parts: string[] = [];
 try {
 	if (values.only !== "in-process") {
-		for (const { title, series } of await measureOverSockets(plan, storage)) {
+		const measured = await measureOverSockets(plan, storage);
+		if (values.values !== undefined) writeFileSync(values.values, JSON.stringify(measured));
+		for (const { title, series } of measured) {
 			parts.push(
 				`## ${title}, ${plan.launches} launches of ${rounds} rounds`,
 				table(COLUMNS, rowsOf(series, ROUNDS_OF_BLOCK)),

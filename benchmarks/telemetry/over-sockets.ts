@@ -104,7 +104,7 @@ export async function measureOverSockets(plan: Plan, storage: string): Promise<M
 		const share = await shareOf(scenario, { storage, maxPerSecond: 1, serversProcessor });
 		const terms = { storage, maxPerSecond: tracesOf(share), serversProcessor };
 		for (let launch = 0; launch < plan.launches; launch++) {
-			const taken = await measureLaunch(scenario, plan.rounds, terms);
+			const taken = await measureLaunch(scenario, plan.rounds, launch, terms);
 			for (const [which, values] of taken.entries()) micros[which]!.push(values);
 		}
 		const series = SETTINGS.map((setting, which) => ({ setting, micros: micros[which]! }));
@@ -113,21 +113,23 @@ export async function measureOverSockets(plan: Plan, storage: string): Promise<M
 	return measured;
 }
 
-/** One list of values for each setting. */
+/** One list of values for each setting. The one that is started first is not the same one in each launch. */
 async function measureLaunch(
 	{ calls, prepare }: Scenario,
 	rounds: number,
+	launch: number,
 	terms: Terms,
 ): Promise<number[][]> {
 	await using servers = new AsyncDisposableStack();
 	const running: { readonly server: Server; readonly load: Load }[] = [];
-	for (const setting of SETTINGS) {
-		const server = servers.use(await Server.start(setting, terms));
-		running.push({ server, load: await prepare(server.port) });
+	const order = turnsOf(launch, SETTINGS.length);
+	for (const which of order) {
+		const server = servers.use(await Server.start(SETTINGS[which]!, terms));
+		running[which] = { server, load: await prepare(server.port) };
 	}
-	for (const { load } of running) {
+	for (const which of order) {
 		const endMs = performance.now() + WARM_UP_MS;
-		while (performance.now() < endMs) await load(calls);
+		while (performance.now() < endMs) await running[which]!.load(calls);
 	}
 	const micros: number[][] = running.map(() => []);
 	for (let round = 0; round < rounds; round++) {
