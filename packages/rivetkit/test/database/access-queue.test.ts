@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
 import { AccessQueue } from "../../src/runtime/database/access-queue.ts";
 import { outcomeOf } from "../support/wire-http.ts";
@@ -37,5 +39,49 @@ it("who leaves is not waited for, and hears why", async () => {
 	release();
 	await Promise.all([first, last]);
 	expect(order).toEqual([1, 3]);
+	expect(queue.isFree).toBe(true);
+});
+
+it("what was served is let go of, though somebody always waits", async () => {
+	setFlagsFromString("--expose-gc");
+	const collect = runInNewContext("gc") as () => void;
+	const queue = new AccessQueue();
+	const served: WeakRef<object>[] = [];
+	let release = await queue.hold();
+	let next = queue.hold();
+	for (let round = 0; round < 1_000; round++) {
+		const rows = { round };
+		served.push(new WeakRef(rows));
+		queue.run(() => rows);
+		const last = queue.hold();
+		release();
+		release = await next;
+		next = last;
+	}
+	expect(queue.isFree).toBe(false);
+	// What a WeakRef is made of stays for the turn.
+	await new Promise((resolve) => setImmediate(resolve));
+	collect();
+	const kept = served.filter((rows) => rows.deref() !== undefined);
+	expect(kept.length).toBeLessThan(10);
+	release();
+	(await next)();
+	expect(queue.isFree).toBe(true);
+});
+
+it("refuses all who wait, in the order they came, however long the first have waited", async () => {
+	const queue = new AccessQueue();
+	const release = await queue.hold();
+	const order: number[] = [];
+	const note = (index: number) => () => void order.push(index);
+	const second = queue.hold();
+	for (const index of [1, 2]) queue.run(() => {}).catch(note(index));
+	release();
+	const releaseSecond = await second;
+	for (const index of [3, 4]) queue.run(() => {}).catch(note(index));
+	queue.refuseAll(new Error("closed"));
+	await new Promise((resolve) => setImmediate(resolve));
+	expect(order).toEqual([1, 2, 3, 4]);
+	releaseSecond();
 	expect(queue.isFree).toBe(true);
 });

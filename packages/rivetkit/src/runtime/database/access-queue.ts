@@ -17,13 +17,18 @@ interface Waiting {
 export class AccessQueue {
 	#held = false;
 	#shut = false;
+	/** Who came since `#first` was filled, in order. */
 	#waiting: Waiting[] = [];
-	/** Where in `#waiting` the next one is; moved instead of shifting the list. */
-	#next = 0;
+	/** Who is before them, the next one last: what is taken from the end is let go of, however many wait. */
+	#first: Waiting[] = [];
 
 	/** Whether work may run at once, before anybody else. */
 	get isFree(): boolean {
-		return !this.#held && !this.#shut && this.#next === this.#waiting.length;
+		return !this.#held && !this.#shut && this.#waitingCount === 0;
+	}
+
+	get #waitingCount(): number {
+		return this.#first.length + this.#waiting.length;
 	}
 
 	/**
@@ -89,14 +94,14 @@ export class AccessQueue {
 
 	/** Refuses everybody who waits. */
 	refuseAll(error: unknown): void {
-		const waiting = this.#waiting.slice(this.#next);
+		const waiting = [...this.#first.reverse(), ...this.#waiting];
 		this.#waiting = [];
-		this.#next = 0;
+		this.#first = [];
 		for (const { refuse } of waiting) refuse(error);
 	}
 
 	#enqueue(entry: Waiting): void {
-		if (this.#waiting.length - this.#next >= WAITING_MAX) {
+		if (this.#waitingCount >= WAITING_MAX) {
 			entry.refuse(catalogueError("database.busy", { limit: WAITING_MAX }));
 			return;
 		}
@@ -105,19 +110,19 @@ export class AccessQueue {
 	}
 
 	#remove(entry: Waiting): void {
-		const index = this.#waiting.indexOf(entry, this.#next);
-		if (index >= 0) this.#waiting.splice(index, 1);
+		for (const list of [this.#first, this.#waiting]) {
+			const index = list.indexOf(entry);
+			if (index >= 0) list.splice(index, 1);
+		}
 	}
 
 	#advance(): void {
-		while (!this.#held && !this.#shut && this.#next < this.#waiting.length) {
-			const entry = this.#waiting[this.#next]!;
-			this.#next++;
-			if (this.#next === this.#waiting.length) {
+		while (!this.#held && !this.#shut && this.#waitingCount > 0) {
+			if (this.#first.length === 0) {
+				this.#first = this.#waiting.reverse();
 				this.#waiting = [];
-				this.#next = 0;
 			}
-			entry.enter();
+			this.#first.pop()!.enter();
 		}
 	}
 }
