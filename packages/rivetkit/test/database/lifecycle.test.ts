@@ -5,6 +5,7 @@ import { actor } from "../../src/actor/definition.ts";
 import { db, type RawAccess } from "../../src/db/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { Gate } from "../support/gate.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
 import { outcomeOf } from "../support/wire-http.ts";
@@ -317,6 +318,40 @@ describe("a provider of one's own (api 11.3)", () => {
 		await eventually(() => expect(log.calls.filter((call) => call === "destroy")).toHaveLength(4));
 		expect(log.calls.filter((call) => call === "create true")).toHaveLength(4);
 		expect(await handle.count!()).toBe(1);
+	});
+
+	it("is closed, and not migrated, when its client comes after the start was given up", async () => {
+		const clock = new FakeClock();
+		const calls: string[] = [];
+		const slow = new Gate();
+		const subject = actor({
+			db: {
+				createClient: async () => {
+					calls.push("create");
+					if (calls.length === 1) await slow.passed;
+					return { of: calls.length };
+				},
+				onMigrate: ({ of }) => void calls.push(`migrate ${of}`),
+				onDestroy: ({ of }) => void calls.push(`destroy ${of}`),
+			} satisfies DatabaseProvider<{ of: number }>,
+			options: { startTimeout: 100 },
+			actions: { nap: (c) => c.sleep(), ping: () => "pong" },
+		});
+		await using runtime = await TestRuntime.start({ subject }, { clock, exposeErrors: true });
+		const handle = handleOf(runtime);
+		const failed = expect(handle.ping!()).rejects.toThrow(/did not start within 100 ms/);
+		await eventually(() => expect(calls).toEqual(["create"]));
+		await clock.advance(150);
+		await failed;
+		slow.open();
+		await eventually(() => expect(calls).toEqual(["create", "destroy 1"]));
+		await clock.advance(60_000);
+		expect(await handle.ping!()).toBe("pong");
+		await handle.nap!();
+		await gone(runtime);
+		await eventually(() =>
+			expect(calls).toEqual(["create", "destroy 1", "create", "migrate 3", "destroy 3"]),
+		);
 	});
 
 	it("whose onDestroy throws or hangs does not keep the actor from sleeping", async () => {

@@ -1,3 +1,4 @@
+import { catalogueError } from "@rivetkit/protocol";
 import type { DatabaseProviderContext } from "../../actor/database.types.ts";
 import type { ErasedDatabaseProvider } from "../../actor/erased.ts";
 import type { BatchPart } from "../commit/batch-part.ts";
@@ -63,12 +64,18 @@ export class DatabaseKeeper {
 				return this.#sqlite;
 			},
 		};
-		this.#client = { value: await this.#provider.createClient(context) };
+		const value = await this.#provider.createClient(context);
+		if (this.#ended) {
+			// The start took too long, or a newer incarnation exists.
+			await this.#close(value);
+			throw catalogueError("database.closed", {});
+		}
+		this.#client = { value };
 		await withTimeout(
 			this.#instance,
 			"onMigrate",
 			options.onMigrateTimeout,
-			this.#provider.onMigrate?.(this.#client.value),
+			this.#provider.onMigrate?.(value),
 		);
 	}
 
@@ -99,15 +106,16 @@ export class DatabaseKeeper {
 	}
 
 	async #end(fate: "keep" | "remove"): Promise<void> {
-		const client = this.#client;
-		if (client !== null) {
-			try {
-				const closed = this.#provider.onDestroy?.(client.value);
-				await withTimeout(this.#instance, "onDestroy of the database", CLOSE_TIMEOUT_MS, closed);
-			} catch (error) {
-				this.#instance.log.error({ err: error }, "closing the database client failed");
-			}
-		}
+		if (this.#client !== null) await this.#close(this.#client.value);
 		await this.#sqlite.shutDown(fate);
+	}
+
+	async #close(client: unknown): Promise<void> {
+		try {
+			const closed = this.#provider.onDestroy?.(client);
+			await withTimeout(this.#instance, "onDestroy of the database", CLOSE_TIMEOUT_MS, closed);
+		} catch (error) {
+			this.#instance.log.error({ err: error }, "closing the database client failed");
+		}
 	}
 }
