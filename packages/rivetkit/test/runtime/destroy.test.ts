@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { Gate, soon } from "../support/gate.ts";
 import { WrappedStore } from "../support/store-wrapper.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
@@ -172,6 +173,30 @@ describe("L16 a destroy that breaks off", () => {
 		expect(last?.destroyTs).toBeTypeOf("number");
 		expect(wrapped.commits.filter(({ destroyTs }) => destroyTs !== undefined)).toHaveLength(1);
 	});
+});
+
+it("nothing is committed after the tombstone, though it takes longer than what was noted may wait", async () => {
+	const clock = new FakeClock();
+	const wrapped = new WrappedStore();
+	const subject = actor({
+		options: { noSleep: true },
+		actions: { nap: (c) => c.sleep(), end: (c) => c.destroy() },
+	});
+	await using runtime = await TestRuntime.start({ subject }, { clock, store: wrapped.store });
+	const id = await runtime.actorId("subject");
+	await wireAction(runtime, id, "nap");
+	await gone(runtime, id);
+	// That it has woken is noted, and waits for company.
+	const letHear = wrapped.holdAnswers();
+	await wireAction(runtime, id, "end");
+	await eventually(() => expect(wrapped.commits.at(-1)?.destroyTs).toBeTypeOf("number"));
+	const commits = wrapped.commits.length;
+	await clock.advance(2_000);
+	letHear();
+	await gone(runtime, id);
+	expect(wrapped.commits.length).toBe(commits);
+	expect(runtime.log.filter(({ message }) => message.includes("newer incarnation"))).toEqual([]);
+	expect(codeOf(await wireAction(runtime, id, "end"))).toBe("actor.not_found");
 });
 
 describe("W-STOP-8, W-STOP-9 a wish to destroy that comes late", () => {

@@ -575,7 +575,7 @@ export class ActorInstance implements LedgerOwner {
 		this.#queue?.stop();
 		this.#connections?.end();
 		this.#giveUpCalls();
-		this.writes.end(() => catalogueError("actor.stopping", { actorId: this.actorId }));
+		this.endWrites();
 		if (this.#client) {
 			this.#client.dispose().catch((error) => {
 				this.log.error({ err: error }, "closing the actor's client failed");
@@ -585,6 +585,11 @@ export class ActorInstance implements LedgerOwner {
 		const isGone =
 			this.#phase === "fenced" || (this.#phase === "stopped" && this.#wish === "destroy");
 		this.database?.end(isGone ? "remove" : "keep");
+	}
+
+	/** No commit begins any more: what waits for one is refused. */
+	endWrites(): void {
+		this.writes.end(() => catalogueError("actor.stopping", { actorId: this.actorId }));
 	}
 
 	// State and variables

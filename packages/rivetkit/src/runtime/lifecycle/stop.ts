@@ -84,6 +84,8 @@ const STEPS: Readonly<Record<StopPhase, Step>> = {
 		await flush(instance);
 		instance.made.queue?.giveUpSenders();
 		if (instance.isFenced) return "fenced";
+		// A commit that comes after the tombstone is refused, as that of an incarnation that was fenced off.
+		instance.endWrites();
 		try {
 			const destroyTs = instance.now();
 			await instance.services.backend.commit(instance.assignment, {
