@@ -172,11 +172,14 @@ export class DurableHost implements DeadlinesOwner {
 		else this.#instance.endRunWait();
 	}
 
-	/** Runs again, unless it is running or the actor stops. */
+	/** Whether the run failed, and is run again by itself after a pause. */
+	get isBackingOff(): boolean {
+		return this.#instance.run?.isBackingOff ?? false;
+	}
+
+	/** Runs again at once, unless it is running or the actor stops. */
 	restart(): void {
-		const { run } = this.#instance;
-		if (!this.#instance.isReady || run === null || run.active) return;
-		run.start();
+		if (this.#instance.isReady) this.#instance.run?.start();
 	}
 
 	/** Destroys the actor once everything written so far is durable. */

@@ -36,10 +36,16 @@ export class RunHandler {
 		return this.#active;
 	}
 
+	/** Whether it failed, and starts again by itself after a pause. */
+	get isBackingOff(): boolean {
+		return this.#pause !== null;
+	}
+
+	/** Starts it at once, unless it is active: a pause is over. */
 	start(): void {
 		const instance = this.#instance;
-		this.#release();
-		this.#pause = null;
+		this.#endPause();
+		if (this.#isActive) return;
 		const startedMs = instance.now();
 		instance.work.begin("run");
 		this.#isActive = true;
@@ -83,9 +89,7 @@ export class RunHandler {
 
 	/** No more attempts. What runs goes on, as far as the abort signal lets it. */
 	stop(): void {
-		this.#release();
-		this.#pause?.cancel();
-		this.#pause = null;
+		this.#endPause();
 	}
 
 	#invoke(): unknown {
@@ -116,7 +120,9 @@ export class RunHandler {
 		});
 	}
 
-	#release(): void {
+	#endPause(): void {
+		this.#pause?.cancel();
+		this.#pause = null;
 		if (!this.#holdsAwake) return;
 		this.#holdsAwake = false;
 		this.#instance.work.end("runRestart");

@@ -204,8 +204,8 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.journal.rollBack();
 		this.#mustReload = true;
 		if (!this.#isRunning) {
-			// Its end is gone, too.
-			this.host.restart();
+			// Its end is gone, too. One whose commit failed before has its pause.
+			if (!this.host.isBackingOff) this.host.restart();
 			return;
 		}
 		this.#execution?.finish({ kind: "stopped" });
