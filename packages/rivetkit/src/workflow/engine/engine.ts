@@ -288,7 +288,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.writeHead();
 	}
 
-	/** Begins one run of the function; null when the actor stops, or begins again from what is stored. */
+	/** Begins one run of the function; null when that is not what is to be done any more. */
 	async #start(): Promise<Execution | null> {
 		const isFresh = this.#isNew;
 		this.#isNew = false;
@@ -296,6 +296,11 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		// It is about to be read.
 		if (!isFresh) await this.durable();
 		if (this.host.isAborted || this.isLost) return null;
+		// Told meanwhile, when there was nothing to stop.
+		if (this.head.isPaused || this.head.state !== "running") {
+			this.#reach();
+			return null;
+		}
 		const execution = this.newExecution({ isRollback: false, isFresh });
 		execution.start(this.#fn);
 		if (this.head.blocked) void this.#watchBlocked(execution);

@@ -201,8 +201,8 @@ export class Execution {
 	}
 
 	/**
-	 * For a rollback: runs the function as far as records go. Resolves when all of it waits or has ended: with
-	 * why not everything that is to be undone was found, if so.
+	 * For a rollback: runs the function as far as records go. Resolves when all of it waits or has ended, or
+	 * was stopped: with why not everything that is to be undone was found, if so.
 	 */
 	async replay(fn: WorkflowFunction): Promise<unknown> {
 		const search = this.search!;
@@ -216,7 +216,9 @@ export class Execution {
 			);
 		const blocked = this.ended.then((end) => (end.kind === "blocked" ? end.error : undefined));
 		const error: unknown = await Promise.race([search.waits, ended, blocked]);
-		return error ?? search.missed(this.owner);
+		if (error) return error;
+		// Nobody knows what its code would have come to.
+		return this.isStopped ? undefined : search.missed(this.owner);
 	}
 
 	/** The end, unless there was one: nothing of it is recorded any more. `reason`: what its signals say. */

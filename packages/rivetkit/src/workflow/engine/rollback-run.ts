@@ -23,11 +23,13 @@ export class RollbackRun {
 		this.#engine = engine;
 	}
 
-	/** Returns when all is undone, or when the actor stops; then it goes on where it was. */
+	/** Returns when all is undone, or when it is not to go on now; then it goes on where it was. */
 	async run(): Promise<void> {
 		const engine = this.#engine;
 		await engine.durable();
 		if (engine.host.isAborted || engine.isLost) return;
+		// Told meanwhile, when there was nothing to stop.
+		if (engine.head.isPaused || engine.head.state !== "rolling_back") return;
 		const execution = engine.newExecution({ isRollback: true, isFresh: false });
 		const missed = await engine.replayForRollback(execution);
 		if (engine.host.isAborted || engine.isLost) return;
@@ -35,6 +37,8 @@ export class RollbackRun {
 			execution.finish({ kind: "stopped" });
 			return blocked(engine, missed);
 		}
+		// It has not seen all there is to undo.
+		if (execution.isStopped) return;
 		delete engine.head.blocked;
 		const order = execution.search!.compensations.sort(
 			(a, b) => b.entry.completedSequence - a.entry.completedSequence,
