@@ -15,6 +15,8 @@ import { WireSocket, type WireSocketOptions } from "../support/wire-socket.ts";
 function speaker(options: object = {}) {
 	const hooks: string[] = [];
 	const allowed = { secret: true };
+	/** Clients whose params are `slow` are let in when `passed` has settled. */
+	const door = { passed: Promise.resolve(), knocks: 0 };
 	const subject = actor({
 		state: { n: 0 },
 		options: { connectionLivenessInterval: 600_000, ...options },
@@ -22,6 +24,11 @@ function speaker(options: object = {}) {
 			news: event<number | string>(),
 			other: event<number>(),
 			secret: event<number>({ canSubscribe: () => allowed.secret }),
+		},
+		onBeforeConnect: async (_c, params) => {
+			if (params !== "slow") return;
+			door.knocks++;
+			await door.passed;
 		},
 		onConnect: (_c, { kind }) => {
 			if (kind === "websocket") hooks.push("onConnect");
@@ -46,7 +53,7 @@ function speaker(options: object = {}) {
 			nap: (c) => c.sleep(),
 		},
 	});
-	return { subject, hooks, allowed };
+	return { subject, hooks, allowed, door };
 }
 
 /** One client over its sockets, which counts frames as ours does. */
@@ -307,6 +314,60 @@ describe("a client that cannot have what it missed is told so, before anything n
 		await wireAction(t.runtime, t.id, "large", [6_000]);
 		await wireAction(t.runtime, t.id, "large", [6_000]);
 		await isTold(t, t.away);
+	});
+
+	describe("when the old connection is given up while it is let in on the new one:", () => {
+		/** `meanwhile` runs between the client's coming back and its being let in. */
+		async function slowly(
+			t: Awaited<ReturnType<typeof hosted>>,
+			client: ComingBack,
+			meanwhile: () => Promise<void>,
+		) {
+			const door = new Gate();
+			t.door.passed = door.passed;
+			const { knocks } = t.door;
+			const back = client.open();
+			await eventually(() => expect(t.door.knocks).toBe(knocks + 1));
+			await meanwhile();
+			door.open();
+			await back;
+			expect(await client.event()).toEqual(RESYNC);
+			await client.subscribe("news");
+			await t.say("newer");
+			expect(await client.event()).toBe("newer");
+			client.socket.ws.terminate();
+		}
+
+		it("options.resumeWindow is over", async () => {
+			const clock = new FakeClock();
+			await using t = await hosted({ clock, actor: { resumeWindow: 3_000 } });
+			const client = t.client({ connParams: "slow" });
+			await client.open();
+			await client.subscribe("news");
+			await client.break();
+			await t.left(1);
+			await clock.advance(2_900);
+			await t.say(1);
+			await slowly(t, client, async () => {
+				await clock.advance(200);
+				await t.say(2);
+			});
+		});
+
+		it("there are more than options.maxResumeEvents, those it has and did not confirm included", async () => {
+			await using t = await hosted({ actor: { maxResumeEvents: 3 } });
+			const client = t.client({ connParams: "slow" });
+			await client.open();
+			await client.subscribe("news");
+			await t.say(1, 2, 3);
+			for (const expected of [1, 2, 3]) expect(await client.event()).toBe(expected);
+			// The server has not noticed that its socket is dead.
+			await slowly(t, client, async () => {
+				await t.left(1);
+				await t.say(4);
+				await t.say(5);
+			});
+		});
 	});
 
 	it("after a restart of the server", async () => {

@@ -18,6 +18,7 @@ export interface Opening {
  * it knows the new one: it may have to come back to the old one once more.
  *
  *     none ─▶ found ─▶ adopted ─▶ confirmed
+ *               └─────────┴─▶ given up
  */
 export class Resumption {
 	readonly #instance: ActorInstance;
@@ -72,22 +73,25 @@ export class Resumption {
 		}
 	}
 
+	/** The old one while it hears and keeps what its client misses: hooks may outlast that. */
+	get #kept(): Connection | null {
+		if (!this.#previous) return null;
+		return this.#instance.connections.lingering.get(this.#previous.id) ?? null;
+	}
+
 	/** The connection is accepted: it hears from now on what the old one hears. */
 	adopt(): void {
-		if (!this.#previous) return;
+		const previous = this.#kept;
+		if (!previous) return;
 		const { connections } = this.#instance;
-		for (const event of this.#previous.subscriptions) {
-			connections.subscribe(this.#connection, event);
-		}
-		connections.lingering.renew(this.#previous.id);
+		for (const event of previous.subscriptions) connections.subscribe(this.#connection, event);
+		connections.lingering.renew(previous.id);
 	}
 
 	/** What the client gets behind its Init, as things are when that leaves. */
 	opening(): Opening {
 		if (this.#point.connectionId === null) return { frames: [], missed: [] };
-		const missed = this.#previous?.isLingering
-			? this.#previous.log!.since(this.#point.received)
-			: null;
+		const missed = this.#kept?.log?.since(this.#point.received);
 		return missed ? { frames: [], missed } : { frames: [resyncFrame(this.#encoding)], missed: [] };
 	}
 
