@@ -14,7 +14,10 @@ export interface ActorOptionsInput {
 	onBeforeConnectTimeout?: number | undefined;
 	/** Limit for `createConnState`. Default 5,000. */
 	createConnStateTimeout?: number | undefined;
-	/** Limit for `onConnect`. Default 5,000. */
+	/**
+	 * Limit for `onConnect`; also for how long an `onWebSocket` may take before it listens until it is told that
+	 * the client, which has sent something, is gone. Default 5,000.
+	 */
 	onConnectTimeout?: number | undefined;
 	/** Limit for `onSleep`. Default 5,000. */
 	onSleepTimeout?: number | undefined;

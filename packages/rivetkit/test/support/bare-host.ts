@@ -1,5 +1,11 @@
 import { createMemoryStore, type Store } from "@rivetkit/engine";
-import { type ActorSocket, buildSubprotocols, systemClock, systemRandom } from "@rivetkit/protocol";
+import {
+	type ActorSocket,
+	buildSubprotocols,
+	type Clock,
+	systemClock,
+	systemRandom,
+} from "@rivetkit/protocol";
 import { erasedConfig } from "../../src/actor/erased.ts";
 import { EmbeddedBackend } from "../../src/backends/embedded/embedded-backend.ts";
 import { TurnScheduler } from "../../src/runtime/commit/turn-scheduler.ts";
@@ -15,11 +21,17 @@ export class BareHost {
 	readonly log: LogLine[] = [];
 	readonly store: Store;
 	readonly #definition: { readonly config: object };
+	readonly #clock: Clock;
 	#host: RuntimeHost | null = null;
 
-	constructor(definition: { readonly config: object }, store: Store = createMemoryStore()) {
+	constructor(
+		definition: { readonly config: object },
+		store: Store = createMemoryStore(),
+		clock: Clock = systemClock(),
+	) {
 		this.#definition = definition;
 		this.store = store;
+		this.#clock = clock;
 	}
 
 	/** A new incarnation, in a new host. The one before it is left alone: its commits are refused. */
@@ -35,7 +47,7 @@ export class BareHost {
 			input: null,
 			createTs: 0,
 		});
-		const clock = systemClock();
+		const clock = this.#clock;
 		this.#host = new RuntimeHost(
 			{
 				backend: new EmbeddedBackend(this.store, () => {}),

@@ -34,9 +34,11 @@ interface Early {
  * has attached a listener for them, or its promise has settled, and while a `c.atomic` is under way. Of a socket that outlives the incarnation
  * (`options.canHibernateWebSocket`) each message is acknowledged when its listeners are done with it and
  * what they wrote is durable; when that is lost, the socket is closed. `onWebSocket` runs again in the next
- * incarnation.
+ * incarnation. The peer's close comes behind the messages that wait, for a handler that does not listen after
+ * `options.onConnectTimeout` at the latest.
  *
- *     opening ─▶ open ─▶ closed
+ *     opening ─▶ attaching ─▶ open ─▶ closed
+ *        └───────────┴──────────────────▲
  */
 export class RawSocketConnection implements ActorSocketHandler {
 	readonly #instance: ActorInstance;
@@ -45,11 +47,14 @@ export class RawSocketConnection implements ActorSocketHandler {
 	readonly #request: Request;
 	readonly #userSocket: ServerSocket;
 	readonly #liveness: Liveness;
-	#phase: "opening" | "open" | "closed" = "opening";
+	/** While it is `attaching` the handler is called and does not listen yet. */
+	#phase: "opening" | "attaching" | "open" | "closed" = "opening";
 	#early: Early[] = [];
 	#earlyBytes = 0;
 	/** The peer's close: comes behind the messages that wait. */
 	#peerClose: (() => void) | null = null;
+	/** Set while that waits for the handler to listen. */
+	#endWait: (() => void) | null = null;
 	/** What waits is in line behind a `c.atomic`. */
 	#isInLine = false;
 	/** What the listeners of the message that is being delivered return to be waited for. */
@@ -114,7 +119,10 @@ export class RawSocketConnection implements ActorSocketHandler {
 			connection.record && socket.outlivesHost ? new MessageProgress(handledBefore) : null;
 		this.#liveness = new Liveness(instance, socket, () => this.#peerDead());
 		connection.closeTransport = (code, reason) => this.#close(code, reason);
-		connection.leaveTransport = () => this.#liveness.stop();
+		connection.leaveTransport = () => {
+			this.#liveness.stop();
+			this.#endWait?.();
+		};
 		this.#userSocket = new ServerSocket(socket, request.url.replace(/^http/, "ws"), {
 			release: (step, whenDropped) =>
 				instance.afterDurable((error) => {
@@ -155,7 +163,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 			await instance.connections.close(this.#connection);
 			return;
 		}
-		this.#liveness.start();
+		if (!this.#peerClose) this.#liveness.start();
 		this.#announcesOpen = true;
 		this.#callHandler();
 		if (this.#connection.record) await this.#held();
@@ -190,6 +198,8 @@ export class RawSocketConnection implements ActorSocketHandler {
 	#callHandler(): void {
 		const instance = this.#instance;
 		const { onWebSocket } = instance.config;
+		if (this.#phase === "opening") this.#phase = "attaching";
+		if (this.#peerClose) this.#waitForHandler();
 		try {
 			if (!onWebSocket) throw catalogueError("handler.websocket_not_defined", {});
 			const c = instance.contexts.connection(this.#connection, this.#request);
@@ -214,13 +224,14 @@ export class RawSocketConnection implements ActorSocketHandler {
 
 	#deliverEarly(): void {
 		this.#instance.writes.saveSoon();
-		if (this.#phase !== "opening") return;
+		if (this.#phase !== "attaching") return;
 		this.#phase = "open";
 		if (this.#announcesOpen) {
 			this.#userSocket.opened();
 			this.#instance.writes.saveSoon();
 		}
 		this.#workOff();
+		this.#endWait?.();
 	}
 
 	onMessage(message: string | Uint8Array, index: number): void {
@@ -247,6 +258,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 
 	#workOff(): void {
 		while (this.#phase === "open" && (this.#early.length > 0 || this.#peerClose)) {
+			if (this.#isLeftToNext) return;
 			if (!this.#instance.isFree) {
 				this.#standInLine();
 				return;
@@ -274,17 +286,35 @@ export class RawSocketConnection implements ActorSocketHandler {
 		this.#liveness.pong();
 	}
 
+	/** A stopping actor leaves what its gateway keeps, the close included, to the next incarnation. */
+	get #isLeftToNext(): boolean {
+		return this.#connection.record !== null && !this.#instance.isReady;
+	}
+
 	onClose(code: number, reason: string, wasClean: boolean): void {
 		this.#liveness.stop();
-		// A stopping actor leaves it, and what came before it, to the next incarnation.
-		if (this.#connection.record && !this.#instance.isReady) return;
+		if (this.#isLeftToNext) return;
 		const close = () => this.#closedByPeer(code, reason, wasClean);
-		if (this.#phase === "open" && (this.#early.length > 0 || !this.#instance.isFree)) {
-			this.#peerClose = close;
-			this.#workOff();
-		} else {
+		if (this.#early.length === 0 && (this.#phase !== "open" || this.#instance.isFree)) {
 			close();
+			return;
 		}
+		this.#peerClose = close;
+		if (this.#phase === "attaching") this.#waitForHandler();
+		else this.#workOff();
+	}
+
+	/** A handler may listen to nothing but the close. */
+	#waitForHandler(): void {
+		const { services, options, work } = this.#instance;
+		// An actor that slept through it would be woken for the same again.
+		work.begin("socketListener");
+		const timer = services.timers.schedule(options.onConnectTimeout, () => this.#deliverEarly());
+		this.#endWait = () => {
+			this.#endWait = null;
+			timer.cancel();
+			work.end("socketListener");
+		};
 	}
 
 	#closedByPeer(code: number, reason: string, wasClean: boolean): void {
@@ -299,15 +329,13 @@ export class RawSocketConnection implements ActorSocketHandler {
 	#deliver(message: string | Uint8Array, index: number): void {
 		// The actor has asked for the close, which follows when its last writes are durable.
 		if (this.#connection.phase !== "open") return;
-		const { record } = this.#connection;
-		// A stopping actor leaves what its gateway keeps to the next incarnation.
-		if (record && !this.#instance.isReady) return;
+		if (this.#isLeftToNext) return;
 		const pending: PromiseLike<unknown>[] = [];
 		this.#pending = pending;
 		this.#userSocket.receive(message);
 		this.#pending = null;
 		this.#instance.writes.saveSoon();
-		if (!record) return;
+		if (!this.#connection.record) return;
 		if (pending.length === 0) this.#done(index);
 		else void Promise.allSettled(pending).then(() => this.#done(index));
 	}
@@ -385,6 +413,7 @@ export class RawSocketConnection implements ActorSocketHandler {
 		if (this.#phase === "closed") return;
 		this.#phase = "closed";
 		this.#early = [];
+		this.#endWait?.();
 		this.#liveness.stop();
 		const cut = truncateCloseReason(reason);
 		this.#socket.close(code, cut);
