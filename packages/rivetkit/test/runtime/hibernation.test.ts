@@ -341,6 +341,68 @@ describe("L33 an event connection", () => {
 		expect(await soon(socket.call(3, "grow", 100_000))).toMatchObject({ tag: "ActionResponse" });
 	});
 
+	describe("with a state over the limit from the beginning is refused, and fails nobody's commit:", () => {
+		const large = "x".repeat(128 * 1024);
+
+		async function greedy() {
+			const seen: string[] = [];
+			const gates = { onConnect: new Gate(), onDisconnect: new Gate() };
+			const subject = actor({
+				state: { n: 0 },
+				createConnState: (_c, params: string | undefined) => ({
+					name: params === "createConnState" ? large : "small",
+				}),
+				onConnect: async (_c, conn) => {
+					if (conn.kind !== "websocket") return;
+					seen.push("onConnect");
+					if (conn.params !== "onConnect") return;
+					conn.state.name = large;
+					await gates.onConnect.passed;
+				},
+				onDisconnect: async (_c, conn) => {
+					if (conn.kind !== "websocket") return;
+					seen.push(`onDisconnect ${conn.state.name.length}`);
+					await gates.onDisconnect.passed;
+				},
+				actions: { add: (c) => ++c.state.n },
+			});
+			const wrapped = new WrappedStore();
+			const runtime = await TestRuntime.start({ subject }, { store: wrapped.store });
+			const id = await runtime.actorId("subject");
+			const open = (connParams: string) =>
+				new WireSocket(`${runtime.url}/gateway/${id}/connect`, { connParams });
+			const add = () => wireAction(runtime, id, "add");
+			return { seen, gates, wrapped, runtime, id, open, add };
+		}
+
+		it("that of createConnState, before any hook has run for it", async () => {
+			const t = await greedy();
+			await using _ = t.runtime;
+			await using socket = t.open("createConnState");
+			expect(codeOf(await soon(socket.next()))).toBe("connection.state_too_large");
+			expect(await t.add()).toMatchObject({ output: 1 });
+			expect(t.seen).toEqual([]);
+		});
+
+		it("that of onConnect, when that is done", async () => {
+			const t = await greedy();
+			await using _ = t.runtime;
+			await using socket = t.open("onConnect");
+			await eventually(() => expect(t.seen).toEqual(["onConnect"]));
+			expect(await t.add()).toMatchObject({ output: 1 });
+			t.gates.onConnect.open();
+			expect(codeOf(await soon(socket.next()))).toBe("connection.state_too_large");
+			expect(t.seen).toEqual(["onConnect", `onDisconnect ${large.length}`]);
+			expect(await t.add()).toMatchObject({ output: 2 });
+			// What is stored of it has the state from before, in case this incarnation does not get to its end.
+			await t.wrapped.inner.acquire(t.id);
+			expect(codeOf(await t.add())).toBe("actor.stopping");
+			expect(await t.add()).toMatchObject({ output: 3 });
+			await eventually(() => expect(t.seen.at(-1)).toBe("onDisconnect 5"));
+			t.gates.onDisconnect.open();
+		});
+	});
+
 	it("that is opened while the actor stops is opened by the next incarnation", async () => {
 		const stopping = new Gate();
 		const stopped = new Gate();

@@ -46,6 +46,10 @@ export class ConnectionRecord {
 	/** Encoded, as committed last and as in the batch being committed; null without a state. */
 	committedState: Uint8Array | null = null;
 	takenState: Uint8Array | null = null;
+	/** Encoded, as it was before `onConnect`; null once a state is committed. */
+	admittedState: Uint8Array | null = null;
+	/** `onConnect` runs; who has too large a state then is refused when that is done. */
+	isOpening = false;
 	/** Nothing may be written of it any more, also not for a call that outlasts it. */
 	isRemoved = false;
 	/** The last message handled, and the one the store knows. */
@@ -83,10 +87,21 @@ export class ConnectionRecords implements BatchPart {
 		this.#instance = instance;
 	}
 
+	/** A connection that may be accepted. Throws `connection.state_too_large`. */
+	admit(record: ConnectionRecord): void {
+		if (record.connection.hasState) record.admittedState = encodeState(record.connection);
+	}
+
 	/** A connection that was just accepted. */
 	add(record: ConnectionRecord): void {
 		this.#count++;
 		this.#change(record, ALL);
+	}
+
+	/** Its `onConnect` is done. Throws `connection.state_too_large`. */
+	opened(record: ConnectionRecord): void {
+		if (record.connection.hasState) encodeState(record.connection);
+		record.isOpening = false;
 	}
 
 	/** One of an earlier incarnation. */
@@ -171,7 +186,10 @@ export class ConnectionRecords implements BatchPart {
 
 	committed(): void {
 		for (const record of this.#taken) {
-			if (record.taken & STATE) record.committedState = record.takenState;
+			if (record.taken & STATE) {
+				record.committedState = record.takenState;
+				record.admittedState = null;
+			}
 			record.taken = 0;
 			record.takenState = null;
 		}
@@ -226,7 +244,7 @@ export class ConnectionRecords implements BatchPart {
 		record.changed = 0;
 		if (changed & HEAD) ops.push(putPart(connection.id, PART_HEAD, encodeHead(head)));
 		if (changed & STATE && connection.hasState) {
-			const bytes = encodeState(connection);
+			const bytes = storableState(record);
 			record.takenState = bytes;
 			if (!isSame(bytes, record.committedState)) {
 				ops.push(putPart(connection.id, PART_STATE, bytes));
@@ -237,6 +255,19 @@ export class ConnectionRecords implements BatchPart {
 			ops.push(putPart(connection.id, PART_SUBSCRIPTIONS, encodeCbor(names)));
 		}
 	}
+}
+
+/**
+ * What is stored. Where it is too large, and its connection has left or will be refused for it, the state
+ * before: that must not fail the commits of everybody else.
+ */
+function storableState(record: ConnectionRecord): Uint8Array {
+	const { connection, isOpening, committedState, admittedState } = record;
+	const before = committedState ?? admittedState;
+	const stays = connection.phase === "open" && !isOpening;
+	if (stays || before === null) return encodeState(connection);
+	const bytes = encodeStorable(connection.rawState, "conn.state");
+	return bytes.byteLength > CONNECTION_STATE_BYTES_MAX ? before : bytes;
 }
 
 function encodeState(connection: Connection): Uint8Array {

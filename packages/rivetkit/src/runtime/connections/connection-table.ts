@@ -90,6 +90,7 @@ export class ConnectionTable {
 		const { config } = this.#instance;
 		if (!config.onBeforeConnect && !config.createConnState && !config.onConnect) {
 			if (config.connState !== undefined) connection.initState(structuredClone(config.connState));
+			this.#admit(connection);
 			this.#accept(connection);
 			this.#opened(connection);
 			return;
@@ -132,6 +133,7 @@ export class ConnectionTable {
 			} else if (config.connState !== undefined) {
 				connection.initState(structuredClone(config.connState));
 			}
+			this.#admit(connection);
 		} catch (error) {
 			connection.phase = "rejected";
 			throw error;
@@ -141,6 +143,8 @@ export class ConnectionTable {
 			this.#opened(connection);
 			return;
 		}
+		const { record } = connection;
+		if (record) record.isOpening = true;
 		try {
 			const c = instance.contexts.connection(connection, request);
 			await withTimeout(
@@ -151,10 +155,11 @@ export class ConnectionTable {
 			);
 			// The grace period may have ended meanwhile: whoever waits here is for the next incarnation.
 			instance.assertAcceptsWork();
+			if (record) instance.connectionRecords.opened(record);
 			this.#opened(connection);
 		} catch (error) {
 			// Stored with the actor's last commit, it gets its onDisconnect from the next incarnation.
-			if (!connection.record || instance.acceptsWork) void this.close(connection);
+			if (!record || instance.acceptsWork) void this.close(connection);
 			throw error;
 		}
 	}
@@ -162,6 +167,11 @@ export class ConnectionTable {
 	/** All that its opening writes is written. */
 	#opened(connection: Connection): void {
 		if (this.#instance.config.onDisconnect) this.#leaving.opened(connection);
+	}
+
+	/** Refuses what could not be stored, before anything of the connection is. */
+	#admit({ record }: Connection): void {
+		if (record) this.#instance.connectionRecords.admit(record);
 	}
 
 	#accept(connection: Connection): void {
