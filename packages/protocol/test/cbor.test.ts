@@ -106,6 +106,14 @@ describe("each value has the bytes of the profile and comes back as it was (1.7)
 		expect(decoded).toStrictEqual(new Uint8Array([1, 2]));
 	});
 
+	it.each([new Uint8Array([1, 2]), new Float64Array([0.5]), Buffer.from([1, 2])])(
+		"a proxy for a typed array is what that is (%o)",
+		(bytes) => {
+			const proxy = new Proxy(bytes, { get: (target, key) => Reflect.get(target, key) });
+			expect(toHex(encodeCbor({ proxy }))).toBe(toHex(encodeCbor({ proxy: bytes })));
+		},
+	);
+
 	it("class instances are maps of their own enumerable properties", () => {
 		class Point {
 			x = 1;

@@ -148,10 +148,7 @@ function writeHead(major: number, value: number): void {
 function writeHead32(major: number, value: number): void {
 	reserve(5);
 	buffer[position++] = major | 26;
-	buffer[position++] = value >>> 24;
-	buffer[position++] = value >>> 16;
-	buffer[position++] = value >>> 8;
-	buffer[position++] = value;
+	writeU32(value);
 }
 
 function writeNumber(value: number): void {
@@ -236,7 +233,9 @@ function writeObject(value: object, depth: number): void {
 }
 
 function writeInstance(value: object, depth: number): void {
-	if (ArrayBuffer.isView(value)) writeView(value);
+	// A proxy for a typed array, such as bytes in an actor's state, is no view to native code.
+	if (ArrayBuffer.isView(value) || value instanceof Object.getPrototypeOf(Uint8Array))
+		writeView(value as ArrayBufferView);
 	else if (value instanceof Date) writeDate(value);
 	else if (value instanceof Map) writeMap(value, depth);
 	else if (value instanceof Set) writeSet(value, depth);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
+import { createClient } from "../../src/client/index.ts";
 import { UserError } from "../../src/errors/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate, soon } from "../support/gate.ts";
@@ -208,6 +209,32 @@ describe("connections through c.client()", () => {
 		expect(await soon(heard.passed)).toBe(9);
 		const target = runtime.localClient().other!.getOrCreate(["x"]);
 		await eventually(async () => expect(await target.from()).toBe("left"));
+	});
+
+	it("take parts of the caller's state for what they are, as clients of its own do", async () => {
+		const subject = actor({
+			state: { bytes: new Uint8Array([1, 2]), parts: [new Float64Array([0.5])], when: new Date(5) },
+			actions: {
+				go: async (c, endpoint: string) => {
+					await using apart = createClient({ endpoint });
+					const handles = [c.client().other!, apart.other!].map((of) => of.getOrCreate(["x"]));
+					const connections = handles.map((handle) => handle.connect());
+					const echoed = [...connections, handles[1]!].map((to) => to.echo(c.state));
+					const all = await Promise.all(echoed);
+					await Promise.all(connections.map((connection) => connection.dispose()));
+					return all;
+				},
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject, other });
+		const id = await runtime.actorId("subject");
+		const { output } = await wireAction(runtime, id, "go", [runtime.url], { encoding: "cbor" });
+		const same = {
+			bytes: new Uint8Array([1, 2]),
+			parts: [new Float64Array([0.5])],
+			when: new Date(5),
+		};
+		expect(output).toEqual([same, same, same]);
 	});
 
 	it("that are open when the actor stops are disposed of", async () => {
