@@ -16,6 +16,7 @@ import type { EngineLimits } from "../common/limits.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Store } from "../store/store.ts";
 import type { AcceptedSocket } from "./accepted-socket.ts";
+import { endingWith } from "./ending-with.ts";
 
 /** How often it is looked whether an actor that somebody follows has gone to another node (ms). */
 const LOOK_MS = 1_000;
@@ -131,8 +132,14 @@ export class Inspections {
 			closing.abort();
 			accepted.close(CLOSE_GOING_AWAY, "");
 		});
-		const socket = plain(accepted, () => this.#sessions.delete(session));
-		await host!.inspectSocket!(this.#target(actorId, closing.signal), upgrade, socket);
+		const over = () => this.#sessions.delete(session);
+		try {
+			const socket = plain(accepted, over);
+			await host!.inspectSocket!(this.#target(actorId, closing.signal), upgrade, socket);
+		} catch (error) {
+			over();
+			throw error;
+		}
 	}
 
 	/** Whether a request is for the stream of an actor, and the host has one whatever the actor does. */
@@ -151,11 +158,23 @@ export class Inspections {
 		return answer ?? this.#followHere(actorId, request);
 	}
 
-	#followHere(actorId: string, request: ActorRequest): Promise<ActorResponse> {
+	async #followHere(actorId: string, request: ActorRequest): Promise<ActorResponse> {
+		const { host } = this.#options.placement;
 		const closing = new AbortController();
 		const session = this.#begin(actorId, () => closing.abort());
-		request.signal.addEventListener("abort", () => this.#sessions.delete(session), { once: true });
-		return this.#options.placement.host!.follow!(this.#target(actorId, closing.signal), request);
+		const over = () => this.#sessions.delete(session);
+		try {
+			const answer = await host!.follow!(this.#target(actorId, closing.signal), request);
+			if (answer.body instanceof ReadableStream && !request.signal.aborted) {
+				request.signal.addEventListener("abort", over, { once: true });
+				return { ...answer, body: endingWith(answer.body, over) };
+			}
+			over();
+			return answer;
+		} catch (error) {
+			over();
+			throw error;
+		}
 	}
 
 	#begin(actorId: string, end: () => void): Session {
@@ -249,7 +268,11 @@ function plain(accepted: PlainSocket, onClosed: () => void): PlainSocket {
 			return accepted.bufferedBytes;
 		},
 		send: (message) => accepted.send(message),
-		close: (code, reason) => accepted.close(code, reason),
+		close: (code, reason) => {
+			accepted.close(code, reason);
+			// Of one that is refused nobody hears the end.
+			onClosed();
+		},
 		listen: (handler) =>
 			accepted.listen({
 				onMessage: (message) => handler.onMessage(message),

@@ -1,14 +1,20 @@
 // Inspector requests ask the host before anybody is woken (protocol 7.2; what the host answers is its own).
 import type {
 	ActorRequest,
+	ActorResponse,
 	InspectedActor,
 	InspectionTarget,
 	PlainSocket,
 	StartAgain,
 } from "@rivetkit/protocol";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { engineLimits } from "../../src/common/limits.ts";
+import { Inspections } from "../../src/gateway/inspections.ts";
+import type { Placement } from "../../src/placement/placement.ts";
+import type { Store } from "../../src/store/store.ts";
 import { testEngine } from "../helpers/engine.ts";
+import { TestClock } from "../helpers/test-clock.ts";
 
 async function inspected(
 	answer: (actor: InspectedActor, request: ActorRequest) => string | null,
@@ -178,4 +184,116 @@ test("a host that takes no inspector sockets gets them as any others", async () 
 	const reason = await new Promise((resolve) => ws.on("close", (_, text) => resolve(String(text))));
 	expect(reason).toBe("/inspector/connect");
 	expect(t.host.live.size).toBe(1);
+});
+
+describe("what is over is let go of: the engine closes without a word to it", () => {
+	type Follow = (target: InspectionTarget) => ActorResponse | Promise<ActorResponse>;
+
+	async function following(follow: Follow) {
+		const t = testEngine();
+		const { url } = await t.listen();
+		const targets: InspectionTarget[] = [];
+		Object.assign(t.host, {
+			follow: async (target: InspectionTarget) => {
+				targets.push(target);
+				return follow(target);
+			},
+		});
+		const get = () => fetch(`${url}/gateway/anybody/inspector/stream`);
+		const told = async () => {
+			await t.engine.close();
+			return targets.map(({ closing }) => closing.aborted);
+		};
+		return { t, url, get, told };
+	}
+
+	const stream = (source: UnderlyingDefaultSource<Uint8Array>): ActorResponse => ({
+		status: 200,
+		headers: {},
+		body: new ReadableStream(source),
+	});
+
+	test("a stream that goes on is told", async () => {
+		const { get, told } = await following(({ closing }) =>
+			stream({
+				start: (controller) => closing.addEventListener("abort", () => controller.close()),
+			}),
+		);
+		await get();
+		expect(await told()).toEqual([true]);
+	});
+
+	test("a stream that is refused", async () => {
+		const { get, told } = await following(() => ({ status: 401, headers: {}, body: "no" }));
+		expect((await get()).status).toBe(401);
+		expect(await told()).toEqual([false]);
+	});
+
+	test("a stream that cannot be opened", async () => {
+		const { get, told } = await following(() => Promise.reject(new Error("no")));
+		expect((await get()).status).toBe(500);
+		expect(await told()).toEqual([false]);
+	});
+
+	test("a stream that has ended by itself", async () => {
+		const { get, told } = await following(() =>
+			stream({
+				start(controller) {
+					controller.enqueue(Buffer.from("last"));
+					controller.close();
+				},
+			}),
+		);
+		expect(await (await get()).text()).toBe("last");
+		expect(await told()).toEqual([false]);
+	});
+
+	test("a stream that breaks off", async () => {
+		const { get, told } = await following(() =>
+			stream({ pull: (controller) => controller.error(new Error("broken")) }),
+		);
+		await expect(get().then((response) => response.text())).rejects.toThrow();
+		expect(await told()).toEqual([false]);
+	});
+
+	test("a stream whose reader had left before it was opened", async () => {
+		const targets: InspectionTarget[] = [];
+		const follow = async (target: InspectionTarget) => {
+			targets.push(target);
+			return stream({});
+		};
+		const inspections = new Inspections({
+			store: {} as Store,
+			placement: { host: { follow } } as unknown as Placement,
+			clock: new TestClock(),
+			limits: engineLimits(),
+		});
+		const [path, signal] = ["/inspector/stream", AbortSignal.abort()];
+		await inspections.follow("anybody", { method: "GET", path, signal } as ActorRequest);
+		inspections.closeAll();
+		expect(targets.map(({ closing }) => closing.aborted)).toEqual([false]);
+	});
+
+	test.each([
+		["refused", (socket: PlainSocket) => socket.close(1011, "inspector.unauthorized")],
+		[
+			"not taken",
+			() => {
+				throw new Error("no");
+			},
+		],
+	])("a socket that is %s", async (_, take) => {
+		const { t, url, told } = await following(() => stream({}));
+		const targets: InspectionTarget[] = [];
+		Object.assign(t.host, {
+			inspectSocket: async (target: InspectionTarget, __: unknown, socket: PlainSocket) => {
+				targets.push(target);
+				take(socket);
+			},
+		});
+		const ws = new WebSocket(`${url.replace("http", "ws")}/gateway/anybody/inspector/connect`);
+		expect(await new Promise((resolve) => ws.on("close", resolve))).toBe(1011);
+		await told();
+		expect(targets.map(({ closing }) => closing.aborted)).toEqual([false]);
+	});
 });
