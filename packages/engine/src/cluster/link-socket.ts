@@ -4,6 +4,8 @@ import type { NodeLink } from "./node-link.ts";
 
 const CLOSE_ABNORMAL = 1006;
 
+type ClosedNews = Extract<SocketNews, { closed: unknown }>["closed"];
+
 /** A client's socket that another node holds, as an incarnation on this one has it. */
 export class LinkSocket implements ActorSocket {
 	readonly id: string;
@@ -15,6 +17,8 @@ export class LinkSocket implements ActorSocket {
 	readonly #key: number;
 	readonly #link: NodeLink;
 	#handler: ActorSocketHandler | undefined;
+	/** Its end, of which nobody has heard. */
+	#end: ClosedNews | undefined;
 	/** Whether it waits for the next incarnation when its link is lost. */
 	isHeld = false;
 	/** As its node said last: what waits on the link itself is not the client's doing. */
@@ -52,6 +56,11 @@ export class LinkSocket implements ActorSocket {
 	}
 
 	listen(handler: ActorSocketHandler): void {
+		const end = this.#end;
+		if (end !== undefined) {
+			queueMicrotask(() => handler.onClose(...end));
+			return;
+		}
 		this.#handler = handler;
 		this.#do({ do: "listen" });
 	}
@@ -75,7 +84,8 @@ export class LinkSocket implements ActorSocket {
 		} else if ("closed" in news) {
 			const handler = this.#handler;
 			this.#handler = undefined;
-			handler?.onClose(...news.closed);
+			if (handler === undefined) this.#end = news.closed;
+			else handler.onClose(...news.closed);
 		} else if ("pong" in news) {
 			this.#handler?.onPong?.();
 		} else {

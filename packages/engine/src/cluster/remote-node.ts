@@ -36,6 +36,8 @@ const ANSWER_MS = 2_000;
 interface Offered {
 	readonly socket: ActorSocket;
 	readonly actorId: string;
+	/** Whether the actor hears of its end. */
+	isHeard: boolean;
 	isHeld: boolean;
 	/** Runs while the client is behind. */
 	behind: Timer | undefined;
@@ -204,7 +206,13 @@ export class RemoteNode implements ActorHost {
 
 	offer(actorId: string, socket: ActorSocket): SocketOffer {
 		const key = ++this.#lastKey;
-		this.#sockets.set(key, { socket, actorId, isHeld: false, behind: undefined });
+		this.#sockets.set(key, {
+			socket,
+			actorId,
+			isHeard: false,
+			isHeld: false,
+			behind: undefined,
+		});
 		const keys = this.#keys.get(actorId) ?? new Set();
 		this.#keys.set(actorId, keys.add(key));
 		const { id, protocol, sentCount, isInterrupted, canHibernate } = socket;
@@ -233,8 +241,13 @@ export class RemoteNode implements ActorHost {
 				return;
 			case "close":
 				socket.close(deed.code, deed.reason);
+				if (!offered.isHeard && !offered.isHeld) {
+					this.#drop(key);
+					this.#closedThere(key, deed);
+				}
 				return;
 			case "listen":
+				offered.isHeard = true;
 				socket.listen({
 					onMessage: (message, index) => this.link.news(key, { message, index }),
 					onClose: (...closed) => {
@@ -270,6 +283,7 @@ export class RemoteNode implements ActorHost {
 			case "close":
 				this.#inspectors.delete(key);
 				socket.close(deed.code, deed.reason);
+				this.#closedThere(key, deed);
 				return;
 			case "listen":
 				socket.listen({
@@ -284,6 +298,11 @@ export class RemoteNode implements ActorHost {
 				// What only sockets of actors can.
 				return;
 		}
+	}
+
+	/** The other end has closed a socket: over the link it is over, also where nobody listens to it. */
+	#closedThere(key: number, { code, reason }: Extract<SocketDeed, { do: "close" }>): void {
+		this.link.news(key, { closed: [code, reason, true] });
 	}
 
 	/** Its actor is told how far the client is behind, and when it no longer is. */

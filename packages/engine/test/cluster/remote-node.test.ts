@@ -1,0 +1,78 @@
+// Sockets of this node's clients that somebody on another node has: what is kept of them here, and told there.
+import type { ActorSocket, ActorUpgrade, Clock, PlainSocket } from "@rivetkit/protocol";
+import { expect, it } from "vitest";
+import type { SocketNews } from "../../src/cluster/link-messages.ts";
+import { LinkSocket } from "../../src/cluster/link-socket.ts";
+import type { NodeLink } from "../../src/cluster/node-link.ts";
+import { type LinkLimits, RemoteNode } from "../../src/cluster/remote-node.ts";
+
+const UPGRADE: ActorUpgrade = {
+	path: "/connect",
+	headers: { get: () => null, entries: () => [] },
+	protocols: [],
+};
+const CLOSED = { closed: [1011, "no", true] };
+
+function remote() {
+	const told: [key: number, news: SocketNews][] = [];
+	const link = {
+		call: async () => null,
+		news: (key: number, news: SocketNews) => told.push([key, news]),
+	} as unknown as NodeLink;
+	const node = new RemoteNode({ link, clock: {} as Clock, limits: {} as LinkLimits });
+	const closes: unknown[] = [];
+	const socket = {
+		close: (...args: unknown[]) => closes.push(args),
+		listen() {},
+		hold() {},
+	} as unknown as ActorSocket;
+	return { node, told, closes, socket };
+}
+
+it("a socket that an actor over there refuses is nobody's: that is told, and nothing of it is kept", async () => {
+	const { node, told, closes, socket } = remote();
+	await node.openSocket("a", UPGRADE, socket);
+	expect(node.hasSocketsOf("a")).toBe(true);
+	node.deed(1, { do: "close", code: 1011, reason: "no" });
+	expect(closes).toEqual([[1011, "no"]]);
+	expect(told).toEqual([[1, CLOSED]]);
+	expect(node.hasSocketsOf("a")).toBe(false);
+});
+
+it.each(["listen", "hold"] as const)(
+	"%s: who closes a socket that it has taken hears of the end when it has come",
+	async (what) => {
+		const { node, told, socket } = remote();
+		await node.openSocket("a", UPGRADE, socket);
+		node.deed(1, { do: what });
+		node.deed(1, { do: "close", code: 1011, reason: "no" });
+		expect(told).toEqual([]);
+		expect(node.hasSocketsOf("a")).toBe(true);
+	},
+);
+
+it("who is not let look at an actor over there is nobody there either", async () => {
+	const { node, told, closes, socket } = remote();
+	await node.openInspector("a", UPGRADE, socket as PlainSocket);
+	node.deed(1, { do: "close", code: 1011, reason: "no" });
+	expect(closes).toEqual([[1011, "no"]]);
+	expect(told).toEqual([[1, CLOSED]]);
+});
+
+it("a socket that is over tells so to who listens later", async () => {
+	const link = { deed() {} } as unknown as NodeLink;
+	const socket = new LinkSocket(link, {
+		key: 1,
+		id: "",
+		protocol: "",
+		sentCount: 0,
+		isInterrupted: false,
+		canHibernate: false,
+	});
+	socket.close(1011, "no");
+	socket.heard({ closed: [1011, "no", true] });
+	const heard = await new Promise((resolve) =>
+		socket.listen({ onMessage() {}, onClose: (...args) => resolve(args) }),
+	);
+	expect(heard).toEqual([1011, "no", true]);
+});
