@@ -44,6 +44,8 @@ export class NodeSocket implements AcceptedSocket {
 	#isInTurn = false;
 	/** Messages that were in the same chunk as the handshake, before anybody listened. */
 	#early: (string | Uint8Array)[] | undefined;
+	/** This side has closed: what still comes is for nobody. */
+	#isClosing = false;
 	#closed: CloseEvent | undefined;
 
 	constructor(ws: OrderedWebSocket, socket: Socket, turn: WriteTurn, logger: EngineLogger) {
@@ -102,6 +104,7 @@ export class NodeSocket implements AcceptedSocket {
 		if (this.#ws.readyState !== OPEN) {
 			return;
 		}
+		this.#isClosing = true;
 		this.#ws.close(code, truncateCloseReason(reason));
 		// The peer's close frame has to be read, also when nobody ever listened.
 		this.#ws.resume();
@@ -161,6 +164,9 @@ export class NodeSocket implements AcceptedSocket {
 	}
 
 	#receive(data: RawData, isBinary: boolean): void {
+		if (this.#isClosing) {
+			return;
+		}
 		const bytes = data as Buffer;
 		const message = isBinary
 			? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,8 +1,11 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { connect } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { type ActorSocketHandler, catalogueError, decodeToClient } from "@rivetkit/protocol";
 import { describe, expect, test } from "vitest";
+import { WebSocketServer } from "ws";
+import { NodeSocket, OrderedWebSocket } from "../../src/gateway/node-socket.ts";
+import { WriteTurn } from "../../src/gateway/write-turn.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { Gate } from "../helpers/gate.ts";
 import { exchange, open, untilReceived } from "../helpers/raw-http.ts";
@@ -14,6 +17,8 @@ async function serving(options: Parameters<typeof testEngine>[0] = {}) {
 	const actorId = await t.create();
 	return Object.assign(t, { server, actorId, base: `${server.url}/gateway/${actorId}` });
 }
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 const handler = (part: Partial<ActorSocketHandler>): ActorSocketHandler => ({
 	onMessage: () => {},
@@ -594,6 +599,35 @@ describe("closing", () => {
 		await client.closed;
 		gate.open();
 		expect(await closed.opened).toEqual([1006, "", false]);
+	});
+
+	test("what a client still sends to a socket that was refused is kept for nobody", async () => {
+		const accepted = new Gate<NodeSocket>();
+		const gone = new Gate();
+		const sockets = new WebSocketServer({ noServer: true, WebSocket: OrderedWebSocket });
+		const server = createServer().on("upgrade", (message, socket, head) =>
+			sockets.handleUpgrade(message, socket, head, (ws) => {
+				accepted.open(new NodeSocket(ws, socket as Socket, new WriteTurn(), SILENT));
+				ws.once("close", () => gone.open());
+			}),
+		);
+		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+		const client = await open((server.address() as AddressInfo).port);
+		client.resume();
+		client.write(
+			`GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${Buffer.alloc(16).toString("base64")}\r\n\r\n`,
+		);
+		const socket = await accepted.opened;
+		socket.close(1011, "refused");
+		const [text, close] = [0x81, 0x88];
+		client.write(Buffer.from([text, 0x81, 0, 0, 0, 0, 0x78, close, 0x80, 0, 0, 0, 0]));
+		await gone.opened;
+		const heard: unknown[] = [];
+		await new Promise<void>((resolve) =>
+			socket.listen({ onMessage: (message) => heard.push(message), onClose: () => resolve() }),
+		);
+		expect(heard).toEqual([]);
+		server.close();
 	});
 
 	test("a client that never answers a close is cut", async () => {
