@@ -2,7 +2,7 @@ import { type Clock, catalogueError } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 
 const WINDOW_MS = 60_000;
-/** Counters that are kept before those of past windows are thrown away. */
+/** Counters that are kept before those of past windows are looked for, once in a window, and thrown away. */
 const COUNTERS_MAX = 10_000;
 
 interface Counter {
@@ -16,6 +16,7 @@ export class CallLimiter {
 	readonly #clock: Clock;
 	readonly #limits: EngineLimits;
 	readonly #counters = new Map<string, Counter>();
+	#sweptTs = Number.NEGATIVE_INFINITY;
 
 	constructor(clock: Clock, limits: EngineLimits) {
 		this.#clock = clock;
@@ -66,9 +67,10 @@ export class CallLimiter {
 	}
 
 	#forgetPast(now: number): void {
-		if (this.#counters.size < COUNTERS_MAX) {
+		if (this.#counters.size < COUNTERS_MAX || now - this.#sweptTs < WINDOW_MS) {
 			return;
 		}
+		this.#sweptTs = now;
 		for (const [key, counter] of this.#counters) {
 			if (counter.inFlight === 0 && now - counter.windowStartTs >= WINDOW_MS) {
 				this.#counters.delete(key);
