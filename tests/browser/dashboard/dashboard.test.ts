@@ -303,6 +303,11 @@ describe("a database", () => {
 		await page.getByLabel("SQL").fill("DELETE FROM readers");
 		await button("Run").click();
 		await main().getByText("Done, no row came back,").waitFor();
+		const broken = "CREATE TABLE lent (a); CREATE VIEW lost AS SELECT a FROM lent; DROP TABLE lent";
+		await page.getByLabel("SQL").fill(broken);
+		await button("Run").click();
+		await main().getByText("view, cannot be read").click();
+		await main().getByText("no such table: main.lent").waitFor();
 	});
 });
 

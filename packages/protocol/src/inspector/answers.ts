@@ -276,8 +276,10 @@ export interface DatabaseTable {
 	};
 	readonly columns: readonly DatabaseColumn[];
 	readonly foreignKeys: readonly DatabaseForeignKey[];
-	/** Rows of a table; null for a view, where counting may cost anything. */
+	/** Rows of a table; null for a view, where counting may cost anything, and with `error`. */
 	readonly records: number | null;
+	/** Why it cannot be read, as SQLite says it (a view of a table that is gone): no columns are known of it then. */
+	readonly error?: string;
 }
 
 export interface SchemaAnswer {

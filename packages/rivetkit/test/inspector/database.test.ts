@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { db } from "../../src/db/index.ts";
+import { readSchema } from "../../src/runtime/inspector/changes/use-database.ts";
+import type { ActorInstance } from "../../src/runtime/instance/instance.ts";
+import { SqliteError } from "../../src/sqlite/engine/sqlite-error.ts";
 import { temporaryDirectory } from "../database/support/temporary-directory.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
@@ -298,5 +301,40 @@ describe("SQL that only reads", () => {
 		await eventually(async () => expect(await isQueried()).toBe(true));
 		await runtime.embedded.engine.destroy(id);
 		expect(await ended).toMatchObject({ status: 400, body: { group: "database", code: "closed" } });
+	});
+});
+
+it("a view that is broken hides no table, and says what is wrong with it", async () => {
+	const { runtime, id, execute } = await started();
+	await using _runtime = runtime;
+	await execute({
+		sql: "CREATE TABLE gone (a); CREATE VIEW broken AS SELECT a FROM gone; DROP TABLE gone",
+	});
+	const { status, body } = await inspect(runtime, id, "database/schema");
+	expect(status).toBe(200);
+	expect(body.schema.tables).toMatchObject([
+		{
+			table: { schema: "main", name: "broken", type: "view" },
+			columns: [],
+			foreignKeys: [],
+			records: null,
+			error: expect.stringContaining("gone"),
+		},
+		{ table: { name: "teams" }, records: 700 },
+	]);
+	expect(body.schema.tables[1]).not.toHaveProperty("error");
+	await execute({ sql: "DROP VIEW broken" });
+	expect((await inspect(runtime, id, "database/schema")).body.schema.tables).toHaveLength(1);
+});
+
+it("tells whoever asks for the tables why none can be listed", async () => {
+	const client = {
+		execute: () => Promise.reject(new SqliteError("malformed database schema", 11)),
+	};
+	const instance = { database: { client } } as unknown as ActorInstance;
+	await expect(readSchema(instance)).rejects.toMatchObject({
+		group: "request",
+		code: "invalid",
+		message: expect.stringContaining("malformed database schema"),
 	});
 });

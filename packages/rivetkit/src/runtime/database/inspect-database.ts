@@ -5,13 +5,14 @@ import type {
 	DatabaseTable,
 } from "@rivetkit/protocol/inspector/answers";
 import type { SqlExecutor, SqlRow } from "../../db/raw-access.types.ts";
+import { SqliteError } from "../../sqlite/engine/sqlite-error.ts";
 
 /** Rows that one request of the inspector gets at most (contract: protocol 7.3). */
 export const DATABASE_ROWS_MAX = 500;
 
 /**
  * Tables and views of a database, for the inspector (contract: protocol 7.3). SQLite's own tables and
- * Drizzle's are left out.
+ * Drizzle's are left out. What cannot be read has an `error`, and hides no other.
  */
 export async function inspectSchema(db: SqlExecutor): Promise<{ tables: DatabaseTable[] }> {
 	const found = await db.execute<{ name: string; type: "table" | "view" }>(
@@ -19,6 +20,18 @@ export async function inspectSchema(db: SqlExecutor): Promise<{ tables: Database
 	);
 	const tables: DatabaseTable[] = [];
 	for (const { name, type } of found) {
+		const table = { schema: "main", name, type } as const;
+		tables.push({ table, ...(await partsOf(db, name, type)) });
+	}
+	return { tables };
+}
+
+async function partsOf(
+	db: SqlExecutor,
+	name: string,
+	type: "table" | "view",
+): Promise<Omit<DatabaseTable, "table">> {
+	try {
 		const columns = await db.execute<DatabaseColumn>(
 			'SELECT cid, name, type, "notnull", dflt_value, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1',
 			name,
@@ -28,9 +41,11 @@ export async function inspectSchema(db: SqlExecutor): Promise<{ tables: Database
 			name,
 		);
 		const records = type === "table" ? await countOf(db, name) : null;
-		tables.push({ table: { schema: "main", name, type }, columns, foreignKeys, records });
+		return { columns, foreignKeys, records };
+	} catch (error) {
+		if (!(error instanceof SqliteError)) throw error;
+		return { columns: [], foreignKeys: [], records: null, error: error.message };
 	}
-	return { tables };
 }
 
 /**

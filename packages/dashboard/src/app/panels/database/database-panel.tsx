@@ -103,7 +103,7 @@ function TableList({
 	const href = useHref();
 	return (
 		<nav className="table-list" aria-label="Tables">
-			{tables.map(({ table: { name, type }, records }) => (
+			{tables.map(({ table: { name, type }, records, error }) => (
 				<a
 					key={name}
 					className="table-link mono"
@@ -111,7 +111,9 @@ function TableList({
 					aria-current={name === chosen.table.name ? "page" : undefined}
 				>
 					{name}
-					<span className="muted">{records === null ? type : records.toLocaleString()}</span>
+					<span className="muted">
+						{error === undefined ? (records?.toLocaleString() ?? type) : `${type}, cannot be read`}
+					</span>
 				</a>
 			))}
 		</nav>

@@ -1,7 +1,7 @@
 import { catalogueError } from "@rivetkit/protocol";
 import type { SqlExecutor, SqlRow } from "../../../db/raw-access.types.ts";
 import { SqliteError } from "../../../sqlite/engine/sqlite-error.ts";
-import { inspectExecute, inspectRows } from "../../database/inspect-database.ts";
+import { inspectExecute, inspectRows, inspectSchema } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { invalid } from "../invalid.ts";
 import { shown } from "./shown.ts";
@@ -17,6 +17,11 @@ export function databaseOf({ database }: ActorInstance): SqlExecutor {
 	const client = database.client as Partial<SqlExecutor> | null | undefined;
 	// A provider of somebody else may have a client of another kind.
 	return typeof client?.execute === "function" ? (client as SqlExecutor) : database.sqlite;
+}
+
+/** The tables and views. Throws as {@link databaseOf} does. */
+export function readSchema(instance: ActorInstance): ReturnType<typeof inspectSchema> {
+	return inShownWords(() => inspectSchema(databaseOf(instance)));
 }
 
 /** A page of a table or a view, which `signal` ends. Throws as {@link databaseOf} and {@link inspectRows} do. */

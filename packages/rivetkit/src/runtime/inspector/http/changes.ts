@@ -1,13 +1,13 @@
 import { decodeBase64 } from "@rivetkit/protocol";
 import type { ActorWorkflow } from "../../../actor/workflow-control.types.ts";
-import { DATABASE_ROWS_MAX, inspectSchema } from "../../database/inspect-database.ts";
+import { DATABASE_ROWS_MAX } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { dropMessages, redriveMessages, sendMessage } from "../changes/change-queue.ts";
 import { controlWorkflow, replayWorkflow } from "../changes/control-workflow.ts";
 import { deleteSchedule } from "../changes/delete-schedule.ts";
 import { patchState } from "../changes/patch-state.ts";
 import { runAction } from "../changes/run-action.ts";
-import { databaseOf, executeSql, readRows } from "../changes/use-database.ts";
+import { executeSql, readRows, readSchema } from "../changes/use-database.ts";
 import { invalid } from "../invalid.ts";
 import { answer, CallFailed, ReadyAnswer } from "./answers.ts";
 import type { InspectorCall } from "./call.ts";
@@ -58,7 +58,7 @@ export const clearQueue: Change = async (instance, { query }) => {
 };
 
 export const databaseSchema: Change = async (instance) => ({
-	schema: await inspectSchema(databaseOf(instance)),
+	schema: await readSchema(instance),
 });
 
 export const databaseRows: Change = async (instance, call) => {

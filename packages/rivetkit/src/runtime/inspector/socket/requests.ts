@@ -1,14 +1,13 @@
 import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
 import type { InspectorToClient, InspectorToServer, Uint } from "@rivetkit/protocol/inspector";
 import type { Fire } from "@rivetkit/protocol/inspector/answers";
-import { inspectSchema } from "../../database/inspect-database.ts";
 import type { ActorInstance } from "../../instance/instance.ts";
 import { untracked } from "../../state/index.ts";
 import { replayWorkflow } from "../changes/control-workflow.ts";
 import { deleteSchedule } from "../changes/delete-schedule.ts";
 import { patchState } from "../changes/patch-state.ts";
 import { runAction } from "../changes/run-action.ts";
-import { databaseOf, readRows } from "../changes/use-database.ts";
+import { readRows, readSchema } from "../changes/use-database.ts";
 import { invalid } from "../invalid.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { queueStatus } from "../view/queue-listing.ts";
@@ -106,9 +105,7 @@ export async function answerRequest(
 			}));
 		}
 		case "DatabaseSchemaRequest": {
-			const schema = await told("Failed to get database schema", () =>
-				host.change((instance) => inspectSchema(databaseOf(instance))),
-			);
+			const schema = await told("Failed to get database schema", () => host.change(readSchema));
 			return {
 				tag: "DatabaseSchemaResponse",
 				val: { rid: request.val.id, schema: encodeCbor(schema) },
