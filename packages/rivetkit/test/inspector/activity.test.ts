@@ -19,6 +19,8 @@ const subject = actor({
 		/** With its list as deep as arguments may be. */
 		tellDeep: (c) => c.broadcast("news", deepValue(1_023)),
 		tell: (c, what: unknown) => c.broadcast("news", [what, new Map([["a", 1n]])]),
+		logDeep: (c, levels: number) =>
+			c.log.error({ deep: deepValue(levels - 1) }, "levels: %d", levels),
 		log: (c, level: "debug" | "info" | "error", text: string) => {
 			c.log[level]({ level, err: new Error("inner") }, text);
 			c.log.child({ part: "p" })[level]("%s and %d", "one", 2);
@@ -267,3 +269,20 @@ function deepValue(levels: number): unknown {
 	for (let level = 0; level < levels; level++) value = [value];
 	return value;
 }
+
+it.each([false, true])(
+	"a line with fields as deep as values may be keeps no others from being shown, with cbor %s",
+	async (cbor) => {
+		await using runtime = await TestRuntime.start({ subject });
+		const id = await runtime.actorId("subject");
+		for (const levels of [2, 1_020, 1_040]) await runtime.action(id, "logDeep", levels);
+		const { status, body } = await inspect(runtime, id, "logs", { cbor });
+		expect(status).toBe(200);
+		const unreadable = { unreadable: expect.any(String) };
+		expect(body.logs).toMatchObject([
+			{ message: "levels: 2", fields: { deep: ["deep"] } },
+			{ message: "levels: 1020", fields: unreadable },
+			{ message: "levels: 1040", fields: unreadable },
+		]);
+	},
+);

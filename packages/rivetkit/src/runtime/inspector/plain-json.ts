@@ -9,21 +9,22 @@ const UNENCODABLE = Symbol("unencodable");
  * A value as plain JSON, for people and scripts (contract: protocol 7.2): bigints as decimal text, dates as
  * ISO text, bytes as base64, sets and typed arrays as lists, maps as objects, or as lists of pairs when a
  * key is no text; regular expressions as text, errors as `{ name, message }`. What is more exact is there in
- * CBOR. Throws an `EncodeError` with the path of a function, a symbol or a cycle.
+ * CBOR. Throws an `EncodeError` with the path of a function, a symbol or a cycle, and a `RangeError` for more levels
+ * than `levelsMax`.
  */
-export function toPlainJson(value: unknown): string {
+export function toPlainJson(value: unknown, levelsMax = LEVELS_MAX): string {
 	const stripped = untracked(value);
 	try {
-		return JSON.stringify(plain(stripped, 0)) ?? "null";
+		return JSON.stringify(plain(stripped, levelsMax)) ?? "null";
 	} catch (error) {
 		if (error !== UNENCODABLE) throw error;
 		// Finds the place, and says it.
 		encodeJson(stripped);
-		throw new RangeError(`A value is nested over ${LEVELS_MAX} levels deep`);
+		throw new RangeError(`A value is nested over ${levelsMax} levels deep`);
 	}
 }
 
-function plain(value: unknown, level: number): unknown {
+function plain(value: unknown, levelsLeft: number): unknown {
 	switch (typeof value) {
 		case "bigint":
 			return value.toString();
@@ -31,15 +32,15 @@ function plain(value: unknown, level: number): unknown {
 		case "symbol":
 			throw UNENCODABLE;
 		case "object":
-			return value === null ? null : plainObject(value, level);
+			return value === null ? null : plainObject(value, levelsLeft);
 		default:
 			return value;
 	}
 }
 
-function plainObject(value: object, level: number): unknown {
-	if (level >= LEVELS_MAX) throw UNENCODABLE;
-	const inner = (member: unknown) => plain(member, level + 1);
+function plainObject(value: object, levelsLeft: number): unknown {
+	if (levelsLeft <= 0) throw UNENCODABLE;
+	const inner = (member: unknown) => plain(member, levelsLeft - 1);
 	if (Array.isArray(value)) return Array.from(value, inner);
 	if (value instanceof Date) return value;
 	if (value instanceof Map) return plainMap(value, inner);

@@ -9,6 +9,8 @@ type Level = (typeof LEVELS)[number];
 
 /** Characters of the fields of one line; more are left out. */
 const FIELDS_LENGTH_MAX = 8_192;
+/** Levels of them: an answer, which has more around them, holds 1,024 in CBOR. */
+const FIELDS_LEVELS_MAX = 1_000;
 const ENTRY_BYTES = 150;
 
 /**
@@ -135,7 +137,7 @@ function filledIn([text = "", ...values]: readonly unknown[]): string {
 
 function fieldsText(value: unknown): string {
 	try {
-		const text = toPlainJson(value);
+		const text = toPlainJson(value, FIELDS_LEVELS_MAX);
 		if (text.length <= FIELDS_LENGTH_MAX) return text;
 		return JSON.stringify({ tooLong: `${text.slice(0, FIELDS_LENGTH_MAX)}…` });
 	} catch {
