@@ -348,3 +348,21 @@ it("who goes on after an id of an earlier process hears what is new", async () =
 	const after = await inspect(second, id, `logs?after=${last}`);
 	expect(after.body.logs.map(({ message }: { message: string }) => message)).toContain("added");
 });
+
+it("ends for who comes while the engine lets go of everybody", async () => {
+	const streams = new InspectorStreams({
+		timers: { schedule: () => ({ cancel() {} }) } as unknown as TimerWheel,
+		log: { debug() {} } as unknown as Logger,
+		telemetry: null,
+		watch: async () => () => {},
+	});
+	const target = {
+		actorId: "an actor",
+		closing: AbortSignal.abort(),
+	} as unknown as InspectionTarget;
+	const request = { headers: new Headers() } as unknown as ActorRequest;
+	const actor = { actorId: "an actor" } as TracedActor;
+	const { body } = await streams.open(target, actor, request, new URLSearchParams());
+	const text = await soon(new Response(body as ReadableStream<Uint8Array>).text());
+	expect(text).toContain("event: open");
+});

@@ -188,7 +188,12 @@ class ActorStream implements Watcher, TrailListener {
 	/** @param after - the id of the last entry that the client has; null for one that has none */
 	async open(after: number | null): Promise<void> {
 		this.events.say("open", JSON.stringify({ topics: [...this.#topics] }));
-		this.#target.closing.addEventListener("abort", this.#close, { once: true });
+		const { closing } = this.#target;
+		closing.addEventListener("abort", this.#close, { once: true });
+		if (closing.aborted) {
+			this.events.end();
+			return;
+		}
 		this.#listen();
 		if (after !== null) this.#goOn(after);
 		this.#beat();
