@@ -40,6 +40,7 @@ export class InspectorSession implements Watcher, EntrySink {
 	/** Whether Init is out; nothing may come before. */
 	#hasBegun = false;
 	#isOver = false;
+	#isListening = false;
 	#requests = 0;
 	/** As the client was told it last, in CBOR. */
 	#state: Uint8Array | undefined;
@@ -54,7 +55,13 @@ export class InspectorSession implements Watcher, EntrySink {
 		return this.#isOver;
 	}
 
+	/** Of one that was closed before: tells so at once. */
 	listen(handlers: SessionHandlers): void {
+		if (this.#isOver) {
+			handlers.closed();
+			return;
+		}
+		this.#isListening = true;
 		this.#socket.listen({
 			onMessage: (message) => void this.#received(message, handlers),
 			onClose: () => {
@@ -103,8 +110,15 @@ export class InspectorSession implements Watcher, EntrySink {
 	/** Closes with `group.code` of an error. */
 	refuse(error: unknown): void {
 		const { group, code } = toWireError(error, { expose: true });
+		this.#close(`${group}.${code}`);
+	}
+
+	#close(reason: string): void {
 		this.#isOver = true;
-		this.#socket.close(CLOSE_REFUSED, `${group}.${code}`);
+		// Whoever carries the socket keeps it until it has told somebody that it is closed.
+		if (!this.#isListening) this.#socket.listen({ onMessage: () => {}, onClose: () => {} });
+		this.#isListening = true;
+		this.#socket.close(CLOSE_REFUSED, reason);
 	}
 
 	async #received(data: string | Uint8Array, handlers: SessionHandlers): Promise<void> {
@@ -135,7 +149,6 @@ export class InspectorSession implements Watcher, EntrySink {
 		if (this.#isOver) return;
 		this.#socket.send(encodeInspectorToClient(this.#version, message));
 		if (this.#socket.bufferedBytes <= BUFFERED_BYTES_MAX) return;
-		this.#isOver = true;
-		this.#socket.close(CLOSE_REFUSED, "connection.buffer_full");
+		this.#close("connection.buffer_full");
 	}
 }
