@@ -32,15 +32,20 @@ const BUFFERED_TOLD_MS = 50;
 /** How long after its limit another node may answer (ms). */
 const ANSWER_MS = 2_000;
 
-/** A socket of this node's clients that an actor over there has. */
-interface Offered {
+/** A socket of this node's clients that somebody over there has. */
+interface Watched {
+	readonly socket: PlainSocket;
+	/** Runs while the client is behind. */
+	behind: Timer | undefined;
+}
+
+/** One that an actor has. */
+interface Offered extends Watched {
 	readonly socket: ActorSocket;
 	readonly actorId: string;
 	/** Whether the actor hears of its end. */
 	isHeard: boolean;
 	isHeld: boolean;
-	/** Runs while the client is behind. */
-	behind: Timer | undefined;
 }
 
 export interface RemoteNodeOptions {
@@ -67,7 +72,7 @@ export class RemoteNode implements ActorHost {
 	readonly #sockets = new Map<number, Offered>();
 	readonly #keys = new Map<string, Set<number>>();
 	/** Sockets of who looks at actors over there. */
-	readonly #inspectors = new Map<number, PlainSocket>();
+	readonly #inspectors = new Map<number, Watched>();
 	#lastKey = 0;
 
 	constructor({ link, clock, limits }: RemoteNodeOptions) {
@@ -151,7 +156,7 @@ export class RemoteNode implements ActorHost {
 	async openInspector(actorId: string, upgrade: ActorUpgrade, socket: PlainSocket): Promise<void> {
 		const key = ++this.#lastKey;
 		const { path, headers, protocols } = upgrade;
-		this.#inspectors.set(key, socket);
+		this.#inspectors.set(key, { socket, behind: undefined });
 		try {
 			await this.link.call(
 				{
@@ -172,7 +177,7 @@ export class RemoteNode implements ActorHost {
 				{ waitMs: this.#limits.webSocketOpenTimeoutMs + ANSWER_MS },
 			);
 		} catch (error) {
-			this.#inspectors.delete(key);
+			this.#dropInspector(key);
 			throw error;
 		}
 	}
@@ -274,14 +279,15 @@ export class RemoteNode implements ActorHost {
 		}
 	}
 
-	#inspectorDeed(key: number, socket: PlainSocket, deed: SocketDeed): void {
+	#inspectorDeed(key: number, inspector: Watched, deed: SocketDeed): void {
+		const { socket } = inspector;
 		switch (deed.do) {
 			case "send":
 				socket.send(deed.message);
-				this.link.news(key, { buffered: socket.bufferedBytes });
+				this.#watch(key, inspector);
 				return;
 			case "close":
-				this.#inspectors.delete(key);
+				this.#dropInspector(key);
 				socket.close(deed.code, deed.reason);
 				this.#closedThere(key, deed);
 				return;
@@ -289,7 +295,7 @@ export class RemoteNode implements ActorHost {
 				socket.listen({
 					onMessage: (message) => this.link.news(key, { message, index: 0 }),
 					onClose: (...closed) => {
-						this.#inspectors.delete(key);
+						this.#dropInspector(key);
 						this.link.news(key, { closed });
 					},
 				});
@@ -305,15 +311,15 @@ export class RemoteNode implements ActorHost {
 		this.link.news(key, { closed: [code, reason, true] });
 	}
 
-	/** Its actor is told how far the client is behind, and when it no longer is. */
-	#watch(key: number, offered: Offered): void {
-		if (offered.behind !== undefined || offered.socket.bufferedBytes < BUFFERED_BYTES_TOLD) {
+	/** Who has it is told how far the client is behind, and when it no longer is. */
+	#watch(key: number, watched: Watched): void {
+		if (watched.behind !== undefined || watched.socket.bufferedBytes < BUFFERED_BYTES_TOLD) {
 			return;
 		}
 		const tell = () => {
-			const { bufferedBytes } = offered.socket;
+			const { bufferedBytes } = watched.socket;
 			this.link.news(key, { buffered: bufferedBytes });
-			offered.behind =
+			watched.behind =
 				bufferedBytes < BUFFERED_BYTES_TOLD ? undefined : this.#clock.after(BUFFERED_TOLD_MS, tell);
 		};
 		tell();
@@ -332,6 +338,11 @@ export class RemoteNode implements ActorHost {
 		}
 	}
 
+	#dropInspector(key: number): void {
+		this.#inspectors.get(key)?.behind?.stop();
+		this.#inspectors.delete(key);
+	}
+
 	/** The incarnation over there is gone: its sockets are another's. */
 	forget(actorId: string): void {
 		for (const key of [...(this.#keys.get(actorId) ?? [])]) {
@@ -344,10 +355,10 @@ export class RemoteNode implements ActorHost {
 		for (const key of [...this.#sockets.keys()]) {
 			this.#drop(key);
 		}
-		for (const socket of [...this.#inspectors.values()]) {
+		for (const [key, { socket }] of [...this.#inspectors]) {
+			this.#dropInspector(key);
 			socket.close(CLOSE_GOING_AWAY, "");
 		}
-		this.#inspectors.clear();
 	}
 
 	/** One that can be answered, not run again, is taken up by whoever has the actor next. Once. */

@@ -1,0 +1,80 @@
+// Who looks at an actor of another node, over a link that does what a test says.
+import type { ActorUpgrade, PlainSocket } from "@rivetkit/protocol";
+import { expect, it } from "vitest";
+import type { SocketNews } from "../../src/cluster/link-messages.ts";
+import type { NodeLink } from "../../src/cluster/node-link.ts";
+import { RemoteNode } from "../../src/cluster/remote-node.ts";
+import { engineLimits } from "../../src/common/limits.ts";
+import { TestClock } from "../helpers/test-clock.ts";
+
+const UPGRADE = {
+	path: "/inspector/connect",
+	headers: new Headers(),
+	protocols: [],
+} as unknown as ActorUpgrade;
+
+function remote() {
+	const clock = new TestClock();
+	const news: SocketNews[] = [];
+	const link = {
+		call: async () => null,
+		news: (_key: number, told: SocketNews) => void news.push(told),
+	} as unknown as NodeLink;
+	return { clock, news, node: new RemoteNode({ link, clock, limits: engineLimits() }) };
+}
+
+/** A client that is as far behind as a test says. */
+class Client implements PlainSocket {
+	bufferedBytes = 0;
+	closes: number[] = [];
+	#closed: ((code: number, reason: string, wasClean: boolean) => void) | undefined;
+
+	send(): void {}
+
+	close(code: number): void {
+		this.closes.push(code);
+	}
+
+	listen({ onClose }: Parameters<PlainSocket["listen"]>[0]): void {
+		this.#closed = onClose;
+	}
+
+	leave(): void {
+		this.#closed?.(1000, "", true);
+	}
+}
+
+async function inspected() {
+	const t = remote();
+	const client = new Client();
+	await t.node.openInspector("a", UPGRADE, client);
+	t.node.deed(1, { do: "listen" });
+	return { ...t, client };
+}
+
+it("who looks at an actor is told how far its client is behind until it has caught up, sent to or not", async () => {
+	const { clock, news, node, client } = await inspected();
+	node.deed(1, { do: "send", message: "little" });
+	expect(news).toEqual([]);
+	client.bufferedBytes = 2_000_000;
+	node.deed(1, { do: "send", message: "much" });
+	client.bufferedBytes = 1_500_000;
+	clock.advance(50);
+	client.bufferedBytes = 0;
+	clock.advance(50);
+	expect(news).toEqual([{ buffered: 2_000_000 }, { buffered: 1_500_000 }, { buffered: 0 }]);
+	expect(clock.pendingCount).toBe(0);
+});
+
+it.each<[string, (t: Awaited<ReturnType<typeof inspected>>) => void]>([
+	["its client leaves", ({ client }) => client.leave()],
+	["it is closed over there", ({ node }) => node.deed(1, { do: "close", code: 1000, reason: "" })],
+	["the link is lost", ({ node }) => node.close()],
+])("nothing is told any more when %s", async (_, end) => {
+	const t = await inspected();
+	t.client.bufferedBytes = 2_000_000;
+	t.node.deed(1, { do: "send", message: "much" });
+	expect(t.clock.pendingCount).toBe(1);
+	end(t);
+	expect(t.clock.pendingCount).toBe(0);
+});
