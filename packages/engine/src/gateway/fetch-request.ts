@@ -6,6 +6,7 @@ import {
 } from "@rivetkit/protocol";
 import { corsHeaders, type FlatHeaders, isOwnHeader, preflightHeaders } from "./cors.ts";
 import { bodyTooLong, type InboundRequest } from "./inbound.ts";
+import { keepsLength } from "./keeps-length.ts";
 
 /** One request of a fetch-style server. */
 export class FetchRequest implements InboundRequest, RequestBody {
@@ -88,8 +89,10 @@ export class FetchRequest implements InboundRequest, RequestBody {
 /** The answer as a fetch response, with the headers of protocol 4.9. */
 export function fetchResponse(request: Request, answer: ActorResponse): Response {
 	const headers = new Headers();
+	const isHead = request.method === "HEAD";
+	const dropsLength = answer.body === null && !keepsLength(answer, isHead);
 	for (const [name, value] of Object.entries(answer.headers)) {
-		if (!isOwnHeader(name)) {
+		if (!isOwnHeader(name) && !(dropsLength && name === "content-length")) {
 			for (const one of typeof value === "string" ? [value] : value) {
 				headers.append(name, one);
 			}
@@ -100,7 +103,7 @@ export function fetchResponse(request: Request, answer: ActorResponse): Response
 		headers.append(cors[index]!, cors[index + 1]!);
 	}
 	const { status, statusText, body } = answer;
-	const bodiless = request.method === "HEAD" || status === 204 || status === 304;
+	const bodiless = isHead || status === 204 || status === 304;
 	if (bodiless && body instanceof ReadableStream) {
 		void body.cancel().catch(() => {});
 	}

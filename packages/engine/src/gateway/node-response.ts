@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { ActorResponse } from "@rivetkit/protocol";
 import { corsHeaders, type FlatHeaders, isOwnHeader } from "./cors.ts";
 import { callerGone } from "./inbound.ts";
+import { keepsLength } from "./keeps-length.ts";
 import type { NodeRequest } from "./node-request.ts";
 
 /** How long a client whose body was refused may go on sending before its connection is cut. */
@@ -31,12 +32,12 @@ export function writeResponse(
 	try {
 		const headers = corsHeaders(request.message.headers.origin);
 		const { status, body } = answer;
-		appendHeaders(headers, answer, body !== null && !(body instanceof ReadableStream));
+		const isHead = request.message.method === "HEAD";
+		appendHeaders(headers, answer, keepsLength(answer, isHead));
 		if (request.overLimit) {
 			headers.push("connection", "close");
 			closeAfterLinger(request);
 		}
-		const isHead = request.message.method === "HEAD";
 		if (body instanceof ReadableStream && !isHead && !isBodiless(status)) {
 			writeHead(request, answer, headers);
 			response.flushHeaders();
@@ -49,7 +50,7 @@ export function writeResponse(
 		}
 		if (body === null || body instanceof ReadableStream || isBodiless(status)) {
 			discardBody(answer);
-			if (!isBodiless(status) && !(isHead && body instanceof ReadableStream)) {
+			if (!isBodiless(status) && !isHead) {
 				headers.push("content-length", "0");
 			}
 			writeHead(request, answer, headers);
@@ -83,11 +84,11 @@ function writeHead(request: NodeRequest, answer: ActorResponse, headers: FlatHea
 	}
 }
 
-function appendHeaders(flat: FlatHeaders, answer: ActorResponse, ownLength: boolean): void {
+function appendHeaders(flat: FlatHeaders, answer: ActorResponse, keepLength: boolean): void {
 	const { headers } = answer;
 	for (const name in headers) {
 		const value = headers[name]!;
-		if (isOwnHeader(name) || (ownLength && name === "content-length")) {
+		if (isOwnHeader(name) || (!keepLength && name === "content-length")) {
 			continue;
 		}
 		if (typeof value === "string") {
@@ -167,7 +168,7 @@ export function refuseUpgrade(
 ): void {
 	const body = answer.body === null || answer.body instanceof ReadableStream ? "" : answer.body;
 	const headers = corsHeaders(origin);
-	appendHeaders(headers, answer, true);
+	appendHeaders(headers, answer, false);
 	headers.push("content-length", String(Buffer.byteLength(body)), "connection", "close");
 	let head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}\r\n`;
 	for (let index = 0; index < headers.length; index += 2) {

@@ -55,6 +55,22 @@ describe("Engine.fetch", () => {
 		expect((await reader.read()).done).toBe(true);
 	});
 
+	test.each([
+		["GET", 200, null],
+		["HEAD", 200, "5"],
+		["GET", 304, "5"],
+	])(
+		"has the length of an answer without a body only where it is of another: %s %i",
+		async (method, status, length) => {
+			await using t = testEngine();
+			const actorId = await t.create();
+			t.host.onRequest = () => ({ status, headers: { "content-length": "5" }, body: null });
+			const request = new Request(`http://host/gateway/${actorId}/request/x`, { method });
+			const answer = await t.engine.fetch(request);
+			expect(answer.headers.get("content-length")).toBe(length);
+		},
+	);
+
 	test("keeps several cookies, and answers HEAD without a body", async () => {
 		await using t = testEngine();
 		const actorId = await t.create();

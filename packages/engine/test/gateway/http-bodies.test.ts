@@ -361,6 +361,22 @@ describe("answers", () => {
 		}
 	});
 
+	test.each([
+		["GET", 200, ["content-length: 0"]],
+		["HEAD", 200, ["content-length: 5"]],
+		["GET", 204, []],
+		["HEAD", 204, []],
+		["GET", 304, ["content-length: 5"]],
+	])("without a body have one length at most, to %s with %i", async (method, status, lengths) => {
+		await using t = await serving();
+		t.host.onRequest = () => ({ status, headers: { "content-length": "5" }, body: null });
+		const text = await exchange(
+			t.server.port,
+			`${method} ${t.path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+		);
+		expect(text.match(/content-length: \d+/gi) ?? []).toEqual(lengths);
+	});
+
 	test("with a header that cannot be sent become a masked 500", async () => {
 		await using t = await serving();
 		t.host.onRequest = () => ({ status: 200, headers: { "x-a": "line\nbreak" }, body: "" });
