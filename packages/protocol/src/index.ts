@@ -96,7 +96,7 @@ export {
 	USER_ERROR_GROUP,
 } from "./errors/rivet-error.ts";
 export { toWireError, type WireError } from "./errors/wire.ts";
-export { type GatewayPath, gatewayPath, parseGatewayPath } from "./gateway/path.ts";
+export { type GatewayPath, gatewayPath, loggedPath, parseGatewayPath } from "./gateway/path.ts";
 export {
 	buildQueryGateway,
 	type CrashPolicy,

@@ -5,6 +5,7 @@ import {
 	encodeBase64,
 	encodeCbor,
 	gatewayPath,
+	loggedPath,
 	parseGatewayPath,
 	parseQueryGateway,
 } from "../src/index.ts";
@@ -12,6 +13,17 @@ import { text } from "./support/arbitraries.ts";
 
 const guard = (code: string, metadata?: unknown) =>
 	expect.objectContaining({ group: "guard", code, statusCode: 400, public: true, metadata });
+
+describe("loggedPath", () => {
+	it.each([
+		["/request/x?token=secret", "/request/x"],
+		["/gateway/id@secret/request/@x?a=b", "/gateway/id@***/request/@x"],
+		["/api/rivet/gateway/counter@sec%20ret?rvt-token=secret", "/api/rivet/gateway/counter@***"],
+		["/request/@x", "/request/@x"],
+	])("has no secrets of %s", (path, logged) => {
+		expect(loggedPath(path)).toBe(logged);
+	});
+});
 
 describe("gatewayPath (4.2)", () => {
 	it.each<[string, Parameters<typeof gatewayPath>, string]>([

@@ -7,6 +7,7 @@ import {
 	catalogueError,
 	HEADER_RAY_ID,
 	type HeadersView,
+	loggedPath,
 	selectSubprotocol,
 	type Timer,
 } from "@rivetkit/protocol";
@@ -217,7 +218,7 @@ export class NodeFront {
 		}
 		writeResponse(request, answer, (error) => {
 			this.#options.logger.error(
-				{ err: error, method: request.method, path: request.path },
+				{ err: error, method: request.method, path: loggedPath(request.path) },
 				"an answer could not be sent",
 			);
 			return this.#options.errors.response(error, request);

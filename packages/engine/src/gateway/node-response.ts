@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { ActorResponse } from "@rivetkit/protocol";
+import { type ActorResponse, loggedPath } from "@rivetkit/protocol";
 import { corsHeaders, type FlatHeaders, isOwnHeader } from "./cors.ts";
 import { callerGone } from "./inbound.ts";
 import { keepsLength } from "./keeps-length.ts";
@@ -42,7 +42,8 @@ export function writeResponse(
 			writeHead(request, answer, headers);
 			response.flushHeaders();
 			void pump(request, body).catch((error: unknown) => {
-				const { context, method, path } = request;
+				const { context, method } = request;
+				const path = loggedPath(request.path);
 				context.logger.debug({ err: error, method, path }, "a streamed answer broke off");
 				response.destroy();
 			});

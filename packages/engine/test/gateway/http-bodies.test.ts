@@ -311,7 +311,7 @@ describe("answers", () => {
 				},
 			}),
 		});
-		const answer = await fetch(t.server.url + t.path);
+		const answer = await fetch(`${t.server.url}${t.path}?token=secret`);
 		const reader = answer.body!.getReader();
 		expect(Buffer.from((await reader.read()).value!).toString()).toBe("first");
 		gate.open();
@@ -319,6 +319,7 @@ describe("answers", () => {
 		await expect
 			.poll(() => t.log.map(({ level, message }) => `${level}: ${message}`))
 			.toEqual(["debug: a streamed answer broke off"]);
+		expect(t.log[0]!.fields.path).toBe("/request/x");
 	});
 
 	test("are pulled no faster than the client reads", async () => {
@@ -380,9 +381,10 @@ describe("answers", () => {
 	test("with a header that cannot be sent become a masked 500", async () => {
 		await using t = await serving();
 		t.host.onRequest = () => ({ status: 200, headers: { "x-a": "line\nbreak" }, body: "" });
-		const answer = await fetch(t.server.url + t.path);
+		const answer = await fetch(`${t.server.url}${t.path}?token=secret`);
 		expect(answer.status).toBe(500);
 		expect(await answer.json()).toMatchObject({ group: "rivetkit", code: "internal_error" });
+		expect(t.log[0]!.fields).toMatchObject({ method: "GET", path: "/request/x" });
 	});
 
 	test("that do not begin in time are 504, and the signal fires", async () => {

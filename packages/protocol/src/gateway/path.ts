@@ -42,6 +42,11 @@ export function splitQuery(pathWithQuery: string): [path: string, query: string]
 	return mark < 0 ? [text, ""] : [text.slice(0, mark), text.slice(mark)];
 }
 
+/** A path as logs may have it: without its query and the token of a gateway path, which are secrets. */
+export function loggedPath(pathWithQuery: string): string {
+	return splitQuery(pathWithQuery)[0].replace(/(\/gateway\/[^/@]*)@[^/]*/, "$1@***");
+}
+
 /** `a=1&b=2` of the parameters that are there. */
 export function encodeQuery(
 	parameters: Readonly<Record<string, string | null | undefined>>,

@@ -4,6 +4,7 @@ import {
 	INTERNAL_ERROR_CODE,
 	INTERNAL_ERROR_DESCRIPTION,
 	INTERNAL_ERROR_GROUP,
+	loggedPath,
 } from "@rivetkit/protocol";
 import { type Engine, type EngineListeners, isBelowBasePath } from "../backends/embedded/engine.ts";
 import type { Logger } from "../log/logger.ts";
@@ -46,6 +47,8 @@ export function nodeListeners(
 	});
 	// Each request reports it.
 	starting.catch(() => {});
+	const failed = (err: unknown, { url = "/" }: IncomingMessage) =>
+		log.error({ err, path: loggedPath(url) }, "the registry could not be started");
 	const isOurs = ({ url = "/" }: IncomingMessage) => isBelowBasePath(url, basePath);
 	return {
 		onRequest(request, response) {
@@ -55,7 +58,7 @@ export function nodeListeners(
 				starting.then(
 					(listeners) => listeners.onRequest(request, response),
 					(err: unknown) => {
-						log.error({ err, url: request.url }, "the registry could not be started");
+						failed(err, request);
 						response.writeHead(500, { "content-type": "application/json" }).end(START_FAILED);
 					},
 				);
@@ -74,7 +77,7 @@ export function nodeListeners(
 						listeners.onUpgrade(request, socket, head);
 					},
 					(err: unknown) => {
-						log.error({ err, url: request.url }, "the registry could not be started");
+						failed(err, request);
 						socket.destroy();
 					},
 				);

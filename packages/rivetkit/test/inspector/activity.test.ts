@@ -63,6 +63,13 @@ it("events are recorded while somebody looks, with their arguments and hearers",
 	expect(runtime.embedded.host.liveActorIds).toEqual([]);
 });
 
+it("what is logged of a request that is refused has its path, not its query", async () => {
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	expect((await inspect(runtime, id, "events?limit=secret")).status).toBe(400);
+	expect(runtime.log.flatMap(({ fields }) => fields.path ?? [])).toEqual(["/inspector/events"]);
+});
+
 it("log lines are those of the actor and of the runtime about it, with the span they were written in", async () => {
 	await using runtime = await TestRuntime.start({ subject });
 	const id = await runtime.actorId("subject");

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { actor, createFileSystemDriver, createMemoryDriver, setup } from "../../src/index.ts";
-import type { NodeListeners } from "../../src/registry/node-listeners.ts";
+import { type NodeListeners, nodeListeners } from "../../src/registry/node-listeners.ts";
+import { type LogLine, recordingLogger } from "../support/test-runtime.ts";
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
@@ -101,6 +102,15 @@ describe("registry.nodeListeners()", () => {
 		const registry = registryOn();
 		expect(registry.nodeListeners()).toBe(registry.nodeListeners({ basePath: "/api/rivet" }));
 		expect(registry.nodeListeners({ basePath: "/" })).not.toBe(registry.nodeListeners());
+	});
+
+	it("log what they could not answer without its query and token, which are secrets", async () => {
+		const lines: LogLine[] = [];
+		const failed = Promise.reject(new Error("no"));
+		const { origin } = await mounted(nodeListeners(failed, "/api/rivet", recordingLogger(lines)));
+		const path = "/api/rivet/gateway/id@secret/request/x?token=secret";
+		expect((await fetch(origin + path)).status).toBe(500);
+		expect(lines.map(({ fields }) => fields.path)).toEqual(["/api/rivet/gateway/id@***/request/x"]);
 	});
 
 	it("answer 500 and close sockets when the registry cannot be started", async () => {

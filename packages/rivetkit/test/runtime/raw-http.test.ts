@@ -418,6 +418,16 @@ describe("L39 streaming", () => {
 		);
 	});
 
+	it("is logged with its path, not with its query, which may hold secrets", async () => {
+		const { runtime, base } = await serving(() => {
+			throw new TypeError("a bug");
+		});
+		await using _ = runtime;
+		expect((await fetch(`${base}/a/b?token=secret`)).status).toBe(500);
+		const [line] = runtime.log.filter(({ level }) => level === "error");
+		expect(line!.fields.path).toBe("/request/a/b");
+	});
+
 	it("a response that breaks off cuts the connection, and the actor lives", async () => {
 		const { runtime, id, base } = await serving(() => {
 			let sent = false;

@@ -52,6 +52,14 @@ describe("L40 raw WebSockets", () => {
 		}
 	});
 
+	it("what is logged of one that is refused has its path, not its query, which may hold secrets", async () => {
+		const { runtime, open } = await serving(echo);
+		await using _ = runtime;
+		await using socket = open("/x?token=secret", { protocols: ["rivet", "rivet_encoding.none"] });
+		await soon(new Promise((resolve) => socket.ws.addEventListener("close", resolve)));
+		expect(runtime.log.flatMap(({ fields }) => fields.path ?? [])).toEqual(["/websocket/x"]);
+	});
+
 	it("listeners are told that it is open, once and before its messages; what they write is kept", async () => {
 		const { runtime, id, open } = await serving((c, socket) => {
 			const say = (what: string) => {

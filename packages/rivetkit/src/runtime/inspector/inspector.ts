@@ -9,6 +9,7 @@ import {
 	INSPECTOR_TOKEN_KEY,
 	type InspectedActor,
 	type InspectionTarget,
+	loggedPath,
 	PATH_INSPECTOR,
 	type PlainSocket,
 	type StartAgain,
@@ -151,7 +152,7 @@ export class Inspector {
 		} catch (error) {
 			if (error instanceof ActorGone) throw error;
 			if (error instanceof CallFailed) return errorAnswer(error.wire);
-			return errorAnswer(instance.describeError(error, { path: request.path }));
+			return errorAnswer(instance.describeError(error, { path: loggedPath(request.path) }));
 		}
 	}
 

@@ -7,6 +7,7 @@ import {
 	type Encoding,
 	HEADER_CONN_PARAMS,
 	HEADER_ENCODING,
+	loggedPath,
 	parseEncoding,
 } from "@rivetkit/protocol";
 import { VERSION } from "../../utils/version.ts";
@@ -32,7 +33,7 @@ export async function routeRequest(
 		return await dispatch(instance, request, encoding);
 	} catch (error) {
 		if (error instanceof ActorGone && error.resume) throw error;
-		const operation = { path: request.path };
+		const operation = { path: loggedPath(request.path) };
 		return errorResponse(
 			encoding,
 			instance.describeError(error, operation, () => request.signal),

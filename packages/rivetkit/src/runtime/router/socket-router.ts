@@ -4,6 +4,7 @@ import {
 	type ActorUpgrade,
 	catalogueError,
 	encodeToClient,
+	loggedPath,
 	parseSubprotocols,
 } from "@rivetkit/protocol";
 import { CLOSE_REFUSED, truncateCloseReason } from "../connections/close-codes.ts";
@@ -52,7 +53,7 @@ export async function routeSocket(
 		throw catalogueError("route.not_found", {});
 	} catch (error) {
 		if (error instanceof ActorGone) throw error;
-		const wire = instance.describeError(error, { path: upgrade.path });
+		const wire = instance.describeError(error, { path: loggedPath(upgrade.path) });
 		// The whole error, where the client understands it.
 		if (isConnect && wire.group !== "encoding") {
 			socket.send(encodeToClient(protocols.encoding, { tag: "Error", ...wire, actionId: null }));
