@@ -190,6 +190,74 @@ describe("a call with an id over HTTP", () => {
 		expect((await identified(runtime, id, "a", "go")).output).toBe(1);
 	});
 
+	describe("whose caller has left", () => {
+		/** Its first run ends when its caller leaves, and has written by then, or not. */
+		function leaving(options: { readonly writes: boolean; readonly ends: boolean }) {
+			const seen = { runs: 0, left: 0 };
+			const subject = actor({
+				state: { n: 0 },
+				options: { actionTimeout: 1_000 },
+				actions: {
+					wait: async (c) => {
+						if (++seen.runs > 1) return seen.runs;
+						if (options.writes) {
+							c.state.n++;
+							await c.saveState({ immediate: true });
+						}
+						await new Promise((_, reject) => {
+							c.abortSignal.addEventListener("abort", () => {
+								seen.left++;
+								if (options.ends) reject(c.abortSignal.reason);
+							});
+						});
+					},
+					ping: () => 1,
+				},
+			});
+			return { subject, seen };
+		}
+
+		async function left(runtime: TestRuntime, id: string, seen: { runs: number; left: number }) {
+			const leaving = new AbortController();
+			const headers = { [HEADER_CALL_ID]: "a" };
+			const call = wireAction(runtime, id, "wait", [], { headers, signal: leaving.signal });
+			call.catch(() => {});
+			await eventually(() => expect(seen.runs).toBe(1));
+			leaving.abort();
+			await eventually(() => expect(seen.left).toBe(1));
+			await wireAction(runtime, id, "ping");
+		}
+
+		it("and which ended for that without having written is run for the repetition", async () => {
+			const { subject, seen } = leaving({ writes: false, ends: true });
+			await using runtime = await TestRuntime.start({ subject });
+			const id = await runtime.actorId("subject");
+			await left(runtime, id, seen);
+			expect((await identified(runtime, id, "a", "wait")).output).toBe(2);
+			expect((await identified(runtime, id, "a", "wait")).output).toBe(2);
+		});
+
+		it("and which may have written is not run twice", async () => {
+			const { subject, seen } = leaving({ writes: true, ends: true });
+			await using runtime = await TestRuntime.start({ subject });
+			const id = await runtime.actorId("subject");
+			await left(runtime, id, seen);
+			expect(codeOf(await identified(runtime, id, "a", "wait"))).toBe("rivetkit.internal_error");
+			expect(seen.runs).toBe(1);
+		});
+
+		it("and which goes on for all that is not run beside itself when its time is over", async () => {
+			const clock = new FakeClock();
+			const { subject, seen } = leaving({ writes: false, ends: false });
+			await using runtime = await TestRuntime.start({ subject }, { clock });
+			const id = await runtime.actorId("subject");
+			await left(runtime, id, seen);
+			await clock.advance(1_001);
+			expect(codeOf(await identified(runtime, id, "a", "wait"))).toBe("action.timed_out");
+			expect(seen.runs).toBe(1);
+		});
+	});
+
 	it("that ran out of the grace period of a stop is not run twice: some of it may be stored", async () => {
 		const clock = new FakeClock();
 		let hangs = true;

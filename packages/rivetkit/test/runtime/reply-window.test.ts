@@ -174,6 +174,31 @@ describe("call log", () => {
 		expect(answers).toEqual([{ ok: false, error }, outcome("ran")]);
 	});
 
+	it("runs a call again, for who repeats it, that failed after its caller had left and wrote nothing", () => {
+		const calls = new CallLog(COMMITS);
+		const error = { group: "x", code: "gone", message: "", metadata: 0, statusCode: 500 };
+		const settles: ((outcome: Outcome) => void)[] = [];
+		const answers: [caller: string, outcome: Outcome][] = [];
+		const call = (caller: string) =>
+			calls.once(
+				"id",
+				CLOCK,
+				(settle) => settles.push(settle),
+				(answer) => answers.push([caller, answer]),
+			);
+		for (const caller of ["first", "second", "third"]) call(caller);
+		const gone = { ok: false, error, callerLeft: true } as const;
+		settles[0]!(gone);
+		expect(answers).toEqual([["first", gone]]);
+		expect(settles).toHaveLength(2);
+		settles[1]!(outcome("ran"));
+		call("fourth");
+		expect(answers.slice(1)).toEqual(
+			["second", "third", "fourth"].map((caller) => [caller, outcome("ran")]),
+		);
+		expect(settles).toHaveLength(2);
+	});
+
 	it("asks for a commit of an answer whose effects may be stored already", () => {
 		let asked = 0;
 		const commits = { batchCount: 0, dirty: false, markDirty: () => void asked++ };

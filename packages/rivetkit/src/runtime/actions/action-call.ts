@@ -176,6 +176,8 @@ export class ActionCall implements RunningCall, SettledCall {
 
 	/** Answers the caller without waiting for the handler any longer. */
 	giveUp(error: unknown): void {
+		// The handler may still be running: it must not be run again.
+		this.#callerLeft = null;
 		this.#context.abortCall(error);
 		this.#fail(error);
 	}
@@ -401,6 +403,7 @@ export class ActionCall implements RunningCall, SettledCall {
 				error:
 					this.#scheduled?.describe(error) ??
 					this.#instance.describeError(error, { action: this.name }),
+				callerLeft: this.#callerLeft !== null,
 			}),
 		);
 	}

@@ -19,7 +19,12 @@ import { REPLY_KEPT_BYTES_MAX, type Reply, ReplyWindow } from "./reply-window.ts
 /** How a call ended. Errors are in the form that goes over the wire, masked where they must be. */
 export type Outcome =
 	| { readonly ok: true; readonly output: unknown; readonly call?: SettledCall }
-	| { readonly ok: false; readonly error: WireError };
+	| {
+			readonly ok: false;
+			readonly error: WireError;
+			/** It failed by itself after its caller had left, perhaps for that. */
+			readonly callerLeft?: boolean;
+	  };
 
 /** What an output came from. */
 export interface SettledCall {
@@ -32,6 +37,12 @@ export type Settle = (outcome: Outcome) => void;
 /** Works on a call and calls one of the two once: `refuse` when nothing of the call was run. */
 export type Run = (settle: Settle, refuse: Settle) => void;
 
+/** One of those who want the answer of a call. */
+interface Caller {
+	readonly run: Run;
+	readonly answer: Settle;
+}
+
 type Commits = Pick<Committer, "batchCount" | "dirty" | "markDirty">;
 
 /**
@@ -41,7 +52,7 @@ type Commits = Pick<Committer, "batchCount" | "dirty" | "markDirty">;
 export class CallLog implements BatchPart {
 	readonly #committer: Commits;
 	#window: ReplyWindow | null = null;
-	readonly #running = new Map<string, Settle[]>();
+	readonly #running = new Map<string, Caller[]>();
 
 	constructor(committer: Commits) {
 		this.#committer = committer;
@@ -80,7 +91,10 @@ export class CallLog implements BatchPart {
 		return known ? outcomeOf(known) : null;
 	}
 
-	/** `run` is called at most once per id, unless it refuses; `answer` is called once per caller. */
+	/**
+	 * `run` is called at most once per id, unless it refuses, or fails with `callerLeft` and nothing was written: then
+	 * that of whoever has repeated the call, or does so later, is called. `answer` is called once per caller.
+	 */
 	once(callId: string, clock: Clock, run: Run, answer: Settle): void {
 		const known = this.#window?.get(callId);
 		if (known) {
@@ -89,20 +103,32 @@ export class CallLog implements BatchPart {
 		}
 		const running = this.#running.get(callId);
 		if (running) {
-			running.push(answer);
+			running.push({ run, answer });
 			return;
 		}
-		const waiting = [answer];
+		const waiting: Caller[] = [{ run, answer }];
 		this.#running.set(callId, waiting);
 		const committer = this.#committer;
 		const batchesBefore = committer.batchCount;
 		const tell = (outcome: Outcome) => {
 			this.#running.delete(callId);
-			for (const caller of waiting) caller(outcome);
+			for (const caller of waiting) caller.answer(outcome);
+		};
+		const runAgain = (outcome: Outcome) => {
+			this.#running.delete(callId);
+			answer(outcome);
+			for (const caller of waiting.slice(1)) {
+				this.once(callId, clock, caller.run, caller.answer);
+			}
 		};
 		run((outcome) => {
 			const committedMeanwhile = committer.batchCount !== batchesBefore;
-			const reply = keptReply(replyOf(outcome), committer.dirty || committedMeanwhile);
+			const mayHaveWritten = committer.dirty || committedMeanwhile;
+			if (!outcome.ok && outcome.callerLeft && !mayHaveWritten) {
+				runAgain(outcome);
+				return;
+			}
+			const reply = keptReply(replyOf(outcome), mayHaveWritten);
 			if (reply) {
 				this.#window ??= new ReplyWindow();
 				this.#window.add(callId, reply, clock.now());
@@ -135,7 +161,7 @@ function outcomeOf(reply: Reply): Outcome {
 
 /** An output that cannot be encoded is left to the answer itself, which reports it as an error. */
 function replyOf(outcome: Outcome): Reply {
-	if (!outcome.ok) return outcome;
+	if (!outcome.ok) return { ok: false, error: outcome.error };
 	try {
 		return { ok: true, output: encodeCbor(outcome.output) };
 	} catch {
