@@ -138,14 +138,24 @@ export class RemoteNode implements ActorHost {
 		}
 	}
 
-	/** Null when the answer needs an incarnation. */
+	/** Null when the answer needs an incarnation. Rejects with `guard.service_unavailable` when the link is lost. */
 	async look(actorId: string, request: ActorRequest): Promise<ActorResponse | null> {
 		const { method, path, headers, signal, peerAddress = null } = request;
 		const body = await request.body.bytes(this.#limits.httpBodyBytesMax);
-		const answer = await this.link.call<Awaited<ReturnType<NodeLink["request"]>> | null>(
-			{ do: "inspect", actorId, method, path, headers: [...headers.entries()], body, peerAddress },
-			{ signal, waitMs: this.#limits.requestTimeoutMs },
-		);
+		const answer = await this.link
+			.call<Awaited<ReturnType<NodeLink["request"]>> | null>(
+				{
+					do: "inspect",
+					actorId,
+					method,
+					path,
+					headers: [...headers.entries()],
+					body,
+					peerAddress,
+				},
+				{ signal, waitMs: this.#limits.requestTimeoutMs },
+			)
+			.catch(unreachable);
 		if (answer === null) {
 			return null;
 		}
@@ -178,7 +188,7 @@ export class RemoteNode implements ActorHost {
 			);
 		} catch (error) {
 			this.#dropInspector(key);
-			throw error;
+			unreachable(error);
 		}
 	}
 
@@ -374,6 +384,11 @@ export class RemoteNode implements ActorHost {
 		repeated.add(identity);
 		return new ActorGone(actorId);
 	}
+}
+
+/** What who looks at an actor is told when its node cannot be asked. */
+function unreachable(error: unknown): never {
+	throw error instanceof LinkLost ? catalogueError("guard.service_unavailable") : error;
 }
 
 function plainResponse({

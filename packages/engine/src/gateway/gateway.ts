@@ -163,6 +163,9 @@ export class Gateway {
 			const answer = await this.#options.inspections.answer(actorId, request);
 			return answer ?? this.#offer(actorId, request, 1);
 		} catch (error) {
+			if (error instanceof ActorGone) {
+				return this.#offer(target, request, 1);
+			}
 			return this.#options.errors.response(this.#meaning(target, error), IN_JSON);
 		}
 	}

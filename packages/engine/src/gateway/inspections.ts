@@ -1,4 +1,6 @@
 import {
+	ActorDeclined,
+	ActorGone,
 	type ActorRequest,
 	type ActorResponse,
 	type ActorUpgrade,
@@ -74,9 +76,17 @@ export class Inspections {
 			return this.#followHere(actorId, request);
 		}
 		const live = placement.liveHere(actorId);
-		return live === undefined
-			? this.#answerHere(actorId, request)
-			: live.host.request(actorId, request);
+		if (live !== undefined) {
+			try {
+				return await live.host.request(actorId, request);
+			} catch (error) {
+				if (!(error instanceof ActorGone) || error instanceof ActorDeclined) {
+					throw error;
+				}
+				placement.gone(live);
+			}
+		}
+		return this.#answerHere(actorId, request);
 	}
 
 	async #answerHere(actorId: string, request: ActorRequest): Promise<ActorResponse | null> {

@@ -1,7 +1,7 @@
 // Who looks at an actor of another node, over a link that does what a test says.
-import type { ActorUpgrade, PlainSocket } from "@rivetkit/protocol";
+import type { ActorRequest, ActorUpgrade, PlainSocket } from "@rivetkit/protocol";
 import { expect, it } from "vitest";
-import type { SocketNews } from "../../src/cluster/link-messages.ts";
+import { type LinkCall, LinkLost, type SocketNews } from "../../src/cluster/link-messages.ts";
 import type { NodeLink } from "../../src/cluster/node-link.ts";
 import { RemoteNode } from "../../src/cluster/remote-node.ts";
 import { engineLimits } from "../../src/common/limits.ts";
@@ -13,11 +13,11 @@ const UPGRADE = {
 	protocols: [],
 } as unknown as ActorUpgrade;
 
-function remote() {
+function remote(answer: (call: LinkCall) => Promise<unknown> = async () => null) {
 	const clock = new TestClock();
 	const news: SocketNews[] = [];
 	const link = {
-		call: async () => null,
+		call: answer,
 		news: (_key: number, told: SocketNews) => void news.push(told),
 	} as unknown as NodeLink;
 	return { clock, news, node: new RemoteNode({ link, clock, limits: engineLimits() }) };
@@ -77,4 +77,18 @@ it.each<[string, (t: Awaited<ReturnType<typeof inspected>>) => void]>([
 	expect(t.clock.pendingCount).toBe(1);
 	end(t);
 	expect(t.clock.pendingCount).toBe(0);
+});
+
+it("a link that is lost while an actor is looked at is a service that cannot be reached", async () => {
+	const { node } = remote(() => Promise.reject(new LinkLost(1)));
+	const request = {
+		method: "GET",
+		path: "/inspector/state",
+		headers: new Headers(),
+		signal: new AbortController().signal,
+		body: { bytes: async () => new Uint8Array() },
+	} as unknown as ActorRequest;
+	const unavailable = { group: "guard", code: "service_unavailable", statusCode: 503 };
+	await expect(node.look("a", request)).rejects.toMatchObject(unavailable);
+	await expect(node.openInspector("a", UPGRADE, new Client())).rejects.toMatchObject(unavailable);
 });

@@ -1,16 +1,17 @@
 // Inspector requests ask the host before anybody is woken (protocol 7.2; what the host answers is its own).
-import type {
-	ActorRequest,
-	ActorResponse,
-	InspectedActor,
-	InspectionTarget,
-	PlainSocket,
-	StartAgain,
+import {
+	ActorGone,
+	type ActorRequest,
+	type ActorResponse,
+	type InspectedActor,
+	type InspectionTarget,
+	type PlainSocket,
+	type StartAgain,
 } from "@rivetkit/protocol";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { engineLimits } from "../../src/common/limits.ts";
-import { Inspections } from "../../src/gateway/inspections.ts";
+import { Inspections, type InspectionsOptions } from "../../src/gateway/inspections.ts";
 import type { Placement } from "../../src/placement/placement.ts";
 import type { Store } from "../../src/store/store.ts";
 import { testEngine } from "../helpers/engine.ts";
@@ -296,4 +297,46 @@ describe("what is over is let go of: the engine closes without a word to it", ()
 		await told();
 		expect(targets.map(({ closing }) => closing.aborted)).toEqual([false]);
 	});
+});
+
+test("an actor that is gone when it is looked at is started, as one that is gone when it is called", async () => {
+	let looks = 0;
+	await using t = await inspected((actor) => {
+		looks++;
+		throw new ActorGone(actor.assignment.actorId);
+	});
+	const actorId = await t.create();
+	await t.host.stop(actorId, "sleep");
+	expect(await t.get(actorId, "/inspector/state")).toEqual({
+		status: 200,
+		body: "GET /inspector/state",
+	});
+	expect(looks).toBe(1);
+});
+
+test("to another node, an actor that ends while it is asked is told of as it is then", async () => {
+	const gone: unknown[] = [];
+	const host = {
+		request: () => Promise.reject(new ActorGone("a")),
+		inspect: async ({ placement }: InspectedActor) => ({
+			status: 200,
+			headers: {},
+			body: placement,
+		}),
+	};
+	const live = { actorId: "a", host };
+	const inspections = new Inspections({
+		store: { actorById: async () => ({ destroyTs: null, startTs: 1, sleepTs: null }) },
+		placement: {
+			host,
+			liveHere: () => live,
+			gone: (incarnation: unknown) => gone.push(incarnation),
+			phase: () => "stopping",
+			assignmentOf: () => ({}),
+			retryTs: () => 0,
+		},
+	} as unknown as InspectionsOptions);
+	const request = { method: "GET", path: "/inspector/state" } as ActorRequest;
+	expect(await inspections.here("a", request)).toMatchObject({ status: 200, body: "stopping" });
+	expect(gone).toEqual([live]);
 });
