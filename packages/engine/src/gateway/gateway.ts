@@ -147,13 +147,16 @@ export class Gateway {
 		request: ActorRequest,
 		error: unknown,
 	): Promise<ActorResponse> {
-		if (error instanceof ActorGone) {
-			this.#gone(incarnation, error);
-			return error.resume
-				? this.#offer(target, new ResumedRequest(request, error.resume), 1)
-				: this.#offer(target, request, 2);
+		if (!(error instanceof ActorGone)) {
+			return this.#options.errors.response(error, request);
 		}
-		return this.#options.errors.response(error, request);
+		this.#gone(incarnation, error);
+		if (error.resume) {
+			return this.#offer(target, new ResumedRequest(request, error.resume), 1);
+		}
+		return isInspectorPath(request.path) && !(error instanceof ActorDeclined)
+			? this.#inspect(target, request)
+			: this.#offer(target, request, 2);
 	}
 
 	/** Asks the host about an actor that takes no calls now; it is woken only if the answer needs it. */

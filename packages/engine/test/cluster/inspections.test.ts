@@ -10,6 +10,7 @@ import type {
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
+import { Gate } from "../helpers/gate.ts";
 import { type NodeUnderTest, startNode } from "./support/node.ts";
 
 /** Two nodes; an actor that runs on the second one. Their hosts say who they are. */
@@ -101,4 +102,18 @@ it("a stream of an actor comes from the node that runs it, and ends when that on
 	expect((await reader.read()).value).toBe(`${two.name} follows`);
 	await two[Symbol.asyncDispose]();
 	expect((await reader.read().catch(() => ({ done: true }))).done).toBe(true);
+});
+
+it("an actor that falls asleep is not woken again by who looks at it through another node", async () => {
+	const { one, two, actorId } = await pair();
+	// The other node knows where it is.
+	expect(await one.get(actorId)).toMatch(`200 ${two.name} `);
+	const stored = new Gate();
+	onTestFinished(() => stored.open());
+	two.host.onStop = () => stored.opened;
+	const stopped = two.host.stop(actorId, "sleep");
+	expect(await one.get(actorId, "/inspector/state")).toBe(`200 ${two.name} resting`);
+	stored.open();
+	await stopped;
+	expect([one.host.starts.length, two.host.starts.length]).toEqual([0, 1]);
 });

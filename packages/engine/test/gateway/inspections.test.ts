@@ -299,6 +299,27 @@ describe("what is over is let go of: the engine closes without a word to it", ()
 	});
 });
 
+test("who looks at an actor that ends just then does not wake it, and who needs it does", async () => {
+	await using t = await inspected((_, { path }) => (path.endsWith("/wake") ? null : "stored"));
+	const actorId = await t.create();
+	const { onRequest } = t.host;
+	const endsFirst = () => {
+		t.host.onRequest = (_, { generation }) => {
+			t.host.onRequest = onRequest;
+			t.host.live.delete(actorId);
+			t.host.events.stopped(actorId, generation, "sleep");
+			throw new ActorGone(actorId);
+		};
+	};
+	endsFirst();
+	expect((await t.get(actorId, "/inspector/state")).body).toBe("stored");
+	expect(t.host.live.size).toBe(0);
+	await t.get(actorId, "/health");
+	endsFirst();
+	expect((await t.get(actorId, "/inspector/wake")).body).toBe("GET /inspector/wake");
+	expect(t.host.live.size).toBe(1);
+});
+
 test("an actor that is gone when it is looked at is started, as one that is gone when it is called", async () => {
 	let looks = 0;
 	await using t = await inspected((actor) => {
