@@ -8,10 +8,12 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 	if (signal?.aborted) throw abortReason(signal);
 }
 
-/** One signal for several, or `undefined` when there is none. */
-export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
-	const given = signals.filter((signal) => signal !== undefined);
-	return given.length > 1 ? AbortSignal.any(given) : given[0];
+/** One signal for two, or `undefined` when there is none. */
+export function anySignal(
+	one: AbortSignal | undefined,
+	other: AbortSignal | undefined,
+): AbortSignal | undefined {
+	return one && other ? AbortSignal.any([one, other]) : (one ?? other);
 }
 
 /** Rejects with the signal's reason as soon as it fires; the work itself goes on unobserved. */

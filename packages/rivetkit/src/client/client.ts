@@ -1,5 +1,6 @@
 import { normalizeKey } from "@rivetkit/protocol";
 import { throwIfAborted } from "./abort.ts";
+import { assertIs } from "./arguments.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { asActorError, asClientError } from "./errors.ts";
 import { ActorHandleRaw, type HandleOptions, type HandleOwner } from "./handle.ts";
@@ -51,8 +52,12 @@ export class ClientRaw {
 		return this.#handle({ kind: "getOrCreate", name, key: keyOf(key), input, region }, options);
 	}
 
-	/** A handle to the actor of this id, which must exist and have this name when it is used. */
+	/**
+	 * A handle to the actor of this id, which must exist and have this name when it is used. Throws `request.invalid` for an id
+	 * that is no string.
+	 */
 	getForId(name: string, actorId: string, options: UntypedGetOptions = {}): ActorHandleRaw {
+		assertIs("string", "actor id", actorId);
 		return this.#handle({ kind: "id", name, actorId }, options);
 	}
 
@@ -62,13 +67,8 @@ export class ClientRaw {
 		key?: KeyInput,
 		options: UntypedCreateOptions = {},
 	): Promise<ActorHandleRaw> {
-		const actor: NewActor = {
-			name,
-			key: keyOf(key),
-			input: options.input,
-			region: options.region,
-		};
-		const { signal } = options;
+		const { input, region, signal } = options;
+		const actor: NewActor = { name, key: keyOf(key), input, region };
 		try {
 			const actorId = await this.#owner.environment.transport.create(actor, signal);
 			return this.#handle({ kind: "found", name, actorId }, options);
@@ -97,8 +97,8 @@ export class ClientRaw {
 		return this.#disposal;
 	}
 
-	async [Symbol.asyncDispose](): Promise<void> {
-		await this.dispose();
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.dispose();
 	}
 
 	#handle(query: ActorQuery, options: HandleOptions): ActorHandleRaw {

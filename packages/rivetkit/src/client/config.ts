@@ -1,7 +1,6 @@
 import {
 	ConfigError,
 	type ConfigIssue,
-	ENCODINGS,
 	type Encoding,
 	resolveEndpointConfig,
 } from "@rivetkit/protocol";
@@ -47,7 +46,7 @@ export interface ClientConfigInput {
 
 /**
  * Fills in defaults from the environment. Throws `ConfigError` with all `issues` when something is
- * wrong; does no I/O.
+ * wrong, such as an option that there is not; does no I/O.
  */
 export function resolveClientConfig(
 	input: string | ClientConfigInput | undefined,
@@ -56,7 +55,7 @@ export function resolveClientConfig(
 	const given = typeof input === "string" ? { endpoint: input } : (input ?? {});
 	const issues = shapeIssues(given);
 	if (issues.length > 0) throw new ConfigError(issues);
-	const { endpoint, namespace, token, runnerName } = resolveEndpointConfig({
+	const { explicit: _explicit, ...address } = resolveEndpointConfig({
 		endpoint: given.endpoint,
 		token: given.token,
 		namespace: given.namespace,
@@ -65,10 +64,7 @@ export function resolveClientConfig(
 		origin,
 	});
 	return {
-		endpoint,
-		namespace,
-		...(token !== undefined && { token }),
-		runnerName,
+		...address,
 		encoding: given.encoding ?? "bare",
 		headers: given.headers ?? {},
 		traceparent: given.traceparent ?? activeTraceparent,
@@ -77,26 +73,35 @@ export function resolveClientConfig(
 	};
 }
 
+/** What each option has to be: of a type, or one of several values; "" for what is not looked at. */
+const OPTIONS: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
+	/* @__PURE__ */ Object.entries({
+		endpoint: "string",
+		token: "string",
+		namespace: "string",
+		runnerName: "string",
+		poolName: "string",
+		encoding: "bare, cbor, json",
+		headers: "object",
+		disableMetadataLookup: "boolean",
+		traceparent: "function",
+		devtools: "",
+		getUpgradeWebSocket: "",
+	} satisfies Record<keyof ClientConfigInput, string>),
+);
+
 function shapeIssues(config: object): ConfigIssue[] {
 	if (typeof config !== "object" || Array.isArray(config)) {
 		return [{ path: [], message: "expected an endpoint or an object" }];
 	}
-	const issues: ConfigIssue[] = [];
-	const expected = (name: string, what: string, got: string) => {
-		issues.push({ path: [name], message: `expected ${what}, got ${got}` });
-	};
-	const { encoding, headers, ...fields } = config as Record<string, unknown>;
-	for (const name of ["endpoint", "token", "namespace", "runnerName", "poolName"]) {
-		const value = fields[name];
-		if (value !== undefined && typeof value !== "string") {
-			expected(name, "a string", typeof value);
-		}
-	}
-	if (encoding !== undefined && !(ENCODINGS as readonly unknown[]).includes(encoding)) {
-		expected("encoding", ENCODINGS.join(", "), String(encoding));
-	}
-	if (headers !== undefined && (typeof headers !== "object" || headers === null)) {
-		expected("headers", "an object", typeof headers);
-	}
-	return issues;
+	return Object.entries(config).flatMap(([name, value]) => {
+		const expected = OPTIONS.get(name);
+		const found = name === "encoding" ? String(value) : typeof value;
+		if (value === undefined || expected === "" || expected?.split(", ").includes(found)) return [];
+		const message =
+			expected === undefined
+				? `unknown option; known ones are ${[...OPTIONS.keys()].join(", ")}`
+				: `expected ${expected}, got ${found}`;
+		return { path: [name], message };
+	});
 }

@@ -6,6 +6,7 @@ import {
 	actionResult,
 	isStreamError,
 } from "./action-stream.ts";
+import { assertIs } from "./arguments.ts";
 import { ActorConnRaw } from "./connection/connection.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { asActorError, asClientError } from "./errors.ts";
@@ -156,13 +157,17 @@ export class ActorHandleRaw {
 
 	/**
 	 * Puts a message into a queue of the actor. Without `wait` it resolves, with nothing, when the message
-	 * is stored; with `wait` it resolves with what became of it.
+	 * is stored; with `wait` it resolves with what became of it. Rejects at once with `request.invalid` for a name that is no
+	 * string and a `timeout` that is no number.
 	 */
 	async send(
 		queue: string,
 		body: unknown,
 		options: QueueSendOptions = {},
 	): Promise<QueueSendResult | undefined> {
+		const { timeout = Number.POSITIVE_INFINITY } = options;
+		assertIs("string", "queue name", queue);
+		assertIs("number", "timeout", timeout);
 		const signal = anySignal(this.#options.signal, options.signal);
 		const params = await this.#params(signal);
 		const wait = options.wait === true;
@@ -171,8 +176,7 @@ export class ActorHandleRaw {
 				queue,
 				body,
 				wait,
-				timeoutMs:
-					wait && options.timeout !== Number.POSITIVE_INFINITY ? options.timeout : undefined,
+				timeoutMs: wait && timeout !== Number.POSITIVE_INFINITY ? timeout : undefined,
 				options: messageOptionsOf(options),
 				params,
 				signal,

@@ -94,13 +94,32 @@ describe("client configuration", () => {
 	});
 
 	test("values of wrong types are refused with their paths", () => {
-		expect(
-			issuesOf({ encoding: "xml", headers: "x", token: 1 } as unknown as ClientConfigInput),
-		).toEqual([
-			"token: expected a string, got number",
+		const wrong = {
+			encoding: "xml",
+			headers: "x",
+			token: 1,
+			traceparent: "00-1-2-01",
+			disableMetadataLookup: "no",
+		};
+		expect(issuesOf(wrong as unknown as ClientConfigInput)).toEqual([
 			"encoding: expected bare, cbor, json, got xml",
-			"headers: expected an object, got string",
+			"headers: expected object, got string",
+			"token: expected string, got number",
+			"traceparent: expected function, got string",
+			"disableMetadataLookup: expected boolean, got string",
 		]);
+		expect(issuesOf({ encoding: "bare, cbor" as never })).toHaveLength(1);
+	});
+
+	test("an option that there is not is refused, with those that there are", () => {
+		const known =
+			"endpoint, token, namespace, runnerName, poolName, encoding, headers, disableMetadataLookup, traceparent, devtools, getUpgradeWebSocket";
+		expect(issuesOf({ endpont: "http://h", toString: 1 } as unknown as ClientConfigInput)).toEqual([
+			`endpont: unknown option; known ones are ${known}`,
+			`toString: unknown option; known ones are ${known}`,
+		]);
+		expect(resolve({ endpont: undefined } as ClientConfigInput).namespace).toBe("default");
+		expect(resolve({ devtools: true, getUpgradeWebSocket: 1 }).namespace).toBe("default");
 	});
 
 	test("the look-up is off when asked and in framework builds", () => {

@@ -56,6 +56,21 @@ describe("finding actors", () => {
 		);
 	});
 
+	test.each([[undefined], [1], [null], [["actor-1"]]])(
+		"the id %j is refused at once",
+		async (id) => {
+			await using scene = await setUp();
+			expect(() => scene.room.getForId(id as unknown as string)).toThrow(ActorError);
+			expect(() => scene.client.getForId("room", id as unknown as string)).toThrow(
+				expect.objectContaining({
+					group: "request",
+					code: "invalid",
+					message: `Invalid request: the actor id is ${id}, not a string`,
+				}),
+			);
+		},
+	);
+
 	test.each([0, "", false, null, { a: [1] }])("the input %j is sent", async (input) => {
 		await using scene = await setUp();
 		await scene.room.create("k", { input, region: "eu" });

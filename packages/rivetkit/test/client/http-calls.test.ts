@@ -1,3 +1,4 @@
+import { catalogueError, type RivetError } from "@rivetkit/protocol";
 import { describe, expect, test } from "vitest";
 import type { ClientConfigInput } from "../../src/client/config.ts";
 import { ActorError, ActorSchedulingError, HttpRequestError } from "../../src/client/errors.ts";
@@ -26,6 +27,13 @@ const onAction =
 	(answer: ReturnType<Script>): Script =>
 	({ path }) =>
 		path.includes("/action/") ? answer : undefined;
+
+const pick = ({ group, code, message, metadata }: RivetError) => ({
+	group,
+	code,
+	message,
+	metadata,
+});
 
 describe("actions over HTTP", () => {
 	test("post the arguments below the actor's gateway path and return the output", async () => {
@@ -289,6 +297,39 @@ describe("queue messages", () => {
 		await handle.send("work", 1, { wait: true, timeout: Number.POSITIVE_INFINITY });
 		const [, endless] = scene.server.requestsTo("/queue/");
 		expect(JSON.parse(String(endless?.body))).toEqual({ body: 1, name: "work", wait: true });
+	});
+
+	test.each([[undefined], [null], [7]])(
+		"without a name (%j) are refused before anything is sent",
+		async (name) => {
+			await using scene = await setUp();
+			const handle = scene.client.room!.get("k");
+			const refused = {
+				...pick(
+					catalogueError("request.invalid", { detail: `the queue name is ${name}, not a string` }),
+				),
+				name: "ActorError",
+			};
+			const send = (by: Pick<typeof handle, "send">) => by.send(name as unknown as string, 1);
+			await expect(send(handle)).rejects.toMatchObject(refused);
+			await expect(send(handle.connect())).rejects.toMatchObject(refused);
+			expect(scene.server.requestsTo("/queue/")).toEqual([]);
+		},
+	);
+
+	test.each([[Number.NaN], ["50"], [null]])("are not waited for during %j", async (timeout) => {
+		await using scene = await setUp();
+		const sent = scene.client.room!.get("k").send("work", 1, {
+			wait: true,
+			timeout: timeout as number,
+		});
+		await expect(sent).rejects.toMatchObject({
+			...pick(
+				catalogueError("request.invalid", { detail: `the timeout is ${timeout}, not a number` }),
+			),
+			name: "ActorError",
+		});
+		expect(scene.server.requestsTo("/queue/")).toEqual([]);
 	});
 
 	test("go over HTTP from a connection too", async () => {

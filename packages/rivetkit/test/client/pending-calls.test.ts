@@ -7,6 +7,9 @@ import {
 	RESENDS_MAX,
 } from "../../src/client/connection/pending-calls.ts";
 
+/** Nobody reads it as a stream. */
+const isCall = () => false;
+
 function setUp() {
 	const calls = new PendingCalls();
 	const sent: string[] = [];
@@ -17,7 +20,7 @@ function setUp() {
 		outcomes,
 		enqueue: (name: string, signal?: AbortSignal) =>
 			calls
-				.enqueue((id) => `${name}#${id}`, signal)
+				.enqueue((id) => `${name}#${id}`, signal, isCall)
 				.then(
 					(output) => outcomes.push(`${name}=${String(output)}`),
 					(error) => outcomes.push(`${name}!${String((error as Error).message)}`),
@@ -42,9 +45,13 @@ describe("pending calls", () => {
 	test("an id is not used up by arguments that cannot be encoded", () => {
 		const { calls, sent, enqueue, flush } = setUp();
 		expect(() =>
-			calls.enqueue(() => {
-				throw new Error("no");
-			}, undefined),
+			calls.enqueue(
+				() => {
+					throw new Error("no");
+				},
+				undefined,
+				isCall,
+			),
 		).toThrow("no");
 		void enqueue("a");
 		flush();
@@ -115,8 +122,8 @@ describe("pending calls", () => {
 
 	test("the queue has a limit with an error of its own", () => {
 		const calls = new PendingCalls();
-		for (let i = 0; i < QUEUED_CALLS_MAX; i++) void calls.enqueue(() => "", undefined);
-		expect(() => calls.enqueue(() => "", undefined)).toThrow(
+		for (let i = 0; i < QUEUED_CALLS_MAX; i++) void calls.enqueue(() => "", undefined, isCall);
+		expect(() => calls.enqueue(() => "", undefined, isCall)).toThrow(
 			expect.objectContaining({ group: "client", code: "too_many_queued_calls" }),
 		);
 	});
@@ -140,7 +147,7 @@ describe("pending calls", () => {
 						const count1 = () => settled.set(id, (settled.get(id) ?? 0) + 1);
 						promises.push(
 							calls
-								.enqueue(String, abort.signal)
+								.enqueue(String, abort.signal, isCall)
 								.then(count1, count1)
 								.then(() => {}),
 						);

@@ -68,6 +68,7 @@ export interface RunningRunner {
 /** Connects to an engine and hosts what it places here (contract: engine 4). Goes on until it is closed. */
 export function startRunner(options: StartRunnerOptions): RunningRunner {
 	const { engine, definitions, clock, random, log, exposeErrors, runnerName } = options;
+	const { endpoint, namespace, token, headers } = engine;
 	const telemetry = startTelemetry(options.telemetry, { clock, random, log });
 	// Databases are copies of what the engine has; another runner may open the same one next.
 	const databases = new DatabasePool({
@@ -112,7 +113,7 @@ export function startRunner(options: StartRunnerOptions): RunningRunner {
 		codeVersion: options.codeVersion,
 		checksReplays: options.checksReplays,
 		exposeErrors,
-		createClient: () => createHttpClient({ ...engine, runnerName }),
+		createClient: () => createHttpClient({ endpoint, namespace, token, headers, runnerName }),
 	};
 	const host = new RuntimeHost(services, definitions);
 	host.attach({

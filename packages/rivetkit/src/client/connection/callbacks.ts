@@ -21,14 +21,16 @@ export class Callbacks<Args extends readonly unknown[]> {
 	}
 
 	call(...args: Args): void {
-		for (const { callback } of [...this.#registered]) {
-			void callGuarded(callback, args, this.#failed);
+		for (const registration of [...this.#registered]) {
+			// One of those before may have taken it out.
+			if (!this.#registered.has(registration)) continue;
+			void callGuarded(registration.callback, args, this.#failed);
 		}
 	}
 }
 
 /** Calls code of the user's. What it throws goes to `failed` at once, what it rejects with then. */
-export async function callGuarded<Args extends readonly unknown[]>(
+async function callGuarded<Args extends readonly unknown[]>(
 	call: (...args: Args) => unknown,
 	args: Args,
 	failed: (error: unknown) => void,

@@ -100,12 +100,12 @@ export class ActorConnRaw {
 	}
 
 	/** Sends a queue message over HTTP, whatever the state of the socket. */
-	send(
+	async send(
 		queue: string,
 		body: unknown,
 		options?: QueueSendOptions,
 	): Promise<QueueSendResult | undefined> {
-		if (this.#disposal) return Promise.reject(new ActorConnDisposed());
+		if (this.#disposal) throw new ActorConnDisposed();
 		return this.#options.queueSend(queue, body, options);
 	}
 
@@ -187,14 +187,12 @@ export class ActorConnRaw {
 		return this.#disposal;
 	}
 
-	async [Symbol.asyncDispose](): Promise<void> {
-		await this.dispose();
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.dispose();
 	}
 
 	readonly #onAbort = () => {
-		const { signal } = this.#options;
-		if (!signal) return;
-		void this.#loop.end(abortReason(signal), "failed", "Aborted");
+		void this.#loop.end(abortReason(this.#options.signal!), "failed", "Aborted");
 		this.#ended();
 	};
 

@@ -81,7 +81,7 @@ export class Link {
 	}
 
 	sendSubscription(eventName: string, subscribe: boolean): void {
-		if (subscribe) this.subscribed = true;
+		this.subscribed ||= subscribe;
 		this.send(
 			encodeToServer(this.#options.encoding, { tag: "SubscriptionRequest", eventName, subscribe }),
 		);

@@ -46,7 +46,7 @@ export class PendingCalls {
 	enqueue(
 		encode: (id: number) => string | Uint8Array,
 		signal: AbortSignal | undefined,
-		isStream: () => boolean = () => false,
+		isStream: () => boolean,
 	): Promise<unknown> {
 		if (this.#queued.length >= QUEUED_CALLS_MAX) {
 			throw new ActorError(

@@ -16,7 +16,7 @@ export class ReconnectSchedule {
 	/** Delay after an attempt that did not lead to a connection. */
 	afterFailure(): number {
 		this.#failures++;
-		return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#failures - 1, 16));
+		return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (this.#failures - 1));
 	}
 
 	/** Delay after the loss of a connection that was open for `openMs`. */

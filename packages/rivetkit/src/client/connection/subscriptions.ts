@@ -1,14 +1,9 @@
-import { callGuarded } from "./callbacks.ts";
+import { Callbacks } from "./callbacks.ts";
 
 /** Receives the positional arguments of an event. */
 export type EventListener = (...args: unknown[]) => void;
 /** Removes the listener it was returned for. Calling it again does nothing. */
 export type EventUnsubscribe = () => void;
-
-interface Registration {
-	readonly listener: (...args: readonly unknown[]) => void;
-	readonly once: boolean;
-}
 
 /** What the subscriptions tell the outside: wire requests to send, and listeners that threw. */
 export interface SubscriptionSink {
@@ -19,7 +14,7 @@ export interface SubscriptionSink {
 
 /** Which events this connection listens to. One wire subscription per name, however many listeners. */
 export class Subscriptions {
-	readonly #byName = new Map<string, Set<Registration>>();
+	readonly #byName = new Map<string, Callbacks<unknown[]>>();
 	readonly #sink: SubscriptionSink;
 
 	constructor(sink: SubscriptionSink) {
@@ -32,39 +27,32 @@ export class Subscriptions {
 	}
 
 	add(eventName: string, listener: EventListener, once: boolean): EventUnsubscribe {
-		const registration: Registration = { listener, once };
-		const known = this.#byName.get(eventName);
-		if (known) {
-			known.add(registration);
-		} else {
-			this.#byName.set(eventName, new Set([registration]));
-			this.#sink.subscriptionChanged(eventName, true);
+		const sink = this.#sink;
+		let listeners = this.#byName.get(eventName);
+		if (!listeners) {
+			listeners = new Callbacks((error) => sink.listenerFailed(eventName, error));
+			this.#byName.set(eventName, listeners);
+			sink.subscriptionChanged(eventName, true);
 		}
-		return () => this.#remove(eventName, registration);
+		const forget = listeners.add((...args) => {
+			if (once) remove();
+			return listener(...args);
+		});
+		const remove = () => {
+			forget();
+			if (listeners.size > 0 || this.#byName.get(eventName) !== listeners) return;
+			this.#byName.delete(eventName);
+			sink.subscriptionChanged(eventName, false);
+		};
+		return remove;
 	}
 
 	/** Events without listeners are ignored; the listeners of one event hear it in the order they came. */
 	deliver(eventName: string, args: readonly unknown[]): void {
-		const registrations = this.#byName.get(eventName);
-		if (!registrations) return;
-		for (const registration of [...registrations]) {
-			if (!registrations.has(registration)) continue;
-			if (registration.once) this.#remove(eventName, registration);
-			void callGuarded(registration.listener, args, (error) =>
-				this.#sink.listenerFailed(eventName, error),
-			);
-		}
+		this.#byName.get(eventName)?.call(...args);
 	}
 
 	clear(): void {
 		this.#byName.clear();
-	}
-
-	#remove(eventName: string, registration: Registration): void {
-		const registrations = this.#byName.get(eventName);
-		if (!registrations?.delete(registration) || registrations.size > 0) return;
-		if (this.#byName.get(eventName) !== registrations) return;
-		this.#byName.delete(eventName);
-		this.#sink.subscriptionChanged(eventName, false);
 	}
 }

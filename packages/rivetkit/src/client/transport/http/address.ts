@@ -9,19 +9,6 @@ export interface Address {
 	readonly capabilities: readonly string[];
 }
 
-/** The address as configured. Nothing is known about the peer, so nothing beyond the contract. */
-export function configuredAddress({
-	endpoint,
-	namespace,
-	token,
-}: {
-	readonly endpoint: string;
-	readonly namespace: string;
-	readonly token?: string;
-}): Address {
-	return { endpoint, namespace, token, capabilities: [] };
-}
-
 /**
  * The address after the look-up: a server may send clients elsewhere, and as somebody else
  * (contract: protocol 5.2). The capabilities it names are those of the place it sends them to.

@@ -41,7 +41,7 @@ import type {
 	RawHttpCall,
 	SocketCall,
 } from "../transport.ts";
-import { type Address, announcedAddress, configuredAddress } from "./address.ts";
+import { type Address, announcedAddress } from "./address.ts";
 import { parsed, readBody, send } from "./exchange.ts";
 import {
 	createActor,
@@ -101,7 +101,9 @@ export class HttpTransport implements ClientTransport {
 		this.encoding = config.encoding;
 		this.#config = config;
 		this.#platform = platform;
-		this.#configured = configuredAddress(config);
+		const { endpoint, namespace, token } = config;
+		// Nothing is known about the peer, so nothing beyond the contract.
+		this.#configured = { endpoint, namespace, token, capabilities: [] };
 		this.#headers = new Headers(config.headers);
 		if (platform.userAgent !== undefined && !this.#headers.has("user-agent")) {
 			this.#headers.set("user-agent", platform.userAgent);
@@ -227,8 +229,7 @@ export class HttpTransport implements ClientTransport {
 		if (!mayBeScheduling) return error;
 		try {
 			const actor = await findActor(await this.#managementCall(undefined), actorId);
-			if (actor?.error === undefined || actor.error === null) return error;
-			return new ActorSchedulingError(group, code, actorId, actor.error);
+			return actor?.error ? new ActorSchedulingError(group, code, actorId, actor.error) : error;
 		} catch {
 			// The first error says more than that its explanation could not be had.
 			return error;
@@ -250,10 +251,9 @@ export class HttpTransport implements ClientTransport {
 	): Promise<T> {
 		const { signal } = call;
 		const address = await this.#reachable(signal);
-		const headers = this.#headersFor(address, call.params);
+		const headers = this.#headersFor(address, call.params, Object.entries(more));
 		headers.set(HEADER_ENCODING, this.encoding);
 		headers.set("content-type", contentType(this.encoding));
-		for (const [name, value] of Object.entries(more)) headers.set(name, value);
 		const { fetch, random } = this.#platform;
 		let tryCount = 0;
 		const tryOnce = async () => {

@@ -5,8 +5,9 @@ import { describeCause, HttpRequestError } from "../../errors.ts";
 import type { ClientLog } from "../../log.ts";
 import type { Fetch } from "./exchange.ts";
 
-/** Delays between failed look-ups (contract: protocol 5.2); the last one repeats. */
-const RETRY_DELAYS_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
+/** Delay after the first failed look-up (contract: protocol 5.2). Doubles up to {@link RETRY_MAX_MS}. */
+const RETRY_FIRST_MS = 500;
+const RETRY_MAX_MS = 15_000;
 /** How long one request may take. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How long an operation waits for the look-up before it fails (contract: api 15.1). */
@@ -104,7 +105,7 @@ export class MetadataLookup {
 			this.#request = null;
 			this.#lastFailure = error;
 			if (this.#failureCount === 0) log.warn(`${this.#unreachable().message}. Retrying.`);
-			const delayMs = RETRY_DELAYS_MS[Math.min(this.#failureCount, RETRY_DELAYS_MS.length - 1)]!;
+			const delayMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failureCount);
 			this.#failureCount++;
 			this.#retryTimer = backgroundClock.after(delayMs, () => {
 				this.#retryTimer = null;
