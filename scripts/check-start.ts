@@ -13,17 +13,20 @@ const START_MS_MAX = 600_000;
 const STOP_MS_MAX = 60_000;
 
 const storage = mkdtempSync(join(tmpdir(), "rivetkit-start-"));
-const app = new StartedApp("npm start", {
-	cwd: repoRoot,
-	env: { ...process.env, RIVETKIT_STORAGE_PATH: storage },
-});
+const start = () =>
+	new StartedApp("npm start", {
+		cwd: repoRoot,
+		env: { ...process.env, RIVETKIT_STORAGE_PATH: storage },
+	});
+const COMMAND = /^\s*(curl [^\n]*[^\\\n])\n/m;
 
+let app = start();
 let command = "";
 const checks: Check[] = [
 	{
 		title: "npm start proposes a curl command",
 		run: async () => {
-			const [, proposed] = await app.printed(/^\s*(curl [^\n]*[^\\\n])\n/m, START_MS_MAX);
+			const [, proposed] = await app.printed(COMMAND, START_MS_MAX);
 			command = proposed!;
 		},
 	},
@@ -49,6 +52,15 @@ const checks: Check[] = [
 	{
 		title: "Ctrl-C stops it",
 		run: () => app.interrupt(STOP_MS_MAX),
+	},
+	{
+		title: "nothing of it stays when npm is killed",
+		run: async () => {
+			app = start();
+			await app.printed(COMMAND, START_MS_MAX);
+			app.killAlone();
+			await app.ended(STOP_MS_MAX);
+		},
 	},
 ];
 

@@ -16,6 +16,8 @@ import { fileURLToPath } from "node:url";
 const NODE_FOR_SOURCES = [22, 18];
 /** What npm 11 and this script need. */
 const NODE_FOR_SETUP = [20, 0];
+/** How soon it is noticed that npm was killed. */
+const PARENT_LOOK_MS = 500;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = join(root, "node_modules", ".bin");
@@ -96,25 +98,40 @@ function nodeForSources() {
 	);
 }
 
-function run(/** @type {string[]} */ [command = "", ...commandArguments]) {
+/** Runs the command, and ends as it does. A script (`node …`) is stopped when this, or npm, is killed; not so on Windows. */
+export function run(/** @type {string[]} */ [command = "", ...commandArguments]) {
 	const node = nodeForSources();
 	const [program, programArguments] =
 		command === "node" ? [node, commandArguments] : [command, commandArguments];
 	const env = { ...process.env, PATH: [bin, process.env.PATH].join(delimiter) };
+	const isWindows = process.platform === "win32";
+	const isPart = command === "node" && !isWindows;
 	const child = spawn(program, programArguments, {
-		stdio: "inherit",
+		// By the channel it notices that this was killed (scripts/lib/end-with-starter.ts).
+		stdio: isPart ? ["inherit", "inherit", "inherit", "ipc"] : "inherit",
 		env,
-		shell: process.platform === "win32",
+		shell: isWindows,
 	});
 	// A terminal sends Ctrl-C to the whole group: stay until the child has shut down in its own way.
 	process.on("SIGINT", () => {});
 	process.on("SIGTERM", () => child.kill("SIGTERM"));
+	if (isPart) whenOrphaned(() => child.kill("SIGTERM"));
 	child.on("error", (error) => fail(`${command} could not be started: ${error.message}`));
 	child.on("exit", (code, signal) => {
 		if (signal === null) process.exit(code ?? 1);
 		process.removeAllListeners(signal);
 		process.kill(process.pid, signal);
 	});
+}
+
+/** There is no channel to npm; but who loses the parent gets another one. */
+function whenOrphaned(/** @type {() => void} */ act) {
+	const starter = process.ppid;
+	const looks = setInterval(() => {
+		if (process.ppid === starter) return;
+		clearInterval(looks);
+		act();
+	}, PARENT_LOOK_MS);
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -34,6 +34,7 @@ export const sharing: readonly string[] = globSync(
 			"packages/rivetkit/test/registry/{develop,inspection,registry,registry-config}.test.ts",
 			"packages/rivetkit/test/runner/engine-killed.test.ts",
 			"packages/rivetkit/test/sqlite/query-processes.test.ts",
+			"tests/repo/start.test.ts",
 			// Change what is global, for a while: classes, the process, its timers.
 			"packages/dashboard/test/save.test.ts",
 			"packages/rivetkit/test/client/connection.test.ts",

@@ -64,6 +64,16 @@ export class StartedApp {
 		return this.#child.exitCode;
 	}
 
+	/** Kills the command alone, as `kill -9` does, and nothing of what it has started. */
+	killAlone(): void {
+		this.#child.kill("SIGKILL");
+	}
+
+	/** Waits until all that it started, too, has ended by itself. Rejects when that takes longer than `limitMs`. */
+	ended(limitMs: number): Promise<void> {
+		return this.#within(this.#ended, limitMs, "ending");
+	}
+
 	/** Ends it at once if it still runs. */
 	async kill(): Promise<void> {
 		this.#kill("SIGKILL");
