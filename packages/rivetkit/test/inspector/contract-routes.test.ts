@@ -322,6 +322,12 @@ it("replaces no state that somebody has changed since it was seen, where If-Matc
 	expect(await patch("", { n: 5 })).toEqual(refused);
 	expect(await patch(`"other", ${second}`, { n: 5 })).toEqual([200, true]);
 	expect(await patch(second, { n: 6 })).toEqual(refused);
+	// As a proxy hands it on that compresses: of the same state it is the same version.
+	const compressed = (tag: string, by: string) => tag.replace(/"$/, `-${by}"`);
+	expect(await patch(compressed(second, "gzip"), { n: 6 })).toEqual(refused);
+	expect(await patch(compressed(await seen(), "other"), { n: 6 })).toEqual(refused);
+	expect(await patch(compressed(await seen(), "gzip"), { n: 6 })).toEqual([200, true]);
+	expect(await patch(compressed(await seen(), "br"), { n: 8 })).toEqual([200, true]);
 	expect(await patch("*", { n: 7 })).toEqual([200, true]);
 	expect((await inspect(runtime, id, "state")).body.state).toEqual({ n: 7 });
 });

@@ -17,6 +17,9 @@ export function stateVersion(state: { readonly value: unknown } | null): string 
 	}
 }
 
+/** What Apache makes of the end of a tag when it compresses the answer (`DeflateAlterETag`, `BrotliAlterETag`). */
+const COMPRESSED = /-(?:gzip|br)"$/;
+
 /**
  * Throws `inspector.state_changed` when the version is none of those in an `If-Match`; null for no such header. The state is
  * read only where that matters.
@@ -24,6 +27,7 @@ export function stateVersion(state: { readonly value: unknown } | null): string 
 export function assertStateVersion(read: () => unknown, ifMatch: string | null): void {
 	if (ifMatch === null || ifMatch.trim() === "*") return;
 	const version = stateVersion({ value: read() });
-	const isMeant = ifMatch.split(",").some((tag) => tag.trim() === version);
+	const tags = ifMatch.split(",").map((tag) => tag.trim());
+	const isMeant = tags.some((tag) => tag === version || tag.replace(COMPRESSED, '"') === version);
 	if (!isMeant) throw catalogueError("inspector.state_changed");
 }
