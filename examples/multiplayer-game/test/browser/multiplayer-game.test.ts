@@ -35,12 +35,17 @@ it("is steered by keys and buttons, and goes on after a restart of the server", 
 	await pages.screenshot(ada);
 	expect(await fitsPhone(ada)).toBe(true);
 
+	const before = await playerOf("Ada");
 	await server.stop("SIGKILL");
 	await ada.waitForSelector('#status:not([data-status="connected"])');
 	await server.start();
 	// The server still knows the player of before; keys are for the one that the page gets when it is back.
 	await ada.waitForSelector('#status[data-status="connected"]');
 	await ada.keyboard.press("ArrowDown");
-	await eventually(async () => expect((await playerOf("Ada"))?.y).toBe(17));
+	await eventually(async () => {
+		const after = await playerOf("Ada");
+		expect(after).toMatchObject({ direction: "down", y: 17 });
+		expect(after?.id).not.toBe(before?.id);
+	});
 	await client.dispose();
 });
