@@ -107,24 +107,25 @@ describe("a further page of a list", () => {
 });
 
 it("a change between the first read of a page and its answer is seen", async () => {
-	const basket = client().basket.getOrCreate(["read"]);
-	const actorId = await basket.resolve();
-	const stream = await hold(/\/inspector\/stream\?.*topics=[^&]*state/, async (route, held) => {
+	const depot = client().depot.getOrCreate(["read"]);
+	const actorId = await depot.resolve();
+	// A stream that begins tells of the state, too; of queues it tells nothing but that it has begun.
+	const stream = await hold(/\/inspector\/stream\?.*topics=[^&]*changed/, async (route, held) => {
 		await held;
 		await route.continue();
 	});
 	const changed = gate();
 	let reads = 0;
-	const read = await hold(/\/inspector\/state$/, async (route, held) => {
+	const read = await hold(/\/inspector\/queue\/messages\?/, async (route, held) => {
 		if (reads++ > 0) return route.continue();
 		const response = await route.fetch();
-		// Before anybody listens: all that is told of it is that the stream has begun.
-		await basket.add(1);
+		// Before anybody listens.
+		await depot.plan(1);
 		changed.open();
 		await held;
 		await route.fulfill({ response });
 	});
-	await open(`actor/${actorId}/state`);
+	await open(`actor/${actorId}/queue`);
 	await Promise.all([changed.passed, stream.asked]);
 	const order: string[] = [];
 	page.on("response", (response) => {
@@ -142,7 +143,10 @@ it("a change between the first read of a page and its answer is seen", async () 
 		.toBe(true);
 	expect(reads).toBe(1);
 	read.goOn();
-	await page.getByRole("main").getByText("4", { exact: true }).first().waitFor();
+	await page
+		.getByRole("region", { name: "Messages", exact: true })
+		.getByText("{ number: 0 }", { exact: true })
+		.waitFor();
 });
 
 describe("a dialog that is closed before its answer", () => {
