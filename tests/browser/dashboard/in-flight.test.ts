@@ -149,6 +149,57 @@ it("a change between the first read of a page and its answer is seen", async () 
 		.waitFor();
 });
 
+describe("what runs while other pages are looked at", () => {
+	it("is an action whose result is seen when its tab is opened again", async () => {
+		const ADD = /\/inspector\/action\/add$/;
+		const actorId = await client().basket.getOrCreate(["called"]).resolve();
+		await open(`actor/${actorId}/actions`);
+		const answer = await hold(ADD, async (route, held) => {
+			await held;
+			await route.continue();
+		});
+		await page.getByLabel("Arguments").fill("2");
+		await button("Call").click();
+		await answer.asked;
+		await open(`actor/${actorId}/lifecycle`);
+		const answered = page.waitForResponse(ADD);
+		answer.goOn();
+		await (await answered).finished();
+		await open(`actor/${actorId}/actions`);
+		const call = page.getByRole("listitem").filter({ hasText: "add(2)" });
+		await call.getByText("ok", { exact: true }).waitFor();
+		await call.getByText("12345678901234567890n").waitFor();
+		// Of this actor only.
+		const other = await client().basket.getOrCreate(["not called"]).resolve();
+		await open(`actor/${other}/actions`);
+		await button("Call").waitFor();
+		expect(await call.count()).toBe(0);
+	});
+
+	it("is a query, which is there with its result when its tab is opened again", async () => {
+		const catalogue = client().catalogue.getOrCreate(["asked"]);
+		await catalogue.fill();
+		const actorId = await catalogue.resolve();
+		await open(`actor/${actorId}/database`);
+		const answer = await hold(/\/inspector\/database\/execute$/, async (route, held) => {
+			await held;
+			await route.continue();
+		});
+		await page.getByLabel("SQL").fill("SELECT 41 + ? AS answer");
+		await page.getByLabel("Parameters").fill("1");
+		await button("Run").click();
+		await answer.asked;
+		await open(`actor/${actorId}/lifecycle`);
+		await open(`actor/${actorId}/database`);
+		await button("Running…").waitFor();
+		expect(await page.getByLabel("SQL").inputValue()).toBe("SELECT 41 + ? AS answer");
+		answer.goOn();
+		await page.getByText(/^1 row in /).waitFor();
+		await page.getByRole("region", { name: "Result" }).getByText("42", { exact: true }).waitFor();
+		await button("Run").waitFor();
+	});
+});
+
 describe("a dialog that is closed before its answer", () => {
 	const DESTROY = /\/actors\/[^/?]+$/;
 	const dialog = () => page.getByRole("alertdialog");

@@ -18,7 +18,9 @@ import { parseList } from "../../values/parse.ts";
 import { printValue } from "../../values/print.ts";
 import { describeArguments, exampleArguments } from "../../values/schema.ts";
 import { hasChildren } from "../../values/tree.ts";
+import { KeptByActor } from "../kept-by-actor.ts";
 import type { PanelProps } from "../panel.types.ts";
+import { useKept } from "../use-kept.ts";
 import { ValueForm } from "../value-form.tsx";
 import "./actions.css";
 
@@ -41,23 +43,32 @@ type Outcome = Ending & { readonly tookMs: number };
 
 /** Those that have ended. */
 const CALLS_KEPT_MAX = 50;
+const ACTORS_KEPT_MAX = 20;
 /** Calls at the same time: a browser has six connections to a server, and the page wants some. */
 const CALLS_RUNNING_MAX = 3;
 /** For how long a second press of the button is none: it was a double click. */
 const DOUBLE_CLICK_MS = 500;
 
-/** Calls any action with any arguments, and shows what comes back. */
+const isRunning = ({ outcome }: Call) => outcome === null;
+
+const callsKept = new KeptByActor<readonly Call[]>({
+	none: [],
+	actorsMax: ACTORS_KEPT_MAX,
+	isBusy: (calls) => calls.some(isRunning),
+});
+
+/** Calls any action with any arguments, and shows what comes back, also to who has looked at other pages meanwhile. */
 export function ActionsPanel({ actorId, options }: PanelProps) {
 	const declared = useDeclarations(actorId);
-	const [calls, setCalls] = useState<readonly Call[]>([]);
+	const [calls, kept] = useKept(callsKept, actorId);
 	if (declared.data === undefined) {
 		return declared.isError ? <Failure error={declared.error} /> : <Loading what="the actions" />;
 	}
 	const { actions } = declared.data;
-	const running = calls.filter(({ outcome }) => outcome === null).length;
-	const begun = (call: Call) => setCalls((before) => [call, ...withoutOldest(before)]);
+	const running = calls.filter(isRunning).length;
+	const begun = (call: Call) => kept.change((before) => [call, ...withoutOldest(before)]);
 	const ended = (id: number, outcome: Outcome) =>
-		setCalls((before) => before.map((call) => (call.id === id ? { ...call, outcome } : call)));
+		kept.change((before) => before.map((call) => (call.id === id ? { ...call, outcome } : call)));
 	if (actions.length === 0) {
 		return (
 			<Empty title="This actor has no actions" icon={<Play />}>
@@ -95,7 +106,7 @@ export function ActionsPanel({ actorId, options }: PanelProps) {
 /** One that runs stays however old it is: it can be stopped, and counts. */
 function withoutOldest(calls: readonly Call[]): readonly Call[] {
 	let kept = 0;
-	return calls.filter(({ outcome }) => outcome === null || ++kept < CALLS_KEPT_MAX);
+	return calls.filter((call) => isRunning(call) || ++kept < CALLS_KEPT_MAX);
 }
 
 let callCount = 0;

@@ -1,6 +1,6 @@
 import type { Row } from "@rivetkit/protocol/inspector/answers";
 import { Play } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import type { FormEvent } from "react";
 import { useInspector } from "../../api/context.tsx";
 import { Button } from "../../ui/button.tsx";
 import { DataGrid } from "../../ui/data-grid.tsx";
@@ -11,6 +11,8 @@ import { duration } from "../../ui/time.tsx";
 import { problemIn } from "../../value-view/problem-in.ts";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { parseList } from "../../values/parse.ts";
+import { KeptByActor } from "../kept-by-actor.ts";
+import { useKept } from "../use-kept.ts";
 
 const SHOWN_ROWS_MAX = 500;
 
@@ -18,25 +20,40 @@ type Outcome =
 	| { readonly ok: true; readonly rows: readonly Row[]; readonly tookMs: number }
 	| { readonly ok: false; readonly error: unknown };
 
-/** Runs SQL in the actor's database; writes are kept. */
+/** What is typed, and how the last run has ended. */
+interface Query {
+	readonly sql: string;
+	/** The parameters. */
+	readonly text: string;
+	readonly isRunning: boolean;
+	readonly outcome: Outcome | null;
+}
+
+/** A result can be large. */
+const ACTORS_KEPT_MAX = 5;
+
+const queries = new KeptByActor<Query>({
+	none: { sql: "", text: "", isRunning: false, outcome: null },
+	actorsMax: ACTORS_KEPT_MAX,
+	isBusy: ({ isRunning }) => isRunning,
+});
+
+/** Runs SQL in the actor's database; writes are kept. Who looks at other pages meanwhile sees how it ended, too. */
 export function QueryBox({ actorId, onDone }: { actorId: string; onDone: () => void }) {
 	const inspector = useInspector(actorId);
-	const [sql, setSql] = useState("");
-	const [text, setText] = useState("");
-	const [outcome, setOutcome] = useState<Outcome | null>(null);
-	const [isRunning, setRunning] = useState(false);
+	const [{ sql, text, outcome, isRunning }, kept] = useKept(queries, actorId);
+	const put = (part: Partial<Query>) => kept.change((now) => ({ ...now, ...part }));
 	const problem = problemIn(text, parseList);
 	const run = async () => {
 		if (problem !== null || sql.trim() === "" || isRunning) return;
-		setRunning(true);
+		put({ isRunning: true });
 		const startMs = performance.now();
 		try {
 			const { rows } = await inspector.execute(sql, parseList(text));
-			setOutcome({ ok: true, rows, tookMs: performance.now() - startMs });
+			put({ isRunning: false, outcome: { ok: true, rows, tookMs: performance.now() - startMs } });
 		} catch (error) {
-			setOutcome({ ok: false, error });
+			put({ isRunning: false, outcome: { ok: false, error } });
 		}
-		setRunning(false);
 		onDone();
 	};
 	const submit = (event: FormEvent) => {
@@ -53,7 +70,7 @@ export function QueryBox({ actorId, onDone }: { actorId: string; onDone: () => v
 							rows={4}
 							placeholder="SELECT count(*) FROM …"
 							value={sql}
-							onChange={({ target }) => setSql(target.value)}
+							onChange={({ target }) => put({ sql: target.value })}
 							onSubmitKey={() => void run()}
 						/>
 					)}
@@ -64,7 +81,7 @@ export function QueryBox({ actorId, onDone }: { actorId: string; onDone: () => v
 							{...wiring}
 							rows={1}
 							value={text}
-							onChange={({ target }) => setText(target.value)}
+							onChange={({ target }) => put({ text: target.value })}
 							onSubmitKey={() => void run()}
 						/>
 					)}

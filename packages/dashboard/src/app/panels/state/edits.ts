@@ -1,5 +1,6 @@
-import { useMemo, useSyncExternalStore } from "react";
-import { useSession } from "../../api/context.tsx";
+import { useMemo } from "react";
+import { KeptByActor } from "../kept-by-actor.ts";
+import { useKept } from "../use-kept.ts";
 import { type Draft, isUnsaved } from "./draft.ts";
 
 /** What somebody does to the state of an actor. */
@@ -17,44 +18,38 @@ export interface KeptEdits {
 }
 
 const NONE: Edits = { draft: null, saving: null };
-/** Of this visit by server and actor, the latest last: a look at another page loses none, nor which of them are being saved. */
-const edits = new Map<string, Edits>();
-/** How many are kept; those that were not changed for the longest go first. */
-const EDITS_MAX = 50;
-const listeners = new Set<() => void>();
+/** Of how many actors edits are kept. */
+const ACTORS_MAX = 50;
+
+const edits = new KeptByActor<Edits>({
+	none: NONE,
+	actorsMax: ACTORS_MAX,
+	isBusy: ({ saving }) => saving !== null,
+	onChange: (all) => {
+		if ([...all].some(isAtStake)) window.addEventListener("beforeunload", askFirst);
+		else window.removeEventListener("beforeunload", askFirst);
+	},
+});
 
 /** The edits of an actor's state, also those that were made before another page was looked at. */
 export function useEdits(actorId: string): [Edits, KeptEdits] {
-	const { endpoint } = useSession().session;
-	const kept = useMemo<KeptEdits>(() => {
-		const key = `${endpoint} ${actorId}`;
-		const latest = () => edits.get(key) ?? NONE;
+	const [seen, kept] = useKept(edits, actorId);
+	const changes = useMemo<KeptEdits>(() => {
+		const put = (draft: Edits["draft"], saving: Edits["saving"]) =>
+			kept.change((now) => {
+				if (draft === null && saving === null) return NONE;
+				return draft === now.draft && saving === now.saving ? now : { draft, saving };
+			});
 		return {
-			latest,
-			changeDraft: (change) => keep(key, { ...latest(), draft: change(latest().draft) }),
-			changeSaving: (saving) => keep(key, { ...latest(), saving }),
+			latest: kept.latest,
+			changeDraft: (change) => {
+				const { draft, saving } = kept.latest();
+				put(change(draft), saving);
+			},
+			changeSaving: (saving) => put(kept.latest().draft, saving),
 		};
-	}, [endpoint, actorId]);
-	return [useSyncExternalStore(subscribe, kept.latest), kept];
-}
-
-function subscribe(listener: () => void): () => void {
-	listeners.add(listener);
-	return () => listeners.delete(listener);
-}
-
-function keep(key: string, next: Edits): void {
-	const { draft, saving } = edits.get(key) ?? NONE;
-	if (next.draft === draft && next.saving === saving) return;
-	edits.delete(key);
-	if (next.draft !== null || next.saving !== null) edits.set(key, next);
-	for (const [oldest, { saving: isSaving }] of edits) {
-		if (edits.size <= EDITS_MAX) break;
-		if (isSaving === null) edits.delete(oldest);
-	}
-	if ([...edits.values()].some(isAtStake)) window.addEventListener("beforeunload", askFirst);
-	else window.removeEventListener("beforeunload", askFirst);
-	for (const listener of listeners) listener();
+	}, [kept]);
+	return [seen, changes];
 }
 
 function isAtStake({ draft, saving }: Edits): boolean {
