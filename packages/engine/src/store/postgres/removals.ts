@@ -10,6 +10,26 @@ const TOMBSTONES_AT_ONCE = 1_000;
 /** How many destructions of this process may pass before tombstones are counted again. */
 const COUNT_EVERY = 1_000;
 
+/**
+ * The rows are chosen before the first one is deleted, in a subquery that is no part of a join: a plan that asks a
+ * joined one again for each row of the table finds others each time, as those that are deleted are skipped as locked,
+ * and deletes all.
+ */
+export const DROP_OLD = `
+DELETE FROM rivetkit.actors WHERE row_id = ANY (ARRAY(
+	SELECT row_id FROM rivetkit.actors WHERE destroy_ts < $1
+	ORDER BY destroy_ts, id LIMIT ${TOMBSTONES_AT_ONCE} FOR UPDATE SKIP LOCKED
+))`;
+/** Those beyond the newest \`$1\`, whoever deletes at the same time, and however often it is made. */
+export const DROP_EXCESS = `
+DELETE FROM rivetkit.actors WHERE row_id = ANY (ARRAY(
+	SELECT row_id FROM rivetkit.actors WHERE destroy_ts IS NOT NULL AND (destroy_ts, id) <= (
+		SELECT a.destroy_ts, a.id FROM rivetkit.actors AS a WHERE a.destroy_ts IS NOT NULL
+		ORDER BY a.destroy_ts DESC, a.id DESC OFFSET $1 LIMIT 1
+	)
+	ORDER BY destroy_ts, id LIMIT ${TOMBSTONES_AT_ONCE} FOR UPDATE SKIP LOCKED
+))`;
+
 export interface RemovalsOptions {
 	readonly clock: Clock;
 	readonly tombstones: TombstoneLimits;
@@ -35,17 +55,28 @@ export class Removals {
 		this.look();
 	}
 
-	/** Drops tombstones that are too old or too many. Others' destructions are noticed now and then. */
+	/**
+	 * Drops tombstones that are too old or too many. Others' destructions are noticed now and then. The destruction
+	 * is durable, whatever becomes of this: what it leaves goes with a later one.
+	 */
 	async destroyed(): Promise<void> {
 		this.look();
+		try {
+			await this.#dropTombstones();
+		} catch (error) {
+			if (!(error instanceof StoreError)) {
+				throw error;
+			}
+			this.#room = 0;
+		}
+	}
+
+	async #dropTombstones(): Promise<void> {
 		const { clock, tombstones } = this.#options;
-		const oldestKept = clock.now() - tombstones.maxAgeMs;
 		await this.#reads.query({
 			name: "drop_old_tombstones",
-			text:
-				"DELETE FROM rivetkit.actors WHERE row_id IN (SELECT row_id FROM rivetkit.actors " +
-				"WHERE destroy_ts < $1 ORDER BY destroy_ts LIMIT $2 FOR UPDATE SKIP LOCKED)",
-			values: [oldestKept, TOMBSTONES_AT_ONCE],
+			text: DROP_OLD,
+			values: [clock.now() - tombstones.maxAgeMs],
 		});
 		if (this.#room > 0) {
 			this.#room--;
@@ -54,16 +85,11 @@ export class Removals {
 		const [row] = await this.#reads.query<{ count: number }>({
 			text: "SELECT count(*) AS count FROM rivetkit.actors WHERE destroy_ts IS NOT NULL",
 		});
-		const excess = row!.count - tombstones.maxCount;
-		if (excess > 0) {
-			await this.#reads.query({
-				text:
-					"DELETE FROM rivetkit.actors WHERE row_id IN (SELECT row_id FROM rivetkit.actors " +
-					"WHERE destroy_ts IS NOT NULL ORDER BY destroy_ts, id LIMIT $1 FOR UPDATE SKIP LOCKED)",
-				values: [excess],
-			});
+		const room = tombstones.maxCount - row!.count;
+		if (room < 0) {
+			await this.#reads.query({ text: DROP_EXCESS, values: [tombstones.maxCount] });
 		}
-		this.#room = Math.min(COUNT_EVERY, Math.max(0, -excess));
+		this.#room = Math.min(COUNT_EVERY, Math.max(0, room));
 	}
 
 	/** There may be something to remove. */

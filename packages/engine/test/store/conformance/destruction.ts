@@ -66,6 +66,20 @@ export function destructionConformance(open: MakeStore): void {
 			expect(kept.map((record) => record !== undefined)).toEqual([false, false, true, true, true]);
 		});
 
+		it("keeps the newest tombstones also when many actors are destroyed at once", async () => {
+			const store = await open({ tombstones: { maxCount: 3 } });
+			const actors = await Promise.all(Array.from({ length: 12 }, () => acquiredActor(store)));
+			await Promise.all(
+				actors.map(({ actorId }, index) =>
+					store.commit({ actorId, generation: 0, ops: [], destroyTs: 900 + index }),
+				),
+			);
+			const kept = await Promise.all(actors.map(({ actorId }) => store.actorById(actorId)));
+			expect(kept.map((record) => record !== undefined)).toEqual(
+				actors.map((_, index) => index >= 9),
+			);
+		});
+
 		it("keeps tombstones up to an age", async () => {
 			const clock = manualClock(1000);
 			const store = await open({ clock, tombstones: { maxAgeMs: 100 } });
