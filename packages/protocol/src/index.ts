@@ -85,6 +85,7 @@ export {
 	catalogueError,
 } from "./errors/catalogue.ts";
 export { countLimitHit, LIMIT_ERRORS, limitHits } from "./errors/limit-hits.ts";
+export { isLogged, noteLogged } from "./errors/logged.ts";
 export {
 	INTERNAL_ERROR_CODE,
 	INTERNAL_ERROR_DESCRIPTION,

@@ -11,6 +11,7 @@ import {
 	HEADER_RAY_ID,
 	type HeadersView,
 	isActorError,
+	isLogged,
 	parseActorId,
 	parseEncoding,
 	parseSubprotocols,
@@ -85,7 +86,9 @@ export class ErrorAnswers {
 		if (isCallerGone(error)) {
 			this.#logger.debug({ err: error }, "a caller went away before its call reached the actor");
 		} else if (wire.statusCode >= 500) {
-			this.#logger.error({ err: error }, "a call failed before it reached its actor");
+			// Of an actor that does not start each caller gets the same error.
+			const level = isLogged(error) ? "debug" : "error";
+			this.#logger[level]({ err: error }, "a call failed before it reached its actor");
 		}
 		return wire;
 	}

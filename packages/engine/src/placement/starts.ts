@@ -3,6 +3,8 @@ import {
 	type ActorSocket,
 	catalogueError,
 	isActorError,
+	isLogged,
+	noteLogged,
 	parseKey,
 	RivetError,
 } from "@rivetkit/protocol";
@@ -170,10 +172,14 @@ export class Starts {
 			return error;
 		}
 		const { logger, backoff } = this.#options;
-		logger.error(
-			{ actorId, name: record.name, key: record.key, generation: record.generation, err: error },
-			"actor failed to start",
-		);
+		// A host that runs actors says more of what went wrong in one.
+		if (!isLogged(error)) {
+			logger.error(
+				{ actorId, name: record.name, key: record.key, generation: record.generation, err: error },
+				"actor failed to start",
+			);
+			noteLogged(error);
+		}
 		if (!(await this.#remains(record))) {
 			backoff.clear(actorId);
 			return error;
@@ -181,6 +187,7 @@ export class Starts {
 		// A public error reaches callers only from a creation (lifecycle W-START-2).
 		const masked = record.initialised && error instanceof RivetError && error.public;
 		const reason = masked ? new Error(error.message, { cause: error }) : error;
+		noteLogged(reason);
 		backoff.failed(actorId, reason);
 		return reason;
 	}

@@ -1,4 +1,5 @@
 import type { RunnerToServer, ToClientTunnelMessageKind } from "@rivetkit/protocol/runner";
+import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { setup } from "../../src/registry/registry.ts";
@@ -41,7 +42,7 @@ const broken = actor({
 
 let engine: ScriptedEngine;
 let registry: ReturnType<typeof behind>;
-const behind = (endpoint: string) =>
+const behind = (endpoint: string, logging: object = { level: "silent" }) =>
 	setup({
 		use: { counter, closer, broken },
 		endpoint,
@@ -49,7 +50,7 @@ const behind = (endpoint: string) =>
 		namespace: "lab",
 		runner: { runnerKey: "key-1", version: 3, totalSlots: 7 },
 		handleSignals: false,
-		logging: { level: "silent" },
+		logging,
 	});
 
 beforeEach(async () => {
@@ -270,6 +271,22 @@ describe("commands and events", () => {
 		engine.start("b", 0, 0, "broken");
 		const told = await until(runner, "b", "Error");
 		expect(told.map(({ what }) => what)).toEqual(["running", "Error"]);
+	});
+
+	it("a start that fails is one error in the log, whoever is told of it", async () => {
+		const lines: Record<string, unknown>[] = [];
+		const write = (line: string) => void lines.push(JSON.parse(line));
+		await registry.shutdown();
+		registry = behind(engine.endpoint, { baseLogger: pino({ level: "error" }, { write }) });
+		registry.startRunner();
+		const runner = await engine.socket();
+		engine.start("b", 0, 0, "broken");
+		request("b", 1);
+		await eventually(() => expect(answers(runner.received, 1)).not.toEqual([]));
+		await until(runner, "b", "Error");
+		expect(lines).toMatchObject([
+			{ msg: "start failed", actor: "broken", actorId: "b", generation: 0, phase: "onWake" },
+		]);
 	});
 
 	it("a stop of an actor that is not here ends with an error, which destroys nothing", async () => {

@@ -202,12 +202,43 @@ describe("L3 failing starts", () => {
 			broken = false;
 			expect(await handle.ping()).toBeTypeOf("string");
 			expect(starts).toBe(2);
-			expect(
-				runtime.log.some(({ level, message }) => level === "error" && message === "start failed"),
-			).toBe(true);
 			await local.dispose();
 		},
 	);
+
+	it.each(failing)("logs each failure of %s once, whoever hears of it", async (hook) => {
+		let starts = 0;
+		const subject = observed((at) => {
+			if (at === "onMigrate") starts++;
+			if (at === hook) throw new Error("broken");
+		});
+		await using runtime = await TestRuntime.start({ subject });
+		const ping = async () => {
+			await using client = runtime.client();
+			return outcomeOf(client.subject!.getOrCreate(["a"]).ping());
+		};
+		for (const outcome of await Promise.all([ping(), ping(), ping()])) {
+			expect(outcome).toBe("rivetkit.internal_error");
+		}
+		// While it backs off, and after that.
+		await ping();
+		await ping();
+		const errors = runtime.log.filter(({ level }) => level === "error");
+		expect(errors).toEqual(
+			Array.from({ length: starts }, (_, generation) => ({
+				level: "error",
+				message: "start failed",
+				fields: {
+					actor: "subject",
+					key: "a",
+					actorId: expect.any(String),
+					generation,
+					phase: hook,
+					err: expect.objectContaining({ message: "broken" }),
+				},
+			})),
+		);
+	});
 
 	it("answers with the last error at once while the actor backs off: 0, 100, 200 ms …", async () => {
 		const clock = new FakeClock();
@@ -288,6 +319,8 @@ describe("L3 failing starts", () => {
 			await using runtime = await TestRuntime.start({ subject });
 			const handle = runtime.localClient().subject!.getOrCreate(["a"]);
 			expect(await outcomeOf(handle.ping())).toBe("rivetkit.internal_error");
+			const errors = runtime.log.filter(({ level }) => level === "error");
+			expect(errors.map(({ fields }) => fields.err)).toEqual([thrown]);
 			broken = false;
 			expect(await outcomeOf(handle.ping())).toBe("ok");
 		},
@@ -312,6 +345,7 @@ describe("L4 public errors while creating", () => {
 				metadata: { field: "x" },
 			});
 			expect(await outcomeOf(local.subject!.get(["a"]).ping())).toBe("actor.not_found");
+			expect(runtime.log.filter(({ level }) => level === "error")).toEqual([]);
 			broken = false;
 			expect(await outcomeOf(local.subject!.create(["a"]))).toBe("ok");
 		},

@@ -6,6 +6,8 @@ import {
 	type ActorResponse,
 	type ActorUpgrade,
 	type Clock,
+	isLogged,
+	noteLogged,
 	parseKey,
 	type Random,
 	type StopIntent,
@@ -338,8 +340,15 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 	#startFailed(placed: Placed, error: unknown): void {
 		if (this.#actors.get(placed.actorId) !== placed) return;
 		placed.failure = { error };
-		const { actorId, name } = placed;
-		this.#services.log.error({ actorId, name, err: error }, "an actor could not be started");
+		const { actorId, name, generation } = placed;
+		// The actor's own log has what went wrong in it.
+		if (!isLogged(error)) {
+			this.#services.log.error(
+				{ actorId, name, generation, err: error },
+				"an actor could not be started",
+			);
+			noteLogged(error);
+		}
 		const isRemoved = this.backend.isDiscarded(actorId);
 		placed.linger = this.#services.clock.after(START_FAILURE_LINGER_MS, () => {
 			if (this.#actors.get(actorId) !== placed) return;

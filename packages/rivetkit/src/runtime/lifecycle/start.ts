@@ -3,6 +3,7 @@ import {
 	catalogueError,
 	decodeCbor,
 	INTERNAL_ERROR_CODE,
+	noteLogged,
 	toWireError,
 } from "@rivetkit/protocol";
 import {
@@ -230,12 +231,15 @@ class Start {
 		// What user code threw may not want to be looked at.
 		if (instance.isFenced) return this.#fencedOff();
 		const removeActor = this.isCreating && isPublicError(error);
+		const { phase, assignment } = instance;
 		instance.log[removeActor ? "info" : "error"](
-			{ err: error, phase: instance.phase },
+			{ err: error, phase, generation: assignment.generation },
 			"start failed",
 		);
 		instance.dispatch(this.isOverdue ? "overdue" : "failed");
-		return { error: removeActor ? error : internal(error), removeActor };
+		const reason = removeActor ? error : internal(error);
+		noteLogged(reason);
+		return { error: reason, removeActor };
 	}
 }
 
@@ -300,9 +304,9 @@ function isPublicError(error: unknown): boolean {
 	return toWireError(error, { expose: false }).code !== INTERNAL_ERROR_CODE;
 }
 
-/** Callers of an actor that exists see no errors of its start, public or not (W-START-2). */
+/** Callers of an actor that exists see no errors of its start, public or not (W-START-2). Always an object. */
 function internal(error: unknown): unknown {
-	if (!isPublicError(error)) return error;
-	const { message } = error as Error;
-	return new Error(message, { cause: error });
+	if (isPublicError(error)) return new Error((error as Error).message, { cause: error });
+	const isObject = (typeof error === "object" && error !== null) || typeof error === "function";
+	return isObject ? error : new Error(String(error), { cause: error });
 }
