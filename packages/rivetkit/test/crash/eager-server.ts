@@ -6,9 +6,10 @@ import { actor, setup } from "../../src/index.ts";
 const [data, port, journal] = process.argv.slice(2) as [string, string, string];
 
 const worker = actor({
-	options: { noSleep: true },
+	// Nothing is saved by itself before the process is killed.
+	options: { noSleep: true, stateSaveInterval: 3_600_000 },
 	onWake: (c) => appendFileSync(journal, `started ${c.key.join("/")}\n`),
-	actions: { ping: () => "pong" },
+	actions: { ping: () => "pong", nap: (c) => c.sleep() },
 });
 
 const registry = setup({

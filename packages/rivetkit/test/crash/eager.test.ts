@@ -11,6 +11,7 @@ import { ServerProcess } from "./server-process.ts";
 
 interface Worker {
 	ping(): Promise<string>;
+	nap(): Promise<void>;
 }
 
 let data: string;
@@ -59,11 +60,22 @@ async function create(key: string, crashPolicy: string): Promise<void> {
 	expect([response.status, await response.text()]).toEqual([200, expect.any(String)]);
 }
 
-async function ping(key: string): Promise<void> {
+async function call<T>(key: string, run: (worker: Worker) => Promise<T>): Promise<T> {
 	const client = createClient({ endpoint });
-	const worker = client.worker!.getOrCreate([key]) as unknown as Worker;
-	expect(await worker.ping()).toBe("pong");
+	const result = await run(client.worker!.getOrCreate([key]) as unknown as Worker);
 	await client.dispose();
+	return result;
+}
+
+async function ping(key: string): Promise<void> {
+	expect(await call(key, (worker) => worker.ping())).toBe("pong");
+}
+
+/** Whether the actor's record says that it sleeps. */
+async function sleeps(key: string): Promise<boolean> {
+	const query = new URLSearchParams({ name: "worker", key });
+	const answer = await (await fetch(`${endpoint}/actors?${query}`)).json();
+	return (answer as { actors: { sleep_ts: number | null }[] }).actors[0]?.sleep_ts !== null;
 }
 
 it("those of policy `restart` are started again, uncalled, after each kill -9; others are not", async () => {
@@ -92,4 +104,14 @@ it("what a server has put to sleep as it ended is not started, whatever its poli
 	await restart("SIGKILL");
 	await create("last", "restart");
 	expect(await journalLines()).toEqual(["started last"]);
+});
+
+it("one that has just woken is started again after a kill -9, too", async () => {
+	await create("a", "restart");
+	await call("a", (worker) => worker.nap());
+	await eventually(async () => expect(await sleeps("a")).toBe(true));
+	await ping("a");
+	await eventually(async () => expect(await sleeps("a")).toBe(false));
+	await restart("SIGKILL");
+	await eventually(async () => expect(await journalLines()).toEqual(["started a"]));
 });

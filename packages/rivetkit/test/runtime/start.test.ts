@@ -180,6 +180,41 @@ describe("L2 concurrent first calls", () => {
 	});
 });
 
+describe("what is stored of a wake", () => {
+	/** An actor of crash policy `restart` that sleeps, and time that stands still. */
+	async function sleeper() {
+		const subject = actor({
+			state: { n: 0 },
+			actions: { read: (c) => c.state.n, add: (c) => ++c.state.n, nap: (c) => c.sleep() },
+		});
+		const wrapped = new WrappedStore();
+		const options = { store: wrapped.store, clock: new FakeClock() };
+		const runtime = await TestRuntime.start({ subject }, options);
+		const id = await runtime.actorId("subject", "a", undefined, "restart");
+		await asleep(runtime, id);
+		const stored = () => wrapped.inner.actorById(id);
+		expect(await stored()).toMatchObject({ sleepTs: expect.any(Number) });
+		return { runtime, id, wrapped, stored };
+	}
+
+	it("comes at once where the actor is to run again after a crash", async () => {
+		const { runtime, id, stored } = await sleeper();
+		await using _ = runtime;
+		expect((await wireAction(runtime, id, "read")).output).toBe(0);
+		await eventually(async () => expect(await stored()).toMatchObject({ sleepTs: null }));
+	});
+
+	it("comes with the next commit where its own fails", async () => {
+		const { runtime, id, wrapped, stored } = await sleeper();
+		await using _ = runtime;
+		wrapped.failNext();
+		await wireAction(runtime, id, "read");
+		await eventually(() => expect(wrapped.fail).toBeNull());
+		await eventually(async () => expect((await wireAction(runtime, id, "add")).status).toBe(200));
+		expect(await stored()).toMatchObject({ sleepTs: null });
+	});
+});
+
 describe("L3 failing starts", () => {
 	const failing = HOOKS.filter((hook) => hook !== "run");
 

@@ -165,7 +165,7 @@ export class TestRuntime {
 	}
 
 	/** The id of an actor that is created if need be, over the management API. */
-	async actorId(name: string, key = "/", input?: string): Promise<string> {
+	async actorId(name: string, key = "/", input?: string, crashPolicy = "sleep"): Promise<string> {
 		const response = await fetch(`${this.url}/actors`, {
 			method: "PUT",
 			headers: { "content-type": "application/json" },
@@ -173,7 +173,7 @@ export class TestRuntime {
 				name,
 				key,
 				runner_name_selector: "default",
-				crash_policy: "sleep",
+				crash_policy: crashPolicy,
 				...(input === undefined ? undefined : { input }),
 			}),
 		});

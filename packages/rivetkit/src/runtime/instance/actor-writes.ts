@@ -18,6 +18,8 @@ export class ActorWrites implements CommitSource {
 	/** What goes into the commits, in this order. */
 	#parts: readonly BatchPart[] = [];
 	#record: ActorRecordChanges | null = null;
+	/** What the commit under way says of it. */
+	#recordInFlight: ActorRecordChanges | null = null;
 	#saveTimer: WheelTimer | null = null;
 	#saveDueMs = 0;
 	/** How often writes were lost to a failed commit. */
@@ -96,6 +98,21 @@ export class ActorWrites implements CommitSource {
 	}
 
 	/**
+	 * As {@link noteRecord}, for what is to be known if the process ends: with the next turn of the event loop, behind the
+	 * answers of this one.
+	 */
+	noteRecordNow(record: ActorRecordChanges): void {
+		this.#record = { ...this.#record, ...record };
+		this.#instance.services.turns.requestNext({
+			endOfTurn: () => {
+				if (!this.#record || hasEnded(this.#instance.phase)) return;
+				this.committer.noteDirty();
+				this.committer.cutSoon();
+			},
+		});
+	}
+
+	/**
 	 * Why a call that began at `count` must not report success: some of what it wrote may be rolled back,
 	 * though its last writes are not (L26).
 	 */
@@ -116,6 +133,7 @@ export class ActorWrites implements CommitSource {
 		for (let at = 0; at < this.#parts.length; at++) this.#parts[at]!.take(batch);
 		instance.madeAlarm?.take(batch);
 		if (this.#record) batch.record = { ...batch.record, ...this.#record };
+		this.#recordInFlight = this.#record;
 		this.#record = null;
 		instance.telemetry?.take(batch, isEmptyBatch(batch), {
 			begunMs,
@@ -135,6 +153,7 @@ export class ActorWrites implements CommitSource {
 	committed(begunMs: number, endedMs: number): void {
 		const instance = this.#instance;
 		instance.telemetry?.endCommit(begunMs, endedMs);
+		this.#recordInFlight = null;
 		for (const part of this.#parts) part.committed();
 		instance.madeAlarm?.committed();
 		instance.watcher?.();
@@ -150,6 +169,11 @@ export class ActorWrites implements CommitSource {
 		}
 		this.rollBackCount++;
 		this.#rollBackError = error;
+		// It is as true as before: that the actor has woken is in the next commit.
+		if (this.#recordInFlight && instance.isReady) {
+			this.#record = { ...this.#recordInFlight, ...this.#record };
+		}
+		this.#recordInFlight = null;
 		instance.log.error(
 			{ err: error },
 			"commit failed; the actor is back at its last committed state",

@@ -166,12 +166,14 @@ const STEPS: Readonly<Record<StartPhase, Step>> = {
 	onWake({ instance, isCreated }) {
 		const { onWake } = instance.config;
 		const { contexts } = instance;
-		const woken =
-			onWake && instance.traced(SPAN_KINDS.hook, "onWake", () => onWake(contexts.actor));
-		return after(woken, () => {
+		const hook = onWake && instance.traced(SPAN_KINDS.hook, "onWake", () => onWake(contexts.actor));
+		return after(hook, () => {
 			if (!isCreated) {
 				const now = instance.now();
-				instance.writes.noteRecord({ startTs: now, connectableTs: now, sleepTs: null });
+				const woken = { startTs: now, connectableTs: now, sleepTs: null };
+				// Whoever goes on after a crash starts those that do not sleep.
+				if (instance.assignment.crashPolicy === "restart") instance.writes.noteRecordNow(woken);
+				else instance.writes.noteRecord(woken);
 			}
 			instance.writes.saveSoon();
 			return "done";
