@@ -96,7 +96,8 @@ export interface QueueSendOptions {
 	ttl?: number | undefined;
 	/**
 	 * A send with the key of a message of the last 24 hours, to the same queue, stores nothing and returns
-	 * that message (lifecycle W-Q-10). 1 to 512 bytes; 100,000 keys are remembered per actor.
+	 * that message, with the body it was sent with (lifecycle W-Q-10); with the body of this send once it has left its
+	 * queue, as no body is kept then. 1 to 512 bytes; 100,000 keys are remembered per actor.
 	 */
 	dedupeKey?: string | undefined;
 }

@@ -50,6 +50,22 @@ describe("a dedupe key", () => {
 		expect(bodies.slice(0, 3)).toEqual([1, 3, 1]);
 	});
 
+	it("gives `c.queue.send` the message that is there, with its own body, over sleep and crash", async () => {
+		await using crashable = await Crashable.start({ subject });
+		const send = (body: number) => crashable.call("send", "a", body, "k");
+		const first = await send(1);
+		expect(first).toMatchObject({ id: 1n, name: "a", body: 1, attempt: 0 });
+		expect(await send(2)).toEqual(first);
+		await crashable.call("nap");
+		expect(await send(3)).toEqual(first);
+		await crashable.crash();
+		expect(await send(4)).toEqual(first);
+		// No body is kept of a message that has left its queue.
+		expect(await crashable.call("take")).toEqual([1]);
+		expect(await send(5)).toEqual({ ...(first as object), body: 5 });
+		expect(await crashable.call("take")).toEqual([]);
+	});
+
 	it("is remembered when the message is handled, over sleep and crash, for 24 hours", async () => {
 		const clock = new FakeClock();
 		await using crashable = await Crashable.start({ subject }, clock);

@@ -54,8 +54,16 @@ export class ContextQueue {
 			return { id, createdAt: header.createdAt };
 		});
 		const { id, createdAt } = sent.isNew ? sent.sent : sent.earlier;
-		const attempt = queue.data.index.get(id)?.header.attempt ?? 0;
-		return { id: BigInt(id), name, body: message.body, createdAt, attempt };
+		const earlier = sent.isNew ? undefined : queue.data.index.get(id);
+		const stored = earlier && (await queue.data.bodyOf(earlier));
+		return {
+			id: BigInt(id),
+			name,
+			// Of one that has left its queue nobody has it any more.
+			body: stored ? decodeCbor(stored) : message.body,
+			createdAt,
+			attempt: earlier?.header.attempt ?? 0,
+		};
 	}
 
 	async next(options?: unknown): Promise<UserMessage | undefined> {

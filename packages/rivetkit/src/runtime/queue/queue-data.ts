@@ -105,6 +105,16 @@ export class QueueData implements BatchPart {
 		}
 	}
 
+	/** The body of a message that is there; undefined when it goes while its body is read. */
+	async bodyOf(message: QueuedMessage): Promise<Uint8Array | undefined> {
+		try {
+			return (await this.bodies.read([message]))[0];
+		} catch (error) {
+			if (message.place === "gone") return undefined;
+			throw error;
+		}
+	}
+
 	/** An id for a message that is added later. */
 	reserveId(): number {
 		return this.#nextId++;

@@ -89,22 +89,13 @@ function upToBytes(messages: readonly QueuedMessage[]): QueuedMessage[] {
 
 /** In the order of `messages`; undefined for one that was handled while the bodies were read. */
 async function bodiesOf(
-	{ bodies }: QueueData,
+	data: QueueData,
 	messages: readonly QueuedMessage[],
 ): Promise<(Uint8Array | undefined)[]> {
 	try {
-		return await bodies.read(messages);
+		return await data.bodies.read(messages);
 	} catch {
-		return Promise.all(
-			messages.map(async (message) => {
-				try {
-					return (await bodies.read([message]))[0];
-				} catch (error) {
-					if (message.place === "gone") return undefined;
-					throw error;
-				}
-			}),
-		);
+		return Promise.all(messages.map((message) => data.bodyOf(message)));
 	}
 }
 
