@@ -266,6 +266,44 @@ describe("state", () => {
 		expect(await readFile(join(served.folder, "state.json"), "utf8")).toBe(edited);
 	});
 
+	it("replaces nothing that was changed since, for who says what he has seen", async () => {
+		const id = await served.runtime.actorId("counter", "seen");
+		const told = await cli(["actors", "state", id, "--etag"]);
+		expect(told).toEqual({
+			code: 0,
+			stdout: '{\n  "count": 0\n}\n',
+			stderr: expect.stringMatching(/^etag: "[\w-]{22}"\n$/),
+		});
+		const etag = told.stderr.slice('etag: "'.length, -'"\n'.length);
+		expect(await json(["actors", "state", id, "--etag"])).toEqual({
+			etag: `"${etag}"`,
+			state: { count: 0 },
+		});
+		const set = (count: number, ...more: string[]) =>
+			cli(["actors", "state", id, "--set", `{"count":${count}}`, ...more]);
+		await cli(["actors", "call", id, "add", "5"]);
+		for (const seen of [etag, `"${etag}"`]) {
+			expect(await set(1, `--if-match=${seen}`)).toEqual(
+				failed(
+					"The state has been changed since it was read (it has another etag): nothing was replaced; read it again.",
+				),
+			);
+		}
+		const { etag: now } = (await json(["actors", "state", id, "--etag"])) as { etag: string };
+		expect((await set(6, `--if-match=${now}`)).code).toBe(0);
+		expect(await json(["actors", "state", id])).toEqual({ count: 6 });
+		const misuses = [
+			await cli(["actors", "state", id, `--if-match=${etag}`]),
+			await set(7, "--etag"),
+			await set(7, "--if-match="),
+		];
+		expect(misuses).toEqual([
+			misused("--if-match goes with --set."),
+			misused("--etag goes without --set."),
+			misused("--if-match must be what --etag has told of, got ''."),
+		]);
+	});
+
 	it("of an actor without state, and from a file that is not there, is an error", async () => {
 		await served.runtime.actorId("stateless", "x");
 		const [read, set, file] = await Promise.all([
