@@ -9,3 +9,10 @@ export class EncodeError extends Error {
 		this.reason = reason;
 	}
 }
+
+/** What is at the path is nested over as many levels as an encoding carries. */
+export class NestedTooDeep extends EncodeError {
+	constructor(path: string, levels: number) {
+		super(path, `nested deeper than ${levels} levels`);
+	}
+}

@@ -63,7 +63,7 @@ export {
 	encodeAsciiJson,
 	encodeConnParamsHeader,
 } from "./conn-params.ts";
-export { EncodeError } from "./encode-error.ts";
+export { EncodeError, NestedTooDeep } from "./encode-error.ts";
 export { contentType, ENCODINGS, type Encoding, parseEncoding } from "./encoding.ts";
 export {
 	ConfigError,

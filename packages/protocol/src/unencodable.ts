@@ -1,4 +1,4 @@
-import { EncodeError } from "./encode-error.ts";
+import { EncodeError, NestedTooDeep } from "./encode-error.ts";
 
 /** Deepest nesting of values, in arrays, objects, maps, sets and tags, both ways. */
 export const MAX_DEPTH = 1024;
@@ -17,9 +17,7 @@ function find(value: unknown, path: string, ancestors: Set<object>): EncodeError
 	}
 	if (typeof value !== "object" || value === null) return undefined;
 	if (ancestors.has(value)) return new EncodeError(path, "it contains itself");
-	if (ancestors.size >= MAX_DEPTH) {
-		return new EncodeError(path, `nested deeper than ${MAX_DEPTH} levels`);
-	}
+	if (ancestors.size >= MAX_DEPTH) return new NestedTooDeep(path, MAX_DEPTH);
 	if (ArrayBuffer.isView(value)) {
 		const name = value.constructor.name;
 		return name === "Float16Array"

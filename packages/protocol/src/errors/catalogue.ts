@@ -515,6 +515,10 @@ export const CATALOGUE = {
 		"The state is not what the caller has seen (`If-Match`): somebody has changed it meanwhile. Nothing was written; read it again.",
 		{ status: 412 },
 	),
+	"inspector.too_deep": open(
+		"The answer is nested deeper than CBOR may be. It can be given in JSON: `Accept: application/json`.",
+		{ status: 406 },
+	),
 	"inspector.too_many_streams": open<{ limit: number }>(
 		({ limit }) => `At most ${limit} streams of one actor at a time.`,
 		{ status: 429, metadata: all },

@@ -173,7 +173,10 @@ export interface Schedule {
 	readonly name?: string;
 	readonly kind: "at" | "cron" | "every";
 	readonly action: string;
-	readonly args: unknown;
+	/** Absent with `isTooDeep`. */
+	readonly args?: unknown;
+	/** As that of an {@link EventEntry}. */
+	readonly isTooDeep?: true;
 	readonly nextRunAt: number;
 	readonly lastRunAt?: number;
 	readonly expression?: string;

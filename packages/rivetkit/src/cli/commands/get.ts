@@ -63,7 +63,7 @@ function show(report: ActorReport, out: Terminal): void {
 			timeOf(schedule.nextRunAt),
 			schedule.kind,
 			schedule.name ?? schedule.id,
-			`${schedule.action}(${toExactJson(schedule.args).slice(1, -1)})`,
+			`${schedule.action}(${schedule.isTooDeep ? "nested too deep to be shown" : toExactJson(schedule.args).slice(1, -1)})`,
 			...(schedule.parked ? [`parked: ${schedule.parked}`] : []),
 		].join("  "),
 	);

@@ -71,6 +71,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
 		"The inspector of this server needs a token, or has another one; give it with --inspector-token or RIVET_INSPECTOR_TOKEN, or that of the management API with --token or RIVET_TOKEN.",
 	"inspector.state_changed":
 		"The state has been changed since it was read (it has another etag): nothing was replaced; read it again.",
+	"inspector.too_deep":
+		"A value is nested so deep that it cannot be sent to this command as it is; the inspector shows it in JSON (GET /gateway/ID/inspector/…).",
 	"route.not_found": NOT_THERE,
 	"auth.forbidden":
 		"This server needs a token, or has another one; give it with --token or RIVET_TOKEN.",

@@ -87,7 +87,14 @@ function ScheduleRow({ actorId, schedule }: { actorId: string; schedule: Schedul
 					<Facts
 						rows={[
 							["Action", <code key="action">{action}</code>],
-							["Arguments", <InlineValue key="args" value={args} charsMax={300} />],
+							[
+								"Arguments",
+								schedule.isTooDeep ? (
+									"nested too deep to be shown"
+								) : (
+									<InlineValue key="args" value={args} charsMax={300} />
+								),
+							],
 							["Next run", exactTime(nextRunAt)],
 							...(isJob ? [["Last run", <Ago key="last" ms={schedule.lastRunAt} />] as const] : []),
 							...(schedule.catchUp ? [["Missed runs", schedule.catchUp] as const] : []),

@@ -1,4 +1,11 @@
-import { type ActorResponse, EncodeError, encodeCbor, type WireError } from "@rivetkit/protocol";
+import {
+	type ActorResponse,
+	catalogueError,
+	EncodeError,
+	encodeCbor,
+	NestedTooDeep,
+	type WireError,
+} from "@rivetkit/protocol";
 import { untracked } from "../../state/index.ts";
 import { toPlainJson } from "../plain-json.ts";
 
@@ -11,11 +18,24 @@ const COMMON = {
 const JSON_HEADERS = { "content-type": "application/json", ...COMMON } as const;
 const CBOR_HEADERS = { "content-type": "application/cbor", ...COMMON } as const;
 
-/** Members that are undefined are left out. Throws an `EncodeError` for what cannot be encoded. */
+/**
+ * Members that are undefined are left out. Throws `inspector.too_deep` for what CBOR carries alone, but not in an answer,
+ * and an `EncodeError` for what cannot be encoded.
+ */
 export function answer(value: object, asCbor: boolean): ActorResponse {
-	return asCbor
-		? { status: 200, headers: CBOR_HEADERS, body: encodeCbor(untracked(value)) }
-		: { status: 200, headers: JSON_HEADERS, body: toPlainJson(value) };
+	try {
+		return {
+			status: 200,
+			headers: asCbor ? CBOR_HEADERS : JSON_HEADERS,
+			body: encoded(value, asCbor),
+		};
+	} catch (error) {
+		throw asCbor && error instanceof NestedTooDeep ? catalogueError("inspector.too_deep") : error;
+	}
+}
+
+function encoded(value: object, asCbor: boolean): Uint8Array | string {
+	return asCbor ? encodeCbor(untracked(value)) : toPlainJson(value);
 }
 
 /** One that is encoded already. */
@@ -30,7 +50,7 @@ export class ReadyAnswer {
 /** Whether {@link answer} can be given. */
 export function canAnswer(value: object, asCbor: boolean): boolean {
 	try {
-		answer(value, asCbor);
+		encoded(value, asCbor);
 		return true;
 	} catch (error) {
 		if (error instanceof EncodeError || error instanceof RangeError) return false;

@@ -105,7 +105,9 @@ export const readMessages: Read = (view, call) =>
 export const readDeadLetters: Read = (view, call) =>
 	deadLettersOf(view, { limit: call.number("limit", PAGE), queue: call.query.get("queue") });
 
-export const readSchedules: Read = ({ schedules }) => ({ schedules: schedulesOf(schedules) });
+export const readSchedules: Read = ({ schedules }, { wantsCbor }) => ({
+	schedules: schedulesOf(schedules, (args) => canAnswer({ schedules: [{ args }] }, wantsCbor)),
+});
 
 export const readScheduleHistory: Read = (view, call) =>
 	historyOf(view.schedules, call.parameters[0]!, call.number("limit", PAGE));

@@ -11,12 +11,12 @@ import { readRows, readSchema } from "../changes/use-database.ts";
 import { invalid } from "../invalid.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { queueStatus } from "../view/queue-listing.ts";
-import { historyOf, schedulesOf } from "../view/schedule-listing.ts";
+import { historyOf } from "../view/schedule-listing.ts";
 import { traceRange } from "../view/trace-range.ts";
 import { SPANS_MAX } from "../view/traces.ts";
 import { hasWorkflow, workflowBytes } from "../view/workflow.ts";
 import type { FollowOptions } from "./entry-follower.ts";
-import { connectionMessages, scheduleMessage, stateBytes } from "./snapshot.ts";
+import { connectionMessages, scheduleMessages, stateBytes } from "./snapshot.ts";
 
 /** Contract: protocol 7.3. */
 const QUEUE_MESSAGES_MAX = 200;
@@ -124,9 +124,9 @@ export async function answerRequest(
 		}
 		case "SchedulesRequest": {
 			const { id: rid } = request.val;
-			return host.show(({ schedules }) => ({
+			return host.show((view) => ({
 				tag: "SchedulesResponse",
-				val: { rid, schedules: schedulesOf(schedules).map(scheduleMessage) },
+				val: { rid, schedules: scheduleMessages(view) },
 			}));
 		}
 		case "ScheduleHistoryRequest": {

@@ -33,7 +33,7 @@ export async function takeSnapshot(view: ActorView, before: Snapshot | null): Pr
 		state: stateBytes(view),
 		connections: connectionMessages(view),
 		queueSize: view.queue?.index.size ?? 0,
-		schedules: schedulesOf(view.schedules).map(scheduleMessage),
+		schedules: scheduleMessages(view),
 		workflowHistory,
 		workflowRevision,
 	};
@@ -88,7 +88,12 @@ export function connectionMessages(view: ActorView): Connection[] {
 	return connectionsOf(view).map(({ id, details }) => ({ id, details: encodeCbor(details) }));
 }
 
-export function scheduleMessage(schedule: Schedule): ScheduleMessage {
+/** Arguments are encoded by themselves: all can be shown. */
+export function scheduleMessages({ schedules }: ActorView): ScheduleMessage[] {
+	return schedulesOf(schedules, () => true).map(scheduleMessage);
+}
+
+function scheduleMessage(schedule: Schedule): ScheduleMessage {
 	const { id, name, kind, action, args, nextRunAt, lastRunAt } = schedule;
 	const { expression, timezone, intervalMs, maxHistory } = schedule;
 	return {

@@ -1,5 +1,6 @@
 import type { InspectorToClient } from "@rivetkit/protocol/inspector";
 import type { ValueForm } from "../../durable/durable-view.ts";
+import { canAnswer } from "../http/answers.ts";
 import { invalid } from "../invalid.ts";
 import type { ActorView } from "../view/actor-view.ts";
 import { connectionsOf } from "../view/connection-details.ts";
@@ -35,7 +36,11 @@ export const STATE_TOPICS = {
 	},
 	schedules: {
 		tag: "SchedulesUpdated",
-		read: ({ schedules }) => ({ schedules: schedulesOf(schedules) }),
+		read: ({ schedules }, form) => ({
+			schedules: schedulesOf(schedules, (args) =>
+				canAnswer({ schedules: [{ args }] }, form === "exact"),
+			),
+		}),
 	},
 	lifecycle: { tag: null, read: ({ lifecycle }) => lifecycle },
 	"workflow-history": { tag: "WorkflowHistoryUpdated", read: workflowOf },

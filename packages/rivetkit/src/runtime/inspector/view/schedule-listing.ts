@@ -11,28 +11,39 @@ import { parkedOf, progressOf } from "../../schedule/schedule-access.ts";
 import type { HistoryRow } from "../../schedule/schedule-layout.ts";
 import type { ScheduleRows } from "./schedule-rows.ts";
 
-/** One-shot calls in the order in which they will be made, then jobs by name. */
-export function schedulesOf(rows: ScheduleRows): Schedule[] {
+/**
+ * One-shot calls in the order in which they will be made, then jobs by name.
+ *
+ * @param isShowable - of arguments: those that are not are left out, with a note
+ */
+export function schedulesOf(rows: ScheduleRows, isShowable: IsShowable): Schedule[] {
 	return [
-		...rows.calls().map((call) => callJson(rows, call)),
-		...rows.jobs().map((job) => jobJson(rows, job)),
+		...rows.calls().map((call) => callJson(rows, call, isShowable)),
+		...rows.jobs().map((job) => jobJson(rows, job, isShowable)),
 	];
 }
 
-function callJson(rows: ScheduleRows, call: PendingCall): Schedule {
+type IsShowable = (args: unknown) => boolean;
+
+function argsJson(bytes: Uint8Array, isShowable: IsShowable): Pick<Schedule, "args" | "isTooDeep"> {
+	const args = decodeCbor(bytes);
+	return isShowable(args) ? { args } : { isTooDeep: true };
+}
+
+function callJson(rows: ScheduleRows, call: PendingCall, isShowable: IsShowable): Schedule {
 	const { id, action, args } = call.source as OneShot;
 	return {
 		id,
 		kind: "at",
 		action,
-		args: decodeCbor(args),
+		...argsJson(args, isShowable),
 		nextRunAt: call.scheduledAt,
 		...progressOf(call),
 		...parkedOf(rows.callParked(call)),
 	};
 }
 
-function jobJson(rows: ScheduleRows, job: CronJob): Schedule {
+function jobJson(rows: ScheduleRows, job: CronJob, isShowable: IsShowable): Schedule {
 	const { id, name, timing, action, args, nextAt, lastRunAt, maxHistory } = job;
 	const { catchUp, overlap, retry } = job;
 	const progress = rows.runsOf(job).map(progressOf);
@@ -41,7 +52,7 @@ function jobJson(rows: ScheduleRows, job: CronJob): Schedule {
 		name,
 		kind: timing.kind,
 		action,
-		args: decodeCbor(args),
+		...argsJson(args, isShowable),
 		nextRunAt: nextAt,
 		...(lastRunAt !== null && { lastRunAt }),
 		...(timing.kind === "cron"
