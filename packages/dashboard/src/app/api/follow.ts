@@ -47,7 +47,9 @@ async function run(
 					pauseMs = PAUSE_FIRST_MS;
 					if (!end.aborted) onOpen();
 				} else if (event === "end") {
-					return;
+					if (isForGood(data)) return;
+					// Such as a store that does not answer for a moment.
+					break;
 				} else {
 					// What the page was too slow for is something new, too.
 					onTopic(event === "dropped" ? (JSON.parse(data) as { topic: string }).topic : event);
@@ -64,6 +66,12 @@ async function run(
 		await pause(pauseMs, end);
 		pauseMs = Math.min(PAUSE_MAX_MS, pauseMs * 2);
 	}
+}
+
+/** Whether nothing can be told any more: the actor is destroyed. */
+function isForGood(data: string): boolean {
+	const { group, code } = JSON.parse(data) as { readonly group: string; readonly code: string };
+	return group === "actor" && code === "not_found";
 }
 
 function untilVisible(end: AbortSignal): Promise<void> {
