@@ -97,6 +97,7 @@ export function useActors(name: string) {
  * it is asked again and again while it is seen.
  *
  * @param key - names the route and what it was asked
+ * @param options - `againOnReturn`: whether it is also read again when somebody comes back to the page, or the network does
  */
 export function useInspected<T>(
 	actorId: string,
@@ -105,6 +106,7 @@ export function useInspected<T>(
 	{
 		pollMs = POLL_MS as number | false,
 		followedPollMs = false as number | false,
+		againOnReturn = true,
 		enabled = true,
 	} = {},
 ): UseQueryResult<T> {
@@ -118,6 +120,8 @@ export function useInspected<T>(
 			: pollMs === false
 				? false
 				: pollUnlessRefused(pollMs),
+		refetchOnWindowFocus: againOnReturn,
+		refetchOnReconnect: againOnReturn,
 		placeholderData: keepPreviousData,
 		enabled,
 	});

@@ -9,6 +9,7 @@ import { Panel } from "../../ui/panel.tsx";
 import type { PanelProps } from "../panel.types.ts";
 import { QueryBox } from "./query-box.tsx";
 import { TableRows } from "./table-rows.tsx";
+import { WakeFirst } from "./wake-first.tsx";
 import "./database.css";
 
 /** The actor's SQLite database. Its routes wake the actor, so an actor that sleeps is asked for first. */
@@ -22,15 +23,20 @@ export function DatabasePanel({ actorId, life, options }: PanelProps) {
 		},
 	);
 	const refresh = useRefreshActor(actorId);
-	const [mayWake, setMayWake] = useState(false);
+	/** The incarnation after which there may be one for the page: said once, it is meant once. */
+	const [wakeAfter, setWakeAfter] = useState<number | null>(null);
 	const isEnabled = summary.data?.isDatabaseEnabled === true;
-	const mayAsk = mayWake || life.status === "awake";
+	const isUp = life.status === "awake" || life.status === "starting";
+	const wake = () => {
+		if (!isUp) setWakeAfter(life.generation);
+	};
+	const mayAsk = isUp || wakeAfter === life.generation;
 	const schema = useInspected(
 		actorId,
 		["database", "schema"],
 		(inspector, signal) => inspector.schema(signal),
-		// Each look is a call that keeps the actor awake: no polling.
-		{ pollMs: false, enabled: isEnabled && mayAsk },
+		// Each look is a call that keeps the actor awake: no polling. Who comes back may not know yet that it sleeps.
+		{ pollMs: false, againOnReturn: false, enabled: isEnabled && mayAsk },
 	);
 	if (summary.data === undefined) {
 		return summary.isError ? <Failure error={summary.error} /> : <Loading what="the actor" />;
@@ -45,17 +51,8 @@ export function DatabasePanel({ actorId, life, options }: PanelProps) {
 	if (schema.data === undefined) {
 		if (schema.isError)
 			return <Failure error={schema.error} onRetry={() => void schema.refetch()} />;
-		if (mayAsk) return <Loading what="the tables" />;
-		return (
-			<Empty title="The actor sleeps" icon={<Database />}>
-				<p>SQL runs in the actor's own connection, so looking into its database wakes it.</p>
-				<p className="database-wake">
-					<Button kind="primary" onClick={() => setMayWake(true)}>
-						Wake it and look
-					</Button>
-				</p>
-			</Empty>
-		);
+		if (mayAsk || schema.isFetching) return <Loading what="the tables" />;
+		return <WakeFirst onWake={wake} />;
 	}
 	const { tables } = schema.data.schema;
 	const chosen = tables.find(({ table }) => table.name === options.table) ?? tables[0];
@@ -63,13 +60,13 @@ export function DatabasePanel({ actorId, life, options }: PanelProps) {
 		<>
 			<Panel
 				title="Tables"
-				note={`${tables.length}`}
+				note={mayAsk ? `${tables.length}` : `${tables.length}, as last read`}
 				tools={
 					<Button
 						icon={<RefreshCw aria-hidden="true" />}
 						disabled={schema.isFetching}
 						onClick={() => {
-							setMayWake(true);
+							wake();
 							refresh();
 						}}
 					>
@@ -82,7 +79,14 @@ export function DatabasePanel({ actorId, life, options }: PanelProps) {
 				) : (
 					<>
 						<TableList actorId={actorId} tables={tables} chosen={chosen} />
-						<TableRows key={chosen.table.name} actorId={actorId} table={chosen} options={options} />
+						<TableRows
+							key={chosen.table.name}
+							actorId={actorId}
+							table={chosen}
+							options={options}
+							mayAsk={mayAsk}
+							onWake={wake}
+						/>
 					</>
 				)}
 			</Panel>

@@ -6,6 +6,7 @@ import { Button } from "../../ui/button.tsx";
 import { type Column, DataGrid } from "../../ui/data-grid.tsx";
 import { Failure, Loading } from "../../ui/notice.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
+import { WakeFirst } from "./wake-first.tsx";
 
 const PAGE = 100;
 
@@ -14,17 +15,23 @@ export function TableRows({
 	actorId,
 	table: { table, columns, records },
 	options,
+	mayAsk,
+	onWake,
 }: {
 	actorId: string;
 	table: DatabaseTable;
 	options: Readonly<Record<string, string>>;
+	/** Whether the actor may be asked for rows that are not known: it is awake, or somebody wants it to be. */
+	mayAsk: boolean;
+	/** Somebody wants it to be. */
+	onWake: () => void;
 }) {
 	const offset = Math.max(0, Math.trunc(Number(options.offset ?? 0)) || 0);
 	const query = useInspected(
 		actorId,
 		["database", "rows", table.name, offset],
 		(inspector, signal) => inspector.rows({ table: table.name, limit: PAGE, offset }, signal),
-		{ pollMs: false },
+		{ pollMs: false, againOnReturn: false, enabled: mayAsk },
 	);
 	const show = (next: number) =>
 		goTo({
@@ -37,11 +44,19 @@ export function TableRows({
 	const last = offset + rows.length;
 	// Those of the page before stand there until this one's come.
 	const isOther = query.isPlaceholderData;
+	const isUnread = !mayAsk && !query.isFetching && (isOther || query.isPending);
+	const pagerText = () => {
+		if (isUnread || query.isError) return `Rows from ${offset + 1} on`;
+		if (isOther || query.isPending) return `Loading rows from ${offset + 1} on`;
+		if (rows.length === 0) return "No rows";
+		return `Rows ${offset + 1} to ${last}${records === null ? "" : ` of ${records.toLocaleString()}`}`;
+	};
 	return (
 		<>
 			{query.isError && <Failure error={query.error} onRetry={() => void query.refetch()} />}
-			{query.isPending && <Loading what="rows" />}
-			{query.isSuccess && (
+			{isUnread && <WakeFirst onWake={onWake} />}
+			{!isUnread && query.isPending && <Loading what="rows" />}
+			{!isUnread && query.isSuccess && (
 				<DataGrid
 					label={`Rows of ${table.name}`}
 					columns={columns.map(
@@ -64,14 +79,12 @@ export function TableRows({
 					Before
 				</Button>
 				<span className="muted numeric" aria-live="polite">
-					{isOther
-						? `Loading rows from ${offset + 1} on`
-						: rows.length === 0
-							? "No rows"
-							: `Rows ${offset + 1} to ${last}${records === null ? "" : ` of ${records.toLocaleString()}`}`}
+					{pagerText()}
 				</span>
 				<Button
-					disabled={isOther || (records === null ? rows.length < PAGE : last >= records)}
+					disabled={
+						isOther || isUnread || (records === null ? rows.length < PAGE : last >= records)
+					}
 					onClick={() => show(offset + PAGE)}
 				>
 					Next
