@@ -127,13 +127,20 @@ export class Inspector {
 	}
 
 	sendMessage = (name: string, body: unknown) => this.#send("POST", "/queue", { name, body });
-	dropMessage = (id: number) => this.#send("DELETE", `/queue/messages/${id}`);
+	/** `dropped` is false of one that is held, or gone. */
+	dropMessage(id: number) {
+		return this.#send("DELETE", `/queue/messages/${id}`) as Promise<{ readonly dropped: boolean }>;
+	}
 
 	redrive(body: { ids?: readonly number[]; queue?: string }) {
 		return this.#send("POST", "/queue/redrive", body) as Promise<{ readonly redriven: number }>;
 	}
 
-	deleteSchedule = (id: string) => this.#send("DELETE", `/schedules/${encodeURIComponent(id)}`);
+	/** `deleted` is false of one that is gone: a call that was made, a job that somebody else deleted. */
+	deleteSchedule(id: string) {
+		const path = `/schedules/${encodeURIComponent(id)}`;
+		return this.#send("DELETE", path) as Promise<{ readonly deleted: boolean }>;
+	}
 
 	/** `pause`, `resume`, `cancel`, `recover`, `replay` (docs/inspector.md). */
 	controlWorkflow(verb: string, body: object = {}) {

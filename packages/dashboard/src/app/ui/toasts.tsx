@@ -12,6 +12,11 @@ export function sayDone(title: string): void {
 	manager.add({ title, type: "done", timeout: 4_000 });
 }
 
+/** Says that there was nothing to do, and why; stays longer. */
+export function sayNothingDone(title: string, why: string): void {
+	manager.add({ title, description: why, type: "nothing", timeout: 12_000, priority: "high" });
+}
+
 /** Says that something failed; stays longer. */
 export function sayFailed(what: string, error: unknown): void {
 	const { title, detail } = describeError(error);

@@ -11,7 +11,7 @@ import { Empty, Failure, Loading } from "../../ui/notice.tsx";
 import { Facts, Panel } from "../../ui/panel.tsx";
 import { bytesText } from "../../ui/size.ts";
 import { Ago } from "../../ui/time.tsx";
-import { sayFailed } from "../../ui/toasts.tsx";
+import { sayFailed, sayNothingDone } from "../../ui/toasts.tsx";
 import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
@@ -40,13 +40,17 @@ export function Messages({
 	const inspector = useInspector(actorId);
 	const refresh = useRefreshActor(actorId);
 	const messages = list.data?.pages.flatMap((page) => page.messages) ?? [];
+	/** Resolves with whether it is gone. */
 	const drop = async ({ id }: QueueMessage) => {
+		let isDropped = false;
 		try {
-			await inspector.dropMessage(id);
+			({ dropped: isDropped } = await inspector.dropMessage(id));
+			if (!isDropped) sayNothingDone(`Message ${id} was not dropped`, NOT_DROPPED);
 		} catch (error) {
 			sayFailed(`Message ${id} could not be dropped`, error);
 		}
 		refresh();
+		return isDropped;
 	};
 	return (
 		<Panel
@@ -99,17 +103,33 @@ export function Messages({
 					onEnd={goOn.next}
 					footer={list.isFetchingNextPage && <Loading what="more messages" />}
 				>
-					{(message) => <MessageRow message={message} onDrop={() => void drop(message)} />}
+					{(message) => <MessageRow message={message} onDrop={() => drop(message)} />}
 				</VirtualList>
 			)}
 		</Panel>
 	);
 }
 
+const NOT_DROPPED = "It is being handled, or it is gone: nothing was changed.";
+
 const PLACES: Readonly<Record<string, Tone>> = { held: "accent", delayed: "warn", ready: "idle" };
 
-function MessageRow({ message, onDrop }: { message: QueueMessage; onDrop: () => void }) {
+function MessageRow({
+	message,
+	onDrop,
+}: {
+	message: QueueMessage;
+	/** Resolves with whether it is gone. */
+	onDrop: () => Promise<boolean>;
+}) {
 	const { id, name, place, attempt, givenUp, body, createdAtMs } = message;
+	const [isDropping, setDropping] = useState(false);
+	const drop = async () => {
+		setDropping(true);
+		// One that is gone stands here until the list is read again.
+		setDropping(await onDrop());
+	};
+	const isHeld = place === "held";
 	return (
 		<Disclosure
 			label={`message ${id}`}
@@ -130,7 +150,11 @@ function MessageRow({ message, onDrop }: { message: QueueMessage; onDrop: () => 
 				</>
 			}
 			tools={
-				<IconButton label={`Drop message ${id}`} onClick={onDrop}>
+				<IconButton
+					label={isHeld ? `Message ${id} is being handled` : `Drop message ${id}`}
+					disabled={isHeld || isDropping}
+					onClick={() => void drop()}
+				>
 					<Trash2 />
 				</IconButton>
 			}

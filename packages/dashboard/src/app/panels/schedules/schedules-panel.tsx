@@ -8,7 +8,7 @@ import { Disclosure } from "../../ui/disclosure.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";
 import { Facts, Panel } from "../../ui/panel.tsx";
 import { Ago, duration, exactTime } from "../../ui/time.tsx";
-import { sayDone } from "../../ui/toasts.tsx";
+import { sayDone, sayNothingDone } from "../../ui/toasts.tsx";
 import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import type { PanelProps } from "../panel.types.ts";
@@ -69,12 +69,19 @@ function ScheduleRow({ actorId, schedule }: { actorId: string; schedule: Schedul
 			}
 			tools={
 				<ConfirmButton
-					label={isJob ? "Delete" : "Cancel"}
+					label={isJob ? "Delete" : "Cancel call"}
 					title={isJob ? `Delete the job ${title}?` : `Cancel the call of ${action}?`}
 					icon={<X aria-hidden="true" />}
 					onConfirm={async () => {
-						await inspector.deleteSchedule(id);
-						sayDone(isJob ? "The job is deleted" : "The call is cancelled");
+						const { deleted } = await inspector.deleteSchedule(id);
+						if (deleted) sayDone(isJob ? "The job is deleted" : "The call is cancelled");
+						else if (isJob)
+							sayNothingDone("The job was not deleted", "There is no such job any more.");
+						else
+							sayNothingDone(
+								"The call was not cancelled",
+								"It had been made, or cancelled, before.",
+							);
 						refresh();
 					}}
 				>

@@ -1,0 +1,97 @@
+// Answers of a server that nothing was done.
+import { startBrowser } from "example-support/chromium";
+import type { Browser, Page } from "playwright-core";
+import { actor, createMemoryDriver, queue, setup } from "rivetkit";
+import { createClient } from "rivetkit/client";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { lead, openTab, type Tab } from "./support.ts";
+
+const desk = actor({
+	options: { name: "Desk", sleepTimeout: 600_000 },
+	state: { isOpen: false },
+	queues: { letters: queue<string>(), parcels: queue<string>() },
+	run: async (c) => {
+		// One is in its hands for as long as it is awake.
+		for await (const _ of c.queue.iter({ names: ["parcels"], completable: true })) {
+			await new Promise((resolve) => c.abortSignal.addEventListener("abort", resolve));
+		}
+	},
+	actions: {
+		open: (c) => {
+			c.state.isOpen = true;
+		},
+		plan: (c) => c.schedule.after(3_600_000, "open"),
+	},
+});
+
+let browser: Browser;
+let registry: ReturnType<typeof start>;
+let url: string;
+let tab: Tab;
+let page: Page;
+
+const start = () =>
+	setup({
+		use: { desk },
+		driver: createMemoryDriver(),
+		managerPort: 0,
+		noWelcome: true,
+		logging: { level: "error" },
+	});
+
+beforeAll(async () => {
+	registry = start();
+	url = (await registry.listen()).url;
+	browser = await startBrowser();
+	tab = await openTab(browser, `${url}/ui/`);
+	page = tab.page;
+});
+
+afterAll(async () => {
+	await browser?.close();
+	await registry?.shutdown();
+});
+
+afterEach(async () => {
+	await page.unrouteAll({ behavior: "ignoreErrors" });
+	expect(tab.problems).toEqual([]);
+	expect(tab.strangers).toEqual([]);
+});
+
+const client = () => createClient<typeof registry>(url);
+const button = (name: string) => page.getByRole("button", { name, exact: true });
+const told = () => page.getByRole("region", { name: "Notifications" });
+
+/** Somebody else was faster, each time: what the page asks for with this method is done already. */
+async function beFaster(path: RegExp, method: string): Promise<void> {
+	await page.route(path, async (route) => {
+		if (route.request().method() === method) await fetch(route.request().url(), { method });
+		await route.continue();
+	});
+}
+
+it("a message that is handled cannot be dropped, and one that is gone was not", async () => {
+	const handle = client().desk.getOrCreate(["post"]);
+	await handle.send("parcels", "held");
+	await handle.send("letters", "ready");
+	await lead(page, url, `actor/${await handle.resolve()}/queue`);
+	const held = button("Message 1 is being handled");
+	await held.waitFor();
+	expect(await held.isDisabled()).toBe(true);
+	await beFaster(/\/queue\/messages\/2$/, "DELETE");
+	await button("Drop message 2").click();
+	await told().getByText("Message 2 was not dropped").waitFor();
+	await button("Drop message 2").waitFor({ state: "detached" });
+});
+
+it("a call that was made, or cancelled, before is not said to be cancelled now", async () => {
+	const handle = client().desk.getOrCreate(["plan"]);
+	await handle.plan();
+	await lead(page, url, `actor/${await handle.resolve()}/schedules`);
+	await beFaster(/\/inspector\/schedules\/[^/]+$/, "DELETE");
+	await button("Cancel call").click();
+	await page.getByRole("alertdialog").getByRole("button", { name: "Cancel call" }).click();
+	await told().getByText("The call was not cancelled").waitFor();
+	await page.getByText("Nothing is scheduled").waitFor();
+	expect(await told().getByText("The call is cancelled").count()).toBe(0);
+});
