@@ -95,3 +95,29 @@ it("a call that was made, or cancelled, before is not said to be cancelled now",
 	await page.getByText("Nothing is scheduled").waitFor();
 	expect(await told().getByText("The call is cancelled").count()).toBe(0);
 });
+
+it("calls that were given up in the same millisecond are as many as they are", async () => {
+	const call = (id: string, atMs: number) => ({
+		id,
+		action: id,
+		scheduledAt: atMs,
+		firedAt: atMs,
+		finishedAt: atMs,
+		result: "error",
+		attempts: 1,
+	});
+	let failures = [call("first", 1_000), call("second", 1_000)];
+	await page.route(/\/schedules\/failures$/, (route) => route.fulfill({ json: { failures } }));
+	const handle = client().desk.getOrCreate(["failed"]);
+	await lead(page, url, `actor/${await handle.resolve()}/schedules`);
+	const region = page.getByRole("region", { name: "Calls that were given up" });
+	const rows = async () =>
+		(await region.getByRole("row").allInnerTexts())
+			.slice(1)
+			.map((row) => ["third", "second", "first"].find((name) => row.includes(name)));
+	await expect.poll(rows).toEqual(["first", "second"]);
+	failures = [call("third", 2_000), ...failures];
+	await handle.plan();
+	await expect.poll(async () => (await rows()).includes("third")).toBe(true);
+	expect(await rows()).toEqual(["third", "first", "second"]);
+});

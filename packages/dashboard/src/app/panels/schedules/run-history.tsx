@@ -69,7 +69,7 @@ export function FailedCalls({ actorId }: { actorId: string }) {
 				label="Calls that were given up"
 				columns={COLUMNS}
 				rows={failures}
-				keyOf={({ scheduledAt, firedAt }) => `${scheduledAt} ${firedAt}`}
+				keyOf={({ id }) => id}
 			/>
 		</Panel>
 	);
