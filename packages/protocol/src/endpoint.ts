@@ -26,8 +26,8 @@ export class ConfigError extends Error {
 export interface ParsedEndpoint {
 	/** The URL without credentials, path kept. */
 	readonly endpoint: string;
-	readonly namespace?: string;
-	readonly token?: string;
+	readonly namespace: string | undefined;
+	readonly token: string | undefined;
 }
 
 /**
@@ -56,13 +56,13 @@ export function parseEndpoint(
 	// `search` and `hash` are empty for a lone "?" or "#", which has no place here either.
 	if (/^[^#]*\?/.test(url.href)) throw fail("endpoint cannot contain a query string");
 	if (url.href.includes("#")) throw fail("endpoint cannot contain a fragment");
-	if (token !== "" && namespace === "") {
+	if (token && !namespace) {
 		throw fail("endpoint cannot have a token without a namespace");
 	}
 	return {
 		endpoint: url.href,
-		...(namespace === "" ? {} : { namespace }),
-		...(token === "" ? {} : { token }),
+		namespace: namespace || undefined,
+		token: token || undefined,
 	};
 }
 
@@ -81,7 +81,7 @@ export interface EndpointOptions {
 export interface EndpointConfig {
 	readonly endpoint: string;
 	readonly namespace: string;
-	readonly token?: string;
+	readonly token: string | undefined;
 	readonly runnerName: string;
 	/** Whether the endpoint was configured, in contrast to the default of the place. */
 	readonly explicit: boolean;
@@ -112,7 +112,7 @@ export function resolveEndpointConfig(options: EndpointOptions): EndpointConfig 
 	return {
 		endpoint: parsed.endpoint,
 		namespace: namespace ?? DEFAULT_NAMESPACE,
-		...(token === undefined ? {} : { token }),
+		token,
 		runnerName: options.runnerName || env.RIVET_RUNNER || DEFAULT_RUNNER_NAME,
 		explicit: Boolean(configured),
 	};

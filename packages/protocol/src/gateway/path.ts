@@ -27,7 +27,7 @@ export function parseGatewayPath(pathWithQuery: string): GatewayPath | null {
 
 /** The gateway path of an actor. `rest` is the path (and query) at the actor; empty for none. */
 export function gatewayPath(actorId: string, token?: string | null, rest = ""): string {
-	const suffix = token === undefined || token === null ? "" : `@${encodeURIComponent(token)}`;
+	const suffix = token ? `@${encodeURIComponent(token)}` : "";
 	const [path, query] = splitQuery(rest);
 	const separator = path === "" || path.startsWith("/") ? "" : "/";
 	const prefix = `/gateway/${encodeURIComponent(actorId)}${suffix}`;

@@ -192,7 +192,7 @@ export interface QueryGatewayTarget {
 	readonly name: string;
 	readonly namespace: string;
 	readonly key: readonly string[];
-	/** For `getOrCreate`. */
+	/** For `getOrCreate`, which needs it. */
 	readonly pool?: string;
 	/** CBOR of the input. For `getOrCreate`. */
 	readonly input?: Uint8Array | undefined;
@@ -219,7 +219,7 @@ export function buildQueryGateway(target: QueryGatewayTarget): string | null {
 		"rvt-method": target.method,
 		"rvt-key": key.length === 0 ? undefined : key.join(KEY_SEPARATOR),
 		...(target.method === "getOrCreate" && {
-			"rvt-pool": target.pool ?? "default",
+			"rvt-pool": target.pool,
 			"rvt-input": input && encodeBase64(input, "url"),
 			"rvt-region": target.region,
 			"rvt-crash-policy": "sleep",

@@ -1,13 +1,3 @@
-/** What an aborted operation rejects with: the signal's reason (contract: api 15.6). */
-export function abortReason(signal: AbortSignal): unknown {
-	return signal.reason ?? new DOMException("This operation was aborted", "AbortError");
-}
-
-/** Throws the signal's reason when it has fired. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-	if (signal?.aborted) throw abortReason(signal);
-}
-
 /** One signal for two, or `undefined` when there is none. */
 export function anySignal(
 	one: AbortSignal | undefined,
@@ -20,9 +10,9 @@ export function anySignal(
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
 	if (!signal) return work;
 	return new Promise<T>((resolve, reject) => {
-		const onAbort = () => reject(abortReason(signal));
+		const onAbort = () => reject(signal.reason);
 		if (signal.aborted) onAbort();
-		else signal.addEventListener("abort", onAbort, { once: true });
+		signal.addEventListener("abort", onAbort);
 		work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
 	});
 }

@@ -1,5 +1,5 @@
 import { decodeStreamFrame, type Encoding, streamFrameEnd } from "@rivetkit/protocol";
-import { anySignal, throwIfAborted, untilAborted } from "./abort.ts";
+import { anySignal, untilAborted } from "./abort.ts";
 import { ActorError, asActorError, isRivetErrorCode } from "./errors.ts";
 
 /** A call of an action by its wire name. */
@@ -88,7 +88,7 @@ async function* readItems(request: ActionRequest, stop: AbortSignal): AsyncGener
 			}
 		}
 	} catch (error) {
-		throwIfAborted(caller);
+		caller?.throwIfAborted();
 		if (!stop.aborted) throw asActorError(error);
 	} finally {
 		reader?.cancel().catch(() => {});

@@ -1,5 +1,4 @@
 import { normalizeKey } from "@rivetkit/protocol";
-import { throwIfAborted } from "./abort.ts";
 import { assertIs } from "./arguments.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { asActorError, asClientError } from "./errors.ts";
@@ -73,7 +72,7 @@ export class ClientRaw {
 			const actorId = await this.#owner.environment.transport.create(actor, signal);
 			return this.#handle({ kind: "found", name, actorId }, options);
 		} catch (error) {
-			throwIfAborted(signal);
+			signal?.throwIfAborted();
 			throw asClientError(error);
 		}
 	}

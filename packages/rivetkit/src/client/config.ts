@@ -92,7 +92,7 @@ const OPTIONS: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
 
 function shapeIssues(config: object): ConfigIssue[] {
 	if (typeof config !== "object" || Array.isArray(config)) {
-		return [{ path: [], message: "expected an endpoint or an object" }];
+		return [{ path: [], message: "expected a URL or an object" }];
 	}
 	return Object.entries(config).flatMap(([name, value]) => {
 		const expected = OPTIONS.get(name);

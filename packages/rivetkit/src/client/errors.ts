@@ -121,9 +121,9 @@ export function describeCause(error: unknown): string {
 	const texts: string[] = [];
 	for (let link = error, depth = 0; link !== undefined && depth < 4; depth++) {
 		const text = link instanceof Error ? link.message || link.name : String(link);
-		const code = codeOf(link);
-		if (text && !texts.includes(text)) texts.push(text);
-		if (code && !texts.some((known) => known.includes(code))) texts.push(code);
+		for (const part of [text, codeOf(link)]) {
+			if (part && !texts.some((known) => known.includes(part))) texts.push(part);
+		}
 		link = link instanceof Error ? link.cause : undefined;
 	}
 	return texts.join(": ");

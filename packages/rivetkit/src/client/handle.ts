@@ -1,5 +1,5 @@
 import { HEADER_SKIP_READY_WAIT, SUBPROTOCOL_SKIP_READY_WAIT } from "@rivetkit/protocol";
-import { anySignal, throwIfAborted, untilAborted } from "./abort.ts";
+import { anySignal, untilAborted } from "./abort.ts";
 import {
 	type ActionInput,
 	type ActionResult,
@@ -66,7 +66,7 @@ export class ActorHandleRaw {
 					if (isStream()) throw isStreamError();
 					return await this.#transport.action(this.#query, { ...call, params, signal });
 				} catch (error) {
-					throwIfAborted(signal);
+					signal?.throwIfAborted();
 					throw asActorError(error);
 				}
 			},
@@ -183,7 +183,7 @@ export class ActorHandleRaw {
 			});
 			return wait ? result : undefined;
 		} catch (error) {
-			throwIfAborted(signal);
+			signal?.throwIfAborted();
 			throw asClientError(error);
 		}
 	}
@@ -193,7 +193,7 @@ export class ActorHandleRaw {
 	}
 
 	async #params(signal: AbortSignal | undefined): Promise<unknown> {
-		throwIfAborted(signal);
+		signal?.throwIfAborted();
 		return this.#options.getParams
 			? untilAborted(connectionParams(this.#options), signal)
 			: this.#options.params;

@@ -2,6 +2,9 @@ import type { RawHttpCall } from "./transport/transport.ts";
 
 /** Only path and query of what a user gives count; the rest of the URL is ours. */
 const BASE = "http://actor";
+/** Of the hop that a request came by, and not of the next one. Browsers leave them out; Node fails, or sends what is not so. */
+const HEADERS_OF_HOP =
+	"connection content-length expect host keep-alive te transfer-encoding upgrade".split(" ");
 
 /**
  * What `handle.fetch(input, init)` sends. `init` wins over a `Request`; headers are merged the same way.
@@ -14,8 +17,7 @@ export async function rawHttpCall(
 	const request = typeof input === "object" && "url" in input ? input : undefined;
 	const headers = new Headers(request?.headers);
 	for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
-	// Of the hop that a request came by, and not of the next one. Browsers leave them out; Node fails.
-	for (const name of ["expect", "transfer-encoding"]) headers.delete(name);
+	for (const name of HEADERS_OF_HOP) headers.delete(name);
 	const method = (init.method ?? request?.method ?? "GET").toUpperCase();
 	const { signal: initSignal, headers: _replaced, ...rest } = init;
 	const call: RequestInit & { headers: Headers; duplex?: "half" } = { ...rest, method, headers };
@@ -30,9 +32,9 @@ export async function rawHttpCall(
 	};
 }
 
-/** `/websocket/…` of a raw socket: one leading slash of the user's path is dropped, the query is kept. */
+/** `/websocket/…` of a raw socket: one leading slash of the user's path is dropped, the query is kept. No `..` leads out of it. */
 export function rawSocketPath(path = ""): string {
-	return `/websocket/${path.replace(/^\//, "")}`;
+	return `/websocket${pathAndQuery(path)}`;
 }
 
 function pathAndQuery(url: string): string {

@@ -119,6 +119,23 @@ describe("HTTP calls to a peer that remembers call ids", () => {
 		expect(JSON.parse(String(second?.body))).toMatchObject({ timeout: 1 });
 	});
 
+	test.each([0, -1])(
+		"a message that is not to be stored (timeout %i) is not by a repetition",
+		async (timeout) => {
+			const flaky = failing(1, "/queue/", cut);
+			await using scene = await setUp(
+				(request) =>
+					flaky(request) ??
+					(request.path.includes("/queue/") ? { body: { status: "timedOut" } } : undefined),
+			);
+			const call = scene.handle.send("work", 1, { wait: true, timeout });
+			await scene.clock.fire(50);
+			expect(await call).toEqual({ status: "timedOut" });
+			const sent = scene.server.requestsTo("/queue/").map(({ body }) => JSON.parse(String(body)));
+			expect(sent.map((body) => body.timeout)).toEqual([timeout, timeout]);
+		},
+	);
+
 	test("one that finds nobody gives up as any other call", async () => {
 		await using scene = await setUp((request) =>
 			request.path.includes("/queue/") ? cut(request) : undefined,

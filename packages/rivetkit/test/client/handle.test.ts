@@ -216,10 +216,18 @@ describe("fetch of a handle", () => {
 	test("headers of the hop that a request came by stay there", async () => {
 		await using scene = await setUp(echo);
 		// As servers have them of a client that sends a body in chunks, or asks before it sends one.
-		const hop = { expect: "100-continue", "transfer-encoding": "chunked" };
+		const hop = {
+			connection: "Upgrade, HTTP2-Settings",
+			expect: "100-continue",
+			host: "front.example",
+			"keep-alive": "timeout=5",
+			te: "trailers",
+			"transfer-encoding": "chunked",
+			upgrade: "h2c",
+		};
 		const request = new Request("http://front.example/p", {
 			method: "PUT",
-			headers: { ...hop, "x-a": "kept" },
+			headers: { ...hop, "content-length": "3", "x-a": "kept" },
 			body: "passed on",
 		});
 		const response = await scene.room.get("k").fetch(request);
@@ -280,6 +288,8 @@ describe("raw WebSockets of a handle", () => {
 		["chat?room=1", "/websocket/chat?room=1"],
 		["/chat", "/websocket/chat"],
 		["//chat", "/websocket/chat"],
+		["../../actor-2/websocket/chat", "/websocket/actor-2/websocket/chat"],
+		["%2e%2e/%2E./chat?..", "/websocket/chat?.."],
 	])("path %s becomes %s", async (path, expected) => {
 		await using scene = await setUp();
 		const socket = await scene.room.get("k").webSocket(path);

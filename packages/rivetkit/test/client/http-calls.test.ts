@@ -175,28 +175,38 @@ describe("actions over HTTP", () => {
 		expect(scene.server.requestsTo("/gateway/")).toEqual([]);
 	});
 
-	test("why an engine could not start the actor is looked up", async () => {
-		await using scene = await setUp(({ path, query }) => {
-			if (path.includes("/action/")) {
-				const body = { group: "guard", code: "actor_runner_failed", message: "failed" };
-				return { status: 400, body };
-			}
-			if (!query.has("actor_ids")) return undefined;
-			const actor = { actor_id: "actor-1", name: "room", error: { no_capacity: {} } };
-			return { body: { actors: [actor] } };
-		});
-		const failure = await scene.client
-			.room!.get("k")
-			.act()
-			.catch((thrown: unknown) => thrown);
-		expect(failure).toBeInstanceOf(ActorSchedulingError);
-		expect(failure).toMatchObject({
-			group: "guard",
-			code: "actor_runner_failed",
-			message: 'Actor failed to start (actor-1): {"no_capacity":{}}',
-			metadata: { actorId: "actor-1", details: { no_capacity: {} } },
-		});
-	});
+	test.each([
+		["by the client", []],
+		["with the call", ["query-gateway"]],
+	])(
+		"why an engine could not start the actor is looked up; its key was, %s",
+		async (_, capabilities) => {
+			await using scene = await setUp(
+				({ path, query }) => {
+					if (path.includes("/action/")) {
+						const body = { group: "guard", code: "actor_runner_failed", message: "failed" };
+						const metadata = { actor_id: "actor-1" };
+						return { status: 400, body: capabilities.length > 0 ? { ...body, metadata } : body };
+					}
+					if (!query.has("actor_ids")) return undefined;
+					const actor = { actor_id: "actor-1", name: "room", error: { no_capacity: {} } };
+					return { body: { actors: [actor] } };
+				},
+				{ capabilities },
+			);
+			const failure = await scene.client
+				.room!.get("k")
+				.act()
+				.catch((thrown: unknown) => thrown);
+			expect(failure).toBeInstanceOf(ActorSchedulingError);
+			expect(failure).toMatchObject({
+				group: "guard",
+				code: "actor_runner_failed",
+				message: 'Actor failed to start (actor-1): {"no_capacity":{}}',
+				metadata: { actorId: "actor-1", details: { no_capacity: {} } },
+			});
+		},
+	);
 });
 
 describe("connection params", () => {

@@ -163,4 +163,35 @@ describe("metadata look-up", () => {
 		expect(await third.room!.get().act()).toBe("done");
 		await third.dispose();
 	});
+
+	test("goes on for a call that waits for it when its client is disposed, and no longer", async () => {
+		const port = await unusedPort();
+		const backgroundClock = new ManualClock();
+		const { client } = clientOf({ endpoint: `http://127.0.0.1:${port}` }, {}, { backgroundClock });
+		const abort = new AbortController();
+		const call = client.room!.get().act();
+		const aborted = client.room!.get([], { signal: abort.signal }).act();
+		await backgroundClock.timerOf(500);
+		await client.dispose();
+		abort.abort(new Error("enough"));
+		await expect(aborted).rejects.toThrow("enough");
+		expect(backgroundClock.runningDelays).toEqual([500]);
+		servers.push(await ScriptedServer.start(port));
+		backgroundClock.advance(500);
+		expect(await call).toBe("done");
+	});
+
+	test("of a call after its client was disposed ends with that call", async () => {
+		const backgroundClock = new ManualClock();
+		const endpoint = `http://127.0.0.1:${await unusedPort()}`;
+		const { client } = clientOf({ endpoint }, {}, { backgroundClock });
+		await backgroundClock.timerOf(500);
+		await client.dispose();
+		const abort = new AbortController();
+		const call = client.room!.get([], { signal: abort.signal }).act();
+		await backgroundClock.timerOf(1_000);
+		abort.abort(new Error("enough"));
+		await expect(call).rejects.toThrow("enough");
+		expect(backgroundClock.runningDelays).toEqual([]);
+	});
 });

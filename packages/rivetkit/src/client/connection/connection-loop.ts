@@ -1,6 +1,5 @@
 import type { Clock, Random, Timer } from "@rivetkit/protocol";
 import { encodeToServer, RESUME_NEW } from "@rivetkit/protocol";
-import { abortReason } from "../abort.ts";
 import type { ActionInput } from "../action-stream.ts";
 import { ActorClientError, ActorError, asActorError, InternalError } from "../errors.ts";
 import type { ClientLog } from "../log.ts";
@@ -102,7 +101,7 @@ export class ConnectionLoop {
 	/** The call is sent when the turn is over, unless it `isStream` then. */
 	call({ name, args, signal }: ActionInput, isStream: () => boolean): Promise<unknown> {
 		if (this.endReason) return Promise.reject(this.endReason.error);
-		if (signal?.aborted) return Promise.reject(abortReason(signal));
+		if (signal?.aborted) return Promise.reject(signal.reason);
 		const { encoding } = this.#environment.transport;
 		try {
 			// The server would end the connection over it, and every other call with it.

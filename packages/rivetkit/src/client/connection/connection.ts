@@ -1,4 +1,4 @@
-import { abortReason, anySignal } from "../abort.ts";
+import { anySignal } from "../abort.ts";
 import { type ActionInput, type ActionResult, actionResult } from "../action-stream.ts";
 import { ActorConnDisposed, type ActorError } from "../errors.ts";
 import type { QueueSendOptions, QueueSendResult } from "../queue-send.ts";
@@ -192,7 +192,7 @@ export class ActorConnRaw {
 	}
 
 	readonly #onAbort = () => {
-		void this.#loop.end(abortReason(this.#options.signal!), "failed", "Aborted");
+		void this.#loop.end(this.#options.signal!.reason, "failed", "Aborted");
 		this.#ended();
 	};
 

@@ -1,4 +1,3 @@
-import { abortReason } from "../abort.ts";
 import { isStreamError } from "../action-stream.ts";
 import { ActorError } from "../errors.ts";
 
@@ -136,9 +135,9 @@ export class PendingCalls {
 	#listenForAbort(call: PendingCall, signal: AbortSignal): void {
 		const onAbort = () => {
 			this.#queued = this.#queued.filter((other) => other !== call);
-			settle(call, "reject", abortReason(signal));
+			settle(call, "reject", signal.reason);
 		};
-		signal.addEventListener("abort", onAbort, { once: true });
+		signal.addEventListener("abort", onAbort);
 		call.stopListening = () => signal.removeEventListener("abort", onAbort);
 	}
 

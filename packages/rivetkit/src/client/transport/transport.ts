@@ -8,7 +8,9 @@ export type ActorQuery =
 	| { readonly kind: "found"; readonly name: string; readonly actorId: string }
 	/** The actor of this id, if it is alive and has this name. */
 	| { readonly kind: "id"; readonly name: string; readonly actorId: string }
-	| { readonly kind: "get"; readonly name: string; readonly key: readonly string[] }
+	| ({ readonly kind: "get" } & Pick<NewActor, "name" | "key"> & {
+				readonly [Of in "input" | "region"]?: undefined;
+			})
 	| ({ readonly kind: "getOrCreate" } & NewActor);
 
 /** An actor to be created, at the latest now. */
@@ -122,7 +124,7 @@ export interface ClientTransport {
 	 * A better error for the same failure, where the transport can find out more about it: why an
 	 * engine could not start the actor (contract: protocol 6.4). Else the error itself. Never rejects.
 	 */
-	explain(error: ActorError, actorId: string): Promise<ActorError>;
+	explain(error: ActorError, actorId: string | undefined): Promise<ActorError>;
 	/** Ends background work. Calls under way are not affected. */
 	dispose(): void;
 }

@@ -1,5 +1,4 @@
 import { decodeHttpResponseError, type Encoding, HEADER_RAY_ID } from "@rivetkit/protocol";
-import { abortReason } from "../../abort.ts";
 import { ActorError, describeCause, HttpRequestError } from "../../errors.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -69,6 +68,6 @@ function failure(response: Response, body: Uint8Array, encoding: Encoding): Erro
 }
 
 function broken(error: unknown, signal: AbortSignal | null | undefined): unknown {
-	if (signal?.aborted) return abortReason(signal);
+	if (signal?.aborted) return signal.reason;
 	return new Unanswered(`Request failed: ${describeCause(error)}`, { cause: error });
 }

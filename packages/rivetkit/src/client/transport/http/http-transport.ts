@@ -58,7 +58,7 @@ import { untilAnswered } from "./repeat.ts";
 export interface HttpTransportConfig {
 	readonly endpoint: string;
 	readonly namespace: string;
-	readonly token?: string;
+	readonly token: string | undefined;
 	readonly runnerName: string;
 	readonly encoding: Encoding;
 	/** Added to HTTP requests, not to WebSockets. */
@@ -108,8 +108,10 @@ export class HttpTransport implements ClientTransport {
 		if (platform.userAgent !== undefined && !this.#headers.has("user-agent")) {
 			this.#headers.set("user-agent", platform.userAgent);
 		}
-		if (config.lookUpMetadata) this.#lookup = this.#startLookup();
-		else this.#address = this.#configured;
+		if (config.lookUpMetadata) {
+			this.#lookup = this.#sharedLookup();
+			this.#lookup.retain();
+		} else this.#address = this.#configured;
 	}
 
 	async resolve(query: ActorQuery, signal: AbortSignal | undefined): Promise<string> {
@@ -171,8 +173,9 @@ export class HttpTransport implements ClientTransport {
 			`${PATH_QUEUE}/${encodeURIComponent(call.queue)}`,
 			call,
 			(tryCount) => {
-				if (tryCount === 1 || timeoutMs === undefined) return encode(timeoutMs);
-				// The message is stored in any case, whatever time is left for the wait.
+				// 0 means that the message is not even stored.
+				if (tryCount === 1 || timeoutMs === undefined || timeoutMs <= 0) return encode(timeoutMs);
+				// It is stored in any case, whatever time is left for the wait.
 				return encode(Math.max(1, timeoutMs - (clock.now() - beganMs)));
 			},
 			{
@@ -222,11 +225,12 @@ export class HttpTransport implements ClientTransport {
 		return joinUrl(endpoint, gatewayPath(actorId, token));
 	}
 
-	async explain(error: ActorError, actorId: string): Promise<ActorError> {
-		const { group, code } = error;
-		const mayBeScheduling =
-			group === "guard" && (code === "actor_ready_timeout" || code === "actor_runner_failed");
-		if (!mayBeScheduling) return error;
+	async explain(error: ActorError, id: string | undefined): Promise<ActorError> {
+		const { group, code, metadata } = error;
+		const mayBeScheduling = group === "guard" && /^actor_(ready_timeout|runner_failed)$/.test(code);
+		// Of an actor that the server found by its key, the error says which it is.
+		const actorId = id ?? (metadata as { actor_id?: string } | undefined)?.actor_id;
+		if (!mayBeScheduling || !actorId) return error;
 		try {
 			const actor = await findActor(await this.#managementCall(undefined), actorId);
 			return actor?.error ? new ActorSchedulingError(group, code, actorId, actor.error) : error;
@@ -247,7 +251,7 @@ export class HttpTransport implements ClientTransport {
 		path: string,
 		call: { readonly params: unknown; readonly signal: AbortSignal | undefined },
 		encode: (tryCount: number) => string | Uint8Array,
-		{ waits = false, once, headers: more = {}, read = readBody as Read<T> }: PostOptions<T>,
+		{ waits, once, headers: more = {}, read = readBody as Read<T> }: PostOptions<T>,
 	): Promise<T> {
 		const { signal } = call;
 		const address = await this.#reachable(signal);
@@ -263,10 +267,12 @@ export class HttpTransport implements ClientTransport {
 				body: encode(++tryCount) as BodyInit,
 				...(signal && { signal }),
 			};
-			const direct = this.#queryUrl(address, target, path);
-			if (direct) return read(await send(fetch, direct, init), this.encoding, signal);
-			const actorId = await this.#actorId(address, target, signal);
-			const url = joinUrl(address.endpoint, gatewayPath(actorId, address.token, path));
+			let url = this.#queryUrl(address, target, path);
+			let actorId: string | undefined;
+			if (!url) {
+				actorId = await this.#actorId(address, target, signal);
+				url = joinUrl(address.endpoint, gatewayPath(actorId, address.token, path));
+			}
 			try {
 				return await read(await send(fetch, url, init), this.encoding, signal);
 			} catch (error) {
@@ -275,23 +281,22 @@ export class HttpTransport implements ClientTransport {
 		};
 		if (once || !address.capabilities.includes(CAPABILITY_CALL_IDS)) return tryOnce();
 		headers.set(HEADER_CALL_ID, uniqueId(random));
-		return untilAnswered(tryOnce, this.#platform, signal, { waits });
+		return untilAnswered(tryOnce, this.#platform, signal, waits);
 	}
 
 	/** The URL that resolves and calls; `null` when the peer or the form cannot do it. */
 	#queryUrl(address: Address, target: ActorQuery, path: string): string | null {
 		if (!resolvesQueries(address) || !("key" in target)) return null;
 		const { namespace, token, endpoint } = address;
+		const { kind, name, key, input, region } = target;
 		const query = buildQueryGateway({
-			method: target.kind,
-			name: target.name,
+			method: kind,
+			name,
 			namespace,
-			key: target.key,
-			...(target.kind === "getOrCreate" && {
-				pool: this.#config.runnerName,
-				input: encodeInput(target.input),
-				region: target.region,
-			}),
+			key,
+			pool: this.#config.runnerName,
+			input: encodeInput(input),
+			region,
 			token,
 			path,
 		});
@@ -338,13 +343,13 @@ export class HttpTransport implements ClientTransport {
 	async #reachable(signal: AbortSignal | undefined): Promise<Address> {
 		if (this.#address) return this.#address;
 		// A call after `dispose` may still be the first; it looks for itself.
-		this.#lookup ??= this.#startLookup();
-		const metadata = await this.#lookup.wait(this.#platform.clock, signal);
+		const lookup = this.#lookup ?? this.#sharedLookup();
+		const metadata = await lookup.wait(this.#platform.clock, signal);
 		this.#address = announcedAddress(this.#configured, metadata);
 		return this.#address;
 	}
 
-	#startLookup(): MetadataLookup {
+	#sharedLookup(): MetadataLookup {
 		const { endpoint, namespace } = this.#config;
 		const { metadata, fetch, backgroundClock, log } = this.#platform;
 		let lookup = metadata.get(endpoint);
@@ -358,7 +363,6 @@ export class HttpTransport implements ClientTransport {
 			});
 			metadata.set(endpoint, lookup);
 		}
-		lookup.retain();
 		return lookup;
 	}
 }

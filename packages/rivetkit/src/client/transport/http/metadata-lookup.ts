@@ -1,6 +1,6 @@
 import type { Clock, ServerMetadata, Timer } from "@rivetkit/protocol";
 import { RUNTIME, RUNTIME_ENGINE } from "@rivetkit/protocol";
-import { throwIfAborted, untilAborted } from "../../abort.ts";
+import { untilAborted } from "../../abort.ts";
 import { describeCause, HttpRequestError } from "../../errors.ts";
 import type { ClientLog } from "../../log.ts";
 import type { Fetch } from "./exchange.ts";
@@ -24,7 +24,7 @@ export interface LookupOptions {
 
 /**
  * The look-up of one endpoint, shared by all its clients. It goes on until it has an answer or until
- * no client is left, and starts at once when an operation comes after others gave up waiting.
+ * nobody is left who wants it, and starts at once when an operation comes after others gave up waiting.
  */
 export class MetadataLookup {
 	/** The answer, for the rest of the process. */
@@ -32,7 +32,8 @@ export class MetadataLookup {
 
 	readonly #options: LookupOptions;
 	readonly #waiting = new Set<(metadata: ServerMetadata) => void>();
-	#clientCount = 0;
+	/** Clients, and operations that wait. */
+	#users = 0;
 	#failureCount = 0;
 	#lastFailure: unknown;
 	#request: AbortController | null = null;
@@ -43,16 +44,15 @@ export class MetadataLookup {
 		this.#options = options;
 	}
 
-	/** A client came. Starts the look-up unless it runs. */
+	/** Somebody came who wants the answer. Starts the look-up unless it runs. */
 	retain(): void {
-		this.#clientCount++;
+		this.#users++;
 		if (!this.answer && !this.#request && !this.#retryTimer) void this.#look();
 	}
 
-	/** A client went. The last one stops the look-up. */
+	/** Somebody went. The last one stops the look-up. */
 	release(): void {
-		this.#clientCount--;
-		if (this.#clientCount > 0) return;
+		if (--this.#users > 0) return;
 		this.#retryTimer?.stop();
 		this.#retryTimer = null;
 		this.#request?.abort();
@@ -65,12 +65,11 @@ export class MetadataLookup {
 	 */
 	async wait(clock: Clock, signal: AbortSignal | undefined): Promise<ServerMetadata> {
 		if (this.answer) return this.answer;
-		throwIfAborted(signal);
-		if (this.#someoneGaveUp && this.#retryTimer) {
-			this.#retryTimer.stop();
+		if (this.#someoneGaveUp) {
+			this.#retryTimer?.stop();
 			this.#retryTimer = null;
-			void this.#look();
 		}
+		this.retain();
 		let stop: (() => void) | undefined;
 		const answered = new Promise<ServerMetadata>((resolve, reject) => {
 			const timer = clock.after(METADATA_WAIT_MS, () => {
@@ -81,6 +80,7 @@ export class MetadataLookup {
 			stop = () => {
 				timer.stop();
 				this.#waiting.delete(resolve);
+				this.release();
 			};
 		});
 		return untilAborted(answered, signal).finally(stop);

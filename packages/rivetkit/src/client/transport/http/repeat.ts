@@ -38,7 +38,7 @@ export async function untilAnswered<T>(
 	tryOnce: () => Promise<T>,
 	environment: { readonly clock: Clock; readonly random: Random },
 	signal: AbortSignal | undefined,
-	{ waits }: { readonly waits: boolean },
+	waits = false,
 ): Promise<T> {
 	for (let tryCount = 1; ; tryCount++) {
 		const beganMs = environment.clock.now();
