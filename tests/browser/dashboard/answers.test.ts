@@ -1,6 +1,6 @@
 // Answers of a server that nothing was done.
 import { startBrowser } from "example-support/chromium";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Route } from "playwright-core";
 import { actor, createMemoryDriver, queue, setup } from "rivetkit";
 import { createClient } from "rivetkit/client";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
@@ -9,10 +9,15 @@ import { lead, openTab, type Tab } from "./support.ts";
 const desk = actor({
 	options: { name: "Desk", sleepTimeout: 600_000 },
 	state: { isOpen: false },
-	queues: { letters: queue<string>(), parcels: queue<string>() },
+	queues: {
+		letters: queue<string>(),
+		parcels: queue<string>({ maxAttempts: 1, deadLetter: "returned" }),
+		returned: queue<string>(),
+	},
 	run: async (c) => {
-		// One is in its hands for as long as it is awake.
-		for await (const _ of c.queue.iter({ names: ["parcels"], completable: true })) {
+		for await (const { body } of c.queue.iter({ names: ["parcels"], completable: true })) {
+			if (body === "large" && !c.state.isOpen) throw new Error("The door is closed");
+			// It is in its hands for as long as it is awake.
 			await new Promise((resolve) => c.abortSignal.addEventListener("abort", resolve));
 		}
 	},
@@ -36,7 +41,7 @@ const start = () =>
 		driver: createMemoryDriver(),
 		managerPort: 0,
 		noWelcome: true,
-		logging: { level: "error" },
+		logging: { level: "silent" },
 	});
 
 beforeAll(async () => {
@@ -65,9 +70,14 @@ const told = () => page.getByRole("region", { name: "Notifications" });
 /** Somebody else was faster, each time: what the page asks for with this method is done already. */
 async function beFaster(path: RegExp, method: string): Promise<void> {
 	await page.route(path, async (route) => {
-		if (route.request().method() === method) await fetch(route.request().url(), { method });
+		if (route.request().method() === method) await route.fetch();
 		await route.continue();
 	});
+}
+
+function refuse(route: Route): Promise<void> {
+	const json = { group: "user", code: "busy", message: "Too busy" };
+	return route.fulfill({ status: 429, json });
 }
 
 it("a message that is handled cannot be dropped, and one that is gone was not", async () => {
@@ -120,4 +130,28 @@ it("calls that were given up in the same millisecond are as many as they are", a
 	await handle.plan();
 	await expect.poll(async () => (await rows()).includes("third")).toBe(true);
 	expect(await rows()).toEqual(["third", "first", "second"]);
+});
+
+it("dead letters that were moved before are not said to be moved now", async () => {
+	const handle = client().desk.getOrCreate(["returns"]);
+	await handle.send("parcels", "large");
+	await lead(page, url, `actor/${await handle.resolve()}/queue`);
+	await button("Redrive dead letter 1").waitFor();
+	await handle.open();
+	await beFaster(/\/queue\/redrive$/, "POST");
+	await button("Redrive all").click();
+	await told().getByText("No message was moved").waitFor();
+	await page.getByText("Nothing was given up").waitFor();
+});
+
+it("what cannot be read is not taken for nothing", async () => {
+	const actorId = await client().desk.getOrCreate(["busy"]).resolve();
+	await page.route(/\/(dead-letters\?.*|schedules\/failures)$/, refuse);
+	await lead(page, url, `actor/${actorId}/queue`);
+	await page.getByRole("alert").getByText("Too busy").waitFor();
+	await page.getByText("No message waits").waitFor();
+	expect(await page.getByText("Nothing was given up").count()).toBe(0);
+	await lead(page, url, `actor/${actorId}/schedules`);
+	await page.getByText("Nothing is scheduled").waitFor();
+	await page.getByRole("alert").getByText("Too busy").waitFor();
 });

@@ -6,15 +6,16 @@ import { useInspected, useRefreshActor } from "../../api/queries.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Disclosure } from "../../ui/disclosure.tsx";
-import { Empty, Failure } from "../../ui/notice.tsx";
+import { Empty, Failure, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
 import { Ago } from "../../ui/time.tsx";
-import { sayDone, sayFailed } from "../../ui/toasts.tsx";
+import { sayDone, sayFailed, sayNothingDone } from "../../ui/toasts.tsx";
 import { VirtualList } from "../../ui/virtual-list.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import { ValueTree } from "../../value-view/value-tree.tsx";
 
 const LISTED_MAX = 1_000;
+const NOT_MOVED = "What was given up is being handled where it is now, or it is gone.";
 
 /** Messages that were given up, and the way back to where they came from. */
 export function DeadLetters({ actorId }: { actorId: string }) {
@@ -29,7 +30,11 @@ export function DeadLetters({ actorId }: { actorId: string }) {
 		setBusy(true);
 		try {
 			const { redriven } = await inspector.redrive(ids === undefined ? {} : { ids });
-			sayDone(redriven === 1 ? "1 message is back in its queue" : `${redriven} messages are back`);
+			if (redriven === 0) sayNothingDone("No message was moved", NOT_MOVED);
+			else
+				sayDone(
+					redriven === 1 ? "1 message is back in its queue" : `${redriven} messages are back`,
+				);
 		} catch (error) {
 			sayFailed("The dead letters could not be redriven", error);
 		}
@@ -51,12 +56,14 @@ export function DeadLetters({ actorId }: { actorId: string }) {
 			}
 		>
 			{query.isError && <Failure error={query.error} />}
-			{letters.length === 0 ? (
+			{query.isPending && <Loading what="dead letters" />}
+			{query.isSuccess && letters.length === 0 && (
 				<Empty title="Nothing was given up">
 					A message comes here after <code>maxAttempts</code> tries, when its queue has a{" "}
 					<code>deadLetter</code>.
 				</Empty>
-			) : (
+			)}
+			{letters.length > 0 && (
 				<VirtualList items={letters} label="Dead letters" keyOf={({ id }) => id} rowHeight={39}>
 					{(letter) => (
 						<LetterRow

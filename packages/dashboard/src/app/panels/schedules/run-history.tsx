@@ -62,15 +62,18 @@ export function FailedCalls({ actorId }: { actorId: string }) {
 		{ pollMs: 5_000 },
 	);
 	const failures = query.data?.failures ?? [];
-	if (failures.length === 0) return null;
+	if (failures.length === 0 && !query.isError) return null;
 	return (
-		<Panel title="Calls that were given up" note={`${failures.length}`}>
-			<DataGrid
-				label="Calls that were given up"
-				columns={COLUMNS}
-				rows={failures}
-				keyOf={({ id }) => id}
-			/>
+		<Panel title="Calls that were given up" note={query.data && `${failures.length}`}>
+			{query.isError && <Failure error={query.error} />}
+			{failures.length > 0 && (
+				<DataGrid
+					label="Calls that were given up"
+					columns={COLUMNS}
+					rows={failures}
+					keyOf={({ id }) => id}
+				/>
+			)}
 		</Panel>
 	);
 }
