@@ -3,6 +3,7 @@ import { startBrowser } from "example-support/chromium";
 import type { Browser, Page, Route } from "playwright-core";
 import { actor, createMemoryDriver, queue, setup } from "rivetkit";
 import { createClient } from "rivetkit/client";
+import { workflow } from "rivetkit/workflow";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { lead, openTab, type Tab } from "./support.ts";
 
@@ -29,6 +30,16 @@ const desk = actor({
 	},
 });
 
+const errand = actor({
+	options: { name: "Errand", sleepTimeout: 600_000 },
+	queues: { words: queue<string>() },
+	run: workflow(async (ctx) => {
+		await ctx.queue.next("word", { names: ["words"] });
+		return "done";
+	}),
+	actions: { state: (c) => c.workflow.status().state },
+});
+
 let browser: Browser;
 let registry: ReturnType<typeof start>;
 let url: string;
@@ -37,7 +48,7 @@ let page: Page;
 
 const start = () =>
 	setup({
-		use: { desk },
+		use: { desk, errand },
 		driver: createMemoryDriver(),
 		managerPort: 0,
 		noWelcome: true,
@@ -154,4 +165,18 @@ it("what cannot be read is not taken for nothing", async () => {
 	await lead(page, url, `actor/${actorId}/schedules`);
 	await page.getByText("Nothing is scheduled").waitFor();
 	await page.getByRole("alert").getByText("Too busy").waitFor();
+});
+
+it("a workflow that has ended before it was paused is not said to be paused", async () => {
+	const handle = client().errand.getOrCreate(["ended"]);
+	await lead(page, url, `actor/${await handle.resolve()}/workflow`);
+	await page.getByText("waits for a message in words").waitFor();
+	await page.route(/\/workflow\/pause$/, async (route) => {
+		await handle.send("words", "go");
+		await expect.poll(() => handle.state()).toBe("completed");
+		await route.continue();
+	});
+	await button("Pause").click();
+	await told().getByText("The workflow was not changed").waitFor();
+	expect(await told().getByText("The workflow is paused").count()).toBe(0);
 });

@@ -19,6 +19,7 @@ import type {
 	SummaryAnswer,
 	TracesAnswer,
 	WorkflowAnswer,
+	WorkflowStatus,
 } from "@rivetkit/protocol/inspector/answers";
 import { ApiError, isGone } from "./errors.ts";
 import { type ApiRequest, callApi, callApiVersion, openStream } from "./http.ts";
@@ -142,10 +143,14 @@ export class Inspector {
 		return this.#send("DELETE", path) as Promise<{ readonly deleted: boolean }>;
 	}
 
-	/** `pause`, `resume`, `cancel`, `recover`, `replay` (docs/inspector.md). */
-	controlWorkflow(verb: string, body: object = {}) {
-		return this.#send("POST", `/workflow/${verb}`, body);
+	/** Resolves with how the workflow is afterwards: one that has ended is not changed, without an error. */
+	changeWorkflow(verb: "pause" | "resume" | "recover" | "cancel", body: object = {}) {
+		const answer = this.#send("POST", `/workflow/${verb}`, body);
+		return answer as Promise<{ readonly workflow: WorkflowStatus }>;
 	}
+
+	/** From the step with this id on. */
+	replayWorkflow = (entryId: string) => this.#send("POST", "/workflow/replay", { entryId });
 
 	execute(sql: string, args: readonly unknown[]) {
 		return this.#send("POST", "/database/execute", { sql, args }) as Promise<RowsAnswer>;

@@ -229,7 +229,7 @@ function CardDetails({ actorId, entry }: { actorId: string; entry: WorkflowEntry
 					title={`Replay from ${name}?`}
 					icon={<History aria-hidden="true" />}
 					onConfirm={async () => {
-						await inspector.controlWorkflow("replay", { entryId: id });
+						await inspector.replayWorkflow(id);
 						sayDone(`The workflow goes on from ${name}`);
 						refresh();
 					}}

@@ -1,18 +1,15 @@
 import type { WorkflowDetails } from "@rivetkit/protocol/inspector/answers";
-import { CirclePause, CirclePlay, CircleX, LifeBuoy, Workflow } from "lucide-react";
+import { Workflow } from "lucide-react";
 import { useMemo } from "react";
-import { useInspector } from "../../api/context.tsx";
-import { useInspected, useRefreshActor } from "../../api/queries.ts";
+import { useInspected } from "../../api/queries.ts";
 import { Status, type Tone } from "../../ui/badge.tsx";
-import { Button } from "../../ui/button.tsx";
-import { ConfirmButton } from "../../ui/confirm.tsx";
 import { Empty, Failure, Loading } from "../../ui/notice.tsx";
 import { Panel } from "../../ui/panel.tsx";
 import { Ago, relativeTime, useNow } from "../../ui/time.tsx";
-import { sayDone, sayFailed } from "../../ui/toasts.tsx";
 import { InlineValue } from "../../value-view/scalar.tsx";
 import type { PanelProps } from "../panel.types.ts";
 import { blockedText } from "./blocked-text.ts";
+import { Controls, hasEnded } from "./controls.tsx";
 import { flowOf, leftAsTheyWere } from "./flow.ts";
 import { Flow } from "./flow-view.tsx";
 import "./workflow.css";
@@ -60,7 +57,7 @@ export function WorkflowPanel({ actorId }: PanelProps) {
 
 function WorkflowView({ actorId, workflow }: { actorId: string; workflow: WorkflowDetails }) {
 	const { state, paused, blocked, error, epoch, startedAt, entries, liveEntries } = workflow;
-	const isOver = ENDED.has(state);
+	const isOver = hasEnded(workflow);
 	const nodes = useMemo(
 		() => flowOf(isOver ? leftAsTheyWere(entries) : entries),
 		[entries, isOver],
@@ -128,64 +125,5 @@ function Waits({ workflow: { waitingFor, retryAt } }: { workflow: WorkflowDetail
 			))}
 			{retryAt !== undefined && <li>It is tried again {relativeTime(retryAt, now)}.</li>}
 		</ul>
-	);
-}
-
-const ENDED = new Set(["completed", "failed", "cancelled"]);
-
-function Controls({ actorId, workflow }: { actorId: string; workflow: WorkflowDetails }) {
-	const inspector = useInspector(actorId);
-	const refresh = useRefreshActor(actorId);
-	const { state, paused, blocked } = workflow;
-	const isOver = ENDED.has(state);
-	const control = async (verb: string, done: string) => {
-		try {
-			await inspector.controlWorkflow(verb);
-			sayDone(done);
-		} catch (error) {
-			sayFailed(`The workflow could not be changed (${verb})`, error);
-		}
-		refresh();
-	};
-	return (
-		<>
-			{!isOver && !paused && (
-				<Button
-					icon={<CirclePause aria-hidden="true" />}
-					onClick={() => void control("pause", "The workflow is paused")}
-				>
-					Pause
-				</Button>
-			)}
-			{!isOver && paused && (
-				<Button
-					icon={<CirclePlay aria-hidden="true" />}
-					onClick={() => void control("resume", "The workflow goes on")}
-				>
-					Resume
-				</Button>
-			)}
-			{(state === "failed" || blocked) && (
-				<Button
-					icon={<LifeBuoy aria-hidden="true" />}
-					onClick={() => void control("recover", "The workflow tries again")}
-				>
-					Recover
-				</Button>
-			)}
-			{!isOver && (
-				<ConfirmButton
-					label="Cancel workflow"
-					title="Cancel this workflow?"
-					icon={<CircleX aria-hidden="true" />}
-					onConfirm={async () => {
-						await inspector.controlWorkflow("cancel", { reason: "cancelled in the dashboard" });
-						refresh();
-					}}
-				>
-					It ends for good. Completed steps that have a rollback are undone, the latest first.
-				</ConfirmButton>
-			)}
-		</>
 	);
 }
