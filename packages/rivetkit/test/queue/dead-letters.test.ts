@@ -234,6 +234,38 @@ describe("dead letters", () => {
 		);
 	});
 
+	it("that go back together go to those who wait by their priority", async () => {
+		const waiting = { count: 0 };
+		const subject = actor({
+			queues: {
+				jobs: queue<number>({ maxAttempts: 1, deadLetter: "dead" }),
+				dead: queue<number>(),
+			},
+			actions: {
+				give: async (c, body: number, priority: number) => {
+					await c.queue.send("jobs", body, { priority });
+					await (await c.queue.tryNext({ completable: true }))?.release();
+				},
+				wait: async (c) => {
+					const receiving = c.queue.next({ names: ["jobs"] });
+					waiting.count++;
+					return (await receiving)?.body;
+				},
+				redrive: (c) => c.queue.redrive(),
+			},
+		});
+		await using crashable = await Crashable.start({ subject });
+		await crashable.call("give", 1, 0);
+		await crashable.call("give", 2, 5);
+		const received: Promise<unknown>[] = [];
+		for (const count of [1, 2]) {
+			received.push(crashable.call("wait"));
+			await eventually(() => expect(waiting.count).toBe(count));
+		}
+		expect(await crashable.call("redrive")).toBe(2);
+		expect(await Promise.all(received)).toEqual([2, 1]);
+	});
+
 	it("beyond maxSize of their queue push out the oldest; redrive respects maxSize of the other", async () => {
 		const { subject } = poisoned({ maxSize: 1 }, { maxSize: 2 });
 		await using crashable = await Crashable.start({ subject });

@@ -1,5 +1,5 @@
-// Order, priority, delay, time to live, dedupe, leases, attempts and dead letters against a simple model,
-// with crashes anywhere in between.
+// Order, priority, delay, time to live, dedupe, leases, attempts, dead letters and receives that wait against
+// a simple model, with crashes anywhere in between.
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
@@ -12,6 +12,7 @@ import { Crashable } from "./support/crashable.ts";
 import {
 	MAX_SIZE,
 	type ModelMessage,
+	type ModelServed,
 	NAMES,
 	type Name,
 	QueueModel,
@@ -21,6 +22,9 @@ type HolderEnd = "complete" | "release" | "return" | "throw";
 
 /** How the holders of messages are told what to do, by message. */
 const holders = new Map<number, Gate<HolderEnd>>();
+
+/** Ends the receives that wait, by the name of the call. */
+const leaving = new Map<string, AbortController>();
 
 const subject = actor({
 	queues: {
@@ -50,17 +54,38 @@ const subject = actor({
 			const id = Number(message.id);
 			holders.set(id, gate);
 			found.set(told, [id, message.name, message.body, message.attempt]);
-			const end = await gate.passed;
-			if (end === "complete") await message.complete();
-			if (end === "release") await message.release();
-			if (end === "throw") throw new Error("no");
+			await endAs(await gate.passed, message);
+		},
+		next: async (c, names: Name[], completable: boolean, told: string) => {
+			const leave = new AbortController();
+			const receiving = c.queue.next({
+				names,
+				completable: completable as true,
+				signal: leave.signal,
+			});
+			leaving.set(told, leave);
+			const message = (await receiving)!;
+			const id = Number(message.id);
+			const gate = new Gate<HolderEnd>();
+			if (completable) holders.set(id, gate);
+			found.set(told, [id, message.name, message.body, message.attempt]);
+			if (completable) await endAs(await gate.passed, message);
 		},
 		redrive: (c) => c.queue.redrive(),
 		size: (c) => c.queue.size(),
 	},
 });
 
-/** What `hold` got, by the name of the call. */
+async function endAs(
+	end: HolderEnd,
+	message: { complete(): Promise<void>; release(): Promise<void> },
+): Promise<void> {
+	if (end === "complete") await message.complete();
+	if (end === "release") await message.release();
+	if (end === "throw") throw new Error("no");
+}
+
+/** What `hold` and `next` got, by the name of the call. */
 const found = new Map<string, unknown>();
 
 const names = fc.uniqueArray(fc.constantFrom(...NAMES), { maxLength: 3 });
@@ -78,6 +103,18 @@ const step = fc.oneof(
 	},
 	{ weight: 3, arbitrary: fc.record({ kind: fc.constant("take" as const), names }) },
 	{ weight: 5, arbitrary: fc.record({ kind: fc.constant("hold" as const), names }) },
+	{
+		weight: 5,
+		arbitrary: fc.record({
+			kind: fc.constant("next" as const),
+			names,
+			completable: fc.boolean(),
+		}),
+	},
+	{
+		weight: 1,
+		arbitrary: fc.record({ kind: fc.constant("leave" as const), which: fc.nat() }),
+	},
 	{
 		weight: 5,
 		arbitrary: fc.record({
@@ -107,15 +144,33 @@ it("does what the model does, over any mix of calls, times and crashes", async (
 			const clock = new FakeClock();
 			const model = new QueueModel(clock.now());
 			holders.clear();
+			leaving.clear();
 			await using crashable = await Crashable.start({ subject }, clock);
 			// Whatever fails: no call may be left waiting.
 			using _ = {
 				[Symbol.dispose]: () => {
+					for (const end of leaving.values()) end.abort();
 					for (const gate of holders.values()) gate.open("return");
 				},
 			};
 			/** Messages in hands, with the calls that have them. */
 			let held: { message: ModelMessage; call: Promise<unknown> }[] = [];
+			/** Receives that wait, by the name of the call. */
+			const nexts = new Map<string, Promise<unknown>>();
+			const assertServed = async (served: readonly ModelServed[]) => {
+				for (const { wait, message } of served) {
+					const { told, completable } = wait;
+					await eventually(() => expect([told, found.get(told)]).toEqual([told, shown(message)]));
+					if (completable) held.push({ message, call: nexts.get(told)! });
+					else await nexts.get(told);
+				}
+			};
+			const leave = async (which: number) => {
+				const wait = model.waits[which % model.waits.length]!;
+				model.leave(wait);
+				leaving.get(wait.told)!.abort();
+				await nexts.get(wait.told);
+			};
 			for (const [body, todo] of steps.entries()) {
 				switch (todo.kind) {
 					case "send": {
@@ -127,6 +182,7 @@ it("does what the model does, over any mix of calls, times and crashes", async (
 						};
 						const sent = await crashable.call("send", name, body, options).catch(codeOf);
 						expect(sent).toBe(model.send(body, todo));
+						await assertServed(model.serve());
 						break;
 					}
 					case "take": {
@@ -145,6 +201,21 @@ it("does what the model does, over any mix of calls, times and crashes", async (
 						if (expected) held.push({ message: expected, call });
 						break;
 					}
+					case "next": {
+						const { names, completable } = todo;
+						const told = `call ${calls++}`;
+						nexts.set(
+							told,
+							crashable.call("next", names, completable, told).catch(() => {}),
+						);
+						await eventually(() => expect(leaving.has(told)).toBe(true));
+						model.waits.push({ told, names, completable });
+						await assertServed(model.serve());
+						break;
+					}
+					case "leave":
+						if (model.waits.length > 0) await leave(todo.which);
+						break;
 					case "end": {
 						if (held.length === 0) break;
 						const [{ message, call }] = held.splice(todo.which % held.length, 1) as [
@@ -154,11 +225,12 @@ it("does what the model does, over any mix of calls, times and crashes", async (
 						await call;
 						if (todo.end === "complete") model.remove(message);
 						else model.release(message);
+						await assertServed(model.serve());
 						break;
 					}
 					case "wait":
 						await clock.advance(todo.ms);
-						model.now = clock.now();
+						await assertServed(model.advance(todo.ms));
 						break;
 					case "crash": {
 						const before = held;
@@ -174,17 +246,19 @@ it("does what the model does, over any mix of calls, times and crashes", async (
 					}
 					case "redrive":
 						expect(await crashable.call("redrive")).toBe(model.redrive());
+						await assertServed(model.serve());
 						break;
 				}
 				expect(await crashable.call("size")).toBe(model.size);
 			}
+			while (model.waits.length > 0) await leave(0);
 			for (const { message, call } of held) {
 				holders.get(message.id)!.open("complete");
 				await call;
 				model.remove(message);
 			}
 			await clock.advance(1_000);
-			model.now = clock.now();
+			model.advance(1_000);
 			for (let expected = model.take(NAMES); expected; expected = model.take(NAMES)) {
 				expect(await crashable.call("take", NAMES)).toEqual(shown(expected));
 				model.remove(expected);
@@ -194,4 +268,4 @@ it("does what the model does, over any mix of calls, times and crashes", async (
 		}),
 		{ numRuns: 60 },
 	);
-});
+}, 30_000);

@@ -41,6 +41,118 @@ describe("delay", () => {
 		expect(await soon(outcome)).toEqual([2, 1]);
 	});
 
+	it("that is over for several at once gives each to one receive that waits, by priority and id", async () => {
+		const { clock, subject } = await start();
+		await using _ = subject;
+		const any = { names: ["b", "a"] };
+		const { outcome } = await subject.waiting(any, { names: ["c"] }, { names: ["a"] }, any);
+		await subject.send("a", 1, { delay: 300 });
+		await subject.send("a", 2, { delay: 300, priority: 1 });
+		await subject.send("b", 3, { delay: 300 });
+		await subject.send("c", 4, { delay: 300 });
+		await subject.send("a", 5, { delay: 300 });
+		await clock.advance(320);
+		expect(await soon(outcome)).toEqual([2, 4, 1, 3]);
+		expect(await subject.call("tryNextBatch", { count: 10 })).toEqual([5]);
+	});
+
+	it("that is over before its timer is gives its message to who waits before a new one", async () => {
+		const { clock, subject } = await start();
+		await using _ = subject;
+		const { outcome } = await subject.waiting({}, {});
+		await subject.send("a", 1, { delay: 300 });
+		clock.setForward(300);
+		await subject.send("a", 2);
+		expect(await soon(outcome)).toEqual([1, 2]);
+	});
+
+	it("that is over for thousands at once gives them to one receive together", async () => {
+		const clock = new FakeClock();
+		const count = 5_000;
+		const subject = actor({
+			queues: { a: queue<number>() },
+			options: { maxQueueSize: count },
+			actions: {
+				wait: async (c) => {
+					const receiving = c.queue.nextBatch({ count });
+					for (let n = 0; n < count; n++) await c.queue.send("a", n, { delay: 1_000 });
+					scene.areSent = true;
+					return (await receiving).map(({ body }) => body);
+				},
+			},
+		});
+		const scene = { areSent: false };
+		await using crashable = await Crashable.start({ subject }, clock);
+		const received = crashable.call("wait");
+		await eventually(() => expect(scene.areSent).toBe(true));
+		await clock.advance(1_000);
+		expect(await soon(received)).toEqual(Array.from({ length: count }, (_, n) => n));
+	});
+
+	it.each([
+		["stored", false],
+		["still on their way to the disk", true],
+	])("that is over for several at once, %s, gives all to a loop one by one", async (_, isHeld) => {
+		const clock = new FakeClock();
+		const scene = { seen: [] as string[], sent: 0 };
+		const subject = actor({
+			queues: { a: queue<string>() },
+			run: async (c) => {
+				for await (const { body } of c.queue.iter()) scene.seen.push(body);
+			},
+			actions: {
+				send: async (c, ...bodies: string[]) => {
+					for (const body of bodies) await c.queue.send("a", body, { delay: 1_000 });
+					scene.sent += bodies.length;
+				},
+			},
+		});
+		await using crashable = await Crashable.start({ subject }, clock);
+		const goOn = isHeld ? crashable.store.hold() : () => {};
+		const sent = crashable.call("send", "x", "y", "z");
+		await eventually(() => expect(scene.sent).toBe(3));
+		if (!isHeld) await sent;
+		await clock.advance(1_000);
+		goOn();
+		await sent;
+		await eventually(() => expect(scene.seen).toEqual(["x", "y", "z"]));
+		await eventually(async () => expect(await crashable.stored()).toEqual([]));
+	});
+
+	it("of a retry that is over for several at once gives all again, over a crash, too", async () => {
+		const clock = new FakeClock();
+		const scene = { seen: [] as string[] };
+		const subject = actor({
+			queues: { a: queue<number>({ maxAttempts: 5, retryDelay: 1_000 }) },
+			run: async (c) => {
+				await c.queue.nextBatch({ count: 2, completable: true }).then(async (all) => {
+					for (const { body, attempt } of all) scene.seen.push(`${body} ${attempt}`);
+					for (const message of all) await message.release();
+				});
+				for await (const message of c.queue.iter({ completable: true })) {
+					scene.seen.push(`${message.body} ${message.attempt}`);
+					await message.complete();
+				}
+			},
+			actions: {
+				send: async (c) => {
+					for (const body of [1, 2]) await c.queue.send("a", body, { delay: 1_000 });
+				},
+			},
+		});
+		for (const crashes of [false, true]) {
+			scene.seen = [];
+			await using crashable = await Crashable.start({ subject }, clock);
+			await crashable.call("send");
+			if (crashes) await crashable.crash();
+			await clock.advance(1_000);
+			await eventually(() => expect(scene.seen).toEqual(["1 1", "2 1"]));
+			await clock.advance(1_000);
+			await eventually(() => expect(scene.seen).toEqual(["1 1", "2 1", "1 2", "2 2"]));
+			await eventually(async () => expect(await crashable.stored()).toEqual([]));
+		}
+	});
+
 	it("survives a crash; its time wakes the actor, whose run gets the message", async () => {
 		const clock = new FakeClock();
 		const seen: number[] = [];

@@ -118,6 +118,29 @@ everywhere((on) => {
 		expect(await world.call("size")).toBe(0);
 	});
 
+	it("28. takes all messages that were delayed to the same time, one by one, over a crash, too", async () => {
+		for (const crashes of [false, true]) {
+			await using world = await World.start(async (ctx) => {
+				await ctx.loop("l", async (loop) => {
+					const message = await loop.queue.next("m", { names: ["work"], completable: true });
+					await loop.step("note", async (c) => {
+						c.state.log.push(`${message.body} ${message.attempt}`);
+						await message.complete();
+					});
+				});
+			}, on);
+			for (const n of [1, 2, 3]) await world.call("put", "work", n, { delay: 1_000 });
+			if (crashes) await world.crash();
+			await world.advance(1_010);
+			await eventually(async () => expect((await world.state()).log).toHaveLength(3));
+			await world.crash();
+			expect([(await world.state()).log, await world.call("size")]).toEqual([
+				["1 1", "2 1", "3 1"],
+				0,
+			]);
+		}
+	});
+
 	it("33. hands every message to exactly one of two branches and a plain consumer", async () => {
 		await using world = await World.start(async (ctx) => {
 			const { a, b } = await ctx.join("both", {

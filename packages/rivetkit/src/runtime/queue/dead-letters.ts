@@ -23,7 +23,7 @@ export interface DeadLetterChoice {
 
 /** What moving dead letters needs of a queue. */
 export interface RedrivenQueue extends Pick<MessageQueue, "data" | "assertRoomFor"> {
-	readonly deliveries: Pick<MessageQueue["deliveries"], "decisions" | "offer">;
+	readonly deliveries: Pick<MessageQueue["deliveries"], "decisions" | "offerAll">;
 }
 
 interface Letter {
@@ -82,8 +82,9 @@ export function redrive(queue: RedrivenQueue, { ids, ...choice }: DeadLetterChoi
 			if (message.place === "gone") continue;
 			data.answers.forgetMessage(message.id);
 			data.move(message, { name: givenUp.queue, attempt: 0, availableAt: 0, givenUp: null }, null);
-			deliveries.offer(message);
 		}
+		// Together, so that their priorities count.
+		deliveries.offerAll();
 	};
 	const { decisions } = deliveries;
 	if (decisions) decisions.putOff(move);

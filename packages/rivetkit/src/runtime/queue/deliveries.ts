@@ -114,6 +114,7 @@ export class Deliveries {
 			throw catalogueError("actor.aborted", {});
 		}
 		this.#instance.assertWritable();
+		this.refresh();
 		const messages = this.#take(request);
 		if (messages.length === 0 && !mayWait) return [];
 		return new Promise((resolve, reject) => {
@@ -134,6 +135,7 @@ export class Deliveries {
 	/** As {@link receive} without a limit of time, for a receiver that takes no more than it can handle. */
 	begin(receiver: Receiver, request: ReceiveRequest, settle: Settle): PendingReceive {
 		this.#instance.assertWritable();
+		this.refresh();
 		const messages = this.#take(request);
 		const pending = new PendingReceive(receiver, request, settle);
 		this.#recorder?.receives(pending);
@@ -142,22 +144,29 @@ export class Deliveries {
 		return pending;
 	}
 
-	/** A message became ready: the first receive that waits for it gets it. */
-	offer({ header: { name } }: QueuedMessage): void {
+	/** A message became ready: receives that wait for it are served, until one has it. */
+	offer(message: QueuedMessage): void {
+		if (this.#waiting.size === 0) return;
+		this.refresh();
 		for (const pending of this.#waiting) {
-			if (!this.#accepts(pending.request, name)) continue;
-			const messages = this.#take(pending.request);
-			if (messages.length > 0) this.#serve(pending, messages);
-			return;
+			if (message.place !== "ready") return;
+			if (this.#accepts(pending.request, message.header.name)) this.#serveWaiting(pending);
 		}
 	}
 
 	/** Serves every receive that waits for something that is there. */
 	offerAll(): void {
-		for (const pending of this.#waiting) {
-			const messages = this.#take(pending.request);
-			if (messages.length > 0) this.#serve(pending, messages);
-		}
+		this.refresh();
+		this.#serveAllWaiting();
+	}
+
+	#serveAllWaiting(): void {
+		for (const pending of this.#waiting) this.#serveWaiting(pending);
+	}
+
+	#serveWaiting(pending: PendingReceive): void {
+		const messages = this.#take(pending.request);
+		if (messages.length > 0) this.#serve(pending, messages);
 	}
 
 	/** Whether a receive waits although there is a message for it. */
@@ -167,20 +176,22 @@ export class Deliveries {
 	}
 
 	/**
-	 * Makes the messages ready whose time has come, and drops those whose time is over. Messages are only
-	 * taken after this, so none is early or late because a timer is.
+	 * Makes the messages ready whose time has come, and drops those whose time is over. To be called before
+	 * messages are taken, so that none is early or late because a timer is. Those who wait come before the one
+	 * who asks: they are served when every message is where it belongs.
 	 */
 	refresh(): void {
 		const now = this.#instance.now();
 		const { index } = this.#data;
+		let isMoreReady = false;
 		for (let due = index.takeDue(now); due; due = index.takeDue(now)) {
 			index.place(due, now);
-			// Those who wait come before the one who asks.
-			this.offer(due);
+			isMoreReady = true;
 		}
 		for (let over = index.takeExpired(now); over; over = index.takeExpired(now)) {
 			if (over.place !== "held") this.#expire(over);
 		}
+		if (isMoreReady) this.#serveAllWaiting();
 	}
 
 	/** Something of the actor was written: what the writer has received before that is final (D2). */
@@ -336,7 +347,6 @@ export class Deliveries {
 	}
 
 	#take({ names, count }: ReceiveRequest): QueuedMessage[] {
-		this.refresh();
 		const { index } = this.#data;
 		const messages: QueuedMessage[] = [];
 		while (messages.length < count) {

@@ -27,6 +27,20 @@ export interface ModelMessage {
 	isHeld: boolean;
 }
 
+/** A receive that waits without a limit of time. */
+export interface ModelWait {
+	/** Names the call. */
+	readonly told: string;
+	readonly names: readonly Name[];
+	readonly completable: boolean;
+}
+
+/** What a receive that waited has got. */
+export interface ModelServed {
+	readonly wait: ModelWait;
+	readonly message: ModelMessage;
+}
+
 export interface ModelSend {
 	readonly name: "a" | "b";
 	readonly priority: number;
@@ -38,6 +52,8 @@ export interface ModelSend {
 export class QueueModel {
 	now: number;
 	messages: ModelMessage[] = [];
+	/** In the order they began to wait. */
+	waits: ModelWait[] = [];
 	readonly #deduped = new Map<string, { id: number; at: number }>();
 	#nextId = 1;
 
@@ -89,6 +105,42 @@ export class QueueModel {
 		return message;
 	}
 
+	/** Serves the receives that wait, in their order. A message that is not completable is gone then. */
+	serve(): ModelServed[] {
+		const served: ModelServed[] = [];
+		for (const wait of this.waits) {
+			const message = wait.completable ? this.hold(wait.names) : this.take(wait.names);
+			if (!message) continue;
+			if (!wait.completable) this.remove(message);
+			served.push({ wait, message });
+		}
+		for (const { wait } of served) this.leave(wait);
+		return served;
+	}
+
+	/** A receive does not wait any more. */
+	leave(wait: ModelWait): void {
+		this.waits = this.waits.filter((other) => other !== wait);
+	}
+
+	/** Lets time pass; everything in it happens when its time comes. */
+	advance(ms: number): ModelServed[] {
+		const end = this.now + ms;
+		const served: ModelServed[] = [];
+		for (;;) {
+			const times = this.messages.flatMap(({ isHeld, availableAt, expiresAt }) =>
+				isHeld ? [] : [availableAt, expiresAt],
+			);
+			const next = Math.min(...times.filter((time) => time > this.now));
+			if (next > end) break;
+			this.now = next;
+			served.push(...this.serve());
+			this.#expire();
+		}
+		this.now = end;
+		return served;
+	}
+
 	remove(message: ModelMessage): void {
 		this.messages = this.messages.filter((other) => other !== message);
 	}
@@ -98,8 +150,9 @@ export class QueueModel {
 		this.#back(message);
 	}
 
-	/** The holders are gone, and so is what they held. */
+	/** The holders are gone, and so is what they held; nobody waits. */
 	crash(): void {
+		this.waits = [];
 		for (const message of this.messages.filter(({ isHeld }) => isHeld)) this.#back(message);
 	}
 

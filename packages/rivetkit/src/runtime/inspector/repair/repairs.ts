@@ -101,7 +101,7 @@ export const repairDeadLetters: Repair = async (_, call) => {
 			{
 				data,
 				// Nobody receives: the next start finds them where they are then.
-				deliveries: { decisions: null, offer: () => {} },
+				deliveries: { decisions: null, offerAll: () => {} },
 				assertRoomFor: (name, count) => assertRoomIn(actor.config, data.index, name, count),
 			},
 			choice,
