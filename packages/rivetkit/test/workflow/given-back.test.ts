@@ -3,7 +3,8 @@ import { expect, it } from "vitest";
 import { Loop } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
-import { everywhere } from "./support/boundaries.ts";
+import { WrappedStore } from "../support/store-wrapper.ts";
+import { everywhere, onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
 everywhere((on) => {
@@ -502,3 +503,52 @@ everywhere((on) => {
 		},
 	);
 });
+
+onMemory.it.each([
+	["with the commit that would have stored it", false],
+	["while it is being stored", true],
+])(
+	"39. keeps a message that is put back, %s, while that commit is under way",
+	async (_when, isLater) => {
+		const store = new WrappedStore();
+		const gate = new Gate();
+		await using world = await World.start(
+			async (ctx, { ledger }) => {
+				await ctx.race("first", [
+					{
+						name: "taker",
+						run: async (b) => {
+							if (isLater) await b.queue.next("go", { names: ["out"] });
+							await b.queue.next("m", { names: ["work"] });
+							ledger.push("taken");
+							await b.sleep("long", 1e7);
+						},
+					},
+					{
+						name: "other",
+						run: async (b) => void (await b.queue.next("c", { names: ["control"] })),
+					},
+				]);
+				ledger.push("over");
+				await gate.passed;
+				const all = await ctx.queue.nextBatch("after", { names: ["work"], timeout: 0 });
+				await ctx.step("note", () => void ctx.state.log.push(...all.map((m) => String(m.body))));
+			},
+			{ store: store.store },
+		);
+		const before = store.commits.length;
+		const goOn = store.hold();
+		const puts = [world.call("put", "work", "m", {})];
+		await eventually(() => expect(store.commits.length).toBe(before + 1));
+		if (isLater) puts.push(world.call("put", "out", "go", {}));
+		await eventually(() => expect(world.ledger).toEqual(["taken"]));
+		puts.push(world.call("put", "control", "over", {}));
+		await eventually(() => expect(world.ledger).toEqual(["taken", "over"]));
+		goOn();
+		await Promise.all(puts);
+		await world.settle();
+		gate.open();
+		await eventually(async () => expect((await world.status()).state).toBe("completed"));
+		expect([(await world.state()).log, await world.call("size")]).toEqual([["m"], isLater ? 1 : 0]);
+	},
+);

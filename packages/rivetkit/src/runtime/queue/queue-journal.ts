@@ -48,7 +48,10 @@ export class QueueJournal {
 
 	committed(): void {
 		if (this.#taken.size === 0) return;
-		for (const { id } of this.#taken.keys()) this.#data.bodies.stored(id);
+		for (const { id, place } of this.#taken.keys()) {
+			// The body of one that is gone may be that of another one, which was put back under its id.
+			if (place !== "gone") this.#data.bodies.stored(id);
+		}
 		this.#taken.clear();
 	}
 
