@@ -10,6 +10,7 @@ import {
 	SENDERS_WAITING_MAX,
 } from "../../src/runtime/queue/limits.ts";
 import { QueuedMessage } from "../../src/runtime/queue/message.ts";
+import { QueueData } from "../../src/runtime/queue/queue-data.ts";
 import { SenderWaits } from "../../src/runtime/queue/sender-waits.ts";
 import { codeOf } from "../support/wire-http.ts";
 
@@ -82,6 +83,38 @@ describe("completions that are kept", () => {
 		keep(ANSWERS_KEPT_MAX);
 		expect(answers.dropOld(0)).toBe(true);
 		expect([answers.has("key 0"), answers.has("key 1")]).toEqual([false, true]);
+	});
+
+	it("are so few also while they come: what is over goes with the end of a message", () => {
+		const data = new QueueData(EMPTY, incarnation, {
+			now: () => 0,
+			schedule: () => ({ cancel() {}, restart() {} }),
+			waitBegan() {},
+			waitEnded() {},
+			isDeadLetter: () => false,
+			wrote() {},
+		});
+		const complete = (waitKey: string, bytes: number) => {
+			const message = data.add({ ...header, waitKey }, new Uint8Array(1));
+			data.remove(message, completed(bytes));
+		};
+		const commit = () => {
+			data.take({ ops: [] } as never);
+			data.committed();
+		};
+		for (let index = 0; index < ANSWERS_KEPT_MAX; index++) complete(`key ${index}`, 0);
+		commit();
+		for (let index = 0; index < 3; index++) complete(`more ${index}`, 0);
+		const kept = ["key 2", "key 3"].map((key) => data.answers.has(key));
+		expect(kept).toEqual([false, true]);
+		commit();
+		complete("long", ANSWER_BYTES_MAX - 1);
+		commit();
+		expect(["key 3", "key 4"].map((key) => data.answers.has(key))).toEqual([false, true]);
+		complete("too long with it", 2);
+		expect(["more 2", "long"].map((key) => data.answers.has(key))).toEqual([false, false]);
+		commit();
+		expect(data.answers.has("too long with it")).toBe(true);
 	});
 
 	it("are 16 MiB of responses at the most, to the byte", () => {

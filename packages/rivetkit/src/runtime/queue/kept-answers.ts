@@ -60,6 +60,8 @@ export class KeptAnswers {
 	#ops: StorageOp[] = [];
 	#open: KeptAnswer[] = [];
 	#taken: KeptAnswer[] = [];
+	/** Of those that are not durable yet. */
+	#comingBytes = 0;
 
 	constructor(store: StorageReads, actor: Incarnation) {
 		this.#store = store;
@@ -101,6 +103,7 @@ export class KeptAnswers {
 		this.#ops.push({ op: "put", key: answerKey(answer.sequence), value: encodeCbor(stored) });
 		if (response) this.#ops.push(...responseRows.put(answer.sequence, response));
 		this.#open.push(answer);
+		this.#comingBytes += bytesOf(answer);
 	}
 
 	/** What became of a message is no longer that: it is in its queue again. Who sent it first may still be told. */
@@ -123,15 +126,21 @@ export class KeptAnswers {
 		return { ...answer, messageId: null };
 	}
 
-	/** Drops what is too old or too much. Whether anything was dropped: the next commit deletes it. */
+	/**
+	 * Drops what is too old, and what is too much with those that come. Whether anything was dropped: the next
+	 * commit deletes it.
+	 */
 	dropOld(nowMs: number): boolean {
 		const before = this.#kept.size;
+		const coming = this.#open.length + this.#taken.length;
 		for (const answer of this.#kept.values()) {
-			const tooMany = this.#kept.size > ANSWERS_KEPT_MAX || this.#bytes > ANSWER_BYTES_MAX;
+			const tooMany =
+				this.#kept.size + coming > ANSWERS_KEPT_MAX ||
+				this.#bytes + this.#comingBytes > ANSWER_BYTES_MAX;
 			if (!tooMany && nowMs < answer.atMs + ANSWER_KEPT_MS) break;
 			this.#kept.delete(answer.waitKey);
 			if (answer.messageId !== null) this.#byMessage.delete(answer.messageId);
-			this.#bytes -= Math.max(0, answer.size);
+			this.#bytes -= bytesOf(answer);
 			this.#ops.push({ op: "delete", key: answerKey(answer.sequence) });
 			if (answer.size >= 0) this.#ops.push(...responseRows.delete(answer.sequence, answer.size));
 		}
@@ -173,7 +182,10 @@ export class KeptAnswers {
 	}
 
 	committed(): void {
-		for (const answer of this.#taken) this.#add(answer);
+		for (const answer of this.#taken) {
+			this.#comingBytes -= bytesOf(answer);
+			this.#add(answer);
+		}
 		this.#taken = [];
 	}
 
@@ -182,11 +194,16 @@ export class KeptAnswers {
 		this.#ops = [];
 		this.#open = [];
 		this.#taken = [];
+		this.#comingBytes = 0;
 	}
 
 	#add(answer: KeptAnswer): void {
 		this.#kept.set(answer.waitKey, answer);
 		if (answer.messageId !== null) this.#byMessage.set(answer.messageId, answer);
-		this.#bytes += Math.max(0, answer.size);
+		this.#bytes += bytesOf(answer);
 	}
+}
+
+function bytesOf({ size }: KeptAnswer): number {
+	return Math.max(0, size);
 }

@@ -263,6 +263,7 @@ export class QueueData implements BatchPart {
 		this.#endings.push({ message, waitKey, outcome });
 		if (waitKey !== null && (!isAwaited || mayComeAgain(waitKey))) {
 			this.answers.add(waitKey, message.id, outcome, this.#owner.now());
+			this.dropOldAnswers();
 		}
 	}
 }
