@@ -1,7 +1,11 @@
 // What docs/workflows.md says about options, limits and helpers that no conformance check is about.
 import { expect, it } from "vitest";
-import { type JoinError, Loop, RollbackError } from "../../src/workflow/index.ts";
+import { actor, queue } from "../../src/index.ts";
+import { type JoinError, Loop, RollbackError, workflow } from "../../src/workflow/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { Gate } from "../support/gate.ts";
+import { TestRuntime } from "../support/test-runtime.ts";
+import { outcomeOf, wireAction } from "../support/wire-http.ts";
 import { everywhere, onMemory } from "./support/boundaries.ts";
 import { type Ctx, World } from "./support/world.ts";
 
@@ -232,6 +236,67 @@ onMemory.it.each([
 		true,
 		{ name, message: expect.stringContaining(message) },
 	]);
+});
+
+onMemory.it(
+	"what a step sends takes room at once, for everybody, until its try is over",
+	async () => {
+		const gate = new Gate();
+		await using world = await World.start(
+			async (ctx, { ledger }) => {
+				const send = (at: Pick<Ctx, "queue">, body: number, options?: object) =>
+					outcomeOf(at.queue.send("out", body, options));
+				const fills = (b: Ctx) =>
+					b.step("fills", async (c) => {
+						for (let n = 1; n <= 5; n++) await c.queue.send("out", n);
+						ledger.push(await send(c as never, 6), await send(c as never, 7, { dedupeKey: "k" }));
+						if (c.attempt === 1) throw new Error("no");
+						await gate.passed;
+					});
+				const other = async (b: Ctx) => {
+					await b.sleep("until the second try", 1_000);
+					await b.step(
+						"other",
+						async (c) => void ledger.push(`other ${await send(c as never, 8)}`),
+					);
+					ledger.push(`between ${await send(b, 9)}`);
+				};
+				await ctx.join("both", { fills: { run: fills }, other: { run: other } });
+				await ctx.queue.next("end", { names: ["control"] });
+			},
+			{ options: { maxQueueSize: 5 } },
+		);
+		await world.advance(1_100);
+		const full = ["queue.full", "queue.full"];
+		const all = [...full, ...full, "other queue.full", "between queue.full"];
+		await eventually(() => expect(world.ledger).toEqual(all));
+		expect(await outcomeOf(world.call("put", "out", 10, {}))).toBe("queue.full");
+		expect(await world.call("size")).toBe(0);
+		gate.open();
+		await eventually(async () => expect(await world.call("size")).toBe(5));
+		for (let n = 1; n <= 5; n++) expect(await world.call("take", "out")).toBe(n);
+		expect(await outcomeOf(world.call("put", "out", 11, {}))).toBe("ok");
+	},
+);
+
+onMemory.it("what a step sends takes room in its queue, too (maxSize)", async () => {
+	const codes: string[] = [];
+	const subject = actor({
+		queues: { small: queue<number>({ maxSize: 2 }), large: queue<number>() },
+		run: workflow(async (ctx) => {
+			await ctx.step("send", async (c) => {
+				for (const name of ["small", "large", "small", "small", "large"] as const)
+					codes.push(await outcomeOf(c.queue.send(name, 1)));
+			});
+		}),
+		actions: { sizes: (c) => [c.queue.size("small"), c.queue.size("large")] },
+	});
+	await using runtime = await TestRuntime.start({ subject });
+	const id = await runtime.actorId("subject");
+	await eventually(async () =>
+		expect((await wireAction(runtime, id, "sizes")).output).toEqual([2, 2]),
+	);
+	expect(codes).toEqual(["ok", "ok", "ok", "queue.full", "ok"]);
 });
 
 onMemory.it("a name of 256 bytes is fine", async () => {

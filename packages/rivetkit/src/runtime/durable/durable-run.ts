@@ -30,6 +30,8 @@ export interface DurableRun extends BatchPart {
 	readonly isBusy: boolean;
 	/** Whether it waits for a message of this queue. */
 	waitsFor(queue: string): boolean;
+	/** Messages that steps under way have sent, which are in their queues when the steps are recorded; null for all queues. */
+	sendsPutOff(queue: string | null): number;
 	/** `c.workflow`. */
 	readonly control: ActorWorkflow;
 	/** For inspectors. */

@@ -90,9 +90,9 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork, QueueO
 	assertAdmits(name: string): void {
 		const instance = this.#instance;
 		instance.assertWritable();
-		if (this.data.index.size >= instance.options.maxQueueSize) {
-			throw catalogueError("queue.full", { limit: instance.options.maxQueueSize });
-		}
+		const limit = instance.options.maxQueueSize;
+		const putOff = instance.durable?.sendsPutOff(null) ?? 0;
+		if (this.data.index.size + putOff >= limit) throw catalogueError("queue.full", { limit });
 		this.assertRoomFor(name, 1);
 	}
 
@@ -148,7 +148,8 @@ export class MessageQueue implements BatchPart, AlarmSource, WaitingWork, QueueO
 
 	/** Throws `queue.full` when so many more are too many for the queue itself. */
 	assertRoomFor(name: string, count: number): void {
-		assertRoomIn(this.#instance.config, this.data.index, name, count);
+		const putOff = this.#instance.durable?.sendsPutOff(name) ?? 0;
+		assertRoomIn(this.#instance.config, this.data.index, name, count + putOff);
 	}
 
 	/** What waits, oldest first, without bodies; for the inspector (protocol 7.2). */

@@ -149,6 +149,12 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		return this.#execution?.waits.includesQueue(queue) ?? false;
 	}
 
+	sendsPutOff(queue: string | null): number {
+		let count = 0;
+		for (const attempt of this.#execution?.attempts ?? []) count += attempt.sendsPutOff(queue);
+		return count;
+	}
+
 	abort(): void {
 		if (this.hasEnded) return;
 		this.#hadWorkAtAbort = this.needsWakeNow;

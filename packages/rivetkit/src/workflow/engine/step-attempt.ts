@@ -41,6 +41,8 @@ export class StepAttempt implements StepWork {
 	span: Span | null = null;
 	/** Ids of the messages that it sends when it is recorded, and that another run of it would send once more. */
 	sent: number[] | null = null;
+	/** How many it has put off, by queue. */
+	#sendsPutOff: Map<string, number> | null = null;
 	readonly #subject: StepSubject;
 	/** Which step's; null of a rollback handler's. */
 	at: { readonly key: Uint8Array; readonly entry: Entry } | null = null;
@@ -115,6 +117,23 @@ export class StepAttempt implements StepWork {
 		this.#effects.push(effect);
 	}
 
+	/** Sends a message when it is recorded; until then it takes room in its queue. */
+	sendWhenRecorded(id: number, queue: string, send: () => void): void {
+		this.sent = [...(this.sent ?? []), id];
+		this.#sendsPutOff ??= new Map();
+		this.#sendsPutOff.set(queue, this.sendsPutOff(queue) + 1);
+		this.onRecorded({ keep: send });
+	}
+
+	/** Messages that it sends when it is recorded; null for those of all queues. */
+	sendsPutOff(queue: string | null): number {
+		if (this.#sendsPutOff === null) return 0;
+		if (queue !== null) return this.#sendsPutOff.get(queue) ?? 0;
+		let count = 0;
+		for (const ofQueue of this.#sendsPutOff.values()) count += ofQueue;
+		return count;
+	}
+
 	/** Throws when something that it put off cannot be done any more. */
 	assertKeepable(): void {
 		for (const { check } of this.#effects ?? []) check?.();
@@ -125,6 +144,7 @@ export class StepAttempt implements StepWork {
 		this.isOpen = false;
 		const effects = this.#effects;
 		this.#effects = null;
+		this.#sendsPutOff = null;
 		this.#host.adoptStepChanges(this);
 		if (effects) for (const { keep } of effects) keep();
 	}
@@ -134,6 +154,7 @@ export class StepAttempt implements StepWork {
 		this.isOpen = false;
 		const effects = this.#effects;
 		this.#effects = null;
+		this.#sendsPutOff = null;
 		this.#host.adoptStepChanges(this);
 		if (effects) for (const { drop } of effects) drop?.();
 	}

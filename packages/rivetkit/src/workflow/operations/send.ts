@@ -37,8 +37,7 @@ export async function sendInStep(
 	}
 	messages.assertRoom(name);
 	const id = messages.reserveId();
-	attempt.sent = [...(attempt.sent ?? []), id];
-	attempt.onRecorded({ keep: () => void messages.send(prepared, id) });
+	attempt.sendWhenRecorded(id, name, () => void messages.send(prepared, id));
 	return userMessage(prepared, { id, createdAt: execution.host.now() });
 }
 
