@@ -7,6 +7,7 @@ import {
 	ANSWER_BYTES_MAX,
 	ANSWERS_KEPT_MAX,
 	DEDUPE_KEYS_MAX,
+	DEDUPE_WINDOW_MS,
 	SENDERS_WAITING_MAX,
 } from "../../src/runtime/queue/limits.ts";
 import { QueuedMessage } from "../../src/runtime/queue/message.ts";
@@ -137,38 +138,48 @@ describe("completions that are kept", () => {
 	});
 });
 
+/** A log over a store in memory; `land` commits what it has. */
+function dedupeLog() {
+	const rows = new Map<string, StorageOp>();
+	const keyOf = (key: Uint8Array) => Buffer.from(key).toString("latin1");
+	const log = new DedupeLog(
+		{
+			get: async (_actor, keys) =>
+				keys.map((key) => {
+					const row = rows.get(keyOf(key));
+					return row?.op === "put" ? row.value : null;
+				}),
+			scan: async (_actor, { start, limit = Number.POSITIVE_INFINITY, reverse }) => {
+				// Rows of the order; they come in ascending order.
+				const found: [Uint8Array, Uint8Array][] = [];
+				const all = reverse ? [...rows.values()].reverse() : rows.values();
+				for (const row of all) {
+					if (found.length >= limit) break;
+					if (row.op !== "put" || row.key[1] !== 0x03) continue;
+					if (Buffer.compare(row.key, start) >= 0) found.push([row.key, row.value]);
+				}
+				return found;
+			},
+		},
+		incarnation,
+	);
+	const land = () => {
+		for (const op of log.take()) {
+			if (op.op === "put") rows.set(keyOf(op.key), op);
+			else if (op.op === "delete") rows.delete(keyOf(op.key));
+		}
+		log.committed();
+	};
+	return { rows, log, land };
+}
+
 describe("dedupe keys", () => {
 	it("are 100,000 at the most: the oldest is forgotten, in memory and in the store", async () => {
-		const rows = new Map<string, StorageOp>();
-		const keyOf = (key: Uint8Array) => Buffer.from(key).toString("latin1");
+		const { rows, log, land } = dedupeLog();
 		let nextId = 1;
-		const log = new DedupeLog(
-			{
-				get: async (_actor, keys) =>
-					keys.map((key) => {
-						const row = rows.get(keyOf(key));
-						return row?.op === "put" ? row.value : null;
-					}),
-				scan: async (_actor, { limit = Number.POSITIVE_INFINITY, reverse }) => {
-					// Rows of the order; they come in ascending order, and go from the front.
-					const found: [Uint8Array, Uint8Array][] = [];
-					const all = reverse ? [...rows.values()].reverse() : rows.values();
-					for (const row of all) {
-						if (found.length >= limit) break;
-						if (row.op === "put" && row.key[1] === 0x03) found.push([row.key, row.value]);
-					}
-					return found;
-				},
-			},
-			incarnation,
-		);
 		const send = async (key: string) => {
 			const sent = await log.once("a", key, 0, () => ({ id: nextId++, createdAt: 0 }));
-			for (const op of log.take()) {
-				if (op.op === "put") rows.set(keyOf(op.key), op);
-				else if (op.op === "delete") rows.delete(keyOf(op.key));
-			}
-			log.committed();
+			land();
 			return sent.isNew;
 		};
 		for (let index = 0; index < DEDUPE_KEYS_MAX; index++) await send(`key ${index}`);
@@ -180,5 +191,26 @@ describe("dedupe keys", () => {
 		// It pushes out the next one.
 		expect(await send("key 0")).toBe(true);
 		expect(await send("key 1")).toBe(true);
+	}, 30_000);
+
+	it("that come again, and old ones that go, in one commit: none goes with what it was before", async () => {
+		const { rows, log, land } = dedupeLog();
+		let nextId = 1;
+		const send = async (key: string, createdAt: number) => {
+			const sent = await log.once("a", key, createdAt, () => ({ id: nextId++, createdAt }));
+			return sent.isNew;
+		};
+		const [old, now] = [200, 40];
+		for (let index = 0; index < old; index++) {
+			await send(`old ${index}`, 0);
+			land();
+		}
+		expect(await send("old 5", DEDUPE_WINDOW_MS)).toBe(true);
+		for (let index = 1; index < now; index++) await send(`new ${index}`, DEDUPE_WINDOW_MS);
+		land();
+		expect(await send("old 5", DEDUPE_WINDOW_MS + 1)).toBe(false);
+		expect(await send("new 39", DEDUPE_WINDOW_MS + 1)).toBe(false);
+		// Almost four old ones go with each.
+		expect(rows.size).toBeLessThan(2 * (old - 3 * now + now));
 	});
 });

@@ -60,7 +60,8 @@ const OLD_DROPPED = 4;
 export class DedupeLog {
 	readonly #store: StorageReads;
 	readonly #actor: Incarnation;
-	/** Sends under way, by name and key: the second waits for the first. */
+	// By the text of the key's row.
+	/** Sends under way: the second waits for the first. */
 	readonly #busy = new SparseMap<string, Promise<unknown>>();
 	readonly #open = new SparseMap<string, Entry>();
 	readonly #taken = new SparseMap<string, Entry>();
@@ -70,6 +71,14 @@ export class DedupeLog {
 	/** The oldest entries, oldest first; refilled from the store when it runs out. */
 	#oldest: { readonly sequence: number; readonly createdAt: number; readonly key: Uint8Array }[] =
 		[];
+	/** Where the store's oldest entries begin that are not dropped yet: their rows go with the next commit. */
+	#oldestFrom = 0;
+	/** Refills under way. */
+	#refills = 0;
+	/** What was committed since they began: they may have read the store before that. */
+	readonly #committedMeanwhile = new SparseMap<string, Entry>();
+	/** Higher whenever something was taken back: refills that began before that are of no use. */
+	#takenBack = 0;
 
 	#undo: UndoLog | null = null;
 	#atomic: OpenAtomic | null = null;
@@ -90,9 +99,10 @@ export class DedupeLog {
 		nowMs: number,
 		send: () => T,
 	): Promise<Deduped<T>> {
-		const lock = JSON.stringify([name, key]);
+		const row = dedupeKey(name, key);
+		const lock = textOf(row);
 		for (;;) {
-			const result = await this.#inLine(lock, () => this.#once(name, key, nowMs, send));
+			const result = await this.#inLine(lock, () => this.#once(row, lock, nowMs, send));
 			if (!(result instanceof OpenAtomic)) return result;
 			// Not in line: the `c.atomic` itself may send with the key again.
 			await result.ended;
@@ -120,6 +130,9 @@ export class DedupeLog {
 	}
 
 	committed(): void {
+		if (this.#refills > 0) {
+			for (const [lock, entry] of this.#taken) this.#committedMeanwhile.set(lock, entry);
+		}
 		this.#taken.clear();
 	}
 
@@ -127,8 +140,7 @@ export class DedupeLog {
 		this.#ops = [];
 		this.#open.clear();
 		this.#taken.clear();
-		// What was to be dropped is still there.
-		this.#oldest = [];
+		this.#keepOldest();
 		this.#undo?.clear();
 	}
 
@@ -144,13 +156,11 @@ export class DedupeLog {
 	}
 
 	async #once<T extends DedupedMessage>(
-		name: string,
-		key: string,
+		row: Uint8Array,
+		lock: string,
 		nowMs: number,
 		send: () => T,
 	): Promise<Deduped<T> | OpenAtomic> {
-		const row = dedupeKey(name, key);
-		const lock = JSON.stringify([name, key]);
 		const earlier = this.#open.get(lock) ?? this.#taken.get(lock) ?? (await this.#stored(row));
 		if (earlier && this.#atomic?.hidesFromOthers(earlier)) return this.#atomic;
 		if (earlier && nowMs - earlier.createdAt < DEDUPE_WINDOW_MS) return { isNew: false, earlier };
@@ -192,8 +202,14 @@ export class DedupeLog {
 			if (before) this.#open.set(lock, before);
 			else this.#open.delete(lock);
 		}
-		// What was to be dropped is still there.
+		this.#keepOldest();
+	}
+
+	/** What was to be dropped is still there. */
+	#keepOldest(): void {
 		this.#oldest = [];
+		this.#oldestFrom = 0;
+		this.#takenBack++;
 	}
 
 	async #stored(row: Uint8Array): Promise<Entry | null> {
@@ -205,18 +221,39 @@ export class DedupeLog {
 
 	/** Finds out where the order begins and ends. */
 	async #readEnds(): Promise<void> {
-		const range = { start: dedupeOrderKey(0), end: DEDUPE_ORDER_END };
 		if (this.#next === null) {
+			const range = { start: dedupeOrderKey(0), end: DEDUPE_ORDER_END };
 			const [last] = await this.#store.scan(this.#actor, { ...range, limit: 1, reverse: true });
 			this.#next ??= last ? numberOf(last[0]) + 1 : 0;
 		}
 		if (this.#oldest.length > 0) return;
-		const entries = await this.#store.scan(this.#actor, { ...range, limit: OLD_READ });
-		if (this.#oldest.length > 0) return;
-		this.#oldest = entries.map(([key, value]) => {
-			const [createdAt, row] = decodeCbor(value) as StoredOrder;
-			return { sequence: numberOf(key), createdAt, key: row };
-		});
+		const before = this.#takenBack;
+		this.#refills++;
+		try {
+			const range = { start: dedupeOrderKey(this.#oldestFrom), end: DEDUPE_ORDER_END };
+			const entries = await this.#store.scan(this.#actor, { ...range, limit: OLD_READ });
+			if (this.#oldest.length === 0 && before === this.#takenBack) this.#refill(entries);
+		} finally {
+			this.#refills--;
+			if (this.#refills === 0) this.#committedMeanwhile.clear();
+		}
+	}
+
+	#refill(entries: readonly (readonly [key: Uint8Array, value: Uint8Array])[]): void {
+		this.#oldest = entries
+			.map(([key, value]) => {
+				const [createdAt, row] = decodeCbor(value) as StoredOrder;
+				return { sequence: numberOf(key), createdAt, key: row };
+			})
+			.filter(({ sequence, key }) => sequence >= this.#oldestFrom && this.#isLatest(sequence, key));
+	}
+
+	/** Whether its key has no newer place that the refill may not have seen. */
+	#isLatest(sequence: number, row: Uint8Array): boolean {
+		const lock = textOf(row);
+		const latest =
+			this.#open.get(lock) ?? this.#taken.get(lock) ?? this.#committedMeanwhile.get(lock);
+		return latest === undefined || latest.sequence === sequence;
 	}
 
 	/** More go than come, so that there is no end of work and no end of entries. */
@@ -227,12 +264,17 @@ export class DedupeLog {
 			const tooMany = this.#next! - oldest.sequence > DEDUPE_KEYS_MAX;
 			if (!tooMany && nowMs - oldest.createdAt < DEDUPE_WINDOW_MS) return;
 			this.#oldest.shift();
+			this.#oldestFrom = oldest.sequence + 1;
 			this.#ops.push(
 				{ op: "delete", key: oldest.key },
 				{ op: "delete", key: dedupeOrderKey(oldest.sequence) },
 			);
 		}
 	}
+}
+
+function textOf(row: Uint8Array): string {
+	return Buffer.from(row).toString("latin1");
 }
 
 function noop(): void {}
