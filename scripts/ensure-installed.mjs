@@ -124,14 +124,29 @@ export function run(/** @type {string[]} */ [command = "", ...commandArguments])
 	});
 }
 
-/** There is no channel to npm; but who loses the parent gets another one. */
+/** There is no channel to npm; but who loses the parent gets another one. Between npm and this there may be a shell, which stays. */
 function whenOrphaned(/** @type {() => void} */ act) {
 	const starter = process.ppid;
+	const npm = process.env.npm_lifecycle_event === undefined ? null : parentOf(starter);
 	const looks = setInterval(() => {
-		if (process.ppid === starter) return;
+		if (process.ppid === starter && (npm === null || isRunning(npm))) return;
 		clearInterval(looks);
 		act();
 	}, PARENT_LOOK_MS);
+}
+
+/** Null where that cannot be asked. */
+function parentOf(/** @type {number} */ pid) {
+	const { stdout } = spawnSync("ps", ["-o", "ppid=", "-p", String(pid)], { encoding: "utf8" });
+	return Number(stdout) || null;
+}
+
+function isRunning(/** @type {number} */ pid) {
+	try {
+		return process.kill(pid, 0);
+	} catch (error) {
+		return /** @type {NodeJS.ErrnoException} */ (error).code !== "ESRCH";
+	}
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
