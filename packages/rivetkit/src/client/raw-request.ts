@@ -3,8 +3,7 @@ import type { RawHttpCall } from "./transport/transport.ts";
 /** Only path and query of what a user gives count; the rest of the URL is ours. */
 const BASE = "http://actor";
 /** Of the hop that a request came by, and not of the next one. Browsers leave them out; Node fails, or sends what is not so. */
-const HEADERS_OF_HOP =
-	"connection content-length expect host keep-alive te transfer-encoding upgrade".split(" ");
+const HEADERS_OF_HOP = "connection expect host keep-alive te transfer-encoding upgrade".split(" ");
 
 /**
  * What `handle.fetch(input, init)` sends. `init` wins over a `Request`; headers are merged the same way.
