@@ -58,3 +58,31 @@ it("replayed while it waits to begin again, it begins at once, and runs once", a
 	await world.send("work");
 	expect(await world.status()).toMatchObject({ state: "completed" });
 });
+
+it.each(["pause", "cancel"] as const)(
+	"a %s whose commit has failed counts when it is asked for again, while it waits to begin again",
+	async (order) => {
+		const lasting = new Lasting();
+		await using world = await World.start(lasting.fn, { store: lasting.disk.store });
+		lasting.gate.open();
+		await world.settle();
+		lasting.disk.failNext();
+		await expect(world.call(order)).rejects.toBeDefined();
+		await world.settle();
+		await world.call(order);
+		await world.advance(1_000);
+		await world.send("work");
+		const expected = { pause: { paused: true }, cancel: { state: "cancelled" } }[order];
+		expect(await world.status()).toMatchObject(expected);
+	},
+);
+
+it("after a commit that failed it is what is stored, before it runs again", async () => {
+	const lasting = new Lasting();
+	await using world = await World.start(lasting.fn, { store: lasting.disk.store });
+	lasting.gate.open();
+	await world.settle();
+	lasting.disk.failNext();
+	await expect(world.call("pause")).rejects.toBeDefined();
+	expect(await world.status()).toMatchObject({ paused: false });
+});

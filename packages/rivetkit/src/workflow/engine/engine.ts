@@ -3,7 +3,7 @@ import type { OpenBatch, Savepoint } from "../../runtime/commit/batch-part.ts";
 import type { StoredEntries } from "../../runtime/commit/storage-layout.ts";
 import type { DurableHost } from "../../runtime/durable/durable-host.ts";
 import type { DurableRun } from "../../runtime/durable/durable-run.ts";
-import { type Blocked, decodeHead, HEAD_KEY, type Head, newHead } from "../history/head.ts";
+import { type Blocked, decodeHead, type Head, newHead } from "../history/head.ts";
 import { Journal } from "../history/journal.ts";
 import { PUBLISHED_HISTORY, readPublishedHistory } from "../history/published-history.ts";
 import { LiveWorkflow } from "../inspect/live-workflow.ts";
@@ -53,8 +53,8 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	#isHalted = false;
 	#isRunning = false;
 	#hadWorkAtAbort = false;
-	/** A commit failed: memory is ahead of the store. */
-	#mustReload = false;
+	/** A commit failed: what runs is ahead of the store. */
+	#isRolledBack = false;
 	#failedRead: { readonly error: unknown } | null = null;
 	#signal: (() => void) | null = null;
 
@@ -78,6 +78,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	// What the runtime asks
 
 	load(head: Uint8Array | null, published: StoredEntries): void {
+		this.journal.storedHead = head;
 		this.#head = head === null ? null : decodeHead(head);
 		if (!this.#head) {
 			if (published.length > 0) this.#takeOver(published);
@@ -178,14 +179,14 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 		this.signal();
 	}
 
-	/** Whether a commit failed, so that what is in memory never was. */
+	/** Whether a commit failed, so that what was run never was. */
 	get isRolledBack(): boolean {
-		return this.#mustReload;
+		return this.#isRolledBack;
 	}
 
 	/** Whether it is to begin again from what is stored. */
 	get isLost(): boolean {
-		return this.#mustReload || this.#failedRead !== null;
+		return this.#isRolledBack || this.#failedRead !== null;
 	}
 
 	/** It is not the workflow that has failed: it is run again, later (workflows 10.5). */
@@ -208,7 +209,10 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	/** What runs has built upon what is gone: it begins again from what is stored (workflows 3.2, W3.2g). */
 	rollBack(): void {
 		this.journal.rollBack();
-		this.#mustReload = true;
+		// What is asked of it from now on is asked of what is stored: a pause that was lost is none.
+		const { storedHead } = this.journal;
+		this.#head = storedHead && decodeHead(storedHead);
+		this.#isRolledBack = true;
 		if (!this.#isRunning) {
 			// Its end is gone, too. One whose commit failed before has its pause.
 			if (!this.host.isBackingOff) this.host.restart();
@@ -228,7 +232,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	async run(): Promise<void> {
 		this.#isRunning = true;
 		try {
-			if (this.#mustReload) await this.#reload();
+			this.#isRolledBack = false;
 			this.#failedRead = null;
 			if (this.head.state === "pending") this.#begin();
 			else await this.#deployed();
@@ -241,7 +245,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 					if (execution) await this.#followed(await execution.ended, execution);
 				}
 			}
-			if (this.#mustReload) {
+			if (this.#isRolledBack) {
 				throw new Error("a commit of the workflow failed; it goes on from what is stored");
 			}
 			if (this.#failedRead) {
@@ -253,12 +257,6 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 			this.#isRunning = false;
 			this.host.setIdle(false);
 		}
-	}
-
-	async #reload(): Promise<void> {
-		const [stored] = await this.host.get([HEAD_KEY]);
-		this.#mustReload = false;
-		this.#head = stored ? decodeHead(stored) : null;
 	}
 
 	/** Whether nothing can have been recorded. */
@@ -316,7 +314,7 @@ export class WorkflowEngine implements DurableRun, ExecutionOwner {
 	/** What follows from how a run of the function ended. */
 	#followed(end: ExecutionEnd, execution: Execution): Promise<void> | undefined {
 		this.#reach();
-		return this.#mustReload ? undefined : settle(this, end, execution);
+		return this.#isRolledBack ? undefined : settle(this, end, execution);
 	}
 
 	/** Whether what is recorded has answered, so that what is done from here on is new. */

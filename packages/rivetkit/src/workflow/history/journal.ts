@@ -26,6 +26,10 @@ export class Journal {
 	/** What the commit that is under way was made of. */
 	#taken: (Put | StorageOp)[] = [];
 	#head: Head | null = null;
+	/** As the commit that is under way has it; null for one without. */
+	#takenHead: Uint8Array | null = null;
+	/** As the store has it. */
+	storedHead: Uint8Array | null = null;
 	#isInFlight = false;
 	/** Of what is open, about. */
 	#bytes = 0;
@@ -83,7 +87,10 @@ export class Journal {
 				if (!write.entry.isGone) putEntry(write.key, write.entry, batch.ops);
 			}
 		}
-		if (this.#head) batch.ops.push({ op: "put", key: HEAD_KEY, value: encodeHead(this.#head) });
+		if (this.#head) {
+			this.#takenHead = encodeHead(this.#head);
+			batch.ops.push({ op: "put", key: HEAD_KEY, value: this.#takenHead });
+		}
 		this.#taken = this.#open;
 		this.#open = [];
 		this.#bytes = 0;
@@ -98,6 +105,8 @@ export class Journal {
 
 	committed(): void {
 		this.#taken = [];
+		this.storedHead = this.#takenHead ?? this.storedHead;
+		this.#takenHead = null;
 		this.#isInFlight = false;
 	}
 
@@ -107,6 +116,7 @@ export class Journal {
 		this.#open = [];
 		this.#bytes = 0;
 		this.#head = null;
+		this.#takenHead = null;
 		this.#isInFlight = false;
 	}
 }
