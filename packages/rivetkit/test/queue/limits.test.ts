@@ -213,4 +213,24 @@ describe("dedupe keys", () => {
 		// Almost four old ones go with each.
 		expect(rows.size).toBeLessThan(2 * (old - 3 * now + now));
 	});
+
+	it("that come again after they went, and after a section was taken back meanwhile, do not go once more", async () => {
+		const { log, land } = dedupeLog();
+		let nextId = 1;
+		const send = async (key: string, createdAt: number) => {
+			const sent = await log.once("a", key, createdAt, () => ({ id: nextId++, createdAt }));
+			return sent.isNew;
+		};
+		for (let index = 0; index < 60; index++) await send(`old ${index}`, 0);
+		land();
+		for (let index = 0; index < 3; index++) await send(`new ${index}`, DEDUPE_WINDOW_MS);
+		const section = log.savepoint({ isRunning: true });
+		await send("taken back", DEDUPE_WINDOW_MS);
+		section.rewind();
+		await send("new 3", DEDUPE_WINDOW_MS);
+		land();
+		expect(await send("old 4", DEDUPE_WINDOW_MS)).toBe(true);
+		land();
+		expect(await send("old 4", DEDUPE_WINDOW_MS)).toBe(false);
+	});
 });

@@ -180,7 +180,7 @@ export class DedupeLog {
 		);
 		// The key's place in the order is a new one.
 		if (earlier) this.#ops.push({ op: "delete", key: dedupeOrderKey(earlier.sequence) });
-		if (earlier) this.#oldest = this.#oldest.filter((old) => old.sequence !== earlier.sequence);
+		this.#oldest = this.#oldest.filter(({ key }) => Buffer.compare(key, row) !== 0);
 		this.#dropOld(nowMs);
 		this.#atomic?.sent(entry);
 		if (this.#undo) {
