@@ -188,13 +188,13 @@ describe("what is stored of a wake", () => {
 			actions: { read: (c) => c.state.n, add: (c) => ++c.state.n, nap: (c) => c.sleep() },
 		});
 		const wrapped = new WrappedStore();
-		const options = { store: wrapped.store, clock: new FakeClock() };
-		const runtime = await TestRuntime.start({ subject }, options);
+		const clock = new FakeClock();
+		const runtime = await TestRuntime.start({ subject }, { store: wrapped.store, clock });
 		const id = await runtime.actorId("subject", "a", undefined, "restart");
 		await asleep(runtime, id);
 		const stored = () => wrapped.inner.actorById(id);
 		expect(await stored()).toMatchObject({ sleepTs: expect.any(Number) });
-		return { runtime, id, wrapped, stored };
+		return { runtime, id, wrapped, clock, stored };
 	}
 
 	it("comes at once where the actor is to run again after a crash", async () => {
@@ -212,6 +212,18 @@ describe("what is stored of a wake", () => {
 		await eventually(() => expect(wrapped.fail).toBeNull());
 		await eventually(async () => expect((await wireAction(runtime, id, "add")).status).toBe(200));
 		expect(await stored()).toMatchObject({ sleepTs: null });
+	});
+
+	it("comes by itself after `stateSaveInterval` where its own fails and no other follows", async () => {
+		const { runtime, id, wrapped, clock, stored } = await sleeper();
+		await using _ = runtime;
+		wrapped.failNext();
+		await wireAction(runtime, id, "read");
+		await eventually(() => expect(wrapped.fail).toBeNull());
+		await eventually(async () => {
+			clock.advance(1_000);
+			expect(await stored()).toMatchObject({ sleepTs: null });
+		});
 	});
 });
 

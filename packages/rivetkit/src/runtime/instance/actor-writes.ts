@@ -172,6 +172,10 @@ export class ActorWrites implements CommitSource {
 		// It is as true as before: that the actor has woken is in the next commit.
 		if (this.#recordInFlight && instance.isReady) {
 			this.#record = { ...this.#recordInFlight, ...this.#record };
+			// One that is to run again if its process ends does not wait for somebody who needs a commit.
+			if (instance.assignment.crashPolicy === "restart") {
+				this.#saveAfter(instance.options.stateSaveInterval);
+			}
 		}
 		this.#recordInFlight = null;
 		instance.log.error(
