@@ -2,7 +2,7 @@ import type { ActorSocket, ActorSocketHandler, PreparedMessage } from "@rivetkit
 import type { SocketDeed, SocketNews, SocketOffer } from "./link-messages.ts";
 import type { NodeLink } from "./node-link.ts";
 
-const CLOSE_ABNORMAL = 1006;
+export const CLOSE_ABNORMAL = 1006;
 
 type ClosedNews = Extract<SocketNews, { closed: unknown }>["closed"];
 

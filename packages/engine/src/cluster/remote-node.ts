@@ -23,6 +23,7 @@ import {
 	type SocketDeed,
 	type SocketOffer,
 } from "./link-messages.ts";
+import { CLOSE_ABNORMAL } from "./link-socket.ts";
 import type { NodeLink, Streamed } from "./node-link.ts";
 
 /** From this many bytes on that a client has not taken, its actor's node is told of them. */
@@ -188,6 +189,8 @@ export class RemoteNode implements ActorHost {
 			);
 		} catch (error) {
 			this.#dropInspector(key);
+			// It may be taken over there all the same, later.
+			this.link.news(key, { closed: [CLOSE_ABNORMAL, "", false] });
 			unreachable(error);
 		}
 	}

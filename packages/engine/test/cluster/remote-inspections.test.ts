@@ -80,7 +80,7 @@ it.each<[string, (t: Awaited<ReturnType<typeof inspected>>) => void]>([
 });
 
 it("a link that is lost while an actor is looked at is a service that cannot be reached", async () => {
-	const { node } = remote(() => Promise.reject(new LinkLost(1)));
+	const { node, news } = remote(() => Promise.reject(new LinkLost(1)));
 	const request = {
 		method: "GET",
 		path: "/inspector/state",
@@ -91,4 +91,6 @@ it("a link that is lost while an actor is looked at is a service that cannot be 
 	const unavailable = { group: "guard", code: "service_unavailable", statusCode: 503 };
 	await expect(node.look("a", request)).rejects.toMatchObject(unavailable);
 	await expect(node.openInspector("a", UPGRADE, new Client())).rejects.toMatchObject(unavailable);
+	// Who takes it over there all the same finds it closed.
+	expect(news).toEqual([{ closed: [1006, "", false] }]);
 });
