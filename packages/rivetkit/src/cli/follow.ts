@@ -73,6 +73,7 @@ export async function followActor(
 	for (;;) {
 		let openedAtMs: number | null = null;
 		let failure: unknown = null;
+		let why: "gone" | "ended" = "ended";
 		try {
 			const stream = await server.follow(actorId, topics, after, signal);
 			for await (const event of serverEvents(stream)) {
@@ -83,15 +84,19 @@ export async function followActor(
 				}
 				after = event.lastId ?? after;
 				const data = parsed(event);
-				if (event.event === "end") return reasonOf(data as Partial<EndOfStream>);
+				if (event.event === "end") {
+					const end = endOf(data as Partial<EndOfStream>);
+					if (isDestroyed(end)) return "it is destroyed";
+					failure = end;
+					break;
+				}
 				if (event.event !== "open") onEvent(event.event, data);
 			}
 		} catch (error) {
 			if (signal.aborted) return null;
-			// What is refused stays refused; what is lost may come back.
-			const isRefused = error instanceof CommandFailed && error.code !== undefined;
-			if (isRefused || !hasBegun) throw error;
+			if (!hasBegun || isRefusal(error)) throw error;
 			failure = error;
+			why = "gone";
 		}
 		if (signal.aborted) return null;
 		const nowMs = pace.nowMs();
@@ -99,7 +104,7 @@ export async function followActor(
 			lostAtMs = null;
 			pauseMs = PAUSE_FIRST_MS;
 		}
-		if (openedAtMs !== null || lostAtMs === null) onLost(failure === null ? "ended" : "gone");
+		if (openedAtMs !== null || lostAtMs === null) onLost(why);
 		lostAtMs ??= nowMs;
 		if (nowMs - lostAtMs >= LOST_MS_MAX) {
 			throw failure instanceof CommandFailed ? failure : lost(failure);
@@ -129,9 +134,23 @@ interface EndOfStream {
 	readonly message: string;
 }
 
-function reasonOf({ group, code, message }: Partial<EndOfStream>): string {
-	if (group === "actor" && code === "not_found") return "it is destroyed";
-	return message ?? "the server ended it";
+/** Why the server ended a stream: the actor is gone, or cannot be looked at just now. */
+function endOf({ group, code, message }: Partial<EndOfStream>): CommandFailed {
+	const why = message ?? "The server ended the stream";
+	return new CommandFailed(why, {
+		...(group === undefined ? {} : { group }),
+		...(code === undefined ? {} : { code }),
+	});
+}
+
+function isDestroyed({ group, code }: CommandFailed): boolean {
+	return group === "actor" && code === "not_found";
+}
+
+/** What is refused stays refused; what fails in the server, or on the way to it, may pass. */
+function isRefusal(error: unknown): boolean {
+	if (!(error instanceof CommandFailed) || error.code === undefined) return false;
+	return error.group !== "guard" && error.code !== "internal_error";
 }
 
 /** Base64 of CBOR, or JSON: what has no values, and all of servers that know nothing else. */

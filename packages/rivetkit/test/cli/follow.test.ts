@@ -99,6 +99,35 @@ it("a stream that lasted begins the waiting anew", async () => {
 	expect(pauses).toEqual([500, 1_000, 500, 1_000]);
 });
 
+const failing = (group: string, code: string) =>
+	`event: end\ndata: ${JSON.stringify({ group, code, message: "The store is away." })}\n\n`;
+
+it("a stream that ends because the actor cannot be looked at just now is asked for again", async () => {
+	const { follow, heard } = scene([OPEN + failing("rivetkit", "internal_error"), OPEN + ONE + END]);
+	expect(await follow()).toBe("it is destroyed");
+	expect(heard).toEqual(["ended", "back", "logs"]);
+});
+
+it("one that ends so for a minute fails with what the server said", async () => {
+	const { follow } = scene([OPEN + failing("rivetkit", "internal_error")]);
+	await expect(follow()).rejects.toMatchObject({
+		message: "The store is away.",
+		group: "rivetkit",
+		code: "internal_error",
+	});
+});
+
+it.each([
+	["guard", "service_unavailable"],
+	["rivetkit", "internal_error"],
+])("a server that answers %s.%s is asked again once it had a stream", async (group, code) => {
+	const busy = new CommandFailed("Later.", { group, code });
+	const { follow, heard } = scene([OPEN, busy, OPEN + END]);
+	expect(await follow()).toBe("it is destroyed");
+	expect(heard).toEqual(["ended", "back"]);
+	await expect(scene([busy]).follow()).rejects.toBe(busy);
+});
+
 it("what is refused is not asked for again", async () => {
 	const refused = new CommandFailed("No.", { group: "inspector", code: "unauthorized" });
 	const { follow, pauses } = scene([OPEN, refused]);
