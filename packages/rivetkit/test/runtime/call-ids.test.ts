@@ -193,10 +193,10 @@ describe("a call with an id over HTTP", () => {
 	describe("whose caller has left", () => {
 		/** Its first run ends when its caller leaves, and has written by then, or not. */
 		function leaving(options: { readonly writes: boolean; readonly ends: boolean }) {
-			const seen = { runs: 0, left: 0 };
+			const seen = { runs: 0, waits: 0, left: 0 };
 			const subject = actor({
 				state: { n: 0 },
-				options: { actionTimeout: 1_000 },
+				options: { actionTimeout: options.ends ? 60_000 : 1_000 },
 				actions: {
 					wait: async (c) => {
 						if (++seen.runs > 1) return seen.runs;
@@ -209,6 +209,7 @@ describe("a call with an id over HTTP", () => {
 								seen.left++;
 								if (options.ends) reject(c.abortSignal.reason);
 							});
+							seen.waits++;
 						});
 					},
 					ping: () => 1,
@@ -217,12 +218,13 @@ describe("a call with an id over HTTP", () => {
 			return { subject, seen };
 		}
 
-		async function left(runtime: TestRuntime, id: string, seen: { runs: number; left: number }) {
+		async function left(runtime: TestRuntime, id: string, seen: { waits: number; left: number }) {
 			const leaving = new AbortController();
 			const headers = { [HEADER_CALL_ID]: "a" };
 			const call = wireAction(runtime, id, "wait", [], { headers, signal: leaving.signal });
 			call.catch(() => {});
-			await eventually(() => expect(seen.runs).toBe(1));
+			// Not before it listens: what it writes first may take its time.
+			await eventually(() => expect(seen.waits).toBe(1));
 			leaving.abort();
 			await eventually(() => expect(seen.left).toBe(1));
 			await wireAction(runtime, id, "ping");
