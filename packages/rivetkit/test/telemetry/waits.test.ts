@@ -2,11 +2,12 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { afterEach, expect, it, vi } from "vitest";
 import { actor } from "../../src/index.ts";
+import { ActorTelemetry } from "../../src/runtime/telemetry/actor-telemetry.ts";
 import { TRACE_LIMITS } from "../../src/runtime/telemetry/host-telemetry.ts";
 import { KEPT } from "../../src/runtime/telemetry/last-durations.ts";
 import { STRETCH_MS, TIMED_MAX } from "../../src/runtime/telemetry/timed-calls.ts";
 import { Turns } from "../../src/runtime/telemetry/turns.ts";
-import { Waits } from "../../src/runtime/telemetry/waits.ts";
+import { type Wait, Waits } from "../../src/runtime/telemetry/waits.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { Gate } from "../support/gate.ts";
@@ -120,7 +121,7 @@ async function start(maxPerSecond: number | null = null) {
 		/** So many calls of that name that as long as a stretch lasts the next ones that wait for nothing but this turn are not timed. */
 		busy: async () => {
 			const { waits } = telemetry.timedCallsOf("worker");
-			while (!waits.isEstimated(waits.begin())) {
+			while (!waits.begin().isEstimated) {
 				await Promise.all(Array.from({ length: AT_A_TIME }, () => call("soon")));
 			}
 		},
@@ -188,11 +189,12 @@ it("looks at the clock for few of many that wait within a turn", async () => {
 	await using at = await start();
 	await at.busy();
 	const looks = vi.spyOn(at.telemetry, "nowMs");
-	const begun = vi.spyOn(Waits.prototype, "begin");
+	const left = vi.spyOn(ActorTelemetry.prototype, "leavesStack");
 	await at.times("soon", 2 * AT_A_TIME);
-	const untimed = begun.mock.calls.length;
-	const turns = new Set(begun.mock.results.map(({ value }) => value.turn)).size;
-	expect(untimed).toBeGreaterThan(AT_A_TIME);
+	const waits = left.mock.results.map(({ value }) => value as Wait);
+	const untimed = waits.filter((_wait, call) => left.mock.calls[call]![0] === null);
+	const turns = new Set(untimed.map(({ turn }) => turn)).size;
+	expect(untimed.length).toBeGreaterThan(AT_A_TIME);
 	// At most two are samples, which have three.
 	expect(looks.mock.calls.length).toBeLessThanOrEqual(turns + 6);
 });
@@ -274,13 +276,15 @@ it("samples stand for others only when they ended in the turn they began to wait
 		await endOfTurn();
 		waits.ended(late, 9);
 	}
-	expect(waits.isEstimated(waits.begin())).toBe(false);
+	expect(waits.begin().isEstimated).toBe(false);
 	for (let sample = 0; sample < KEPT; sample++) waits.ended(waits.beginSample(0, true), 3);
 	const wait = waits.begin();
-	expect(waits.isEstimated(wait)).toBe(true);
-	waits.count();
+	expect(wait.isEstimated).toBe(true);
+	expect(waits.begin()).toBe(wait);
+	waits.count(1);
 	waits.tell();
 	expect(told.mock.calls).toEqual([[3, 1]]);
 	await endOfTurn();
-	expect(waits.isEstimated(wait)).toBe(false);
+	expect(wait.isEstimated).toBe(false);
+	expect(waits.begin()).not.toBe(wait);
 });

@@ -89,7 +89,8 @@ export class ActionCall implements RunningCall, SettledCall {
 	start(): void {
 		const instance = this.#instance;
 		if (!this.#scheduled) instance.work.begin("action");
-		if (instance.telemetry) this.#beginWork(instance.telemetry);
+		const { telemetry } = instance;
+		if (telemetry && (this.#scheduled || !telemetry.skipsCall())) this.#beginWork(telemetry);
 		if (instance.isFree) {
 			this.#begin();
 			return;
@@ -414,12 +415,13 @@ export class ActionCall implements RunningCall, SettledCall {
 
 	#endWork(telemetry: ActorTelemetry): void {
 		const left = this.#left;
-		const hasWritten = telemetry.host.recordsSpans && this.#instance.committer.dirty;
-		const work = telemetry.isEstimated(left) ? this.#work : this.#beginLateWork();
-		if (work === null) {
+		const hasWritten = this.#instance.committer.dirty;
+		if (this.#work === null && (left === null || left.isEstimated)) {
 			telemetry.countUntimed(left, hasWritten);
 			return;
 		}
+		const work = this.#beginLateWork();
+		if (work === null) return;
 		telemetry.endCall(work, left);
 		if (hasWritten) telemetry.wrote(work);
 	}

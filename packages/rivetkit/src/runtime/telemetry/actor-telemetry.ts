@@ -1,6 +1,7 @@
 import { type StorageBatch, serializeKey } from "@rivetkit/protocol";
 import { currentSpan, runInSpan } from "../calls/call-scope.ts";
 import type { OpenBatch } from "../commit/batch-part.ts";
+import { CallShare } from "./call-share.ts";
 import type { HostTelemetry } from "./host-telemetry.ts";
 import type { ActorCounts } from "./metrics/actor-metrics.ts";
 import type { TypeMetrics, WorkMetrics } from "./metrics/type-metrics.ts";
@@ -8,7 +9,6 @@ import { type Attributes, Span, type SpanParent, shortened, type Trace, Work } f
 import { SpanKeeper, type SpanOwner } from "./span-keeper.ts";
 import { SPAN_KINDS, type SpanKind } from "./span-kinds.ts";
 import type { TimedCalls } from "./timed-calls.ts";
-import { BudgetShare } from "./trace-budget.ts";
 import { formatTraceparent, RequestCaller } from "./trace-context.ts";
 import type { Trail } from "./trail.ts";
 import type { Wait } from "./waits.ts";
@@ -49,15 +49,15 @@ export interface TracedActor {
  * recorded, and of what the budget of traces leaves out, it counts and measures calls, starts and commits
  * only, and nothing of that stays.
  */
-export class ActorTelemetry extends BudgetShare {
+export class ActorTelemetry extends CallShare {
 	// What most calls and commits touch comes first, and lies together: of an actor that was not busy lately it is read from memory.
 	readonly host: HostTelemetry;
 	/** Null when nothing is counted. */
 	readonly metrics: TypeMetrics | null;
 	readonly #timed: TimedCalls;
 	#succeeded = 0;
-	/** Calls that have ended well and were neither timed nor traced: not told to anybody yet. */
-	#untimed = 0;
+	/** What the last call had that left the stack. */
+	#latestWait: Wait | null = null;
 	/** Whether calls were left out that may have written something since the last commit. */
 	#leftOutWriters = false;
 	#writerCount = 0;
@@ -96,7 +96,7 @@ export class ActorTelemetry extends BudgetShare {
 
 	/** What it did since it began. */
 	get counts(): ActorCounts {
-		this.#settle();
+		this.#timed.gather();
 		return {
 			succeeded: this.#succeeded,
 			failed: this.#failed,
@@ -117,6 +117,13 @@ export class ActorTelemetry extends BudgetShare {
 		return this.#beginAt(host.nowMs(), kind, subject, parent);
 	}
 
+	/** Of an action that somebody calls: whether {@link beginCall} need not be asked, and would begin nothing. */
+	skipsCall(): boolean {
+		if (this.skips === 0) return false;
+		this.skips--;
+		return true;
+	}
+
 	/**
 	 * As {@link begin}, for an action that somebody calls. Null for one that is not timed, too ({@link TimedCalls}): when it
 	 * has ended it is begun by {@link beginLate} if it has failed or waited for long, and else counted by {@link countUntimed}.
@@ -126,7 +133,10 @@ export class ActorTelemetry extends BudgetShare {
 		if (!host.recordsSpans && this.metrics === null) return null;
 		const isSample = !this.#timed.skips();
 		// Whatever the rate, there are as many traces as the budget has room for.
-		if (!isSample && (!host.recordsSpans || host.budget.refuses(this))) return null;
+		if (!isSample && (!host.recordsSpans || host.budget.refuses(this))) {
+			this.#timed.leftOut(this);
+			return null;
+		}
 		const nowMs = host.nowMs();
 		const work = this.#beginAt(nowMs, SPAN_KINDS.action, subject, parent);
 		if (isSample) this.#timed.began(work, nowMs, this.#owner.timers);
@@ -135,16 +145,14 @@ export class ActorTelemetry extends BudgetShare {
 
 	/** A call leaves the stack. Null when nothing is recorded. @param work - null for one that is not timed */
 	leavesStack(work: Work | null): Wait | null {
-		const { host } = this;
-		if (!host.recordsSpans && this.metrics === null) return null;
-		// It may have written something that is committed before it ends.
-		if (work === null && host.recordsSpans) this.#leftOutWriters = true;
-		return this.#timed.leavesStack(work);
-	}
-
-	/** Whether {@link countUntimed} knows of a call that has ended well how long it took. */
-	isEstimated(wait: Wait | null): boolean {
-		return wait === null || this.#timed.waits.isEstimated(wait);
+		if (work === null) {
+			// It may have written something that is committed before it ends.
+			this.#leftOutWriters = true;
+			if (this.#latestWait?.isEstimated) return this.#latestWait;
+		}
+		if (!this.host.recordsSpans && this.metrics === null) return null;
+		this.#latestWait = this.#timed.leavesStack(work);
+		return this.#latestWait;
 	}
 
 	/** A call that was not timed is, now that it ends; when it began is an estimate. @param wait - null when it has not left the stack */
@@ -168,7 +176,9 @@ export class ActorTelemetry extends BudgetShare {
 			return null;
 		}
 		const work = this.#beginAt(host.nowMs(), kind, subject, parent);
-		return work instanceof Span ? work : null;
+		if (work instanceof Span) return work;
+		host.refusedIn = host.turns.current;
+		return null;
 	}
 
 	#beginAt(nowMs: number, kind: SpanKind, subject: string | null, parent: SpanParent): Work | null {
@@ -181,13 +191,10 @@ export class ActorTelemetry extends BudgetShare {
 	}
 
 	#isAdmitted(parent: SpanParent, nowMs: number): boolean {
-		const { host } = this;
-		const isAdmitted =
-			parent instanceof Span
-				? host.budget.continues(parent.trace.admission, this, nowMs)
-				: host.budget.admits(this, nowMs);
-		if (!isAdmitted) host.refusedIn = host.turns.current;
-		return isAdmitted;
+		const { budget } = this.host;
+		return parent instanceof Span
+			? budget.continues(parent.trace.admission, this, nowMs)
+			: budget.admits(this, nowMs);
 	}
 
 	#leaveOut(
@@ -273,20 +280,20 @@ export class ActorTelemetry extends BudgetShare {
 		this.#endAt(endMs, work);
 	}
 
-	/** A call that was not timed has ended well, and is {@link isEstimated}. @param hasWritten - it is in the next commit */
+	/**
+	 * A call that was not timed has ended well.
+	 *
+	 * @param wait - {@link Wait.isEstimated}; null when it has never left the stack
+	 * @param hasWritten - it is in the next commit
+	 */
 	countUntimed(wait: Wait | null, hasWritten: boolean): void {
-		const { recordsSpans } = this.host;
-		if (!recordsSpans && this.metrics === null) return;
-		this.#untimed++;
-		this.#timed.count(wait);
-		if (!recordsSpans) return;
-		this.#leftOutWriters = true;
+		if (wait === null) this.stayed++;
+		else this.waited++;
 		if (hasWritten) this.#writerCount++;
+		if (!this.isListed) this.#timed.list(this);
 	}
 
-	#settle(): void {
-		const calls = this.#untimed;
-		this.#untimed = 0;
+	protected gathered(calls: number): void {
 		if (this.metrics !== null) this.#succeeded += calls;
 		if (this.host.recordsSpans) this.untold += calls;
 	}
@@ -457,7 +464,7 @@ export class ActorTelemetry extends BudgetShare {
 		const parent = this.#writer;
 		const writers = this.#writerCount;
 		// The commit of calls that are left out is left out with them; that of spans alone is nothing of the actor's.
-		const isLeftOut = parent === null && (this.#leftOutWriters || this.#isOwnBatch);
+		const isLeftOut = parent === null && (writers > 0 || this.#leftOutWriters || this.#isOwnBatch);
 		this.dropWriters();
 		const { host, metrics } = this;
 		if (metrics === null && !host.recordsSpans) return;
@@ -543,7 +550,7 @@ export class ActorTelemetry extends BudgetShare {
 
 	/** Has the trail say how much was left out. */
 	tell(): void {
-		this.#settle();
+		this.#timed.gather();
 		if (this.untold === 0 || this.#isForgotten) return;
 		this.trail.leftOut += this.untold;
 		this.untold = 0;

@@ -8,10 +8,6 @@ export class LastDurations {
 	#newest = KEPT - 1;
 	#turn = 0;
 
-	get isEmpty(): boolean {
-		return this.#kept === 0;
-	}
-
 	get isFull(): boolean {
 		return this.#kept === KEPT;
 	}

@@ -1,5 +1,6 @@
 import type { Random } from "@rivetkit/protocol";
 import type { TimerWheel, WheelTimer } from "../timers/timer-wheel.ts";
+import type { CallShare } from "./call-share.ts";
 import type { Work } from "./span.ts";
 import { type Told, UntimedCalls } from "./untimed-calls.ts";
 import { type Host, type Wait, Waits } from "./waits.ts";
@@ -8,6 +9,10 @@ import { type Host, type Wait, Waits } from "./waits.ts";
 export const TIMED_MAX = 8;
 /** Of those beyond it, one of so many is in the mean; half as many are skipped at least, one and a half times as many at most. */
 export const TIMED_EVERY = 128;
+/** Calls of one actor that were left out one after another before it need not ask for each. */
+export const ASKED_MIN = 16;
+/** Calls that it then leaves out without asking. */
+export const SKIPS_MAX = 16;
 /** How long a stretch is (ms). */
 export const STRETCH_MS = 100;
 
@@ -28,6 +33,11 @@ export class TimedCalls {
 	#stretchBeganMs = Number.NEGATIVE_INFINITY;
 	/** Runs while calls may be skipped: what comes after the many is timed again. */
 	#timer: WheelTimer | null = null;
+	/** Whose call was left out last, and how many of its calls were without one of another between them. */
+	#latest: CallShare | null = null;
+	#inRow = 0;
+	/** Those that have something to be gathered. */
+	#shares: CallShare[] = [];
 	/** Of a generator of its own (xorshift): asking the source for each sample would take as long as what it saves. */
 	#state: number;
 
@@ -45,6 +55,36 @@ export class TimedCalls {
 		return true;
 	}
 
+	/** One of these calls that was skipped is not traced either. */
+	leftOut(share: CallShare): void {
+		if (share !== this.#latest) {
+			this.#latest = share;
+			this.#inRow = 0;
+		}
+		if (++this.#inRow < ASKED_MIN) return;
+		share.skips = Math.min(SKIPS_MAX, this.#skips);
+		this.#skips -= share.skips;
+		this.list(share);
+	}
+
+	/** It has counted a call, or has skips. */
+	list(share: CallShare): void {
+		if (share.isListed) return;
+		share.isListed = true;
+		this.#shares.push(share);
+	}
+
+	/** Of all actors of the type: what they have counted, and what they may skip. */
+	gather(): void {
+		const shares = this.#shares;
+		this.#shares = [];
+		for (const share of shares) {
+			this.#stayed.count(share.stayed);
+			this.waits.count(share.waited);
+			share.clear();
+		}
+	}
+
 	/** A sample begins. @param nowMs - of any clock */
 	began(work: Work | null, nowMs: number, timers: Pick<TimerWheel, "schedule">): void {
 		this.#sample = work;
@@ -52,6 +92,7 @@ export class TimedCalls {
 		if (Math.abs(nowMs - this.#stretchBeganMs) >= STRETCH_MS) {
 			this.#stretchBeganMs = nowMs;
 			this.#samples = 0;
+			this.gather();
 			this.waits.stretchBegins();
 		}
 		if (++this.#samples < TIMED_MAX) return;
@@ -75,18 +116,14 @@ export class TimedCalls {
 		const isSample = work === this.#sample;
 		if (isSample) this.#sample = null;
 		if (tookMs === null) return;
+		if (this.#stayed.isRenewed || this.waits.isRenewed) this.tell();
 		if (wait !== null) this.waits.ended(wait, tookMs);
 		else if (isSample) this.#stayed.add(tookMs);
 	}
 
-	/** A call that was not timed has ended well. @param wait - null when it has never left the stack */
-	count(wait: Wait | null): void {
-		if (wait === null) this.#stayed.count();
-		else this.waits.count();
-	}
-
 	/** Tells of all that were counted. */
 	tell(): void {
+		this.gather();
 		this.#stayed.tell();
 		this.waits.tell();
 	}
@@ -101,6 +138,8 @@ export class TimedCalls {
 		this.#timer?.cancel();
 		this.#timer = null;
 		this.#skips = 0;
+		this.#latest = null;
+		this.gather();
 	}
 
 	/** Calls that come in a pattern are not all sampled at the same place of it. */

@@ -1,16 +1,18 @@
-import { LastDurations } from "./last-durations.ts";
+import { KEPT, LastDurations } from "./last-durations.ts";
 
 /** Hears that so many calls took so long (ms). */
 export type Told = (tookMs: number, calls: number) => void;
 
 /**
- * Calls of one kind that are not timed: they count as long as the last samples did, in turn. Each of them is one addition;
- * what they took is told before the samples change, and when somebody asks.
+ * Calls of one kind that are not timed: they count as long as the last samples did, in turn. What they took is told when all of
+ * these are samples of the same time as they, and when somebody asks.
  */
 export class UntimedCalls {
 	readonly #samples = new LastDurations();
 	readonly #told: Told;
 	#calls = 0;
+	/** Samples since it told of the calls. */
+	#fresh = 0;
 
 	constructor(told: Told) {
 		this.#told = told;
@@ -21,15 +23,20 @@ export class UntimedCalls {
 		return this.#samples.isFull;
 	}
 
-	/** One has ended. */
-	count(): void {
-		this.#calls++;
+	/** Whether all samples are newer than what it told of: the next one would take the place of one of them. */
+	get isRenewed(): boolean {
+		return this.#fresh >= KEPT;
 	}
 
-	/** A sample has ended. The first one stands for those before it, too. */
+	/** So many have ended. */
+	count(calls: number): void {
+		this.#calls += calls;
+	}
+
+	/** A sample has ended. */
 	add(tookMs: number): void {
-		if (!this.#samples.isEmpty) this.tell();
 		this.#samples.add(tookMs);
+		this.#fresh++;
 	}
 
 	/** As how long the next one counts, for one that is a piece of work of its own after all. */
@@ -38,6 +45,7 @@ export class UntimedCalls {
 	}
 
 	tell(): void {
+		this.#fresh = 0;
 		if (this.#calls === 0) return;
 		const calls = this.#calls;
 		this.#calls = 0;

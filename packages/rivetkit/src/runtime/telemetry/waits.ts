@@ -1,5 +1,5 @@
 import { LastDurations } from "./last-durations.ts";
-import type { Turns } from "./turns.ts";
+import type { TurnEnd, Turns } from "./turns.ts";
 import { type Told, UntimedCalls } from "./untimed-calls.ts";
 
 /** That a call has left the stack. One may be of all calls that do in a turn of the event loop. */
@@ -10,11 +10,14 @@ export class Wait {
 	readonly beganMs: number;
 	/** Whether what the call takes stands for others: then it is of that call alone. */
 	readonly isSample: boolean;
+	/** Whether a call that ends well now counts as long as samples did that waited, and the next one that waits may have this, too. */
+	isEstimated: boolean;
 
-	constructor(turn: number, beganMs: number, isSample: boolean) {
+	constructor(turn: number, beganMs: number, isSample: boolean, isEstimated: boolean) {
 		this.turn = turn;
 		this.beganMs = beganMs;
 		this.isSample = isSample;
+		this.isEstimated = isEstimated;
 	}
 }
 
@@ -29,7 +32,7 @@ export interface Host {
  * takes long enough to be timed one by one. The others may wait for a microtask only: once enough of them are sampled,
  * they need no clock.
  */
-export class Waits {
+export class Waits implements TurnEnd {
 	readonly #host: Host;
 	/** Those that waited, and had ended before the turn was over. */
 	readonly #withinTurn: UntimedCalls;
@@ -37,7 +40,8 @@ export class Waits {
 	readonly #before = new LastDurations();
 	/** In this stretch. */
 	#wasSampled = false;
-	#latest: Wait | null = null;
+	/** Of this turn; null while none is shared. */
+	#shared: Wait | null = null;
 
 	constructor(host: Host, told: Told) {
 		this.#host = host;
@@ -46,11 +50,22 @@ export class Waits {
 
 	/** Of a call that is none of the samples. */
 	begin(): Wait {
-		const turn = this.#host.turns.current;
-		const latest = this.#latest;
-		if (latest !== null && latest.turn === turn && this.#withinTurn.isKnown) return latest;
-		this.#latest = new Wait(turn, this.#host.nowMs(), false);
-		return this.#latest;
+		if (this.#shared !== null) return this.#shared;
+		const { turns } = this.#host;
+		const wait = new Wait(turns.current, this.#host.nowMs(), false, this.#withinTurn.isKnown);
+		if (!wait.isEstimated) return wait;
+		this.#shared = wait;
+		turns.whenOver(this);
+		return wait;
+	}
+
+	turnEnded(): void {
+		this.#stopSharing();
+	}
+
+	#stopSharing(): void {
+		if (this.#shared !== null) this.#shared.isEstimated = false;
+		this.#shared = null;
 	}
 
 	/** @param isRandom - not one of the first of a stretch: of calls that come together those have waited the least */
@@ -58,7 +73,7 @@ export class Waits {
 		const { turns } = this.#host;
 		const nowMs = this.#host.nowMs();
 		this.#before.add(nowMs - startMs);
-		return new Wait(turns.current, nowMs, isRandom);
+		return new Wait(turns.current, nowMs, isRandom, false);
 	}
 
 	/** A call has ended well that was timed from its begin. */
@@ -68,14 +83,14 @@ export class Waits {
 		this.#wasSampled = true;
 	}
 
-	/** Whether a call that waited counts as long as samples that did. */
-	isEstimated(wait: Wait): boolean {
-		return this.#withinTurn.isKnown && !this.#host.turns.isOver(wait.turn);
+	/** See {@link UntimedCalls.isRenewed}. */
+	get isRenewed(): boolean {
+		return this.#withinTurn.isRenewed;
 	}
 
-	/** One has ended that is. */
-	count(): void {
-		this.#withinTurn.count();
+	/** So many have ended that are. */
+	count(calls: number): void {
+		this.#withinTurn.count(calls);
 	}
 
 	/** See {@link UntimedCalls.tell}. */
@@ -91,6 +106,7 @@ export class Waits {
 	/** A stretch begins. What samples said stays for it if the last one had some more: else few calls wait, and need none. */
 	stretchBegins(): void {
 		if (!this.#wasSampled) {
+			this.#stopSharing();
 			this.#withinTurn.clear();
 			this.#before.clear();
 		}
