@@ -367,6 +367,37 @@ describe("c.atomic", () => {
 		]);
 	});
 
+	it("does not bring back the state that the commit which failed meanwhile had, nor what it wrote itself", async () => {
+		await using t = await start();
+		const letGo = t.wrapped.hold();
+		t.wrapped.failNext();
+		const commits = t.wrapped.commits.length;
+		const first = t.script.answer((c) => {
+			c.state.n = 1;
+			c.state.nested.b = 1;
+		});
+		await eventually(() => expect(t.wrapped.commits.length).toBe(commits + 1));
+		const begun = new Gate();
+		const failed = new Gate();
+		const second = t.script.answer((c) =>
+			c.atomic(async () => {
+				c.state.list.push("early");
+				begun.open();
+				await failed.passed;
+				c.state.list.push("late");
+			}),
+		);
+		await soon(begun.passed);
+		letGo();
+		expect(codeOf(await soon(first))).toBe("rivetkit.internal_error");
+		failed.open();
+		expect(codeOf(await soon(second))).toBe("rivetkit.internal_error");
+		const initial = { n: 0, list: [], nested: { a: 0 } };
+		expect((await t.script.call("state")).output).toEqual(initial);
+		await t.script.run((c) => c.kv.put("b", "1"));
+		expect((await t.stored()).state).toEqual(initial);
+	});
+
 	it("fails as a whole then without confirmWrites, too", async () => {
 		await using t = await start({ confirmWrites: false, stateSaveInterval: 1 });
 		const letGo = t.wrapped.hold();

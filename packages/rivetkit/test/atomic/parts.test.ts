@@ -472,6 +472,43 @@ describe("connections in c.atomic", () => {
 		expect(await soon(socket.call(0, "run", name))).toMatchObject({ tag: "ActionResponse" });
 	});
 
+	it("their state does not get back what a commit that failed meanwhile had of it", async () => {
+		await using t = await start();
+		await using socket = await WireSocket.connect(`${t.gateway}/connect`);
+		const own = (c: Context) => {
+			const [conn] = [...c.conns.values()].filter(({ isHibernatable }) => isHibernatable);
+			return conn!.state as unknown as { visits: number; nested: { a: number } };
+		};
+		await soon(socket.call(0, "handled"));
+		const letGo = t.wrapped.hold();
+		t.wrapped.failNext();
+		const commits = t.wrapped.commits.length;
+		const lost = errorOf(
+			t.run((c) => {
+				own(c).visits = 1;
+			}),
+		);
+		await eventually(() => expect(t.wrapped.commits.length).toBe(commits + 1));
+		const begun = new Gate();
+		const failed = new Gate();
+		const section = errorOf(
+			t.run((c) =>
+				c.atomic(async () => {
+					own(c).nested.a = 1;
+					begun.open();
+					await failed.passed;
+					own(c).nested.a = 2;
+				}),
+			),
+		);
+		await soon(begun.passed);
+		letGo();
+		expect(String(await soon(lost))).toContain("internal_error");
+		failed.open();
+		expect(String(await soon(section))).toContain("internal_error");
+		expect(await t.run((c) => ({ ...own(c) }))).toEqual({ visits: 0, nested: { a: 0 } });
+	});
+
 	it("a raw socket sends nothing of what was dropped, stays open, and closes when it was closed", async () => {
 		await using t = await start();
 		const socket = new WebSocket(`${t.gateway}/websocket/`.replace("http", "ws"));

@@ -100,4 +100,43 @@ describe("W-STATE-8 rollbackOnError", () => {
 		const state = (await wireAction(runtime, id, "state")).output;
 		expect(state).toEqual({ shared: "theirs", kept: "initial" });
 	});
+
+	it("does not bring back what a commit that failed meanwhile had written", async () => {
+		const wrapped = new WrappedStore();
+		const begun = new Gate();
+		const gate = new Gate();
+		const subject = actor({
+			state: { lost: 0, early: 0, late: 0, other: 0 },
+			options: { rollbackOnError: true },
+			actions: {
+				lose: (c) => void c.state.lost++,
+				failLater: async (c) => {
+					c.state.early++;
+					begun.open();
+					await gate.passed;
+					c.state.late++;
+					throw new UserError("no");
+				},
+				other: (c) => void c.state.other++,
+				state: (c) => c.state,
+			},
+		});
+		await using runtime = await TestRuntime.start({ subject }, { store: wrapped.store });
+		const id = await runtime.actorId("subject");
+		const letGo = wrapped.hold();
+		wrapped.failNext();
+		const commits = wrapped.commits.length;
+		const lost = wireAction(runtime, id, "lose");
+		await eventually(() => expect(wrapped.commits.length).toBe(commits + 1));
+		const failing = wireAction(runtime, id, "failLater");
+		await soon(begun.passed);
+		letGo();
+		expect(codeOf(await soon(lost))).toBe("rivetkit.internal_error");
+		gate.open();
+		expect(codeOf(await soon(failing))).toBe("user.user_error");
+		const { output } = await wireAction(runtime, id, "state");
+		expect(output).toEqual({ lost: 0, early: 0, late: 0, other: 0 });
+		await wireAction(runtime, id, "other");
+		expect(await wrapped.stateOf(id)).toEqual({ lost: 0, early: 0, late: 0, other: 1 });
+	});
 });

@@ -73,6 +73,11 @@ export class AtomicWork {
 		journal.beforeWrite();
 	}
 
+	/** The state of a connection went back to what is committed. */
+	connectionStateReset(state: JournaledState): void {
+		this.#journals.get(state)?.rolledBack();
+	}
+
 	/** Throws when the code that is running is left over from a section that was dropped. */
 	assertNotDropped(): void {
 		const section = Section.running(this.#owner);

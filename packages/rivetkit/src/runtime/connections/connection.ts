@@ -140,7 +140,9 @@ export class Connection {
 
 	/** Goes back to what was committed. */
 	resetState(raw: unknown): void {
-		this.#state?.reset(raw);
+		if (!this.#state) return;
+		this.#state.reset(raw);
+		this.instance.connectionStateReset(this.#state);
 	}
 
 	/** What happens to the state of a connection that has left is of no consequence (lifecycle 9.3). */

@@ -501,6 +501,11 @@ export class ActorInstance implements LedgerOwner {
 		this.#atomic?.beforeConnectionWrite(state);
 	}
 
+	/** The state of a connection went back to what is committed. */
+	connectionStateReset(state: JournaledState): void {
+		this.#atomic?.connectionStateReset(state);
+	}
+
 	/** Resolves in a moment when {@link isFree}. */
 	async untilFree(): Promise<void> {
 		while (!this.isFree) await new Promise<void>((resolve) => this.whenFree(resolve));

@@ -54,6 +54,8 @@ export class StateJournal {
 	readonly #state: JournaledState;
 	#last: Author | null = null;
 	#stretches = 0;
+	/** The first stretch of what is there: those before it went with a commit that failed. */
+	#firstValid = 0;
 	/** The `c.atomic` that is under way. */
 	#atomic: { readonly scope: AtomicScope; readonly author: Author } | null = null;
 
@@ -97,12 +99,19 @@ export class StateJournal {
 		this.#last = author;
 	}
 
+	/** The state went back to what is committed: nothing is left of what was changed before. */
+	rolledBack(): void {
+		this.#last = null;
+		this.#firstValid = this.#stretches;
+	}
+
 	#undo(author: Author): void {
 		if (this.#last === author) this.#closeStretch(this.#image());
 		this.#end(author);
+		const valid = author.stretches.filter(({ number }) => number >= this.#firstValid);
 		// Taking back is nobody's change: not that of a call around it, which may be taken back later.
 		currentAuthor.run(null, () => {
-			for (const { before, after } of author.stretches.toReversed()) {
+			for (const { before, after } of valid.toReversed()) {
 				this.#takeBack(decodeCbor(before), decodeCbor(after!));
 			}
 		});

@@ -119,7 +119,9 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 	rollBack(): void {
 		this.#taken = null;
 		this.#changed = false;
-		if (this.#committed !== null) this.#tracked?.reset(decodeCbor(awaken(this.#committed)));
+		if (this.#committed === null) return;
+		this.#tracked?.reset(decodeCbor(awaken(this.#committed)));
+		this.#journal?.rolledBack();
 	}
 
 	savepoint(scope: AtomicScope): Savepoint {
