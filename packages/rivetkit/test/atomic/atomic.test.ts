@@ -564,6 +564,48 @@ describe("c.atomic and other code of the actor", () => {
 		expect((await t.script.call("state")).output).toEqual(initial);
 	});
 
+	it("with a state that cannot be encoded, its commit fails, and the actor stays usable (W-STATE-7)", async () => {
+		for (const rollbackOnError of [true, false]) {
+			await using t = await start({ rollbackOnError }, { exposeErrors: true });
+			const answer = await soon(
+				t.script.answer(async (c) => {
+					const held: Record<string, unknown> = {};
+					Object.assign(c.state.nested, { held });
+					await c.atomic(async () => {
+						c.state.n++;
+						await c.kv.put("lost", "1");
+						// Past the check, which an assignment to the state meets.
+						held.bad = () => {};
+					});
+				}),
+			);
+			expect(codeOf(answer)).toBe("state.invalid_type");
+			expect(answer.error!.message).toContain("state.nested.held.bad");
+			await soon(t.script.run((c) => c.atomic(() => void c.state.list.push("after it"))));
+			const state = { n: 0, list: ["after it"], nested: { a: 0 } };
+			expect(await t.stored()).toEqual({ state, kv: [] });
+		}
+	});
+
+	it("takes the rest back when the state, which cannot be encoded for a while, cannot be", async () => {
+		await using t = await start();
+		await t.script.run(async (c) => {
+			const held: Record<string, unknown> = {};
+			Object.assign(c.state.nested, { held });
+			const failed = c.atomic(async () => {
+				await c.kv.put("dropped", "1");
+				c.state.n++;
+				held.bad = () => {};
+				throw new Error("no");
+			});
+			await expect(failed).rejects.toThrow("no");
+			delete held.bad;
+			expect(await c.kv.get("dropped")).toBeNull();
+			await c.kv.put("kept", "1");
+		});
+		expect((await t.stored()).kv).toEqual([["kept", "1"]]);
+	});
+
 	it("gives calls that it let wait their own async context", async () => {
 		await using t = await start();
 		const storage = new AsyncLocalStorage<string>();

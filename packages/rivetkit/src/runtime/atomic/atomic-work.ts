@@ -151,7 +151,12 @@ export class AtomicWork {
 				fail(lost.error);
 				return;
 			}
-			end(null);
+			try {
+				end(null);
+			} catch (error) {
+				reject(error);
+				return;
+			}
 			resolve(value);
 		};
 		this.#open = section;
@@ -174,24 +179,30 @@ export class AtomicWork {
 		}
 	}
 
+	/** Throws when it cannot be kept. */
 	#end(section: Section, failure: { readonly error: unknown } | null): void {
 		const instance = this.#instance;
 		this.#fail = null;
-		if (failure === null) {
-			section.keep();
-		} else {
-			try {
-				section.drop(failure.error, instance.isWritable);
-			} catch (error) {
-				instance.log.error({ err: error }, "what a failed c.atomic wrote could not be taken back");
-			}
+		try {
+			if (failure === null) section.keep();
+			else this.#drop(section, failure.error);
+		} finally {
+			this.#open = null;
+			this.#journals.clear();
+			instance.committer.letGo();
+			instance.work.end("atomic");
+			instance.writes.saveSoon();
+			this.#serve();
 		}
-		this.#open = null;
-		this.#journals.clear();
-		instance.committer.letGo();
-		instance.work.end("atomic");
-		instance.writes.saveSoon();
-		this.#serve();
+	}
+
+	#drop(section: Section, error: unknown): void {
+		const { log, isWritable } = this.#instance;
+		try {
+			section.drop(error, isWritable);
+		} catch (err) {
+			log.error({ err }, "what a failed c.atomic wrote could not be taken back");
+		}
 	}
 
 	/** Lets those in line begin, until one of them opens a section. */

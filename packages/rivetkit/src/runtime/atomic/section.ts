@@ -61,19 +61,24 @@ export class Section implements AtomicScope {
 		};
 	}
 
+	/** Throws the first error of a savepoint, when all are ended. */
 	keep(): void {
 		this.#phase = "kept";
-		for (const savepoint of this.#takeSavepoints()) savepoint.release();
+		endAll(this.#takeSavepoints(), (savepoint) => savepoint.release());
 	}
 
-	/** `rewinds`: whether what it wrote is taken back; else it cannot land any more. */
+	/**
+	 * Throws the first error of a savepoint, when all are ended.
+	 *
+	 * @param rewinds - whether what it wrote is taken back; else it cannot land any more
+	 */
 	drop(failure: unknown, rewinds: boolean): void {
 		this.#phase = "dropped";
 		this.failure = failure;
-		for (const savepoint of this.#takeSavepoints()) {
+		endAll(this.#takeSavepoints(), (savepoint) => {
 			if (rewinds) savepoint.rewind();
 			else savepoint.release();
-		}
+		});
 	}
 
 	/** Code that belongs to the section may go on for long; it needs them no more. */
@@ -82,4 +87,17 @@ export class Section implements AtomicScope {
 		this.savepoints = [];
 		return savepoints;
 	}
+}
+
+/** One that cannot be ended must not leave the others open: their parts would wait for it. */
+function endAll(savepoints: readonly Savepoint[], end: (savepoint: Savepoint) => void): void {
+	const errors: unknown[] = [];
+	for (const savepoint of savepoints) {
+		try {
+			end(savepoint);
+		} catch (error) {
+			errors.push(error);
+		}
+	}
+	if (errors.length > 0) throw errors[0];
 }

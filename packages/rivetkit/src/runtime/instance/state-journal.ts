@@ -124,11 +124,12 @@ export class StateJournal {
 
 	#endWithin(author: Author): void {
 		const { outer, stretches } = author;
-		if (outer && !outer.isOver && stretches.length > 0) {
-			if (this.#last === author) this.#closeStretch(this.#image());
-			outer.stretches = [...outer.stretches, ...stretches].sort((a, b) => a.number - b.number);
-		}
+		const isOpen = this.#last === author;
 		this.#end(author);
+		if (!outer || outer.isOver || stretches.length === 0) return;
+		outer.stretches = [...outer.stretches, ...stretches].sort((a, b) => a.number - b.number);
+		// It goes on as the outer's: to close it takes an image, and there may be none of a state that was spoilt.
+		if (isOpen) this.#last = outer;
 	}
 
 	#closeStretch(image: Uint8Array): void {
