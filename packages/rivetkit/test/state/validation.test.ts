@@ -292,4 +292,25 @@ describe("validation looks and does not touch", () => {
 		expect(() => Object.assign(tracked.state, { value })).toThrow();
 		expect(value.part).toBe(tracked.state.part);
 	});
+
+	interface Holders {
+		readonly part: { a: number };
+		readonly list: unknown[];
+		readonly map: Map<unknown, unknown>;
+	}
+	it.each<[how: string, path: string, act: (state: Holders, value: object) => unknown]>([
+		["push", "state.list[1]", (s, value) => s.list.push(value, () => 1)],
+		["unshift", "state.list[1]", (s, value) => s.list.unshift(value, Number.NaN)],
+		["splice", "state.list[1].bad", (s, value) => s.list.splice(0, 0, value, { bad: () => 1 })],
+		["set", "state.map.value(object)", (s, value) => s.map.set(value, () => 1)],
+	])(
+		"leaves proxies inside a value where they are when what %s has after it is refused",
+		(_how, path, act) => {
+			const tracked = track<Holders>({ part: { a: 1 }, list: [], map: new Map() });
+			const value = { part: tracked.state.part };
+			expect(invalidPathOf(() => act(tracked.state, value))).toBe(path);
+			expect(value.part).toBe(tracked.state.part);
+			expect(tracked.changesOf(() => value.part.a++)).toBe(1);
+		},
+	);
 });

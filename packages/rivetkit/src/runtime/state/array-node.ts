@@ -61,12 +61,14 @@ export class ArrayNode extends ObjectNode<unknown[]> {
 		const attached = this.beginWrite();
 		const raw = this.raw;
 		const length = raw.length;
-		const admitted: unknown[] = [];
-		for (let position = 0; position < args.length; position++) {
+		const inspections = args.map((argument, position) => {
 			const index = mutator.indexOfArgument(position, length, args);
-			const argument = args[position];
-			admitted.push(index === undefined ? argument : this.admit(argument, index, attached));
-		}
+			return index === undefined ? undefined : this.inspect(argument, index, attached);
+		});
+		const admitted = args.map((argument, position) => {
+			const inspection = inspections[position];
+			return inspection === undefined ? argument : this.adopt(argument, inspection);
+		});
 		const before = mutator.changes === "content" ? raw.slice() : undefined;
 		const result = method.apply(raw, admitted);
 		this.renewStandIn();

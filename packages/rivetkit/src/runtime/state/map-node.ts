@@ -24,10 +24,11 @@ export class MapNode extends TrackedNode<RawMap> {
 
 	put(key: unknown, value: unknown): void {
 		const attached = this.beginWrite();
-		const rawKey = this.raw.has(rawOf(key))
-			? rawOf(key)
-			: this.admit(key, new MapKey(key), attached);
-		const admitted = this.admit(value, rawKey, attached);
+		const isNew = !this.raw.has(rawOf(key));
+		const keyInspection = isNew ? this.inspect(key, new MapKey(key), attached) : null;
+		const inspection = this.inspect(value, rawOf(key), attached);
+		const rawKey = this.adopt(key, keyInspection);
+		const admitted = this.adopt(value, inspection);
 		if (Object.is(this.raw.get(rawKey), admitted) && this.raw.has(rawKey)) return;
 		this.raw.set(rawKey, admitted);
 		this.changed(attached, rawKey);

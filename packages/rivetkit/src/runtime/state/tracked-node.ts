@@ -1,4 +1,4 @@
-import { inspectValue, reasonAgainstPrimitive } from "./inspect-value.ts";
+import { type Inspection, inspectValue, reasonAgainstPrimitive } from "./inspect-value.ts";
 import { invalidType } from "./invalid-type.ts";
 import { NODE, rawOf } from "./node-of.ts";
 import type { StateTree } from "./state-tree.ts";
@@ -83,16 +83,29 @@ export abstract class TrackedNode<T extends object = object> implements ProxyHan
 	 * `state.invalid_type` before anything is changed.
 	 */
 	protected admit(value: unknown, at: unknown, attached: boolean): unknown {
-		if (typeof value !== "object") {
-			const reason = attached ? reasonAgainstPrimitive(value) : undefined;
-			if (reason !== undefined) throw this.refusal(at, reason);
-			return value;
-		}
-		if (value === null) return null;
-		return attached ? this.#admitObject(value, at) : rawOf(value);
+		return this.adopt(value, this.inspect(value, at, attached));
 	}
 
-	#admitObject(value: object, at: unknown): unknown {
+	/**
+	 * The check of {@link admit}, without touching the value: where several enter together, all are inspected
+	 * before the first is adopted. Null when there is nothing to be looked for inside of it.
+	 */
+	protected inspect(value: unknown, at: unknown, attached: boolean): Inspection | null {
+		if (!attached || value === null) return null;
+		if (typeof value === "object") return this.#inspectObject(value, at);
+		const reason = reasonAgainstPrimitive(value);
+		if (reason !== undefined) throw this.refusal(at, reason);
+		return null;
+	}
+
+	/** What {@link admit} does with what {@link inspect} let pass. */
+	protected adopt(value: unknown, inspection: Inspection | null): unknown {
+		if (inspection === null) return rawOf(value);
+		this.tree.insertions++;
+		return inspection.adopt();
+	}
+
+	#inspectObject(value: object, at: unknown): Inspection {
 		const ancestors: object[] = [];
 		for (let node: TrackedNode | undefined = this; node !== undefined; node = node.parent) {
 			ancestors.push(node.raw);
@@ -102,8 +115,7 @@ export abstract class TrackedNode<T extends object = object> implements ProxyHan
 		if (inspection.fault !== undefined) {
 			throw this.refusal(at, inspection.fault.reason, inspection.fault.path);
 		}
-		this.tree.insertions++;
-		return inspection.adopt();
+		return inspection;
 	}
 
 	/** The error for what was to be put at `at`, or at `below` inside of that. */
