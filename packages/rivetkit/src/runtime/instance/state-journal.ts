@@ -3,6 +3,9 @@ import { decodeCbor, encodeCbor } from "@rivetkit/protocol";
 import type { AtomicScope, Savepoint } from "../commit/batch-part.ts";
 import { untracked } from "../state/index.ts";
 
+/** Bytes of images that are kept for one author before its oldest stretches are joined. */
+const AUTHOR_BYTES_MAX = 8 * 1024 * 1024;
+
 /** Which call the code that is running belongs to, across its waits; null for code of no call. */
 const currentAuthor = new AsyncLocalStorage<Author | null>();
 
@@ -11,6 +14,8 @@ class Author {
 	/** The call that a `c.atomic` is part of. */
 	readonly outer: Author | null;
 	stretches: Stretch[] = [];
+	/** Of the images in its stretches. */
+	bytes = 0;
 	isOver = false;
 
 	constructor(outer: Author | null) {
@@ -48,10 +53,12 @@ export interface JournaledState {
  * so is everything outside plain objects that others changed a part of: a list is taken back as a whole
  * or not at all.
  *
- * Costs one encoding of the state whenever another author begins to write.
+ * Costs one encoding of the state whenever another author begins to write. These images are kept until the
+ * author is done: so many bytes as {@link AUTHOR_BYTES_MAX} says, or two of them, whatever is more.
  */
 export class StateJournal {
 	readonly #state: JournaledState;
+	readonly #authorBytesMax: number;
 	#last: Author | null = null;
 	#stretches = 0;
 	/** The first stretch of what is there: those before it went with a commit that failed. */
@@ -59,8 +66,9 @@ export class StateJournal {
 	/** The `c.atomic` that is under way. */
 	#atomic: { readonly scope: AtomicScope; readonly author: Author } | null = null;
 
-	constructor(state: JournaledState) {
+	constructor(state: JournaledState, authorBytesMax = AUTHOR_BYTES_MAX) {
 		this.#state = state;
+		this.#authorBytesMax = authorBytesMax;
 	}
 
 	/** One author of changes. */
@@ -95,8 +103,10 @@ export class StateJournal {
 		if (author === this.#last) return;
 		const image = this.#image();
 		this.#closeStretch(image);
-		author?.stretches.push({ number: this.#stretches++, before: image, after: null });
 		this.#last = author;
+		if (author === null) return;
+		author.stretches.push({ number: this.#stretches++, before: image, after: null });
+		author.bytes += image.byteLength;
 	}
 
 	/** The state went back to what is committed: nothing is left of what was changed before. */
@@ -108,11 +118,13 @@ export class StateJournal {
 	#undo(author: Author): void {
 		if (this.#last === author) this.#closeStretch(this.#image());
 		this.#end(author);
-		const valid = author.stretches.filter(({ number }) => number >= this.#firstValid);
 		// Taking back is nobody's change: not that of a call around it, which may be taken back later.
 		currentAuthor.run(null, () => {
-			for (const { before, after } of valid.toReversed()) {
-				this.#takeBack(decodeCbor(before), decodeCbor(after!));
+			for (const { number, before, after } of author.stretches.toReversed()) {
+				if (number < this.#firstValid) break;
+				const { value } = this.#state;
+				const next = takenBack(value, decodeCbor(before), decodeCbor(after!));
+				if (next !== value) this.#state.replace(next);
 			}
 		});
 	}
@@ -128,29 +140,69 @@ export class StateJournal {
 		this.#end(author);
 		if (!outer || outer.isOver || stretches.length === 0) return;
 		outer.stretches = [...outer.stretches, ...stretches].sort((a, b) => a.number - b.number);
+		outer.bytes += author.bytes;
 		// It goes on as the outer's: to close it takes an image, and there may be none of a state that was spoilt.
 		if (isOpen) this.#last = outer;
 	}
 
 	#closeStretch(image: Uint8Array): void {
-		const stretch = this.#last?.stretches.at(-1);
-		if (stretch) stretch.after = image;
+		const author = this.#last;
+		if (author === null) return;
+		author.stretches.at(-1)!.after = image;
+		author.bytes += image.byteLength;
+		while (author.bytes > this.#authorBytesMax && this.#canJoin(author)) this.#join(author);
+	}
+
+	/** Not over what a call's `c.atomic`, or the call around it, changed in between: later that is of the same author. */
+	#canJoin(author: Author): boolean {
+		const [first, second] = author.stretches;
+		if (!second) return false;
+		const inner = this.#atomic?.author;
+		const kin = inner?.outer === author ? inner : author.outer;
+		return !kin?.stretches.some(({ number }) => first!.number < number && number < second.number);
+	}
+
+	/**
+	 * Makes one of the two oldest stretches. What somebody else changed in between counts as changed since, also
+	 * when that is taken back later.
+	 */
+	#join(author: Author): void {
+		const [first, second] = author.stretches.splice(0, 2) as [Stretch, Stretch];
+		author.bytes -= bytesOf(first) + bytesOf(second);
+		const joined = first.number < this.#firstValid ? second : join(first, second);
+		author.stretches.unshift(joined);
+		author.bytes += bytesOf(joined);
 	}
 
 	#image(): Uint8Array {
 		return encodeCbor(this.#state.raw);
-	}
-
-	#takeBack(before: unknown, after: unknown): void {
-		const { value } = this.#state;
-		if (isPlain(value) && isPlain(before) && isPlain(after)) takeBackMembers(value, before, after);
-		else if (isSame(value, after)) this.#state.replace(before);
 	}
 }
 
 function runningCall(): Author | null {
 	const author = currentAuthor.getStore();
 	return author && !author.isOver ? author : null;
+}
+
+function bytesOf({ before, after }: Stretch): number {
+	return before.byteLength + (after?.byteLength ?? 0);
+}
+
+/** As if nobody else had written between the two. */
+function join(first: Stretch, second: Stretch): Stretch {
+	const before = takenBack(
+		decodeCbor(second.before),
+		decodeCbor(first.before),
+		decodeCbor(first.after!),
+	);
+	return { ...second, before: encodeCbor(before) };
+}
+
+/** `value` without what changed `before` to `after`; itself if it is a plain object. */
+function takenBack(value: unknown, before: unknown, after: unknown): unknown {
+	if (isPlain(value) && isPlain(before) && isPlain(after)) takeBackMembers(value, before, after);
+	else if (isSame(value, after)) return before;
+	return value;
 }
 
 type Plain = Record<string, unknown>;
@@ -182,5 +234,5 @@ function isPlain(value: unknown): value is Plain {
 
 function isSame(a: unknown, b: unknown): boolean {
 	const [left, right] = [encodeCbor(untracked(a)), encodeCbor(untracked(b))];
-	return left.byteLength === right.byteLength && left.every((byte, at) => byte === right[at]);
+	return Buffer.compare(left, right) === 0;
 }
