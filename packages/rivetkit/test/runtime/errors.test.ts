@@ -1,4 +1,9 @@
-import { INTERNAL_ERROR_DESCRIPTION } from "@rivetkit/protocol";
+import {
+	type Encoding,
+	HEADER_STREAM,
+	type HttpResponseError,
+	INTERNAL_ERROR_DESCRIPTION,
+} from "@rivetkit/protocol";
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
 import { ActorError, UserError } from "../../src/errors/index.ts";
@@ -13,6 +18,13 @@ function cyclic(): object {
 	const cycle: { self?: object } = {};
 	cycle.self = cycle;
 	return cycle;
+}
+
+/** Arrays in arrays. */
+function nested(levels: number): unknown {
+	let value: unknown = 0;
+	for (let level = 0; level < levels; level++) value = [value];
+	return value;
 }
 
 class Hostile extends Error {
@@ -55,8 +67,10 @@ const RESULTS: Readonly<Record<string, () => unknown>> = {
 };
 
 const subject = actor({
+	state: { n: 0 },
 	actions: {
 		ping: () => "pong",
+		add: (c) => ++c.state.n,
 		user: () => {
 			throw new UserError("told", { code: "told", metadata: { a: [1, "x"] } });
 		},
@@ -84,6 +98,32 @@ const subject = actor({
 			const metadata = kind === "cycle" ? cyclic() : { f: () => 1 };
 			throw new UserError("told", { code: "told", metadata });
 		},
+		deep: (_c, levels: number) => {
+			throw new UserError("deep", { code: "deep", metadata: nested(levels) });
+		},
+		deepLater: async (_c, levels: number) => {
+			throw new UserError("deep", { code: "deep", metadata: nested(levels) });
+		},
+		/** Its metadata cannot be read any more from some look on. */
+		fickle: async (_c, looks: number) => {
+			let left = looks;
+			const metadata = {
+				get x() {
+					if (--left < 0) throw new Error("no more");
+					return 1;
+				},
+			};
+			throw new UserError("fickle", { code: "fickle", metadata });
+		},
+		/** Its metadata becomes unencodable while its answer waits for the commit. */
+		changed: (c) => {
+			c.state.n++;
+			const metadata: { f?: () => void } = {};
+			queueMicrotask(() => {
+				metadata.f = () => {};
+			});
+			throw new UserError("changed", { code: "changed", metadata });
+		},
 		throws: (_c, kind: string) => {
 			throw THROWN[kind]!();
 		},
@@ -97,6 +137,19 @@ async function start(exposeErrors = false) {
 	const runtime = await TestRuntime.start({ subject }, { exposeErrors });
 	const id = await runtime.actorId("subject", "k");
 	return { runtime, id, url: `${runtime.url}/gateway/${id}/connect` };
+}
+
+/** How a call that wants a stream is refused. */
+async function streamed(
+	runtime: TestRuntime,
+	actorId: string,
+	name: string,
+	args: unknown[],
+	encoding: Encoding,
+): Promise<HttpResponseError> {
+	const headers = { [HEADER_STREAM]: "1" };
+	const { error } = await wireAction(runtime, actorId, name, args, { encoding, headers });
+	return error!;
 }
 
 describe("A26 what callers see", () => {
@@ -172,6 +225,63 @@ describe("A26 what callers see", () => {
 			).toBe(true);
 		},
 	);
+});
+
+describe("metadata that cannot be sent in an answer is left out", () => {
+	// What carries it has levels of its own.
+	const LEVELS = [1_016, 1_017, 1_020, 1_021, 1_022, 1_023, 1_024, 1_025];
+
+	it.each(ENCODINGS)("metadata nested up to 1,016 levels arrives, in %s", async (encoding) => {
+		const { runtime, id, url } = await start();
+		await using _ = runtime;
+		await using socket = await WireSocket.connect(url, { encoding });
+		let call = 0;
+		for (const levels of LEVELS) {
+			const metadata = levels > 1_016 ? undefined : nested(levels);
+			for (const name of ["deep", "deepLater"]) {
+				const answers = {
+					http: (await soon(wireAction(runtime, id, name, [levels], { encoding }), 5_000)).error,
+					stream: await soon(streamed(runtime, id, name, [levels], encoding), 5_000),
+					socket: await soon(socket.call(call++, name, levels), 5_000),
+				};
+				for (const [path, answer] of Object.entries(answers)) {
+					const seen = answer as { code?: string; metadata?: unknown };
+					const where = `${name} ${levels} over ${path}`;
+					expect(seen.code, where).toBe("deep");
+					expect(JSON.stringify(seen.metadata), where).toBe(JSON.stringify(metadata));
+				}
+			}
+		}
+		expect(await soon(socket.call(call, "ping"))).toMatchObject({ output: "pong" });
+	});
+
+	it.each(ENCODINGS)("metadata that throws at a later look, in %s", async (encoding) => {
+		const { runtime, id, url } = await start();
+		await using _ = runtime;
+		await using socket = await WireSocket.connect(url, { encoding });
+		for (let looks = 0; looks < 10; looks++) {
+			const answer = await soon(wireAction(runtime, id, "fickle", [looks], { encoding }), 5_000);
+			expect(codeOf(answer)).toBe("user.fickle");
+			expect(codeOf(await soon(socket.call(looks, "fickle", looks), 5_000))).toBe("user.fickle");
+		}
+		expect(await soon(socket.call(10, "ping"))).toMatchObject({ output: "pong" });
+	});
+
+	it.each(ENCODINGS)("metadata that has changed before it is sent, in %s", async (encoding) => {
+		const { runtime, id } = await start();
+		await using _ = runtime;
+		const answer = await soon(streamed(runtime, id, "changed", [], encoding), 5_000);
+		expect(answer).toMatchObject({ code: "changed" });
+	});
+
+	it("an answer that is remembered does not stop the next commit", async () => {
+		const { runtime, url } = await start();
+		await using _ = runtime;
+		await using socket = await WireSocket.connect(url, { session: "s1" });
+		expect(codeOf(await soon(socket.call(0, "deep", 1_024)))).toBe("user.deep");
+		expect(codeOf(await soon(socket.call(1, "changed")))).toBe("user.changed");
+		expect(await soon(socket.call(2, "add"))).toMatchObject({ output: 2 });
+	});
 });
 
 describe("P24 what is thrown that is no error", () => {

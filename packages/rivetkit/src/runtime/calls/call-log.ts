@@ -161,11 +161,20 @@ function outcomeOf(reply: Reply): Outcome {
 
 /** An output that cannot be encoded is left to the answer itself, which reports it as an error. */
 function replyOf(outcome: Outcome): Reply {
-	if (!outcome.ok) return { ok: false, error: outcome.error };
+	if (!outcome.ok) return { ok: false, error: snapshotOf(outcome.error) };
 	try {
 		return { ok: true, output: encodeCbor(outcome.output) };
 	} catch {
 		return UNENCODABLE;
+	}
+}
+
+/** The metadata is the author's object, which may become anything before the answer is stored or told again. */
+function snapshotOf(error: WireError): WireError {
+	try {
+		return decodeCbor(encodeCbor(error)) as WireError;
+	} catch {
+		return { ...error, metadata: undefined };
 	}
 }
 

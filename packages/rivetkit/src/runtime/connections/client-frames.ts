@@ -5,8 +5,10 @@ import {
 	encodeToClient,
 	type MessageId,
 	utf8Length,
+	type WireError,
 } from "@rivetkit/protocol";
 import type { Outcome } from "../calls/call-log.ts";
+import { encodeError } from "../instance/describe-error.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 
 /** A frame as it goes over the wire. */
@@ -20,8 +22,7 @@ export function answerFrame(
 	outcome: Outcome,
 ): Frame {
 	const { id, action, client } = call;
-	if (!outcome.ok)
-		return encodeToClient(encoding, { tag: "Error", ...outcome.error, actionId: id });
+	if (!outcome.ok) return wireErrorFrame(instance, encoding, outcome.error, id);
 	try {
 		const { output } = outcome;
 		const frame = encodeToClient(encoding, { tag: "ActionResponse", id, output }, client);
@@ -44,7 +45,18 @@ export function errorFrame(
 	action?: string,
 ): Frame {
 	const wire = instance.describeError(error, action === undefined ? {} : { action });
-	return encodeToClient(encoding, { tag: "Error", ...wire, actionId });
+	return wireErrorFrame(instance, encoding, wire, actionId);
+}
+
+function wireErrorFrame(
+	instance: ActorInstance,
+	encoding: Encoding,
+	wire: WireError,
+	actionId: MessageId | null,
+): Frame {
+	return encodeError(instance, wire, (error) =>
+		encodeToClient(encoding, { tag: "Error", ...error, actionId }),
+	);
 }
 
 export function frameSize(frame: Frame): number {

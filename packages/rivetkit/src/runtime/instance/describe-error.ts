@@ -11,6 +11,9 @@ import { untracked } from "../state/index.ts";
 import { isCallerGone } from "./caller-gone.ts";
 import type { ActorInstance } from "./instance.ts";
 
+/** Levels that an answer, or what is kept of it, may put around the metadata of an error. */
+const ENVELOPE_LEVELS = 8;
+
 /**
  * What a caller may know of an error. Public errors go out as they are; of all others the caller sees a
  * fixed text (unless errors are exposed), and the log gets everything. What is returned can be encoded.
@@ -37,13 +40,31 @@ export function describeError(
 	try {
 		return { ...wire, metadata: encodable(wire.metadata) };
 	} catch (obstacle) {
-		instance.log.error(
-			{ ...operation, err: error, obstacle },
-			"an error's metadata cannot be encoded; the caller gets the error without it",
-		);
+		instance.log.error({ ...operation, err: error, obstacle }, UNENCODABLE_METADATA);
 		return { ...wire, metadata: undefined };
 	}
 }
+
+/**
+ * What `encode` makes of an error that was described before. Its metadata is the author's object still: where that
+ * has become something that cannot be encoded, the error goes without it.
+ */
+export function encodeError<T>(
+	instance: ActorInstance,
+	error: WireError,
+	encode: (error: WireError) => T,
+): T {
+	try {
+		return encode(error);
+	} catch (obstacle) {
+		const code = `${error.group}.${error.code}`;
+		instance.log.error({ code, obstacle }, UNENCODABLE_METADATA);
+		return encode({ ...error, metadata: undefined });
+	}
+}
+
+const UNENCODABLE_METADATA =
+	"an error's metadata cannot be encoded; the caller gets the error without it";
 
 function isEndOfIncarnation(thrown: unknown): boolean {
 	try {
@@ -54,11 +75,13 @@ function isEndOfIncarnation(thrown: unknown): boolean {
 	}
 }
 
-/** The value itself, or what it stands for in the state. Throws when an encoding cannot carry it. */
+/** The value itself, or what it stands for in the state. Throws when an encoding cannot carry it in an answer. */
 function encodable(metadata: unknown): unknown {
 	if (metadata === undefined) return undefined;
 	const plain = untracked(metadata);
-	encodeCbor(plain);
-	encodeJson(plain);
+	let carried = plain;
+	for (let level = 0; level < ENVELOPE_LEVELS; level++) carried = [carried];
+	encodeCbor(carried);
+	encodeJson(carried);
 	return plain;
 }

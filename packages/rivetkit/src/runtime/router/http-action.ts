@@ -17,6 +17,7 @@ import { ActionCall } from "../actions/action-call.ts";
 import type { ItemStream } from "../actions/item-stream.ts";
 import type { Outcome, Run, Settle } from "../calls/call-log.ts";
 import { Connection } from "../connections/connection.ts";
+import { encodeError } from "../instance/describe-error.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { isPromiseLike } from "../lifecycle/with-timeout.ts";
 import { metadataRequest } from "../raw/incoming-request.ts";
@@ -125,7 +126,9 @@ function actionResponse(
 	outcome: Outcome,
 	client: ClientAbilities,
 ): ActorResponse {
-	if (!outcome.ok) return errorResponse(encoding, outcome.error);
+	if (!outcome.ok) {
+		return encodeError(instance, outcome.error, (error) => errorResponse(encoding, error));
+	}
 	try {
 		const body = encodeHttpActionResponse(encoding, { output: outcome.output }, client);
 		const size = typeof body === "string" ? utf8Length(body) : body.byteLength;

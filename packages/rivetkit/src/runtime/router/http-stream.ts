@@ -5,9 +5,11 @@ import {
 	encodeStreamFrame,
 	type StreamFrame,
 	streamContentType,
+	type WireError,
 } from "@rivetkit/protocol";
 import type { ItemStream } from "../actions/item-stream.ts";
 import type { Outcome } from "../calls/call-log.ts";
+import { encodeError } from "../instance/describe-error.ts";
 import type { ActorInstance } from "../instance/instance.ts";
 import { untracked } from "../state/index.ts";
 import { errorResponse } from "./error-response.ts";
@@ -76,11 +78,14 @@ export class StreamedAnswer {
 			const lost = error === undefined ? null : this.#describe(error);
 			const failure = lost ?? (outcome.ok ? null : outcome.error);
 			if (last) {
-				this.#body?.enqueue(lost ? this.#encode({ error: lost }) : last);
+				this.#body?.enqueue(lost ? this.#errorFrame(lost) : last);
 				this.#body?.close();
 				this.#pulled?.();
 			} else if (failure) {
-				this.#respond(errorResponse(this.#encoding, failure));
+				const response = encodeError(this.#instance, failure, (described) =>
+					errorResponse(this.#encoding, described),
+				);
+				this.#respond(response);
 			}
 		});
 	}
@@ -105,20 +110,22 @@ export class StreamedAnswer {
 	}
 
 	#lastFrame(outcome: Outcome): Uint8Array {
-		if (!outcome.ok) return this.#encode({ error: outcome.error });
+		if (!outcome.ok) return this.#errorFrame(outcome.error);
 		try {
 			return this.#encode({ done: true, value: outcome.output });
 		} catch (error) {
 			outcome.call?.notSent(error);
-			return this.#encode({ error: this.#describe(error) });
+			return this.#errorFrame(this.#describe(error));
 		}
 	}
 
-	#encode({ error, ...frame }: StreamFrame): Uint8Array {
-		if (error) {
-			const { group, code, message, metadata } = error;
-			return encodeStreamFrame(this.#encoding, { error: { group, code, message, metadata } });
-		}
+	#errorFrame(wire: WireError): Uint8Array {
+		return encodeError(this.#instance, wire, ({ group, code, message, metadata }) =>
+			encodeStreamFrame(this.#encoding, { error: { group, code, message, metadata } }),
+		);
+	}
+
+	#encode(frame: StreamFrame): Uint8Array {
 		const bytes = encodeStreamFrame(this.#encoding, frame);
 		const limit = this.#instance.services.limits.maxOutgoingMessageSize;
 		const size = bytes.byteLength;
