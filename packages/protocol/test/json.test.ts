@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeJson, EncodeError, encodeJson } from "../src/index.ts";
+import { decodeHttpActionRequest, decodeJson, EncodeError, encodeJson } from "../src/index.ts";
 import { jsonValue } from "./support/arbitraries.ts";
 import { isMalformed, returnsOrIsMalformed } from "./support/malformed.ts";
 import { expectSame } from "./support/same.ts";
@@ -103,6 +103,27 @@ describe("undecodable text is message.malformed", () => {
 
 	it("so is nesting beyond the limit around a tag", () => {
 		isMalformed(() => decodeJson(`${"[".repeat(5000)}["$BigInt","1"]${"]".repeat(5000)}`));
+	});
+
+	const levels = (count: number, open: string, close: string, inner = "") =>
+		open.repeat(count) + inner + close.repeat(count);
+
+	it.each<[string, string, string, string]>([
+		["lists", "[", "]", ""],
+		["objects", '{"a":', "}", "0"],
+		["objects in lists", '[1,{"a":', "}]", "0"],
+	])("so is nesting beyond the limit without a tag, in %s", (_name, open, close, inner) => {
+		const perStep = open.includes("[") && open.includes("{") ? 2 : 1;
+		const text = (count: number) => levels(count / perStep, open, close, inner);
+		expect(JSON.stringify(decodeJson(text(1024)))).toBe(text(1024));
+		isMalformed(() => decodeJson(text(1024 + perStep)));
+		isMalformed(() => decodeJson(text(20_000)));
+	});
+
+	it("so is nesting beyond the limit in each way of reading a message, as in CBOR", () => {
+		const text = `{"args":${levels(20_000, "[", "]")}}`;
+		isMalformed(() => decodeHttpActionRequest("json", text));
+		isMalformed(() => decodeHttpActionRequest("json", new TextEncoder().encode(text)));
 	});
 });
 

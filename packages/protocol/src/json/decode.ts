@@ -7,19 +7,24 @@ import { MAX_DEPTH } from "../unencodable.ts";
 export function decodeJson(text: string): unknown {
 	try {
 		const value: unknown = JSON.parse(text);
-		// A tag is a string that begins with `$`; without one nothing can need a change.
-		return text.includes('"$') || text.includes('"\\u0024') ? revive(value, 0) : value;
+		// A tag is a string that begins with `$`; without one nothing can need a change. A level takes two characters.
+		const mayNeedWork =
+			text.length > 2 * MAX_DEPTH || text.includes('"$') || text.includes('"\\u0024');
+		return mayNeedWork ? revive(value, 0) : value;
 	} catch (error) {
 		throw asMalformed(error);
 	}
 }
 
-/** Replaces tagged arrays in place, children before parents. */
+/** Replaces tagged arrays in place, children before parents. Throws for what is nested too deep. */
 function revive(value: unknown, depth: number): unknown {
 	if (typeof value !== "object" || value === null) return value;
 	if (depth >= MAX_DEPTH) throw malformed(`nested deeper than ${MAX_DEPTH} levels`);
 	if (Array.isArray(value)) {
-		for (let i = 0; i < value.length; i++) value[i] = revive(value[i], depth + 1);
+		for (let i = 0; i < value.length; i++) {
+			const item = value[i];
+			if (typeof item === "object" && item !== null) value[i] = revive(item, depth + 1);
+		}
 		return value.length === 2 ? reviveTag(value) : value;
 	}
 	// Parsed objects own all their properties, `__proto__` included, so this never meets a setter.
