@@ -5,6 +5,8 @@ import { replyKey, replySequence } from "../../src/runtime/calls/reply-layout.ts
 import {
 	REPLIES_MAX,
 	REPLY_AGE_MS,
+	REPLY_BYTES_MAX,
+	REPLY_KEPT_BYTES_MAX,
 	type Reply,
 	ReplyWindow,
 } from "../../src/runtime/calls/reply-window.ts";
@@ -14,6 +16,8 @@ const CLOCK = new FakeClock(0);
 /** Of an actor that writes nothing. */
 const COMMITS = { batchCount: 0, dirty: false, markDirty() {} };
 const ok = (value: unknown): Reply => ({ ok: true, output: encodeCbor(value) });
+
+const ignore = (): void => {};
 
 /** What a store would hold after the operations. */
 function store(entries: Map<number, Uint8Array>, ops: readonly StorageOp[]): void {
@@ -153,6 +157,69 @@ describe("call log", () => {
 			{ ok: false, error },
 			{ ok: false, error },
 		]);
+	});
+
+	/** What is told of a call that fails like this, and of its repetition; whether that ran again. */
+	function repeated(message: string, metadata: unknown, dirty: boolean) {
+		const calls = new CallLog({ ...COMMITS, dirty });
+		const error = { group: "user", code: "no", message, metadata, statusCode: 400 };
+		const answers: Outcome[] = [];
+		let runs = 0;
+		for (let round = 0; round < 2; round++) {
+			calls.once(
+				"id",
+				CLOCK,
+				(settle) => {
+					runs++;
+					settle({ ok: false, error });
+				},
+				(answer) => answers.push(answer),
+			);
+		}
+		expect(answers[0]).toEqual({ ok: false, error });
+		const [, again] = answers as { error: typeof error }[];
+		return { runs, again: again!.error, error };
+	}
+
+	it("remembers of an error over 16 KiB what it was, without its metadata", () => {
+		const large = repeated("no", { text: "x".repeat(REPLY_KEPT_BYTES_MAX) }, true);
+		expect(large).toMatchObject({ runs: 1, again: { ...large.error, metadata: undefined } });
+		const long = repeated("ü".repeat(100_000), 1, true);
+		expect(long).toMatchObject({ runs: 1, again: { group: "user", code: "no", statusCode: 400 } });
+		expect(long.again.message.length).toBeLessThan(5_000);
+		const small = repeated("no", { text: "x".repeat(REPLY_KEPT_BYTES_MAX - 1_000) }, true);
+		expect(small).toMatchObject({ runs: 1, again: small.error });
+	});
+
+	it("runs a call again that failed with an error over 16 KiB and wrote nothing", () => {
+		const { runs, again, error } = repeated("no", "x".repeat(REPLY_KEPT_BYTES_MAX), false);
+		expect([runs, again]).toEqual([2, error]);
+	});
+
+	it("holds at most its number of bytes, of errors with their metadata as of outputs", () => {
+		const calls = new CallLog({ ...COMMITS, dirty: true });
+		const metadata = "x".repeat(16_000);
+		const count = 100;
+		for (let call = 0; call < count; call++) {
+			const error = { group: "user", code: "no", message: "no", metadata, statusCode: 400 };
+			calls.once(`${call}`, CLOCK, (settle) => settle({ ok: false, error }), ignore);
+		}
+		expect(calls.window!.size).toBe(Math.floor(REPLY_BYTES_MAX / 16_100));
+		const ops: StorageOp[] = [];
+		calls.window!.take(ops);
+		const [op] = ops as { value: Uint8Array }[];
+		expect(op!.value.byteLength).toBeLessThan(REPLY_BYTES_MAX + 10_000);
+	});
+
+	it("remembers an error as it was, whatever becomes of its metadata", () => {
+		const calls = new CallLog({ ...COMMITS, dirty: true });
+		const metadata: { n: number; f?: () => void } = { n: 1 };
+		const error = { group: "user", code: "no", message: "no", metadata, statusCode: 400 };
+		calls.once("id", CLOCK, (settle) => settle({ ok: false, error }), ignore);
+		metadata.n = 2;
+		metadata.f = () => {};
+		expect(() => calls.window!.take([])).not.toThrow();
+		expect(calls.outcome("id")).toMatchObject({ error: { metadata: { n: 1 } } });
 	});
 
 	it("runs a call again that was refused before anything of it was run", () => {

@@ -14,7 +14,13 @@ import {
 } from "../commit/batch-part.ts";
 import type { Committer } from "../commit/committer.ts";
 import type { StoredEntries } from "../commit/storage-layout.ts";
-import { REPLY_KEPT_BYTES_MAX, type Reply, ReplyWindow } from "./reply-window.ts";
+import {
+	errorReply,
+	REPLY_KEPT_BYTES_MAX,
+	type Reply,
+	ReplyWindow,
+	replySize,
+} from "./reply-window.ts";
 
 /** How a call ended. Errors are in the form that goes over the wire, masked where they must be. */
 export type Outcome =
@@ -143,25 +149,34 @@ export class CallLog implements BatchPart {
 /**
  * What is remembered of an answer. A few large ones must not push out those of calls that changed
  * something: a large answer of a call that wrote nothing is not kept, as running it again changes
- * nothing; of one that may have written, only the fact that it ran.
+ * nothing; of one that may have written, only the fact that it ran, or with which error it failed.
  */
 function keptReply(reply: Reply, mayHaveWritten: boolean): Reply | null {
-	if (!reply.ok || reply.output.byteLength <= REPLY_KEPT_BYTES_MAX) return reply;
+	const size = replySize(reply);
+	if (size <= REPLY_KEPT_BYTES_MAX) return reply;
 	if (!mayHaveWritten) return null;
-	const error = catalogueError("action.answer_not_kept", {
-		size: reply.output.byteLength,
-		limit: REPLY_KEPT_BYTES_MAX,
-	});
-	return { ok: false, error: toWireError(error, { expose: false }) };
+	if (!reply.ok) return errorReply(shortened(reply.error));
+	const error = catalogueError("action.answer_not_kept", { size, limit: REPLY_KEPT_BYTES_MAX });
+	return errorReply(toWireError(error, { expose: false }));
 }
 
+/** By which its kind is known still. */
+function shortened({ message, ...error }: WireError): WireError {
+	return { ...error, message: message.slice(0, KEPT_MESSAGE_LENGTH_MAX), metadata: undefined };
+}
+
+/** Of the text of an error that is not kept whole (UTF-16 units). */
+const KEPT_MESSAGE_LENGTH_MAX = 4_096;
+
 function outcomeOf(reply: Reply): Outcome {
-	return reply.ok ? { ok: true, output: decodeCbor(reply.output) } : reply;
+	return reply.ok
+		? { ok: true, output: decodeCbor(reply.output) }
+		: { ok: false, error: reply.error };
 }
 
 /** An output that cannot be encoded is left to the answer itself, which reports it as an error. */
 function replyOf(outcome: Outcome): Reply {
-	if (!outcome.ok) return { ok: false, error: snapshotOf(outcome.error) };
+	if (!outcome.ok) return replyOfError(outcome.error);
 	try {
 		return { ok: true, output: encodeCbor(outcome.output) };
 	} catch {
@@ -169,22 +184,18 @@ function replyOf(outcome: Outcome): Reply {
 	}
 }
 
-/** The metadata is the author's object, which may become anything before the answer is stored or told again. */
-function snapshotOf(error: WireError): WireError {
+function replyOfError(error: WireError): Reply {
 	try {
-		return decodeCbor(encodeCbor(error)) as WireError;
+		return errorReply(error);
 	} catch {
-		return { ...error, metadata: undefined };
+		return errorReply({ ...error, metadata: undefined });
 	}
 }
 
-const UNENCODABLE: Reply = {
-	ok: false,
-	error: {
-		group: "rivetkit",
-		code: "internal_error",
-		message: "Internal error. Read the server logs for more details.",
-		metadata: {},
-		statusCode: 500,
-	},
-};
+const UNENCODABLE: Reply = errorReply({
+	group: "rivetkit",
+	code: "internal_error",
+	message: "Internal error. Read the server logs for more details.",
+	metadata: {},
+	statusCode: 500,
+});

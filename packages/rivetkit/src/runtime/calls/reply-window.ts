@@ -14,7 +14,21 @@ export const REPLY_AGE_MS = 5 * 60_000;
 /** What a call was answered with. Output is kept encoded, errors as they go over the wire. */
 export type Reply =
 	| { readonly ok: true; readonly output: Uint8Array }
-	| { readonly ok: false; readonly error: WireError };
+	| {
+			readonly ok: false;
+			readonly error: WireError;
+			/** Of its encoding (bytes). */
+			readonly size: number;
+	  };
+
+/**
+ * An error as it is now: its metadata is the author's object, which may become anything before the answer is stored or
+ * told again. Throws when it cannot be encoded.
+ */
+export function errorReply(error: WireError): Reply & { readonly ok: false } {
+	const encoded = encodeCbor(error);
+	return { ok: false, error: decodeCbor(encoded) as WireError, size: encoded.byteLength };
+}
 
 /**
  * Which calls this actor has answered, and with what. A client that lost the connection before the
@@ -49,7 +63,7 @@ export class ReplyWindow {
 				if (nowMs - atMs > REPLY_AGE_MS) continue;
 				const reply: Reply = ok
 					? { ok: true, output: body as Uint8Array }
-					: { ok: false, error: body as WireError };
+					: errorReply(body as WireError);
 				this.#remember(callId, { reply, atMs, sequence, bytes: replyBytes(callId, reply) });
 				kept++;
 			}
@@ -164,6 +178,11 @@ interface Remembered {
 	sequence: number | null;
 }
 
+/** What an answer takes, its id apart (bytes). */
+export function replySize(reply: Reply): number {
+	return reply.ok ? reply.output.byteLength : reply.size;
+}
+
 function replyBytes(callId: string, reply: Reply): number {
-	return callId.length + (reply.ok ? reply.output.byteLength : reply.error.message.length + 64);
+	return callId.length + replySize(reply);
 }
