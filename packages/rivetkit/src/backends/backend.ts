@@ -12,8 +12,9 @@ export interface Incarnation {
  * Every implementation passes `rivetkit/driver-test-suite`.
  *
  * - B1. `commit` resolves when the batch is durable, and rejects with {@link FencedOff} when a newer
- *   incarnation exists (then nothing of it was written) or with another error when it could not be
- *   written (then nothing of it was written either, and later commits may succeed).
+ *   incarnation exists (then nothing of it was written), or nobody knows whether it was written (the next
+ *   incarnation reads that), or with another error when it could not be written (then nothing of it was
+ *   written either, and later commits may succeed).
  * - B2. Commits of one incarnation apply in the order of the calls.
  * - B3. A read sees the commits of its incarnation that were called before it, but for those that fail,
  *   and none that were called after it. So what it answers goes together with what was written by then.

@@ -1,7 +1,10 @@
 import type { StorageOp } from "@rivetkit/protocol";
+import type { KvRequestData } from "@rivetkit/protocol/runner";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { FencedOff } from "../../src/backends/backend.ts";
 import { ActorStore } from "../../src/backends/runner/actor-store.ts";
+import { KvUnanswered } from "../../src/backends/runner/kv-requests.ts";
 import { KvDouble } from "../backends/support/kv-double.ts";
 
 const ALL = { start: new Uint8Array(0), end: null };
@@ -83,6 +86,68 @@ it.each([true, false])(
 		);
 	},
 );
+
+it.each([
+	["one put", [{ op: "put", key: key(1), value: value(3) }]],
+	["one deletion", [{ op: "delete", key: key(0) }]],
+	[
+		"a put that says what is left",
+		[
+			{ op: "put", key: key(1), value: value(3) },
+			{ op: "delete", key: key(0) },
+		],
+	],
+	[
+		"a log",
+		Array.from({ length: 200 }, (_, at) => ({ op: "put", key: key(at), value: value(at) })),
+	],
+] as [string, StorageOp[]][])(
+	"a commit that is not answered, but done later, is left to the next incarnation (%s)",
+	async (_name, ops) => {
+		const kv = new KvDouble(true);
+		const isAlways = kv.kvOf("a");
+		let isAnswering = true;
+		/** What the engine gets to after nobody waits for it any more. */
+		const late: KvRequestData[] = [];
+		const request = async (data: KvRequestData) => {
+			if (isAnswering) return isAlways.request(data);
+			late.push(data);
+			throw new KvUnanswered();
+		};
+		const store = new ActorStore({ ...isAlways, request }, () => {});
+		await store.open(ALL);
+		const first = { op: "put", key: key(0), value: value(2) } as const;
+		await store.commit({ ops: [first], record: { initialised: true } });
+		isAnswering = false;
+		await expect(store.commit({ ops })).rejects.toThrow(FencedOff);
+		isAnswering = true;
+		expect(store.hasEnded).toBe(true);
+		const again = store.commit({ ops: [{ op: "put", key: key(2), value: value(3) }] });
+		await expect(again).rejects.toThrow(FencedOff);
+		await expect(store.get([key(0)])).rejects.toThrow(FencedOff);
+		for (const data of late) await isAlways.request(data);
+		const whole = new KvDouble(true);
+		const other = await opened(whole);
+		await other.commit({ ops: [first], record: { initialised: true } });
+		// Pieces of a log that nothing points to are not read.
+		if (ops.length < 100) await other.commit({ ops });
+		expect(await contents(kv)).toEqual(await contents(whole));
+	},
+);
+
+it("a commit that the engine refuses leaves the store usable", async () => {
+	const kv = new KvDouble(true);
+	const store = await opened(kv);
+	await store.commit({ ops: [], record: { initialised: true } });
+	kv.before = () => {
+		throw new Error("refused");
+	};
+	const put = { op: "put", key: key(1), value: value(3) } as const;
+	await expect(store.commit({ ops: [put] })).rejects.toThrow("refused");
+	kv.before = () => {};
+	await store.commit({ ops: [put] });
+	expect(await contents(kv)).toEqual([[[...key(1)], 3, 3]]);
+});
 
 it("data of another program is left alone", async () => {
 	const kv = new KvDouble(true);

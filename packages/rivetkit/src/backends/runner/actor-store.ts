@@ -1,6 +1,7 @@
 import type { StorageBatch, StorageOp, StorageRange } from "@rivetkit/protocol";
 import { RUNNER_KV_KEYS_MAX, RUNNER_KV_VALUE_BYTES_MAX } from "@rivetkit/protocol/runner";
 import { FencedOff, type Loaded } from "../backend.ts";
+import { KvUnanswered } from "./kv-requests.ts";
 import { LargeValues } from "./large-values.ts";
 import { HEAD_RANGE, INTENT_KEY, RECORD_KEY } from "./private-keys.ts";
 import { fitsInOnePut } from "./put-limits.ts";
@@ -47,6 +48,8 @@ import {
  *   actor next does it first, so that no reader ever sees half of a commit.
  * - K2. Reads and commits of an actor are done one after another, in the order of the calls.
  * - K3. A value or key that the engine would refuse never gets there: large values are stored in parts.
+ * - K4. What became of a write that was not answered is found out by reading, in the next incarnation: this one
+ *   neither reads nor writes any more.
  */
 export class ActorStore {
 	readonly #kv: RemoteKv;
@@ -151,7 +154,14 @@ export class ActorStore {
 	 * it: a crash between the two wakes the actor too early, never too late.
 	 */
 	commit(batch: StorageBatch): Promise<void> {
-		return this.#inTurn(() => this.#commit(batch));
+		return this.#inTurn(async () => {
+			try {
+				await this.#commit(batch);
+			} catch (error) {
+				if (!(error instanceof KvUnanswered)) throw error;
+				throw this.#fence(error);
+			}
+		});
 	}
 
 	/** Deletes everything, of an actor that was never initialised. */
@@ -237,10 +247,16 @@ export class ActorStore {
 		try {
 			await carryOut(this.#kv, intent, logged);
 		} catch (error) {
-			this.end(
-				error instanceof FencedOff ? error : new FencedOff(this.#kv.actorId, { cause: error }),
-			);
+			this.#fence(error);
 		}
+	}
+
+	/** The incarnation does not know what is stored: the next one reads it. */
+	#fence(error: unknown): FencedOff {
+		const fenced =
+			error instanceof FencedOff ? error : new FencedOff(this.#kv.actorId, { cause: error });
+		this.end(fenced);
+		return fenced;
 	}
 
 	async #scan({ start, end, limit, reverse }: StorageRange): Promise<[Uint8Array, Uint8Array][]> {

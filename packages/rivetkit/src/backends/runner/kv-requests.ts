@@ -1,5 +1,6 @@
 import { type Clock, catalogueError, type Timer } from "@rivetkit/protocol";
 import type { KvRequestData, KvResponseData, RunnerToServer } from "@rivetkit/protocol/runner";
+import type { Logger } from "../../log/logger.ts";
 
 /** How long an engine that is there may take to answer (contract: engine 4.8). */
 export const KV_ANSWER_TIMEOUT_MS = 30_000;
@@ -9,6 +10,14 @@ const LOOK_INTERVAL_MS = 5_000;
 export const KV_REQUESTS_MAX = 16_384;
 
 const REQUEST_IDS = 2 ** 32;
+
+/** An engine that is there did not answer: nobody knows whether it has done, or will do, what was asked of it. */
+export class KvUnanswered extends Error {
+	override readonly name = "KvUnanswered";
+	constructor() {
+		super(`The engine's store did not answer within ${KV_ANSWER_TIMEOUT_MS} ms`);
+	}
+}
 
 interface Pending {
 	readonly actorId: string;
@@ -26,13 +35,15 @@ interface Pending {
  */
 export class KvRequests {
 	readonly #clock: Clock;
+	readonly #log: Logger;
 	readonly #send: (message: RunnerToServer) => boolean;
 	readonly #pending = new Map<number, Pending>();
 	#nextId = 0;
 	#timer: Timer | null = null;
 
-	constructor(clock: Clock, send: (message: RunnerToServer) => boolean) {
+	constructor(clock: Clock, log: Logger, send: (message: RunnerToServer) => boolean) {
 		this.#clock = clock;
+		this.#log = log;
 		this.#send = send;
 	}
 
@@ -106,13 +117,17 @@ export class KvRequests {
 	readonly #look = (): void => {
 		this.#timer = null;
 		const overdueTs = this.#clock.now() - KV_ANSWER_TIMEOUT_MS;
+		const pendingCount = this.#pending.size;
 		for (const [id, { sentTs, reject }] of [...this.#pending]) {
 			if (sentTs === null || sentTs > overdueTs) continue;
 			this.#pending.delete(id);
-			reject(
-				catalogueError("actor.internal_error", {
-					message: `The engine's store did not answer within ${KV_ANSWER_TIMEOUT_MS} ms`,
-				}),
+			reject(new KvUnanswered());
+		}
+		const count = pendingCount - this.#pending.size;
+		if (count > 0) {
+			this.#log.error(
+				{ count, timeoutMs: KV_ANSWER_TIMEOUT_MS },
+				"the engine's store did not answer in time; actors whose writes these were start anew",
 			);
 		}
 		if (this.#pending.size > 0) this.#timer = this.#clock.after(LOOK_INTERVAL_MS, this.#look);

@@ -102,10 +102,10 @@ export class Runner implements RunnerLinkHandler, TunnelTarget {
 	constructor(config: RunnerConfig, services: RunnerServices) {
 		this.#config = config;
 		this.#services = services;
-		const { clock } = services;
+		const { clock, log } = services;
 		const send = (message: RunnerToServer) => this.#link.send(message);
 		this.#link = new RunnerLink(config, this, services);
-		this.#kv = new KvRequests(clock, send);
+		this.#kv = new KvRequests(clock, log, send);
 		this.#outbox = new EventOutbox(clock, send);
 		this.#commands = new CommandLog(clock, send);
 		this.#tunnel = new Tunnel(this, send, () => this.#link.bufferedBytes, services);
