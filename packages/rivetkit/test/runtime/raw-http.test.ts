@@ -428,6 +428,95 @@ describe("L39 streaming", () => {
 		expect(line!.fields.path).toBe("/request/a/b");
 	});
 
+	describe("the body of a response that goes to nobody is cancelled", () => {
+		/** A response without an end, such as server-sent events, which tells when it is cancelled. */
+		function endless() {
+			const cancelled = new Gate<unknown>();
+			const body = new ReadableStream({
+				start: (controller) => controller.enqueue(new Uint8Array([1])),
+				cancel: (reason) => cancelled.open(reason),
+			});
+			return { response: new Response(body), cancelled: soon(cancelled.passed, 5_000) };
+		}
+
+		it("when what the handler wrote is lost", async () => {
+			const wrapped = new WrappedStore();
+			const { response, cancelled } = endless();
+			const handler: OnRequest = (c) => {
+				c.state.n++;
+				wrapped.failNext();
+				return response;
+			};
+			const { runtime, base } = await serving(handler, {}, { store: wrapped.store });
+			await using _ = runtime;
+			expect((await fetch(`${base}/`)).status).toBe(500);
+			expect(String(await cancelled)).toContain("disk full");
+		});
+
+		it("when what was written before a chunk of it is lost", async () => {
+			const wrapped = new WrappedStore();
+			const cancelled = new Gate();
+			const handler: OnRequest = (c) => {
+				let chunks = 0;
+				const body = new ReadableStream({
+					pull: (controller) => {
+						if (chunks++ === 1) {
+							c.state.n++;
+							wrapped.failNext();
+						}
+						controller.enqueue(new Uint8Array([1]));
+					},
+					cancel: () => cancelled.open(),
+				});
+				return new Response(body);
+			};
+			const { runtime, base } = await serving(handler, {}, { store: wrapped.store });
+			await using _ = runtime;
+			const response = await fetch(`${base}/`);
+			await expect(response.arrayBuffer()).rejects.toThrow();
+			await soon(cancelled.passed, 5_000);
+		});
+
+		it("when it comes after options.actionTimeout", async () => {
+			const clock = new FakeClock();
+			const [entered, late] = [new Gate(), new Gate()];
+			const { response, cancelled } = endless();
+			const handler: OnRequest = async () => {
+				entered.open();
+				await late.passed;
+				return response;
+			};
+			const { runtime, base } = await serving(handler, { actionTimeout: 200 }, { clock });
+			await using _ = runtime;
+			const answer = fetch(`${base}/`);
+			await entered.passed;
+			await clock.advance(250);
+			expect((await soon(answer)).status).toBe(504);
+			late.open();
+			await cancelled;
+		});
+
+		it("when it comes after a stop has given its call up", async () => {
+			const clock = new FakeClock();
+			const [entered, late] = [new Gate(), new Gate()];
+			const { response, cancelled } = endless();
+			const handler: OnRequest = async () => {
+				entered.open();
+				await late.passed;
+				return response;
+			};
+			const { runtime, id, base } = await serving(handler, { sleepGracePeriod: 500 }, { clock });
+			await using _ = runtime;
+			const answer = fetch(`${base}/`);
+			await entered.passed;
+			await wireAction(runtime, id, "nap");
+			await clock.advance(600);
+			expect((await soon(answer)).ok).toBe(false);
+			late.open();
+			await cancelled;
+		});
+	});
+
 	it("a response that breaks off cuts the connection, and the actor lives", async () => {
 		const { runtime, id, base } = await serving(() => {
 			let sent = false;

@@ -89,9 +89,15 @@ class RawCall implements RunningCall {
 
 	async run(onRequest: (c: unknown, request: Request) => unknown): Promise<ActorResponse> {
 		await this.#instance.connections.open(this.#connection, this.#request);
-		const response = await Promise.race([this.#respond(onRequest), this.#over]);
-		await this.#durable();
-		return this.#deliver(response);
+		const answering = this.#respond(onRequest);
+		try {
+			const response = await Promise.race([answering, this.#over]);
+			await this.#durable();
+			return this.#deliver(response);
+		} catch (error) {
+			discard(answering, error);
+			throw error;
+		}
 	}
 
 	/** The stop of the actor is told by `c.abortSignal`; the request's own signal is about its caller. */
@@ -122,19 +128,21 @@ class RawCall implements RunningCall {
 		const { signal } = this.#request;
 		const c = instance.contexts.request(this.#connection, this.#request, signal);
 		this.#context = c;
+		let answered: unknown;
 		let response: unknown;
 		if (!instance.isFree) {
 			await instance.untilFree();
 			instance.assertAcceptsWork();
 		}
 		try {
-			const answered = instance.runCall(this, () => onRequest(c, this.#request), this.#span);
+			answered = instance.runCall(this, () => onRequest(c, this.#request), this.#span);
 			response = await withTimeout(instance, "onRequest", limitMs, answered, "actionTimeout");
 			c.endReceiving(true);
 		} catch (error) {
 			c.endReceiving(false);
 			if (!(error instanceof HookTimeout)) throw error;
 			const timedOut = catalogueError("request.timed_out", { timeoutMs: limitMs });
+			if (answered instanceof Promise) discard(answered, timedOut);
 			this.#controller.abort(timedOut);
 			throw timedOut;
 		} finally {
@@ -187,6 +195,7 @@ class RawCall implements RunningCall {
 					else log.warn({ err: error }, text);
 					this.finish({ thrown: error });
 					controller.error(error);
+					reader.cancel(error).catch(() => {});
 				}
 			},
 			cancel: async (reason) => {
@@ -204,6 +213,13 @@ class RawCall implements RunningCall {
 		const rolledBack = this.#instance.writes.rolledBackSince(this.#rollBacksBefore);
 		if (rolledBack) throw rolledBack.error;
 	}
+}
+
+/** A response that goes to nobody, now or when it comes: whatever feeds its body may stop. */
+function discard(answering: Promise<unknown>, reason: unknown): void {
+	answering
+		.then((response) => (isResponse(response) ? response.body?.cancel(reason) : undefined))
+		.catch(() => {});
 }
 
 function isResponse(value: unknown): value is Response {
