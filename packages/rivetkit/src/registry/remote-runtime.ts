@@ -1,8 +1,10 @@
 import {
+	catalogueError,
 	ENGINE_TOKEN_ALPHABET,
 	isEngineToken,
 	systemClock,
 	systemRandom,
+	toWireError,
 } from "@rivetkit/protocol";
 import { type RunningRunner, startRunner } from "../backends/runner/start-runner.ts";
 import { createHttpClient } from "../client/create-client.ts";
@@ -63,12 +65,16 @@ export class RemoteRuntime implements Guarded {
 	/** Connects as a runner of the configured pool. Idempotent. Throws as `setup()` for a token that no runner can send. */
 	startRunner(): void {
 		if (this.#hasStarted) return;
+		if (this.#closed) {
+			throw catalogueError("actor.internal_error", { message: "The registry was shut down" });
+		}
 		this.#start({ ...this.config.runner, engine: this.#engine });
 		this.#hasStarted = true;
 	}
 
-	/** The routes of a serverless host. */
-	fetch(request: Request): Promise<Response> {
+	/** The routes of a serverless host; 503 once it shuts down, so that the engine starts its actors elsewhere. */
+	async fetch(request: Request): Promise<Response> {
+		if (this.#closed) return refusal();
 		this.#configurePool();
 		return this.#serverless.handle(request);
 	}
@@ -154,4 +160,10 @@ export class RemoteRuntime implements Guarded {
 		void runner.ended.then(() => this.#runners.delete(runner));
 		return runner;
 	}
+}
+
+function refusal(): Response {
+	const error = catalogueError("guard.service_unavailable", {});
+	const { group, code, message, statusCode } = toWireError(error, { expose: false });
+	return Response.json({ group, code, message }, { status: statusCode });
 }
