@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { actor } from "../../src/actor/definition.ts";
+import { queue } from "../../src/actor/tokens.ts";
 import { createClient } from "../../src/client/index.ts";
 import { UserError } from "../../src/errors/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate, soon } from "../support/gate.ts";
 import { TestRuntime } from "../support/test-runtime.ts";
-import { codeOf, wireAction } from "../support/wire-http.ts";
+import { codeOf, outcomeOf, wireAction } from "../support/wire-http.ts";
 
 const gone = (runtime: TestRuntime, actorId: string) =>
 	eventually(() => expect(runtime.embedded.host.liveActorIds).not.toContain(actorId));
@@ -62,6 +63,33 @@ describe("c.client()", () => {
 			same: { map: new Map([["a", 1n]]), nan: Number.NaN },
 			state: { bytes: new Uint8Array([1, 2]), when: new Date(5) },
 		});
+	});
+
+	it("refuses what is over maxIncomingMessageSize, as a call over a network is", async () => {
+		const keeper = actor({
+			queues: { job: queue<string>() },
+			actions: { length: (_c, text: string) => text.length },
+		});
+		const subject = actor({
+			actions: {
+				go: async (c, length: number) => {
+					const text = "x".repeat(length);
+					const handle = c.client().keeper!.getOrCreate(["x"]);
+					const outcomes = [handle.length(text), handle.send("job", text)].map(outcomeOf);
+					return Promise.all(outcomes);
+				},
+			},
+		});
+		await using runtime = await TestRuntime.start(
+			{ subject, keeper },
+			{ maxIncomingMessageSize: 1_000 },
+		);
+		const id = await runtime.actorId("subject");
+		expect((await wireAction(runtime, id, "go", [900])).output).toEqual(["ok", "ok"]);
+		expect((await wireAction(runtime, id, "go", [1_000])).output).toEqual([
+			"message.incoming_too_long",
+			"message.incoming_too_long",
+		]);
 	});
 
 	it("shares no object with whom it calls", async () => {

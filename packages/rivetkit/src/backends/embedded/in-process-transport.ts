@@ -2,6 +2,7 @@ import {
 	type ActorRequest,
 	type ActorResponse,
 	buildSubprotocols,
+	catalogueError,
 	decodeHttpActionResponse,
 	decodeHttpQueueSendResponse,
 	decodeHttpResponseError,
@@ -273,7 +274,14 @@ class LocalRequest implements ActorRequest {
 	) {
 		this.path = path;
 		this.headers = new PlainHeaders(headers);
-		this.body = { bytes: async () => body, stream: () => null };
+		this.body = {
+			bytes: async (limit) => {
+				const size = body.byteLength;
+				if (size > limit) throw catalogueError("message.incoming_too_long", { size, limit });
+				return body;
+			},
+			stream: () => null,
+		};
 		this.#signal = signal;
 	}
 
