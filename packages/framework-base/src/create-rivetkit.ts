@@ -22,6 +22,8 @@ export interface ActorUse<Registry, Name extends ActorName<Registry>> {
 	readonly mount: () => () => void;
 	/** What this user sees. Reading and subscribing do no I/O. */
 	readonly state: Subscribable<ActorState<Registry, Name>>;
+	/** What this user sees before anything is mounted, on a server for one; always the same object. */
+	readonly idle: ActorState<Registry, Name>;
 	/** The hash: uses with the same one share a connection. */
 	readonly key: string;
 	/**
@@ -76,10 +78,12 @@ export function createRivetKit<Registry>(
 		getOrCreateActor<Name extends ActorName<Registry>>(options: ActorOptions<Registry, Name>) {
 			const hash = hashFunction(options);
 			const enabled = options.enabled ?? true;
+			const idle = viewed<Registry, Name>(IDLE, hash, options);
 			return {
 				key: hash,
 				mount: () => connectionOf(hash, options).join(enabled),
 				state: stateOf(store, hash, options, enabled),
+				idle,
 				ready: () => {
 					if (!enabled || connections.get(hash)?.isSettled) return null;
 					return connectionOf(hash, options).hold();
@@ -103,14 +107,20 @@ function stateOf<Registry, Name extends ActorName<Registry>>(
 			const view = enabled ? (store.get(hash) ?? IDLE) : IDLE;
 			if (view !== seen) {
 				seen = view;
-				// The untyped connection is the typed one's own object; its type is known by the name only.
-				state = { ...view, opts, hash, isConnected: view.connStatus === "connected" } as ActorState<
-					Registry,
-					Name
-				>;
+				state = viewed(view, hash, opts);
 			}
 			return state;
 		},
 		subscribe: (listener) => store.subscribe(hash, listener),
 	};
+}
+
+function viewed<Registry, Name extends ActorName<Registry>>(
+	view: ConnectionView,
+	hash: string,
+	opts: ActorOptions<Registry, Name>,
+): ActorState<Registry, Name> {
+	const isConnected = view.connStatus === "connected";
+	// The untyped connection is the typed one's own object; its type is known by the name only.
+	return { ...view, opts, hash, isConnected } as ActorState<Registry, Name>;
 }

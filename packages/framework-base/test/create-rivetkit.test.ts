@@ -50,6 +50,8 @@ test("opens with the first user, tells each change, and leaves nothing behind th
 	await eventually(() => expect(one.state.get().connStatus).toBe("connected"));
 	expect(other.state.get().connection).toBe(one.state.get().connection);
 	expect(one.state.get()).toBe(one.state.get());
+	expect(one.idle).toMatchObject({ connStatus: "idle", connection: null, hash: one.key });
+	expect(one.idle).toBe(one.idle);
 	expect(store.hashes()).toEqual([one.key]);
 	expect(await present()).toBe(1);
 

@@ -47,7 +47,9 @@ export function makeUseActor<Registry>(rivetkit: RivetKit<Registry>): UseActor<R
 		const use = useUse(rivetkit, options);
 		if (options.suspense) suspendUntilReady(use);
 		useEffect(() => use.mount(), [use]);
-		const state = useSyncExternalStore(use.state.subscribe, use.state.get, use.state.get);
+		// A part of the page that is hydrated later begins with what the server rendered.
+		const idle = () => use.idle;
+		const state = useSyncExternalStore(use.state.subscribe, use.state.get, idle);
 		const useEvent = useMemo(() => makeUseEvent(use.state), [use.state]);
 		return useMemo(() => ({ ...state, useEvent }), [state, useEvent]);
 	};

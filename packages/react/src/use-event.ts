@@ -18,6 +18,9 @@ interface Listens {
 	on(eventName: string, listener: (...args: unknown[]) => void): () => void;
 }
 
+/** What there is on a server, and in a part of its page that is being hydrated. */
+const noConnection = (): null => null;
+
 export function makeUseEvent<Registry, Name extends ActorName<Registry>>(
 	state: Subscribable<ActorState<Registry, Name>>,
 ): UseEvent<Registry, Name> {
@@ -28,7 +31,7 @@ export function makeUseEvent<Registry, Name extends ActorName<Registry>>(
 		useEffect(() => {
 			latest.current = handler;
 		});
-		const connection = useSyncExternalStore(state.subscribe, connectionNow, connectionNow);
+		const connection = useSyncExternalStore(state.subscribe, connectionNow, noConnection);
 		useEffect(() => {
 			if (!connection) return;
 			try {

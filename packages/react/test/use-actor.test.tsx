@@ -7,7 +7,7 @@ import { createClient } from "rivetkit/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../../rivetkit/test/support/eventually.ts";
 import { createRivetKit, createRivetKitWithClient, type UseActorResult } from "../src/index.ts";
-import { now, render, unmountAll } from "./support/render.ts";
+import { hydrate, now, render, unmountAll } from "./support/render.ts";
 import { type RoomsRegistry, startRooms } from "./support/room.ts";
 
 let rooms: Awaited<ReturnType<typeof startRooms>>;
@@ -353,6 +353,28 @@ describe("on a server", () => {
 		} finally {
 			globalThis.fetch = real;
 		}
+	});
+
+	test("what it rendered is hydrated although the connection is there already", async () => {
+		const { seen, Watcher } = watcher();
+		const heard: unknown[] = [];
+		function Listener() {
+			const { connStatus, useEvent } = useActor({ name: "room", key });
+			useEvent("said", (...said) => void heard.push(said));
+			return <p>{connStatus}</p>;
+		}
+		const html = renderToString(<Listener />);
+		render(<Watcher />);
+		await connected(seen);
+		const errors: unknown[] = [];
+		const page = hydrate(html, <Listener />, (error) => errors.push(error));
+		expect(errors).toEqual([]);
+		await until(() => expect(page.container.textContent).toBe("connected"));
+		await until(async () => {
+			await room().say("ann", "hello");
+			expect(heard).toContainEqual(["ann", "hello"]);
+		});
+		expect(await room().joins()).toBe(1);
 	});
 
 	test("with `suspense` the fallback is rendered, and the client is not used", () => {

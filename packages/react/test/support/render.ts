@@ -1,5 +1,5 @@
 import { act, type ReactNode } from "react";
-import { createRoot } from "react-dom/client";
+import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 
 /** A component in the page. */
 export interface Page {
@@ -13,7 +13,23 @@ const pages = new Set<Page>();
 /** Puts it into the page; its effects have run when this returns. */
 export function render(node: ReactNode): Page {
 	const container = document.body.appendChild(document.createElement("div"));
-	const root = createRoot(container);
+	const page = pageOf(container, createRoot(container));
+	page.rerender(node);
+	return page;
+}
+
+/** Takes over what a server has rendered; `onError` hears where the two differ. */
+export function hydrate(html: string, node: ReactNode, onError: (error: unknown) => void): Page {
+	const container = document.body.appendChild(document.createElement("div"));
+	container.innerHTML = html;
+	let root!: Root;
+	now(() => {
+		root = hydrateRoot(container, node, { onRecoverableError: onError });
+	});
+	return pageOf(container, root);
+}
+
+function pageOf(container: HTMLElement, root: Root): Page {
 	const page: Page = {
 		container,
 		rerender: (next) => now(() => root.render(next)),
@@ -24,7 +40,6 @@ export function render(node: ReactNode): Page {
 		},
 	};
 	pages.add(page);
-	page.rerender(node);
 	return page;
 }
 
