@@ -67,7 +67,7 @@ export class RunnerDoor {
 
 	/** For `server.on("upgrade", …)`. What is wrong is told by a close, never by an HTTP error. */
 	upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): void {
-		const query = new URL(message.url!, "http://any").searchParams;
+		const query = queryOf(message.url!);
 		const offered = (message.headers["sec-websocket-protocol"] ?? "")
 			.split(",")
 			.map((entry) => entry.trim());
@@ -173,4 +173,10 @@ export class RunnerDoor {
 	#close(webSocket: WebSocket, code: number, reason: string): void {
 		webSocket.close(code, `${reason}#${this.#options.newId()}`);
 	}
+}
+
+/** Of a request target in whatever form: as a URL it may not parse, such as `http://a:99999/`. */
+function queryOf(target: string): URLSearchParams {
+	const at = target.indexOf("?");
+	return new URLSearchParams(at < 0 ? "" : target.slice(at));
 }

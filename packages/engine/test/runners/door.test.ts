@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { systemClock } from "@rivetkit/protocol";
 import { expect, it, onTestFinished, vi } from "vitest";
+import { WebSocket } from "ws";
 import { RunnerDoor } from "../../src/runners/runner-door.ts";
 import { RUNNER_LIMITS } from "../../src/runners/runner-limits.ts";
 import type { RunnersHost } from "../../src/runners/runners-host.ts";
@@ -28,7 +29,7 @@ async function door(host: Pick<RunnersHost, "connected" | "received" | "disconne
 	await once(server, "listening");
 	onTestFinished(() => void server.close());
 	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-	return { connect: () => ScriptedRunner.connect(url, { token: null }), logged };
+	return { url, connect: () => ScriptedRunner.connect(url, { token: null }), logged };
 }
 
 const broken = new Error("cannot be dealt with");
@@ -80,4 +81,25 @@ it("one that cannot be decoded is told from it", async () => {
 	runner.socket.send(Uint8Array.of(99));
 	expect(await runner.closed).toEqual({ code: 1011, reason: "ws.invalid_packet" });
 	expect(received).not.toHaveBeenCalled();
+});
+
+it.each([
+	["", "ws.invalid_url"],
+	["?protocol_version=7&namespace=default&runner_key=key", "ws.invalid_initial_packet"],
+])("a request target that is no URL does no harm (query %j)", async (query, reason) => {
+	const { url } = await door({
+		connected: () => ({ runnerId: "r" }) as ReturnType<RunnersHost["connected"]>,
+		received: () => {},
+		disconnected: () => {},
+	});
+	const socket = new WebSocket(`${url}/runners/connect`, "rivet", {
+		finishRequest: (request) => {
+			request.path = `http://a:99999/runners/connect${query}`;
+			request.end();
+		},
+	});
+	await once(socket, "open");
+	socket.send("text");
+	const [code, told] = await once(socket, "close");
+	expect([code, String(told)]).toEqual([1011, `${reason}#ray`]);
 });
