@@ -23,6 +23,8 @@ import type { RunnersHost } from "./runners-host.ts";
  * the socket of all the runner's actors (Q9), but what is read for that must end somewhere.
  */
 const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
+/** Of one that is refused. Its frames are not kept: one with content ends what is read of it, behind the close. */
+const REFUSED_MESSAGE_BYTES_MAX = 1;
 const CLOSE_ERROR = 1011;
 /** Characters of what a runner calls its process that count. */
 const PROCESS_ID_MAX = 128;
@@ -44,20 +46,13 @@ export interface RunnerDoorOptions {
 /** Where runners come in: `/runners/connect` (contract: engine 4.1). */
 export class RunnerDoor {
 	readonly #options: RunnerDoorOptions;
-	readonly #webSockets: WebSocketServer;
+	readonly #allowed: WebSocketServer;
+	readonly #refused: WebSocketServer;
 
 	constructor(options: RunnerDoorOptions) {
 		this.#options = options;
-		this.#webSockets = new WebSocketServer({
-			noServer: true,
-			clientTracking: false,
-			perMessageDeflate: false,
-			maxPayload: MESSAGE_BYTES_MAX,
-			handleProtocols: (offered) => (offered.has("rivet") ? "rivet" : false),
-		});
-		this.#webSockets.on("headers", (headers) => {
-			headers.push(`${HEADER_ENGINE_PROCESS}: ${options.processId}`);
-		});
+		this.#allowed = webSockets(MESSAGE_BYTES_MAX, options.processId);
+		this.#refused = webSockets(REFUSED_MESSAGE_BYTES_MAX, options.processId);
 	}
 
 	isFor(path: string): boolean {
@@ -71,12 +66,25 @@ export class RunnerDoor {
 		const offered = (message.headers["sec-websocket-protocol"] ?? "")
 			.split(",")
 			.map((entry) => entry.trim());
-		this.#webSockets.handleUpgrade(message, socket, head, (webSocket) => {
+		const refusal = this.#refusal(query, offered);
+		if (refusal !== null) {
+			this.#refuse(message, socket, head, refusal);
+			return;
+		}
+		const processId = message.headers[HEADER_RUNNER_PROCESS]?.toString().slice(0, PROCESS_ID_MAX);
+		this.#allowed.handleUpgrade(message, socket, head, (webSocket) => {
 			// Its first message must not come before somebody listens.
 			webSocket.pause();
 			webSocket.on("error", () => webSocket.terminate());
-			const processId = message.headers[HEADER_RUNNER_PROCESS]?.toString().slice(0, PROCESS_ID_MAX);
-			void this.#admit(webSocket, query, offered, processId ?? null);
+			void this.#admit(webSocket, query, processId ?? null);
+		});
+	}
+
+	#refuse(message: IncomingMessage, socket: Duplex, head: Buffer, reason: string): void {
+		this.#refused.handleUpgrade(message, socket, head, (webSocket) => {
+			// What it sends is too long for it; it is to hear why it is refused nevertheless.
+			webSocket.on("error", () => {});
+			this.#close(webSocket, CLOSE_ERROR, reason);
 		});
 	}
 
@@ -84,26 +92,26 @@ export class RunnerDoor {
 	async #admit(
 		webSocket: WebSocket,
 		query: URLSearchParams,
-		offered: readonly string[],
 		processId: string | null,
 	): Promise<void> {
-		const refusal = await this.#refusal(query, offered).catch(() => "core.internal_error");
+		const namespace = query.get("namespace")!;
+		const version = Number(query.get("protocol_version"));
+		const refusal = await this.#laterRefusal(namespace, version).catch(() => "core.internal_error");
 		webSocket.resume();
 		if (refusal !== null) {
 			this.#close(webSocket, CLOSE_ERROR, refusal);
 			return;
 		}
-		const version = Number(query.get("protocol_version")) as RunnerVersion;
-		this.#greet(webSocket, version, {
-			namespace: query.get("namespace")!,
+		this.#greet(webSocket, version as RunnerVersion, {
+			namespace,
 			key: query.get("runner_key")!,
 			processId,
 		});
 	}
 
-	/** Why this socket may not be a runner's; null when it may. */
-	async #refusal(query: URLSearchParams, offered: readonly string[]): Promise<string | null> {
-		const { accepts, hasNamespace } = this.#options;
+	/** Why this socket may not be a runner's, whatever there is; null when it may. */
+	#refusal(query: URLSearchParams, offered: readonly string[]): string | null {
+		const { accepts } = this.#options;
 		const namespace = query.get("namespace") ?? "";
 		if (accepts !== undefined) {
 			const given = offered.find((entry) => entry.startsWith(SUBPROTOCOL_TOKEN));
@@ -112,9 +120,13 @@ export class RunnerDoor {
 		}
 		const version = query.get("protocol_version") ?? "";
 		const isU16 = /^\d{1,5}$/.test(version) && Number(version) <= 0xffff;
-		if (!isU16 || !namespace || !query.get("runner_key")) return "ws.invalid_url";
-		if (!(await hasNamespace(namespace))) return "namespace.not_found";
-		return isRunnerVersion(Number(version)) ? null : "ws.invalid_packet";
+		return isU16 && namespace && query.get("runner_key") ? null : "ws.invalid_url";
+	}
+
+	/** The same as soon as it is known what there is. */
+	async #laterRefusal(namespace: string, version: number): Promise<string | null> {
+		if (!(await this.#options.hasNamespace(namespace))) return "namespace.not_found";
+		return isRunnerVersion(version) ? null : "ws.invalid_packet";
 	}
 
 	#greet(webSocket: WebSocket, version: RunnerVersion, who: ConnectingRunner): void {
@@ -173,6 +185,20 @@ export class RunnerDoor {
 	#close(webSocket: WebSocket, code: number, reason: string): void {
 		webSocket.close(code, `${reason}#${this.#options.newId()}`);
 	}
+}
+
+function webSockets(maxPayload: number, processId: string): WebSocketServer {
+	const server = new WebSocketServer({
+		noServer: true,
+		clientTracking: false,
+		perMessageDeflate: false,
+		maxPayload,
+		handleProtocols: (offered) => (offered.has("rivet") ? "rivet" : false),
+	});
+	server.on("headers", (headers) => {
+		headers.push(`${HEADER_ENGINE_PROCESS}: ${processId}`);
+	});
+	return server;
 }
 
 /** Of a request target in whatever form: as a URL it may not parse, such as `http://a:99999/`. */

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createConnection, type Socket } from "node:net";
 import { systemClock } from "@rivetkit/protocol";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -11,7 +11,10 @@ import { until } from "../helpers/until.ts";
 import { ScriptedRunner } from "./scripted-runner.ts";
 
 /** A door to what a test puts behind it. */
-async function door(host: Pick<RunnersHost, "connected" | "received" | "disconnected">) {
+async function door(
+	host: Pick<RunnersHost, "connected" | "received" | "disconnected">,
+	accepts?: (token: string) => boolean,
+) {
 	const logged: object[] = [];
 	const log = (fields: object) => void logged.push(fields);
 	const runnerDoor = new RunnerDoor({
@@ -22,14 +25,14 @@ async function door(host: Pick<RunnersHost, "connected" | "received" | "disconne
 		logger: { debug() {}, info() {}, warn() {}, error: log },
 		limits: RUNNER_LIMITS,
 		hasNamespace: async () => true,
-		accepts: undefined,
+		accepts,
 	});
 	const server = createServer().on("upgrade", (...upgrade) => runnerDoor.upgrade(...upgrade));
 	server.listen(0, "127.0.0.1");
 	await once(server, "listening");
 	onTestFinished(() => void server.close());
 	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-	return { url, connect: () => ScriptedRunner.connect(url, { token: null }), logged };
+	return { server, url, connect: () => ScriptedRunner.connect(url, { token: null }), logged };
 }
 
 const broken = new Error("cannot be dealt with");
@@ -102,4 +105,36 @@ it.each([
 	socket.send("text");
 	const [code, told] = await once(socket, "close");
 	expect([code, String(told)]).toEqual([1011, `${reason}#ray`]);
+});
+
+it("nothing is kept of what a refused runner sends, and it hears why", async () => {
+	const nothing = { connected: fails, received: fails, disconnected: fails };
+	const { server, url } = await door(nothing, () => true);
+	const taken = once(server, "connection") as Promise<[Socket]>;
+	const stranger = createConnection(Number(new URL(url).port), "127.0.0.1");
+	let told = "";
+	stranger.on("data", (data) => {
+		told += data.toString("latin1");
+	});
+	stranger.write(
+		"GET /runners/connect HTTP/1.1\r\nHost: any\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+	);
+	await until(() => expect(told).toContain("guard.missing_header#ray"));
+	const [socket] = await taken;
+	const frame = Buffer.alloc(1024 * 1024);
+	// A masked binary frame of 255 MiB, of which this is the beginning.
+	frame.set([0x82, 0xff, 0, 0, 0, 0, 0x0f, 0xf0, 0, 0]);
+	stranger.write(frame);
+	await until(() => expect(socket.bytesRead).toBeGreaterThan(frame.byteLength));
+	// It waits for no end of the frame.
+	expect(socket.writableEnded).toBe(true);
+	stranger.destroy();
+});
+
+it("a refused runner hears why though it has said who it is already", async () => {
+	const nothing = { connected: fails, received: fails, disconnected: fails };
+	const { connect } = await door(nothing, () => true);
+	const runner = await connect();
+	expect(await runner.closed).toEqual({ code: 1011, reason: "guard.missing_header" });
 });
