@@ -1,10 +1,11 @@
 import type { Clock } from "@rivetkit/protocol";
+import { later } from "../common/later.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { PoolName } from "../common/pool-state.ts";
 import type { Begun } from "../placement/background-wakes.ts";
 import { type ActorRecord, StaleGenerationError, type Store } from "../store/store.ts";
 
-/** Actors that are read at once. */
+/** Actors, or names of them, that are read at once. */
 const PAGE = 500;
 
 export interface LeftActorsOptions {
@@ -23,26 +24,50 @@ export interface LeftActorsOptions {
  * runners stop everything when they meet the next engine. Those with crash policy `restart` start again, as do those
  * that waited for their first start (contract: engine 6.5). Resolves with whether too many of some pool wait for room for
  * others of it to be started, which are to be looked after again. Rejects when the store cannot be read.
+ *
+ * Reads the actors name by name, which costs as much as there are: the pages of a whole namespace are sorted, each of them.
  */
 export async function resumeLeftActors(
 	namespace: string,
 	options: LeftActorsOptions,
 ): Promise<boolean> {
 	let isCrowded = false;
-	let before: { readonly createTs: number; readonly actorId: string } | undefined;
-	for (;;) {
-		const page = await options.store.listActors({
-			namespace,
-			limit: PAGE,
-			...(before && { before }),
-		});
+	for await (const page of pagesOf(namespace, options.store)) {
 		for (const record of page) {
 			if (options.isClosing()) return false;
 			if ((await resume(record, options)) === "crowded") isCrowded = true;
 		}
-		const last = page.at(-1);
-		if (last === undefined) return isCrowded;
-		before = { createTs: last.createTs, actorId: last.actorId };
+	}
+	return isCrowded;
+}
+
+/** All live actors, each page in a turn of the event loop of its own: a store may answer within the turn. */
+async function* pagesOf(namespace: string, store: Store): AsyncGenerator<readonly ActorRecord[]> {
+	for await (const name of namesOf(namespace, store)) {
+		let before: { readonly createTs: number; readonly actorId: string } | undefined;
+		for (;;) {
+			const page = await store.listActors({
+				namespace,
+				name,
+				limit: PAGE,
+				...(before && { before }),
+			});
+			yield page;
+			await new Promise<void>((resolve) => later(resolve));
+			const last = page.at(-1);
+			if (last === undefined || page.length < PAGE) break;
+			before = { createTs: last.createTs, actorId: last.actorId };
+		}
+	}
+}
+
+async function* namesOf(namespace: string, store: Store): AsyncGenerator<string> {
+	let after: string | undefined;
+	for (;;) {
+		const names = await store.listNames(namespace, PAGE, after);
+		yield* names;
+		after = names.at(-1);
+		if (after === undefined || names.length < PAGE) return;
 	}
 }
 
