@@ -135,6 +135,9 @@ export class RunnerDoor {
 		const close = (code: number, reason: string) => this.#close(webSocket, code, reason);
 		const socket: RunnerSocket = {
 			version,
+			get bufferedBytes() {
+				return webSocket.bufferedAmount;
+			},
 			send: (message: RunnerToClient) => {
 				if (webSocket.readyState !== webSocket.OPEN) return false;
 				webSocket.send(encodeRunnerToClient(version, message));

@@ -419,7 +419,9 @@ export class RunnerExchanges {
 				const data = binary ? content : Buffer.from(content);
 				const message: ClientMessage = { tag: "ToClientWebSocketMessage", val: { data, binary } };
 				exchange.unacknowledged?.push({ index, ts: this.#clock.now(), message });
-				if (this.#tell(exchange, message, index)) return;
+				// What one that is held may send ahead is limited by what is kept of it.
+				const isTooFast = exchange.unacknowledged === null && exchange.runner.isCongested;
+				if (!isTooFast && this.#tell(exchange, message, index)) return;
 				countLimitHit(BACKLOG_FULL);
 				this.#cut(exchange, BACKLOG_FULL);
 			},

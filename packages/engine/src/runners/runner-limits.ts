@@ -25,7 +25,10 @@ export interface RunnerLimits {
 	readonly responseBodyBytesMax: number;
 	/** Bytes that one actor may store, about. Default 10 GiB. */
 	readonly kvBytesMax: number;
-	/** Bytes of calls and messages that wait for one runner without a socket to come back. Default 32 MiB. */
+	/**
+	 * Bytes of calls and messages that wait for one runner without a socket to come back, and of all that may wait in the
+	 * socket of a slow one when a client whose socket is not held sends more. Default 32 MiB.
+	 */
 	readonly tunnelBacklogBytesMax: number;
 	/** How many of them. Default 10,000. */
 	readonly tunnelBacklogMessagesMax: number;

@@ -12,6 +12,8 @@ import { TunnelBacklog, type TunnelMessage } from "./tunnel-backlog.ts";
 /** A runner's socket, as the engine sends on it. */
 export interface RunnerSocket {
 	readonly version: RunnerVersion;
+	/** Bytes that were given to `send` and have not left this process. */
+	readonly bufferedBytes: number;
 	/** False when it is closed, or about to be. */
 	send(message: RunnerToClient): boolean;
 	close(code: number, reason: string): void;
@@ -119,6 +121,11 @@ export class RunnerRecord {
 	command(command: CommandWrapper): void {
 		this.commands.push(command);
 		this.socket?.send({ tag: "ToClientCommands", val: [command] });
+	}
+
+	/** Whether it takes more slowly what it is sent than that comes, and too much waits in its socket. */
+	get isCongested(): boolean {
+		return (this.socket?.bufferedBytes ?? 0) > this.limits.tunnelBacklogBytesMax;
 	}
 
 	/** Sends it now, or as soon as the runner is back. False when too much waits for that already. */

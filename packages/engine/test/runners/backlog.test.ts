@@ -1,6 +1,11 @@
-import type { ActorRequest } from "@rivetkit/protocol";
+import type {
+	ActorRequest,
+	ActorSocket,
+	ActorSocketHandler,
+	ActorUpgrade,
+} from "@rivetkit/protocol";
 import type { RunnerToClient } from "@rivetkit/protocol/runner";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createEngine, type Engine, type EngineStats, type RunnerLimits } from "../../src/index.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
@@ -165,6 +170,56 @@ it("a client whose message is too much is closed, and its actor told", async () 
 	const back = await connect();
 	await until(() => expect(heard(back)).toEqual(["close guard.tunnel_backlog_full"]));
 });
+
+it.each([
+	["closed", false],
+	["not closed when it is held: its limit is what is kept of it", true],
+])(
+	"a client that sends more while too much waits for a slow runner is %s",
+	async (_what, canHibernate) => {
+		const t = runnersHost({ tunnelBacklogBytesMax: 1_000 });
+		const runner = t.connect();
+		const started = t.host.start(await t.actor("a"), []);
+		await until(() => expect(runner.commandsFor("a")).toHaveLength(1));
+		runner.tells("a", 0, 0, RUNS);
+		await started;
+		let client!: ActorSocketHandler;
+		const close = vi.fn();
+		const opened = t.host.openSocket(
+			"a",
+			{ path: "/websocket", headers: new Headers(), protocols: [] } as ActorUpgrade,
+			{
+				id: "00112233-4455-6677-8899-aabbccddeeff",
+				listen: (handler: ActorSocketHandler) => {
+					client = handler;
+				},
+				hold: () => {},
+				close,
+			} as unknown as ActorSocket,
+		);
+		const told = () =>
+			runner.sent.flatMap((message) =>
+				message.tag === "ToClientTunnelMessage" ? [message.val] : [],
+			);
+		const { messageId } = told()[0]!;
+		const messageKind = { tag: "ToServerWebSocketOpen", val: { canHibernate } } as const;
+		runner.says({ tag: "ToServerTunnelMessage", val: { messageId, messageKind } });
+		await opened;
+		runner.buffers(1_000);
+		client.onMessage("1", 1);
+		runner.buffers(1_001);
+		client.onMessage("2", 2);
+		const full = "guard.tunnel_backlog_full";
+		expect(close.mock.calls).toEqual(canHibernate ? [] : [[1011, full]]);
+		expect(told().map(({ messageKind }) => messageKind)).toMatchObject([
+			{ tag: "ToClientWebSocketOpen" },
+			{ tag: "ToClientWebSocketMessage", val: { data: Buffer.from("1") } },
+			canHibernate
+				? { tag: "ToClientWebSocketMessage", val: { data: Buffer.from("2") } }
+				: { tag: "ToClientWebSocketClose", val: { code: 1011, reason: full } },
+		]);
+	},
+);
 
 it("what a held client has sent comes again to a runner that is back, unless it was acknowledged", async () => {
 	await serve();

@@ -6,6 +6,7 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
 import { RunnerDoor } from "../../src/runners/runner-door.ts";
 import { RUNNER_LIMITS } from "../../src/runners/runner-limits.ts";
+import type { RunnerSocket } from "../../src/runners/runner-record.ts";
 import type { RunnersHost } from "../../src/runners/runners-host.ts";
 import { until } from "../helpers/until.ts";
 import { ScriptedRunner } from "./scripted-runner.ts";
@@ -137,4 +138,28 @@ it("a refused runner hears why though it has said who it is already", async () =
 	const { connect } = await door(nothing, () => true);
 	const runner = await connect();
 	expect(await runner.closed).toEqual({ code: 1011, reason: "guard.missing_header" });
+});
+
+it("what a runner does not read is told as buffered, until it does", async () => {
+	let socket!: RunnerSocket;
+	const connected = vi.fn((_who: unknown, _init: unknown, given: RunnerSocket) => {
+		socket = given;
+		return { runnerId: "r" } as ReturnType<RunnersHost["connected"]>;
+	});
+	const { connect } = await door({ connected, received: () => {}, disconnected: () => {} });
+	const runner = await connect();
+	await until(() => expect(connected).toHaveBeenCalledOnce());
+	expect(socket.bufferedBytes).toBe(0);
+	runner.socket.pause();
+	const id = { gatewayId: new Uint8Array(4), requestId: new Uint8Array(4) };
+	const val = { data: new Uint8Array(1024 * 1024), binary: true };
+	for (let messageIndex = 0; messageIndex < 32; messageIndex++) {
+		const messageId = { ...id, messageIndex };
+		const messageKind = { tag: "ToClientWebSocketMessage", val } as const;
+		socket.send({ tag: "ToClientTunnelMessage", val: { messageId, messageKind } });
+	}
+	expect(socket.bufferedBytes).toBeGreaterThan(1024 * 1024);
+	runner.socket.resume();
+	await until(() => expect(socket.bufferedBytes).toBe(0));
+	await runner.close();
 });

@@ -1,5 +1,6 @@
 import { ActorGone, type ActorRequest } from "@rivetkit/protocol";
 import { expect, it } from "vitest";
+import type { RunnerSocket } from "../../src/runners/runner-record.ts";
 import { Gate } from "../helpers/gate.ts";
 import { until } from "../helpers/until.ts";
 import { RUNS, type RunnerAtHand, replacing, runnersHost } from "./runners-host.fixture.ts";
@@ -228,7 +229,8 @@ it("a runner whose first message fails has no socket, and is itself again with t
 		throw broken;
 	};
 	const who = { namespace: "default", key: "key", processId: null };
-	expect(() => t.host.connected(who, init, { version: 7, send, close: () => {} })).toThrow(broken);
+	const socket: RunnerSocket = { version: 7, bufferedBytes: 0, send, close: () => {} };
+	expect(() => t.host.connected(who, init, socket)).toThrow(broken);
 	expect(t.host.stats).toMatchObject({ connected: 0, disconnected: 1, freeSlots: 0 });
 	const starting = t.host.start(await t.actor("a"), []);
 	await until(() => expect(t.host.stats.waiting).toBe(1));

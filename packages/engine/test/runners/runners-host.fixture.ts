@@ -18,6 +18,8 @@ export interface RunnerAtHand {
 	says(message: RunnerToServer): void;
 	tells(actorId: string, generation: number, index: number, event: Event): void;
 	disconnects(): void;
+	/** So much of what it was sent waits in its socket from now on. */
+	buffers(bytes: number): void;
 }
 
 export const RUNS: Event = {
@@ -102,8 +104,12 @@ export function runnersHost(
 			takes: (message: RunnerToClient) => void = () => {},
 		): RunnerAtHand {
 			const sent: RunnerToClient[] = [];
+			let bufferedBytes = 0;
 			const socket: RunnerSocket = {
 				version: 7,
+				get bufferedBytes() {
+					return bufferedBytes;
+				},
 				send: (message) => {
 					takes(message);
 					sent.push(message);
@@ -140,6 +146,9 @@ export function runnersHost(
 						val: [{ checkpoint: { actorId, generation, index }, inner }],
 					}),
 				disconnects: () => host.disconnected(record, socket),
+				buffers: (bytes) => {
+					bufferedBytes = bytes;
+				},
 			};
 		},
 		/** A stored actor, acquired for a start. */
