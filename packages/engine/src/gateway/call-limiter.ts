@@ -1,9 +1,14 @@
+import { createHash } from "node:crypto";
 import { type Clock, catalogueError } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
 
 const WINDOW_MS = 60_000;
 /** Counters that are kept before those of past windows are looked for, once in a window, and thrown away. */
-const COUNTERS_MAX = 10_000;
+const COUNTERS_SWEPT = 10_000;
+/** Counters that are kept before a pair that has none is counted by its address alone: callers make up actors, not addresses. */
+const PAIRS_MAX = 100_000;
+/** Characters of an actor that are kept; a longer one is kept as a hash. */
+const ACTOR_CHARS_MAX = 128;
 
 interface Counter {
 	windowStartTs: number;
@@ -11,7 +16,10 @@ interface Counter {
 	inFlight: number;
 }
 
-/** Calls per minute and in flight, for each pair of address and actor (lifecycle 21). */
+/**
+ * Calls per minute and in flight, for each pair of address and actor (lifecycle 21). They are counted before anybody knows
+ * whether there is such an actor: of what callers make up, only so much is kept.
+ */
 export class CallLimiter {
 	readonly #clock: Clock;
 	readonly #limits: EngineLimits;
@@ -38,7 +46,7 @@ export class CallLimiter {
 	 */
 	enter(address: string | undefined, actor: string): () => void {
 		const { requestsPerMinuteMax, requestsInFlightMax } = this.#limits;
-		const counter = this.#counter(`${address ?? ""} ${actor}`);
+		const counter = this.#counter(address ?? "", actor);
 		if (
 			(requestsPerMinuteMax > 0 && counter.callCount >= requestsPerMinuteMax) ||
 			(requestsInFlightMax > 0 && counter.inFlight >= requestsInFlightMax)
@@ -52,14 +60,17 @@ export class CallLimiter {
 		};
 	}
 
-	#counter(key: string): Counter {
+	#counter(address: string, actor: string): Counter {
 		const now = this.#clock.now();
-		let counter = this.#counters.get(key);
+		const pair = `${address} ${actor.length > ACTOR_CHARS_MAX ? hashed(actor) : actor}`;
+		let counter = this.#counters.get(pair);
 		if (counter === undefined) {
 			this.#forgetPast(now);
-			counter = { windowStartTs: now, callCount: 0, inFlight: 0 };
+			const key = this.#counters.size < PAIRS_MAX ? pair : address;
+			counter = this.#counters.get(key) ?? { windowStartTs: now, callCount: 0, inFlight: 0 };
 			this.#counters.set(key, counter);
-		} else if (now - counter.windowStartTs >= WINDOW_MS) {
+		}
+		if (now - counter.windowStartTs >= WINDOW_MS) {
 			counter.windowStartTs = now;
 			counter.callCount = 0;
 		}
@@ -67,7 +78,7 @@ export class CallLimiter {
 	}
 
 	#forgetPast(now: number): void {
-		if (this.#counters.size < COUNTERS_MAX || now - this.#sweptTs < WINDOW_MS) {
+		if (this.#counters.size < COUNTERS_SWEPT || now - this.#sweptTs < WINDOW_MS) {
 			return;
 		}
 		this.#sweptTs = now;
@@ -77,4 +88,8 @@ export class CallLimiter {
 			}
 		}
 	}
+}
+
+function hashed(text: string): string {
+	return createHash("sha256").update(text).digest("base64");
 }
