@@ -44,10 +44,12 @@ export class ServerlessPools implements RunnerSupply {
 			added.requests.adjust();
 			return;
 		}
-		const isElsewhere = endpointOf(served.config) !== endpointOf(config);
+		const isPolledAnew =
+			endpointOf(served.config) !== endpointOf(config) ||
+			served.config.metadataPollMs !== config.metadataPollMs;
 		served.config = config;
 		served.requests.configure(config);
-		if (isElsewhere) void served.poll.ask(config);
+		if (isPolledAnew) void served.poll.ask(config);
 	}
 
 	changed(pool: PoolAddress): void {

@@ -396,6 +396,13 @@ describe("what a host says of itself (no. 72)", () => {
 		await until(() => expect(host.metadataCount).toBeGreaterThanOrEqual(5));
 	});
 
+	it("is asked for as often as the pool's configuration says now", async () => {
+		await configure({ metadata_poll_interval: 60_000 });
+		await until(() => expect(host.metadataCount).toBe(1));
+		await configure({ metadata_poll_interval: 50 });
+		await until(() => expect(host.metadataCount).toBeGreaterThanOrEqual(4));
+	});
+
 	it.each<[string, unknown, object]>([
 		[
 			"another runtime",
