@@ -19,11 +19,16 @@ export class ActorCounts {
 		this.#namespace = namespace;
 	}
 
-	/** At most {@link COUNTS_KEPT_MS} old. */
+	/** At most {@link COUNTS_KEPT_MS} old. Rejects when the store cannot be read; the next one to ask has it read again. */
 	read(): Promise<ReadonlyMap<string, number>> {
 		const now = this.#clock.now();
 		if (this.#kept === undefined || now - this.#kept.atMs >= COUNTS_KEPT_MS) {
-			this.#kept = { atMs: now, counts: this.#store.countActors(this.#namespace) };
+			const kept = { atMs: now, counts: this.#store.countActors(this.#namespace) };
+			this.#kept = kept;
+			// Whoever asked hears of it.
+			kept.counts.catch(() => {
+				if (this.#kept === kept) this.#kept = undefined;
+			});
 		}
 		return this.#kept.counts;
 	}
