@@ -15,6 +15,7 @@ import {
 	serializeKey,
 } from "@rivetkit/protocol";
 import type { EngineLimits } from "../common/limits.ts";
+import { compareText } from "../store/order.ts";
 import type { ActorRecord, InsertedActor, ListActors, NewActor, Store } from "../store/store.ts";
 import { checkAnyName } from "./any-name.ts";
 
@@ -138,12 +139,12 @@ export class Directory {
 		const registered = actorNames();
 		const names = new Set(await store.listNames(namespace, limit, after));
 		for (const name of Object.keys(registered)) {
-			if (after === undefined || name > after) {
+			if (after === undefined || compareText(name, after) > 0) {
 				names.add(name);
 			}
 		}
 		return [...names]
-			.sort()
+			.sort(compareText)
 			.slice(0, limit)
 			.map((name) => [name, Object.hasOwn(registered, name) ? registered[name]! : {}]);
 	}

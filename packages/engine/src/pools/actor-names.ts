@@ -1,4 +1,5 @@
 import type { ActorNameMetadata, Clock } from "@rivetkit/protocol";
+import { compareText } from "../store/order.ts";
 import type { Store } from "../store/store.ts";
 
 /** Names of actors by namespace: those that have or had actors, and those that runners or hosts have announced. */
@@ -44,7 +45,7 @@ export class ActorNames {
 		for (const { name, value } of announced) {
 			metadata.set(name, JSON.parse(value) as ActorNameMetadata);
 		}
-		return [...metadata].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, limit);
+		return [...metadata].sort(([a], [b]) => compareText(a, b)).slice(0, limit);
 	}
 }
 

@@ -329,4 +329,24 @@ describe("actors", () => {
 			pagination: { cursor: "announced" },
 		});
 	});
+
+	it("pages of names lose none, whatever its letters", async () => {
+		// In UTF-16 the second one, of two surrogates, comes first.
+		const [used, announced] = ["\u{ff21}", "\u{1d4b3}"] as const;
+		await configure("default", normal);
+		await put({ ...wanted, name: used });
+		await connect({ names: { [announced]: "{}" } });
+		const page = async (query = "") =>
+			(await call("GET", `/actors/names?namespace=default${query}`)).body;
+		await until(async () => {
+			expect(Object.keys((await page()).names as Json)).toEqual([used, announced]);
+		});
+		const first = await page("&limit=1");
+		expect([Object.keys(first.names as Json), first.pagination]).toEqual([
+			[used],
+			{ cursor: used },
+		]);
+		const second = await page(`&limit=1&cursor=${encodeURIComponent(used)}`);
+		expect(Object.keys(second.names as Json)).toEqual([announced]);
+	});
 });

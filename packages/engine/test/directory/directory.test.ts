@@ -1,9 +1,12 @@
 import { parseKey, RivetError, serializeKey } from "@rivetkit/protocol";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { Directory, type DirectoryOptions } from "../../src/directory/directory.ts";
 import { createEngine } from "../../src/engine.ts";
+import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import { testEngine } from "../helpers/engine.ts";
 import { Gate } from "../helpers/gate.ts";
+import { newActor } from "../store/fixtures.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -132,6 +135,24 @@ describe("get", () => {
 });
 
 describe("names and keys", () => {
+	test("pages of names lose none, whatever its letters", async () => {
+		// In UTF-16 the second one, of two surrogates, comes first.
+		const [used, registered] = ["\u{ff21}", "\u{1d4b3}"] as const;
+		const store = createMemoryStore();
+		await store.insertActor(newActor({ name: used }));
+		const directory = new Directory({
+			store,
+			namespace: "default",
+			actorNames: () => ({ [registered]: {} }),
+		} as unknown as DirectoryOptions);
+		const page = async (after?: string) => (await directory.names(1, after)).map(([name]) => name);
+		expect([await page(), await page(used), await page(registered)]).toEqual([
+			[used],
+			[registered],
+			[],
+		]);
+	});
+
 	test("refuses an unregistered name and leaves nothing behind", async () => {
 		await using t = testEngine({ development: () => false });
 		for (const kind of ["getOrCreate", "create"] as const) {
