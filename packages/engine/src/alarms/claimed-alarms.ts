@@ -148,14 +148,12 @@ export class ClaimedAlarms {
 			const crowded = placement.waiting.crowded(limits.wakesWaitingMax - this.#atOnceMax + 1);
 			const limit = this.#atOnceMax - this.#waking;
 			const beganTs = clock.now();
-			const [claimed, nextTs] = await Promise.all([
-				limit > 0 ? claims.claimDue(names(), limit, crowded) : [],
+			const [claiming, next] = await Promise.allSettled([
+				limit > 0 ? this.#claim(limit, crowded) : 0,
 				claims.nextDue(names(), POLL_MS * 2),
 			]);
-			for (const record of claimed) {
-				void this.#wake(record);
-			}
-			if (this.#lookAgain || (claimed.length === limit && limit > 0)) {
+			const [claimedCount, nextTs] = [resultOf(claiming), resultOf(next)];
+			if (this.#lookAgain || (claimedCount === limit && limit > 0)) {
 				nextMs = 0;
 			} else if (nextTs !== null) {
 				nextMs = Math.min(nextMs, Math.max(LOOK_APART_MS, nextTs - clock.now()));
@@ -171,6 +169,16 @@ export class ClaimedAlarms {
 		this.#looking = false;
 		this.#lookAgain = false;
 		this.#armBy(clock.now() + nextMs);
+	}
+
+	/** Wakes those at once that it takes, whatever else fails: nobody else takes them from a node that lives. Returns how many. */
+	async #claim(limit: number, without: readonly PoolName[]): Promise<number> {
+		const { claims, names } = this.#options;
+		const claimed = await claims.claimDue(names(), limit, without);
+		for (const record of claimed) {
+			void this.#wake(record);
+		}
+		return claimed.length;
 	}
 
 	async #wake(record: ActorRecord): Promise<void> {
@@ -256,4 +264,12 @@ export class ClaimedAlarms {
 			after = page.at(-1)!;
 		}
 	}
+}
+
+/** What it resolved with; throws what it rejected with. */
+function resultOf<T>(settled: PromiseSettledResult<T>): T {
+	if (settled.status === "rejected") {
+		throw settled.reason;
+	}
+	return settled.value;
 }

@@ -25,9 +25,12 @@ function polled() {
 		due: string[];
 		nextTs: number | null;
 		answers: Gate | null;
+		/** What a look for the next alarm waits for. */
+		tellsNext: Gate | null;
 		isBroken: boolean;
 	} = {
 		isBroken: false,
+		tellsNext: null,
 		due: [],
 		nextTs: null,
 		answers: null,
@@ -44,7 +47,10 @@ function polled() {
 			await store.answers?.opened;
 			return store.due.splice(0).map((actorId) => ({ actorId }) as ActorRecord);
 		},
-		nextDue: async () => store.nextTs,
+		async nextDue() {
+			await store.tellsNext?.opened;
+			return store.nextTs;
+		},
 		postpone: async () => {},
 		giveBack: async ({ actorId }) => void givenBack.push(actorId),
 		async restingWithConnections() {
@@ -208,4 +214,28 @@ test("a pool that is nearly full does not keep those of others waiting", async (
 	await settled();
 	expect(leftAlone).toEqual([[], ["nearly full"]]);
 	expect(limits).toEqual([DEFAULT_LIMITS.wakesAtOnceMax, DEFAULT_LIMITS.wakesAtOnceMax]);
+});
+
+test("those that were taken are woken, though the look for the next one has not ended, or fails", async () => {
+	const { clock, alarms, woken, store, asked } = polled();
+	store.tellsNext = new Gate();
+	store.due = ["a"];
+	alarms.start();
+	clock.advance(0);
+	await settled();
+	expect(woken).toEqual(["a"]);
+	store.tellsNext.fail(new Error("broken"));
+	await settled();
+	store.answers = new Gate();
+	store.due = ["b"];
+	clock.advance(1_000);
+	// By now the look for the next one has failed, and the claim is not answered.
+	await settled();
+	store.answers.open();
+	await settled();
+	expect(woken).toEqual(["a", "b"]);
+	store.tellsNext = null;
+	clock.advance(1_000);
+	await settled();
+	expect(asked).toHaveLength(3);
 });
