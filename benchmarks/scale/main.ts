@@ -163,6 +163,7 @@ const alarms = nodes.map(
 				giveBack: ({ actorId, generation }) => store.release(actorId, generation),
 				postpone: (...postponed) => rows.postpone(...postponed),
 				restingWithConnections: async () => [],
+				ownedDue: async () => [],
 			},
 			// An actor that deals with its alarm, and is asleep again.
 			placement: {

@@ -11,6 +11,7 @@
  *   alone until they could; the others are not.
  * - A4. When a node dies, one other wakes the actors that store connections and that nobody runs: their clients may
  *   be gone with it.
+ * - A6. What the store took without that its answer came (the connection broke) is given back: nobody else would ever wake it.
  */
 import type { Clock, Random, Timer } from "@rivetkit/protocol";
 import { isActorNotFound } from "../common/errors.ts";
@@ -27,11 +28,14 @@ const RETRY_MS = 1_000;
 /** While a pool is crowded, the pause after a look is so many times as long as the look. */
 const CROWDED_REST = 4;
 const PAGE = 256;
+/** How long after it has failed a claim may still be made by a server that has not noticed (ms): a statement's limit, and room. */
+const UNHEARD_MS = 60_000;
 
 /** What alarms need of the store that the nodes share. */
 export interface AlarmClaims {
 	/**
-	 * Takes actors that are due and that nobody runs, of these names, for this node; none without a lease.
+	 * Takes actors that are due and that nobody runs, of these names, for this node; none without a lease. When it rejects it may
+	 * have taken some all the same.
 	 *
 	 * @param without - pools whose actors are left alone
 	 */
@@ -46,7 +50,12 @@ export interface AlarmClaims {
 	 */
 	nextDue(names: readonly string[], withinMs: number): Promise<number | null>;
 	/** Gives back an actor that was taken and does not run: nobody else takes it from a node that lives. */
-	giveBack(actor: ActorRecord): Promise<void>;
+	giveBack(actor: Pick<ActorRecord, "actorId" | "generation">): Promise<void>;
+	/**
+	 * Actors with a due alarm that this node has, be they run or not. Of those that it has acquired otherwise, whoever did so
+	 * has been told by then.
+	 */
+	ownedDue(): Promise<readonly Pick<ActorRecord, "actorId" | "generation">[]>;
 	/** Leaves a due alarm alone until then (ms since the epoch), unless there is a newer generation. */
 	postpone(actorId: string, generation: number, untilMs: number): Promise<void>;
 	/** Actors that store connections and that nobody runs, in order, strictly after `after`. */
@@ -76,6 +85,10 @@ export class ClaimedAlarms {
 	/** Whether connections have to be looked for that a dead node has left (A4). */
 	#lookForLost = false;
 	#sweeping = false;
+	/** Until when actors may have been taken without that this node was told (A6), in ms since the epoch; null for none. */
+	#unheardUntilTs: number | null = null;
+	/** When they are looked for next. */
+	#unheardLookTs = 0;
 
 	constructor(options: ClaimedAlarmsOptions) {
 		this.#options = options;
@@ -144,6 +157,9 @@ export class ClaimedAlarms {
 		this.#looking = true;
 		let nextMs = POLL_MS * (0.5 + random.fraction());
 		try {
+			if (this.#unheardUntilTs !== null) {
+				await this.#giveBackUnheard(this.#unheardUntilTs);
+			}
 			// Whatever pool those are of that are taken now, no more wait in it than may.
 			const crowded = placement.waiting.crowded(limits.wakesWaitingMax - this.#atOnceMax + 1);
 			const limit = this.#atOnceMax - this.#waking;
@@ -173,12 +189,41 @@ export class ClaimedAlarms {
 
 	/** Wakes those at once that it takes, whatever else fails: nobody else takes them from a node that lives. Returns how many. */
 	async #claim(limit: number, without: readonly PoolName[]): Promise<number> {
-		const { claims, names } = this.#options;
-		const claimed = await claims.claimDue(names(), limit, without);
+		const { claims, clock, names } = this.#options;
+		let claimed: readonly ActorRecord[];
+		try {
+			claimed = await claims.claimDue(names(), limit, without);
+		} catch (error) {
+			this.#unheardUntilTs = clock.now() + UNHEARD_MS;
+			throw error;
+		}
 		for (const record of claimed) {
 			void this.#wake(record);
 		}
 		return claimed.length;
+	}
+
+	/** Nothing else is being taken meanwhile, and what was taken before has begun, or was given back. */
+	async #giveBackUnheard(untilTs: number): Promise<void> {
+		const { claims, placement, clock } = this.#options;
+		const now = clock.now();
+		if (now < this.#unheardLookTs) {
+			return;
+		}
+		this.#unheardLookTs = now + RETRY_MS;
+		const owned = await claims.ownedDue();
+		const unheard = owned.filter(({ actorId }) => placement.phase(actorId) === undefined);
+		await Promise.all(unheard.map((actor) => this.#giveBack(actor)));
+		if (now >= untilTs) {
+			this.#unheardUntilTs = null;
+		}
+	}
+
+	async #giveBack(actor: Pick<ActorRecord, "actorId" | "generation">): Promise<void> {
+		const { claims, logger } = this.#options;
+		await claims.giveBack(actor).catch((obstacle: unknown) => {
+			logger.warn({ actorId: actor.actorId, err: obstacle }, "an actor could not be given back");
+		});
 	}
 
 	async #wake(record: ActorRecord): Promise<void> {
@@ -192,9 +237,7 @@ export class ClaimedAlarms {
 			// One that may not be started yet, say: its start has not released it, as there was none. One whose start
 			// takes longer than was waited for keeps it.
 			if (placement.phase(actorId) === undefined) {
-				await claims.giveBack(record).catch((obstacle: unknown) => {
-					logger.warn({ actorId, err: obstacle }, "an actor could not be given back");
-				});
+				await this.#giveBack(record);
 			}
 			if (this.#running && !isActorNotFound(error)) {
 				logger.warn({ actorId, err: error }, "an actor could not be woken by its alarm");

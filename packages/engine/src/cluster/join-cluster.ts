@@ -209,6 +209,16 @@ async function openNode(
 			},
 			nextDue: (names, withinMs) => rows.nextDue(names, withinMs),
 			giveBack: ({ actorId, generation }) => store.release(actorId, generation),
+			async ownedDue() {
+				const { epoch } = lease;
+				if (epoch === undefined) {
+					return [];
+				}
+				const owned = await rows.dueOf(epoch);
+				// An acquisition among them may be on its way back.
+				await store.sync();
+				return owned;
+			},
 			postpone: (...postponed) => rows.postpone(...postponed),
 			restingWithConnections: (limit, after) => rows.restingWithConnections(limit, after),
 		},

@@ -21,6 +21,7 @@ function polled() {
 	const woken: string[] = [];
 	const givenBack: string[] = [];
 	const lookedForLost = { count: 0 };
+	const lookedForUnheard = { count: 0 };
 	const store: {
 		due: string[];
 		nextTs: number | null;
@@ -28,8 +29,14 @@ function polled() {
 		/** What a look for the next alarm waits for. */
 		tellsNext: Gate | null;
 		isBroken: boolean;
+		/** Claims reject. */
+		losesAnswers: boolean;
+		/** Actors with a due alarm that this node has. */
+		owned: string[];
 	} = {
 		isBroken: false,
+		losesAnswers: false,
+		owned: [],
 		tellsNext: null,
 		due: [],
 		nextTs: null,
@@ -45,6 +52,7 @@ function polled() {
 			limits.push(limit);
 			leftAlone.push(without.map(({ pool }) => pool));
 			await store.answers?.opened;
+			if (store.losesAnswers) throw new Error("the connection broke");
 			return store.due.splice(0).map((actorId) => ({ actorId }) as ActorRecord);
 		},
 		async nextDue() {
@@ -52,6 +60,10 @@ function polled() {
 			return store.nextTs;
 		},
 		postpone: async () => {},
+		async ownedDue() {
+			lookedForUnheard.count++;
+			return store.owned.splice(0).map((actorId) => ({ actorId, generation: 0 }));
+		},
 		giveBack: async ({ actorId }) => void givenBack.push(actorId),
 		async restingWithConnections() {
 			lookedForLost.count++;
@@ -87,6 +99,7 @@ function polled() {
 		woken,
 		store,
 		lookedForLost,
+		lookedForUnheard,
 		givenBack,
 		waiting,
 		leftAlone,
@@ -238,4 +251,38 @@ test("those that were taken are woken, though the look for the next one has not 
 	clock.advance(1_000);
 	await settled();
 	expect(asked).toHaveLength(3);
+});
+
+test("what was taken without an answer is given back, also when it is late; what runs is not", async () => {
+	const { clock, alarms, store, givenBack, lookedForUnheard } = polled();
+	alarms.start();
+	clock.advance(0);
+	await settled();
+	store.losesAnswers = true;
+	clock.advance(POLL_MS);
+	await settled();
+	expect(lookedForUnheard.count).toBe(0);
+	store.losesAnswers = false;
+	store.owned = ["a", "slow"];
+	clock.advance(1_000);
+	await settled();
+	expect(givenBack).toEqual(["a"]);
+	// A server that did not notice has made the claim meanwhile.
+	store.owned = ["b"];
+	for (let look = 0; look < 5; look++) {
+		clock.advance(POLL_MS);
+		await settled();
+	}
+	expect(givenBack).toEqual(["a", "b"]);
+	for (let look = 0; look < 70_000 / POLL_MS; look++) {
+		clock.advance(POLL_MS);
+		await settled();
+	}
+	const before = lookedForUnheard.count;
+	expect(before).toBeLessThan(70);
+	for (let look = 0; look < 10_000 / POLL_MS; look++) {
+		clock.advance(POLL_MS);
+		await settled();
+	}
+	expect(lookedForUnheard.count).toBe(before);
 });

@@ -2,6 +2,7 @@
 import { expect, it, onTestFinished } from "vitest";
 import { emptiedDatabase } from "../../../../tests/support/postgres.ts";
 import { newActor } from "../store/fixtures.ts";
+import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
 import { type NodeUnderTest, startNode } from "./support/node.ts";
 
 const ACTORS = 1_000;
@@ -53,4 +54,22 @@ it("two alarms on each of 1,000 sleeping actors fire once each with three nodes 
 		new Map([...first].map(([actorId, alarmTs]) => [actorId, [alarmTs, alarmTs + APART_MS]])),
 	);
 	for (const { host } of nodes) expect(host.starts.length).toBeGreaterThan(0);
+});
+
+it("an alarm fires, and its next one, though the answer was lost to the claim that took its actor", async () => {
+	const proxy = await PostgresProxy.start(await emptiedDatabase());
+	onTestFinished(() => proxy[Symbol.asyncDispose]());
+	const node = await startNode({ url: proxy.url, leaseMs: 20_000 });
+	onTestFinished(() => node[Symbol.asyncDispose]());
+	const fired = new Map<string, number[]>();
+	dealsWith(node, fired);
+	const { store } = node.node;
+	const { actorId } = (await store.insertActor(newActor(), { acquire: true })).actor;
+	const cut = proxy.cutNextAnswer("UPDATE 1");
+	const alarmTs = Date.now() + 100;
+	const record = { initialised: true, sleepTs: Date.now() } as const;
+	await store.commit({ actorId, generation: 0, ops: [], record, alarmTs });
+	await cut;
+	expect(fired.get(actorId)).toBeUndefined();
+	await expect.poll(() => fired.get(actorId)).toEqual([alarmTs, alarmTs + APART_MS]);
 });

@@ -35,6 +35,9 @@ export interface NodeRow extends NodeDescription {
 	readonly isDraining: boolean;
 }
 
+/** An actor as it was acquired. */
+export type Acquired = Pick<ActorRecord, "actorId" | "generation">;
+
 /** Where an actor is. */
 export type Whereabouts =
 	| { readonly kind: "unknown" }
@@ -220,7 +223,8 @@ export class NodeRows {
 
 	/**
 	 * Takes actors whose alarm is due and that nobody runs, earliest first, as `acquire` does. Who gets one
-	 * is alone with it; others skip it. `takeOvers`: how many of them a node had that died.
+	 * is alone with it; others skip it. `takeOvers`: how many of them a node had that died. When it rejects it may have taken
+	 * some all the same: see {@link dueOf}.
 	 *
 	 * @param without - pools whose actors are left alone
 	 *
@@ -233,7 +237,7 @@ export class NodeRows {
 		limit: number,
 		without: readonly PoolName[] = [],
 	): Promise<{ readonly actors: ActorRecord[]; readonly takeOvers: number }> {
-		const rows = await this.#store.query<RecordRow & { left: boolean }>(
+		const rows = await this.#store.queryOnce<RecordRow & { left: boolean }>(
 			`WITH due AS (
 				SELECT a.row_id, a.owner FROM rivetkit.actors AS a
 				WHERE a.alarm_ts IS NOT NULL AND a.alarm_ts <= ${ASKED_MS} AND a.wake_after <= ${ASKED_MS}
@@ -247,6 +251,16 @@ export class NodeRows {
 			[epoch, names, limit, without.map(poolTag)],
 		);
 		return { actors: rows.map(toRecord), takeOvers: rows.filter(({ left }) => left).length };
+	}
+
+	/** Actors with a due alarm that a node has, be they run or not. */
+	async dueOf(epoch: number): Promise<readonly Acquired[]> {
+		const rows = await this.#store.query<{ id: string; generation: number }>(
+			"SELECT a.id, a.generation FROM rivetkit.actors AS a " +
+				`WHERE a.alarm_ts IS NOT NULL AND a.alarm_ts <= ${ASKED_MS} AND a.owner = $1`,
+			[epoch],
+		);
+		return rows.map(({ id, generation }) => ({ actorId: fromStoredText(id), generation }));
 	}
 
 	/** When the first alarm after now is due, of actors that nobody runs, if that is within `withinMs`. */

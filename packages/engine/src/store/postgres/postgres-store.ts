@@ -84,6 +84,11 @@ export class PostgresStore implements Store {
 		return this.#reads.query<R>({ text, values, ...(name === undefined ? undefined : { name }) });
 	}
 
+	/** As {@link query}, but never made again: see {@link ReadConnections.queryOnce}. */
+	queryOnce<R extends Row>(text: string, values: readonly unknown[]): Promise<R[]> {
+		return this.#reads.queryOnce<R>({ text, values });
+	}
+
 	async insertActor(actor: NewActor, options: InsertOptions = {}): Promise<InsertedActor> {
 		checkNewActor(actor);
 		const isAcquired = options.acquire ?? false;

@@ -21,7 +21,7 @@ export interface ReadConnectionsOptions {
 	readonly roundTrips: RoundTrips;
 }
 
-/** Reads: made again on another connection when theirs breaks. */
+/** Reads, and what else is sent beside writes: made again on another connection when theirs breaks. */
 export class ReadConnections {
 	readonly #options: ReadConnectionsOptions;
 	readonly #connections: (Promise<PostgresConnection> | undefined)[] =
@@ -35,22 +35,36 @@ export class ReadConnections {
 	}
 
 	/** Rejects with a `StoreError`: `unavailable` when PostgreSQL stays away. */
-	async query<R extends Row>(statement: Statement): Promise<R[]> {
+	query<R extends Row>(statement: Statement): Promise<R[]> {
+		return this.#query(statement, true);
+	}
+
+	/**
+	 * As {@link query} for what is something else when it is made again: also rejects with `unavailable` when its connection
+	 * breaks after it was sent. Then it may have been done, or still be.
+	 */
+	queryOnce<R extends Row>(statement: Statement): Promise<R[]> {
+		return this.#query(statement, false);
+	}
+
+	async #query<R extends Row>(statement: Statement, isRepeatable: boolean): Promise<R[]> {
 		const { clock, address, random } = this.#options;
 		const startTs = performance.now();
 		for (let attempt = 1, pauseMs = RETRY_FIRST_MS; ; attempt++) {
 			if (this.#closed) {
 				throw closedError(address);
 			}
+			let isSent = false;
 			try {
 				const connection = await this.#connection();
+				isSent = true;
 				return await this.#options.roundTrips.measure(() => connection.query<R>(statement));
 			} catch (error) {
 				const storeError = toStoreError(error, address, "A read failed");
 				const kind = failureKind((storeError.cause as Error | undefined) ?? storeError);
 				const isOver =
 					kind === "connection"
-						? performance.now() - startTs > UNAVAILABLE_AFTER_MS
+						? (isSent && !isRepeatable) || performance.now() - startTs > UNAVAILABLE_AFTER_MS
 						: kind === "statement" || attempt >= ATTEMPTS_MAX;
 				if (isOver || storeError.code === "pooled" || storeError.code === "unsupported") {
 					throw storeError;

@@ -14,6 +14,7 @@ export class PostgresProxy {
 	readonly #target: URL;
 	readonly #open = new Set<Socket>();
 	#next: Cut | undefined;
+	#nextAnswer: string | undefined;
 	#told: (() => void) | undefined;
 	/** As a pooler does: each client is told a number of the proxy's own. */
 	handsOutNumbers = false;
@@ -44,6 +45,14 @@ export class PostgresProxy {
 	/** Breaks the connection of the next COMMIT; resolves when that is done. */
 	cutNextCommit(cut: Cut): Promise<void> {
 		this.#next = cut;
+		return new Promise((resolve) => {
+			this.#told = resolve;
+		});
+	}
+
+	/** Breaks the connection of the next command that is answered so (`UPDATE 1`), when it is done; resolves then. */
+	cutNextAnswer(tag: string): Promise<void> {
+		this.#nextAnswer = tag;
 		return new Promise((resolve) => {
 			this.#told = resolve;
 		});
@@ -96,6 +105,11 @@ export class PostgresProxy {
 				end();
 				return;
 			}
+			if (type === "C" && this.#nextAnswer !== undefined && tagOf(message) === this.#nextAnswer) {
+				this.#nextAnswer = undefined;
+				end();
+				return;
+			}
 			if (type === "K" && this.handsOutNumbers) {
 				message.writeInt32BE(4711, 5);
 			}
@@ -107,6 +121,9 @@ export class PostgresProxy {
 		});
 	}
 }
+
+/** What a command has done, without the zero at its end. */
+const tagOf = (message: Buffer) => message.subarray(5, -1).toString();
 
 function eachMessage(
 	socket: Socket,
