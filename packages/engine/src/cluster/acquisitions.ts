@@ -7,6 +7,8 @@ export interface AcquisitionsOptions {
 	readonly clock: Clock;
 	/** Whether an incarnation of the actor exists here, or begins. */
 	readonly isUsed: (actorId: string) => boolean;
+	/** Whether the lease under which it was acquired is the one that this node holds. */
+	readonly isHeld: (acquired: ActorRecord) => boolean;
 }
 
 /** How this node becomes the owner of actors: one attempt for all that ask at the same time, within their deadlines. */
@@ -19,8 +21,8 @@ export class Acquisitions {
 	}
 
 	/**
-	 * Undefined when somebody else has it. What comes after the deadline is given back, unless somebody has begun to use
-	 * it; then rejects with `guard.actor_ready_timeout`.
+	 * Undefined when somebody else has it, or may have it because this node has lost its lease meanwhile. What comes after the
+	 * deadline is given back, unless somebody has begun to use it; then rejects with `guard.actor_ready_timeout`.
 	 */
 	async acquireBy(deadlineTs: number, actorId: string): Promise<ActorRecord | undefined> {
 		const { store, clock, isUsed } = this.#options;
@@ -53,7 +55,9 @@ export class Acquisitions {
 
 	async #acquireOnce(actorId: string): Promise<ActorRecord | undefined> {
 		try {
-			return await this.#options.store.acquire(actorId);
+			const { store, isHeld } = this.#options;
+			const acquired = await store.acquire(actorId);
+			return isHeld(acquired) ? acquired : undefined;
 		} catch (error) {
 			if (error instanceof StaleGenerationError) {
 				return undefined;

@@ -109,7 +109,12 @@ export class Cluster implements Elsewhere {
 			links,
 			peers: this.#peers,
 			pools: this.#pools,
-			acquisitions: new Acquisitions({ store, clock, isUsed }),
+			acquisitions: new Acquisitions({
+				store,
+				clock,
+				isUsed,
+				isHeld: (acquired) => this.holds(acquired),
+			}),
 			remote: this.#remote,
 			nodes: this.#nodes,
 			interested: this.#interested,
@@ -141,6 +146,11 @@ export class Cluster implements Elsewhere {
 
 	serving(deadlineTs: number): Promise<void> {
 		return this.#routes.serving(deadlineTs);
+	}
+
+	holds({ acquiredUnder }: ActorRecord): boolean {
+		const { epoch } = this.#options.lease;
+		return epoch !== undefined && acquiredUnder === epoch;
 	}
 
 	takesNext(actor: ActorKind): boolean {

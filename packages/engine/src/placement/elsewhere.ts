@@ -41,6 +41,8 @@ export interface ActorKind {
 export interface Elsewhere {
 	/** Whether this node may run actors now. */
 	readonly isServing: boolean;
+	/** Whether this node has the actor under the lease that it holds now; it does not when it has lost the one it was acquired under. */
+	holds(acquired: ActorRecord): boolean;
 	/** Whether this node is to run one such actor more; it is then counted as if it did. */
 	takesNext(actor: ActorKind): boolean;
 	/** Resolves when this node may run actors. Rejects with `guard.service_unavailable`. */

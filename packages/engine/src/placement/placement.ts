@@ -362,7 +362,7 @@ export class Placement {
 			}
 			if (elsewhere !== undefined && !this.#incarnations.has(actorId)) {
 				await elsewhere.serving(deadlineTs);
-				if (fresh === undefined) {
+				if (fresh === undefined || !elsewhere.holds(fresh)) {
 					const wait = { isPatient, onlyBegins };
 					const route = await this.#route(actorId, deadlineTs, elsewhere, wait);
 					if (route.kind === "remote") {

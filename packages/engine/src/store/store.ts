@@ -190,6 +190,11 @@ export interface ActorRecord extends NewActor {
 	readonly alarmTs: number | null;
 	/** Whether the actor stores connections. */
 	readonly connected: boolean;
+	/**
+	 * Where several nodes share a store: the lease under which this record's actor was acquired, told by what acquires. It may
+	 * be over by the time it is told.
+	 */
+	readonly acquiredUnder?: number;
 }
 
 export interface ListActors {

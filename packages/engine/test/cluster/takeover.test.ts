@@ -1,8 +1,11 @@
 // What becomes of a call whose node goes away with it.
 import { HEADER_CALL_ID } from "@rivetkit/protocol";
 import { expect, it, onTestFinished } from "vitest";
+import { Relay } from "../../../../scripts/cluster/relay.ts";
+import { emptiedDatabase, sql } from "../../../../tests/support/postgres.ts";
 import { Gate } from "../helpers/gate.ts";
 import { linkedPair } from "./support/linked-pair.ts";
+import { startNode } from "./support/node.ts";
 
 /** An actor of the second node, which is called through the first, and how often it was given a call. */
 async function pair() {
@@ -76,4 +79,38 @@ it("without an id fails with a code, and is not run again", async () => {
 	answers[2]!.open();
 	expect(await reading).toEqual({ status: 200, body: "answer 3" });
 	expect(given).toEqual(["POST", "GET", "GET"]);
+});
+
+it("an actor that is made while its node loses its lease runs where its row says", async () => {
+	const url = await emptiedDatabase();
+	const relay = await Relay.start();
+	relay.targetPort = Number(new URL(url).port);
+	const through = new URL(url);
+	through.hostname = "127.0.0.1";
+	through.port = String(relay.port);
+	const node = await startNode({ url: through.href, leaseMs: 3_000 });
+	onTestFinished(async () => {
+		relay.mend();
+		await node[Symbol.asyncDispose]();
+		relay.close();
+	});
+	relay.cut();
+	const creating = node.engine.resolve({
+		kind: "create",
+		name: "counter",
+		key: ["a"],
+		input: null,
+		crashPolicy: "sleep",
+	});
+	await expect.poll(() => node.node.notReady).toContain("lease");
+	relay.mend();
+	const { actorId } = (await creating).actor;
+	expect(node.host.live.has(actorId)).toBe(true);
+	const owners = await sql<{ isAlive: boolean }>(
+		url,
+		'SELECT lease_until > clock_timestamp() AS "isAlive" FROM rivetkit.actors AS a ' +
+			"LEFT JOIN rivetkit.nodes AS n ON n.epoch = a.owner WHERE a.id = $1",
+		[actorId],
+	);
+	expect(owners).toEqual([{ isAlive: true }]);
 });

@@ -3,7 +3,7 @@ import type { ActorRecord } from "../store.ts";
 import { fromStoredText, toStoredText } from "../stored-values.ts";
 import { type ConnectOptions, PostgresConnection } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
-import { RECORD_COLUMNS, type RecordRow, toRecord } from "./records.ts";
+import { acquiredUnder, RECORD_COLUMNS, type RecordRow, toRecord } from "./records.ts";
 import { RoundTrips } from "./round-trips.ts";
 import { HAS_LIVE_OWNER } from "./write-statements.ts";
 
@@ -250,7 +250,8 @@ export class NodeRows {
 			RETURNING ${RECORD_COLUMNS}, due.owner IS NOT NULL AS left`,
 			[epoch, names, limit, without.map(poolTag)],
 		);
-		return { actors: rows.map(toRecord), takeOvers: rows.filter(({ left }) => left).length };
+		const actors = rows.map((row) => acquiredUnder(epoch, toRecord(row)));
+		return { actors, takeOvers: rows.filter(({ left }) => left).length };
 	}
 
 	/** Actors with a due alarm that a node has, be they run or not. */

@@ -50,6 +50,11 @@ export function toRecord(row: RecordRow): ActorRecord {
 	};
 }
 
+/** The record of an actor that was acquired under a lease; null for none. */
+export function acquiredUnder(owner: number | null, record: ActorRecord): ActorRecord {
+	return owner === null ? record : { ...record, acquiredUnder: owner };
+}
+
 /** A plain array of its own: what is handed out belongs to the caller. */
 export function toBytes(buffer: Buffer): Uint8Array {
 	return new Uint8Array(buffer);

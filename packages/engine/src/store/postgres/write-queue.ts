@@ -3,6 +3,7 @@ import type { Clock, Random } from "@rivetkit/protocol";
 import { StoreError } from "../store.ts";
 import type { PostgresConnection } from "./connection.ts";
 import { failureKind, toStoreError } from "./errors.ts";
+import { acquiredUnder } from "./records.ts";
 import type { RoundTrips } from "./round-trips.ts";
 import { arrange } from "./statement-order.ts";
 import { actorIdOf, bytesOf, type Outcome, type Write } from "./write-calls.ts";
@@ -358,9 +359,16 @@ export function closedError(address: string): StoreError {
 /** What an insert finds that is made again is what it made. */
 function asAtFirst({ writes }: Call): (outcome: Outcome, at: number) => Outcome {
 	return (outcome, at) => {
+		const write = writes[at]!;
 		const isOwn =
-			outcome.kind === "inserted" && outcome.result.actor.actorId === actorIdOf(writes[at]!);
-		return isOwn ? { kind: "inserted", result: { ...outcome.result, created: true } } : outcome;
+			write.kind === "insert" &&
+			outcome.kind === "inserted" &&
+			outcome.result.actor.actorId === actorIdOf(write);
+		if (!isOwn) {
+			return outcome;
+		}
+		const actor = acquiredUnder(write.owner, outcome.result.actor);
+		return { kind: "inserted", result: { created: true, actor } };
 	};
 }
 

@@ -1,7 +1,7 @@
 import { fromStoredText, toStoredText } from "../stored-values.ts";
 import { byteaArray, int8Array, textArray } from "./binary-array.ts";
 import type { Row, Statement } from "./connection.ts";
-import { RECORD_COLUMNS, type RecordRow, toRecord } from "./records.ts";
+import { acquiredUnder, RECORD_COLUMNS, type RecordRow, toRecord } from "./records.ts";
 import type { Outcome, Write, WriteKind } from "./write-calls.ts";
 
 /** One statement for several writes of a kind, each to another actor, and how to read its answer. */
@@ -105,10 +105,11 @@ function insertStatement(writes: readonly Extract<Write, { kind: "insert" }>[]):
 				records.filter(({ created }) => created).map((one) => [one.actor.actorId, one.actor]),
 			);
 			const byKey = new Map(records.map(({ actor }) => [liveKeyOf(actor), actor]));
-			return writes.map(({ actor: { actorId, ...place } }): Outcome => {
+			return writes.map(({ actor: { actorId, ...place }, owner }): Outcome => {
 				const created = byId.get(actorId);
 				if (created !== undefined && liveKeyOf(created) === liveKeyOf(place)) {
-					return { kind: "inserted", result: { created: true, actor: created } };
+					const result = { created: true, actor: acquiredUnder(owner, created) };
+					return { kind: "inserted", result };
 				}
 				const holder = byKey.get(liveKeyOf(place));
 				return holder === undefined
@@ -148,9 +149,11 @@ function acquireStatement(writes: readonly Extract<Write, { kind: "acquire" }>[]
 		},
 		outcomes(rows) {
 			const records = new Map((rows as RecordRow[]).map((row) => [fromStoredText(row.id), row]));
-			return writes.map(({ actorId }) => {
+			return writes.map(({ actorId, owner }) => {
 				const row = records.get(actorId);
-				return row === undefined ? STALE : { kind: "acquired", record: toRecord(row) };
+				return row === undefined
+					? STALE
+					: { kind: "acquired", record: acquiredUnder(owner, toRecord(row)) };
 			});
 		},
 	};

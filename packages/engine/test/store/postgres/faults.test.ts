@@ -44,6 +44,7 @@ describe("a PostgreSQL store whose connection breaks", () => {
 			const actor = await acquiredActor(store);
 			await store.commit(putBatch(actor.actorId, 0, { a: "0" }));
 			const cut = proxy.cutNextCommit(how);
+			store.owner = 7;
 			const outcomes = Promise.allSettled([
 				store.commit(putBatch(actor.actorId, 0, { a: "1" })),
 				store.commit(putBatch(actor.actorId, 7, { a: "stale" })),
@@ -56,7 +57,10 @@ describe("a PostgreSQL store whose connection breaks", () => {
 			expect(committed).toEqual({ status: "fulfilled", value: undefined });
 			expect(stale).toMatchObject({ reason: { name: "StaleGenerationError", generation: 7 } });
 			expect(inserted).toMatchObject({
-				value: { created: true, actor: { actorId: `new ${how}`, generation: 0 } },
+				value: {
+					created: true,
+					actor: { actorId: `new ${how}`, generation: 0, acquiredUnder: 7 },
+				},
 			});
 			expect(await contents(store, actor.actorId)).toEqual({ a: "1" });
 			await store.commit(putBatch(actor.actorId, 0, { a: "2" }));
