@@ -46,6 +46,7 @@ interface Offered extends Watched {
 	readonly actorId: string;
 	/** Whether the actor hears of its end. */
 	isHeard: boolean;
+	/** Whether the actor has yet to release it when its client is gone. */
 	isHeld: boolean;
 }
 
@@ -263,6 +264,8 @@ export class RemoteNode implements ActorHost {
 					this.#drop(key);
 					this.#closedThere(key, deed);
 				}
+				// What the actor has closed need not wait for it.
+				offered.isHeld = false;
 				return;
 			case "listen":
 				offered.isHeard = true;

@@ -1,5 +1,11 @@
 // Sockets of this node's clients that somebody on another node has: what is kept of them here, and told there.
-import type { ActorSocket, ActorUpgrade, Clock, PlainSocket } from "@rivetkit/protocol";
+import type {
+	ActorSocket,
+	ActorSocketHandler,
+	ActorUpgrade,
+	Clock,
+	PlainSocket,
+} from "@rivetkit/protocol";
 import { expect, it } from "vitest";
 import type { SocketNews } from "../../src/cluster/link-messages.ts";
 import { LinkSocket } from "../../src/cluster/link-socket.ts";
@@ -21,12 +27,16 @@ function remote() {
 	} as unknown as NodeLink;
 	const node = new RemoteNode({ link, clock: {} as Clock, limits: {} as LinkLimits });
 	const closes: unknown[] = [];
+	const heard: { by?: ActorSocketHandler } = {};
 	const socket = {
 		close: (...args: unknown[]) => closes.push(args),
-		listen() {},
+		listen(handler: ActorSocketHandler) {
+			heard.by = handler;
+		},
 		hold() {},
+		release() {},
 	} as unknown as ActorSocket;
-	return { node, told, closes, socket };
+	return { node, told, closes, socket, heard };
 }
 
 it("a socket that an actor over there refuses is nobody's: that is told, and nothing of it is kept", async () => {
@@ -50,6 +60,33 @@ it.each(["listen", "hold"] as const)(
 		expect(node.hasSocketsOf("a")).toBe(true);
 	},
 );
+
+it.each([
+	["that is not held is forgotten when its client leaves", false],
+	["that is held stays until the actor has dealt with its client's leaving", true],
+])("a socket %s", async (_what, isHeld) => {
+	const { node, told, socket, heard } = remote();
+	await node.openSocket("a", UPGRADE, socket);
+	if (isHeld) node.deed(1, { do: "hold" });
+	node.deed(1, { do: "listen" });
+	heard.by!.onClose(1000, "bye", true);
+	expect(told).toEqual([[1, { closed: [1000, "bye", true] }]]);
+	expect(node.hasSocketsOf("a")).toBe(isHeld);
+	node.deed(1, { do: "release" });
+	expect(node.hasSocketsOf("a")).toBe(false);
+});
+
+it("a held socket that its actor closes is forgotten when its client is gone: nobody need release it", async () => {
+	const { node, told, socket, heard } = remote();
+	await node.openSocket("a", UPGRADE, socket);
+	node.deed(1, { do: "hold" });
+	node.deed(1, { do: "listen" });
+	node.deed(1, { do: "close", code: 1000, reason: "done" });
+	expect(node.hasSocketsOf("a")).toBe(true);
+	heard.by!.onClose(1000, "done", true);
+	expect(told).toEqual([[1, { closed: [1000, "done", true] }]]);
+	expect(node.hasSocketsOf("a")).toBe(false);
+});
 
 it("who is not let look at an actor over there is nobody there either", async () => {
 	const { node, told, closes, socket } = remote();
