@@ -1,10 +1,12 @@
 import { type Clock, catalogueError } from "@rivetkit/protocol";
+import type { EngineLogger } from "../common/logger.ts";
 import type { PostgresStore } from "../store/postgres/postgres-store.ts";
 import { type ActorRecord, StaleGenerationError } from "../store/store.ts";
 
 export interface AcquisitionsOptions {
 	readonly store: PostgresStore;
 	readonly clock: Clock;
+	readonly logger: EngineLogger;
 	/** Whether an incarnation of the actor exists here, or begins. */
 	readonly isUsed: (actorId: string) => boolean;
 	/** Whether the lease under which it was acquired is the one that this node holds. */
@@ -25,22 +27,29 @@ export class Acquisitions {
 	 * deadline is given back, unless somebody has begun to use it; then rejects with `guard.actor_ready_timeout`.
 	 */
 	async acquireBy(deadlineTs: number, actorId: string): Promise<ActorRecord | undefined> {
-		const { store, clock, isUsed } = this.#options;
 		const acquiring = this.#acquire(actorId);
 		try {
-			return await answeredBy(clock, deadlineTs, acquiring, actorId);
+			return await answeredBy(this.#options.clock, deadlineTs, acquiring, actorId);
 		} catch (error) {
-			void acquiring.then(
-				(late) => {
-					if (late !== undefined && !isUsed(actorId)) {
-						return store.release(actorId, late.generation);
-					}
-					return undefined;
-				},
-				// Whoever waits for it is told.
-				() => {},
-			);
+			void this.#giveBackLate(acquiring, actorId);
 			throw error;
+		}
+	}
+
+	async #giveBackLate(acquiring: Promise<ActorRecord | undefined>, actorId: string): Promise<void> {
+		const { store, logger, isUsed } = this.#options;
+		// Whoever waits for it is told.
+		const late = await acquiring.catch(() => undefined);
+		if (late === undefined || isUsed(actorId)) {
+			return;
+		}
+		try {
+			await store.release(actorId, late.generation);
+		} catch (error) {
+			logger.warn(
+				{ actorId, generation: late.generation, err: error },
+				"an actor that was acquired too late could not be given back; other nodes take it when this node's lease ends",
+			);
 		}
 	}
 

@@ -112,6 +112,7 @@ export class Cluster implements Elsewhere {
 			acquisitions: new Acquisitions({
 				store,
 				clock,
+				logger,
 				isUsed,
 				isHeld: (acquired) => this.holds(acquired),
 			}),
