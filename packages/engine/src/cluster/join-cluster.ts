@@ -99,9 +99,18 @@ export async function joinCluster(options: JoinOptions): Promise<ClusterNode> {
 		clock,
 		applicationName: `rivetkit ${name}`,
 	});
+	let rows: NodeRows | undefined;
 	try {
-		return await openNode(store, { ...options, logger, random, leaseMs, name }, clock, version);
+		rows = new NodeRows(store, {
+			config: await clientConfig(options),
+			address: addressOf(options.url),
+			applicationName: `rivetkit ${name} lease`,
+			statementTimeoutMs: Math.ceil(leaseMs / 2),
+		});
+		const all = { ...options, logger, random, leaseMs, name };
+		return await openNode(store, rows, all, clock, version);
 	} catch (error) {
+		await rows?.close();
 		await store.close();
 		throw error;
 	}
@@ -109,17 +118,12 @@ export async function joinCluster(options: JoinOptions): Promise<ClusterNode> {
 
 async function openNode(
 	store: PostgresStore,
+	rows: NodeRows,
 	options: JoinOptions & { logger: EngineLogger; random: Random; leaseMs: number; name: string },
 	clock: ClusterClock,
 	version: string,
 ): Promise<ClusterNode> {
 	const { node = {}, logger, random, leaseMs, name } = options;
-	const rows = new NodeRows(store, {
-		config: await clientConfig(options),
-		address: addressOf(options.url),
-		applicationName: `rivetkit ${name} lease`,
-		statementTimeoutMs: Math.ceil(leaseMs / 2),
-	});
 	const counters = new ClusterCounters();
 	let engine: JoinedEngine | undefined;
 	/** Epochs of the others that live, and of what this node was before it lost its lease, until that is known to be gone. */

@@ -71,6 +71,8 @@ export class Links {
 			verifyClient: () => this.#strangers < STRANGERS_MAX,
 		});
 		this.#sockets.on("connection", (socket) => void this.#called(socket));
+		// It repeats errors of the server, which whoever listens is told of: unheard, they end the process.
+		this.#sockets.on("error", () => {});
 	}
 
 	/** Resolves with the port. */

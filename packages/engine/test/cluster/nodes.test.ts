@@ -1,4 +1,6 @@
 // Nodes in one process, on one real PostgreSQL: what they tell each other, and what is told of them.
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { emptiedDatabase, sql } from "../../../../tests/support/postgres.ts";
 import { PostgresProxy } from "../store/postgres/postgres-proxy.ts";
@@ -114,4 +116,19 @@ it("a node believes in its lease for less long than the database does", async ()
 		);
 		expect(believedUntilMs).toBeLessThan(askedMs + row!.left);
 	}
+});
+
+it("a node whose port is taken says so, and leaves no session open", async () => {
+	const url = await emptiedDatabase();
+	const taken = createServer();
+	taken.listen(0, "127.0.0.1");
+	await once(taken, "listening");
+	onTestFinished(() => void taken.close());
+	const { port } = taken.address() as AddressInfo;
+	await expect(startNode({ url, node: { port, name: "late" } })).rejects.toMatchObject({
+		code: "EADDRINUSE",
+	});
+	const sessions = () =>
+		sql(url, "SELECT FROM pg_stat_activity WHERE application_name LIKE 'rivetkit late%'");
+	await expect.poll(sessions).toEqual([]);
 });
