@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:http";
+import type { Socket } from "node:net";
 import type { Clock, Random, Timer } from "@rivetkit/protocol";
 import { WebSocket, WebSocketServer } from "ws";
 import type { EngineLogger } from "../common/logger.ts";
@@ -70,7 +71,10 @@ export class Links {
 			perMessageDeflate: false,
 			verifyClient: () => this.#strangers < STRANGERS_MAX,
 		});
-		this.#sockets.on("connection", (socket) => void this.#called(socket));
+		this.#sockets.on(
+			"connection",
+			(socket, { socket: stream }) => void this.#called(socket, stream),
+		);
 		// It repeats errors of the server, which whoever listens is told of: unheard, they end the process.
 		this.#sockets.on("error", () => {});
 	}
@@ -204,6 +208,10 @@ export class Links {
 			handshakeTimeout: HANDSHAKE_MS,
 		});
 		this.#calling.add(socket);
+		let stream: Socket | undefined;
+		socket.once("upgrade", (response) => {
+			stream = response.socket;
+		});
 		try {
 			await this.#next(socket, (hello: Hello) => {
 				const introduction = this.#handshake.introduce(hello, own, epoch);
@@ -214,7 +222,7 @@ export class Links {
 					if (this.#options.epoch() !== own) {
 						throw new Error("this node has begun another life meanwhile");
 					}
-					this.#open(epoch, socket);
+					this.#open(epoch, socket, stream);
 				});
 				socket.send(JSON.stringify(introduction));
 				return welcomed;
@@ -228,7 +236,7 @@ export class Links {
 		}
 	}
 
-	async #called(socket: WebSocket): Promise<void> {
+	async #called(socket: WebSocket, stream: Socket): Promise<void> {
 		this.#strangers++;
 		try {
 			const hello = this.#handshake.hello();
@@ -238,7 +246,7 @@ export class Links {
 					throw new Error("a stranger, or one that looks for another life of this node");
 				}
 				socket.send(JSON.stringify(welcome));
-				this.#open(introduction.from, socket);
+				this.#open(introduction.from, socket, stream);
 			});
 			socket.send(JSON.stringify(hello));
 			await introduced;
@@ -251,7 +259,8 @@ export class Links {
 		}
 	}
 
-	#open(epoch: number, socket: WebSocket): void {
+	/** @param stream - what the socket is on */
+	#open(epoch: number, socket: WebSocket, stream: Socket | undefined): void {
 		if (this.#closed) {
 			socket.terminate();
 			return;
@@ -261,6 +270,7 @@ export class Links {
 		peer.link?.close();
 		const link: NodeLink = new NodeLink({
 			socket,
+			bytesRead: () => stream?.bytesRead ?? 0,
 			epoch,
 			clock,
 			logger,

@@ -35,6 +35,8 @@ export interface LinkHandler {
 
 export interface NodeLinkOptions {
 	readonly socket: WebSocket;
+	/** How many bytes have come over the connection, parts of messages included. */
+	readonly bytesRead: () => number;
 	/** Of the other node. */
 	readonly epoch: number;
 	readonly clock: Clock;
@@ -88,6 +90,9 @@ export interface Streamed {
 export class NodeLink {
 	readonly epoch: number;
 	readonly #socket: WebSocket;
+	readonly #bytesRead: () => number;
+	/** As many as there were when it was last looked. */
+	#bytesSeen = 0;
 	readonly #clock: Clock;
 	readonly #handler: LinkHandler;
 	readonly #silenceMs: number;
@@ -103,9 +108,11 @@ export class NodeLink {
 	#heardAt = performance.now();
 	#watch: Timer | undefined;
 
-	constructor({ socket, epoch, clock, handler, logger, counters, silenceMs }: NodeLinkOptions) {
+	constructor(options: NodeLinkOptions) {
+		const { socket, bytesRead, epoch, clock, handler, logger, counters, silenceMs } = options;
 		this.epoch = epoch;
 		this.#socket = socket;
+		this.#bytesRead = bytesRead;
 		this.#clock = clock;
 		this.#handler = handler;
 		this.#logger = logger;
@@ -227,6 +234,12 @@ export class NodeLink {
 
 	#listen(): void {
 		this.#watch = this.#clock.after(this.#silenceMs / 4, () => {
+			// A large message is heard of when it is whole, and so are the pings behind it.
+			const bytes = this.#bytesRead();
+			if (bytes !== this.#bytesSeen) {
+				this.#bytesSeen = bytes;
+				this.#heardAt = performance.now();
+			}
 			if (performance.now() - this.#heardAt > this.#silenceMs) {
 				this.close();
 				return;

@@ -1,6 +1,6 @@
 // The one connection between two nodes, against a node that says what a test wants.
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { systemClock, systemRandom } from "@rivetkit/protocol";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
@@ -16,7 +16,11 @@ const OLDEST = 0;
 const OLDER = 1;
 const READY: LinkCall = { do: "ready", actorId: "a", waitMs: 1_000 };
 
-async function linked(prepare: (node: ScriptedNode) => void = () => {}, secret = SECRET) {
+async function linked(
+	prepare: (node: ScriptedNode) => void = () => {},
+	secret = SECRET,
+	silenceMs = 5_000,
+) {
 	const node = await ScriptedNode.start(secret);
 	prepare(node);
 	const called: LinkCall[] = [];
@@ -29,7 +33,7 @@ async function linked(prepare: (node: ScriptedNode) => void = () => {}, secret =
 		random: systemRandom(),
 		logger: { debug: noted, info: noted, warn: noted, error: noted },
 		counters: new ClusterCounters(),
-		silenceMs: 5_000,
+		silenceMs,
 		epoch: () => 2,
 		onOpen: (link) => opened.push(link),
 		handler: {
@@ -196,4 +200,41 @@ it("closes though strangers say nothing, and a node that it calls does not answe
 	called.resume();
 	await links.close();
 	await gone;
+});
+
+/** A message in pieces that come so slowly that it takes several times as long as a link may be silent. */
+async function trickle(socket: WebSocket, masks: boolean): Promise<void> {
+	const message = encodeMessage({ is: "call", id: 1, call: READY });
+	// A mask of zeros.
+	const head = masks ? [0x82, 0x80 | message.length, 0, 0, 0, 0] : [0x82, message.length];
+	const bytes = Buffer.concat([Buffer.from(head), message]);
+	const { _socket: stream } = socket as unknown as { _socket: Socket };
+	for (const byte of bytes) {
+		stream.write(Uint8Array.of(byte));
+		await new Promise((resolve) => setTimeout(resolve, (4 * SHORT_MS) / bytes.length));
+	}
+}
+const SHORT_MS = 1_000;
+
+it("a message that comes slowly from the node that was called does not end the link", async () => {
+	const { node, links, called, opened } = await linked(() => {}, SECRET, SHORT_MS);
+	await links.to(OLDER, 2_000);
+	await trickle(node.socket, false);
+	await expect.poll(() => called).toEqual([READY]);
+	expect(opened).toHaveLength(1);
+});
+
+it("a message that comes slowly from the node that calls does not end the link", async () => {
+	const { links, called } = await linked(() => {}, SECRET, SHORT_MS);
+	const port = await links.listen("127.0.0.1", 0);
+	const socket = new WebSocket(`ws://127.0.0.1:${port}/rivetkit/node`, { autoPong: false });
+	onTestFinished(() => socket.terminate());
+	const [hello] = await once(socket, "message");
+	const caller = new Handshake(SECRET, systemRandom());
+	const welcomed = once(socket, "message");
+	socket.send(JSON.stringify(caller.introduce(JSON.parse(String(hello)) as Hello, 3, 2)));
+	await welcomed;
+	await trickle(socket, true);
+	await expect.poll(() => called).toEqual([READY]);
+	expect(links.isOpen(3)).toBe(true);
 });

@@ -25,13 +25,19 @@ export class ScriptedNode {
 	}
 
 	static async start(secret: string): Promise<ScriptedNode> {
-		const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+		// Nothing is sent but what the test says.
+		const server = new WebSocketServer({ port: 0, host: "127.0.0.1", autoPong: false });
 		await once(server, "listening");
 		return new ScriptedNode(server, secret);
 	}
 
 	get address(): string {
 		return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+	}
+
+	/** That of the last link. */
+	get socket(): WebSocket {
+		return this.#socket!;
 	}
 
 	send(message: LinkMessage): void {
