@@ -27,6 +27,11 @@ export function isActorNotFound(error: unknown): boolean {
 	return isActorError(error) && error.group === "actor" && error.code === "not_found";
 }
 
+/** Whether an actor was not ready in the time that who waited for it had. */
+export function isReadyTimeout(error: unknown): boolean {
+	return isActorError(error) && error.group === "guard" && error.code === "actor_ready_timeout";
+}
+
 /** The unstructured answer for a route that does not exist (protocol 2.2). */
 export function notFound(): ActorResponse {
 	return {

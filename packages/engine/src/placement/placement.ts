@@ -17,6 +17,7 @@ import {
 	type HostEvents,
 	type StopIntent,
 } from "@rivetkit/protocol";
+import { isReadyTimeout } from "../common/errors.ts";
 import type { EngineLimits } from "../common/limits.ts";
 import type { EngineLogger } from "../common/logger.ts";
 import type { ActorRecord, Store } from "../store/store.ts";
@@ -427,26 +428,34 @@ export class Placement {
 		}
 	}
 
-	/** One for all that ask at the same time: the first of them starts what was acquired. */
-	#route(
+	/** One for all that ask at the same time, each within its own deadline: the first of them starts what was acquired. */
+	async #route(
 		actorId: string,
 		deadlineTs: number,
 		elsewhere: Elsewhere,
 		wait: RouteWait,
 	): Promise<Route> {
-		const known = this.#routing.get(actorId);
-		if (known !== undefined) {
-			return known;
+		const { clock } = this.#options;
+		for (let known = this.#routing.get(actorId); known; known = this.#routing.get(actorId)) {
+			try {
+				return await known;
+			} catch (error) {
+				// Who had begun it had less time, or began earlier.
+				if (!isReadyTimeout(error) || clock.now() >= deadlineTs) {
+					throw error;
+				}
+			}
 		}
 		const blocked = this.#backoff.blocked(actorId);
 		if (blocked !== undefined) {
-			return Promise.reject(blocked.error);
+			throw blocked.error;
 		}
 		const routing = elsewhere
 			.route(actorId, deadlineTs, wait)
 			.finally(() => this.#routing.delete(actorId));
 		this.#routing.set(actorId, routing);
-		return routing;
+		// Awaited as those that join do: it goes on before them.
+		return await routing;
 	}
 
 	async #nextHost(deadlineTs: number): Promise<void> {

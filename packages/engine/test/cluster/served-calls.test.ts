@@ -1,12 +1,18 @@
 // What a node does for another one that asks.
-import { type ActorHost, type ActorSocket, CLOSE_GOING_AWAY } from "@rivetkit/protocol";
+import {
+	type ActorHost,
+	type ActorSocket,
+	CLOSE_GOING_AWAY,
+	catalogueError,
+} from "@rivetkit/protocol";
 import { expect, it } from "vitest";
 import type { LinkCall } from "../../src/cluster/link-messages.ts";
 import { LinkSockets } from "../../src/cluster/link-sockets.ts";
 import type { NodeLink } from "../../src/cluster/node-link.ts";
 import { ServedCalls, type ServedCallsOptions } from "../../src/cluster/served-calls.ts";
 import { engineLimits } from "../../src/common/limits.ts";
-import type { Elsewhere } from "../../src/placement/elsewhere.ts";
+import type { Elsewhere, Route } from "../../src/placement/elsewhere.ts";
+import type { Incarnation } from "../../src/placement/incarnation.ts";
 import { Placement, type PlacementOptions } from "../../src/placement/placement.ts";
 import { createMemoryStore } from "../../src/store/memory/memory-store.ts";
 import { FakeHost } from "../helpers/fake-host.ts";
@@ -147,4 +153,48 @@ it("a node that wakes an actor hears whether it waits where too many do already"
 	expect(await t.placement.wake("a", Number.POSITIVE_INFINITY)).toBe("waiting");
 	isCrowded = true;
 	expect(await t.placement.wake("a", Number.POSITIVE_INFINITY)).toBe("crowded");
+});
+
+it("who joins the look for an actor late has its own time: it goes on when that of the first is over", async () => {
+	const looks: { readonly deadlineTs: number; readonly route: Gate<Route> }[] = [];
+	const t = await node({
+		elsewhere: {
+			serving: async () => {},
+			route: (_actorId, deadlineTs) => {
+				const route = new Gate<Route>();
+				looks.push({ deadlineTs, route });
+				return route.opened;
+			},
+		} as Partial<Elsewhere> as Elsewhere,
+	});
+	const late = () => catalogueError("guard.actor_ready_timeout", { actor_id: "a" });
+	const began = t.clock.now();
+	const ready = (ms: number) => t.placement.ready("a", began + ms, "key");
+	const first = ready(1_000);
+	const others = [ready(2_000), ready(3_000), t.placement.wake("a", began + 4_000)];
+	const refused = Promise.allSettled([first, ready(1_000)]);
+	await expect.poll(() => looks.length).toBe(1);
+	t.clock.advance(1_000);
+	looks[0]!.route.fail(late());
+	const timeout = { status: "rejected", reason: { code: "actor_ready_timeout" } };
+	expect(await refused).toMatchObject([timeout, timeout]);
+	await expect.poll(() => looks.length).toBe(2);
+	const incarnation = { actorId: "a" } as Partial<Incarnation> as Incarnation;
+	looks[1]!.route.open({ kind: "remote", incarnation });
+	expect(await Promise.all(others)).toEqual([incarnation, incarnation, "live"]);
+	expect(looks.map(({ deadlineTs }) => deadlineTs - began)).toEqual([1_000, 2_000]);
+});
+
+it("who joins the look for an actor fails with it for any other reason", async () => {
+	const route = new Gate<Route>();
+	const t = await node({
+		elsewhere: {
+			serving: async () => {},
+			route: () => route.opened,
+		} as Partial<Elsewhere> as Elsewhere,
+	});
+	const all = [1, 2].map(() => t.placement.ready("a", Number.POSITIVE_INFINITY, "key"));
+	route.fail(catalogueError("guard.service_unavailable"));
+	const refused = { status: "rejected", reason: { code: "service_unavailable" } };
+	expect(await Promise.allSettled(all)).toMatchObject([refused, refused]);
 });
