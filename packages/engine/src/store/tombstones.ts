@@ -2,7 +2,7 @@
 export interface TombstoneLimits {
 	/** Milliseconds after the destruction. Default 7 days. */
 	readonly maxAgeMs: number;
-	/** Tombstones kept at most; the oldest go first. Default 100,000. */
+	/** Tombstones kept at most; the oldest go first. In PostgreSQL up to 1 % more, for each process. Default 100,000. */
 	readonly maxCount: number;
 }
 

@@ -7,8 +7,10 @@ import type { ReadConnections } from "./read-connections.ts";
 const ENTRIES_AT_ONCE = 1_000;
 /** Tombstones dropped by one statement. */
 const TOMBSTONES_AT_ONCE = 1_000;
-/** How many destructions of this process may pass before tombstones are counted again. */
+/** How many destructions of this process may pass before tombstones are counted again, at most. */
 const COUNT_EVERY = 1_000;
+/** The part of the limit that there may be too many of once it is reached: counting reads all there are. */
+const SLACK = 0.01;
 
 /**
  * The rows are chosen before the first one is deleted, in a subquery that is no part of a join: a plan that asks a
@@ -39,7 +41,7 @@ export interface RemovalsOptions {
 export class Removals {
 	readonly #options: RemovalsOptions;
 	readonly #reads: ReadConnections;
-	/** Tombstones that could still be made before there are too many; unknown before the first count. */
+	/** Tombstones that may still be made here before they are counted again; unknown before the first count. */
 	#room = 0;
 	#running: Promise<void> | undefined;
 	#again = false;
@@ -85,11 +87,14 @@ export class Removals {
 		const [row] = await this.#reads.query<{ count: number }>({
 			text: "SELECT count(*) AS count FROM rivetkit.actors WHERE destroy_ts IS NOT NULL",
 		});
-		const room = tombstones.maxCount - row!.count;
+		const { maxCount } = tombstones;
+		const room = maxCount - row!.count;
 		if (room < 0) {
-			await this.#reads.query({ text: DROP_EXCESS, values: [tombstones.maxCount] });
+			await this.#reads.query({ text: DROP_EXCESS, values: [maxCount] });
 		}
-		this.#room = Math.min(COUNT_EVERY, Math.max(0, room));
+		// More than one statement drops is dropped with the next destructions.
+		const slack = room < -TOMBSTONES_AT_ONCE ? 0 : Math.floor(maxCount * SLACK);
+		this.#room = Math.min(COUNT_EVERY, Math.max(slack, room));
 	}
 
 	/** There may be something to remove. */

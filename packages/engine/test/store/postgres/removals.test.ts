@@ -1,6 +1,8 @@
 import { expect, it, onTestFinished } from "vitest";
 import { newDatabase, sql } from "../../../../../tests/support/postgres.ts";
 import { openPostgresStore } from "../../../src/store/postgres/open-postgres-store.ts";
+import type { ReadConnections } from "../../../src/store/postgres/read-connections.ts";
+import { Removals } from "../../../src/store/postgres/removals.ts";
 import { acquiredActor, manualClock } from "../fixtures.ts";
 
 /** What is left without these is a loop in a loop, as PostgreSQL takes it for a table that it believes to be tiny. */
@@ -48,4 +50,49 @@ it("fails no destruction, which is durable, because tombstones cannot be dropped
 		undefined,
 		undefined,
 	]);
+});
+
+/** Removals from a database with so many tombstones, and how often they were counted and dropped. */
+function removalsOf(count: number, maxCount: number) {
+	const t = { count, counted: 0, dropped: 0 };
+	const reads = {
+		async query({ text }: { readonly text: string }) {
+			if (text.startsWith("SELECT count(*)")) {
+				t.counted++;
+				return [{ count: t.count }];
+			}
+			if (text.includes("OFFSET $1")) {
+				t.dropped++;
+				t.count -= Math.min(1_000, t.count - maxCount);
+			}
+			return [];
+		},
+	} as unknown as ReadConnections;
+	const removals = new Removals(
+		{ clock: manualClock(), tombstones: { maxAgeMs: 1, maxCount } },
+		reads,
+	);
+	const destroy = async (times: number) => {
+		for (let time = 0; time < times; time++) {
+			t.count++;
+			await removals.destroyed();
+		}
+	};
+	return Object.assign(t, { destroy });
+}
+
+it("counts tombstones once for as many destructions as are 1 % of their limit, once there are so many", async () => {
+	const t = removalsOf(10_000, 10_000);
+	await t.destroy(1_000);
+	expect(t.counted).toBeLessThanOrEqual(10);
+	expect(t.dropped).toBe(t.counted);
+	expect(t.count).toBeLessThanOrEqual(10_100);
+});
+
+it("drops all that is too much with each destruction, a part at a time, before it rests", async () => {
+	const t = removalsOf(13_500, 10_000);
+	await t.destroy(4);
+	expect([t.counted, t.count]).toEqual([4, 10_000]);
+	await t.destroy(100);
+	expect([t.counted, t.count]).toEqual([4, 10_100]);
 });
