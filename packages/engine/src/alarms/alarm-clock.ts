@@ -5,8 +5,8 @@
  *   for it here until it stops with the alarm still due.
  * - A2. An actor that fails to start, or waits for room at its host, does not hold up the others; the first is tried again.
  *   While `wakesWaitingMax` of a pool wait for room, no further one of it is woken.
- * - A3. Each due alarm is read once, and once more of a pool that had no room. Sleeping actors cost nothing here, however many there are and however
- *   many are due; live ones with a due alarm cost an entry in a set.
+ * - A3. Each due alarm is read once, and once more of a pool that had no room, or of a name that nobody hosted. Sleeping actors cost nothing
+ *   here, however many there are and however many are due; live ones with a due alarm cost an entry in a set.
  * - A4. When the process begins, what its predecessor left is woken after those with due alarms: actors that store
  *   connections, as the sockets were that one's, so their clients are gone and the actors have yet to hear of it; and
  *   those with crash policy `restart` that nobody has put to sleep (lifecycle 17), unless they were on runners.
@@ -36,13 +36,18 @@ const PAGE = 256;
 /** Pause before it is looked again whether somebody hosts actors of a name that nobody hosted. */
 const UNHOSTED_RETRY_MS = 600_000;
 
-/** Pause between two pages of what is due in a pool that had no room: others' alarms are looked at between them. */
-const CROWDED_LOOK_MS = 10;
+/** Pause between two pages of what was put off: others' alarms are looked at between them. */
+const PUT_OFF_LOOK_MS = 10;
 /** Actors that are looked up in one turn of the event loop, whether or not they are then woken. */
 const LOOK_UPS_PER_TURN_MAX = 256;
 
-interface Crowded {
-	readonly pool: PoolName;
+/** Due alarms of some kind of actors that cannot be woken now. */
+interface PutOff {
+	/** Whether they still cannot. */
+	readonly isHeldUp: () => boolean;
+	/** How often that is looked at, at least (ms). */
+	readonly lookMs: number;
+	readonly has: (actor: ActorRecord) => boolean;
 	/** Up to where they have been read again. */
 	position: AlarmPosition;
 	/** From where one has been left since that reading began; null for none. */
@@ -69,17 +74,17 @@ export class AlarmClock {
 	readonly #woken = new Map<string, { readonly alarmTs: number; readonly atTs: number }>();
 	/** When to try again to wake actors that could not be started, or go round, in ms since the epoch. */
 	readonly #retries = new Map<string, number>();
-	/** Names of actors that have due alarms and that nobody hosts. */
+	/** Names of actors that are to be woken and that nobody hosts, of which the log tells. */
 	readonly #unhosted = new Set<string>();
 	/** Due actors whose turn to be started has not come. */
 	readonly #waiting = new Set<string>();
 	/** Actors to be woken because the process that ran them is gone (A4), not yet done with. */
 	readonly #left = new Set<string>();
 	/**
-	 * Pools of which so many wait for room that no more are woken, and from where their alarms are to be read again: what was
-	 * read is not kept (A3).
+	 * Pools of which so many wait for room that no more are woken, and names that nobody hosts, and from where their alarms are
+	 * to be read again: what was read is not kept (A3).
 	 */
-	readonly #crowded = new Map<string, Crowded>();
+	readonly #putOff = new Map<string, PutOff>();
 	/** Up to which id actors were read that the process before has left; null when all were. */
 	#leftAfter: string | null = "";
 	#wakeCount = 0;
@@ -216,8 +221,8 @@ export class AlarmClock {
 		this.#keepUnread(now);
 		const nextTs = await this.#readAlarms(now);
 		await this.#readLeft();
-		const crowdedTs = await this.#readCrowded(now);
-		return Math.min(retryTs, nextTs, crowdedTs);
+		const putOffTs = await this.#readPutOff(now);
+		return Math.min(retryTs, nextTs, putOffTs);
 	}
 
 	/** Resolves with the time of the first alarm that is not due, as far as it came to see it. */
@@ -239,37 +244,41 @@ export class AlarmClock {
 		return Number.POSITIVE_INFINITY;
 	}
 
-	/** Queues what is due in pools that have room again, a page of each. Resolves with when to look again. */
-	async #readCrowded(now: number): Promise<number> {
+	/** Queues what is due of those that can be woken again, a page of each kind. Resolves with when to look again. */
+	async #readPutOff(now: number): Promise<number> {
 		let nextTs = Number.POSITIVE_INFINITY;
-		for (const [id, crowded] of this.#crowded) {
-			if (!this.#running || !this.#hasRoom || this.#isCrowded(crowded.pool)) {
+		for (const [id, putOff] of this.#putOff) {
+			if (putOff.isHeldUp()) {
+				nextTs = Math.min(nextTs, now + putOff.lookMs);
+				continue;
+			}
+			if (!this.#running || !this.#hasRoom) {
 				nextTs = Math.min(nextTs, now + RETRY_MS);
 				continue;
 			}
-			const isThrough = await this.#readOnePageOf(crowded, now);
-			if (isThrough && crowded.leftFrom === null) {
-				this.#crowded.delete(id);
+			const isThrough = await this.#readOnePageOf(putOff, now);
+			if (isThrough && putOff.leftFrom === null) {
+				this.#putOff.delete(id);
 			} else {
-				nextTs = Math.min(nextTs, now + CROWDED_LOOK_MS);
+				nextTs = Math.min(nextTs, now + PUT_OFF_LOOK_MS);
 			}
 		}
 		return nextTs;
 	}
 
-	/** Resolves with whether nothing more was due. Ends early when one is left meanwhile: the pool is crowded again. */
-	async #readOnePageOf(crowded: Crowded, now: number): Promise<boolean> {
+	/** Resolves with whether nothing more was due. Ends early when one is left meanwhile: they cannot be woken again. */
+	async #readOnePageOf(putOff: PutOff, now: number): Promise<boolean> {
 		const { store } = this.#options;
-		crowded.position = earlier(crowded.position, crowded.leftFrom);
-		crowded.leftFrom = null;
-		const page = await store.dueAlarms(now, PAGE, crowded.position);
+		putOff.position = earlier(putOff.position, putOff.leftFrom);
+		putOff.leftFrom = null;
+		const page = await store.dueAlarms(now, PAGE, putOff.position);
 		for (const { actorId, alarmTs } of page) {
-			if (!this.#hasRoom || crowded.leftFrom !== null) {
+			if (!this.#hasRoom || putOff.leftFrom !== null) {
 				return false;
 			}
 			const record = await store.actorById(actorId);
-			crowded.position = { actorId, alarmTs };
-			if (record !== undefined && isIn(crowded.pool, record)) {
+			putOff.position = { actorId, alarmTs };
+			if (record !== undefined && putOff.has(record)) {
 				this.#queue(actorId);
 			}
 		}
@@ -277,14 +286,33 @@ export class AlarmClock {
 	}
 
 	/** Leaves a due alarm to when there is room in its pool. */
-	#putOff(pool: PoolName, alarmTs: number): void {
-		const id = JSON.stringify([pool.namespace, pool.pool]);
-		const known = this.#crowded.get(id);
+	#leaveCrowded(pool: PoolName, alarmTs: number): void {
+		this.#leave(JSON.stringify([pool.namespace, pool.pool]), alarmTs, {
+			isHeldUp: () => this.#isCrowded(pool),
+			lookMs: RETRY_MS,
+			has: ({ namespace, runnerNameSelector }) =>
+				namespace === pool.namespace && runnerNameSelector === pool.pool,
+		});
+	}
+
+	/** Leaves a due alarm to when somebody hosts actors of its name. */
+	#leaveUnhosted(name: string, alarmTs: number): void {
+		const { placement } = this.#options;
+		this.#leave(JSON.stringify(name), alarmTs, {
+			isHeldUp: () => placement.host === undefined || !placement.isHosted(name),
+			lookMs: UNHOSTED_RETRY_MS,
+			has: (actor) => actor.name === name,
+		});
+	}
+
+	/** @param id - of what `kind` is */
+	#leave(id: string, alarmTs: number, kind: Omit<PutOff, "position" | "leftFrom">): void {
+		const known = this.#putOff.get(id);
 		// Before all others of the same time.
 		const position = { alarmTs, actorId: "" };
 		if (known === undefined) {
-			this.#crowded.set(id, { pool, position, leftFrom: null });
-			this.#armBy(this.#options.clock.now() + RETRY_MS);
+			this.#putOff.set(id, { ...kind, position, leftFrom: null });
+			this.#armBy(this.#options.clock.now() + kind.lookMs);
 		} else {
 			// Wherever it lies, a page that is being read need not have it.
 			known.leftFrom = earlier(position, known.leftFrom);
@@ -417,7 +445,7 @@ export class AlarmClock {
 		const { name, namespace, runnerNameSelector } = record;
 		const pool: PoolName = { namespace, pool: runnerNameSelector };
 		if (isDue && this.#isCrowded(pool)) {
-			this.#putOff(pool, alarmTs);
+			this.#leaveCrowded(pool, alarmTs);
 			return false;
 		}
 		if (placement.isHosted(name)) {
@@ -427,7 +455,11 @@ export class AlarmClock {
 			this.#unhosted.add(name);
 			logger.warn({ name }, "actors wait to be woken: no actor of this name is registered here");
 		}
-		this.#retryAt(actorId, now + UNHOSTED_RETRY_MS);
+		if (isDue) {
+			this.#leaveUnhosted(name, alarmTs);
+		} else {
+			this.#retryAt(actorId, now + UNHOSTED_RETRY_MS);
+		}
 		return false;
 	}
 
@@ -450,8 +482,4 @@ export class AlarmClock {
 
 function earlier(one: AlarmPosition, other: AlarmPosition | null): AlarmPosition {
 	return other !== null && other.alarmTs <= one.alarmTs ? other : one;
-}
-
-function isIn({ namespace, pool }: PoolName, actor: ActorRecord): boolean {
-	return actor.namespace === namespace && actor.runnerNameSelector === pool;
 }

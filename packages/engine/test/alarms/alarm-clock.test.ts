@@ -227,6 +227,43 @@ describe("an alarm", () => {
 		await engine.close();
 	});
 
+	test("of actors that nobody hosts is read once however long that lasts, and again when somebody does", async () => {
+		const t = await withAlarm(1_000);
+		const count = 500;
+		await Promise.all(Array.from({ length: count - 1 }, () => t.asleep(1_000)));
+		await t.engine.close();
+		t.clock.advance(5_000);
+		const noted = () => {};
+		const logger = { debug: noted, info: noted, warn: noted, error: noted };
+		const engine = createEngine({ store: t.store, version: "0", clock: t.clock, logger });
+		const attach = (name: string) => {
+			const host = new FakeHost(t.store);
+			host.events = engine.attachHost(host, { actorNames: { [name]: {} } });
+			return host;
+		};
+		let reads = 0;
+		const read = t.store.actorById.bind(t.store);
+		t.store.actorById = (actorId) => {
+			reads++;
+			return read(actorId);
+		};
+		attach("chat");
+		await expect.poll(() => reads).toBe(count);
+		for (let minute = 0; minute < 60; minute++) {
+			t.clock.advance(60_000);
+			await settled();
+		}
+		expect(reads).toBe(count);
+		const host = attach("counter");
+		await expect
+			.poll(() => {
+				t.clock.advance(10);
+				return host.live.size;
+			})
+			.toBe(count);
+		await engine.close();
+	});
+
 	test("is not early after the clock was set back, and not lost", async () => {
 		await using t = await withAlarm(1_000);
 		const later = await t.asleep(20_000, ["later"]);
