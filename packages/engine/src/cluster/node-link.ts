@@ -192,8 +192,9 @@ export class NodeLink {
 		return this.call<ResponseHead | Streamed>(call, options);
 	}
 
-	news(key: number, news: SocketNews): void {
-		this.#send({ is: "news", key, news });
+	/** @param sent - called when it has left this process; perhaps not when the link is lost before */
+	news(key: number, news: SocketNews, sent?: () => void): void {
+		this.#send({ is: "news", key, news }, sent);
 	}
 
 	deed(key: number, deed: SocketDeed): void {
@@ -249,7 +250,7 @@ export class NodeLink {
 		});
 	}
 
-	#send(message: LinkMessage): void {
+	#send(message: LinkMessage, sent?: () => void): void {
 		if (this.#lost) {
 			return;
 		}
@@ -257,7 +258,7 @@ export class NodeLink {
 			this.close();
 			return;
 		}
-		this.#socket.send(encodeMessage(message));
+		this.#socket.send(encodeMessage(message), sent);
 	}
 
 	/** What cannot be dealt with ends the link: whoever waits for it must not wait for ever. */

@@ -6,9 +6,11 @@ import {
 	type ActorResponse,
 	type ActorSocket,
 	type ActorUpgrade,
+	CLOSE_ERROR,
 	CLOSE_GOING_AWAY,
 	type Clock,
 	catalogueError,
+	countLimitHit,
 	HEADER_CALL_ID,
 	type PlainSocket,
 	type StopIntent,
@@ -25,20 +27,26 @@ import {
 } from "./link-messages.ts";
 import { CLOSE_ABNORMAL } from "./link-socket.ts";
 import type { NodeLink, Streamed } from "./node-link.ts";
+import { type Sender, UnsentBytes } from "./unsent-bytes.ts";
 
 /** From this many bytes on that a client has not taken, its actor's node is told of them. */
 const BUFFERED_BYTES_TOLD = 64 * 1024;
 /** How often it is told while there are as many (ms). */
 const BUFFERED_TOLD_MS = 50;
+const BACKLOG_FULL = "guard.tunnel_backlog_full";
 /** How long after its limit another node may answer (ms). */
 const ANSWER_MS = 2_000;
 
 /** A socket of this node's clients that somebody over there has. */
-interface Watched {
+interface Watched extends Sender {
 	readonly socket: PlainSocket;
+	/** It has sent too much, and is on its way out. */
+	isCut: boolean;
 	/** Runs while the client is behind. */
 	behind: Timer | undefined;
 }
+
+const NEW = { behind: undefined, isCut: false, unsent: 0 } as const;
 
 /** One that an actor has. */
 interface Offered extends Watched {
@@ -75,6 +83,7 @@ export class RemoteNode implements ActorHost {
 	readonly #keys = new Map<string, Set<number>>();
 	/** Sockets of who looks at actors over there. */
 	readonly #inspectors = new Map<number, Watched>();
+	readonly #unsent = new UnsentBytes();
 	#lastKey = 0;
 
 	constructor({ link, clock, limits }: RemoteNodeOptions) {
@@ -168,7 +177,7 @@ export class RemoteNode implements ActorHost {
 	async openInspector(actorId: string, upgrade: ActorUpgrade, socket: PlainSocket): Promise<void> {
 		const key = ++this.#lastKey;
 		const { path, headers, protocols } = upgrade;
-		this.#inspectors.set(key, { socket, behind: undefined });
+		this.#inspectors.set(key, { socket, ...NEW });
 		try {
 			await this.link.call(
 				{
@@ -230,7 +239,7 @@ export class RemoteNode implements ActorHost {
 			actorId,
 			isHeard: false,
 			isHeld: false,
-			behind: undefined,
+			...NEW,
 		});
 		const keys = this.#keys.get(actorId) ?? new Set();
 		this.#keys.set(actorId, keys.add(key));
@@ -270,7 +279,7 @@ export class RemoteNode implements ActorHost {
 			case "listen":
 				offered.isHeard = true;
 				socket.listen({
-					onMessage: (message, index) => this.link.news(key, { message, index }),
+					onMessage: (...received) => this.#forward(key, offered, ...received),
 					onClose: (...closed) => {
 						this.link.news(key, { closed });
 						// One that is held has yet to be released.
@@ -309,7 +318,7 @@ export class RemoteNode implements ActorHost {
 				return;
 			case "listen":
 				socket.listen({
-					onMessage: (message) => this.link.news(key, { message, index: 0 }),
+					onMessage: (message) => this.#forward(key, inspector, message, 0),
 					onClose: (...closed) => {
 						this.#dropInspector(key);
 						this.link.news(key, { closed });
@@ -320,6 +329,21 @@ export class RemoteNode implements ActorHost {
 				// What only sockets of actors can.
 				return;
 		}
+	}
+
+	/** What a client sends faster than the link takes it ends with the client: the link is everybody's. */
+	#forward(key: number, from: Watched, message: string | Uint8Array, index: number): void {
+		if (from.isCut) {
+			return;
+		}
+		const sent = this.#unsent.add(from, Buffer.byteLength(message));
+		if (sent === undefined) {
+			from.isCut = true;
+			countLimitHit(BACKLOG_FULL);
+			from.socket.close(CLOSE_ERROR, BACKLOG_FULL);
+			return;
+		}
+		this.link.news(key, { message, index }, sent);
 	}
 
 	/** The other end has closed a socket: over the link it is over, also where nobody listens to it. */

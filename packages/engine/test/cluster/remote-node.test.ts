@@ -21,9 +21,14 @@ const CLOSED = { closed: [1011, "no", true] };
 
 function remote() {
 	const told: [key: number, news: SocketNews][] = [];
+	/** Lets what was told leave. */
+	const leaves: (() => void)[] = [];
 	const link = {
 		call: async () => null,
-		news: (key: number, news: SocketNews) => told.push([key, news]),
+		news(key: number, news: SocketNews, sent?: () => void) {
+			told.push([key, news]);
+			if (sent) leaves.push(sent);
+		},
 	} as unknown as NodeLink;
 	const node = new RemoteNode({ link, clock: {} as Clock, limits: {} as LinkLimits });
 	const closes: unknown[] = [];
@@ -36,7 +41,7 @@ function remote() {
 		hold() {},
 		release() {},
 	} as unknown as ActorSocket;
-	return { node, told, closes, socket, heard };
+	return { node, told, leaves, closes, socket, heard };
 }
 
 it("a socket that an actor over there refuses is nobody's: that is told, and nothing of it is kept", async () => {
@@ -112,4 +117,45 @@ it("a socket that is over tells so to who listens later", async () => {
 		socket.listen({ onMessage() {}, onClose: (...args) => resolve(args) }),
 	);
 	expect(heard).toEqual([1011, "no", true]);
+});
+
+const MIB = new Uint8Array(1024 * 1024);
+
+it.each(["an actor", "an inspector"])(
+	"a client of %s that sends faster than the link takes it is closed, and the link stays",
+	async (whose) => {
+		const { node, told, leaves, closes, socket, heard } = remote();
+		if (whose === "an actor") await node.openSocket("a", UPGRADE, socket);
+		else await node.openInspector("a", UPGRADE, socket as PlainSocket);
+		node.deed(1, { do: "listen" });
+		for (let index = 0; index < 200; index++) {
+			heard.by!.onMessage(MIB, index);
+			leaves.shift()?.();
+		}
+		expect([told.length, closes]).toEqual([200, []]);
+		for (let index = 0; index < 65; index++) heard.by!.onMessage(MIB, index);
+		const refused = [1011, "guard.tunnel_backlog_full"];
+		expect([told.length, closes]).toEqual([264, [refused]]);
+		// Of what it sends until it is gone nothing comes through, for there is a gap before it.
+		for (const leave of leaves) leave();
+		heard.by!.onMessage(MIB, 65);
+		expect([told.length, closes]).toEqual([264, [refused]]);
+	},
+);
+
+it("of many clients that send faster than the link takes it those go on that send little", async () => {
+	const { node, told, closes, socket, heard } = remote();
+	const clients: ActorSocketHandler[] = [];
+	for (let key = 1; key <= 4; key++) {
+		await node.openSocket("a", UPGRADE, socket);
+		node.deed(key, { do: "listen" });
+		clients.push(heard.by!);
+	}
+	for (let index = 0; index < 50; index++) {
+		for (const client of clients.slice(0, 3)) client.onMessage(MIB, index);
+	}
+	expect(closes).toHaveLength(3);
+	expect(told.length).toBeLessThan(135);
+	for (let index = 0; index < 50; index++) clients[3]!.onMessage("hello", index);
+	expect(closes).toHaveLength(3);
 });
