@@ -23,6 +23,7 @@ export const sharing: readonly string[] = globSync(
 		cwd: repoRoot,
 		exclude: [
 			// Measure the heap, or look at what is left of it.
+			"packages/rivetkit/test/atomic/state-journal.test.ts",
 			"packages/rivetkit/test/database/access-queue.test.ts",
 			"packages/rivetkit/test/queue/volume.test.ts",
 			"packages/rivetkit/test/runtime/{lazy-heap,resting-bytes}.test.ts",
