@@ -13,34 +13,44 @@ export interface AcquisitionsOptions {
 	readonly isHeld: (acquired: ActorRecord) => boolean;
 }
 
+interface Acquiring {
+	readonly record: Promise<ActorRecord | undefined>;
+	/** Those that ask, and whose deadline is not over. */
+	waiting: number;
+}
+
 /** How this node becomes the owner of actors: one attempt for all that ask at the same time, within their deadlines. */
 export class Acquisitions {
 	readonly #options: AcquisitionsOptions;
-	readonly #acquiring = new Map<string, Promise<ActorRecord | undefined>>();
+	readonly #acquiring = new Map<string, Acquiring>();
 
 	constructor(options: AcquisitionsOptions) {
 		this.#options = options;
 	}
 
 	/**
-	 * Undefined when somebody else has it, or may have it because this node has lost its lease meanwhile. What comes after the
-	 * deadline is given back, unless somebody has begun to use it; then rejects with `guard.actor_ready_timeout`.
+	 * Undefined when somebody else has it, or may have it because this node has lost its lease meanwhile. Rejects with
+	 * `guard.actor_ready_timeout` after the deadline; what comes when that of all who ask is over is given back, unless somebody
+	 * has begun to use it.
 	 */
 	async acquireBy(deadlineTs: number, actorId: string): Promise<ActorRecord | undefined> {
 		const acquiring = this.#acquire(actorId);
+		acquiring.waiting++;
 		try {
-			return await answeredBy(this.#options.clock, deadlineTs, acquiring, actorId);
+			return await answeredBy(this.#options.clock, deadlineTs, acquiring.record, actorId);
 		} catch (error) {
-			void this.#giveBackLate(acquiring, actorId);
+			if (--acquiring.waiting === 0) {
+				void this.#giveBackLate(acquiring, actorId);
+			}
 			throw error;
 		}
 	}
 
-	async #giveBackLate(acquiring: Promise<ActorRecord | undefined>, actorId: string): Promise<void> {
+	async #giveBackLate(acquiring: Acquiring, actorId: string): Promise<void> {
 		const { store, logger, isUsed } = this.#options;
 		// Whoever waits for it is told.
-		const late = await acquiring.catch(() => undefined);
-		if (late === undefined || isUsed(actorId)) {
+		const late = await acquiring.record.catch(() => undefined);
+		if (late === undefined || acquiring.waiting > 0 || isUsed(actorId)) {
 			return;
 		}
 		try {
@@ -53,10 +63,11 @@ export class Acquisitions {
 		}
 	}
 
-	#acquire(actorId: string): Promise<ActorRecord | undefined> {
+	#acquire(actorId: string): Acquiring {
 		let acquiring = this.#acquiring.get(actorId);
 		if (acquiring === undefined) {
-			acquiring = this.#acquireOnce(actorId).finally(() => this.#acquiring.delete(actorId));
+			const record = this.#acquireOnce(actorId).finally(() => this.#acquiring.delete(actorId));
+			acquiring = { record, waiting: 0 };
 			this.#acquiring.set(actorId, acquiring);
 		}
 		return acquiring;

@@ -31,7 +31,7 @@ async function tooLate(release: () => Promise<void>) {
 	await clock.armed(1_000);
 	clock.advance(1_000);
 	await expect(acquired).rejects.toMatchObject({ code: "actor_ready_timeout" });
-	return { answer, released, log, use };
+	return { acquisitions, clock, answer, released, log, use };
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -43,6 +43,26 @@ it("it is given back", async () => {
 	await settled();
 	expect(t.released).toEqual([["a", 3]]);
 	expect(t.log).toEqual([]);
+});
+
+it("it is not given back when somebody with more time waits for it, before it is known that it is used", async () => {
+	const t = await tooLate(async () => {});
+	const patient = t.acquisitions.acquireBy(t.clock.now() + 1_000, "a");
+	t.answer.open(ACQUIRED);
+	expect(await patient).toBe(ACQUIRED);
+	await settled();
+	expect(t.released).toEqual([]);
+});
+
+it("it is given back once when the last one that waits for it has no time left", async () => {
+	const t = await tooLate(async () => {});
+	const other = t.acquisitions.acquireBy(t.clock.now() + 1_000, "a");
+	await t.clock.armed(1_000);
+	t.clock.advance(1_000);
+	await expect(other).rejects.toMatchObject({ code: "actor_ready_timeout" });
+	t.answer.open(ACQUIRED);
+	await settled();
+	expect(t.released).toContainEqual(["a", 3]);
 });
 
 it("that it cannot be given back is in the log, and fails nothing else", async () => {
