@@ -116,16 +116,21 @@ export class TimedCalls {
 		const isSample = work === this.#sample;
 		if (isSample) this.#sample = null;
 		if (tookMs === null) return;
-		if (this.#stayed.isRenewed || this.waits.isRenewed) this.tell();
+		if (this.#stayed.isRenewed) this.#tell(this.#stayed);
+		if (this.waits.isRenewed) this.#tell(this.waits);
 		if (wait !== null) this.waits.ended(wait, tookMs);
 		else if (isSample) this.#stayed.add(tookMs);
 	}
 
 	/** Tells of all that were counted. */
 	tell(): void {
+		this.#tell(this.#stayed);
+		this.#tell(this.waits);
+	}
+
+	#tell(counted: UntimedCalls | Waits): void {
 		this.gather();
-		this.#stayed.tell();
-		this.waits.tell();
+		counted.tell();
 	}
 
 	/** When a call began that was not timed, and ends now without having left the stack. */
