@@ -1,6 +1,9 @@
-/** Bytes of one client, and of all that come over a link, that may wait to be sent over it. */
-const BYTES_MAX = 64 * 1024 * 1024;
-const BYTES_OF_ALL_MAX = 128 * 1024 * 1024;
+/**
+ * Bytes of one client, and of all that come over a link, that may wait to be sent over it. One that was held has as many by
+ * default when its actor wakes (`webSocketPendingBytesMax`), and sends them all at once.
+ */
+const BYTES_MAX = 128 * 1024 * 1024;
+const BYTES_OF_ALL_MAX = 192 * 1024 * 1024;
 /** What each may have once there are too many of all: those with little go on. */
 const BYTES_THEN_MAX = 1024 * 1024;
 

@@ -138,9 +138,9 @@ export class RunnerDoor {
 			get bufferedBytes() {
 				return webSocket.bufferedAmount;
 			},
-			send: (message: RunnerToClient) => {
+			send: (message: RunnerToClient, sent?: () => void) => {
 				if (webSocket.readyState !== webSocket.OPEN) return false;
-				webSocket.send(encodeRunnerToClient(version, message));
+				webSocket.send(encodeRunnerToClient(version, message), sent && (() => sent()));
 				return true;
 			},
 			close,

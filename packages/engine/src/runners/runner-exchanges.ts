@@ -69,7 +69,12 @@ interface Exchange {
 	lastIndex: number;
 	/** Of a socket that is held: messages that are not acknowledged, oldest first. */
 	unacknowledged: Unacknowledged[] | null;
+	/** Of a socket: bytes of its client that wait in the socket of a slow runner. */
+	unsent: number;
 }
+
+/** What a client may have waiting in the socket of a runner in which too much waits of all: those with little go on. */
+const UNSENT_THEN_MAX = 1024 * 1024;
 
 const CLIENT_LOST: End = { code: CLOSE_ERROR, reason: "ws.downstream_closed" };
 const BACKLOG_FULL = "guard.tunnel_backlog_full";
@@ -395,7 +400,10 @@ export class RunnerExchanges {
 	}
 
 	#add(
-		given: Omit<Exchange, "again" | "isOpen" | "nextIndex" | "lastIndex" | "unacknowledged">,
+		given: Omit<
+			Exchange,
+			"again" | "isOpen" | "nextIndex" | "lastIndex" | "unacknowledged" | "unsent"
+		>,
 	): Exchange {
 		const exchange: Exchange = {
 			...given,
@@ -405,6 +413,7 @@ export class RunnerExchanges {
 			nextIndex: 0,
 			lastIndex: 0,
 			unacknowledged: null,
+			unsent: 0,
 		};
 		exchange.opened?.promise.catch(() => {});
 		this.#exchanges.set(exchangeKey(given.id), exchange);
@@ -420,8 +429,15 @@ export class RunnerExchanges {
 				const message: ClientMessage = { tag: "ToClientWebSocketMessage", val: { data, binary } };
 				exchange.unacknowledged?.push({ index, ts: this.#clock.now(), message });
 				// What one that is held may send ahead is limited by what is kept of it.
-				const isTooFast = exchange.unacknowledged === null && exchange.runner.isCongested;
-				if (!isTooFast && this.#tell(exchange, message, index)) return;
+				const isTooFast =
+					exchange.unacknowledged === null &&
+					exchange.unsent > UNSENT_THEN_MAX &&
+					exchange.runner.isCongested;
+				exchange.unsent += data.byteLength;
+				const sent = () => {
+					exchange.unsent -= data.byteLength;
+				};
+				if (!isTooFast && this.#tell(exchange, message, index, sent)) return;
 				countLimitHit(BACKLOG_FULL);
 				this.#cut(exchange, BACKLOG_FULL);
 			},
@@ -459,9 +475,14 @@ export class RunnerExchanges {
 	}
 
 	/** False when the runner is away and too much waits for it already. */
-	#tell(exchange: Exchange, messageKind: ToClientTunnelMessageKind, index?: number): boolean {
+	#tell(
+		exchange: Exchange,
+		messageKind: ToClientTunnelMessageKind,
+		index?: number,
+		sent?: () => void,
+	): boolean {
 		try {
-			return exchange.runner.tell(this.#message(exchange, messageKind, index));
+			return exchange.runner.tell(this.#message(exchange, messageKind, index), sent);
 		} catch (error) {
 			this.#forget(exchange);
 			throw error;

@@ -27,7 +27,7 @@ export interface RunnerLimits {
 	readonly kvBytesMax: number;
 	/**
 	 * Bytes of calls and messages that wait for one runner without a socket to come back, and of all that may wait in the
-	 * socket of a slow one when a client whose socket is not held sends more. Default 32 MiB.
+	 * socket of a slow one when a client whose socket is not held, and that has more than 1 MiB there, sends more. Default 32 MiB.
 	 */
 	readonly tunnelBacklogBytesMax: number;
 	/** How many of them. Default 10,000. */

@@ -14,8 +14,8 @@ export interface RunnerSocket {
 	readonly version: RunnerVersion;
 	/** Bytes that were given to `send` and have not left this process. */
 	readonly bufferedBytes: number;
-	/** False when it is closed, or about to be. */
-	send(message: RunnerToClient): boolean;
+	/** False when it is closed, or about to be. @param sent - called when it has left this process, or never will */
+	send(message: RunnerToClient, sent?: () => void): boolean;
 	close(code: number, reason: string): void;
 }
 
@@ -128,9 +128,15 @@ export class RunnerRecord {
 		return (this.socket?.bufferedBytes ?? 0) > this.limits.tunnelBacklogBytesMax;
 	}
 
-	/** Sends it now, or as soon as the runner is back. False when too much waits for that already. */
-	tell(message: TunnelMessage): boolean {
-		return this.socket?.send(message) || this.backlog.keep(message);
+	/**
+	 * Sends it now, or as soon as the runner is back. False when too much waits for that already.
+	 *
+	 * @param sent - called when it does not wait in the runner's socket any more
+	 */
+	tell(message: TunnelMessage, sent?: () => void): boolean {
+		if (this.socket?.send(message, sent)) return true;
+		sent?.();
+		return this.backlog.keep(message);
 	}
 
 	/** The runner has told that this incarnation has stopped, or that it runs in place of earlier ones. */

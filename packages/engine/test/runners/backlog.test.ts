@@ -205,14 +205,21 @@ it.each([
 		const messageKind = { tag: "ToServerWebSocketOpen", val: { canHibernate } } as const;
 		runner.says({ tag: "ToServerTunnelMessage", val: { messageId, messageKind } });
 		await opened;
-		runner.buffers(1_000);
-		client.onMessage("1", 1);
+		const much = Buffer.alloc(1024 * 1024, "1");
 		runner.buffers(1_001);
-		client.onMessage("2", 2);
+		// It has sent little itself.
+		client.onMessage("0", 1);
+		client.onMessage(much, 2);
+		runner.buffers(1_000);
+		client.onMessage("1", 3);
+		runner.buffers(1_001);
+		client.onMessage("2", 4);
 		const full = "guard.tunnel_backlog_full";
 		expect(close.mock.calls).toEqual(canHibernate ? [] : [[1011, full]]);
 		expect(told().map(({ messageKind }) => messageKind)).toMatchObject([
 			{ tag: "ToClientWebSocketOpen" },
+			{ tag: "ToClientWebSocketMessage", val: { data: Buffer.from("0") } },
+			{ tag: "ToClientWebSocketMessage", val: { data: much } },
 			{ tag: "ToClientWebSocketMessage", val: { data: Buffer.from("1") } },
 			canHibernate
 				? { tag: "ToClientWebSocketMessage", val: { data: Buffer.from("2") } }

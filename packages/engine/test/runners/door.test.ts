@@ -150,16 +150,19 @@ it("what a runner does not read is told as buffered, until it does", async () =>
 	const runner = await connect();
 	await until(() => expect(connected).toHaveBeenCalledOnce());
 	expect(socket.bufferedBytes).toBe(0);
+	const sent = vi.fn();
 	runner.socket.pause();
 	const id = { gatewayId: new Uint8Array(4), requestId: new Uint8Array(4) };
 	const val = { data: new Uint8Array(1024 * 1024), binary: true };
 	for (let messageIndex = 0; messageIndex < 32; messageIndex++) {
 		const messageId = { ...id, messageIndex };
 		const messageKind = { tag: "ToClientWebSocketMessage", val } as const;
-		socket.send({ tag: "ToClientTunnelMessage", val: { messageId, messageKind } });
+		socket.send({ tag: "ToClientTunnelMessage", val: { messageId, messageKind } }, sent);
 	}
 	expect(socket.bufferedBytes).toBeGreaterThan(1024 * 1024);
+	expect(sent.mock.calls.length).toBeLessThan(32);
 	runner.socket.resume();
 	await until(() => expect(socket.bufferedBytes).toBe(0));
+	expect(sent).toHaveBeenCalledTimes(32);
 	await runner.close();
 });
