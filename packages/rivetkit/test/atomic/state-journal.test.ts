@@ -23,6 +23,26 @@ function sample() {
 	};
 }
 
+it.each([
+	["all", Number.POSITIVE_INFINITY],
+	["two", 0],
+])(
+	"when a commit has failed, a call takes back what it had committed, and nothing else comes back, with %s kept",
+	(_how, max) => {
+		const { tracked, journal } = journaled({ lost: 0, others: 0, committed: 0, open: 0 }, max);
+		const [call, other] = [journal.begin(), journal.begin()];
+		call.run(() => tracked.state.committed++);
+		other.run(() => tracked.state.others++);
+		const committed = structuredClone(tracked.raw);
+		other.run(() => tracked.state.lost++);
+		call.run(() => tracked.state.open++);
+		journal.rollsBack();
+		tracked.reset(committed);
+		call.undo();
+		expect(tracked.raw).toEqual({ lost: 0, others: 1, committed: 0, open: 0 });
+	},
+);
+
 describe("the images of calls that change the state in turns", () => {
 	it("are bounded", () => {
 		setFlagsFromString("--expose-gc");

@@ -73,9 +73,9 @@ export class AtomicWork {
 		journal.beforeWrite();
 	}
 
-	/** The state of a connection went back to what is committed. */
-	connectionStateReset(state: JournaledState): void {
-		this.#journals.get(state)?.rolledBack();
+	/** The state of a connection is about to go back to what is committed. */
+	beforeConnectionReset(state: JournaledState): void {
+		this.#journals.get(state)?.rollsBack();
 	}
 
 	/** Throws when the code that is running is left over from a section that was dropped. */

@@ -141,8 +141,8 @@ export class Connection {
 	/** Goes back to what was committed. */
 	resetState(raw: unknown): void {
 		if (!this.#state) return;
+		this.instance.beforeConnectionReset(this.#state);
 		this.#state.reset(raw);
-		this.instance.connectionStateReset(this.#state);
 	}
 
 	/** What happens to the state of a connection that has left is of no consequence (lifecycle 9.3). */

@@ -501,9 +501,9 @@ export class ActorInstance implements LedgerOwner {
 		this.#atomic?.beforeConnectionWrite(state);
 	}
 
-	/** The state of a connection went back to what is committed. */
-	connectionStateReset(state: JournaledState): void {
-		this.#atomic?.connectionStateReset(state);
+	/** The state of a connection is about to go back to what is committed. */
+	beforeConnectionReset(state: JournaledState): void {
+		this.#atomic?.beforeConnectionReset(state);
 	}
 
 	/** Resolves in a moment when {@link isFree}. */

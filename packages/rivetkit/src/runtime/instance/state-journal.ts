@@ -61,8 +61,6 @@ export class StateJournal {
 	readonly #authorBytesMax: number;
 	#last: Author | null = null;
 	#stretches = 0;
-	/** The first stretch of what is there: those before it went with a commit that failed. */
-	#firstValid = 0;
 	/** The `c.atomic` that is under way. */
 	#atomic: { readonly scope: AtomicScope; readonly author: Author } | null = null;
 
@@ -109,10 +107,14 @@ export class StateJournal {
 		author.bytes += image.byteLength;
 	}
 
-	/** The state went back to what is committed: nothing is left of what was changed before. */
-	rolledBack(): void {
+	/**
+	 * To be called before the state goes back to what is committed: what that has of a call's changes can be taken back
+	 * still, and what it has not does not come back.
+	 */
+	rollsBack(): void {
+		const stretch = this.#last?.stretches.at(-1);
+		if (stretch) this.#closeStretch(this.#imageOr(stretch.before));
 		this.#last = null;
-		this.#firstValid = this.#stretches;
 	}
 
 	#undo(author: Author): void {
@@ -120,8 +122,7 @@ export class StateJournal {
 		this.#end(author);
 		// Taking back is nobody's change: not that of a call around it, which may be taken back later.
 		currentAuthor.run(null, () => {
-			for (const { number, before, after } of author.stretches.toReversed()) {
-				if (number < this.#firstValid) break;
+			for (const { before, after } of author.stretches.toReversed()) {
 				const { value } = this.#state;
 				const next = takenBack(value, decodeCbor(before), decodeCbor(after!));
 				if (next !== value) this.#state.replace(next);
@@ -169,9 +170,18 @@ export class StateJournal {
 	#join(author: Author): void {
 		const [first, second] = author.stretches.splice(0, 2) as [Stretch, Stretch];
 		author.bytes -= bytesOf(first) + bytesOf(second);
-		const joined = first.number < this.#firstValid ? second : join(first, second);
+		const joined = join(first, second);
 		author.stretches.unshift(joined);
 		author.bytes += bytesOf(joined);
+	}
+
+	/** @param other - of a state that was spoilt: what was changed in it since is left alone */
+	#imageOr(other: Uint8Array): Uint8Array {
+		try {
+			return this.#image();
+		} catch {
+			return other;
+		}
 	}
 
 	#image(): Uint8Array {

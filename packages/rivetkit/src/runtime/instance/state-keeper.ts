@@ -120,8 +120,8 @@ export class StateKeeper implements BatchPart, TrackStateOptions {
 		this.#taken = null;
 		this.#changed = false;
 		if (this.#committed === null) return;
+		this.#journal?.rollsBack();
 		this.#tracked?.reset(decodeCbor(awaken(this.#committed)));
-		this.#journal?.rolledBack();
 	}
 
 	savepoint(scope: AtomicScope): Savepoint {
